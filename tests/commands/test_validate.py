@@ -112,11 +112,10 @@ def test_every_problem_of_every_file(flow: Flow) -> None:
     wrong, missing, _ = found
     assert (wrong["flow_id"], wrong["steps"]) == (None, None)
     assert [(each["path"], each["line"], each["column"]) for each in wrong["problems"]] == [
-        ("steps[0]", 3, 5),
         ("steps[0].comand", 4, 5),
         ("steps[0].when", 5, 11),
     ]
-    assert 'did you mean "command"?' in wrong["problems"][1]["message"]
+    assert 'did you mean "command"?' in wrong["problems"][0]["message"]
     assert "no such file" in missing["problems"][0]["message"]
 
 
@@ -135,7 +134,7 @@ def test_text(flow: Flow) -> None:
     answer = flow.run("validate", "--format", "table", "wrong.yaml", right)
     assert (answer.returncode, answer.stderr) == (2, "")
     lines = answer.stdout.splitlines()
-    assert lines[0].startswith("wrong.yaml:3:5: steps[0]: ")
+    assert lines[0].startswith("wrong.yaml:4:5: steps[0].comand: ")
     assert lines[-1] == f"{right}: valid: f, 1 step"
 
 

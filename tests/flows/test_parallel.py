@@ -29,5 +29,5 @@ def test_wrong_number(flow: Flow) -> None:
     (problem,) = flow.refusal("start", "--run-key=k", file)["problems"]
     assert (problem["path"], problem["message"]) == (
         "max_parallel",
-        "must be an integer >= 1, got 0",
+        "must be an integer >= 1, got 0; remove it: without it, there is no limit",
     )

@@ -1247,6 +1247,12 @@ MUTATIONS = (
         tests="test_deletion -k lock_goes_last",
     ),
     Mutation(
+        "a key that is missing only because it is misspelled is reported too",
+        "flow-spec: Record._report_missing",
+        replace("name not in meant", "True"),
+        tests="flow-spec/test_strangers -k hundred",
+    ),
+    Mutation(
         "a week has seven hours",
         "flow-spec: _SECONDS_IN",
         replace("604_800", "25_200"),

@@ -29,7 +29,7 @@ import pytest
 import yaml
 
 from flow_spec import parse_flow
-from flow_spec.fields.messages import advice_on_field
+from flow_spec.fields.translation import meaning_of
 from flow_spec.flow import FLOW
 from flow_spec.step import STEP
 from orchesjob_flow.cli.options import RUN_KEY_OPTION, KeyArgument, OptionGivenOnce
@@ -259,12 +259,13 @@ def test_what_is_called_otherwise_here() -> None:
             depends = "    depends_on: [build]\n" if "any(" in code else ""
             text = f"{first}  - id: x\n{command}{depends}    {code}\n"
         parse_flow(text, source=code)
-    known = {*FLOW.fields(), *STEP.fields()}
+    records = {record.noun: [*record.fields()] for record in (FLOW, STEP)}
+    known = {field for fields in records.values() for field in fields}
     for row in re.findall(r"^\| `.* \|$", document.read_text(encoding="utf-8"), re.MULTILINE):
         theirs = re.split(r"(?<!\\)\|", row)[1:-2]
         for word in re.findall(r"`([A-Za-z-]+)`", " ".join(theirs)):
             if word not in known and word not in PROGRAMS and not word.startswith("-"):
-                assert advice_on_field(word, known), word
+                assert any(meaning_of(word, noun, records[noun], {}) for noun in records), word
 
 
 @pytest.mark.parametrize("document", GUIDES, ids=name)

@@ -138,17 +138,20 @@ def test_every_problem_has_its_place(read: Read) -> None:
         "3:13: cases[0].params: the flow needs a value for DAY; write params: {DAY: VALUE}",
         '3:14: cases[0].params.DAI: the flow has no parameter "DAI"; did you mean "DAY"?',
         '4:13: cases[0].given.laod: the flow has no step "laod"; did you mean "load"?',
-        '4:33: cases[0].given.load: must be succeeded, failed or skipped; did you mean "failed"?',
+        (
+            '4:33: cases[0].given.load: must be succeeded, failed or skipped, got "FAILED"; '
+            'did you mean "failed"?'
+        ),
         '4:41: cases[0].given.cancel: the flow has no step "cancel"; did you mean "cancel_at"?',
         '4:49: cases[0].given.cancel: must be succeeded, failed or skipped, got "load"',
         '4:67: cases[0].given.timeout_at: the flow has no step "alrt"; did you mean "alert"?',
-        f'5:21: cases[0].expect.alert: {statuses}; did you mean "SUCCEEDED"?',
+        f'5:21: cases[0].expect.alert: {statuses}, got "succeeded"; did you mean "SUCCEEDED"?',
         '5:37: cases[0].expect.run: must be SUCCEEDED, FAILED or CANCELLED, got "SKIPPED"',
         (
             '5:46: cases[0].expect["fetch@paris"]: the flow has no step "fetch@paris"; '
             'did you mean "fetch@rome"?'
         ),
-        '6:19: cases[0].order[1]: "load" is listed twice',
+        '6:19: cases[0].order[1]: "load" is listed twice; remove one of them',
         '6:25: cases[0].order[2]: the flow has no step "aler"; did you mean "alert"?',
         '7:5: cases[0].exspect: unknown key; did you mean "expect"?',
         "8:11: cases[1].name: an earlier case has this name",
@@ -157,8 +160,14 @@ def test_every_problem_has_its_place(read: Read) -> None:
             "10:13: cases[1].expect: must not be empty: write a mapping such as "
             "{alert: SUCCEEDED, run: FAILED}"
         ),
-        '11:5: cases[2]: a case needs the key "name"',
-        '11:5: cases[2]: a case needs the key "expect"',
+        (
+            '11:5: cases[2]: a case needs the key "name"; '
+            "add name: 'a failed load sends the alert'"
+        ),
+        (
+            '11:5: cases[2]: a case needs the key "expect"; '
+            "add expect: {alert: SUCCEEDED, publish: SKIPPED, run: FAILED}"
+        ),
         "11:5: cases[2].params: the flow needs a value for DAY; write params: {DAY: VALUE}",
     ]
 
@@ -169,7 +178,7 @@ def test_every_problem_has_its_place(read: Read) -> None:
         ("cases: []", "1:8: cases: must not be empty: write a list such as [{name: "),
         ("cases: 7", "1:8: cases: must be a list of cases, such as [{name: all is well, expect: "),
         ("7", '1:1: must be a mapping with cases, got "7"'),
-        ("casses: []", '1:1: a file of cases needs the key "cases"'),
+        ("casses: []", '1:1: casses: unknown key; did you mean "cases"?'),
         (FLOW, "1:1: this is a flow file, not a file of cases; name the file of its cases"),
     ],
 )

@@ -48,7 +48,10 @@ def test_without_it() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("wait", '2:14: concurrency: must be a mapping, got "wait"'),
+        (
+            "wait",
+            '2:14: concurrency: must be a mapping, got "wait"; write concurrency: {group: wait}',
+        ),
         ("{grup: x}", '2:15: concurrency.grup: unknown key; did you mean "group"?'),
         (
             "{group: ''}",
@@ -56,7 +59,10 @@ def test_without_it() -> None:
         ),
         (
             "{on_conflict: Skip}",
-            '2:28: concurrency.on_conflict: must be wait, skip, fail or replace; did you mean "skip"?',
+            (
+                '2:28: concurrency.on_conflict: must be wait, skip, fail or replace, got "Skip"; '
+                'did you mean "skip"?'
+            ),
         ),
         (
             "{on_conflict: no}",
@@ -64,7 +70,7 @@ def test_without_it() -> None:
         ),
         (
             "{on_conflict: [wait]}",
-            "2:28: concurrency.on_conflict: must be text, got a list; put it in quotes",
+            "2:28: concurrency.on_conflict: must be text, got a list; write wait",
         ),
     ],
 )

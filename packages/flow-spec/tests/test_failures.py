@@ -23,7 +23,7 @@ def test_the_order_means_nothing() -> None:
     assert differences(again, parse_flow(flow("success_exit_codes: [0, 5]"))) == ()
 
 
-MEANING = "; an exit code can have only one meaning"
+MEANING = ", and an exit code has one meaning"
 WRONG = [
     ("success_exit_codes: 3", "success_exit_codes: must be a list of exit codes, such as [0, 3]"),
     ("success_exit_codes: []", "success_exit_codes: must not be empty"),

@@ -49,14 +49,14 @@ WRONG = [
         text_of("{id: a, command: [x]}"),
         (
             'f:4:8: finally[0].id: duplicate id "a": steps[0] on line 2 already has it; '
-            "give one of the two steps another id"
+            "give one of the two steps another id, such as a-2"
         ),
     ),
     (
         text_of("{id: c, command: [x]}", "{id: c, command: [x]}"),
         (
             'f:5:8: finally[1].id: duplicate id "c": finally[0] on line 4 already has it; '
-            "give one of the two steps another id"
+            "give one of the two steps another id, such as c-2"
         ),
     ),
     (
@@ -84,8 +84,8 @@ WRONG = [
     (
         text_of("{id: c, command: [x], when: always}"),
         (
-            "f:4:31: finally[0].when: unknown step \"always\"; leave 'when' out: "
-            "a step of 'finally' runs however the others have ended"
+            'f:4:31: finally[0].when: unknown step "always"; remove it: '
+            "a step of finally runs however the others have ended"
         ),
     ),
     (
@@ -101,15 +101,17 @@ WRONG = [
     (
         text_of("{id: c, command: [x], when: a.aborted}"),
         (
-            "f:4:31: finally[0].when: unknown predicate 'aborted'; write 'cancelled'; the "
-            "predicates are succeeded, failed, skipped, passed, finished, cancelled\n"
+            "f:4:31: finally[0].when: unknown predicate 'aborted'; write when: a.cancelled\n"
             "    a.aborted\n"
             "      ^^^^^^^"
         ),
     ),
     (
         text_of("{id: c, command: [x], when: d}", "{id: d, command: [x], when: c}"),
-        "f:4:8: finally[0]: dependency cycle detected: c -> d -> c",
+        (
+            "f:4:8: finally[0]: dependency cycle detected: c -> d -> c; remove d from depends_on: "
+            "or when: of c, or cut another link"
+        ),
     ),
     (
         text_of("{foreach: {X: [p]}, steps: [{id: c, command: [x]}]}"),
@@ -127,12 +129,12 @@ WRONG = [
     ),
     (
         text_of("{id: c, comand: [x]}"),
-        (
-            'f:4:3: finally[0]: a step needs the key "command" or "script"\n'
-            'f:4:11: finally[0].comand: unknown key; did you mean "command"?'
-        ),
+        'f:4:11: finally[0].comand: unknown key; did you mean "command"?',
     ),
-    ("flow_id: f\nfinally: [{id: c, command: [x]}]", 'f:1:1: a flow needs the key "steps"'),
+    (
+        "flow_id: f\nfinally: [{id: c, command: [x]}]",
+        ('f:1:1: a flow needs the key "steps"; add steps: [{id: hello, command: [echo, hello]}]'),
+    ),
     (
         "flow_id: f\nsteps: []\nfinally: [{id: c, command: [x]}]",
         (

@@ -97,6 +97,30 @@ def test_a_hostile_document_is_refused_at_once(
     assert all(len(line) < 500 and line.isprintable() for line in lines)
 
 
+LONG = "x-a: &a " + "y" * 100_000 + "\nflow_id: f\nsteps:\n- id: a\n  "
+MANY = ", ".join(["*a"] * 20_000)
+MATRIX = ", ".join(f"A{i}: [1, 2, 3, 4, 5, 6, 7, 8, 9]" for i in range(20))
+FOREIGN = [
+    ("a repeated script", f"{LONG}run: [{MANY}]"),
+    ("a repeated variable", f"{LONG}command: [x]\n  env: [{MANY}]"),
+    ("a matrix", f"{LONG}command: [x]\n  strategy: {{{MATRIX}, exclude: [{{A0: 1}}]}}"),
+    ("keys of one word", LONG + "\n  ".join(f"r{'-' * i}un: x" for i in range(500))),
+    ("jobs", "\n".join(f"k{i}: {{script: x}}" for i in range(5000))),
+    ("a long condition", f"{LONG}command: [x]\n  when: {'b == ' * 20_000}c"),
+    ("a long duration", f"{LONG}command: [x]\n  timeout_sec: {'1s  ' * 20_000}x"),
+]
+"""What is translated from other systems, far too large."""
+
+
+@pytest.mark.parametrize("text", [case[1] for case in FOREIGN], ids=[case[0] for case in FOREIGN])
+def test_nothing_large_is_translated(complaints: Complaints, text: str) -> None:
+    """A value in advice is short, and looking for one takes seconds at most (rule 2.8)."""
+    with within(10):
+        lines = complaints(text)
+    assert lines
+    assert all(len(line) < 700 for line in lines)
+
+
 BYTES = [
     (b"\x00" * 1000, "f:1: is not UTF-8 text: a NUL byte at offset 0; save the file as UTF-8"),
     (b"a: b\n\x00", "f:2: is not UTF-8 text: a NUL byte at offset 5"),
@@ -149,7 +173,7 @@ SYNTAX = [
     ("flow_id: 日本 x: b\n", ["f:1:14: not valid YAML: ", "    flow_id: ", " " * 19 + "^"]),
     (
         "flow_id: @f",
-        ["f:1:10: not valid YAML: while scanning for the next token, found"],
+        ["f:1:10: not valid YAML: to YAML, @ cannot begin a text; put it in quotes"],
     ),
 ]
 

@@ -91,7 +91,7 @@ def flow_of(word: str) -> str:
 WRONG = [
     ("'a ${{ RUNKEY }}'", 'unknown name "RUNKEY"; did you mean "RUN_KEY"?', 7),
     ("'${{ Q }}'", 'unknown name "Q"; there is FLOW_DIR, RUN_DIR, RUN_KEY', 5),
-    ("'b${{ RUN_KEY'", "this ${{ is never closed by }}; write ${{ NAME }}, or $${{ for", 2),
+    ("'b${{ RUN_KEY'", "this ${{ is never closed by }}; write ${{ NAME }}", 2),
     ("'${{ }}'", 'between ${{ and }} must be one name, got ""; write', 1),
     ("'${{ a.b }}'", 'between ${{ and }} must be one name, got "a.b"; write', 1),
     ("'${{ RUN_KEY | upper }}'", 'must be one name, got "RUN_KEY | upper"; write', 1),

@@ -164,15 +164,18 @@ def test_an_empty_word() -> None:
 DECLARATIONS = [
     ("[a]", "params: must be a mapping of names to defaults, such as {SHOP: berlin}; got a list"),
     ("{a-b: 1}", "params.a-b: must be made of A-Z, a-z, 0-9 and _, and not begin with a digit"),
-    ("{RUN_KEY: x}", "params.RUN_KEY: is a name that every flow has; the others are FLOW_DIR"),
+    ("{RUN_KEY: x}", "params.RUN_KEY: is a name that every flow has, like FLOW_DIR"),
     ("{LD_X: x}", "params.LD_X: would also change how orchesjob itself starts"),
     ("{ORCHESJOB_X: x}", "params.ORCHESJOB_X: must not begin with ORCHESJOB_"),
-    ("{A: [x]}", "params.A: must be text, got a list"),
-    ("{A: }", 'params.A: is empty; write {} if every run must give it a value, or ""'),
+    ("{A: [x]}", "params.A: must be one text, got a list; write A: {enum: [x]}"),
+    ("{A: }", "params.A: is empty; write A: {} if every run must give it a value, or A:"),
     ("{A: {defalt: x}}", 'params.A.defalt: unknown key; did you mean "default"?'),
     ("{A: {default: x, enum: [y]}}", 'params.A: must be one of "y", got "x"'),
     ("{A: {default: y, pattern: x}}", 'params.A: must match "x" as a whole, got "y"'),
-    ("{A: {pattern: '('}}", "params.A.pattern: is no regular expression of Python: missing )"),
+    (
+        "{A: {pattern: '('}}",
+        "params.A.pattern: is not a valid regular expression of Python: missing",
+    ),
     ("{A: {enum: []}}", "params.A.enum: must not be empty"),
     ("{A: {enum: [x, x]}}", 'params.A.enum[1]: "x" is listed twice'),
     ("{A: x, A: y}", "params.A: duplicate key, first given on line 2"),
@@ -201,7 +204,10 @@ def test_no_variable_hides_a_parameter(complaints: Complaints) -> None:
         "flow_id: f\nenv: {A: y, B: z}\ndefaults: {env: {A: z}}\nparams: {A: x}\n"
         "steps:\n- {id: a, command: [x], env: {A: y}}\n"
     )
-    said = "is a parameter, which every command sees under this name; give the variable another one"
+    said = (
+        "is a parameter, which every command sees under this name; "
+        "remove it, or give the variable another name"
+    )
     assert [line.partition(": ")[2] for line in found] == [
         f"{place}: {said}" for place in ("env.A", "defaults.env.A", "steps[0].env.A")
     ]
@@ -224,7 +230,10 @@ def test_a_thousand_parameters() -> None:
     text = json.dumps({"flow_id": "f", "params": params, "steps": steps})
     flow = bind_params(parse_flow(text, format="json"), dict.fromkeys(params, "v"))
     assert flow.filled(NAMES).steps[99].command[1:] == ("v",) * 1000
-    with pytest.raises(FlowFileError, match='unknown name "Q9"; there are 1,003 others'):
+    with pytest.raises(
+        FlowFileError,
+        match='unknown name "Q9"; declare it beside steps:',
+    ):
         parse_flow(text.replace("${{ P9 }}", "${{ Q9 }}"), format="json")
 
 

@@ -56,8 +56,8 @@ def test_a_step_may_be_called_like_a_call(steps: Steps, name: str) -> None:
 
 
 WRONG = [
-    ("any(error)", "there is no 'any(error)'; write 'any(failed)'", "^^^^^^^^^^"),
-    ("ANY(failed)", "write 'any(failed)'", "^^^^^^^^^^^"),
+    ("any(error)", "there is no 'any(error)'; write when: any(failed)", "^^^^^^^^^^"),
+    ("ANY(failed)", "write when: any(failed)", "^^^^^^^^^^^"),
     ("A || some( failed )", "write 'any(failed)'", "     ^^^^^^^^^^^^^^"),
     ("every(success)", "write 'all(succeeded)'", "^^^^^^^^^^^^^^"),
     (
@@ -67,18 +67,26 @@ WRONG = [
     ),
     ("any(A!)", "; it asks about the steps in depends_on", "^^^^^^^"),
     ("all(failed, skipped)", "with one of succeeded, failed", "^^^^^^^^^^^^^^^^^^^^"),
-    ("any(failed) && none(always)", "write 'none(finished)'", "               ^^^^^^^^^^^^"),
-    ("failed(A)", "write 'A.failed'", "^^^^^^^^^"),
-    ("any(failed) && failure()", "or 'any(failed)' for all steps in", "               ^^^^^^^^^"),
+    (
+        "any(failed) && none(always)",
+        "write when: any(failed) && none(finished)",
+        "               ^^^^^^^^^^^^",
+    ),
+    ("failed(A)", "write when: A.failed", "^^^^^^^^^"),
+    (
+        "any(failed) && failure()",
+        "write when: any(failed) && any(failed)",
+        "               ^^^^^^^^^",
+    ),
     ("any(failed)x", "expected '&&', '||' or the end, got 'x'", "           ^"),
     ("any(failed)all(failed)", "got 'all(failed)'", "           ^^^^^^^^^^^"),
     ("A any(failed)", "got 'any(failed)'", "  ^^^^^^^^^^^"),
     ("any(failed).skipped", "got '.'", "           ^"),
     ("any(failed) && && A", "got '&&'", "               ^^"),
-    ("not any(failed)", "got 'any(failed)'; for 'not' write '!'", "^^^"),
+    ("not any(failed)", "got 'any(failed)'; write when: !any(failed)", "^^^"),
     ("A.any(failed)", "unknown predicate 'any'", "  ^^^"),
     ("any(failed", "got '('", "   ^"),
-    ("exists(A)", "got '('", "      ^"),
+    ("exists(A)", "asks about steps, not about variables; write only_if:", "^^^^^^^^^"),
 ]
 
 
@@ -100,7 +108,8 @@ def test_a_call_without_depends_on_is_refused(complaints: Complaints, depends_on
     """There is nothing that it could ask (rule 3.7)."""
     step = f"{{id: S, command: [x], when: A && any(failed){depends_on}}}"
     message, shown, under = complaints(f"flow_id: f\nsteps: [{A}, {step}]")
-    assert message.endswith("'any(failed)' asks about the steps in depends_on, and there are none")
+    fact = "'any(failed)' asks about the steps in depends_on, and there are none"
+    assert message.endswith(f"{fact}; write when: A && A.failed")
     assert (shown, under) == ("    A && any(failed)", "         ^^^^^^^^^^^")
 
 

@@ -61,7 +61,7 @@ def test_defaults_name_a_shell_for_all_scripts() -> None:
 
 
 ONE_LINE = 'YAML would join these lines to one; begin the text with |, as in "script: |"'
-FILES = "which only files can; name the program in the key"
+SIGN = "a script cannot begin with #!; remove the line, and write shell:"
 WRONG = [
     ("script: ls\n  command: [ls]", '4:11: steps[0].script: a step has "command" or "script", not'),
     ("retries: 1", '3:3: steps[0]: a step needs the key "command" or "script"'),
@@ -83,9 +83,9 @@ WRONG = [
     ("script: >-\n    ls\n", f"4:11: steps[0].script: {ONE_LINE}"),
     (
         "script: |\n    #!/usr/bin/env python3\n    print()",
-        f'4:11: steps[0].script: begins with "#!/usr/bin/env python3", {FILES} "shell", such as',
+        f"4:11: steps[0].script: {SIGN} [python3, -c]",
     ),
-    ('script: "\\n #! x"', f'4:11: steps[0].script: begins with "#! x", {FILES} "shell"'),
+    ('script: "\\n #! x"', f"4:11: steps[0].script: {SIGN} [x, -c]"),
     ('script: "a\\0"', "4:11: steps[0].script: must not contain the character U+0000"),
     ("scrip: ls\n  script: ls", '4:3: steps[0].scrip: unknown key; did you mean "script"?'),
 ]

@@ -7,15 +7,22 @@ line as such a stranger would. `Problem` has the remedy apart from the fact.
 # ruff: noqa: E501 - what is written and what is said stand in one line each
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from flow_spec import FlowFileError, Problem, parse_flow
-from flow_spec.fields.messages import advice_on_field, foreign_words
+from flow_spec.documents.tree import Form, Node, ScalarNode
+from flow_spec.documents.yaml_document import read_yaml
+from flow_spec.fields.params import PARAM
+from flow_spec.fields.records import FileOrRecord
+from flow_spec.fields.translation import foreign_words, meaning_of
 from flow_spec.flow import FLOW
-from flow_spec.step import STEP
+from flow_spec.foreach import BLOCK
+from flow_spec.step import CONCURRENCY, DEFAULTS, STEP
 
 A = "flow_id: f\nsteps:\n  - id: a\n    command: [x]\n"
 B = "  - id: b\n    command: [y]\n"
@@ -69,19 +76,19 @@ DOCUMENTS = [
         "flow_id: f\nsteps:\n  - id: a\n     command: [x]\n",
         "4:6",
         "not valid YAML: this line is indented too far",
-        "put the key into the column of the keys that it belongs to, such as column 5",
+        "put the key in the column of the keys it belongs to, such as column 5",
     ),
     (
         "flow_id: f\nsteps:\n  - id: a\n   command: [x]\n",
         "4:4",
-        "not valid YAML: this line is indented like none that it could belong to",
-        "put it into the column of the lines that it belongs to",
+        "not valid YAML: this line's indentation matches no enclosing block",
+        "put it in the column of the lines it belongs to",
     ),
     (
         "flow_id: f\n  steps:\n  - id: a\n",
         "2:3",
         "not valid YAML: this line is indented too far",
-        "put the key into the column of the keys that it belongs to, such as column 1",
+        "put the key in the column of the keys it belongs to, such as column 1",
     ),
     (
         "flow_id: f\nsteps:\n\t- id: a\n",
@@ -92,32 +99,32 @@ DOCUMENTS = [
     (
         "flow_id: f\nsteps\n  - id: a\n    command: [x]\n",
         "2:1",
-        'not valid YAML: this line is no key with ": " behind it',
+        "not valid YAML: expected KEY: VALUE on this line",
         "write KEY: VALUE",
     ),
     (
         "flow_id: f\nsteps:\n  - id:a\n    command: [x]\n",
         "3:3",
-        'not valid YAML: this line is no key with ": " behind it',
-        "write a space behind the colon of id:",
+        "not valid YAML: expected KEY: VALUE on this line",
+        "add a space after the colon of id:",
     ),
     (
         "flow_id:f\nsteps:\n  - id: a\n    command: [x]\n",
         "1:1",
-        'not valid YAML: this line is no key with ": " behind it',
-        "write a space behind the colon of flow_id:",
+        "not valid YAML: expected KEY: VALUE on this line",
+        "add a space after the colon of flow_id:",
     ),
     (
         "flow_id: f\nsteps:\n  - id: a\n    command: [x]\n    description: note: this\n",
         "5:22",
         "not valid YAML: mapping values are not allowed here",
-        'put text that contains ": " in quotes',
+        "put text that contains \": \" in quotes: description: 'note: this'",
     ),
     (
         "flow_id: f\nsteps:\n  -id: a\n   command: [x]\n",
         "3:3",
-        "not valid YAML: this line is no item of a list",
-        "write a space behind the hyphen: - id:",
+        "not valid YAML: expected an item of a list on this line",
+        "add a space after the hyphen: - id:",
     ),
     (
         "- id: a\n  command: [x]\n",
@@ -128,32 +135,32 @@ DOCUMENTS = [
     (
         "flow_id: @f\nsteps: []\n",
         "1:10",
-        "not valid YAML: while scanning for the next token, found character '@' that cannot start any token",
-        "put text that begins with this character in quotes",
+        "not valid YAML: to YAML, @ cannot begin a text",
+        "put it in quotes: '@f'",
     ),
     (
         "flow_id: f\nsteps:\n  - {id: a, command: [`date`]}\n",
         "3:23",
-        "not valid YAML: while scanning for the next token, found character '`' that cannot start any token",
-        "put text that begins with this character in quotes",
+        "not valid YAML: to YAML, ` cannot begin a text",
+        "put it in quotes: '`date`'",
     ),
     (
         "flow_id: f\nsteps:\n  - {id: a, command: [ls, *.csv]}\n",
         "3:27",
-        "not valid YAML: while scanning an alias, expected alphabetic or numeric character, but found '.'",
-        "put text that begins with * in quotes",
+        "not valid YAML: to YAML, * begins an alias",
+        "put it in quotes: '*.csv'",
     ),
     (
         "flow_id: f\nsteps:\n  - {id: a, command: [a, &&, b]}\n",
         "3:26",
-        "not valid YAML: while scanning an anchor, expected alphabetic or numeric character, but found '&'",
-        "put text that begins with & in quotes",
+        "not valid YAML: to YAML, & begins an anchor",
+        "only a shell knows &&: write script: a && b",
     ),
     (
         "flow_id: f\nsteps:\n  - {id: a, command: [a, |, b]}\n",
         "3:26",
-        "not valid YAML: while scanning for the next token, found character '|' that cannot start any token",
-        "put text that begins with this character in quotes",
+        "not valid YAML: to YAML, | begins lines of text",
+        "only a shell knows |: write script: a | b",
     ),
     (
         'flow_id: f\nsteps:\n  - {id: a, command: [x, "C:\\data"]}\n',
@@ -167,20 +174,25 @@ DOCUMENTS = [
         "YAML tags such as !, are not supported",
         "put text that begins with ! in quotes",
     ),
-    ("flow_id: {{ ds }}\nsteps: []", "1:10", "must be text, got a mapping", "put it in quotes"),
+    (
+        "flow_id: {{ ds }}\nsteps: []",
+        "1:10",
+        "must be text, got a mapping: to YAML, {{ begins a mapping",
+        "write ds",
+    ),
     (
         "flow_id: f\nsteps:\n  a: {command: [x]}\n",
         "3:3",
         "must be a list of steps, such as [{id: hello, command: [echo, hello]}]; got a mapping",
-        "write each step as an item that begins with a hyphen: - id: NAME",
+        "write steps: [{id: a, command: [x]}]",
     ),
-    ("id: f\nsteps: [{id: a, command: [x]}]", "1:1", "unknown key", 'write "flow_id"'),
-    ("name: f\nsteps: [{id: a, command: [x]}]", "1:1", "unknown key", 'write "flow_id"'),
+    ("id: f\nsteps: [{id: a, command: [x]}]", "1:1", "unknown key", "write flow_id: f"),
+    ("name: f\nsteps: [{id: a, command: [x]}]", "1:1", "unknown key", "write flow_id: f"),
     (
         "flow_id: f\nsteps:\n  - {id: a, command: [x]}\n  - {id: a, command: [x]}\n",
         "4:10",
         'duplicate id "a": steps[0] on line 3 already has it',
-        "give one of the two steps another id",
+        "give one of the two steps another id, such as a-2",
     ),
     (
         "flow_id: f\nsteps: [{id: build app, command: [x]}]",
@@ -222,19 +234,19 @@ DOCUMENTS = [
         "flow_id: f\nsteps:\n - {id: a, shell: bash, command: [x]}",
         "3:19",
         'must be a list of words, such as [bash, -euo, pipefail, -c]; got "bash"',
-        "write [bash, -c]",
+        "remove it: bash runs a script, and stops at the first failure",
     ),
     (
         "flow_id: f\nsteps:\n - {id: a, shell: bash, script: x}",
         "3:19",
         'must be a list of words, such as [bash, -euo, pipefail, -c]; got "bash"',
-        "write [bash, -c]",
+        "remove it: bash runs a script, and stops at the first failure",
     ),
     (
         "flow_id: f\nsteps:\n - id: a\n   script: |\n     #!/bin/sh\n     x\n",
         "4:12",
-        'begins with "#!/bin/sh", which only files can',
-        'name the program in the key "shell", such as shell: [python3, -c]',
+        "a script cannot begin with #!",
+        "remove the line: bash runs a script, and stops at the first failure",
     ),
 ]
 
@@ -325,72 +337,72 @@ def test_json_documents(text: str, place: str, fact: str, advice: str) -> None:
 
 
 CONDITIONS = [
-    ("a == failed", "there are no comparisons", "write 'a.failed'"),
-    ("a.status == 'failed'", "there are no comparisons", "write 'a.failed'"),
-    ("a and b", "expected '&&', '||' or the end, got 'and'", "for 'and' write '&&'"),
-    ("a or b", "expected '&&', '||' or the end, got 'or'", "for 'or' write '||'"),
-    ("not a", "expected '&&', '||' or the end, got 'a'", "for 'not' write '!'"),
+    ("a == failed", "there are no comparisons", "write when: a.failed"),
+    ("a.status == 'failed'", "there are no comparisons", "write when: a.failed"),
+    ("a and b", "expected '&&', '||' or the end, got 'and'", "write when: a && b"),
+    ("a or b", "expected '&&', '||' or the end, got 'or'", "write when: a || b"),
+    ("not a", "expected '&&', '||' or the end, got 'a'", "write when: !a"),
     (
         "always()",
         "there is no 'always()'",
-        "write 'A.finished', which is true whatever the outcome of A",
+        "write when: b.finished, or move the step to finally:",
     ),
     (
         "failure()",
         "there is no 'failure()'",
-        "write 'A.failed' or '!A' for the step A whose failure is meant, or 'any(failed)' for all steps in depends_on",
+        "write when: a.failed || b.failed",
     ),
     (
         "success()",
         "there is no 'success()'",
-        "write 'A' or 'A.succeeded' for the step A that must have succeeded, or 'all(succeeded)' for all steps in depends_on",
+        "remove it: after depends_on: [ID], a step runs if these succeeded",
     ),
     (
         "cancelled()",
         "there is no 'cancelled()'",
         "a cancelled flow starts no more steps but those of 'finally'",
     ),
-    ("a & b", "expected '&&', '||' or the end, got '&'", "for '&' write '&&'"),
-    ("a | b", "expected '&&', '||' or the end, got '|'", "for '|' write '||'"),
-    ("a, b", "expected '&&', '||' or the end, got ','", "for ',' write '&&'"),
+    ("a & b", "expected '&&', '||' or the end, got '&'", "write when: a && b"),
+    ("a | b", "expected '&&', '||' or the end, got '|'", "write when: a || b"),
+    ("a, b", "expected '&&', '||' or the end, got ','", "write when: a && b"),
     (
         "a.success",
         "unknown predicate 'success'",
-        "write 'succeeded'; the predicates are succeeded, failed, skipped, passed, finished",
+        "write when: a.succeeded",
     ),
     (
         "a.fail",
         "unknown predicate 'fail'",
-        "write 'failed'; the predicates are succeeded, failed, skipped, passed, finished",
+        "write when: a.failed",
     ),
     (
         "a.exit_code == 0",
         "unknown predicate 'exit_code'",
-        "ask for an outcome, such as 'A', 'A.failed' or 'A.skipped'; the predicates are succeeded, failed, skipped, passed, finished",
+        "write when: a.succeeded",
     ),
     (
         "${{ a }}",
-        "expected a name, '!' or '(', got '$'",
-        "names are written as they are, without '$' and braces",
+        "a condition is written without braces around it",
+        "write when: a",
     ),
     (
         "${{ failure() }}",
-        "expected a name, '!' or '(', got '$'",
-        "names are written as they are, without '$' and braces",
+        "a condition is written without braces around it",
+        "write when: a.failed || b.failed",
     ),
     (
         "$a",
         "expected a name, '!' or '(', got '$'",
-        "names are written as they are, without '$' and braces",
+        "write when: a",
     ),
     (
         "${a}",
         "expected a name, '!' or '(', got '$'",
-        "names are written as they are, without '$' and braces",
+        "write when: a",
     ),
-    ("a != success", "there are no comparisons", "write '!a.succeeded'"),
-    ("steps.a.outcome == 'failure'", "there are no comparisons", "write 'a.failed'"),
-    ("needs.a.result == 'success'", "there are no comparisons", "write 'a.succeeded'"),
+    ("a != success", "there are no comparisons", "write when: !a.succeeded"),
+    ("steps.a.outcome == 'failure'", "there are no comparisons", "write when: a.failed"),
+    ("needs.a.result == 'success'", "there are no comparisons", "write when: a.succeeded"),
     (
         "true",
         'unknown step "true"',
@@ -398,16 +410,16 @@ CONDITIONS = [
     ),
     ("false", 'unknown step "false"', "a step that is not to run is a comment, or is left out"),
     ("a.failed()", "'a.failed' is asked without parentheses", "write 'a.failed'"),
-    ("failed(a)", "there is no 'failed(a)'", "write 'a.failed'"),
+    ("failed(a)", "there is no 'failed(a)'", "write when: a.failed"),
     (
         "a.Failed",
         "unknown predicate 'Failed'",
-        "write 'failed'; the predicates are succeeded, failed, skipped, passed, finished",
+        "write when: a.failed",
     ),
     (
         "any(a, b)",
         "there is no 'any(a, b)'",
-        "write 'any(...)' with one of succeeded, failed, skipped, passed, finished; it asks about the steps in depends_on",
+        "write when: a || b",
     ),
     (
         "any()",
@@ -417,27 +429,27 @@ CONDITIONS = [
     (
         "all_success",
         'unknown step "all_success"',
-        "write 'all(succeeded)', which asks about the steps in 'depends_on'",
+        "remove it: after depends_on: [ID], a step runs if these succeeded",
     ),
     ("aa", 'unknown step "aa"', 'did you mean "a"?'),
     (
         "one_failed",
         'unknown step "one_failed"',
-        "write 'any(failed)', which asks about the steps in 'depends_on'",
+        "write when: a.failed || b.failed",
     ),
     (
         "on_failure",
         'unknown step "on_failure"',
-        "write 'A.failed' for the step A whose failure is meant",
+        "write when: a.failed || b.failed",
     ),
-    ("a = failed", "there are no comparisons", "write 'a.failed'"),
-    ("a == 'skipped'", "there are no comparisons", "write 'a.skipped'"),
-    ("a is failed", "there are no comparisons", "write 'a.failed'"),
+    ("a = failed", "there are no comparisons", "write when: a.failed"),
+    ("a == 'skipped'", "there are no comparisons", "write when: a.skipped"),
+    ("a is failed", "there are no comparisons", "write when: a.failed"),
     ("!a.", "expected '&&', '||' or the end, got '.'", "write NAME.succeeded, without a space"),
     ("a.failed and", "expected '&&', '||' or the end, got 'and'", "for 'and' write '&&'"),
-    ("'a'", "expected a name, '!' or '(', got \"'\"", "names are written without quotes"),
+    ("'a'", "expected a name, '!' or '(', got \"'\"", "write when: a"),
     ('"a && b"', "expected a name, '!' or '(', got '\"'", "names are written without quotes"),
-    ("a;b", "expected '&&', '||' or the end, got ';'", "for ';' write '&&'"),
+    ("a;b", "expected '&&', '||' or the end, got ';'", "write when: a && b"),
     (
         "a.cancelled",
         "unknown predicate 'cancelled'",
@@ -481,19 +493,23 @@ FIELDS = [
     (
         "env: [A=b, C=d]",
         "must be a mapping of names to texts, such as {LANG: C}; got a list",
-        "write A: b",
+        "write env: {A: b, C: d}",
     ),
-    ("env: A=b", 'must be a mapping of names to texts, such as {LANG: C}; got "A=b"', "write A: b"),
+    (
+        "env: A=b",
+        'must be a mapping of names to texts, such as {LANG: C}; got "A=b"',
+        "write {A: b}",
+    ),
     (
         "env: [{name: A, value: b}]",
         "must be a mapping of names to texts, such as {LANG: C}; got a list",
-        "write {NAME: VALUE}",
+        "write env: {A: b}",
     ),
-    ("env: {A: [x]}", "must be text, got a list", "put it in quotes"),
-    ("env: {A: }", "is empty", "give it a value, or remove the key if it is optional"),
+    ("env: {A: [x]}", "must be text, got a list", "write x"),
+    ("env: {A: }", "is empty", 'write A: "" for empty text'),
     ("allow_failure: yes", 'must be true or false, got "yes"', "write true"),
     ("strict: 1", 'must be true or false, got "1"', "write true"),
-    ("working_dir: [x]", "must be text, got a list", "put it in quotes"),
+    ("working_dir: [x]", "must be text, got a list", "write x"),
     (
         "retry_delay_sec: 5 s",
         'must be a number of seconds, 0 or more, or a duration such as 90s, 15m or 1h30m, got "5 s"',
@@ -502,54 +518,54 @@ FIELDS = [
     ("success_exit_codes: 3", 'must be a list of exit codes, such as [0, 3]; got "3"', "write [3]"),
     ("success_exit_codes: ['3']", 'must be an integer >= 0, got "3"', "write it without quotes"),
     ("when: ", "is empty", "give it a value, or remove the key if it is optional"),
-    ("when: [a]", "must be text, got a list", "put it in quotes"),
+    ("when: [a]", "must be text, got a list", "write when: a, or depends_on: [a]"),
     (
         "timeout: 5",
         "unknown key",
-        "write timeout_sec: in seconds, or with a unit, such as timeout_sec: 10m",
+        "write timeout_sec: 5",
     ),
-    ("cwd: x", "unknown key", 'write "working_dir"'),
+    ("cwd: x", "unknown key", "write working_dir: x"),
     (
         "user: root",
         "unknown key",
-        "steps run as whoever starts the run; begin the command with sudo -u USER",
+        "write command: [sudo, -u, root, z]",
     ),
     (
         "image: alpine",
         "unknown key",
-        "a step is a command of this machine; let the command call ssh, docker or podman",
+        "write command: [docker, run, --rm, alpine, z]",
     ),
     (
         "loop: [1,2]",
         "unknown key",
-        "write foreach: [a, b] in a step, which is run once for each value of ${{ ITEM }}",
+        "write foreach: [1, 2], and ${{ ITEM }} for the value",
     ),
     (
         "outputs: x",
         "unknown key",
-        "output is kept by orchesjob (`orchesjob-flow logs`); steps hand values on in files below ${{ RUN_DIR }}",
+        "remove it: `orchesjob-flow logs` shows the output; files below ${{ RUN_DIR }} are for later steps",
     ),
     (
         "notify: me",
         "unknown key",
-        "write a step of its own with when: ID.failed, or one in finally:",
+        "write a step of its own: - {id: me, when: c, script: TEXT}",
     ),
     (
         "schedule: x",
         "unknown key",
-        "a flow has no schedule: cron or a systemd timer calls `orchesjob-flow start`",
+        "remove it: cron or a systemd timer runs `orchesjob-flow run FLOW_FILE`",
     ),
     (
         "tags: [x]",
         "unknown key",
-        "leave it out, write it as a comment, or under a name that begins with x-",
+        "remove it, or rename it to x-tags; keys that begin with x- are yours",
     ),
     (
         "foo: x",
         "unknown key",
-        "a step has id, command, when, depends_on, only_if, retries, retry_delay_sec, retry_backoff, retry_max_delay_sec, env, env_file, working_dir, timeout_sec, success_exit_codes, skip_exit_codes, retry_exit_codes, allow_failure, strict, start_timeout_sec, description, allow_warnings, x-airflow, script, shell, foreach, max_parallel; keys of your own begin with x-",
+        "remove it, or rename it to x-foo; keys that begin with x- are yours",
     ),
-    ("environment: {A: b}", "unknown key", "write env: {NAME: VALUE}"),
+    ("environment: {A: b}", "unknown key", "write env: {A: b}"),
     (
         "only_if: test -f x",
         'must be a list of words, such as ["test", "-f", "/etc/backups/auto"]; got "test -f x"',
@@ -570,76 +586,80 @@ FIELDS_OF_FLOW = [
     (
         "fail-fast: true",  # and not allow_failure, which would make the run green
         "unknown key",
-        "leave it out: after a failure, only the steps that need its success are skipped",
+        "remove it: after a failure, only the steps that need its success are skipped",
     ),
     (
         "name: x",
         "unknown key",
-        "leave it out, write it as a comment, or under a name that begins with x-",
+        "write description: x",
     ),
     (
         "labels: x",
         "unknown key",
-        "leave it out, write it as a comment, or under a name that begins with x-",
+        "remove it, or rename it to x-labels; keys that begin with x- are yours",
     ),
     (
         "env: [A=b]",
         "must be a mapping of names to texts, such as {LANG: C}; got a list",
-        "write A: b",
+        "write env: {A: b}",
     ),
     (
         "on: push",
         "unknown key",
-        "a flow has no schedule: cron or a systemd timer calls `orchesjob-flow start`",
+        "remove it: cron or a systemd timer runs `orchesjob-flow run FLOW_FILE`",
     ),
     (
         "jobs: {}",
         "unknown key",
-        "a flow has flow_id, steps, env, working_dir, max_parallel, timeout_sec, env_file, concurrency, finally, params, description, allow_warnings, defaults; keys of your own begin with x-",
+        "write each of them as an item of steps:",
     ),
-    ("inputs: {A: b}", "unknown key", "write params: {NAME: DEFAULT}"),
+    ("inputs: {A: b}", "unknown key", "write params: {A: b}"),
     (
         "timeout: 5m",
         "unknown key",
-        "write timeout_sec: in seconds, or with a unit, such as timeout_sec: 10m",
+        "write timeout_sec: 5m",
     ),
-    ("max_active_runs: 1", "unknown key", "write concurrency: {on_conflict: wait}"),
+    (
+        "max_active_runs: 1",
+        "unknown key",
+        "write concurrency: {on_conflict: wait}, which lets one run at a time",
+    ),
     (
         "parallel: 4",
         "unknown key",
-        "write foreach: [a, b] in a step, which is run once for each value of ${{ ITEM }}",
+        "write max_parallel: 4",
     ),
     (
         "on_failure: x",
         "unknown key",
-        "write finally: [...], steps that run however the others have ended; one with when: any(failed) runs after a failure",
+        "write finally: [{id: alert, when: any(failed), script: x}]",
     ),
     (
         "finally: {id: x}",
         "must be a list of steps, such as [{id: tidy, command: [rm, -rf, work]}]; got a mapping",
-        "write each step as an item that begins with a hyphen: - id: NAME",
+        "write finally: [{id: x}]",
     ),
     (
         "defaults: {timeout: 5}",
         "unknown key",
-        "write timeout_sec: in seconds, or with a unit, such as timeout_sec: 10m",
+        "write timeout_sec: 5",
     ),
     (
         "concurrency: {cancel-in-progress: true}",
         "unknown key",
-        "write on_conflict: wait, skip or fail",
+        "write on_conflict: replace",
     ),
     (
         "version: 1",
         "unknown key",
-        "leave it out, write it as a comment, or under a name that begins with x-",
+        "remove it, or rename it to x-version; keys that begin with x- are yours",
     ),
     (
         "schedule: x",
         "unknown key",
-        "a flow has no schedule: cron or a systemd timer calls `orchesjob-flow start`",
+        "remove it: cron or a systemd timer runs `orchesjob-flow run FLOW_FILE`",
     ),
-    ("default: {}", "unknown key", "write defaults: {retries: 2}, fields that all steps have"),
+    ("default: {}", "unknown key", "write defaults: {}, fields that all steps have"),
 ]
 
 
@@ -650,17 +670,72 @@ def test_fields_of_a_flow(line: str, fact: str, advice: str) -> None:
     assert (one.line, one.fact, one.help) == (5, fact, advice)
 
 
+WRONG_FILES = Path(__file__).with_name("wrong_files.txt").read_text("utf-8").split("===== ")[1:]
+"""Each has a title, a file, and after a line of hyphens the whole error about it."""
+
+
+@pytest.mark.parametrize("entry", WRONG_FILES, ids=lambda entry: entry.partition("\n")[0])
+def test_a_hundred_wrong_files(entry: str) -> None:
+    """What people type who know another system is answered with what to type here (rule 6.12)."""
+    file, _, error = entry.partition("\n")[2].partition("-----\n")
+    with pytest.raises(FlowFileError) as caught:
+        parse_flow(file, source="f")
+    assert f"{caught.value}\n" == error
+
+
+AFTER_THE_LINE = re.compile(
+    r"(, and |; (?=[a-z])|, which | in place of | beside |, or |,? (?:and )?(?=retry_)| and steps:).*"
+)
+"""What advice says after the line to write."""
+
+
+@pytest.mark.parametrize("entry", WRONG_FILES, ids=lambda entry: entry.partition("\n")[0])
+def test_what_to_write_can_be_pasted(entry: str) -> None:
+    """The line that advice begins with is YAML, whatever stood in the file (rule 6.12)."""
+    file, _, _ = entry.partition("\n")[2].partition("-----\n")
+    for problem in problems_of(file):
+        found = re.match(r"(?:write|add) ((?:- )?[\w-]+: .*|[\[{].*)", problem.help or "")
+        if found is not None:
+            read_yaml(AFTER_THE_LINE.sub("", found[1]))
+
+
+def test_there_are_a_hundred_of_them() -> None:
+    """None is there twice."""
+    assert len({entry.partition("-----")[0].partition("\n")[2] for entry in WRONG_FILES}) == 100
+
+
 def test_the_words_of_other_systems() -> None:
-    """Each word is advised on somewhere, names a field that exists, and is none of ours."""
-    fields = {"a step": [*STEP.fields()], "a flow": [*FLOW.fields()]}
+    """Each word is advised on in some record, and each named field exists there."""
     entries = foreign_words()["field"]
     for entry in entries:
         for word in entry["words"].split():
             assert word == word.casefold().replace("_", "").replace("-", "")
-            name = entry.get("name", "")
-            known = next((known for known in fields.values() if name in known), [name])
-            assert advice_on_field(word, known), word
-    assert sum(len(entry["words"].split()) for entry in entries) > 200
+            value = ScalarNode("x", Form.BARE)
+            beside = dict.fromkeys(entry.get("beside", "").split(), value)
+            given: dict[str, Node] = {word: value, **beside}
+            assert any(meaning_of(word, noun, known, given) for noun, known in RECORDS.items()), (
+                word
+            )
+    assert {entry["name"] for entry in entries if "name" in entry} <= set().union(*RECORDS.values())
+    assert sum(len(entry["words"].split()) for entry in entries) > 400
+
+
+RECORDS = {
+    record.noun: [*record.fields()]
+    for record in (STEP, FLOW, DEFAULTS, CONCURRENCY, PARAM, BLOCK, FileOrRecord.record)
+}
+
+
+def test_every_key_has_one_place() -> None:
+    """A key in the wrong record is answered with its own, whatever is added to a record."""
+    steps, flows = ({*RECORDS[noun]} - {"foreach"} for noun in ("a step", "a flow"))
+    places = {noun: set(keys.split()) for noun, keys in foreign_words()["places"].items()}
+    in_both = steps & flows - {"max_parallel"}
+    assert places["a step"] | in_both | {"description"} >= steps - {"max_parallel"}
+    assert places["a flow"] | in_both | {"description"} >= flows
+    assert places["concurrency"] == {*RECORDS["concurrency"]}
+    assert places["a parameter"] | {"description"} == {*RECORDS["a parameter"]}
+    assert {*foreign_words()["only_in_a_step"]["keys"].split()} <= steps - {*RECORDS["defaults"]}
 
 
 def test_only_a_mistake_reads_the_words_of_other_systems() -> None:

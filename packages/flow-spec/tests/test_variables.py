@@ -32,12 +32,12 @@ WRONG = [
     ("{Ä: x}", f'env.Ä: {SPELLED}, got "Ä"'),
     ("{ORCHESJOB_HOME: /x}", f"env.ORCHESJOB_HOME: {OWN}"),
     ("{ORCHESJOB_FLOW_STEP: b}", f"env.ORCHESJOB_FLOW_STEP: {OWN}"),
-    ("{PYTHONHOME: /x}", f"env.PYTHONHOME: {BREAKING}[env, PYTHONHOME=..., ...]"),
-    ("{PYTHONPATH: lib}", f"env.PYTHONPATH: {BREAKING}[env, PYTHONPATH=..., ...]"),
-    ("{LD_PRELOAD: x.so}", f"env.LD_PRELOAD: {BREAKING}[env, LD_PRELOAD=..., ...]"),
+    ("{PYTHONHOME: /x}", f"env.PYTHONHOME: {BREAKING}[env, PYTHONHOME=VALUE, PROGRAM]"),
+    ("{PYTHONPATH: lib}", f"env.PYTHONPATH: {BREAKING}[env, PYTHONPATH=VALUE, PROGRAM]"),
+    ("{LD_PRELOAD: x.so}", f"env.LD_PRELOAD: {BREAKING}[env, LD_PRELOAD=VALUE, PROGRAM]"),
     ("{A: 1, A: 2}", "env.A: duplicate key, first given on line 2"),
-    ("{A: [1]}", "env.A: must be text, got a list; put it in quotes"),
-    ("{A: }", "env.A: is empty; give it a value, or remove the key if it is optional"),
+    ("{A: [1]}", "env.A: must be text, got a list; write 1"),
+    ("{A: }", 'env.A: is empty; write A: "" for empty text'),
     ('{A: "\\0"}', "env.A: must not contain the character U+0000"),
 ]
 

@@ -477,7 +477,12 @@ class FlowRecord(Record):
     def _skips(self, name: str) -> bool:
         return super()._skips(name) and name != "x-airflow"
 
-    def _unknown(self, name: str, given: Collection[str], reading: Reading) -> Message:
+    def _fields_meant(self, given: Mapping[str, Node], reading: Reading) -> Collection[str | None]:
+        """Return the fields that unknown keys stand for; advice on the steps names the flow_id."""
+        meant = super()._fields_meant(given, reading)
+        return {*meant, "flow_id"} if "steps" in meant else meant
+
+    def _unknown(self, name: str, given: Mapping[str, Node], reading: Reading) -> Message:
         if name == "x-airflow":
             return Advised(
                 "belongs to a step",

@@ -280,7 +280,13 @@ def _refuse_cycle(flow: FlowSpec, reading: Reading) -> None:
         start = min(range(len(cycle)), key=lambda index: places[cycle[index]].path)
         walk = [*cycle[start:], *cycle[:start], cycle[start]]
         first = places[walk[0]]
-        message = f"dependency cycle detected: {' -> '.join(walk)}"
+        message = Advised(
+            f"dependency cycle detected: {' -> '.join(walk)}",
+            f"remove {walk[1]} from depends_on: or when: of {walk[0]}, or cut another link",
+        )
+        if len(cycle) == 1:
+            fix = f"remove {walk[0]} from its own depends_on: or when:"
+            message = Advised(f"step {walk[0]} waits for itself", fix)
         reading.add(message, first.path, first.node)
 
 

@@ -383,8 +383,8 @@ def _as_list(node: Node) -> str | None:
     """Return how to write a text as a list of values, or None."""
     text = spelling(node, Form.TEXT)
     if text is not None and tuple(names_in(text)):
-        return f"write {{{SPLIT}: {messages.as_yaml(text)}}}"
-    return messages.as_list("values", FOREACH, text)
+        return f"write {{{SPLIT}: {messages.spelled(node)}}}"
+    return messages.as_list("values", FOREACH, node)
 
 
 def _got(node: Node) -> str:
@@ -410,6 +410,11 @@ def _without_name(node: Node, path: NodePath, reading: Reading) -> _Lists:
 
 def _by_name(node: MappingNode, path: NodePath, reading: Reading) -> _Lists:
     """Read a mapping of names to lists; every combination is a copy."""
+    flaw_of_key = messages.no_lists(node)
+    if flaw_of_key is not None:
+        name, message = flaw_of_key
+        reading.add(message, (*path, name), dict(node.texts())[name])
+        return _Lists((name,))
     names = []
     lists = []
     for name, key, value in reading.keys_of(node, path):

@@ -15,7 +15,7 @@ import attrs
 
 import flow_conditions
 from flow_spec.documents.tree import MappingNode, Node, NodePath, ScalarNode, node_at
-from flow_spec.errors import Advised, Message, quoted
+from flow_spec.errors import Advised, Message
 from flow_spec.fields import messages
 from flow_spec.fields.kinds import (
     DIRECTORY,
@@ -124,8 +124,7 @@ class ScriptText(Text):
 
     def _read(self, node: Node, path: NodePath, reading: Reading) -> str | None:
         if not isinstance(node, ScalarNode):
-            message = 'must be one text, such as the lines after "script: |", got '
-            reading.add(message + messages.got(node), path, node)
+            reading.add(messages.no_script(node), path, node)
             return None
         if node.folded:
             remedy = 'begin the text with |, as in "script: |"'
@@ -137,10 +136,18 @@ class ScriptText(Text):
             return "must not be blank"
         if text.lstrip(_BLANK).startswith("#!"):
             return Advised(
-                f"begins with {quoted(text.lstrip(_BLANK).splitlines()[0])}, which only files can",
-                'name the program in the key "shell", such as shell: [python3, -c]',
+                "a script cannot begin with #!",
+                _instead_of_first_line(text),
             )
         return flaw_of_word(text, LONGEST_WORD)
+
+
+def _instead_of_first_line(text: str) -> str:
+    """Return what to write instead of a first line such as `#!/usr/bin/env python3`."""
+    program = text.strip(_BLANK).splitlines()[0].split()[-1].rpartition("/")[2]
+    if program in {"bash", "sh"}:
+        return "remove the line: bash runs a script, and stops at the first failure"
+    return f"remove the line, and write shell: [{program if program.isalnum() else 'python3'}, -c]"
 
 
 SCRIPT = Declaration(
@@ -535,16 +542,34 @@ class StepRecord(Record):
         """Report neither or both of `command` and `script`, or a shell without a script."""
         nodes = dict(node.texts())
         if "script" not in values and "command" not in values:
-            reading.add(f'{self.noun} needs the key "command" or "script"', path, node)
-        elif "script" in values and "command" in values:
-            both = 'a step has "command" or "script", not both'
+            meant = self._fields_meant(nodes, reading)
+            # The text under `shell`, as in Ansible, is reported there.
+            is_shell = "shell" in values and values["shell"] is None
+            if not is_shell and not {"command", "script"}.intersection(meant):
+                fact = f'{self.noun} needs the key "command" or "script"'
+                remedy = "add command: [PROGRAM, ARGUMENT], or script: TEXT for a shell"
+                reading.add(Advised(fact, remedy), path, node)
+        elif values.get("script") is not None and values.get("command") is not None:
+            both = Advised('a step has "command" or "script", not both', "remove one of the two")
             reading.add(both, (*path, "script"), nodes["script"])
-        elif "script" not in values and "shell" in values:
+        elif "script" not in values and values.get("shell") is not None:
             remedy = 'a "command" runs without one; for a shell write "script"'
             message = Advised('only a "script" has a shell', remedy)
             reading.add(message, (*path, "shell"), nodes["shell"])
 
-    def _unknown(self, name: str, given: Collection[str], reading: Reading) -> Message:
+    def _fields_meant(self, given: Mapping[str, Node], reading: Reading) -> Collection[str | None]:
+        """Return the fields that unknown keys stand for; `- build: make` has an id and a script."""
+        meant = super()._fields_meant(given, reading)
+        return {*meant, "id"} if len(given) == 1 and {*meant} == {"command"} else meant
+
+    def _unknown(self, name: str, given: Mapping[str, Node], reading: Reading) -> Message:
+        value, own = given[name], given.get("id")
+        if isinstance(value, ScalarNode) and messages.is_condition(name) and "when" not in given:
+            place = reading.steps.get(own.text) if isinstance(own, ScalarNode) else None
+            path = () if place is None else place.path
+            advice = Expression().advice(value.text, path, reading)
+            if advice is not None:
+                return Advised("unknown key", advice.help)
         return UNBOUNDED if name == "max_parallel" else super()._unknown(name, given, reading)
 
 
@@ -585,9 +610,11 @@ class Defaults(Record):
         """Return the fields of a step that `defaults` can have."""
         return {name: field for name, field in STEP.fields().items() if name not in _OWN}
 
-    def _unknown(self, name: str, given: Collection[str], reading: Reading) -> Message:
+    def _unknown(self, name: str, given: Mapping[str, Node], reading: Reading) -> Message:
         if name in _OWN:
-            return f"cannot have a default: {_OWN[name]}"
+            return Advised(
+                f"cannot have a default: {_OWN[name]}", "write it in the steps themselves"
+            )
         return super()._unknown(name, given, reading)
 
     def _made(

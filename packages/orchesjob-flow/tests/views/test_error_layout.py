@@ -114,7 +114,7 @@ def test_help_below_the_line() -> None:
     """How to mend it stands below the line, not in the sentence (rule 6.12)."""
     text = flow_file_text(step("    needs: b"), Style(150))
     assert text.startswith("error: steps[0].needs: unknown key\n")
-    assert text.splitlines()[-1].startswith("  = help: write depends_on: [ID]")
+    assert text.splitlines()[-1].startswith("  = help: write depends_on: [b]")
 
 
 def test_other_errors() -> None:

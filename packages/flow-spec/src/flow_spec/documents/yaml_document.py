@@ -115,14 +115,23 @@ def _events(parser: Any) -> Iterator[Any]:
     """
     parser.get_event()
     if not parser.check_event(DocumentStartEvent):
-        raise DocumentError("the file is empty; it must contain flow_id and steps")
+        raise DocumentError(
+            advised(
+                "the file is empty: a flow has flow_id and steps",
+                "`orchesjob-flow example > FILE` writes one",
+            )
+        )
     parser.get_event()
     while not parser.check_event(DocumentEndEvent):
         yield parser.get_event()
     parser.get_event()
     if parser.check_event(DocumentStartEvent):
         raise DocumentError(
-            "a second document begins here; a file contains one flow", *_place(parser.peek_event())
+            advised(
+                "a second document begins here, and a file contains one flow",
+                "write each flow in a file of its own",
+            ),
+            *_place(parser.peek_event()),
         )
 
 
@@ -208,8 +217,10 @@ def _aliased(
     if any(opened.node.anchor == name for opened in stack):
         raise DocumentError(f"the alias *{name} refers to a value that contains it", *_place(event))
     raise DocumentError(
-        f"*{name} is a YAML alias of an anchor &{name} that does not exist; "
-        "put text that begins with * in quotes",
+        advised(
+            f"*{name} is a YAML alias of an anchor &{name} that does not exist",
+            f"write &{name} before the value to repeat, or put text that begins with * in quotes",
+        ),
         *_place(event),
     )
 
@@ -243,13 +254,20 @@ def syntax_error(
     text: str, error: MarkedYAMLError, quoted: Sequence[tuple[Any, Any]]
 ) -> DocumentError:
     """Describe an error of PyYAML; `quoted` are the earlier quoted texts of several lines."""
-    # The end of the file may lie one line behind its last.
+    # The end of the file may lie one line after its last.
     lines = [*text.splitlines(), ""]
     found = (
-        _closed_too_late(error, quoted, lines)
+        _no_yaml(text, lines)
+        or _closed_too_late(error, quoted, lines)
         or _never_closed(error, lines)
         or _indentation(error, lines)
         or _no_colon(error, lines)
+        or _braces(error, lines)
+        or _index(error, lines)
+        or _sign(error, lines)
+        or _list_on_line(error, lines)
+        or _after_quotes(error, lines)
+        or _colon_in_text(error, lines)
         or _as_it_is(error)
     )
     column = found.column + 1
@@ -309,8 +327,8 @@ def _indentation(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
     if "mapping values are not allowed" in problem and key and line.index(":") == at.column:
         return _indented_too_far(at.line, column, lines)
     if "expected <block end>" in problem and at.column == column:
-        fix = "put it into the column of the lines that it belongs to"
-        fact = "this line is indented like none that it could belong to"
+        fix = "put it in the column of the lines it belongs to"
+        fact = "this line's indentation matches no enclosing block"
         if line.lstrip().startswith(("'", '"')):
             return None
         return Mistake(fact, fix, at.line, column)
@@ -325,12 +343,12 @@ def _indented_too_far(number: int, column: int, lines: list[str]) -> Mistake:
         where = lines[:number].index(before)
         column = len(before) - len(before.lstrip())
         if glued[2]:
-            fix = f"write a space behind the hyphen: - {glued[2]}:"
-            return Mistake("this line is no item of a list", fix, where, column)
-        fix = f"write a space behind the colon of {glued[1]}:"
-        return Mistake('this line is no key with ": " behind it', fix, where, column)
+            fix = f"add a space after the hyphen: - {glued[2]}:"
+            return Mistake("expected an item of a list on this line", fix, where, column)
+        fix = f"add a space after the colon of {glued[1]}:"
+        return Mistake("expected KEY: VALUE on this line", fix, where, column)
     beginning = len(before) - len(before.lstrip(" -"))
-    fix = "put the key into the column of the keys that it belongs to"
+    fix = "put the key in the column of the keys it belongs to"
     if beginning != column and _KEY.match(before):
         fix += f", such as column {beginning + 1}"
     return Mistake("this line is indented too far", fix, number, column)
@@ -343,8 +361,130 @@ def _no_colon(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
         return None
     line = lines[begun.line]
     glued = re.match(r"\s*(?:- +)*([\w.-]+):\S", line)
-    fix = f"write a space behind {glued[1]}:" if glued else "write KEY: VALUE"
-    return Mistake('this line is no key with ": " behind it', fix, begun.line, begun.column)
+    fix = f"add a space after {glued[1]}:" if glued else "write KEY: VALUE"
+    return Mistake("expected KEY: VALUE on this line", fix, begun.line, begun.column)
+
+
+_KINDS = (
+    (r"\A(?:[#;].*\n|\s)*\[[A-Z][A-Za-z]+\]\s*\n", "a systemd unit"),
+    (r"\A(?:#.*\n|\s)*(?:from [\w.]+ import |import \w|def \w|\"\"\")", "a program in Python"),
+    (r"^[\w./ -]+:[^:=\n]*\n\t", "a Makefile"),
+    (r"\A\s*<[?!\w]", "XML"),
+)
+
+
+def _no_yaml(text: str, lines: list[str]) -> Mistake | None:
+    """Recognize files that are not YAML at all."""
+    if re.search(r"^(?:flow_id|steps)\s*:", text, re.MULTILINE):
+        return None
+    kind = next((kind for pattern, kind in _KINDS if re.search(pattern, text, re.MULTILINE)), None)
+    if kind is None:
+        return None
+    number = next(place for place, line in enumerate(lines) if line.strip() and line[0] not in "#;")
+    started = re.search(r"^ExecStart=[-@:+!]*(\S.{0,60})$", text, re.MULTILINE)
+    words = "PROGRAM, ARGUMENT" if started is None else ", ".join(started[1].split())
+    fix = f"write flow_id: NAME, and steps: [{{id: NAME, command: [{words}]}}]"
+    return Mistake(f"this looks like {kind}", fix, number, 0)
+
+
+_COPY = re.compile(r"(\w[\w-]*)\[(\w[\w-]*)\]")
+
+
+def _index(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
+    """Find `load[3]` in flow style, which is `load@3` here."""
+    at: Any = error.problem_mark
+    for found in _COPY.finditer(lines[at.line]):
+        if found.start() <= at.column <= found.end():
+            fact = "brackets begin a list here, and a copy of a step is written with @"
+            return Mistake(fact, f"write {found[1]}@{found[2]}", at.line, found.start())
+    return None
+
+
+_BRACES = re.compile(r"\$?\{\{[^{}\"']*\}\}")
+_LONGEST_SHOWN = 80
+
+
+def _braces(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
+    """Find `{{ NAME }}` without quotes, of which YAML makes mappings."""
+    at: Any = error.problem_mark
+    line = lines[at.line]
+    for found in _BRACES.finditer(line):
+        is_quoted = line.count("'", 0, found.start()) % 2 or line.count('"', 0, found.start()) % 2
+        if found.start() <= at.column <= found.end() + 1 and not is_quoted:
+            begin = max(line.rfind(sign, 0, found.start()) for sign in " ,[{") + 1
+            rest = line[found.end() :]
+            end = len(line) - len(
+                rest.lstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:-")
+            )
+            fix = f"put the whole text in quotes: '{line[begin:end]}'"
+            return Mistake("to YAML, { begins a mapping", fix, at.line, begin)
+    return None
+
+
+def _colon_in_text(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
+    """Find a text of one line with a colon and a space in it."""
+    at: Any = error.problem_mark
+    line = lines[at.line]
+    found = re.match(r"(\s*(?:- +)*([\w.-]+): +)([^\s'\"\[{|>].*)", line)
+    if "mapping values are not allowed" not in str(error.problem) or found is None:
+        return None
+    text = found[3].strip()
+    sign = '"' if "'" in text and '"' not in text and "\\" not in text else "'"
+    fix = 'put text that contains ": " in quotes'
+    if sign not in text and len(text) <= _LONGEST_SHOWN:
+        fix += f": {found[2]}: {sign}{text}{sign}"
+    return Mistake("mapping values are not allowed here", fix, at.line, at.column)
+
+
+_SIGNS = {"*": "begins an alias", "&": "begins an anchor", "|": "begins lines of text"}
+_TOKEN = re.compile(r"[^\s,\]}]+")
+
+
+def _sign(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
+    """Find a text without quotes whose first character means something to YAML."""
+    is_name = error.context in {"while scanning an alias", "while scanning an anchor"}
+    mark: Any = error.context_mark if is_name else error.problem_mark
+    if not is_name and "cannot start any token" not in str(error.problem):
+        return None
+    line = lines[mark.line]
+    sign, rest = line[mark.column : mark.column + 1], line[mark.column :]
+    is_inside = line.count("[", 0, mark.column) + line.count("{", 0, mark.column) > 0
+    found = _TOKEN.match(rest) if is_inside else re.match(r".*\S", rest)
+    if sign in {"", "\t"} or found is None:
+        return None
+    text = found[0][:_LONGEST_SHOWN]
+    fact = f"to YAML, {sign} {_SIGNS.get(sign, 'cannot begin a text')}"
+    command = re.search(r"\bcommand: *\[([^\[\]]*)\]", line)
+    if command is not None and sign in "&|" and command.start(1) <= mark.column:
+        words = " ".join(word.strip() for word in command[1].split(","))
+        fix = f"only a shell knows {text}: write script: {words}"
+        return Mistake(fact, fix, mark.line, mark.column)
+    fix = f"put it in quotes: '{text}'" if "'" not in text else "put it in quotes"
+    return Mistake(fact, fix, mark.line, mark.column)
+
+
+def _list_on_line(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
+    """Find `key: - item`, a list that begins on the line of its key."""
+    at: Any = error.problem_mark
+    found = re.match(r"\s*(?:- +)*([\w.-]+): +- +(.*\S)", lines[at.line])
+    if "sequence entries are not allowed" not in str(error.problem) or found is None:
+        return None
+    item = found[2] if found[1] == "script" else f"[{found[2]}]"
+    fact = "a list cannot begin on the line of its key"
+    return Mistake(fact, f"write {found[1]}: {item}", at.line, at.column)
+
+
+def _after_quotes(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
+    """Find text that goes on after closing quotes."""
+    at: Any = error.problem_mark
+    line = lines[at.line]
+    found = re.match(r"\s*(?:- +)*([\w.-]+): +([\"'].*\S)", line)
+    if "expected <block end>" not in str(error.problem) or found is None or "'" in found[2]:
+        return None
+    if len(found[2]) > _LONGEST_SHOWN or at.column <= found.start(2):
+        return None
+    fix = f"put the whole text in quotes: {found[1]}: '{found[2]}'"
+    return Mistake("text after the closing quotes", fix, at.line, at.column)
 
 
 def _as_it_is(error: MarkedYAMLError) -> Mistake:

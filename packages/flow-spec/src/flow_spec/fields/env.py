@@ -12,7 +12,15 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from flow_spec.documents.source import opened
-from flow_spec.errors import EnvFileError, EnvFileMissing, quoted
+from flow_spec.errors import (
+    QUOTED_LENGTH,
+    Advised,
+    EnvFileError,
+    EnvFileMissing,
+    Message,
+    advised,
+    quoted,
+)
 from flow_spec.fields.messages import LONGEST_WORD, flaw_of_word
 
 
@@ -107,25 +115,27 @@ def _within(names: Iterable[str], length: int) -> Iterator[str]:
         yield name
 
 
-def flaw_of_variable(name: str) -> str | None:
+def flaw_of_variable(name: str) -> Message | None:
     """Return what is wrong with the name of a variable, or None."""
     if not VARIABLE.fullmatch(name):
-        return (
+        fact = (
             f"must be made of A-Z, a-z, 0-9 and _, and not begin with a digit, got {quoted(name)}"
         )
+        likely = re.sub(r"[^A-Za-z0-9_]+", "_", name).lstrip("_0123456789")
+        return advised(fact, f"write {likely}" if likely and len(name) <= QUOTED_LENGTH else None)
     if name.startswith(RESERVED_PREFIX):
-        return f"must not begin with {RESERVED_PREFIX}, which orchesjob and this program use"
+        fact = f"must not begin with {RESERVED_PREFIX}, which orchesjob and this program use"
+        return Advised(fact, "write another name")
     if _BREAKS.match(name):
-        return (
-            "would also change how orchesjob itself starts; set it inside the command: "
-            f"[env, {name}=..., ...]"
-        )
+        fact = "would also change how orchesjob itself starts"
+        return Advised(fact, f"set it inside the command: [env, {name}=VALUE, PROGRAM]")
     return None
 
 
 def flaw_of_setting(name: str, text: str) -> str | None:
     """Return what is wrong with a variable and its value, or None."""
-    return flaw_of_variable(name) or flaw_of_word(text, LONGEST_WORD - len(f"{name}="))
+    flaw = flaw_of_variable(name)
+    return str(flaw) if flaw else flaw_of_word(text, LONGEST_WORD - len(f"{name}="))
 
 
 _QUOTES = ('"', "'")

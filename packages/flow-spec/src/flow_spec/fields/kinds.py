@@ -31,7 +31,12 @@ from flow_spec.fields.messages import (
     flaw_of_prose,
     flaw_of_word,
 )
-from flow_spec.fields.predicates import advice_on_name, operands_of, parse_when
+from flow_spec.fields.predicates import (
+    advice_on_condition,
+    advice_on_name,
+    operands_of,
+    parse_when,
+)
 from flow_spec.fields.reading import (
     FINALLY,
     OPENING,
@@ -142,10 +147,14 @@ class Text(Kind):
 
     def _read(self, node: Node, path: NodePath, reading: Reading) -> str | None:
         if not isinstance(node, ScalarNode) or node.form not in {Form.BARE, Form.TEXT}:
-            reading.add(messages.no_text(node), path, node)
+            reading.add(self._no_text(node, str(path[-1]) if path else ""), path, node)
             return None
         self._check(node.text, node, path, reading)
         return node.text
+
+    def _no_text(self, node: Node, name: str) -> Message:
+        """Say that the value of a name is not text."""
+        return messages.no_text(node, name)
 
     def _check(self, text: str, node: Node, path: NodePath, reading: Reading) -> None:
         flaw = self._flaw(text)
@@ -158,6 +167,9 @@ class Text(Kind):
 
 class FilledText(Text):
     """Text that may hold names, which are replaced once their values are known (rule 10.2)."""
+
+    def _no_text(self, node: Node, name: str) -> Message:
+        return messages.no_text(node, name, is_filled=True)
 
     def _check(self, text: str, node: Node, path: NodePath, reading: Reading) -> None:
         super()._check(text, node, path, reading)
@@ -226,7 +238,8 @@ class OneOf(Text):
         text = super()._read(node, path, reading)
         known = [word.value for word in self.words]
         if text is not None and text not in known:
-            reading.add(messages.unknown_word(text, known, reading.speller), path, node)
+            field = str(path[-1])
+            reading.add(messages.unknown_word(text, known, reading.speller, field), path, node)
             return None
         return None if text is None else self.words(text)
 
@@ -294,25 +307,25 @@ class Seconds(Kind):
             # Quoted or not: JSON has no other way to write a duration.
             value = seconds_of(spelling(node, Form.TEXT) or "")
         if value is None or value < 0 or (value == 0 and not self.zero):
-            reading.add(self._wrong(node), path, node)
+            reading.add(self._wrong(node, str(path[-1])), path, node)
         elif value > TEN_YEARS_SEC:
             most = f"must be at most {TEN_YEARS_SEC:,.0f} seconds, which are ten years"
             reading.add(f"{most}, got {messages.got(node)}", path, node)
         return value
 
-    def _wrong(self, node: Node) -> Message:
+    def _wrong(self, node: Node, field: str) -> Message:
         """Say that a value is not a duration of this kind, and how to spell it as one."""
         least = "0 or more" if self.zero else "more than 0"
         expected = (
             f"must be a number of seconds, {least}, or a duration such as {_DURATION_EXAMPLES}"
         )
-        likely = messages.as_duration(spelling(node, Form.TEXT) or "")
+        likely = messages.as_duration(node, field)
         if not likely and (
             not isinstance(node, ScalarNode)
             or node.form is not Form.TEXT
             or node.text.replace(".", "").isdecimal()
         ):
-            return messages.wrong_type(expected, node)
+            return messages.wrong_type(expected, node, "" if self.zero else "timeout_sec")
         return advised(f"{expected}, got {messages.got(node)}", likely)
 
 
@@ -342,7 +355,8 @@ class Boolean(Kind):
 
 
 def _add_wrong_type(expected: str, node: Node, path: NodePath, reading: Reading) -> None:
-    reading.add(messages.wrong_type(expected, node), path, node)
+    field = str(path[-1]) if path else ""
+    reading.add(messages.wrong_type(expected, node, field), path, node)
 
 
 DIRECTORY = FILE = FilledLine(max_length=4096)
@@ -370,7 +384,8 @@ class StepId(Text):
             line = reading.steps[text].node.line
             place = written(first) if line is None else f"{written(first)} on line {line}"
             fact = f"duplicate id {quoted(text)}: {place} already has it"
-            reading.add(Advised(fact, "give one of the two steps another id"), path, node)
+            remedy = f"give one of the two steps another id, such as {text}-2"
+            reading.add(Advised(fact, remedy), path, node)
 
 
 class Reference(Text):
@@ -380,6 +395,9 @@ class Reference(Text):
         """Give the pattern of an id or a copy's id; a schema cannot know which exist."""
         longest = 2 * StepId().max_length + 1
         return StepId().schema() | {"pattern": f"^{REFERENCE.pattern}$", "maxLength": longest}
+
+    def _no_text(self, node: Node, _name: str) -> Message:
+        return messages.no_reference(node)
 
     def _check(self, text: str, node: Node, path: NodePath, reading: Reading) -> None:
         flaw = flaw_of_name_of_step(text, path, reading)
@@ -400,9 +418,15 @@ class Expression(Text):
             from textwrap import dedent  # a condition without a mistake does not pay for it
 
             head, _, drawing = str(error).partition("\n")
-            message = advised(error.fact + head.removeprefix(error.message), error.help)
-            span = Span(error.source, error.start, error.end)
-            reading.add(message, path, node, excerpt=dedent(drawing), span=span)
+            place, span = head.removeprefix(error.message), Span(text, error.start, error.end)
+            message: Message = advised(f"{error.fact}{place}", error.help)
+            advice = self.advice(text, path, reading)
+            if advice is not None and advice.fact:
+                message, span = advice, Span(text, 0, len(text))
+                drawing = f"{text}\n{'^' * len(text)}" if text.isprintable() else ""
+            elif advice is not None:
+                message = Advised(f"{error.fact}{place}", advice.help)
+            reading.add(message, path, node, excerpt=dedent(drawing) or None, span=span)
             return
         called = {operand.name: operand for operand in condition.operands if operand.quantifier}
         for name in condition.names:
@@ -412,7 +436,44 @@ class Expression(Text):
             elif name in depends_on:
                 continue  # reported there
             if flaw is not None:
+                advice = None
+                if name not in reading.steps and advice_on_name(name, in_finally=in_finally):
+                    advice = self.advice(text, path, reading)
+                if advice is not None:
+                    flaw = Advised(advice.fact or f"unknown step {quoted(name)}", advice.help)
                 reading.add(flaw, path, node, span=span_of_name(name, text))
+                if advice is not None:
+                    return  # the remedy is about the whole condition
+
+    def _no_text(self, node: Node, _name: str) -> Message:
+        return messages.no_condition(node)
+
+    def advice(self, text: str, path: NodePath, reading: Reading) -> Advised | None:
+        """Return what to write instead of a condition of another system, or None.
+
+        The fact is empty unless there is a better one than the parser's. `path` is that of the step
+        or of a part of it, and empty if the place of the step is unknown.
+        """
+        reading.speller.budget -= len(reading.steps)
+        if reading.speller.budget < 0 or len(text) > _LONGEST_TRANSLATED:
+            return None
+        place, in_finally = step_path(path), path[:1] == (FINALLY,)
+        before = [
+            step_id
+            for step_id, found in reading.steps.items()
+            if found.path < place and (found.in_finally or not in_finally)
+        ]
+        return advice_on_condition(
+            text,
+            [name for name, found in reading.steps.items() if found.path != place],
+            reading.depends_on_of(path),
+            before,
+            in_finally=in_finally,
+        )
+
+
+_LONGEST_TRANSLATED = 300
+"""The longest condition of another system that a message translates."""
 
 
 def span_of_name(name: str, condition: str) -> Span | None:
@@ -462,8 +523,11 @@ def flaw_of_name_of_step(name: str, path: NodePath, reading: Reading) -> Message
         known = [
             known for known, place in reading.steps.items() if in_finally or not place.in_finally
         ]
-        fact = f"unknown step {quoted(step_id)}"
-        remedy = advice_on_name(step_id, in_finally=in_finally)
+        fact, remedy = f"unknown step {quoted(step_id)}", None
+        if re.search(r"[.!&|(]", step_id) and re.search(r"\w", step_id):
+            others = [other for other in reading.depends_on_of(path) if other in reading.steps]
+            remedy = f"write when: {' && '.join([*others, name])} in place of depends_on:"
+        remedy = remedy or advice_on_name(step_id, in_finally=in_finally)
         remedy = remedy or reading.speller.suggestion(step_id, known)
         if remedy is None and 0 < len(known) <= MOST_NAMED:
             remedy = f"the steps are {', '.join(map(printable, known))}"
@@ -480,7 +544,8 @@ def flaw_of_name_of_step(name: str, path: NodePath, reading: Reading) -> Message
 def flaw_of_label(step_id: str, label: str, found: StepPlace, reading: Reading) -> Message | None:
     """Return why a step has no copy with this label, or None (rule 10.3)."""
     if found.block is None:
-        return f"step {quoted(step_id)} is in no foreach and has no copies; write its id alone"
+        fact = f"step {quoted(step_id)} is in no foreach and has no copies"
+        return Advised(fact, f"write {step_id}")
     labels = reading.blocks[found.block].labels
     if labels is None or label in labels:
         return None

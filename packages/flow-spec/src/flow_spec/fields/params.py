@@ -10,8 +10,8 @@ from typing import Any
 
 import attrs
 
-from flow_spec.documents.tree import Form, MappingNode, Node, NodePath, ScalarNode
-from flow_spec.errors import printable, quoted
+from flow_spec.documents.tree import Form, MappingNode, Node, NodePath, ScalarNode, SequenceNode
+from flow_spec.errors import Advised, Message, printable, quoted
 from flow_spec.fields import messages
 from flow_spec.fields.env import SETTABLE, flaw_of_setting, flaw_of_variable
 from flow_spec.fields.kinds import Kind, Prose, Schema, Text, Word
@@ -38,7 +38,7 @@ class Pattern(Text):
             with warnings.catch_warnings(action="ignore"):
                 re.compile(text)
         except (re.error, OverflowError, RecursionError) as error:
-            return f"is no regular expression of Python: {error}"
+            return f"is not a valid regular expression of Python: {error}"
         return None
 
 
@@ -85,10 +85,11 @@ class Param:
         return None
 
 
-def flaw_of_param_name(name: str) -> str | None:
+def flaw_of_param_name(name: str) -> Message | None:
     """Return what is wrong with the name of a parameter, or None."""
     if name in BUILT_IN:
-        return f"is a name that every flow has; the others are {', '.join(BUILT_IN)}"
+        fact = f"is a name that every flow has, like {', '.join(BUILT_IN)}"
+        return Advised(fact, f"write another name, such as MY_{name}")
     return flaw_of_variable(name)
 
 
@@ -109,7 +110,7 @@ class ParamRecord(Record):
         return Param(str(path[-1]), **values)
 
 
-_PARAM = ParamRecord(Param, "a parameter")
+PARAM = ParamRecord(Param, "a parameter")
 
 
 class Params(Kind):
@@ -120,13 +121,12 @@ class Params(Kind):
         return {
             "type": "object",
             "propertyNames": {"pattern": rf"^(?!(?:{'|'.join(BUILT_IN)})$){SETTABLE[1:]}"},
-            "additionalProperties": {"anyOf": [Word().schema(), _PARAM.schema()]},
+            "additionalProperties": {"anyOf": [Word().schema(), PARAM.schema()]},
         }
 
     def _read(self, node: Node, path: NodePath, reading: Reading) -> tuple[Any, ...] | None:
         if not isinstance(node, MappingNode):
-            message = "must be a mapping of names to defaults, such as {SHOP: berlin}; got "
-            reading.add(message + messages.got(node), path, node)
+            reading.add(messages.no_params(node), path, node)
             return None
         names, params = [], []
         for name, key, value in reading.keys_of(node, path):
@@ -136,13 +136,16 @@ class Params(Kind):
             if flaw is not None:
                 reading.add(flaw, place, key)
             elif isinstance(value, ScalarNode) and value.form is Form.BARE and not value.text:
-                message = (
-                    "is empty; write {} if every run must give it a value, "
-                    'or "" for an empty default'
+                remedy = (
+                    f"write {name}: {{}} if every run must give it a value, "
+                    f'or {name}: "" for an empty default'
                 )
-                reading.add(message, place, value)
+                reading.add(Advised("is empty", remedy), place, value)
+            elif isinstance(value, SequenceNode):
+                remedy = f"write {name}: {{enum: {messages.spelled(value)}}}"
+                reading.add(Advised("must be one text, got a list", remedy), place, value)
             elif isinstance(value, MappingNode):
-                params.append(_PARAM.read(value, place, reading))
+                params.append(PARAM.read(value, place, reading))
             else:
                 default = Word().read(value, place, reading)
                 params.append(_checked(Param(name, default), value, place, reading))

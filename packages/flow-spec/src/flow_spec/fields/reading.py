@@ -63,7 +63,7 @@ def flaws_of_names(text: str, known: Collection[str], speller: Speller) -> Itera
         if found is None:
             closed = text.find("}}", opening.end())
             held = None if closed < 0 else text[opening.end() : closed].strip()
-            yield Flaw(_no_name(held), opening.start())
+            yield Flaw(messages.no_name(held, known), opening.start())
             if held is None:
                 return  # the rest is inside it
         elif found[1] not in known:
@@ -80,20 +80,14 @@ def escaped(text: str) -> str:
     return text.replace(OPENING, f"${OPENING}")
 
 
-def _no_name(held: str | None) -> str:
-    advice = "write ${{ NAME }}, or $${{ for the three characters themselves"
-    if held is None:
-        return f"this ${{{{ is never closed by }}}}; {advice}"
-    return f"between ${{{{ and }}}} must be one name, got {quoted(held)}; {advice}"
-
-
 def _unknown(name: str, known: Collection[str], speller: Speller) -> Message:
     sentence = f"unknown name {quoted(name)}"
     if remedy := speller.suggestion(name, known):
         return Advised(sentence, remedy)
+    declare = f"declare it beside steps:, as in params: {{{name}: VALUE}}"
     if len(known) > _MOST_LISTED:
-        return f"{sentence}; there are {len(known):,} others"
-    return f"{sentence}; there is {', '.join(sorted(known))}"
+        return Advised(sentence, declare)
+    return Advised(f"{sentence}; there is {', '.join(sorted(known))}", declare)
 
 
 class TemplateWord(NamedTuple):
@@ -366,7 +360,8 @@ class Reading:
             elif key.text in first:
                 line = first[key.text].line
                 place = "" if line is None else f", first given on line {line}"
-                self.add(f"duplicate key{place}", (*path, key.text), key)
+                fact = f"duplicate key{place}"
+                self.add(Advised(fact, "remove one of the two"), (*path, key.text), key)
             else:
                 first[key.text] = key
                 yield key.text, key, value

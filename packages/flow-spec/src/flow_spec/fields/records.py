@@ -5,13 +5,13 @@ comparison of two flows all find the fields in `declarations`; there is no other
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import attrs
 
 from flow_spec.documents.tree import Form, MappingNode, Node, NodePath, ScalarNode, SequenceNode
-from flow_spec.errors import Message, quoted
+from flow_spec.errors import Advised, Message, quoted
 from flow_spec.fields import messages
 from flow_spec.fields.env import SETTABLE, flaw_of_variable
 from flow_spec.fields.kinds import FILE, Boolean, Kind, Prose, Schema, Word
@@ -118,7 +118,7 @@ class ListOf(Kind):
         first: dict[Any, int] = {}
         for index, value in enumerate(values):
             if value is not None and first.setdefault(value, index) != index:
-                message = f"{quoted(str(value))} is listed twice"
+                message = Advised(f"{quoted(str(value))} is listed twice", "remove one of them")
                 reading.add(message, (*path, index), node.items[index])
 
 
@@ -161,7 +161,7 @@ class Variables(Kind):
         self, node: Node, path: NodePath, reading: Reading
     ) -> tuple[tuple[str, str], ...] | None:
         if not isinstance(node, MappingNode):
-            reading.add(messages.no_variables(node), path, node)
+            reading.add(messages.no_variables(node, str(path[-1])), path, node)
             return None
         values = {}
         for name, key, value in reading.keys_of(node, path):
@@ -169,12 +169,12 @@ class Variables(Kind):
             if flaw is not None:
                 reading.add(flaw, (*path, name), key)
             if name in reading.names_around(path):
-                message = f"would hide the value of each copy: foreach gives {quoted(name)} already"
-                reading.add(message, (*path, name), value)
+                hides = f"would hide the value of each copy: foreach gives {quoted(name)} already"
+                reading.add(hides, (*path, name), value)
             elif reading.names.declares(name, path):
-                message = (
-                    "is a parameter, which every command sees under this name; "
-                    "give the variable another one"
+                message = Advised(
+                    "is a parameter, which every command sees under this name",
+                    "remove it, or give the variable another name",
                 )
                 reading.add(message, (*path, name), key)
             values[name] = Word(beside=len(f"{name}=")).read(value, (*path, name), reading)
@@ -229,15 +229,14 @@ class Record(Kind):
     def _read(self, node: Node, path: NodePath, reading: Reading) -> Any:
         fields = self.fields()
         if not isinstance(node, MappingNode):
-            reading.add(messages.no_mapping(self._needed(), node), path, node)
+            reading.add(messages.no_mapping(self.noun, self._needed(), node), path, node)
             return None
         self._report_missing(node, fields, path, reading)
-        values = {}
+        values, given = {}, dict(node.texts())
         for name, key, value in self._entries(node, path, reading):
             if name in fields:
                 values[name] = fields[name].kind.read(value, (*path, name), reading)
             elif not self._skips(name):
-                given = {name for name, _ in node.texts()}
                 reading.add(self._unknown(name, given, reading), (*path, name), key)
         return self._made(values, node, path, reading)
 
@@ -252,10 +251,22 @@ class Record(Kind):
     def _report_missing(
         self, node: MappingNode, fields: dict[str, Declaration], path: NodePath, reading: Reading
     ) -> None:
-        present = {name for name, _ in node.texts()}
-        for name, field in fields.items():
-            if field.required and name not in present:
-                reading.add(f"{self.noun} needs the key {quoted(name)}", path, node)
+        given = dict(node.texts())
+        missing = [name for name, field in fields.items() if field.required and name not in given]
+        meant = self._fields_meant(given, reading) if missing else ()
+        for name in missing:
+            if name not in meant:
+                example = fields[name].examples[0]
+                reading.add(messages.missing_key(self.noun, name, example, given), path, node)
+
+    def _fields_meant(self, given: Mapping[str, Node], reading: Reading) -> Collection[str | None]:
+        """Return the fields that unknown keys stand for, which are reported as unknown."""
+        known = self.fields()
+        return [
+            messages.field_meant(name, known, given, self.noun, reading.speller)
+            for name in given
+            if name not in known and not self._skips(name)
+        ]
 
     def _entries(
         self, node: MappingNode, path: NodePath, reading: Reading
@@ -263,8 +274,8 @@ class Record(Kind):
         """Return name, key and value of each entry, in the order in which they are read."""
         return reading.keys_of(node, path)
 
-    def _unknown(self, name: str, given: Collection[str], reading: Reading) -> Message:
-        """Return the message about a key that is not a field."""
+    def _unknown(self, name: str, given: Mapping[str, Node], reading: Reading) -> Message:
+        """Return the message about a key that is not a field; `given` are all keys."""
         return messages.unknown_key(name, self.fields(), given, self.noun, reading.speller)
 
     def _made(
@@ -293,8 +304,9 @@ class Record(Kind):
             for value in given or ():
                 first = None if value is None else place.setdefault(value, written)
                 if first not in (None, written) and name in values:
-                    message = (
-                        f"{value} is already in {first}; an exit code can have only one meaning"
+                    message = Advised(
+                        f"{value} is already in {first}, and an exit code has one meaning",
+                        f"remove {value} from one of the two lists",
                     )
                     reading.add(message, (*path, name), nodes[name])
 

@@ -30,7 +30,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "status": "Print the status of a run and of its steps.",
         "watch": "Show a run until it ends.",
         "wait": "Wait until a run has ended, and print it.",
-        "logs": "Show the output of the steps of a run.",
+        "logs": "Show the output of the steps of a run, or of one of them.",
         "explain": "Explain why the steps of a run wait, run or were skipped.",
         "report": "Report what happened in a run, for people or for CI.",
         "list": "List the runs, newest first.",
@@ -40,7 +40,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "Maintain": {
         "resume": "Resume a run, or all runs, whose runner is gone.",
-        "retry": "Run failed and cancelled steps again.",
+        "retry": "Run failed and cancelled steps again, and what depends on them.",
         "settle": "Override the outcome of a failed step, and continue its run.",
         "prune": "Remove runs that ended long ago, with their logs and output.",
     },

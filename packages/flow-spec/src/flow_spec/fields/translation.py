@@ -1,0 +1,566 @@
+"""What files of other systems say, and how a flow file says the same (rule 6.12).
+
+`foreign_words.toml` has the words of other systems, with advice. Advice may hold placeholders such
+as `<ids>`: each stands for the value in the file, spelled as our field needs it. So most advice is
+a line that can be pasted. A conversion returns None where a value does not fit, and the next advice
+of the entry is tried.
+
+Only a file with a mistake imports this module.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Collection, Mapping
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from flow_spec.documents.tree import MappingNode, Node, ScalarNode, SequenceNode
+from flow_spec.fields.conversions import (
+    LONGEST_ADVICE,
+    as_script,
+    as_variables,
+    as_yaml,
+    codes_beside_0,
+    codes_of,
+    command_of,
+    cron_of,
+    duration_of,
+    file_of,
+    folded,
+    id_for,
+    id_list_of,
+    id_of,
+    lines_of,
+    lists_and_name_of,
+    member_of,
+    named_by,
+    newer_of,
+    number_of,
+    params_of,
+    raw_script_of,
+    retries_of,
+    spelling_of,
+    step_of,
+    steps_of,
+    text_of,
+    texts_of,
+    truth_of,
+    truth_text_of,
+    value_of,
+    variable_for,
+    variables_of,
+    vars_of,
+    words_of,
+)
+
+
+@cache
+def foreign_words() -> dict[str, Any]:
+    """Return the words of other systems, by section of `foreign_words.toml`, which is read once."""
+    return tomllib.loads(Path(__file__).with_name("foreign_words.toml").read_text("utf-8"))
+
+
+class Meaning(NamedTuple):
+    """What a key of another system means here.
+
+    `field` is the field of ours that the key stands for, if there is one: that field is not missing
+    then.
+    """
+
+    field: str | None
+    advice: str
+
+
+@cache
+def _entries_by_word() -> Mapping[str, list[dict[str, Any]]]:
+    """Return the entries about each word; the likeliest is first."""
+    entries: dict[str, list[dict[str, Any]]] = {}
+    for entry in foreign_words()["field"]:
+        for word in entry["words"].split():
+            entries.setdefault(word, []).append(entry)
+    return entries
+
+
+_MOST_KEYS = 50
+"""Advice looks at no more keys beside its own."""
+
+
+def meaning_of(
+    word: str, noun: str, known: Collection[str], given: Mapping[str, Node]
+) -> Meaning | None:
+    """Return what a key of another system means in a record, or None.
+
+    `noun` names the record, `known` are its fields, and `given` all its keys with their values. A
+    field that exists elsewhere is not advised: `name` is `id` in a step and `flow_id` in a flow.
+    """
+    beside = {folded(name): value for name, value in islice(given.items(), _MOST_KEYS)}
+    beside |= {folded(word): given[word]} if word in given else {}
+    for entry in _entries_by_word().get(folded(word), ()):
+        field = entry.get("name")
+        if field is not None and (field not in known or field in given):
+            continue
+        if noun not in entry.get("at", (noun,)) or not {*entry.get("beside", "").split()} <= {
+            *beside
+        }:
+            continue
+        for advice in entry["advice"]:
+            sentence = _filled(advice, word, beside)
+            if sentence is not None:
+                return Meaning(field or entry.get("instead_of"), sentence)
+    return _job(word, given.get(word), noun, given)
+
+
+def _job(word: str, value: Node | None, noun: str, given: Mapping[str, Node]) -> Meaning | None:
+    """Return what a key of the flow means that looks like a job of its own, as in GitLab CI."""
+    if noun != "a flow" or "steps" in given or value is None:
+        return None
+    text = value.text if isinstance(value, ScalarNode) else None
+    step = f"{{id: {id_for(word)}, depends_on: [{text}], script: TEXT}}"  # as in just
+    if text is None or text not in given:
+        step = step_of(word, value) or ""
+    if not step:
+        return None
+    return Meaning("steps", f"write below steps: - {step}")
+
+
+_PLACEHOLDER = re.compile(r"<(([a-z_0-9]+)(?:@([a-z]+))?)>")
+
+
+def _filled(advice: str, word: str, beside: Mapping[str, Node]) -> str | None:
+    """Return advice with values in place of its placeholders, or None if one does not fit.
+
+    `<ids>` stands for the value of the word, and `<words@command>` for that of a key beside it.
+    """
+    advice = advice.replace("<word>", word)
+    for whole, name, other in _PLACEHOLDER.findall(advice):
+        value = beside.get(other or folded(word))
+        spelled = None if value is None else _CONVERSIONS[name](word, value)
+        if spelled is None or len(spelled) > LONGEST_ADVICE:
+            return None
+        advice = advice.replace(f"<{whole}>", spelled)
+    return advice
+
+
+def with_id(meaning: Meaning, noun: str, given: Mapping[str, Node]) -> str:
+    """Return advice on a key; the one about the steps of a flow also names a missing flow_id."""
+    if noun != "a flow" or meaning.field != "steps" or "flow_id" in given:
+        return meaning.advice
+    known = ("flow_id", "steps")
+    others = [meaning_of(name, noun, known, given) for name in given]
+    first = next((other for other in others if other and other.field == "steps"), None)
+    if first != meaning or any(other and other.field == "flow_id" for other in others):
+        return meaning.advice
+    return f"write flow_id: NAME, and {meaning.advice.removeprefix('write ')}"
+
+
+def is_playbook(node: Node) -> bool:
+    """Tell whether a list holds plays of Ansible."""
+    return isinstance(node, SequenceNode) and any(member_of(one, "hosts") for one in node.items)
+
+
+def first_task_of(node: Node) -> str:
+    """Spell the first task of a playbook as a step."""
+    plays = node.items if isinstance(node, SequenceNode) else []
+    found = next((tasks for play in plays if (tasks := member_of(play, "tasks", "roles"))), None)
+    first = found.items[0] if isinstance(found, SequenceNode) and found.items else None
+    name, given = member_of(first, "name"), {}
+    if isinstance(first, MappingNode):
+        given = {key: value for key, value in first.texts() if key != "name"}
+    meant = (meaning_of(key, "a step", ("command", "script"), given) for key in given)
+    runs = next((one.advice for one in meant if one and one.field in {"command", "script"}), "")
+    runs = (
+        runs.removeprefix("write ") if runs.endswith(("]", "'")) else "command: [PROGRAM, ARGUMENT]"
+    )
+    step_id = id_for(name.text) if isinstance(name, ScalarNode) else None
+    return f"- {{id: {step_id or 'NAME'}, {runs}}}"
+
+
+def misplaced(name: str, value: Node | None, noun: str) -> tuple[str, str] | None:
+    """Return where a key of ours belongs that stands in the wrong record, and what to write."""
+    places: dict[str, str] = foreign_words()["places"]
+    home = next((place for place, keys in places.items() if name in keys.split()), None)
+    if home is None or home == noun:
+        return None
+    spelled = None if value is None else spelling_of(value)
+    if name == "params" and value is not None:
+        spelled = params_of("", value) or spelled
+    line = f"{name}: {spelled}" if spelled else f"{name}: ..."
+    fixes = {
+        "a flow": f"write {line} beside steps:, without indentation",
+        "a step": f"write it there, or for all steps: defaults: {{{line}}}",
+        "concurrency": f"write concurrency: {{{line}}} beside steps:",
+        "a parameter": f"write params: {{NAME: {{{line}}}}} beside steps:",
+    }
+    if home == "a step" and noun != "a flow":
+        return None
+    if name in foreign_words()["only_in_a_step"]["keys"].split():
+        fixes["a step"] = f"write it in an item of steps: - {{id: NAME, {line}}}"
+    return f"belongs to {'the flow' if home == 'a flow' else home}", fixes[home]
+
+
+_VARIABLE_SIDE = (
+    r"(?:\$\{?|\$?\{?(?:env|vars|variables|inputs|params|parameters|matrix|item|workflow\.parameters|"
+    r"inputs\.parameters|github\.event\.inputs)\.)(?P<name>[A-Za-z_][\w-]*)\}?"
+)
+_SIGNS = {"!=": "!=", "-ne": "!=", ">": "-gt", "<": "-lt", ">=": "-ge", "<=": "-le"}
+_COMPARED = re.compile(
+    rf"\s*[\"']?(?:{_VARIABLE_SIDE}|(?P<bare>[A-Za-z_][A-Za-z0-9_]*))[\"']?\s*"
+    r"(?P<sign>===?|!=|[<>]=?|=|-eq|-ne)\s*"
+    r"(?:'(?P<one>[^']*)'|\"(?P<two>[^\"]*)\"|(?P<three>[\w./-]+))\s*"
+)
+_ASKED = re.compile(rf"\s*(?P<not>!?)\s*{_VARIABLE_SIDE}\s*")
+_WRAPPED = re.compile(r"\s*\$?\{\{(.*)\}\}\s*", re.DOTALL)
+
+
+def unwrapped(text: str) -> str:
+    """Return a condition without braces around it, and without a leading `if`."""
+    found = _WRAPPED.fullmatch(text)
+    return unwrapped(found[1]) if found else re.sub(r"^\s*if\s+", "", text).strip()
+
+
+def question_of(text: str, ids: Collection[str] = ()) -> str | None:
+    """Return the command for `only_if` that asks what a text asks about a variable, or None.
+
+    `ids` are names of steps, which are not variables.
+    """
+    text = as_variables(unwrapped(text))
+    if found := _BRANCH.fullmatch(text):
+        return _asking(f'test "$(git branch --show-current)" = {found[1]}')
+    if found := _COMPARED.fullmatch(text):
+        value = next(one for one in found.group("one", "two", "three") if one is not None)
+        sign = _SIGNS.get(found["sign"], "=")
+        value = value if re.fullmatch(r"[\w./-]+", value) else f'"{value}"'
+        name = variable_for(found["name"] or found["bare"])
+        return None if name in ids else _asking(f'test "${name}" {sign} {value}')
+    if found := _ASKED.fullmatch(text):
+        sign = "!=" if found["not"] else "="
+        return _asking(f'test "${variable_for(found["name"])}" {sign} true')
+    return None
+
+
+_BRANCH = re.compile(
+    r"github\.(?:ref|ref_name|head_ref)\s*==?\s*['\"](?:refs/heads/)?([\w./-]+)['\"]"
+)
+_OUTPUT_COMPARED = re.compile(
+    r"(?:\{\{)?\s*(?:steps|needs|jobs|tasks)\.([\w-]+)\.outputs?\.(?:parameters\.)?([\w-]+)"
+    r"\s*(?:\}\})?\s*==?\s*['\"]?([\w.-]+)['\"]?"
+)
+
+
+def asks_output(text: str) -> str | None:
+    """Return how to ask what a step wrote, if a condition of another system asks that."""
+    found = _OUTPUT_COMPARED.fullmatch(unwrapped(text))
+    if found is None:
+        return None
+    file = f"${{{{ RUN_DIR }}}}/{found[2]}"
+    return f"let step {found[1]} write {file}, and write only_if: [grep, -qx, {found[3]}, '{file}']"
+
+
+_SURROUNDINGS = re.compile(
+    r"\s*!?\s*(?:\$\{?\w|(?:env|vars|github|gitlab|runner|inputs|matrix|secrets|params|ansible\w*|item|"
+    r"workflow|variables|parameters|event|branch)\.|(?:startsWith|endsWith|contains|hashFiles|exists|"
+    r"fileExists|eq|ne|defined)\(|[A-Z][A-Z0-9_]+\s*[=!])"
+)
+
+
+def asks_surroundings(text: str) -> bool:
+    """Tell whether a text asks about variables, files or events."""
+    return _SURROUNDINGS.match(unwrapped(text)) is not None
+
+
+def _asking(command: str) -> str:
+    return f"[sh, -c, {as_yaml(command)}]"
+
+
+_STEP_OUTPUT = re.compile(r"(?:steps|needs|jobs|tasks)\.([\w-]+)\.(?:outputs?|result)\S*?(\w+)")
+_VALUE_OF = re.compile(
+    r"(?:(?:env|inputs|params|vars|variables|matrix|parameters|item|workflow\.parameters|values|"
+    r"inputs\.parameters|github\.event\.inputs)\.)?([A-Za-z_][\w-]*)(?:\s*\|\|?\s*(?:default\()?(.*?)\)?)?"
+)
+_BUILT_IN = {
+    **dict.fromkeys(("github.workspace", "runner.workspace", "invocation_directory"), "FLOW_DIR"),
+    **dict.fromkeys(("runner.temp", "github.action_path"), "RUN_DIR"),
+    **dict.fromkeys(("github.run_id", "github.run_number", "run_id", "workflow.name"), "RUN_KEY"),
+}
+
+
+def expression_for(held: str, known: Collection[str]) -> str | None:
+    """Return what to write for an expression between `${{` and `}}`, or None."""
+    found, output = _VALUE_OF.fullmatch(held), _STEP_OUTPUT.match(held)
+    name = found and variable_for(found[1])
+    write, fix = f"write ${{{{ {_BUILT_IN.get(held, name)} }}}}", None
+    if output is not None:
+        file = f'"$ORCHESJOB_FLOW_RUN_DIR/{output[2]}"'
+        fix = f"let step {output[1]} write {file}; a script reads it: $(cat {file})"
+    elif held.startswith("secrets."):
+        name = variable_for(held)
+        fix = f"write script: with ${name}, and env_file: secrets.env, a file with {name}=VALUE"
+    elif held in _BUILT_IN or (name in known and found and not found[2]):
+        fix = write
+    elif not found or not name:
+        is_computed = re.match(r"\w+[.(]", held)
+        fix = (
+            "write script: with what computes it, such as $(git describe)" if is_computed else None
+        )
+    elif name in known:
+        default = as_yaml(found[2].strip("'\""))
+        fix = f"{write}, and its default in params: {{{name}: {default}}}"
+    elif held.startswith(("matrix.", "item.")):
+        fix = f"{write}, and foreach: {{{name}: [a, b]}} in the step"
+    elif held.startswith(("env.", "vars.")):
+        fix = f"write script: with ${name}, since only a shell knows variables"
+    else:
+        fix = f"{write}, and params: {{{name}: VALUE}} beside steps:"
+    return fix
+
+
+_FILE_ASKED = re.compile(
+    r"\[\[?\s+(?:-f|-e|-d|-s)\s+(\S+)\s+\]\]?|exists\(['\"]?([\w./-]+)['\"]?\)"
+)
+
+
+def gate_of(text: str) -> str | None:
+    """Return a text for `only_if` as a command, or None."""
+    if asked := question_of(text):
+        return asked
+    text = text.strip()
+    if text in {"true", "yes", "always"}:
+        return None
+    if (found := _FILE_ASKED.fullmatch(text)) and not re.search(r"[$*?~]", text):
+        sign = re.search(r"-[a-z]", text.partition("(")[0])
+        return f"[test, {sign[0] if sign else '-e'}, {as_yaml(found[1] or found[2])}]"
+    if re.fullmatch(r"[\w-]+\.(?:succeeded|failed|skipped|passed|finished)", text):
+        return None
+    if "[[" in text:
+        return f"[bash, -c, {as_yaml(text)}]"
+    return None
+
+
+def value_for(field: str, word: str) -> str | None:
+    """Return the word of a field that a word of another system means, or None."""
+    words: dict[str, str] = foreign_words()["values"].get(field, {})
+    return next((ours for ours, theirs in words.items() if folded(word) in theirs.split()), None)
+
+
+def group_for(text: str) -> str:
+    """Return how to write a name, a number or a truth value as `concurrency`."""
+    if meant := value_for("on_conflict", text):
+        return f"write {{on_conflict: {meant}}}"
+    if truth_of(text):
+        return "write {on_conflict: wait}, which lets one run at a time"
+    if text.isdecimal():
+        return f"write max_parallel: {text}, for steps at once; concurrency is about runs"
+    return f"write {{group: {as_yaml(text)}}}"
+
+
+def _conflict(word: str, node: Node) -> str | None:
+    text = node.text if isinstance(node, ScalarNode) else ""
+    if folded(word) == "cancelinprogress":
+        return "wait" if truth_of(text) == "false" else "replace"
+    known: dict[str, str] = foreign_words()["values"]["on_conflict"]
+    return text.lower() if text.lower() in known else value_for("on_conflict", text)
+
+
+def _continue_on(_word: str, node: Node) -> str | None:
+    """Return what stands for `continueOn` of dagu, whose other half is in the next steps."""
+    if codes := codes_beside_0("", node) if member_of(node, "exitcode", "exitcodes") else None:
+        return f"write success_exit_codes: {codes}"
+    if member_of(node, "skipped") and not member_of(node, "failure", "failed"):
+        return "remove it: write when: ID.passed in the steps after it; it is true after a skip"
+    return None
+
+
+_CONDITION = re.compile(r"[\w\s.!&|()@-]*[!&|.][\w\s.!&|()@-]*")
+
+
+def _condition(_word: str, node: Node) -> str | None:
+    """Return a text that is a condition over steps, with predicates of ours."""
+    if not isinstance(node, ScalarNode) or not _CONDITION.fullmatch(node.text):
+        return None
+    words: dict[str, str] = foreign_words()["predicates"]
+    meant = {one: ours for ours, theirs in words.items() for one in (ours, *theirs.split())}
+    return re.sub(r"\.(\w+)", lambda one: f".{meant.get(one[1].lower(), one[1])}", node.text)
+
+
+def _gate(_word: str, node: Node) -> str | None:
+    """Spell a question about a variable or a file as a command."""
+    if isinstance(node, SequenceNode) and len(node.items) == 1:
+        return _gate("", node.items[0])
+    if isinstance(node, MappingNode):
+        asked, expected = (
+            member_of(node, "if", "condition", "sh", "test", "cmd"),
+            member_of(node, "expected"),
+        )
+        if not isinstance(asked, ScalarNode):
+            return None
+        if isinstance(expected, ScalarNode):
+            return question_of(f"{asked.text} == '{expected.text}'")
+        node = asked
+    if not isinstance(node, ScalarNode) or not node.text:
+        return None
+    if found := gate_of(node.text):
+        return found
+    is_command = re.match(r"(?:test|\[|\./|grep|command|systemctl|which|/)\b|\[", node.text)
+    return _as_command(node.text) if is_command else None
+
+
+def _as_command(text: str) -> str:
+    is_plain = re.fullmatch(r"[\w\s./=:-]+", text)
+    return f"[{', '.join(map(as_yaml, text.split()))}]" if is_plain else _asking(text)
+
+
+def _unless(_word: str, node: Node) -> str | None:
+    """Spell commands that all succeed where there is nothing to do, as the opposite question."""
+    lines = lines_of(node)
+    return _asking(f"! {{ {' && '.join(lines)}; }}") if lines else None
+
+
+_HANDLERS = {"failure": "any(failed)", "success": "all(succeeded)", "cancel": "any(cancelled)"}
+_HANDLER_IDS = {"failure": "alert", "success": "done", "cancel": "cancelled", "exit": "tidy"}
+
+
+def _handlers(_word: str, node: Node) -> str | None:
+    """Spell the handlers of a flow as steps of `finally`."""
+    if not isinstance(node, MappingNode):
+        return None
+    steps = []
+    for name, value in node.texts():
+        if name not in _HANDLER_IDS:
+            return None
+        script = as_script("", value) or "TEXT"
+        script = "TEXT" if truth_of(script) else script
+        when = f", when: {_HANDLERS[name]}" if name in _HANDLERS else ""
+        steps.append(f"{{id: {_HANDLER_IDS[name]}{when}, script: {script}}}")
+    return f"[{', '.join(steps)}]" if steps else None
+
+
+def _group(_word: str, node: Node) -> str | None:
+    """Return the name of a lock, which may be some levels down, or None."""
+    if isinstance(node, MappingNode):
+        inner = member_of(node, "name", "group", "key", "mutex", "semaphore")
+        return None if inner is None else _group("", inner)
+    return as_yaml(node.text) if isinstance(node, ScalarNode) and id_for(node.text) else None
+
+
+_TYPES = {
+    "ssh": "[ssh, HOST, PROGRAM, ARGUMENT]",
+    "docker": "[docker, run, --rm, IMAGE, PROGRAM]",
+    "http": "[curl, -f, URL]",
+    "mail": "[mail, -s, SUBJECT, ADDRESS]",
+    "jq": "[jq, FILTER, FILE]",
+    "python": "[python3, FILE]",
+}
+
+
+def _type(_word: str, node: Node) -> str | None:
+    name = member_of(node, "type", "name") or node
+    return _TYPES.get(name.text.lower()) if isinstance(name, ScalarNode) else None
+
+
+def _directory(_word: str, node: Node) -> str | None:
+    inner = member_of(node, "workingdirectory", "workingdir", "dir", "cwd")
+    return None if inner is None else text_of("", inner)
+
+
+def _defaults(_word: str, node: Node) -> str | None:
+    """Spell fields for all steps, if all of them are ours."""
+    ours = f"{foreign_words()['places']['a step']} env env_file working_dir timeout_sec".split()
+    is_ours = isinstance(node, MappingNode) and all(name in ours for name, _ in node.texts())
+    return spelling_of(node) if is_ours else None
+
+
+def _container(_word: str, node: Node) -> str | None:
+    """Spell an image with its command as words, or None."""
+    image = member_of(node, "image")
+    words = [text for name in ("command", "args") for text in texts_of(member_of(node, name)) or []]
+    if not isinstance(image, ScalarNode):
+        return None
+    return ", ".join(map(as_yaml, [image.text, *(words or ["PROGRAM"])]))
+
+
+def _checkout(_word: str, node: Node) -> str | None:
+    """Return why a flow needs no action that fetches files or installs a language, or None."""
+    action = node.text if isinstance(node, ScalarNode) else ""
+    if action.startswith("actions/checkout"):
+        return "a flow runs where its files are"
+    found = re.match(r"[\w-]+/setup-(\w+)", action)
+    return f"install {found[1]} on this machine" if found else None
+
+
+def _files(_word: str, node: Node) -> str | None:
+    texts = texts_of(node)
+    return (
+        f"[{', '.join(map(as_yaml, texts))}]"
+        if texts and len(texts) > 1
+        else (as_yaml(texts[0]) if texts else None)
+    )
+
+
+_SHELLS = {
+    **dict.fromkeys(("sh", "dash", "/bin/sh"), "[sh, -euc]"),
+    **dict.fromkeys(("zsh", "/bin/zsh", "ksh"), "[{0}, -euo, pipefail, -c]"),
+    **dict.fromkeys(("python", "python3"), "[python3, -c]"),
+    **dict.fromkeys(("node", "ruby", "perl", "lua"), "[{0}, -e]"),
+    "php": "[php, -r]",
+    **dict.fromkeys(("pwsh", "powershell"), "[pwsh, -Command]"),
+    "fish": "[fish, -c]",
+}
+
+
+def shell_for(text: str) -> str | None:
+    """Return what to write for the name of a shell, or None."""
+    text = text.removesuffix("{0}").strip()
+    if text.rpartition("/")[2] == "bash" or truth_of(text) == "true":
+        return "remove it: bash runs a script, and stops at the first failure"
+    if text in _SHELLS:
+        return f"write {_SHELLS[text].format(text)}"
+    words = text.split()
+    if len(words) > 1 and words[0].rpartition("/")[2] in {"bash", "sh", "zsh", "python3", "python"}:
+        words = words if words[-1].endswith("c") and words[-1][0] == "-" else [*words, "-c"]
+        return f"write [{', '.join(map(as_yaml, words))}]"
+    return None
+
+
+type Conversion = Callable[[str, Node], str | None]
+"""Takes a key of another system and its value; returns how our field spells the value."""
+
+_CONVERSIONS: Mapping[str, Conversion] = {
+    "script": as_script,
+    "command": command_of,
+    "raw": raw_script_of,
+    "named": named_by,
+    "checkout": _checkout,
+    "words": words_of,
+    "ids": id_list_of,
+    "id": id_of,
+    "text": text_of,
+    "value": value_of,
+    "duration": duration_of,
+    "truth": truth_text_of,
+    "variables": variables_of,
+    "params": params_of,
+    "retries": retries_of,
+    "codes": codes_of,
+    "codes_beside_0": codes_beside_0,
+    "steps": steps_of,
+    "cron": cron_of,
+    "file": file_of,
+    "newer": newer_of,
+    "gate": _gate,
+    "unless": _unless,
+    "handlers": _handlers,
+    "group": _group,
+    "type": _type,
+    "directory": _directory,
+    "files": _files,
+    "defaults": _defaults,
+    "container": _container,
+    "lists_and_name": lists_and_name_of,
+    "conflict": _conflict,
+    "continue_on": _continue_on,
+    "condition": _condition,
+    "number": lambda _word, node: number_of(node),
+    "vars": vars_of,
+}
