@@ -1267,6 +1267,25 @@ MUTATIONS = (
         ),
         tests="test_options",
     ),
+    # `--follow`: output reaches people whole, and holds up nobody.
+    Mutation(
+        "an interrupted command waits for its reader",
+        "orchesjob-flow: observed",
+        replace("None if is_done else LAST_WORDS_SEC", "None"),
+        tests="test_follow -k nobody_reads",
+    ),
+    Mutation(
+        "two steps in one line",
+        "orchesjob-flow: Printer._write",
+        replace("len(rest) > LONGEST_LINE", "rest"),
+        tests="test_step_output -k never_mixed",
+    ),
+    Mutation(
+        "what an attempt printed without a line break waits for the end of the run",
+        "orchesjob-flow: Printer.show",
+        replace("last or source in ended", "last"),
+        tests="test_step_output -k without_a_line_break",
+    ),
     # `test`: a case that shows nothing is not green.
     Mutation(
         "what a case gives need not happen",

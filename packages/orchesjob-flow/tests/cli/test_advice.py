@@ -98,7 +98,11 @@ ADVICE = [
     ("run a.yaml load", WHOLE_FLOW),
     ("run a.yaml SHOP=berlin", "run --param SHOP=berlin"),
     ("start k a.yaml -j 4", "max_parallel: N in the flow file"),
-    ("start -f a.yaml", "start KEY FLOW_FILE"),
+    (
+        "start -f a.yaml",
+        "start KEY a.yaml, or `orchesjob-flow run a.yaml`, which makes a key",
+    ),
+    ("start k a.yaml --attach", "start --follow"),
     ("start k a.yaml --daemon", "start --detach"),
     ("status -a", "list"),
     ("status k --watch", "watch KEY"),

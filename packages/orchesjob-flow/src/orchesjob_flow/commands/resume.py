@@ -13,6 +13,7 @@ from orchesjob_flow.cli.options import (
     check_detach,
     declare_run_key,
     detach_option,
+    follow_option,
     format_option,
     progress_option,
 )
@@ -47,6 +48,7 @@ from orchesjob_flow.views.terminal import (
     help="Every run that has not ended and has no runner, each in the background.",
 )
 @detach_option
+@follow_option
 @progress_option
 @format_option
 @click.pass_obj
@@ -55,6 +57,7 @@ def resume(  # noqa: PLR0913, PLR0917 - its options
     handle: RunHandle | None,
     every: bool,
     detach: bool,
+    follow: bool,
     progress: str,
     output_format: OutputFormat,
 ) -> int:
@@ -69,7 +72,7 @@ def resume(  # noqa: PLR0913, PLR0917 - its options
     """  # noqa: D301 - click reads \b
     if every == (handle is not None):
         raise click.UsageError("name one run, or resume all of them with --all")
-    check_detach(detach=detach or every, progress=progress)
+    check_detach(detach=detach or every, progress=progress, follow=follow)
     if handle is None:
         return resume_all(settings, output_format)
     if detach:
@@ -79,7 +82,7 @@ def resume(  # noqa: PLR0913, PLR0917 - its options
         with handle.open() as store:
             return drive_or_wait(handle, store)
 
-    return show_foreground(handle, output_format, progress, advance)
+    return show_foreground(handle, output_format, progress, advance, follow=follow)
 
 
 class Resumed(NamedTuple):

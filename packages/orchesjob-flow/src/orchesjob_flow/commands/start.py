@@ -32,6 +32,7 @@ def start(  # noqa: PLR0913, PLR0917 - its options
     jobs: str,
     detach: bool,
     reports: tuple[tuple[str, str], ...],
+    follow: bool,
     progress: str,
     output_format: OutputFormat,
     flow_file: str,
@@ -45,7 +46,7 @@ def start(  # noqa: PLR0913, PLR0917 - its options
     Example:
       orchesjob-flow start nightly-2026-05-07 -d nightly.yaml
     """  # noqa: D301 - click reads \b
-    check_detach(detach=detach, progress=progress, reports=reports)
+    check_detach(detach=detach, progress=progress, follow=follow, reports=reports)
 
     def read() -> "FlowSpec":
         from orchesjob_flow.launch.inputs import load_to_start
@@ -57,4 +58,4 @@ def start(  # noqa: PLR0913, PLR0917 - its options
     started = Start(handle, flow_file, read, own_jobs=jobs == "own")
     if detach:
         return started.in_background(output_format)
-    return started.in_foreground(output_format, progress, reports)
+    return started.in_foreground(output_format, progress, reports, follow=follow)

@@ -6,7 +6,7 @@
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -39,6 +39,7 @@ NEWEST_LOOKED_AT, NEXT_LOOKED_AT, MOST_NAMED = 200, 50, 3
 LOOK_SEC = 0.1
 """Seconds between two looks at a run whose end is awaited."""
 UNFINISHED = tuple(status for status in FlowStatus if not status.is_terminal)
+STREAMS = ("stdout", "stderr")
 
 
 class Snapshot(NamedTuple):
@@ -478,12 +479,19 @@ def files_of(run: Run, attempts: Sequence[Attempt], choice: Choice) -> dict[Sour
     files: dict[Source, Path] = {}
     for step in run.steps:
         if choice.includes(step.step_id) and step.position in wanted:
-            attempt = wanted[step.position]
-            job = reported_job(run, attempt) or {}
-            for stream in choice.streams:
-                if isinstance(path := job.get(f"{stream}_file"), str):
-                    files[Source(step.step_id, attempt.number, stream)] = Path(path)
+            files.update(files_of_attempt(run, wanted[step.position], choice.streams))
     return files
+
+
+def files_of_attempt(
+    run: Run, attempt: Attempt, streams: Sequence[str] = STREAMS
+) -> Iterator[tuple[Source, Path]]:
+    """Yield the files of one attempt, as far as orchesjob has reported them."""
+    job = reported_job(run, attempt) or {}
+    step_id = run.steps[attempt.position].step_id
+    for stream in streams:
+        if isinstance(path := job.get(f"{stream}_file"), str):
+            yield Source(step_id, attempt.number, stream), Path(path)
 
 
 def still_growing(run: Run, attempts: Iterable[Attempt], files: Iterable[Source]) -> set[Source]:
