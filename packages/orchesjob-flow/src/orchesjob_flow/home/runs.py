@@ -280,6 +280,11 @@ def find_runs(
     except StoreMissing:
         settings.home.refuse_missing()
         return []
+    return with_runners(settings, runs)
+
+
+def with_runners(settings: Settings, runs: Iterable[RunSummary]) -> list[Listed]:
+    """Find the process that advances each run."""
     return [
         Listed(run, None if run.status.is_terminal else RunHandle(run.run_key, settings).holder())
         for run in runs
