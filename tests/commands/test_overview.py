@@ -53,7 +53,7 @@ def test_what_it_says(real_flow: Flow) -> None:
     real_flow.start("bad-2", real_flow.write(FAILING, flow_id="bad"), code=1)
     page = overview(real_flow)
     text = said(page)
-    assert "1 of 2 flows did not succeed in their newest run: bad ." in text
+    assert "1 of 2 flows did not succeed the last time: bad ." in text
     assert re.search(r"It failed after [^:]*, at step load \(exit code 3\)\.", text)
     assert "The last words of load disk full" in text
     assert text.index("What went wrong") < text.index("All flows")
@@ -91,15 +91,15 @@ def test_limit(flow: Flow) -> None:
     page = overview(flow)
     (page.parent / "reports" / "mine.html").write_text("mine")
     assert set(reports(overview(flow, "--limit=2"))) == {"b.html", "c.html", "mine.html"}
-    assert "1 flows, 2 runs" in said(page)
+    assert "1 flow, 2 runs" in said(page)
 
 
 def test_a_run_without_a_runner(flow: Flow, gate: Gate) -> None:
     """It comes first, with the command that continues it."""
     flow.abandon(flow.write({"id": "a", "command": gate.command()}, AFTER), gate)
     text = said(overview(flow))
-    assert "1 runs have no runner" in text
-    assert "orchesjob-flow resume k continues it" in text
+    assert "1 run has no runner" in text
+    assert "`orchesjob-flow resume k` continues it" in text
     gate.let_through()
 
 
@@ -109,7 +109,7 @@ def test_an_unfinished_run(flow: Flow, gate: Gate) -> None:
     gate.await_arrival()
     first = reports(overview(flow))
     assert reports(page := overview(flow)) != first
-    assert "need a look" not in said(page)
+    assert "No flow failed the last time" in said(page)
     gate.let_through()
     runner.wait()
 
@@ -186,7 +186,7 @@ def test_on_a_terminal(flow: Flow) -> None:
     shown = terminal.read_to_end()
     assert command.wait() == 0
     page = flow.folder / "www" / "index.html"
-    assert shown == f"The overview is in {page}: 1 flows, 1 reports written\n"
+    assert shown == f"The overview is in {page}: 1 flow, 1 report written\n"
 
 
 def test_a_run_that_cannot_be_reported(flow: Flow) -> None:

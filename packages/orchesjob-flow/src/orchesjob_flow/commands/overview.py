@@ -39,7 +39,10 @@ def overview(settings: Settings, output: str, limit: int) -> None:
     """  # noqa: D301 - click reads \b
     written = write_overview(settings, Path(output), limit)
     if stderr().stream.isatty():
-        page = visible(str(written.page.absolute()))
-        write_message(
-            f"The overview is in {page}: {written.flows} flows, {written.reports} reports written"
-        )
+        counts = f"{counted(written.flows, 'flow')}, {counted(written.reports, 'report')} written"
+        write_message(f"The overview is in {visible(str(written.page.absolute()))}: {counts}")
+
+
+def counted(number: int, what: str) -> str:
+    """Write a number of things."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
