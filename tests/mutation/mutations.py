@@ -1286,6 +1286,22 @@ MUTATIONS = (
         replace("last or source in ended", "last"),
         tests="test_step_output -k without_a_line_break",
     ),
+    # `overview`: what others have written stays as it is.
+    Mutation(
+        "an overview through a link",
+        "orchesjob-flow: read_head",
+        replace("os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK", "os.O_RDONLY | os.O_NONBLOCK"),
+        replace("GENERATOR not in head", "not head"),
+        tests="test_overview -k not_ours",
+    ),
+    Mutation(
+        "a report that is never written again",
+        "orchesjob-flow: is_current",
+        replace(
+            "run.status.is_terminal and all((mark.encode() in head for mark in marks))", "head"
+        ),
+        tests="test_overview -k has_changed",
+    ),
     # `test`: a case that shows nothing is not green.
     Mutation(
         "what a case gives need not happen",

@@ -1,13 +1,14 @@
 """The overview of many runs: a page about all flows, and beside it the reports of their last runs.
 
 A server of files shows the folder; nothing else is needed (rule 12.4). A report is written again
-only if its run has changed: its head identifies the run as it was then. The page itself comes last,
-so it leads to no report that is missing.
+only if its run has changed: its head identifies the run as it was then. Many reports are written by
+a process for each core. The page itself comes last, so it leads to no report that is missing.
 """
 
 import os
+import signal
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
@@ -23,7 +24,8 @@ from flow_store import (
     StoreMissing,
 )
 from orchesjob_flow.clock import now
-from orchesjob_flow.errors import NotOurReport, ReportNotWritten
+from orchesjob_flow.errors import NotOurReport, ReportNotWritten, RunNotFound
+from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.paths import Settings, encode_run_key
 from orchesjob_flow.home.runs import UNFINISHED, Listed, RunHandle, Snapshot, with_runners
 from orchesjob_flow.reports.facts import Facts, StepFacts, headline
@@ -41,20 +43,33 @@ MOST_TROUBLES = 50
 """So many runs that need a look are described; the others are only in the table."""
 SLOW = 1.5
 """A run is called slow if it took so many times the median."""
+WORTH_A_PROCESS = 100
+"""So many reports take longer to write than a process takes to begin."""
 LOWEST_MARK = 30
 """The height of the mark of a run that took no time, in percent."""
 
 
 class Mark(NamedTuple):
-    """A run in the strip of its flow; `height` in percent tells how long it took.
-
-    `href` leads to its report; None if the run cannot be reported.
-    """
+    """A run in the strip of its flow; `height` in percent tells how long it took."""
 
     run: RunSummary
-    is_abandoned: bool
+    runner: Holder | None
     height: int
-    href: str | None
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether the run has not ended and no process advances it."""
+        return self.runner is None and not self.run.status.is_terminal
+
+    @property
+    def report(self) -> str:
+        """The name of its report: a file in the folder of the reports, whatever the key."""
+        return f"{encode_run_key(self.run.run_key)}.html"
+
+    @property
+    def href(self) -> str:
+        """Where its report is, as a page links to it."""
+        return f"{REPORTS}/{quote(self.report)}"
 
     @property
     def words(self) -> str:
@@ -135,7 +150,12 @@ def write_overview(settings: Settings, folder: Path, limit: int) -> Written:
     read_head(page)
     try:
         with FlowStore.open_readonly(settings.home.database) as store:
-            lines, abandoned, written = look(store, settings, reports, limit)
+            lines, abandoned = read_flows(store, settings, limit)
+        every = [*abandoned, *(mark for line in lines for mark in line.marks)]
+        marks = list({mark.run.run_key: mark for mark in every}.values())
+        stale = [mark for mark in marks if not is_current(reports / mark.report, mark.run)]
+        write_reports(settings, reports, stale)
+        with FlowStore.open_readonly(settings.home.database) as store:
             troubles = [
                 trouble
                 for mark in [*abandoned, *(line.newest for line in lines if line.went_wrong)]
@@ -143,16 +163,26 @@ def write_overview(settings: Settings, folder: Path, limit: int) -> Written:
             ]
     except StoreMissing:
         settings.home.refuse_missing()
-        lines, abandoned, troubles, written = [], [], [], 0
-    remove_others(reports, [*marks_of(lines), *abandoned])
-    write_file(page, overview_page(lines, troubles, os.uname().nodename, now().wall))
-    return Written(page, len(lines), written)
+        lines, marks, stale, troubles = [], [], [], []
+    remove_others(reports, marks)
+    written = [mark for mark in stale if (reports / mark.report).exists()]
+    missing = {mark.run.run_key for mark in stale} - {mark.run.run_key for mark in written}
+    text = overview_page(lines, troubles, missing, os.uname().nodename, now().wall)
+    write_file(page, text)
+    return Written(page, len(lines), len(written))
 
 
 def overview_page(
-    lines: Sequence[Line], troubles: Sequence[Trouble], host: str, written_at: float
+    lines: Sequence[Line],
+    troubles: Sequence[Trouble],
+    missing: Collection[str],
+    host: str,
+    written_at: float,
 ) -> str:
-    """Write the page about flows of a host, and about the runs that need a look."""
+    """Write the page about flows of a host, and about the runs that need a look.
+
+    The runs with the keys in `missing` have no report.
+    """
     return page_from(
         "overview.html",
         lines=lines,
@@ -160,6 +190,7 @@ def overview_page(
         failed=[one for one in troubles if not one.mark.is_abandoned][:MOST_TROUBLES],
         wrong=[line for line in lines if line.went_wrong],
         runs=sum(len(line.marks) for line in lines),
+        missing=missing,
         host=host,
         now=written_at,
     )
@@ -206,30 +237,8 @@ def read_head(path: Path) -> bytes:
     return head
 
 
-def look(
-    store: FlowStore, settings: Settings, reports: Path, limit: int
-) -> tuple[list[Line], list[Mark], int]:
-    """Read the last runs of each flow, and write their reports where these are not current.
-
-    Return the flows, the runs without a runner, and the number of reports written.
-    """
-    written = 0
-
-    def mark_of(listed: Listed, longest_sec: float) -> Mark:
-        nonlocal written
-        name = name_of_report(listed.run)
-        path = reports / name
-        href: str | None = f"{REPORTS}/{quote(name)}"
-        if not is_current(path, listed.run):
-            try:
-                write_file(path, as_html(facts_of_run(store, settings, listed)))
-                written += 1
-            except (StoredFlowError, DamagedRecord) as error:
-                warn(f"run {listed.run.run_key!r} has no report: {error}")
-                href = None
-        height = LOWEST_MARK + (100 - LOWEST_MARK) * seconds_of(listed.run) / (longest_sec or 1)
-        return Mark(listed.run, listed.is_abandoned, round(min(height, 100)), href)
-
+def read_flows(store: FlowStore, settings: Settings, limit: int) -> tuple[list[Line], list[Mark]]:
+    """Read the last runs of each flow, and further runs without a runner."""
     lines = []
     for flow_id in store.flow_ids():
         runs = store.runs(flow_id=flow_id, limit=limit)[::-1]
@@ -241,21 +250,15 @@ def look(
         middle = median(map(seconds_of, good)) if good else None
         latest = store.runs(flow_id=flow_id, statuses=[FlowStatus.SUCCEEDED], limit=1)
         lines.append(Line(flow_id, marks, middle, latest[0].finished_at if latest else None))
-    shown = {mark.run.run_key: mark for mark in marks_of(lines)}
     unfinished = with_runners(settings, store.runs(statuses=UNFINISHED))
-    abandoned = [
-        shown.get(listed.run.run_key) or mark_of(listed, 0.0)
-        for listed in unfinished
-        if listed.is_abandoned
-    ]
     lines.sort(key=lambda line: not line.went_wrong)
-    return lines, abandoned, written
+    return lines, [mark_of(listed, 0.0) for listed in unfinished if listed.is_abandoned]
 
 
-def marks_of(lines: Sequence[Line]) -> Iterator[Mark]:
-    """Yield the marks of all flows."""
-    for line in lines:
-        yield from line.marks
+def mark_of(listed: Listed, longest_sec: float) -> Mark:
+    """Return the mark of a run; the longest run of its flow has the highest one."""
+    height = LOWEST_MARK + (100 - LOWEST_MARK) * seconds_of(listed.run) / (longest_sec or 1)
+    return Mark(listed.run, listed.runner, round(min(height, 100)))
 
 
 def seconds_of(run: RunSummary) -> float:
@@ -263,16 +266,60 @@ def seconds_of(run: RunSummary) -> float:
     return 0.0 if run.finished_at is None else max(0.0, run.finished_at - run.started_at)
 
 
-def facts_of_run(store: FlowStore, settings: Settings, listed: Listed) -> Facts:
+def write_reports(settings: Settings, reports: Path, marks: Sequence[Mark]) -> None:
+    """Write the reports of runs; many of them in processes of their own too, one for each core.
+
+    No connection to the database may be open: SQLite would take its locks for those of the others.
+
+    Raises:
+        ReportNotWritten: A report cannot be written.
+    """
+    count = min(os.cpu_count() or 1, 1 + len(marks) // WORTH_A_PROCESS)
+    parts = [marks[number::count] for number in range(count)]
+    processes = {fork_writer(settings, reports, part): part for part in parts[1:]}
+    write_some(settings, reports, parts[0])
+    for pid, part in processes.items():
+        if os.waitpid(pid, 0)[1] != 0:
+            write_some(settings, reports, part)  # which raises what that process could not tell
+
+
+def fork_writer(settings: Settings, reports: Path, marks: Sequence[Mark]) -> int:
+    """Write reports in another process, whose exit code tells if that went well; return its pid."""
+    pid = os.fork()
+    if pid != 0:
+        return pid
+    exit_code = 1
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)  # the first process has the last words
+        write_some(settings, reports, marks)
+        exit_code = 0
+    finally:
+        os._exit(exit_code)
+
+
+def write_some(settings: Settings, reports: Path, marks: Sequence[Mark]) -> None:
+    """Write the reports of runs; warn about each that cannot be reported."""
+    with FlowStore.open_readonly(settings.home.database) as store:
+        for mark in marks:
+            try:
+                text = as_html(facts_of_run(store, settings, mark))
+            except (StoredFlowError, DamagedRecord, RunNotFound) as error:
+                warn(f"run {mark.run.run_key!r} has no report: {error}")
+            else:
+                write_file(reports / mark.report, text)
+
+
+def facts_of_run(store: FlowStore, settings: Settings, mark: Mark) -> Facts:
     """Collect what happened in a run.
 
     Raises:
         RunNotFound: It was removed meanwhile.
         StoredFlowError, DamagedRecord: Its record cannot be read.
     """
-    handle = RunHandle(listed.run.run_key, settings)
+    handle = RunHandle(mark.run.run_key, settings)
     run = handle.load(store)
-    return facts_now(Snapshot(run, listed.runner), store.attempts(handle.run_key))
+    return facts_now(Snapshot(run, mark.runner), store.attempts(handle.run_key))
 
 
 def is_current(path: Path, run: RunSummary) -> bool:
@@ -289,8 +336,8 @@ def is_current(path: Path, run: RunSummary) -> bool:
 def trouble_of(store: FlowStore, settings: Settings, mark: Mark) -> Trouble | None:
     """Describe a run that needs a look; None if its record cannot be read."""
     try:
-        facts = facts_of_run(store, settings, Listed(mark.run, None))
-    except (StoredFlowError, DamagedRecord):
+        facts = facts_of_run(store, settings, mark)
+    except (StoredFlowError, DamagedRecord, RunNotFound):
         return None
     wrong = [one for one in facts.steps if one.went_wrong]
     return Trouble(mark, headline(facts), [(one, last_words(one)) for one in wrong[:MOST_STEPS]])
@@ -304,14 +351,9 @@ def last_words(one: StepFacts) -> str:
 
 def remove_others(reports: Path, marks: Sequence[Mark]) -> None:
     """Remove the reports that no mark leads to; other files stay."""
-    wanted = {name_of_report(mark.run) for mark in marks}
+    wanted = {mark.report for mark in marks}
     for path in reports.iterdir():
         if path.suffix == ".html" and path.name not in wanted:
             with suppress(NotOurReport, FileNotFoundError):
                 read_head(path)
                 path.unlink()
-
-
-def name_of_report(run: RunSummary) -> str:
-    """Return the name of a run's report: a file in the folder of the reports, whatever the key."""
-    return f"{encode_run_key(run.run_key)}.html"
