@@ -39,8 +39,8 @@ def start(  # noqa: PLR0913, PLR0917 - its options
 ) -> int:
     """Start a run of FLOW_FILE under your key, or continue it.
 
-    Repeating the command is safe: a run that has ended is only reported, one that is under way is
-    waited for, and one whose runner died is resumed where it stopped.
+    Repeating the command is safe: a run that has ended is only reported, one in progress is waited
+    for, and one without a runner is resumed.
 
     \b
     Example:
