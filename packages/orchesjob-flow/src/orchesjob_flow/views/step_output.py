@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from flow_store import Run, Step, StepStatus, StoreError
+from flow_store import AttemptStatus, Run, Step, StepStatus, StoreError
 from orchesjob_flow.errors import FlowError
 from orchesjob_flow.home.runs import (
     Choice,
@@ -309,9 +309,15 @@ class Following:
         names = prefixes_for_terminal if self._is_terminal else prefixes_of
         self._prefixes |= names([step.step_id for step in run.steps])
         self._growing.clear()
+        # What is read here may be newer than the run, of which lines are printed.
+        begun = {
+            (past.position, past.number)
+            for past in run.history
+            if past.status is not AttemptStatus.STARTING
+        }
         for attempt in attempts:
-            if attempt.is_gate:  # as `logs` does
-                continue
+            if attempt.is_gate or (attempt.position, attempt.number) not in begun:
+                continue  # as `logs`, it leaves out what `only_if` prints
             for source, path in files_of_attempt(run, attempt):
                 if attempt.finished_at is None:
                     self._growing.add(source)
