@@ -51,6 +51,7 @@ MEASUREMENTS: dict[str, Callable[[Workplace], list[Figure]]] = {
     "searching": consumption.searching,
     "pruning": history.pruning,
     "counting": history.counting,
+    "overviews": history.overviews,
     "many-edges": history.many_edges,
     "old-jobs": history.old_jobs,
     "cleaning": history.cleaning,

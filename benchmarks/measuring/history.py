@@ -230,6 +230,37 @@ def counting(place: Workplace) -> list[Figure]:
     ]
 
 
+def overviews(place: Workplace) -> list[Figure]:
+    """Measure `overview` of many runs: the first call, and those after each new run."""
+    flow_count, runs = 100, 100
+    numbers = itertools.count()
+    flow = place.write(flows.chain(STEPS))
+    with place.home(NEAR_FREE) as environment:
+        database = Path(environment["ORCHESJOB_FLOW_HOME"]) / "orchesjob-flow.sqlite3"
+        run([place.flow, "start", "--run-key=run", flow], environment)
+        multiply(database, flow_count * runs, flow_id=f"'flow-' || (copy % {flow_count})")
+        words = [place.flow, "overview", "--output", str(place.folder / "overview")]
+        first = seconds(words, environment)
+
+        def after_a_new_run() -> float:
+            run([place.flow, "start", f"--run-key=new-{next(numbers)}", flow], environment)
+            return seconds(words, environment)
+
+        taken = [after_a_new_run() for _ in range(place.rounds(9))]
+        sizes = [path.stat().st_size for path in place.folder.glob("overview/reports/*")]
+    of = f"{flow_count} flows with {runs} runs each"
+    return [
+        Figure(
+            f"the first call of `overview`, {of}",
+            [first],
+            5.0,
+            unit=" s",
+            note=f"it writes {len(sizes):,} reports with {sum(sizes) / 1e6:.0f} MB",
+        ),
+        Figure("`overview` from then on, after each new run", taken, 1.0, unit=" s"),
+    ]
+
+
 def many_edges(place: Workplace) -> list[Figure]:
     """Measure `status` of a run whose steps wait for whole layers, and `graph` of a long condition.
 

@@ -119,7 +119,10 @@ def test_page_on_a_terminal(flow: Flow) -> None:
     path.write_text("mine", encoding="utf-8")
     code, shown = flow.run_on_terminal("report", "a/b", size=(400, 24))
     assert code == 2
-    assert "a%2Fb.html is there and is no report: name another file with --output" in shown
+    assert (
+        "a%2Fb.html is not a report, so it is not replaced: name another place with --output"
+        in shown
+    )
     assert path.read_text(encoding="utf-8") == "mine"
     assert flow.run("report", "a/b").stdout.startswith("<!doctype html>")
 

@@ -1309,6 +1309,41 @@ MUTATIONS = (
         ),
         tests="test_options",
     ),
+    # `--follow`: output reaches people whole, and holds up nobody.
+    Mutation(
+        "an interrupted command waits for its reader",
+        "orchesjob-flow: observed",
+        replace("None if is_done else LAST_WORDS_SEC", "None"),
+        tests="test_follow -k nobody_reads",
+    ),
+    Mutation(
+        "two steps in one line",
+        "orchesjob-flow: Printer._write",
+        replace("len(rest) > LONGEST_LINE", "rest"),
+        tests="test_step_output -k never_mixed",
+    ),
+    Mutation(
+        "what an attempt printed without a line break waits for the end of the run",
+        "orchesjob-flow: Printer.show",
+        replace("last or source in ended", "last"),
+        tests="test_step_output -k without_a_line_break",
+    ),
+    # `overview`: what others have written stays as it is.
+    Mutation(
+        "an overview through a link",
+        "orchesjob-flow: read_head",
+        replace("os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK", "os.O_RDONLY | os.O_NONBLOCK"),
+        replace("GENERATOR not in head", "not head"),
+        tests="test_overview -k not_ours",
+    ),
+    Mutation(
+        "a report that is never written again",
+        "orchesjob-flow: is_current",
+        replace(
+            "run.status.is_terminal and all((mark.encode() in head for mark in marks))", "head"
+        ),
+        tests="test_overview -k has_changed",
+    ),
     # `test`: a case that shows nothing is not green.
     Mutation(
         "what a case gives need not happen",

@@ -479,7 +479,7 @@ class ReportNotWritten(FlowError, OSError):
 class NotOurReport(FlowError, FileExistsError):
     """A file that is not a report has the name that a report would have."""
 
-    says = "{path} is there and is no report: name another file with --output"
+    says = "{path} is not a report, so it is not replaced: name another place with --output"
     path: Path
 
 

@@ -101,7 +101,11 @@ ADVICE = [
     ("run a.yaml --tags load", "run a.yaml --until load"),
     ("run a.yaml SHOP=berlin", "run a.yaml --param SHOP=berlin"),
     ("start k a.yaml -j 4", "max_parallel: 4 in the flow file"),
-    ("start -f a.yaml", "start KEY a.yaml"),
+    (
+        "start -f a.yaml",
+        "run a.yaml  # makes a key; with your own: orchesjob-flow start KEY a.yaml",
+    ),
+    ("start k a.yaml --attach", "start k a.yaml --follow"),
     ("start k a.yaml --daemon", "start k a.yaml --detach"),
     ("status -a", "list"),
     ("status k --watch", "watch k"),

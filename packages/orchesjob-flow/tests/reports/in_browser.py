@@ -20,7 +20,16 @@ from orchesjob_flow.reports.facts import Facts
 from orchesjob_flow.reports.page import as_html
 from orchesjob_flow.reports.trace import as_trace
 
-from .recorded_facts import HOSTILE, RecordedStep, facts_from, layers_of_steps, night, settled, step
+from .recorded_facts import (
+    HOSTILE,
+    RecordedStep,
+    facts_from,
+    layers_of_steps,
+    night,
+    overview_of,
+    settled,
+    step,
+)
 
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = (
@@ -42,6 +51,7 @@ FACTS: dict[str, Facts] = {
     ),
     "many": layers_of_steps(24, 4),
 }
+OVERVIEWS = {"overview": "tame", "hostile-overview": HOSTILE}
 FOCUSABLE = "a[href]:not([tabindex='-1']), summary, [tabindex='0']"
 
 
@@ -63,6 +73,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     found = {name: folder / f"{name}.html" for name in FACTS}
     for name, path in found.items():
         path.write_text(as_html(FACTS[name]), encoding="utf-8")
+    for name, text in OVERVIEWS.items():
+        found[name] = folder / f"{name}.html"
+        found[name].write_text(overview_of(text), encoding="utf-8")
     return found
 
 
@@ -73,7 +86,7 @@ def opened(browser: Browser, path: Path) -> Page:
     return page
 
 
-@pytest.mark.parametrize("name", FACTS)
+@pytest.mark.parametrize("name", [*FACTS, *OVERVIEWS])
 def test_readable_for_everybody(browser: Browser, pages: dict[str, Path], name: str) -> None:
     """At each width and in both schemes axe finds nothing, and nothing sticks out of the page."""
     page = opened(browser, pages[name])
@@ -91,7 +104,7 @@ def test_readable_for_everybody(browser: Browser, pages: dict[str, Path], name: 
     page.context.close()
 
 
-@pytest.mark.parametrize("name", ["hostile", "night"])
+@pytest.mark.parametrize("name", ["hostile", "night", *OVERVIEWS])
 def test_nothing_happens(browser: Browser, pages: dict[str, Path], name: str) -> None:
     """Nothing but the file is asked for, nothing runs, and no dialog opens, whatever is in it."""
     page = browser.new_page()
@@ -103,7 +116,7 @@ def test_nothing_happens(browser: Browser, pages: dict[str, Path], name: str) ->
     page.wait_for_load_state("networkidle")
     assert requests == [pages[name].as_uri()]
     assert dialogs == []
-    assert "FAILED" in page.title()
+    assert "failed" in page.title().lower()
     assert page.title() != "hacked"
     assert page.locator("script, img, iframe, object, embed, form, base").count() == 0
     page.close()
@@ -125,9 +138,10 @@ def test_the_policy_holds(browser: Browser, pages: dict[str, Path], tmp_path: Pa
     page.close()
 
 
-def test_by_keyboard(browser: Browser, pages: dict[str, Path]) -> None:
+@pytest.mark.parametrize("name", ["night", "overview"])
+def test_by_keyboard(browser: Browser, pages: dict[str, Path], name: str) -> None:
     """The first stop skips to what happened; whatever can be used is reached, in its order."""
-    page = opened(browser, pages["night"])
+    page = opened(browser, pages[name])
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "jump"
     number = page.locator(FOCUSABLE).count()
@@ -137,9 +151,10 @@ def test_by_keyboard(browser: Browser, pages: dict[str, Path]) -> None:
         page.keyboard.press("Tab")
         stops.append(page.evaluate(where))
     assert stops == list(range(number))
-    page.locator("summary").first.focus()
-    page.keyboard.press("Enter")
-    assert page.locator("details[open]").count() == 1
+    if page.locator("summary").count():
+        page.locator("summary").first.focus()
+        page.keyboard.press("Enter")
+        assert page.locator("details[open]").count() == 1
     page.context.close()
 
 

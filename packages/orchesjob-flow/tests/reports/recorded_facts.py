@@ -11,11 +11,14 @@ from flow_store import (
     FlowStatus,
     Person,
     Run,
+    RunSummary,
     Settlement,
     Step,
     StepStatus,
 )
-from orchesjob_flow.reports.facts import Facts, Tail, facts_of
+from orchesjob_flow.home.locks import Holder
+from orchesjob_flow.reports.facts import Facts, Tail, facts_of, headline
+from orchesjob_flow.reports.overview import Line, Mark, Trouble, overview_page
 from orchesjob_flow.reports.reporting import explanations
 
 ENDS = {0: AttemptStatus.SUCCEEDED, None: AttemptStatus.RUNNING}
@@ -190,3 +193,33 @@ def settled(reason: str) -> Facts:
         settlements=tuple(settlements),
         settled=dict(enumerate(settlements)),
     )
+
+
+def overview_of(text: str) -> str:
+    """Make a page about runs of each status, with the text wherever a page has any."""
+    facts = night(text)
+    run = facts.run
+    key = "".join(filter(str.isprintable, text))  # as run keys are
+
+    def mark(number: int, status: FlowStatus, runner: Holder | None = None) -> Mark:
+        end = float(60 + number) if status.is_terminal else None
+        shared = {name: getattr(run, name) for name in RunSummary._fields if name != "steps"}
+        changed = {"status": status, "run_key": f"{key}-{number}", "finished_at": end}
+        summary = RunSummary(**{**shared, **changed}, steps={})
+        return Mark(summary, runner, 30 + number)
+
+    marks = [mark(number, status, Holder(7)) for number, status in enumerate([*FlowStatus] * 5)]
+    wrong = [one for one in facts.steps if one.went_wrong]
+    failed = mark(70, FlowStatus.FAILED)
+    abandoned = mark(71, FlowStatus.RUNNING)
+    lines = [
+        Line(f"{text} failed", [*marks, failed], 40.0, 50.0),
+        Line(f"{text} has no runner", [abandoned], None, None),
+        Line(f"{text} is well", [*marks, mark(72, FlowStatus.SUCCEEDED)], 100.0, 132.0),
+        Line("unreadable", [mark(73, FlowStatus.FAILED)], 1.0, 1.0),
+    ]
+    troubles = [
+        Trouble(abandoned, f"It has no runner: `{text}`", []),
+        Trouble(failed, headline(facts), [(one, text) for one in wrong]),
+    ]
+    return overview_page(lines, troubles, {f"{key}-73"}, text, NOW)

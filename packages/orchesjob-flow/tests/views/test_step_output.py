@@ -3,13 +3,18 @@
 import os
 import tracemalloc
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchesjob_flow.home.runs import Source
 from orchesjob_flow.views.step_output import (
     BLOCK,
+    BLOCKS_AT_A_LOOK,
     LONGEST_CHARACTER,
+    LONGEST_LINE,
     SETTLED_AT_A_LOOK,
     OutputFile,
     Printer,
@@ -199,3 +204,82 @@ def test_the_last_look(output: Output) -> None:
     output.add("later")
     output.printer.show(last=True)
     assert output.shown == [f"{source.step_id} later\n" for source in output]
+
+
+def test_each_file_has_its_turn(tmp_path: Path) -> None:
+    """Of a large file only a part is read at a look, and the caller learns that there is more."""
+    output = Output(tmp_path, 2)
+    large = next(iter(output.values()))
+    large.write_bytes(b"0123456\n" * (BLOCKS_AT_A_LOOK * BLOCK // 4))
+    output.printer.follow(output, growing=set(output))
+    assert output.printer.show()
+    assert output.shown.pop() == "s1 first\n"
+    shown = len("".join(output.shown))
+    assert shown == (BLOCKS_AT_A_LOOK * BLOCK // 8) * len("s0 0123456\n")
+    while output.printer.show():
+        pass
+    assert len("".join(output.shown)) == 2 * shown
+
+
+def test_an_end_without_a_line_break(output: Output) -> None:
+    """What an attempt printed last is shown when it ends, even in the middle of a line."""
+    output.printer.follow(output, growing=set(output))
+    output.printer.show()
+    first = next(iter(output))
+    output[first].write_text("first\nno end")
+    output.shown.clear()
+    output.printer.show()
+    assert output.shown == []
+    output.printer.follow({}, growing=set(output) - {first})
+    output.printer.show()
+    assert "".join(output.shown) == "s0 no end\n"
+
+
+PIECES = (
+    *(b"\n", b"\n\n", b"line\n", b"no end", b"\r", b"\xff\x00"),
+    *("\u65e5".encode(), b"x" * (LONGEST_LINE + 1)),
+)
+"""What a process writes at once."""
+
+
+@given(
+    looks=st.lists(st.lists(st.tuples(st.integers(0, 2), st.sampled_from(PIECES)), max_size=5)),
+    ends=st.lists(st.integers(0, 8), min_size=3, max_size=3),
+)
+def test_lines_are_never_mixed(looks: list[list[tuple[int, bytes]]], ends: list[int]) -> None:
+    """However files grow, each line written is of one file, and each file is written whole.
+
+    Each file grows until the look that `ends` says.
+    """
+    with TemporaryDirectory() as folder:
+        output = {Source(f"s{n}", 1, "stdout"): Path(folder, str(n)) for n in range(3)}
+        sources = list(output)
+        written = dict.fromkeys(output, b"")
+        shown: list[bytes] = []
+        names = {source.step_id: f"{source.step_id}:" for source in output}
+        printer = Printer(names, None, terminal=False, write=shown.append)
+        for path in output.values():
+            path.touch()
+        for look, pieces in enumerate(looks):
+            growing = {source for source, end in zip(sources, ends, strict=True) if look < end}
+            for place, piece in pieces:
+                if (source := sources[place]) in growing:
+                    written[source] += piece
+                    with output[source].open("ab") as file:
+                        file.write(piece)
+            printer.follow(output, growing)
+            printer.show()
+        printer.follow(output, set())
+        printer.show(last=True)
+    *lines, rest = b"".join(shown).split(b"\n")
+    assert rest == b""
+    own = {
+        source: [line[3:] for line in lines if line[:2] == source.step_id.encode()]
+        for source in output
+    }
+    assert sum(map(len, own.values())) == len(lines)
+    for source, content in written.items():
+        assert b"".join(own[source]) == content.replace(b"\n", b"")
+        assert len(own[source]) >= len(content.removesuffix(b"\n").split(b"\n")) - (not content)
+        if len(content) < LONGEST_LINE:
+            assert own[source] == (content.removesuffix(b"\n").split(b"\n") if content else [])

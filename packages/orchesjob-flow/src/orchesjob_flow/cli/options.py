@@ -413,12 +413,23 @@ def declare_format(*others: str) -> Callable[[Callable[..., Any]], Callable[...,
     )
 
 
-def check_detach(*, detach: bool, progress: str, reports: tuple[tuple[str, str], ...] = ()) -> None:
+def check_detach(
+    *,
+    detach: bool,
+    progress: str,
+    follow: bool = False,
+    reports: tuple[tuple[str, str], ...] = (),
+) -> None:
     """Refuse what a background process cannot do.
 
     Raises:
-        UsageError: It cannot show its progress, and it writes no reports.
+        UsageError: It cannot show its progress or the output of steps, and it writes no reports.
     """
+    if detach and follow:
+        raise Misused(
+            "--detach and --follow are both given, and a background process shows nothing",
+            "leave out one of them; `orchesjob-flow watch --follow KEY` shows what its steps print",
+        )
     if detach and progress == "plain":
         raise Misused(
             "--detach and --progress plain are both given, and a background process shows nothing",
@@ -494,10 +505,19 @@ progress_option = click.option(
 )
 
 
+follow_option = click.option(
+    "-f",
+    "--follow",
+    is_flag=True,
+    help="On stderr: what steps print, as they print it.",
+)
+
+
 def start_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Declare the flow file of a command that starts a run, and its options, in this order."""
     argument = click.argument("flow_file", metavar="FLOW_FILE", type=FLOW_FILE)
     options = (until_option, param_option, env_option, jobs_option, detach_option, report_option)
-    for declare in reversed((*options, progress_option, format_option, argument)):
+    shown = (follow_option, progress_option, format_option)
+    for declare in reversed((*options, *shown, argument)):
         command = declare(command)
     return command

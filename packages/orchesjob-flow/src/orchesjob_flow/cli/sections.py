@@ -33,6 +33,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "logs": "Show the output of the steps of a run, or of one of them.",
         "explain": "Explain why the steps of a run wait, run or were skipped.",
         "report": "Report what happened in a run, for people or for CI.",
+        "overview": "Write a page about the last runs of each flow.",
         "list": "List the runs, newest first.",
         "stats": "Tell how long runs take, how often they fail, and at which step.",
         "metrics": "Print the figures of stats for Prometheus.",

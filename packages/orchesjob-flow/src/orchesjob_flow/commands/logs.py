@@ -19,7 +19,7 @@ from orchesjob_flow.errors import NoOutput
 from orchesjob_flow.home.runs import Choice, Observer, RunHandle, files_of, still_growing
 from orchesjob_flow.views.reasons import is_at_gate, reasons
 from orchesjob_flow.views.results import command_line
-from orchesjob_flow.views.step_output import Printer
+from orchesjob_flow.views.step_output import Printer, prefixes_of
 from orchesjob_flow.views.terminal import stdout, warn
 
 LOOK_SEC = 0.5
@@ -103,12 +103,13 @@ def show_until_news(observer: Observer, run: Run, printer: Printer) -> Run | Non
     """
     was_idle = False
     while True:
-        printer.show()
-        time.sleep(LOOK_SEC)
+        has_more = printer.show()
+        if not has_more:
+            time.sleep(LOOK_SEC)
         snapshot = observer.snapshot()
         if snapshot.run is not run:
             return snapshot.run
-        is_idle = snapshot.is_idle
+        is_idle = not has_more and snapshot.is_idle
         if is_idle and was_idle:  # a runner that takes over needs a moment between two looks
             return None
         was_idle = is_idle
@@ -121,8 +122,7 @@ def prefixes(run: Run, step_id: str | None) -> Mapping[str, str]:
         ids = [step.id for step in FlowSpec.from_json(run.definition).named(step_id)]
         if ids == [step_id]:
             return {step_id: ""}
-    width = max(map(len, ids), default=0)
-    return {name: f"{name:{width}} | " for name in ids}
+    return prefixes_of(ids)
 
 
 def unstarted_attempts(

@@ -15,6 +15,7 @@ from orchesjob_flow.cli.options import (
     check_detach,
     declare_run_key,
     detach_option,
+    follow_option,
     format_option,
     progress_option,
 )
@@ -52,6 +53,7 @@ KEY = KeyArgument(["handle"])
     help="Every run that has not ended and has no runner, each in the background.",
 )
 @detach_option
+@follow_option
 @progress_option
 @format_option
 @click.pass_obj
@@ -60,6 +62,7 @@ def resume(  # noqa: PLR0913, PLR0917 - its options
     handle: RunHandle | None,
     every: bool,
     detach: bool,
+    follow: bool,
     progress: str,
     output_format: OutputFormat,
 ) -> int:
@@ -81,7 +84,7 @@ def resume(  # noqa: PLR0913, PLR0917 - its options
         raise click.MissingParameter(
             ctx=click.get_current_context(), param=KEY, param_hint="'KEY' or '--all'"
         )
-    check_detach(detach=detach or every, progress=progress)
+    check_detach(detach=detach or every, progress=progress, follow=follow)
     if handle is None:
         return resume_all(settings, output_format)
     if detach:
@@ -91,7 +94,7 @@ def resume(  # noqa: PLR0913, PLR0917 - its options
         with handle.open() as store:
             return drive_or_wait(handle, store)
 
-    return show_foreground(handle, output_format, progress, advance)
+    return show_foreground(handle, output_format, progress, advance, follow=follow)
 
 
 class Resumed(NamedTuple):

@@ -14,6 +14,7 @@ from orchesjob_flow.cli.options import (
     check_detach,
     detach_option,
     env_option,
+    follow_option,
     format_option,
     option_given_once,
     param_option,
@@ -49,6 +50,7 @@ from orchesjob_flow.views.terminal import OutputFormat
 @param_option
 @env_option
 @detach_option
+@follow_option
 @progress_option
 @format_option
 def retry(  # noqa: PLR0913, PLR0917 - its options
@@ -59,13 +61,13 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
     params: dict[str, str],
     variables: tuple[tuple[str, str], ...],
     detach: bool,
+    follow: bool,
     progress: str,
     output_format: OutputFormat,
 ) -> int:
     """Run failed and cancelled steps again, and what depends on them.
 
-    What else succeeded keeps its outcome. If a step has undone an earlier one, name that one with
-    --step.
+    Other successes keep their outcome; name a step that was undone by --step.
 
     \b
     Example:
@@ -73,7 +75,7 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
       orchesjob-flow retry nightly-2026-05-07 --step load --only
       orchesjob-flow retry nightly-2026-05-07 --file fixed.yaml -d
     """  # noqa: D301 - click reads \b
-    check_detach(detach=detach, progress=progress)
+    check_detach(detach=detach, progress=progress, follow=follow)
     if only and not steps:
         raise Misused(
             "--only is given without --step, whose steps it runs alone",
@@ -97,7 +99,7 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
             tell_empty_lists(flow)
         return Plan(flow, reopening._replace(flow_dir=flow_dir))
 
-    return reopen(handle, plan, output_format, progress, detach=detach)
+    return reopen(handle, plan, output_format, progress, detach=detach, follow=follow)
 
 
 def new_flow(handle: RunHandle, flow_file: str, params: Mapping[str, str]) -> FlowSpec:

@@ -32,6 +32,7 @@ def run(  # noqa: PLR0913, PLR0917 - its options
     jobs: str,
     detach: bool,
     reports: tuple[tuple[str, str], ...],
+    follow: bool,
     progress: str,
     output_format: OutputFormat,
     flow_file: str,
@@ -45,7 +46,7 @@ def run(  # noqa: PLR0913, PLR0917 - its options
     Example:
       orchesjob-flow run nightly.yaml
     """  # noqa: D301 - click reads \b
-    check_detach(detach=detach, progress=progress, reports=reports)
+    check_detach(detach=detach, progress=progress, follow=follow, reports=reports)
     settings = settings_of(ctx)
     # Only this list keeps the flow in memory, until it is taken from there.
     read = partial(load_to_start, flow_file, dict(variables), params, list_reader(flow_file))
@@ -63,7 +64,7 @@ def run(  # noqa: PLR0913, PLR0917 - its options
     )
     if detach:
         return started.in_background(output_format)
-    return started.in_foreground(output_format, progress, reports)
+    return started.in_foreground(output_format, progress, reports, follow=follow)
 
 
 def fresh_key(flow_id: str) -> str:

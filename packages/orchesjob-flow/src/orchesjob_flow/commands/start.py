@@ -36,20 +36,21 @@ def start(  # noqa: PLR0913, PLR0917 - its options
     jobs: str,
     detach: bool,
     reports: tuple[tuple[str, str], ...],
+    follow: bool,
     progress: str,
     output_format: OutputFormat,
     flow_file: str,
 ) -> int:
     """Start a run of FLOW_FILE under your key, or continue it.
 
-    Repeating the command is safe: a run that has ended is only reported, one that is under way is
-    waited for, and one whose runner died is resumed where it stopped.
+    Repeating the command is safe: a run that has ended is only reported, one in progress is waited
+    for, and one without a runner is resumed.
 
     \b
     Example:
       orchesjob-flow start nightly-2026-05-07 -d nightly.yaml
     """  # noqa: D301 - click reads \b
-    check_detach(detach=detach, progress=progress, reports=reports)
+    check_detach(detach=detach, progress=progress, follow=follow, reports=reports)
 
     def read() -> "FlowSpec":
         from orchesjob_flow.launch.inputs import load_to_start
@@ -62,4 +63,4 @@ def start(  # noqa: PLR0913, PLR0917 - its options
     started = Start(handle, flow_file, read, own_jobs=jobs == "own", on_record=on_record)
     if detach:
         return started.in_background(output_format)
-    return started.in_foreground(output_format, progress, reports)
+    return started.in_foreground(output_format, progress, reports, follow=follow)

@@ -1,5 +1,9 @@
-"""`watch`: a run's table, again and again, until the run is terminal (rule 6.6)."""
+"""`watch`: a run's table, again and again, until the run is terminal (rule 6.6).
 
+With `--follow`, the output of its steps comes instead, and the table at the end (rule 6.15).
+"""
+
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -8,7 +12,13 @@ import click
 
 from flow_store import Run
 from orchesjob_flow import exit_codes
-from orchesjob_flow.cli.options import CommandOnRun, Duration, name_run, run_key_option
+from orchesjob_flow.cli.options import (
+    CommandOnRun,
+    Duration,
+    follow_option,
+    name_run,
+    run_key_option,
+)
 from orchesjob_flow.home.runs import Observer, RunHandle, Snapshot
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.results import show_next_steps
@@ -33,29 +43,66 @@ REFRESH_SEC = 0.25
     type=click.Choice(["screen", "append"]),
     help="Redraw in place (the default on a terminal), or print one table below the other.",
 )
+@follow_option
 @click.option("--advance", is_flag=True, help="Advance the run too, if no other process does.")
 @click.pass_context
-def watch(
-    ctx: click.Context, handle: RunHandle, interval: float, mode: str | None, advance: bool
+def watch(  # noqa: PLR0913, PLR0917 - its options
+    ctx: click.Context,
+    handle: RunHandle,
+    interval: float,
+    mode: str | None,
+    follow: bool,
+    advance: bool,
 ) -> int:
-    """Show a run until it ends.
+    """Show a run until it ends: its table, or with --follow what its steps print.
 
     \b
     Example:
       orchesjob-flow watch nightly-2026-05-07
+      orchesjob-flow watch nightly-2026-05-07 --follow
     """  # noqa: D301 - click reads \b
+    for option in ("mode", "interval"):
+        if follow and ctx.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{option} is about the table; leave it out with --follow")
     screen = terminal.stdout().can_draw if mode is None else mode == "screen"
+
+    def see(snapshot: Snapshot) -> None:
+        name_run(ctx, handle.run_key, has_runner=not snapshot.is_abandoned)
+
     if advance:
         name_run(ctx, handle.run_key, has_runner=False)
+    if follow:
+        run = follow_run(handle, see, advance=advance)
+    elif advance:
         run = watch_and_advance(handle, interval, screen=screen)
     else:
-
-        def see(snapshot: Snapshot) -> None:
-            name_run(ctx, handle.run_key, has_runner=not snapshot.is_abandoned)
-
         run = watch_only(handle, interval, see, screen=screen)
     show_next_steps(handle, Snapshot(run, None))
     return exit_codes.of_run(run)
+
+
+def follow_run(handle: RunHandle, see: Callable[[Snapshot], None], *, advance: bool) -> Run:
+    """Show the output of a run until it is terminal, then its table; call `see` at each look.
+
+    Raises:
+        RunnerBusy: This process is to advance the run, and another one does.
+    """
+
+    def bring_to_end() -> Run:
+        if advance:
+            from orchesjob_flow.runner.assembly import drive
+
+            with handle.open() as store, closing(handle.lock_or_refuse()) as lock:
+                return drive(handle, store, lock)
+        with Observer(handle) as observer:
+            observer.await_end(math.inf, see)
+            return observer.snapshot().run
+
+    from orchesjob_flow.views.progress import with_progress
+
+    run = with_progress("auto", handle, bring_to_end, follow=True).run
+    print_table(Snapshot(run, None))
+    return run
 
 
 def watch_only(

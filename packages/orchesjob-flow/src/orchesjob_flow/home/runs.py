@@ -6,7 +6,7 @@
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -39,6 +39,7 @@ NEWEST_LOOKED_AT, NEXT_LOOKED_AT, MOST_NAMED = 200, 50, 3
 LOOK_SEC = 0.1
 """Seconds between two looks at a run whose end is awaited."""
 UNFINISHED = tuple(status for status in FlowStatus if not status.is_terminal)
+STREAMS = ("stdout", "stderr")
 
 
 class Snapshot(NamedTuple):
@@ -279,6 +280,11 @@ def find_runs(
     except StoreMissing:
         settings.home.refuse_missing()
         return []
+    return with_runners(settings, runs)
+
+
+def with_runners(settings: Settings, runs: Iterable[RunSummary]) -> list[Listed]:
+    """Find the process that advances each run."""
     return [
         Listed(run, None if run.status.is_terminal else RunHandle(run.run_key, settings).holder())
         for run in runs
@@ -488,11 +494,19 @@ def files_of(run: Run, attempts: Sequence[Attempt], choice: Choice) -> dict[Sour
     files: dict[Source, Path] = {}
     for step in run.steps:
         for attempt in wanted.get(step.position, ()) if choice.includes(step.step_id) else ():
-            job = reported_job(run, attempt) or {}
-            for stream in choice.streams:
-                if isinstance(path := job.get(f"{stream}_file"), str):
-                    files[Source(step.step_id, attempt.number, stream)] = Path(path)
+            files.update(files_of_attempt(run, attempt, choice.streams))
     return files
+
+
+def files_of_attempt(
+    run: Run, attempt: Attempt, streams: Sequence[str] = STREAMS
+) -> Iterator[tuple[Source, Path]]:
+    """Yield the files of one attempt, as far as orchesjob has reported them."""
+    job = reported_job(run, attempt) or {}
+    step_id = run.steps[attempt.position].step_id
+    for stream in streams:
+        if isinstance(path := job.get(f"{stream}_file"), str):
+            yield Source(step_id, attempt.number, stream), Path(path)
 
 
 def still_growing(run: Run, attempts: Iterable[Attempt], files: Iterable[Source]) -> set[Source]:

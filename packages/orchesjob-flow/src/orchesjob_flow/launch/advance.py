@@ -15,7 +15,12 @@ from orchesjob_flow.views.terminal import OutputFormat, print_json, visible, wri
 
 
 def show_foreground(
-    handle: RunHandle, output_format: OutputFormat, progress: str, advance: Callable[[], Run]
+    handle: RunHandle,
+    output_format: OutputFormat,
+    progress: str,
+    advance: Callable[[], Run],
+    *,
+    follow: bool = False,
 ) -> int:
     """Let `advance` bring a run to its end with its progress on stderr, and print the run.
 
@@ -24,7 +29,7 @@ def show_foreground(
     """
     from orchesjob_flow.views.progress import show_outcome, with_progress
 
-    shown = with_progress(progress, handle, advance)
+    shown = with_progress(progress, handle, advance, follow=follow)
     snapshot = Snapshot(shown.run, None)
     if output_format is OutputFormat.JSON:
         show_outcome(handle, shown)

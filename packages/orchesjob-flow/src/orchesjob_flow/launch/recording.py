@@ -211,8 +211,14 @@ type Planner = Callable[[Run], Plan]
 """Returns the plan for a run as it is recorded."""
 
 
-def reopen(
-    handle: RunHandle, planner: Planner, output_format: OutputFormat, progress: str, *, detach: bool
+def reopen(  # noqa: PLR0913 - what commands are told of it
+    handle: RunHandle,
+    planner: Planner,
+    output_format: OutputFormat,
+    progress: str,
+    *,
+    detach: bool,
+    follow: bool = False,
 ) -> int:
     """Open a run that has ended again, advance it, and show it.
 
@@ -225,7 +231,7 @@ def reopen(
 
     try:
         if not detach:
-            return show_foreground(handle, output_format, progress, advance)
+            return show_foreground(handle, output_format, progress, advance, follow=follow)
         with reopened(handle, planner) as (at_home, _, lock):
             child = start_child(at_home, lock)
         return show_background(handle, await_runner(handle, child), output_format)

@@ -52,7 +52,12 @@ class Start(NamedTuple):
         return show_background(handle, await_runner(handle, runner), output_format)
 
     def in_foreground(
-        self, output_format: OutputFormat, progress: str, reports: Sequence[tuple[str, str]] = ()
+        self,
+        output_format: OutputFormat,
+        progress: str,
+        reports: Sequence[tuple[str, str]] = (),
+        *,
+        follow: bool = False,
     ) -> int:
         """Record the run, bring it to its end, write its reports, and show it.
 
@@ -74,7 +79,7 @@ class Start(NamedTuple):
             return run
 
         try:
-            return show_foreground(self.handle, output_format, progress, advance)
+            return show_foreground(self.handle, output_format, progress, advance, follow=follow)
         except Skipped as skipped:
             return show_skipped(skipped, output_format)
 

@@ -13,7 +13,7 @@ At the end, the sentences of the reports, in plain text without control characte
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple, TypeGuard
 
 import attrs
@@ -33,6 +33,8 @@ from flow_store import (
 from orchesjob_flow.views.reasons import key_argument, listed, silence_words, waiting_words
 from orchesjob_flow.views.terminal import duration_text, visible
 
+flow_of = lru_cache(maxsize=64)(FlowSpec.from_json)
+"""Reads a stored definition; most runs of a flow have the same one."""
 LOOKED_AT = 5
 """The savings of so many steps are computed: the longest ones of the path."""
 
@@ -520,7 +522,7 @@ def facts_of(
     Raises:
         StoredFlowError, DamagedRecord: The records cannot be read.
     """
-    flow = FlowSpec.from_json(run.definition)
+    flow = flow_of(run.definition)
     timing = timing_of(run, flow, attempts, now)
     on_path = set(timing.path)
     steps = [

@@ -1,19 +1,21 @@
 """A run as one HTML page that loads nothing else and runs no script.
 
-Its timeline has a row for each step on one axis, in percent. Idle times, for example between the
+The overview of many runs is such a page too, from the same environment of templates. The timeline
+of a run has a row for each step on one axis, in percent. Idle times, for example between the
 end of a run and its `retry`, are cut short.
 """
 
 import shlex
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cache, partial
 from importlib.metadata import version
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from flow_store import Settlement, StepStatus
+from flow_store import Run, RunSummary, Settlement, StepStatus
 from orchesjob_flow.reports.facts import (
     Facts,
     SpanKind,
@@ -72,29 +74,41 @@ class Count(NamedTuple):
 def as_html(facts: Facts) -> str:
     """Write a run as a page."""
     numbers = {one.id: place for place, one in enumerate(facts.steps)}
-    text: str = (
-        environment()
-        .get_template("report.html")
-        .render(
-            facts=facts,
-            run=facts.run,
-            headline=headline(facts),
-            counts=counts_of(facts),
-            settlements=settlements_of(facts),
-            wrong=[one for one in facts.steps if one.tails or one.went_wrong],
-            path=[facts.steps[numbers[name]] for name in facts.path],
-            numbers=numbers,
-            timeline=timeline_of(facts),
-            drawing=drawing_of(facts),
-            has_details=has_details(facts),
-            env_names=env_names(facts),
-            version=version("orchesjob-flow"),
-            parts_of_flow=parts_of_flow(facts),
-        )
+    return page_from(
+        "report.html",
+        facts=facts,
+        run=facts.run,
+        origin=origin_of(facts.run),
+        headline=headline(facts),
+        counts=counts_of(facts),
+        settlements=settlements_of(facts),
+        wrong=[one for one in facts.steps if one.tails or one.went_wrong],
+        path=[facts.steps[numbers[name]] for name in facts.path],
+        numbers=numbers,
+        timeline=timeline_of(facts),
+        drawing=drawing_of(facts),
+        has_details=has_details(facts),
+        env_names=env_names(facts),
+        parts_of_flow=parts_of_flow(facts),
     )
+
+
+def origin_of(run: Run | RunSummary) -> str:
+    """Identify a run as it is now: a page with the same text in its head shows the same."""
+    return f"{run.started_at} {run.revision}"
+
+
+def page_from(template: str, **values: Any) -> str:
+    """Fill a template that extends `base.html`."""
+    text: str = environment().get_template(template).render(version=our_version(), **values)
     return text
 
 
+our_version = cache(partial(version, "orchesjob-flow"))
+"""Returns the version of this program."""
+
+
+@cache
 def environment() -> Environment:
     """Return the environment of the template; an unknown name in it is an error."""
     found = Environment(
@@ -103,6 +117,7 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
         finalize=harmless,
     )
     found.filters |= {

@@ -8,13 +8,12 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from functools import lru_cache
 from importlib.metadata import version
 from itertools import batched
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from flow_spec import FlowSpec, StoredFlowError
+from flow_spec import StoredFlowError
 from flow_store import (
     Attempt,
     AttemptStatus,
@@ -28,7 +27,14 @@ from flow_store import (
 from orchesjob_flow.errors import UnsafePlace
 from orchesjob_flow.home.locks import Lock, open_owned
 from orchesjob_flow.home.paths import Home
-from orchesjob_flow.reports.facts import AttemptFacts, SpanKind, StepTiming, Timing, timing_of
+from orchesjob_flow.reports.facts import (
+    AttemptFacts,
+    SpanKind,
+    StepTiming,
+    Timing,
+    flow_of,
+    timing_of,
+)
 from orchesjob_flow.views.terminal import status_line
 
 THE_RUN = ""
@@ -246,10 +252,6 @@ def shares_of(timing: Timing, names: Mapping[str, str]) -> dict[str, int]:
     for step_id, part in parts.items():
         shares[names.get(step_id, step_id)] += part
     return {name: round(1e6 * part / length) for name, part in shares.items()}
-
-
-flow_of = lru_cache(maxsize=64)(FlowSpec.from_json)
-"""Reads a stored definition; most runs of a flow have the same one."""
 
 
 def ended_at(run: Run) -> float:

@@ -1,14 +1,17 @@
-"""What a foreground `start`, `retry` or `resume` shows on stderr besides messages (rule 9.14).
+"""What a foreground `start`, `retry` or `resume` shows on stderr (rules 6.15 and 9.14).
 
-A separate thread reads the records, as `watch` does. So the runner never waits for a slow terminal,
-and a run that another process advances is shown as well. Without a terminal there is no thread.
+A separate thread reads the records, as `watch` does, and writes messages too. So the runner never
+waits for a slow terminal, and a run that another process advances is shown as well. Without a
+terminal there is no thread, unless lines or output are asked for.
 """
 
+import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from flow_store import AttemptStatus, FlowStatus, Run, StepStatus, StoreError, was_found
 from orchesjob_flow.errors import FlowError, ResourceExhausted, exhaustion_named
@@ -23,7 +26,18 @@ from orchesjob_flow.views.reasons import (
     reasons,
     steps_before_finally,
 )
-from orchesjob_flow.views.terminal import clock_time, visible, warn, write_paragraph
+from orchesjob_flow.views.terminal import (
+    LAST_WORDS_SEC,
+    LiveDrawing,
+    clock_time,
+    hold_messages,
+    visible,
+    warn,
+    write_paragraph,
+)
+
+if TYPE_CHECKING:
+    from orchesjob_flow.views.step_output import Following
 
 LOOK_SEC = 0.25
 """Seconds between two looks at the run, or more if each look takes long."""
@@ -32,7 +46,15 @@ MOST_LOOKING = 0.1
 
 
 class View(Protocol):
-    """Something that shows a run."""
+    """Something that shows a run.
+
+    Attributes:
+        is_behind: Whether it has more to show at once.
+        tells_end: Whether it shows how the run ends.
+    """
+
+    is_behind: bool
+    tells_end: bool
 
     def show(self, snapshot: Snapshot) -> None:
         """Show the run as it is now."""
@@ -59,23 +81,27 @@ class ShownRun(NamedTuple):
     was_drawn: bool
 
 
-def with_progress(mode: str, handle: RunHandle, advance: Callable[[], Run]) -> ShownRun:
+def with_progress(
+    mode: str, handle: RunHandle, advance: Callable[[], Run], *, follow: bool = False
+) -> ShownRun:
     """Let `advance` bring a run to its end, and show the run in the meantime.
 
     The mode `plain` prints lines, and `none` prints nothing. `auto` draws on a terminal, prints
-    lines on a terminal that cannot draw, and is silent elsewhere.
+    lines on a terminal that cannot draw, and is silent elsewhere. With `follow`, the output of the
+    steps is shown instead, with `plain` between the lines.
     """
     with Observer(handle) as observer:
         seen = look(observer)
     before = None if seen is None else seen.run
-    with view_of(mode, before) as view:
+    with view_of(mode, handle, before, follow=follow) as view:
         if view is None:
             run = advance()
         else:
             with observed(view, seen, handle):
                 run = advance()
         was_drawn = view is not None and view.has_drawn(run)
-    return ShownRun(run, before, mode != "none", view is not None, was_drawn)
+    was_shown = view is not None and view.tells_end
+    return ShownRun(run, before, mode != "none", was_shown, was_drawn)
 
 
 def show_outcome(handle: RunHandle, shown: ShownRun) -> None:
@@ -108,17 +134,25 @@ def warn_about_found(run: Run, before: Run | None) -> None:
 
 
 @contextmanager
-def view_of(mode: str, before: Run | None) -> Iterator[View | None]:
+def view_of(
+    mode: str, handle: RunHandle, before: Run | None, *, follow: bool
+) -> Iterator[View | None]:
     """Choose how to show a run; what happened `before` is not shown again."""
     stderr = terminal.stderr()
     is_terminal = stderr.stream.isatty()
-    if mode == "auto" and stderr.can_draw:
+    if follow:
+        from orchesjob_flow.views.step_output import Following
+
+        with hold_messages() as held:
+            yield Lines(before, held, Following(handle, before), tells_end=mode == "plain")
+    elif mode == "auto" and stderr.can_draw:
         from orchesjob_flow.views.screen import screen_on  # slow to import, rarely needed
 
         with screen_on(stderr) as screen:
             yield screen
     elif mode == "plain" or (mode == "auto" and is_terminal):
-        yield Lines(before)
+        with hold_messages() as held:
+            yield Lines(before, held)
     else:
         yield None
 
@@ -127,9 +161,10 @@ def view_of(mode: str, before: Run | None) -> Iterator[View | None]:
 def observed(view: View, before: Snapshot | None, handle: RunHandle) -> Iterator[None]:
     """Show the run repeatedly within this block, and once more at the end.
 
-    A run that ended `before` is shown only if it is reopened.
+    A run that ended `before` is shown only if it is reopened. A terminal that blocks delays the
+    end of a command, but not for long that of an interrupted one.
     """
-    stop = threading.Event()
+    is_done, stop = False, threading.Event()
     seen = before
 
     def show(observer: Observer) -> None:
@@ -144,10 +179,11 @@ def observed(view: View, before: Snapshot | None, handle: RunHandle) -> Iterator
     def keep_showing() -> None:
         pause_sec = LOOK_SEC
         with Observer(handle) as observer:
-            while not stop.wait(pause_sec):
+            while not stop.wait(0 if view.is_behind else pause_sec):
                 began = time.thread_time()
                 show(observer)
                 pause_sec = max(LOOK_SEC, (time.thread_time() - began) / MOST_LOOKING)
+            show(observer)
 
     thread = threading.Thread(target=keep_showing, daemon=True)
     try:
@@ -157,12 +193,13 @@ def observed(view: View, before: Snapshot | None, handle: RunHandle) -> Iterator
         warn(f"the run is shown at its end only: {error}")
     try:
         yield
+        is_done = True
     finally:
         stop.set()
-        if thread.ident is not None:
-            thread.join()
-        with Observer(handle) as observer:
-            show(observer)
+        if thread.ident is None:
+            keep_showing()
+        else:
+            thread.join(None if is_done else LAST_WORDS_SEC)
 
 
 def look(observer: Observer) -> Snapshot | None:
@@ -182,24 +219,77 @@ class Transition(NamedTuple):
 
 
 class Lines:
-    """Prints a line for each transition, no matter how quickly they follow each other."""
+    """Prints a line for each transition, no matter how quickly they follow each other.
 
-    def __init__(self, before: Run | None) -> None:
+    With `output`, the output of the steps comes between these lines, or in place of them unless
+    the lines tell the end. The messages that are `held` come between them too.
+    """
+
+    def __init__(
+        self,
+        before: Run | None,
+        held: LiveDrawing,
+        output: "Following | None" = None,
+        *,
+        tells_end: bool = True,
+    ) -> None:
         """Leave out what happened `before`."""
+        self.is_behind = False
+        self.tells_end = tells_end
         self._known = set(() if before is None else transitions(before))
+        self._held = held
+        self._output = output
+        self._coming: deque[tuple[Transition, str]] = deque()
         self._shown: Run | None = None
 
     def show(self, snapshot: Snapshot) -> None:
-        """Print what happened since the last call."""
-        if snapshot.run is self._shown:
-            return
-        self._shown = snapshot.run
-        found = transitions(snapshot.run)
+        """Print what happened since the last call; all of it once the run has ended."""
+        run = snapshot.run
+        if run is not self._shown:
+            self._take_in(run)
+        self.is_behind = self._print_more()
+        while self.is_behind and run.status.is_terminal:
+            self.is_behind = self._print_more()
+        if run.status.is_terminal:
+            self._print_output(last=True)
+
+    def _take_in(self, run: Run) -> None:
+        """Find what has happened."""
+        if self._output is not None:
+            try:
+                self._output.look_at(run)
+            except (FlowError, StoreError, OSError):
+                return  # the next look is soon
+        self._shown = run
+        found = transitions(run) if self.tells_end else {}
         new = [transition for transition in found if transition not in self._known]
         for transition in sorted(new, key=lambda transition: transition.at):
-            moment = self._time_of_day(transition.at, snapshot.run.started_at)
-            write_paragraph(f"{moment} {transition.subject} {found[transition]}")
+            moment = self._time_of_day(transition.at, run.started_at)
+            self._coming.append((transition, f"{moment} {transition.subject} {found[transition]}"))
         self._known.update(found)
+
+    def _print_more(self) -> bool:
+        """Print lines, and before the end of an attempt its output; return whether more is left."""
+        while self._coming:
+            transition, line = self._coming[0]
+            if not transition.begins and self._print_output(before=transition.at):
+                return True
+            write_paragraph(line)
+            self._coming.popleft()
+        return self._print_output()
+
+    def _print_output(self, *, before: float = math.inf, last: bool = False) -> bool:
+        """Print output of attempts that began `before` a moment; return whether more is left."""
+        has_more = False
+        self._held.write_messages()
+        if self._output is not None:
+            try:
+                has_more = self._output.show(before=before, last=last)
+            except OSError as error:
+                warn(f"the output of the steps is no longer shown: {error}")
+                self._output = None
+        self._held.write_messages()
+        return has_more
 
     @staticmethod
     def _time_of_day(at: float, started_at: float) -> str:

@@ -51,6 +51,9 @@ NOTES, LOW = 3, 12
 class Screen:
     """Draws a run in place; the last drawing stays on the screen."""
 
+    is_behind = False
+    tells_end = True
+
     def __init__(
         self,
         terminal: Terminal,

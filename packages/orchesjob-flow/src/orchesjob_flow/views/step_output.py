@@ -1,21 +1,29 @@
 """The output of steps: read from orchesjob's files as they grow, and shown line by line.
 
-Each line starts with its step's name and is harmless for a terminal. After a failed run, the last
-lines of its failed steps go to stderr (rule 9.14): often people see nothing but the log of a CI job
-or the mail of a cron job.
+Each line starts with its step's name and is harmless for a terminal. `--follow` shows on stderr
+what a run prints (rule 6.15). After a failed run, the last lines of its failed steps go there too
+(rule 9.14): often people see nothing but the log of a CI job or the mail of a cron job.
 """
 
 import errno
+import math
 import os
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from flow_store import Step, StepStatus
-from orchesjob_flow.home.runs import Choice, RunHandle, Source, files_of
+from flow_store import AttemptStatus, Run, Step, StepStatus, StoreError
+from orchesjob_flow.errors import FlowError
+from orchesjob_flow.home.runs import (
+    Choice,
+    RunHandle,
+    Source,
+    files_of,
+    files_of_attempt,
+)
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.reasons import in_order
 from orchesjob_flow.views.terminal import (
@@ -70,6 +78,9 @@ class OutputFile:
         Raises:
             FileNotFoundError: The file is missing, or not a regular file.
         """
+        found = self.path.stat()
+        if (found.st_ino, found.st_size) == (self._inode, self._position):
+            return  # most looks end here
         with open_regular(self.path) as file:
             found = os.fstat(file.fileno())
             if found.st_ino != self._inode or found.st_size < self._position:
@@ -128,6 +139,8 @@ def nth_last(block: bytes, what: bytes, number: int) -> int:
 LONGEST_LINE = 1 << 16
 SETTLED_AT_A_LOOK = 100
 """How many files of attempts that have ended are read each time."""
+BLOCKS_AT_A_LOOK = 4
+"""How much of one file is read each time, so that the others have their turn."""
 NO_COLOUR = "\x1b[0m"
 
 
@@ -157,7 +170,8 @@ class Printer:
         self._most_bytes = most_bytes
         self._clean: Callable[[bytes], bytes] = for_terminal if terminal else bytes
         self._numbered = numbered
-        self._by_line = terminal or numbered or any(prefixes.values())
+        self._is_terminal = terminal
+        self._by_line = False
         self._write_bytes = write
         self._files: dict[Source, OutputFile] = {}
         self._growing: list[Source] = []
@@ -168,6 +182,7 @@ class Printer:
 
     def follow(self, sources: Mapping[Source, Path], growing: Collection[Source]) -> None:
         """Add files to show; of all files, those of the `growing` sources still grow."""
+        self._by_line = self._is_terminal or self._numbered or any(self._prefixes.values())
         for source, path in sources.items():
             if source not in self._files:
                 self._files[source] = file = OutputFile(path)
@@ -180,32 +195,44 @@ class Printer:
         self._ended += [source for source in self._growing if source not in growing]
         self._growing = [source for source in self._growing if source in growing]
 
-    def show(self, *, last: bool = False) -> None:
-        """Write what is new in the files.
+    def show(self, *, last: bool = False) -> bool:
+        """Write what is new in the files, a bounded part of each; return whether there is more.
 
-        A line without a line break is held back for the next time, unless this is the `last`.
-        Processes that an attempt left running may add to its file long after it ended: such files
-        are read in turn, some each time, and all of them at the last.
+        The `last` time, all that is new is written. A line without a line break is held back until
+        then, or until its attempt has ended. Processes that an attempt left running may add to its
+        file long after it ended: such files are read in turn, some each time, and all of them at
+        the last.
         """
         some = list(islice(self._settled, SETTLED_AT_A_LOOK))
         self._settled.rotate(-len(some))
-        for source in self._files if last else [*self._ended, *self._growing, *some]:
-            self._show_file(source, self._files[source])
-            if last and source in self._begun:
+        limit = None if last else BLOCKS_AT_A_LOOK
+        ended, self._ended = self._ended, []
+        has_more = False
+        for source in self._files if last else [*ended, *self._growing, *some]:
+            more = self._show_file(source, self._files[source], limit)
+            has_more |= more
+            is_over = last or source in ended
+            if is_over and more:
+                self._ended.append(source)
+            elif is_over and source in self._begun:
                 self._write(source, b"\n")
-        self._settled += self._ended
-        self._ended = []
+        self._settled += (source for source in ended if source not in self._ended)
+        return has_more
 
-    def _show_file(self, source: Source, file: OutputFile) -> None:
+    def _show_file(self, source: Source, file: OutputFile, limit: int | None) -> bool:
+        """Write what is new in one file; return whether the limit of blocks was reached."""
+        blocks = 0
         try:
-            for block in file.read():
+            for block in islice(file.read(), limit):
                 self._write(source, block)
+                blocks += 1
             self.has_shown = True
         except FileNotFoundError:
             if source not in self._gone:
                 self._gone.add(source)
                 what = f"{source.stream} of attempt {source.number} of step {source.step_id!r}"
                 warn(f"{what} is missing: there is no file {file.path}")
+        return blocks == limit
 
     def _write(self, source: Source, block: bytes) -> None:
         self.has_written = True
@@ -219,7 +246,104 @@ class Printer:
             self._begun[source] = rest
         number = f"{source.number} | " if self._numbered else ""
         prefix = f"{self._prefixes[source.step_id]}{number}".encode()
-        self._write_bytes(b"".join(prefix + self._clean(line) + b"\n" for line in lines))
+        if lines:
+            self._write_bytes(b"".join(prefix + self._clean(line) + b"\n" for line in lines))
+
+
+def prefixes_of(ids: Sequence[str]) -> dict[str, str]:
+    """Return what leads the lines of each step: its name, as wide as the longest one."""
+    width = max(map(len, ids), default=0)
+    return {name: f"{name:{width}} | " for name in ids}
+
+
+NAME_COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
+"""The colours of steps that print at once; red is left to failures."""
+WIDEST_NAMES = 1 / 3
+"""Names are padded up to this part of the width of a terminal."""
+
+
+def prefixes_for_terminal(ids: Sequence[str]) -> dict[str, str]:
+    """Return what leads the lines of each step on stderr: its name in a colour of its own."""
+    stderr = terminal.stderr()
+    most = int(stderr.size().columns * WIDEST_NAMES)
+    width = min(max(map(len, ids), default=0), most)
+    begin = "\x1b[{}m" if stderr.colour else ""
+    end = NO_COLOUR if stderr.colour else ""
+    return {
+        name: f"{begin.format(NAME_COLOURS[place % len(NAME_COLOURS)])}{name:{width}} | {end}"
+        for place, name in enumerate(ids)
+    }
+
+
+class Following:
+    """Shows on stderr what the steps of a run print from now on (rule 6.15).
+
+    Of attempts that are running already, the last lines are shown first; those that have ended are
+    left out.
+    """
+
+    def __init__(self, handle: RunHandle, before: Run | None) -> None:
+        """Find what has been printed `before`, if the run is recorded already."""
+        self._handle = handle
+        self._is_terminal = terminal.stderr().stream.isatty()
+        self._prefixes: dict[str, str] = {}
+        self._printer = Printer(
+            self._prefixes,
+            LAST_LINES,
+            terminal=self._is_terminal,
+            write=write_view_bytes,
+            most_bytes=LAST_BYTES,
+        )
+        self._new: dict[Source, tuple[float, Path]] = {}
+        self._growing: set[Source] = set()
+        self._known: set[Source] = set()
+        with suppress(FlowError, StoreError, OSError):  # then output from before is shown again
+            if before is not None:
+                self.look_at(before)
+        for source in self._new.keys() - self._growing:
+            del self._new[source]
+        self._follow(math.inf)
+
+    def look_at(self, run: Run) -> None:
+        """Find the attempts of a run that has changed.
+
+        Raises:
+            StoreError, FlowError: The database cannot be read now.
+        """
+        with self._handle.open_readonly() as store:
+            attempts = store.attempts(run.run_key)
+        names = prefixes_for_terminal if self._is_terminal else prefixes_of
+        self._prefixes |= names([step.step_id for step in run.steps])
+        self._growing.clear()
+        # What is read here may be newer than the run, of which lines are printed.
+        begun = {
+            (past.position, past.number)
+            for past in run.history
+            if past.status is not AttemptStatus.STARTING
+        }
+        for attempt in attempts:
+            if attempt.is_gate or (attempt.position, attempt.number) not in begun:
+                continue  # as `logs`, it leaves out what `only_if` prints
+            for source, path in files_of_attempt(run, attempt):
+                if attempt.finished_at is None:
+                    self._growing.add(source)
+                if source not in self._known:
+                    self._known.add(source)
+                    self._new[source] = (attempt.started_at, path)
+
+    def show(self, *, before: float = math.inf, last: bool = False) -> bool:
+        """Write more output of attempts that began `before` a moment; return whether there is more.
+
+        The `last` time, all that is left is written.
+        """
+        self._follow(before)
+        return self._printer.show(last=last)
+
+    def _follow(self, before: float) -> None:
+        """Let the printer know the new files of attempts that began `before` a moment."""
+        begun = [source for source, (started_at, _) in self._new.items() if started_at < before]
+        paths = {source: self._new.pop(source)[1] for source in begun}
+        self._printer.follow(paths, self._growing)
 
 
 def for_terminal(line: bytes) -> bytes:

@@ -381,6 +381,13 @@ class LiveDrawing:
         self.passing: set[str] = set()
         self.terminal: int | None = None
 
+    def write_messages(self) -> None:
+        """Write the messages that wait, without the drawing."""
+        while self.messages:
+            with writing:  # the last words find a message here, or after it is written
+                write_view(f"{paragraph(self.messages[0])}\n")
+                del self.messages[0]
+
 
 drawing: LiveDrawing | None = None
 """The drawing in progress; None if messages can be written at once."""
@@ -406,9 +413,8 @@ def hold_messages() -> Iterator[LiveDrawing]:
         yield now
     finally:
         drawing = None
-        for message in now.messages:
-            if message not in now.passing:
-                write_paragraph(message)
+        now.messages = [message for message in now.messages if message not in now.passing]
+        now.write_messages()
 
 
 def write_message(text: str) -> None:
@@ -422,11 +428,16 @@ def write_message(text: str) -> None:
 
 def write_paragraph(text: str) -> None:
     """Write a visible sentence to stderr; on a terminal, wrap it between words."""
+    write_message(text if drawing is not None else paragraph(text))
+
+
+def paragraph(text: str) -> str:
+    """Wrap a visible sentence between words if stderr is a terminal."""
     # The sentence may report that memory or descriptors are exhausted: then it is not wrapped.
     with suppress(ImportError, MemoryError, OSError, ValueError):
-        if drawing is None and sys.stderr.isatty():
-            text = "\n".join(wrapped(text, stderr().size().columns, indent="  "))
-    write_message(text)
+        if sys.stderr.isatty():
+            return "\n".join(wrapped(text, stderr().size().columns, indent="  "))
+    return text
 
 
 def warn(message: str) -> None:
@@ -446,10 +457,15 @@ def write_view(text: str) -> None:
 
 
 def write_view_bytes(data: bytes) -> None:
-    """Write bytes to stderr unchanged; a failure is ignored."""
+    """Write bytes to stderr unchanged; a failure is ignored.
+
+    While a terminal or a pipe blocks, no buffer of Python is locked: the process can still end.
+    """
     with writing, suppress(OSError, ValueError):
-        sys.stderr.buffer.write(data)
-        sys.stderr.buffer.flush()
+        write_view("")
+        left = memoryview(data)
+        while left:
+            left = left[os.write(sys.stderr.fileno(), left) :]
 
 
 def write_last_words(text: str) -> None:

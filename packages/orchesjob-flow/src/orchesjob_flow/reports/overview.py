@@ -1,0 +1,359 @@
+"""The overview of many runs: a page about all flows, and beside it the reports of their last runs.
+
+A server of files shows the folder; nothing else is needed (rule 12.4). A report is written again
+only if its run has changed: its head identifies the run as it was then. Many reports are written by
+a process for each core. The page itself comes last, so it leads to no report that is missing.
+"""
+
+import os
+import signal
+import stat
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+from urllib.parse import quote
+
+from flow_spec import StoredFlowError
+from flow_store import (
+    DamagedRecord,
+    FlowStatus,
+    FlowStore,
+    RunSummary,
+    StoreMissing,
+)
+from orchesjob_flow.clock import now
+from orchesjob_flow.errors import NotOurReport, ReportNotWritten, RunNotFound
+from orchesjob_flow.home.locks import Holder
+from orchesjob_flow.home.paths import Settings, encode_run_key
+from orchesjob_flow.home.runs import UNFINISHED, Listed, RunHandle, Snapshot, with_runners
+from orchesjob_flow.reports.facts import Facts, StepFacts, headline
+from orchesjob_flow.reports.page import as_html, origin_of, our_version, page_from
+from orchesjob_flow.reports.reporting import GENERATOR, HEAD, facts_now, write_file
+from orchesjob_flow.views.terminal import clock_time, duration_text, warn
+
+PAGE, REPORTS = "index.html", "reports"
+"""The names of the page and of the folder with the reports, in the folder of the overview."""
+LAST_LINES = 5
+"""How many lines of a failed step's output the page shows; its report shows more."""
+MOST_STEPS = 3
+"""Of so many failed steps of a run the page shows the output."""
+MOST_TROUBLES = 50
+"""So many runs that need a look are described; the others are only in the table."""
+SLOW = 1.5
+"""A run is called slow if it took so many times the median."""
+WORTH_A_PROCESS = 100
+"""So many reports take longer to write than a process takes to begin."""
+LOWEST_MARK = 30
+"""The height of the mark of a run that took no time, in percent."""
+
+
+class Mark(NamedTuple):
+    """A run in the strip of its flow; `height` in percent tells how long it took."""
+
+    run: RunSummary
+    runner: Holder | None
+    height: int
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether the run has not ended and no process advances it."""
+        return self.runner is None and not self.run.status.is_terminal
+
+    @property
+    def report(self) -> str:
+        """The name of its report: a file in the folder of the reports, whatever the key."""
+        return f"{encode_run_key(self.run.run_key)}.html"
+
+    @property
+    def href(self) -> str:
+        """Where its report is, as a page links to it."""
+        return f"{REPORTS}/{quote(self.report)}"
+
+    @property
+    def words(self) -> str:
+        """What the mark says to people who do not see its colour."""
+        run = self.run
+        took = "" if run.finished_at is None else f", took {duration_text(seconds_of(run))}"
+        runner = ", has no runner" if self.is_abandoned else ""
+        return f"{run.run_key} {run.status}, began {clock_time(run.started_at)}{took}{runner}"
+
+
+class Line(NamedTuple):
+    """A flow: its last runs, the oldest first, and how the newest compares with them.
+
+    Attributes:
+        median_sec: The median duration of its last runs that SUCCEEDED; None if there are none.
+        last_success_at: When its latest run that SUCCEEDED had ended.
+    """
+
+    flow_id: str
+    marks: Sequence[Mark]
+    median_sec: float | None
+    last_success_at: float | None
+
+    @property
+    def newest(self) -> Mark:
+        """The run that was recorded last."""
+        return self.marks[-1]
+
+    @property
+    def took_sec(self) -> float | None:
+        """How long the newest run took; None if it has not ended."""
+        run = self.newest.run
+        return None if run.finished_at is None else seconds_of(run)
+
+    @property
+    def slowness(self) -> float | None:
+        """How many times the median the newest run took, if that is slow; else None."""
+        if self.took_sec is None or not self.median_sec:
+            return None
+        ratio = self.took_sec / self.median_sec
+        return ratio if ratio >= SLOW else None
+
+    @property
+    def went_wrong(self) -> bool:
+        """Whether the newest run FAILED or was CANCELLED."""
+        return self.newest.run.status in (FlowStatus.FAILED, FlowStatus.CANCELLED)
+
+
+class Trouble(NamedTuple):
+    """A run that needs a look: what happened, and the failed steps with their last words."""
+
+    mark: Mark
+    headline: str
+    steps: Sequence[tuple[StepFacts, str]]
+
+
+class Written(NamedTuple):
+    """What was written: how many flows the page has, and how many reports are new or changed."""
+
+    page: Path
+    flows: int
+    reports: int
+
+
+def write_overview(settings: Settings, folder: Path, limit: int) -> Written:
+    """Write the page and the reports that are new or changed; remove those that nothing leads to.
+
+    `limit` is how many of its last runs each flow shows.
+
+    Raises:
+        ReportNotWritten: The folder is a link or not a folder, or cannot be written.
+        NotOurReport: Another file has a name that is needed.
+        HomeMissing: There is no such home (rule 6.13).
+    """
+    reports, page = folder / REPORTS, folder / PAGE
+    for place in (folder, reports):
+        make_folder(place)
+    read_head(page)
+    try:
+        with FlowStore.open_readonly(settings.home.database) as store:
+            lines, abandoned = read_flows(store, settings, limit)
+        every = [*abandoned, *(mark for line in lines for mark in line.marks)]
+        marks = list({mark.run.run_key: mark for mark in every}.values())
+        stale = [mark for mark in marks if not is_current(reports / mark.report, mark.run)]
+        write_reports(settings, reports, stale)
+        with FlowStore.open_readonly(settings.home.database) as store:
+            troubles = [
+                trouble
+                for mark in [*abandoned, *(line.newest for line in lines if line.went_wrong)]
+                if (trouble := trouble_of(store, settings, mark)) is not None
+            ]
+    except StoreMissing:
+        settings.home.refuse_missing()
+        lines, marks, stale, troubles = [], [], [], []
+    remove_others(reports, marks)
+    written = [mark for mark in stale if (reports / mark.report).exists()]
+    missing = {mark.run.run_key for mark in stale} - {mark.run.run_key for mark in written}
+    text = overview_page(lines, troubles, missing, os.uname().nodename, now().wall)
+    write_file(page, text)
+    return Written(page, len(lines), len(written))
+
+
+def overview_page(
+    lines: Sequence[Line],
+    troubles: Sequence[Trouble],
+    missing: Collection[str],
+    host: str,
+    written_at: float,
+) -> str:
+    """Write the page about flows of a host, and about the runs that need a look.
+
+    The runs with the keys in `missing` have no report.
+    """
+    return page_from(
+        "overview.html",
+        lines=lines,
+        abandoned=[one for one in troubles if one.mark.is_abandoned],
+        failed=[one for one in troubles if not one.mark.is_abandoned][:MOST_TROUBLES],
+        wrong=[line for line in lines if line.went_wrong],
+        runs=sum(len(line.marks) for line in lines),
+        missing=missing,
+        host=host,
+        now=written_at,
+    )
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder whose parent is there, unless it is there already.
+
+    Raises:
+        ReportNotWritten: It is a link or not a folder, or cannot be created.
+    """
+    try:
+        with suppress(FileExistsError):
+            folder.mkdir()
+        mode = folder.lstat().st_mode
+    except FileNotFoundError as error:
+        raise ReportNotWritten(folder, f"there is no folder {folder.parent}") from error
+    except OSError as error:
+        raise ReportNotWritten(folder, error.strerror or str(error)) from error
+    if not stat.S_ISDIR(mode):
+        what = "a symbolic link" if stat.S_ISLNK(mode) else "not a folder"
+        raise ReportNotWritten(folder, f"it is {what}")
+
+
+def read_head(path: Path) -> bytes:
+    """Read the head of a page of ours; empty if there is no file.
+
+    Raises:
+        NotOurReport: It is a link, not a regular file, or a file that we have not written.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise NotOurReport(path) from error
+    try:
+        is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        head = os.read(descriptor, HEAD) if is_file else b""
+    finally:
+        os.close(descriptor)
+    if GENERATOR not in head:
+        raise NotOurReport(path)
+    return head
+
+
+def read_flows(store: FlowStore, settings: Settings, limit: int) -> tuple[list[Line], list[Mark]]:
+    """Read the last runs of each flow, and further runs without a runner."""
+    lines = []
+    for flow_id in store.flow_ids():
+        runs = store.runs(flow_id=flow_id, limit=limit)[::-1]
+        if not runs:  # they have just been removed
+            continue
+        longest = max(map(seconds_of, runs))
+        marks = [mark_of(listed, longest) for listed in with_runners(settings, runs)]
+        good = [run for run in runs if run.status is FlowStatus.SUCCEEDED]
+        middle = median(map(seconds_of, good)) if good else None
+        latest = store.runs(flow_id=flow_id, statuses=[FlowStatus.SUCCEEDED], limit=1)
+        lines.append(Line(flow_id, marks, middle, latest[0].finished_at if latest else None))
+    unfinished = with_runners(settings, store.runs(statuses=UNFINISHED))
+    lines.sort(key=lambda line: not line.went_wrong)
+    return lines, [mark_of(listed, 0.0) for listed in unfinished if listed.is_abandoned]
+
+
+def mark_of(listed: Listed, longest_sec: float) -> Mark:
+    """Return the mark of a run; the longest run of its flow has the highest one."""
+    height = LOWEST_MARK + (100 - LOWEST_MARK) * seconds_of(listed.run) / (longest_sec or 1)
+    return Mark(listed.run, listed.runner, round(min(height, 100)))
+
+
+def seconds_of(run: RunSummary) -> float:
+    """Return how long a run took, or 0 if it has not ended."""
+    return 0.0 if run.finished_at is None else max(0.0, run.finished_at - run.started_at)
+
+
+def write_reports(settings: Settings, reports: Path, marks: Sequence[Mark]) -> None:
+    """Write the reports of runs; many of them in processes of their own too, one for each core.
+
+    No connection to the database may be open: SQLite would take its locks for those of the others.
+
+    Raises:
+        ReportNotWritten: A report cannot be written.
+    """
+    count = min(os.cpu_count() or 1, 1 + len(marks) // WORTH_A_PROCESS)
+    parts = [marks[number::count] for number in range(count)]
+    processes = {fork_writer(settings, reports, part): part for part in parts[1:]}
+    write_some(settings, reports, parts[0])
+    for pid, part in processes.items():
+        if os.waitpid(pid, 0)[1] != 0:
+            write_some(settings, reports, part)  # which raises what that process could not tell
+
+
+def fork_writer(settings: Settings, reports: Path, marks: Sequence[Mark]) -> int:
+    """Write reports in another process, whose exit code tells if that went well; return its pid."""
+    pid = os.fork()
+    if pid != 0:
+        return pid
+    exit_code = 1
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)  # the first process has the last words
+        write_some(settings, reports, marks)
+        exit_code = 0
+    finally:
+        os._exit(exit_code)
+
+
+def write_some(settings: Settings, reports: Path, marks: Sequence[Mark]) -> None:
+    """Write the reports of runs; warn about each that cannot be reported."""
+    with FlowStore.open_readonly(settings.home.database) as store:
+        for mark in marks:
+            try:
+                text = as_html(facts_of_run(store, settings, mark))
+            except (StoredFlowError, DamagedRecord, RunNotFound) as error:
+                warn(f"run {mark.run.run_key!r} has no report: {error}")
+            else:
+                write_file(reports / mark.report, text)
+
+
+def facts_of_run(store: FlowStore, settings: Settings, mark: Mark) -> Facts:
+    """Collect what happened in a run.
+
+    Raises:
+        RunNotFound: It was removed meanwhile.
+        StoredFlowError, DamagedRecord: Its record cannot be read.
+    """
+    handle = RunHandle(mark.run.run_key, settings)
+    run = handle.load(store)
+    return facts_now(Snapshot(run, mark.runner), store.attempts(handle.run_key))
+
+
+def is_current(path: Path, run: RunSummary) -> bool:
+    """Whether a report shows a run as it is now; one that has not ended changes with the time.
+
+    Raises:
+        NotOurReport: Another file has its name.
+    """
+    head = read_head(path)
+    marks = (f'orchesjob-flow {our_version()}">', f'<meta name="run" content="{origin_of(run)}">')
+    return run.status.is_terminal and all(mark.encode() in head for mark in marks)
+
+
+def trouble_of(store: FlowStore, settings: Settings, mark: Mark) -> Trouble | None:
+    """Describe a run that needs a look; None if its record cannot be read."""
+    try:
+        facts = facts_of_run(store, settings, mark)
+    except (StoredFlowError, DamagedRecord, RunNotFound):
+        return None
+    wrong = [one for one in facts.steps if one.went_wrong]
+    return Trouble(mark, headline(facts), [(one, last_words(one)) for one in wrong[:MOST_STEPS]])
+
+
+def last_words(one: StepFacts) -> str:
+    """Return the last lines that a step printed; stderr counts more than stdout."""
+    text = next((tail.text for tail in one.tails if tail.text), "")
+    return "\n".join(text.split("\n")[-LAST_LINES:])
+
+
+def remove_others(reports: Path, marks: Sequence[Mark]) -> None:
+    """Remove the reports that no mark leads to; other files stay."""
+    wanted = {mark.report for mark in marks}
+    for path in reports.iterdir():
+        if path.suffix == ".html" and path.name not in wanted:
+            with suppress(NotOurReport, FileNotFoundError):
+                read_head(path)
+                path.unlink()

@@ -1,0 +1,313 @@
+"""`--follow`: what the steps print is shown as they print it, and the table at the end (6.15)."""
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.command import Command
+from support.deadlines import EVENT_SEC
+from support.flow import Flow
+from support.gate import Gate
+from support.terminal import PICTURE, Terminal
+
+MOMENT = re.compile(r"\d\d:\d\d:\d\d ")
+
+
+def shell(step_id: str, script: str, **fields: Any) -> dict[str, Any]:
+    return {"id": step_id, "command": ["sh", "-c", script], **fields}
+
+
+def result(command: Command, terminal: Terminal) -> Any:
+    """Look until the command has gone; return the parsed result."""
+    terminal.read_to_end()
+    return json.loads(command.communicate()[0])
+
+
+TWO = (
+    shell("fetch", "echo out; echo err >&2; printf 'no end'"),
+    shell("load-all", "echo loaded", when="fetch"),
+)
+
+
+@pytest.mark.integration
+def test_on_a_pipe(real_flow: Flow) -> None:
+    """Each line goes to stderr after its step's name; stdout gets the result only (rule 6.10)."""
+    started = real_flow.run("start", "k", "--follow", real_flow.write(*TWO))
+    assert json.loads(started.stdout)["status"] == "SUCCEEDED"
+    lines = started.stderr.splitlines()
+    assert sorted(lines[:3]) == ["fetch    | err", "fetch    | no end", "fetch    | out"]
+    assert lines[3:] == ["load-all | loaded"]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("columns", [120, 40])
+def test_on_a_terminal(real_flow: Flow, columns: int) -> None:
+    """Each name has a colour of its own; the table comes below all output, and nothing is drawn."""
+    code, shown = real_flow.run_on_terminal("run", "-f", real_flow.write(*TWO), size=(columns, 10))
+    assert (code, PICTURE in shown) == (0, False)
+    output, _, table = shown.partition("Flow: f")
+    assert "\x1b[36mfetch    | \x1b[0mout\n" in output
+    assert "\x1b[36mfetch    | \x1b[0mno end\n" in output
+    assert "\x1b[33mload-all | \x1b[0mloaded\n" in output
+    assert "OK SUCCEEDED" in table
+    assert " | " not in table
+
+
+@pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_without_colours(flow: Flow, name: str, value: str) -> None:
+    """Where colours are not wanted or not known, names have none (rule 6.5)."""
+    flow.environ[name] = value
+    _, shown = flow.run_on_terminal("run", "-f", flow.write(shell("a", "echo out")))
+    assert "a | out\n" in shown
+    assert "\x1b" not in shown
+
+
+def test_hostile_bytes(flow: Flow) -> None:
+    """A terminal gets no byte that moves its cursor; a pipe gets them unchanged."""
+    file = flow.write({"id": "a", "command": ["printf", "\\033[31mred\\033[2J\\r\\n\\377\\n"]})
+    _, shown = flow.run_on_terminal("run", "-f", file, NO_COLOR="1")
+    assert "a | \x1b[31mred\\x1b[2J\x1b[0m\na | \\xff\n" in shown
+    bytes_only = subprocess.run(
+        [flow.program, "run", "-f", file], env=flow.environ, capture_output=True, check=True
+    )
+    assert b"\na | \x1b[31mred\x1b[2J\r\na | \xff\n" in bytes_only.stderr
+
+
+def test_while_it_happens(flow: Flow, gate: Gate) -> None:
+    """A line is shown as soon as it is printed, and a retry begins a new file."""
+    step = {"id": "a", "command": gate.command("exit 1", before="echo trying"), "retries": 1}
+    started = flow.spawn("start", "k", "-f", flow.write(step))
+    assert started.stderr is not None
+    assert started.stderr.readline() == "a | trying\n"
+    gate.await_arrival()
+    gate.let_through()
+    assert started.stderr.readline() == "a | trying\n"
+    gate.let_through()
+    stdout, stderr = started.communicate()
+    assert json.loads(stdout)["status"] == "FAILED"
+    assert stderr.splitlines() == [
+        "run k of flow f FAILED: 1 step failed: a",
+        "a FAILED exit code 1, after it has printed:",
+        "a | trying",
+    ]
+
+
+def test_ten_steps_at_once(flow: Flow) -> None:
+    """No line holds the output of two steps, however they print; nothing is lost."""
+    script = "for i in $(seq 300); do printf '%s' part; printf '%s\\n' \"-$0-$i\"; done"
+    steps = [{"id": f"s{n}", "command": ["sh", "-c", script, f"s{n}"]} for n in range(10)]
+    started = flow.run("start", "k", "-f", flow.write(*steps))
+    expected = [f"s{n} | part-s{n}-{i}" for n in range(10) for i in range(1, 301)]
+    assert sorted(started.stderr.splitlines()) == sorted(expected)
+
+
+def test_with_lines(flow: Flow) -> None:
+    """With `--progress plain`, output comes between the beginning and the end of its attempt."""
+    file = flow.write(
+        shell("a", "echo one"),
+        shell("b", "echo two; exit 3", when="a", retries=1, retry_delay_sec=0),
+    )
+    started = flow.run("start", "k", "-f", "--progress=plain", file)
+    lines = [MOMENT.sub("", line) for line in started.stderr.splitlines()]
+    assert lines[:11] == [
+        "a RUNNING attempt 1",
+        "a | one",
+        "a SUCCEEDED",
+        "b RUNNING attempt 1",
+        "b | two",
+        "b attempt 1 FAILED exit code 3",
+        "b RUNNING attempt 2",
+        "b | two",
+        "b FAILED exit code 3",
+        "k FAILED 1 step failed: b",
+        "b FAILED exit code 3, after it has printed:",
+    ]
+
+
+def test_with_nothing_else(flow: Flow) -> None:
+    """With `--progress none` there is the output only, and no last words."""
+    file = flow.write(shell("a", "echo one; exit 3"))
+    started = flow.run("start", "k", "-f", "--progress=none", file)
+    assert started.stderr == "a | one\n"
+
+
+@pytest.mark.parametrize("words", [["start", "k", "x.yaml"], ["retry", "k"], ["resume", "--all"]])
+def test_not_in_the_background(flow: Flow, words: list[str]) -> None:
+    """A background process shows nothing; the error says what does."""
+    detach = [] if "--all" in words else ["-d"]
+    assert "`watch --follow KEY` shows it" in flow.refusal(*words, *detach, "-f")["error"]
+
+
+def test_retry_shows_only_what_is_new(flow: Flow, tmp_path: Path) -> None:
+    """`retry` leaves out what was printed before the call."""
+    done = tmp_path / "done"
+    file = flow.write(shell("a", f"echo once; mkdir {done} 2>&- && exit 1; echo again"))
+    flow.start("k", file, code=1)
+    retried = flow.run("retry", "k", "-f")
+    assert retried.stderr == "a | once\na | again\n"
+    assert flow.run("start", "k", "-f", file).stderr.count("|") == 0
+
+
+def test_resume_and_watch(flow: Flow, gate: Gate) -> None:
+    """What runs already is shown from its last lines on."""
+    before = "for i in $(seq 12); do echo $i; done"
+    flow.abandon(flow.write({"id": "a", "command": gate.command("echo end", before=before)}), gate)
+    watching = flow.spawn("watch", "k", "--follow")
+    resumed = flow.spawn("resume", "k", "--follow")
+    for command in (watching, resumed):
+        assert command.stderr is not None
+        shown = [command.stderr.readline() for _ in range(10)]
+        assert shown == [f"a | {number}\n" for number in range(3, 13)]
+    gate.let_through()
+    stdout, stderr = resumed.communicate()
+    assert (json.loads(stdout)["status"], stderr) == ("SUCCEEDED", "a | end\n")
+    stdout, stderr = watching.communicate()
+    assert (watching.returncode, stderr) == (0, "a | end\n")
+    assert stdout.count("Flow: f  Run: k") == 1
+    assert "Status: OK SUCCEEDED" in stdout
+
+
+def test_watch_and_advance(flow: Flow, gate: Gate) -> None:
+    """`watch --advance --follow` brings the run to its end."""
+    flow.abandon(flow.write({"id": "a", "command": gate.command("echo end")}), gate)
+    gate.let_through()
+    watched = flow.run("watch", "k", "--follow", "--advance")
+    assert (watched.returncode, watched.stderr) == (0, "a | end\n")
+    assert "Status: OK SUCCEEDED" in watched.stdout
+
+
+@pytest.mark.parametrize("option", ["--mode=append", "--interval=2"])
+def test_watch_without_its_table(flow: Flow, option: str) -> None:
+    """Options about the table are refused, not ignored (rule 2.6)."""
+    flow.start("k", flow.write(shell("a", "echo one")))
+    name = option.partition("=")[0]
+    error = flow.refusal("watch", "k", "-f", option)["error"]
+    assert error == f"{name} is about the table; leave it out with --follow"
+
+
+def test_ctrl_c(flow: Flow, gate: Gate) -> None:
+    """Ctrl-C leaves the step running and prints how to go on, as without `--follow`."""
+    file = flow.write({"id": "a", "command": gate.command("echo end", before="echo begun")})
+    command, terminal = flow.spawn_on_terminal("start", "k", "-f", file, stream="stderr")
+    gate.await_arrival()
+    terminal.await_text("begun\n")
+    command.send_signal(signal.SIGINT)
+    terminal.read_to_end()
+    assert (command.wait(), command.communicate()[0]) == (130, "")
+    assert terminal.shown.endswith(" cancel: orchesjob-flow cancel k\n")
+    gate.let_through()
+    assert flow.ask("resume", "k")["status"] == "SUCCEEDED"
+
+
+def full_pipe() -> tuple[int, int]:
+    """Return a pipe whose reader reads nothing, full to the last page."""
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 4096)
+    os.set_blocking(writer, True)
+    return reader, writer
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the size of a pipe can be set on Linux only")
+def test_a_reader_that_does_not_read(flow: Flow, gate: Gate) -> None:
+    """A pager that waits holds up no step: the run ends, and then its output is read."""
+    reader, writer = full_pipe()
+    loud = shell("a", "seq 100000")
+    file = flow.write(loud, {"id": "b", "command": gate.command(), "when": "a"})
+    command = flow.spawn("start", "k", "-f", file, stderr=writer)
+    os.close(writer)
+    gate.await_arrival()
+    gate.let_through()
+    flow.await_status("k", lambda run: run["status"] == "SUCCEEDED")
+    assert command.poll() is None
+    with os.fdopen(reader, encoding="utf-8") as pipe:
+        lines = pipe.read().partition("a | ")[2].splitlines()
+    assert lines[-1] == "a | 100000"
+    assert len(lines) == 100_000
+    assert command.wait() == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the size of a pipe can be set on Linux only")
+def test_ctrl_c_while_nobody_reads(flow: Flow, gate: Gate) -> None:
+    """One signal ends the command also while it waits for a pager (rule 6.9)."""
+    reader, writer = full_pipe()
+    file = flow.write({"id": "a", "command": gate.command(before="seq 100000")})
+    command = flow.spawn("start", "k", "-f", file, stderr=writer)
+    os.close(writer)
+    gate.await_arrival()
+    flow.await_job("k")
+    began = time.monotonic()
+    command.send_signal(signal.SIGINT)
+    assert command.wait() == 130
+    assert time.monotonic() - began < EVENT_SEC
+    os.close(reader)
+    gate.let_through()
+    assert flow.ask("resume", "k")["status"] == "SUCCEEDED"
+
+
+def test_a_reader_that_goes(flow: Flow, gate: Gate) -> None:
+    """A run goes on when nobody reads stderr any more."""
+    reader, writer = os.pipe()
+    file = flow.write({"id": "a", "command": gate.command("seq 1000")})
+    command = flow.spawn("start", "k", "-f", file, stderr=writer)
+    os.close(writer)
+    os.close(reader)
+    gate.await_arrival()
+    gate.let_through()
+    assert json.loads(command.communicate()[0])["status"] == "SUCCEEDED"
+
+
+def test_much_output(flow: Flow) -> None:
+    """Any amount of output passes through in little memory."""
+    script = "head -c 20000000 /dev/zero | tr '\\0' x; seq 400000"
+    words = [flow.program, "start", "k", "-f", flow.write(shell("a", script))]
+    size = largest_kb = 0
+    with subprocess.Popen(
+        words, env=flow.environ, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+    ) as command:
+        pipe = command.stderr
+        assert pipe is not None
+        while block := pipe.read(1 << 20):
+            size += len(block)
+            found = re.search(r"VmHWM:\s*(\d+)", Path(f"/proc/{command.pid}/status").read_text())
+            largest_kb = max(largest_kb, int(found[1]) if found else 0)
+    pieces = 20_000_000 // 65536
+    assert size > 20_000_000 + 400_000 * len("a | 123456")
+    assert size < 22_700_000 + pieces * 10 + 400_000 * 4
+    assert command.returncode == 0
+    assert 0 < largest_kb < 80_000
+
+
+def test_output_that_cannot_be_read(flow: Flow) -> None:
+    """Output that cannot be read is a warning, and changes nothing of the run."""
+    logs = flow.orchesjob.home / "logs"
+    script = f"echo one; for file in {logs}/*; do rm $file; mkdir $file; done"
+    started = flow.run("start", "k", "-f", flow.write(shell("a", script)))
+    assert json.loads(started.stdout)["status"] == "SUCCEEDED"
+    assert "the output of the steps is no longer shown: " in started.stderr
+
+
+def test_messages_keep_their_place(flow: Flow, gate: Gate) -> None:
+    """What the runner has to say comes with the output, and is said once."""
+    file = flow.write({"id": "a", "command": gate.command("echo end")})
+    other = flow.spawn("start", "k", file)
+    gate.await_arrival()
+    second = flow.spawn("start", "k", "-f", file)
+    assert second.stderr is not None
+    waiting = f"orchesjob-flow: process {other.pid} advances run 'k'; waiting for its outcome\n"
+    assert second.stderr.readline() == waiting
+    gate.let_through()
+    assert second.communicate()[1] == "a | end\n"

@@ -1,0 +1,223 @@
+"""`overview`: a page about the last runs of each flow, with their reports (rule 12.4)."""
+
+import os
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from support.flow import Flow
+from support.gate import Gate
+from support.steps import AFTER, TRUE
+
+FAILING = {"id": "load", "command": ["sh", "-c", "seq 8; echo disk full >&2; exit 3"]}
+
+
+class Links(HTMLParser):
+    """Where a page leads to, and what has a class."""
+
+    def __init__(self, page: Path) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(page.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [value or "" for name, value in attrs if tag == "a" and name == "href"]
+
+
+def overview(flow: Flow, *words: str) -> Path:
+    """Write the overview into `www`, and return the page."""
+    answer = flow.run("overview", "--output", "www", *words)
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
+    return flow.folder / "www" / "index.html"
+
+
+def reports(page: Path) -> dict[str, int]:
+    """Return the reports beside a page, and which file each is."""
+    return {path.name: path.stat().st_ino for path in (page.parent / "reports").iterdir()}
+
+
+def said(page: Path) -> str:
+    """Return the text of a page."""
+    text = re.sub("<style>.*</style>", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return " ".join(re.sub("<[^>]*>", " ", text).split())
+
+
+@pytest.mark.integration
+def test_what_it_says(real_flow: Flow) -> None:
+    """What failed comes first with its last words; each mark leads to the report of its run."""
+    real_flow.start("good-1", real_flow.write(TRUE, flow_id="good"))
+    real_flow.start("bad-1", real_flow.write(TRUE, flow_id="bad"))
+    real_flow.start("bad-2", real_flow.write(FAILING, flow_id="bad"), code=1)
+    page = overview(real_flow)
+    text = said(page)
+    assert "1 of 2 flows did not succeed the last time: bad ." in text
+    assert re.search(r"It failed after [^:]*, at step load \(exit code 3\)\.", text)
+    assert "The last words of load disk full" in text
+    assert text.index("What went wrong") < text.index("All flows")
+    assert re.search(r"title=\"bad-2 FAILED, began 20.{17}, took .*?\"", page.read_text("utf-8"))
+    links = [unquote(link) for link in Links(page).found if not link.startswith("#")]
+    assert set(links) == {f"reports/{key}.html" for key in ("good-1", "bad-1", "bad-2")}
+    for link in links:
+        assert (page.parent / link).read_text("utf-8").startswith("<!doctype html>")
+
+
+def test_only_what_has_changed_is_written_again(flow: Flow) -> None:
+    """A report stays as it is until its run changes; a report of an older version is replaced."""
+    once = {"id": "a", "command": ["sh", "-c", "mkdir once && exit 1; true"]}
+    file = flow.write(once)
+    flow.start("k", file, code=1)
+    flow.start("l", flow.write(TRUE, flow_id="g", name="g.json"))
+    first = reports(page := overview(flow))
+    assert reports(overview(flow)) == first
+    flow.ask("retry", "k")
+    second = reports(overview(flow))
+    assert {name for name in first if first[name] != second[name]} == {"k.html"}
+    assert "<title>k SUCCEEDED</title>" in (page.parent / "reports/k.html").read_text("utf-8")
+    path = page.parent / "reports/l.html"
+    path.write_text(
+        re.sub('orchesjob-flow [0-9.a-z]+"', 'orchesjob-flow 0.0"', path.read_text("utf-8"))
+    )
+    assert reports(overview(flow))["l.html"] != second["l.html"]
+
+
+def test_limit(flow: Flow) -> None:
+    """Each flow shows its last runs only; reports that nothing leads to are removed."""
+    file = flow.write(TRUE)
+    for key in ("a", "b", "c"):
+        flow.start(key, file)
+    page = overview(flow)
+    (page.parent / "reports" / "mine.html").write_text("mine")
+    assert set(reports(overview(flow, "--limit=2"))) == {"b.html", "c.html", "mine.html"}
+    assert "1 flow, 2 runs" in said(page)
+
+
+def test_a_run_without_a_runner(flow: Flow, gate: Gate) -> None:
+    """It comes first, with the command that continues it."""
+    flow.abandon(flow.write({"id": "a", "command": gate.command()}, AFTER), gate)
+    text = said(overview(flow))
+    assert "1 run has no runner" in text
+    assert "`orchesjob-flow resume k` continues it" in text
+    gate.let_through()
+
+
+def test_an_unfinished_run(flow: Flow, gate: Gate) -> None:
+    """The report of a run that goes on is written each time."""
+    runner = flow.spawn("start", "k", flow.write({"id": "a", "command": gate.command()}))
+    gate.await_arrival()
+    first = reports(overview(flow))
+    assert reports(page := overview(flow)) != first
+    assert "No flow failed the last time" in said(page)
+    gate.let_through()
+    runner.wait()
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "../../x",
+        "a/b",
+        "<img src=x>",
+        '"><script>',
+        "%2e%2e",
+        "a:b?c#d&e",
+        "\u65e5\u672c",
+        "x" * 255,
+    ],
+)
+def test_hostile_keys(flow: Flow, key: str) -> None:
+    """Whatever a run is called, its report is in the folder, and its mark leads there."""
+    flow.start(key, flow.write(TRUE))
+    page = overview(flow)
+    (name,) = reports(page)
+    (link,) = [link for link in Links(page).found if not link.startswith("#")]
+    assert unquote(link) == f"reports/{name}"
+    assert "<img" not in page.read_text("utf-8")
+    assert "<script" not in page.read_text("utf-8")
+    assert {path.name for path in page.parent.iterdir()} == {"index.html", "reports"}
+
+
+def test_an_empty_home(flow: Flow) -> None:
+    """Before the first run there is a page that says so."""
+    flow.home.mkdir()
+    assert "No run is recorded yet" in said(overview(flow))
+
+
+@pytest.mark.parametrize(
+    ("prepare", "why"),
+    [
+        ("touch www", "it is not a folder"),
+        ("mkdir w; ln -s w www", "it is a symbolic link"),
+        ("ln -s /dev/null www", "it is a symbolic link"),
+        ("mkdir www; mkdir w; ln -s ../w www/reports", "it is a symbolic link"),
+        ("mkdir www; echo mine >www/index.html", "is not a report"),
+        ("mkdir www; ln -s ../flow.json www/index.html", "is not a report"),
+        ("mkdir www; mkfifo www/index.html", "is not a report"),
+        ("mkdir www; mkdir www/index.html", "is not a report"),
+        ("mkdir -p www/reports; echo mine >www/reports/k.html", "is not a report"),
+        ("mkdir -p www/reports; ln -s ../../flow.json www/reports/k.html", "is not a report"),
+    ],
+)
+def test_places_that_are_not_ours(flow: Flow, prepare: str, why: str) -> None:
+    """Nothing is written through a link, or in place of what we have not written (rule 12.1)."""
+    file = Path(flow.write(TRUE))
+    flow.start("k", str(file))
+    before = file.read_bytes()
+    assert os.system(f"cd {flow.folder} && {prepare}") == 0  # noqa: S605 - our own line
+    assert why in flow.refusal("overview", "-o", "www")["error"]
+    assert file.read_bytes() == before
+
+
+def test_wrong_words(flow: Flow) -> None:
+    """The folder must be named, its parent must be there, and so must the home."""
+    assert "Missing option" in flow.refusal("overview")["error"]
+    assert "there is no folder no" in flow.refusal("overview", "-o", "no/www")["error"]
+    assert "does not exist" in flow.refusal("--db", "no.db", "overview", "-o", "www")["error"]
+
+
+def test_on_a_terminal(flow: Flow) -> None:
+    """A person is told where the page is and how much was written."""
+    flow.start("k", flow.write(TRUE))
+    command, terminal = flow.spawn_on_terminal(
+        "overview", "-o", "www", stream="stderr", size=(400, 24)
+    )
+    shown = terminal.read_to_end()
+    assert command.wait() == 0
+    page = flow.folder / "www" / "index.html"
+    assert shown == f"The overview is in {page}: 1 flow, 1 report written\n"
+
+
+def test_a_run_that_cannot_be_reported(flow: Flow) -> None:
+    """Its mark leads nowhere, a warning says why, and the others are written."""
+    flow.start("k", flow.write(TRUE))
+    flow.start("l", flow.write(TRUE, flow_id="g", name="g.json"))
+    flow.change("UPDATE definitions SET definition = 'x' WHERE run_id = 1")
+    answer = flow.run("overview", "-o", "www")
+    assert answer.returncode == 0
+    assert "run 'k' has no report: " in answer.stderr
+    page = flow.folder / "www" / "index.html"
+    assert [link for link in Links(page).found if not link.startswith("#")] == ["reports/l.html"]
+
+
+NUMBERS = "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 350)"
+
+
+def test_many_reports(flow: Flow) -> None:
+    """Many reports are written by several processes, each of them once and whole."""
+    flow.start("k", flow.write(TRUE))
+    with flow.open_database() as database:
+        for table in ("runs", "definitions", "steps", "attempts"):
+            names = [name for _, name, *_ in database.execute(f"PRAGMA table_info({table})")]
+            copied = {"id": "id + n", "run_id": "run_id + n", "run_key": "run_key || n"}
+            values = ", ".join(copied.get(name, name) for name in names)
+            copies = f"SELECT {values} FROM {table}, t"  # noqa: S608 - names of the schema
+            database.execute(f"INSERT INTO {table} {NUMBERS} {copies}")
+    page = overview(flow, "--limit=1000")
+    keys = {"k", *(f"k{number}" for number in range(1, 351))}
+    assert set(reports(page)) == {f"{key}.html" for key in keys}
+    for key in keys:
+        text = (page.parent / "reports" / f"{key}.html").read_text("utf-8")
+        assert f"<title>{key} SUCCEEDED</title>" in text
+        assert text.endswith("</html>")
