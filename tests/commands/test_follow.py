@@ -145,7 +145,7 @@ def test_with_nothing_else(flow: Flow) -> None:
 def test_not_in_the_background(flow: Flow, words: list[str]) -> None:
     """A background process shows nothing; the error says what does."""
     detach = [] if "--all" in words else ["-d"]
-    assert "`watch --follow KEY` shows it" in flow.refusal(*words, *detach, "-f")["error"]
+    assert "--detach and --follow are both given" in flow.refusal(*words, *detach, "-f")["error"]
 
 
 def test_retry_shows_only_what_is_new(flow: Flow, tmp_path: Path) -> None:

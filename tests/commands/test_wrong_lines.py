@@ -385,7 +385,7 @@ LINES: list[tuple[str, str, str | None]] = [
         "No such option '--restart-successful'.",
         (
             "orchesjob-flow retry --help  # its options are --run-key, --step, --only, "
-            "--file, --param, --env, --detach, --progress, --format"
+            "--file, --param, --env, --detach, --follow, --progress, --format"
         ),
     ),
     (

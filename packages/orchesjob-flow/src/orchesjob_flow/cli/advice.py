@@ -489,6 +489,8 @@ def _own_options(ctx: click.Context, name: str, rest: Sequence[str]) -> tuple[li
     """
     command = ctx.command.get_command(ctx, name) if isinstance(ctx.command, click.Group) else None
     own = {} if command is None else {o: param for param in command.params for o in param.opts}
+    if "flow_file" in {param.name for param in own.values()}:
+        own.pop("-f", None)  # --follow; in other tools a file or a value follows -f there
     options: list[str] = []
     arguments: list[str] = []
     is_certain = True
