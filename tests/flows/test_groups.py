@@ -301,7 +301,8 @@ def test_the_runs_inside_a_replaced_run(
     flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob
 ) -> None:
     """They lose their runners with the step that started them; they end before the next begins."""
-    inner = flow.write({"id": "a", "command": gate.command()}, **{"finally": FINALLY})
+    fields: dict[str, Any] = {"finally": FINALLY}
+    inner = flow.write({"id": "a", "command": gate.command()}, **fields)
     outer = flow.write(
         {"id": "s", "command": [flow.program, "start", "--run-key=inner", inner]},
         name="outer.json",
