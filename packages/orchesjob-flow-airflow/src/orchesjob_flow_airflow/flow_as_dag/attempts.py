@@ -444,9 +444,10 @@ class RetryingClient:
 
     def seen(self, keys: Sequence[str]) -> Sequence[Process]:
         """Return what one search for processes of these keys finds. Errors are logged."""
+        found: Sequence[Process] = ()
         with self._logged_errors():
-            return find_survivors(self._home, keys)
-        return ()
+            found = find_survivors(self._home, keys)
+        return found
 
     def end_survivors(self, keys: Sequence[str], known: Sequence[Process]) -> None:
         """End the living processes of the attempts with these keys. Errors are logged.

@@ -453,7 +453,8 @@ class OutcomeOperator(BaseOperator):
                 check_time_and_marks(context, flow)
             ended = step_outcomes(context, flow)
             if self.is_teardown and None in ended.values():  # `finally` may take as long as it does
-                raise AirflowRescheduleException(datetime.now(UTC) + FINALLY_INTERVAL)
+                later = datetime.now(UTC) + FINALLY_INTERVAL
+                raise AirflowRescheduleException(later)  # type: ignore[no-untyped-call]
             check_outcomes(flow, ended)
         except (DefinitionChanged, FlowNotBegun, ParamsError) as error:
             raise AirflowFailException(str(error)) from error
