@@ -56,6 +56,8 @@ def deployment() -> Iterator[DeploymentInParts]:
             folder / "airflow",
             AIRFLOW__CORE__PARALLELISM="8",
             AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=stack.enter_context(postgresql(folder / "sql")),
+            AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL="5",
+            AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD="10",
             **NOTICES_SOON,
         )
         for name, text in {"six": SIX, "limits": LIMITS, "tidy": TIDY}.items():
