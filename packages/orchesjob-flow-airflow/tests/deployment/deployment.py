@@ -75,6 +75,8 @@ class Deployment:
         }
         self._token = ""
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._left: list[subprocess.Popen[bytes]] = []
+        """Processes that were killed, of whose sessions somebody may live."""
 
     def start(self, *dag_ids: str) -> None:
         """Start it, and wait until it reports that it is healthy and has read its DAG files.
@@ -122,7 +124,7 @@ class Deployment:
 
     def close(self) -> None:
         """End all of its processes, and everything that its tasks have started."""
-        for process in self._processes.values():
+        for process in (*self._processes.values(), *self._left):
             kill_session(process)
         while found := marked_processes(MARK, {self._mark}):
             assert not end_processes(found, GRACE_SEC)
@@ -225,6 +227,14 @@ class DeploymentInParts(Deployment):
         assert self._processes["migration"].wait() == 0, self._last_words()
         del self._processes["migration"]
         super().start(*dag_ids)
+
+    def restart_killed(self, part: str) -> None:
+        """Kill the main process of a part, leave its children alone, and begin it again."""
+        killed = self._processes.pop(part)
+        killed.kill()
+        killed.wait()
+        self._left.append(killed)
+        self.begin(part, part)
 
     @contextmanager
     def stopped(self, part: str) -> Iterator[None]:

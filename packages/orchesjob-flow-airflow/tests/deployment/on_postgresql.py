@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .deployment import Deployment
+from .deployment import NOTICES_SOON, DeploymentInParts
 from .servers import postgresql
 
 OK, NG, SKIP = "success", "failed", "skipped"
@@ -35,27 +35,41 @@ steps:
 finally:
   - {id: tidy, command: [sh, -c, "echo begun; while [ ! -e ../go ]; do sleep 0.1; done"]}
 """
+PATIENT = """
+flow_id: patient
+steps:
+  - id: long
+    command:
+      - sh
+      - -c
+      - echo $ORCHESJOB_FLOW_ATTEMPT >> ../ledger; while [ ! -e ../restarted ]; do sleep 0.1; done
+"""
 
 
 @pytest.fixture(scope="module")
-def deployment() -> Iterator[Deployment]:
-    """An Airflow on PostgreSQL with the flows, none of whose tasks may be lost."""
+def deployment() -> Iterator[DeploymentInParts]:
+    """An Airflow on PostgreSQL with the flows; but for one, no task of them may be lost."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="deployment-")))
         folder.chmod(0o755)  # the user of PostgreSQL has to come through
-        deployment = Deployment(
+        deployment = DeploymentInParts(
             folder / "airflow",
             AIRFLOW__CORE__PARALLELISM="8",
             AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=stack.enter_context(postgresql(folder / "sql")),
+            AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL="5",
+            AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD="10",
+            **NOTICES_SOON,
         )
         for name, text in {"six": SIX, "limits": LIMITS, "tidy": TIDY}.items():
             deployment.write({f"{name}.yaml": text})
             deployment.add_flow(name, f"'{name}.yaml', infrastructure_retries=0")
+        deployment.write({"patient.yaml": PATIENT})
+        deployment.add_flow("patient", "'patient.yaml'")
         stack.enter_context(deployment.running())
         yield deployment
 
 
-def test_first_steps_that_begin_at_once(deployment: Deployment) -> None:
+def test_first_steps_that_begin_at_once(deployment: DeploymentInParts) -> None:
     """Each of them records the flow with the run; no try is lost over that (13.2, 13.3)."""
     for run_id in [deployment.trigger("six") for _ in range(RUNS_OF_SIX)]:
         state, tasks = deployment.await_end("six", run_id)
@@ -64,7 +78,7 @@ def test_first_steps_that_begin_at_once(deployment: Deployment) -> None:
         assert tries <= {0, 1}  # 0: no worker runs the first task
 
 
-def test_short_limits(deployment: Deployment) -> None:
+def test_short_limits(deployment: DeploymentInParts) -> None:
     """Each job begins, and is ended at its limit: none is lost on either side (5.5, 13.2)."""
     run_id = deployment.trigger("limits")
     state, tasks = deployment.await_end("limits", run_id)
@@ -76,7 +90,7 @@ def test_short_limits(deployment: Deployment) -> None:
         assert "timed out after 1 s, and its job was ended" in log
 
 
-def test_a_mark_during_a_long_finally(deployment: Deployment) -> None:
+def test_a_mark_during_a_long_finally(deployment: DeploymentInParts) -> None:
     """The last task waits for `finally` in no worker's slot, and the run is a success (10.1)."""
     run_id = deployment.trigger("tidy")
     deployment.wait_for(lambda: "begun" in deployment.log("tidy", run_id, "tidy"))
@@ -90,3 +104,25 @@ def test_a_mark_during_a_long_finally(deployment: Deployment) -> None:
     (deployment.home / "go").touch()
     state, tasks = deployment.await_end("tidy", run_id)
     assert (state, tasks["tidy"], tasks["flow.cancelled"]) == (OK, OK, OK)
+
+
+def test_a_killed_scheduler(deployment: DeploymentInParts) -> None:
+    """The next try joins the job that still runs; else it has the next number (5.8, 13.2).
+
+    Airflow kills the process of the first try when it learns of the second.
+    """
+    ledger = deployment.home / "ledger"
+    run_id = deployment.trigger("patient")
+    deployment.wait_for(ledger.exists)
+    deployment.restart_killed("scheduler")
+    deployment.wait_for(
+        lambda: (
+            "this try follows it" in deployment.log("patient", run_id, "long", 2)
+            or ledger.read_text(encoding="utf-8") != "1\n"
+        )
+    )
+    deployment.wait_for(lambda: "SIGTERM" in deployment.log("patient", run_id, "long"))
+    (deployment.home / "restarted").touch()
+    state, tasks = deployment.await_end("patient", run_id)
+    assert (state, tasks["long"]) == (OK, OK)
+    assert ledger.read_text(encoding="utf-8") in {"1\n", "1\n2\n"}

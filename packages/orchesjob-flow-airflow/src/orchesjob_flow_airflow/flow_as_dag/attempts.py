@@ -4,6 +4,7 @@ Nothing here knows Airflow. Nothing runs twice: each try of a task has an attemp
 and orchesjob runs a command under a strict key only once. Only workers import this module.
 """
 
+import hashlib
 import math
 import os
 import time
@@ -122,20 +123,36 @@ class Attempt:
     """One attempt at a step on this host, for one try of its task."""
 
     def __init__(
-        self, client: "RetryingClient", execution: Execution, keys: AttemptKeys, log: Any
+        self,
+        client: "RetryingClient",
+        execution: Execution,
+        keys: AttemptKeys,
+        log: Any,
+        after_abort: Callable[[str], Execution],
     ) -> None:
-        """Prepare to run a command; `log` is the log of the task."""
+        """Prepare to run a command.
+
+        Args:
+            client: The orchesjob of this host.
+            execution: The command.
+            keys: The keys of this attempt and of those before it.
+            log: The log of the task.
+            after_abort: Returns what to run instead, given the key of an earlier try whose command
+                was aborted: that was an attempt, so this one has the next number.
+        """
         self._client = client
         self._execution = execution
         self._keys = keys
         self._log = log
+        self._after_abort = after_abort
         self._ended = False
 
     def run(self) -> JobReport:
         """Run the attempt to its end and return the last report of its job.
 
         A try whose worker died may have left a job that still runs, or one that ended unobserved.
-        This try takes that job over instead of running the command again.
+        This try takes that job over instead of running the command again. The try before may still
+        live, and be killed because this one has begun: then it leaves the job alone.
 
         Raises:
             NoOutcome: The attempt failed, and no report says how.
@@ -163,12 +180,16 @@ class Attempt:
         """
         self._ended = True
         keys = self._keys
-        marked = (*keys.earlier, keys.own)
+        marked = self._not_taken_over((*keys.earlier, keys.own))
         # A process of another user shows no mark, and no tree either once its parents have exited.
         known = self._client.seen(marked)
-        for key in (*keys.open, *keys.last, keys.own):
+        for key in self._not_taken_over((*keys.open, *keys.last, keys.own)):
             self._client.abort(key)
         self._client.end_survivors(marked, known)
+
+    def _not_taken_over(self, keys: Sequence[str]) -> Sequence[str]:
+        """Return those whose jobs no later try follows."""
+        return [key for key in keys if self._client.follower_of(key) in {None, self._keys.own}]
 
     def ended_by_itself(self) -> JobReport | None:
         """Return the report of the attempt's job, if the job ended without being aborted (5.5).
@@ -197,12 +218,15 @@ class Attempt:
     def _taken_over(self, key: str, report: JobReport) -> JobReport | None:
         if report.is_active:
             self._log.warning("the job of the try before still runs; this try follows it: %s", key)
+            self._client.take_over(key, self._keys.own)
         elif report.known_status is not JobStatus.ABORTED:
             self._log.warning("the job of the try before has ended; its outcome counts: %s", key)
-        else:
-            return None
         report = self._followed(report).to_its_end()
-        return None if report.known_status is JobStatus.ABORTED else report
+        if report.known_status is not JobStatus.ABORTED:
+            return report
+        if report.target_pid is not None:  # its command had begun
+            self._execution = self._after_abort(key)
+        return None
 
     def _start(self) -> JobReport:
         """Start this attempt's job, or find it: the worker may have been restarted since."""
@@ -414,7 +438,7 @@ class RetryingClient:
                     cgroup=cgroup,
                 )
             )
-        self._discard_cgroup(report)
+        self._discard_if_ended(report)
         return report
 
     def find(self, key: str) -> JobReport | None:
@@ -424,7 +448,7 @@ class RetryingClient:
             OrchesjobError: It gave no usable answer within `PATIENCE_SEC`.
         """
         report = self._retry(lambda: self._client.status(key, env=self._environ))
-        self._discard_cgroup(report)
+        self._discard_if_ended(report)
         return report
 
     def survivors(self, keys: Sequence[str]) -> Sequence[Process]:
@@ -434,6 +458,26 @@ class RetryingClient:
             OrchesjobError: The search failed.
         """
         return self._retry(lambda: find_survivors(self._home, keys))
+
+    def take_over(self, key: str, follower: str) -> None:
+        """Tell all tries on this host that another one follows this job. Errors are logged."""
+        with self._logged_errors():
+            path = self._succession(key)
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            new = path.with_suffix(f".{os.getpid()}")
+            new.write_text(follower, encoding="utf-8", errors="surrogateescape")
+            new.replace(path)
+
+    def follower_of(self, key: str) -> str | None:
+        """Return the key of the try that has taken this job over last; None if there is none."""
+        try:
+            return self._succession(key).read_text(encoding="utf-8", errors="surrogateescape")
+        except OSError:
+            return None
+
+    def _succession(self, key: str) -> Path:
+        name = hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()
+        return Path(self._home) / "taken-over" / name
 
     def abort(self, key: str) -> None:
         """End a job if it runs: TERM, the grace time, KILL. Errors are logged."""
@@ -458,9 +502,12 @@ class RetryingClient:
             if survivors := end_survivors(self._home, keys, GRACE_SEC, known):
                 self._log.error("could not be ended: %s", listed(survivors))
 
-    def _discard_cgroup(self, report: JobReport | None) -> None:
+    def _discard_if_ended(self, report: JobReport | None) -> None:
+        """Remove what is kept of a job only while it runs."""
         if report is not None and not report.is_active:
             self._cgroups.discard(report.job_key)
+            with suppress(OSError):
+                self._succession(report.job_key).unlink()
 
     def _retry[Answer](self, call: Callable[[], Answer]) -> Answer:
         """Repeat a call while it gives no usable answer: a missing answer decides nothing."""

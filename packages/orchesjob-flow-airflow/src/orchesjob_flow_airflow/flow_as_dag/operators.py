@@ -221,7 +221,11 @@ class StepOperator(BaseOperator):
         except AttemptFailed as error:
             if error.exit_code is None and deadline.is_over:
                 raise RunTimedOut(deadline.message) from error
-            raise failure_of_attempt(self.step, error, tries, deadline.remaining_sec) from error
+            counts = not self._was_killed  # else Airflow has ended the task, not the command
+            failure = failure_of_attempt(
+                self.step, error, tries, deadline.remaining_sec, counts=counts
+            )
+            raise failure from error
         return self._last_line(report) if self.do_xcom_push else None
 
     @property
@@ -297,24 +301,31 @@ class StepOperator(BaseOperator):
 
         orchesjob = locate(None, os.environ)
         ti = this.context["ti"]
-        variables = self.flow.environment(
-            self.step,
-            run_key=ti.run_id,
-            attempt=this.gate.attempt,
-            failed=[step_id for step_id, outcome in this.ended.items() if outcome == "FAILED"],
-            outcome=self._run_outcome,
-        )
-        execution = Execution.of(
-            self.flow,
-            self.step,
-            is_gate=is_gate,
-            folder=self.folder,
-            variables={**this.facts.environ(os.environ), EXECUTABLE: orchesjob, **variables},
-        )
+
+        def execution() -> Execution:
+            variables = self.flow.environment(
+                self.step,
+                run_key=ti.run_id,
+                attempt=this.gate.attempt,
+                failed=[step_id for step_id, outcome in this.ended.items() if outcome == "FAILED"],
+                outcome=self._run_outcome,
+            )
+            return Execution.of(
+                self.flow,
+                self.step,
+                is_gate=is_gate,
+                folder=self.folder,
+                variables={**this.facts.environ(os.environ), EXECUTABLE: orchesjob, **variables},
+            )
+
+        def after_abort(key: str) -> Execution:
+            this.tries.record_abort(keys.try_of(key))
+            return execution()
+
         task = f"{ti.dag_id}:{ti.run_id}:{ti.task_id}"
         keys = AttemptKeys.of(task, this.tries, this.gate, is_gate=is_gate)
         client = RetryingClient(OrchesjobClient(orchesjob), os.environ, self.log)
-        return Attempt(client, execution, keys, self.log)
+        return Attempt(client, execution(), keys, self.log, after_abort)
 
     def _timed_out_job(self, error: AttemptTimedOut, *, is_gate: bool) -> "JobReport":
         """Fail the attempt, unless its job had ended by itself: then that counts (rule 5.5)."""
@@ -396,19 +407,21 @@ def check_job(step: StepSpec, report: "JobReport", *, is_gate: bool = False) -> 
 
 
 def failure_of_attempt(
-    step: StepSpec, error: AttemptFailed, tries: Tries, remaining_sec: float
+    step: StepSpec, error: AttemptFailed, tries: Tries, remaining_sec: float, *, counts: bool = True
 ) -> AirflowException:
     """Return the exception for a failed attempt; its type says whether it is retried (9.12).
 
-    A retry is due no later than at the run's deadline, which is `remaining_sec` away. The codes of
-    `retry_exit_codes` are those of the command, not of the gate (rule 10.8).
+    Unless it `counts`, it is not recorded, and uses up no retry. A retry is due no later than at
+    the run's deadline, which is `remaining_sec` away. The codes of `retry_exit_codes` are those of
+    the command, not of the gate (rule 10.8).
     """
     is_final = step.retry_exit_codes and error.exit_code not in step.retry_exit_codes
     if is_final and not isinstance(error, GateFailed):
         return AirflowFailException(f"{error}; only retry_exit_codes are retried")
     if tries.retries_used == step.retries:
         return AirflowFailException(str(error))
-    tries.record_failure()
+    if counts:
+        tries.record_failure()
     delay_sec = step.delay_after(tries.retries_used + 1)
     return RetriedFailure(str(error), min(delay_sec, remaining_sec))
 

@@ -86,7 +86,9 @@ class Tries:
         self.number: int = max(1, ti.try_number)
         self._xcom = xcom_of_run(context, f"tries_of_{task.task_id}")
         found = BaseXCom.get_one(**self._xcom) if self.number > 1 else None
-        self._record = _Record(**found) if found else _Record.first_of(self.number, ti, task)
+        self._record = _Record.first_of(self.number, ti, task)
+        if found:
+            self._record = self._record._replace(**found)
         if self._record.max_tries != ti.max_tries:
             self._record = self._record.cleared(self.number, ti.max_tries)
         if self._record._asdict() != found and not self.is_test:
@@ -105,7 +107,7 @@ class Tries:
     @property
     def attempt(self) -> int:
         """The number of this try's attempt: infrastructure faults do not count."""
-        return self._record.attempts_before + 1 + len(self.failed)
+        return self._record.attempts + 1
 
     @property
     def open(self) -> Sequence[int]:
@@ -121,6 +123,12 @@ class Tries:
         """Record that the command has failed at this try."""
         self._record = self._record._replace(failed=[*self.failed, self.number])
         self._write()
+
+    def record_abort(self, number: int) -> None:
+        """Record that Airflow has ended the command of this earlier try, after it had begun."""
+        if number not in self._record.aborted:
+            self._record = self._record._replace(aborted=[*self._record.aborted, number])
+            self._write()
 
     def _write(self) -> None:
         BaseXCom.set(value=self._record._asdict(), **self._xcom)
@@ -139,16 +147,23 @@ class _Record(NamedTuple):
     first: int
     attempts_before: int
     failed: Sequence[int]
+    aborted: Sequence[int]
+    """Tries whose command Airflow has ended: attempts that use up no retry."""
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts there were before this try."""
+        return self.attempts_before + len(self.failed) + len(self.aborted)
 
     @classmethod
     def first_of(cls, number: int, ti: Any, task: Any) -> Self:
         """Return the record of a task at this try if no command can have begun before it."""
         first = min(max(1, ti.max_tries - task.retries + 1), number)
-        return cls(ti.max_tries, first, 0, [])
+        return cls(ti.max_tries, first, 0, [], [])
 
     def cleared(self, number: int, max_tries: int) -> Self:
         """Return the record at this try, the first one after the task was cleared."""
-        return type(self)(max_tries, number, self.attempts_before + 1 + len(self.failed), [])
+        return type(self)(max_tries, number, self.attempts + 1, [], [])
 
 
 class GateRecord:
@@ -232,6 +247,10 @@ class AttemptKeys(NamedTuple):
             open=open_keys,
             last=() if open_keys or not before else of_try(tries.number - 1),
         )
+
+    def try_of(self, key: str) -> int:
+        """Return the number of the try that has this key."""
+        return int(key.removesuffix(":only_if").rpartition(":")[2])
 
 
 def keys_before(context: Mapping[str, Any]) -> Sequence[str]:
