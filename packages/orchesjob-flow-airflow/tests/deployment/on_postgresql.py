@@ -115,13 +115,14 @@ def test_a_killed_scheduler(deployment: DeploymentInParts) -> None:
     run_id = deployment.trigger("patient")
     deployment.wait_for(ledger.exists)
     deployment.restart_killed("scheduler")
+    killed = "Server indicated the task shouldn't be running anymore"
+    deployment.wait_for(lambda: killed in deployment.log("patient", run_id, "long"))
     deployment.wait_for(
         lambda: (
             "this try follows it" in deployment.log("patient", run_id, "long", 2)
             or ledger.read_text(encoding="utf-8") != "1\n"
         )
     )
-    deployment.wait_for(lambda: "SIGTERM" in deployment.log("patient", run_id, "long"))
     (deployment.home / "restarted").touch()
     state, tasks = deployment.await_end("patient", run_id)
     assert (state, tasks["long"]) == (OK, OK)

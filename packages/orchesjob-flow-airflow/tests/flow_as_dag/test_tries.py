@@ -24,6 +24,7 @@ from orchesjob_client import (
     ProcessesKeepAppearing,
     find_survivors,
     locate,
+    marked_environment,
     orchesjob_home,
 )
 from orchesjob_client.processes import cgroups
@@ -69,6 +70,10 @@ def sigterm() -> Iterator[None]:
     before = signal.getsignal(signal.SIGTERM)
     yield
     signal.signal(signal.SIGTERM, before)
+
+
+def unexpected(key: str) -> Execution:
+    pytest.fail(f"{key} was not aborted")
 
 
 def survivors(keys: list[str]) -> list[str]:
@@ -154,7 +159,7 @@ def test_the_time_of_a_job_that_is_taken_over() -> None:
     keys = AttemptKeys(own="k:2", earlier=("k:1",), open=("k:1",), last=())
     orchesjob = RetryingClient(client, os.environ, logging.getLogger())
     execution = Execution(command, "", "", {}, (), None, 1.0)
-    attempt = Attempt(orchesjob, execution, keys, logging.getLogger())
+    attempt = Attempt(orchesjob, execution, keys, logging.getLogger(), unexpected)
     began = time.monotonic()
     with pytest.raises(AttemptTimedOut, match="timed out after 1 s"):
         attempt.run()
@@ -181,7 +186,8 @@ def test_a_job_that_ends_when_its_time_is_over(followed: str) -> None:
     keys = AttemptKeys(own="k:2", earlier=("k:1",), open=("k:1",), last=())
     orchesjob = RetryingClient(client, os.environ, logging.getLogger())
     for executed, code in ((command, 7), (("true",), None)):
-        attempt = Attempt(orchesjob, Execution(executed, "", "", {}, (), None, None), keys, None)
+        execution = Execution(executed, "", "", {}, (), None, None)
+        attempt = Attempt(orchesjob, execution, keys, None, unexpected)
         found = attempt.ended_by_itself()
         assert (None if found is None else found.exit_code) == code
 
@@ -215,6 +221,40 @@ def test_killed(
 
 def no_cgroups() -> Path:
     raise OSError("no cgroups can be made here")
+
+
+@pytest.mark.usefixtures("airflow")
+@pytest.mark.parametrize("is_newer", [True, False])
+def test_killed_after_another_has_taken_over(*, is_newer: bool) -> None:
+    """A try that is killed leaves a job alone that a later one follows; the later one ends it."""
+    client = OrchesjobClient(locate(None, os.environ))
+    orchesjob = RetryingClient(client, os.environ, logging.getLogger())
+    execution = Execution(("sleep", "60"), "", "", {}, (), None, None)
+    old = AttemptKeys(own="k:1", earlier=(), open=(), last=())
+    new = AttemptKeys(own="k:2", earlier=("k:1",), open=("k:1",), last=())
+    client.start("k:1", execution.command, env=marked_environment(os.environ, "k:1"))
+    orchesjob.take_over("k:1", "k:2")
+    keys = new if is_newer else old
+    Attempt(orchesjob, execution, keys, logging.getLogger(), unexpected).end()
+    assert bool(survivors(["k:1"])) is not is_newer
+    report = client.status("k:1")
+    assert report is not None
+    assert report.status == ("ABORTED" if is_newer else "RUNNING")
+    Attempt(orchesjob, execution, new, logging.getLogger(), unexpected).end()
+    assert not survivors(["k:1"])
+
+
+def test_after_an_abort(airflow: "Airflow", executed: Callable[[], str]) -> None:
+    """A command that was aborted was an attempt, and uses up no retry (rule 13.2)."""
+    command = "echo $ORCHESJOB_FLOW_ATTEMPT >> $EXECUTED; [ $ORCHESJOB_FLOW_ATTEMPT = 3 ]"
+    airflow.write(flow(command, "retries: 1"))
+    before = DYING.replace("JOB_ENDS", "False").replace("step.command,", '["sleep", "60"],')
+    before = before.replace(
+        "        raise", "        client.abort(job_key=key, grace_sec=1)\n        raise"
+    )
+    dag = airflow.load("'flow.yaml', default_args={'pre_execute': die}", before=before)
+    assert airflow.run(dag) == (OK, {"a": OK})
+    assert executed().split() == ["2", "3"]
 
 
 @pytest.mark.parametrize("job_ends", [True, False])
