@@ -488,9 +488,9 @@ class RetryingClient:
 
     def seen(self, keys: Sequence[str]) -> Sequence[Process]:
         """Return what one search for processes of these keys finds. Errors are logged."""
-        found: Sequence[Process] = ()
+        found: list[Process] = []
         with self._logged_errors():
-            found = find_survivors(self._home, keys)
+            found += find_survivors(self._home, keys)
         return found
 
     def end_survivors(self, keys: Sequence[str], known: Sequence[Process]) -> None:
