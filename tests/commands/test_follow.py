@@ -59,7 +59,7 @@ def test_on_a_terminal(real_flow: Flow, columns: int) -> None:
     assert "\x1b[36mfetch    | \x1b[0mout\n" in output
     assert "\x1b[36mfetch    | \x1b[0mno end\n" in output
     assert "\x1b[33mload-all | \x1b[0mloaded\n" in output
-    assert "OK SUCCEEDED" in table
+    assert "SUCCEEDED" in table
     assert " | " not in table
 
 

@@ -242,9 +242,9 @@ def test_whose_errors_are_text(wrong: Flow) -> None:
     """It is stderr that decides about errors: where that is a pipe, they are JSON (6.11)."""
     words = ("start", "w", "wrong.yaml")
     environ = {**wrong.environ, "ORCHESJOB_FLOW_FORMAT": "text"}
-    assert len(wrong.refusal(*words, env=environ)["problems"]) == 2
+    assert len(wrong.refusal(*words, env=environ)["problems"]) == 1
     command, terminal = wrong.spawn_on_terminal(*words, stream="stderr")
-    assert terminal.read_to_end().endswith(": 2 problems in wrong.yaml\n")
+    assert terminal.read_to_end().endswith('help: did you mean "command"?\n')
     assert command.communicate()[0] == ""
 
 

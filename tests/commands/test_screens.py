@@ -33,6 +33,7 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "stats": ("Flow", "Median", "f"),
     "stats --flow-id f": ("Flow", "Step", "fetch", "check", "load"),
     "metrics": ('orchesjob_flow_step_retries{flow_id="f",step="check"}0',),
+    "overview -o page": ("Theoverviewisin", "/page/index.html:1flow,"),
     "doctor k": ("OKorchesjob:", "OKledgers:"),
     "resume k": (*TABLE, NEXT),
     "resume --all": ("everyrunthathasnotendedhasitsrunner",),

@@ -109,7 +109,7 @@ def test_unknown_run_key(flow: Flow, command: str) -> None:
         (["status"], "Missing argument 'KEY'"),
         (["start", "--run-key=k"], "Missing argument 'FLOW_FILE'"),
         (["start", "flow.json"], "Missing argument 'FLOW_FILE'"),
-        (["prune"], "Missing option '--older-than'. Such as 30d"),
+        (["prune"], "which runs to remove is missing"),
         (["start", "--run-key"], "requires an argument"),
         (["status", "--run-key=k", "extra"], "the run key is given twice"),
         (["status", "--run-key=k", "--formt=json"], "No such option"),
@@ -129,7 +129,7 @@ def test_words(flow: Flow, words: list[str], expected: str) -> None:
     """Usage errors are JSON too, and name the help, or what to type (rules 6.9 and 6.12)."""
     error = flow.refusal(*words)
     assert expected in error["error"]
-    assert error["help"].startswith("orchesjob-flow ")
+    assert "orchesjob-flow " in error["help"]
     assert not flow.home.exists()
 
 

@@ -117,10 +117,11 @@ def test_a_retry(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
 def test_unknown_steps(flow: Flow, command: str) -> None:
     """A step that does not exist is answered with the nearest; nothing is recorded."""
     key = ["k"] if command == "start" else []
-    error = flow.refusal(command, *key, "--until", "lod", write(flow))
+    file = write(flow)
+    error = flow.refusal(command, *key, "--until", "lod", file)
     assert error == {
         "error": 'flow "f" has no step "lod"; did you mean "load"?',
-        "help": 'did you mean "load"?',
+        "help": " ".join(["orchesjob-flow", command, *key, "--until load", file]),
     }
     assert not flow.home.exists()
 

@@ -7,7 +7,7 @@ import click
 from orchesjob_flow.cli.options import option_given_once, refuse_empty
 from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.reports.overview import write_overview
-from orchesjob_flow.views.terminal import stderr, visible, write_message
+from orchesjob_flow.views.terminal import paragraph, stderr, visible, write_message
 
 
 @click.command()
@@ -40,7 +40,8 @@ def overview(settings: Settings, output: str, limit: int) -> None:
     written = write_overview(settings, Path(output), limit)
     if stderr().stream.isatty():
         counts = f"{counted(written.flows, 'flow')}, {counted(written.reports, 'report')} written"
-        write_message(f"The overview is in {visible(str(written.page.absolute()))}: {counts}")
+        page = visible(str(written.page.absolute()))
+        write_message(paragraph(f"The overview is in {page}: {counts}"))
 
 
 def counted(number: int, what: str) -> str:
