@@ -18,7 +18,12 @@ from orchesjob_flow.clock import now
 from orchesjob_flow.engine.update import header_at_start
 from orchesjob_flow.errors import DefinitionDiffers, RunNotTerminal, Skipped
 from orchesjob_flow.home.locks import Lock
-from orchesjob_flow.home.orchesjob_home import home_of_new_run, named_home, parent_of_new_run
+from orchesjob_flow.home.orchesjob_home import (
+    home_of_new_run,
+    inode_of_home,
+    named_home,
+    parent_of_new_run,
+)
 from orchesjob_flow.home.runs import RunHandle, has_runner, open_store, patiently
 from orchesjob_flow.launch.advance import show_background, show_foreground, show_skipped
 from orchesjob_flow.launch.inputs import current_directory, folder_of, read_list
@@ -84,6 +89,7 @@ def record(
                 utc_offset_sec=time.localtime(began).tm_gmtoff,
                 steps=[(step.id, step.retries) for step in flow.all_steps],
                 orchesjob_home=home,
+                home_inode=inode_of_home(home),
                 parent=parent,
                 params=dict(flow.values),
                 joining=joining_of(handle, store, flow, flow_dir, parent),

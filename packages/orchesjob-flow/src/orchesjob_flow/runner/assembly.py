@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
@@ -43,9 +44,9 @@ from orchesjob_flow.home.locks import (
     has_open,
     processes_with,
 )
-from orchesjob_flow.home.orchesjob_home import make_own_home
+from orchesjob_flow.home.orchesjob_home import stored_inode, take_home
 from orchesjob_flow.home.paths import make_run_directory
-from orchesjob_flow.home.runs import RunHandle, has_runner, wait_out
+from orchesjob_flow.home.runs import RunHandle, has_runner, patiently, wait_out
 from orchesjob_flow.runner.background import Relief
 from orchesjob_flow.runner.loop import Inbox, Runner, Stop, giving_up_recorded
 from orchesjob_flow.runner.performer import Performer
@@ -156,9 +157,12 @@ def runner_of(
             held.enter_context(closing(calls_lock))
             if make_run_directory(handle.directory) and run.history:
                 warn(f"{handle.directory} was gone, with what steps have left there; it is empty")
-            make_own_home(handle.settings.home, run)
+            folder = take_home(handle.settings.home, run, settings.environ)
+            if (inode := stored_inode(folder)) != run.home_inode:
+                record = partial(store.record_home, run.run_key, inode, revision=run.revision)
+                patiently(settings, record)
             performer = Performer(
-                OrchesjobClient(orchesjob, limits=call_limits, launcher=launcher),
+                OrchesjobClient(orchesjob, folder=folder, limits=call_limits, launcher=launcher),
                 inbox.put,
                 directory=run.directory,
                 calls_lock=calls_lock.fileno(),
