@@ -134,6 +134,30 @@ def test_the_audit(flow: Flow) -> None:
     assert not flow.orchesjob.home.exists()
 
 
+@pytest.mark.integration
+@pytest.mark.parametrize("exists", [True, False])
+def test_an_audit_writes_nothing(real_flow: Flow, gate: Gate, exists: bool) -> None:
+    """`doctor` does not create a home that is gone, so that commands still see it (9.11, 4.8)."""
+    abandon(real_flow, gate)
+    gate.let_through()
+    real_flow.await_true(lambda: real_flow.orchesjob.status("k:a:1")["status"] == "SUCCEEDED")
+    home = real_flow.orchesjob.home
+    home.rename(real_flow.folder / "away")
+    if exists:  # as the mount point of a disk that is not mounted
+        home.mkdir()
+    for words in (["doctor"], ["doctor", "--all"], ["doctor", "k"]):
+        checks = real_flow.ask(*words, code=1)["checks"]
+        problems = {one["check"]: one["message"] for one in checks if one["verdict"] == "problem"}
+        assert problems.keys() == {"runners", "homes"}
+        assert problems["runners"].endswith("continues it once its orchesjob home is back")
+        assert "the jobs of 'k': restore it" in problems["homes"]
+        assert "prune" not in problems["homes"]
+        (history,) = [one["message"] for one in checks if one["check"] == "history"]
+        assert history == f"orchesjob's home {home} has no jobs yet"
+        assert (home.exists(), list(home.glob("*"))) == (exists, [])
+    assert "the jobs of run 'k'" in real_flow.refusal("resume", "--run-key=k")["error"]
+
+
 def test_a_home_that_is_lost(flow: Flow, gate: Gate) -> None:
     """A run whose home is gone is not continued in a new one, unless a person says so (4.8)."""
     abandon(flow, gate)

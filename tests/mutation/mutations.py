@@ -809,6 +809,12 @@ MUTATIONS = (
         tests="test_orchesjob_home -k another_folder",
     ),
     Mutation(
+        "doctor creates a home of orchesjob",
+        "orchesjob-flow: holds_jobs",
+        returns("True"),
+        tests="test_other_home -k audit_writes",
+    ),
+    Mutation(
         "a runner creates the home of a run that has attempts",
         "orchesjob-flow: take_home",
         replace("run.attempts", "False"),

@@ -271,6 +271,11 @@ def loss_of_home(run: Run, home: Home) -> Loss | None:
     )
 
 
+def holds_jobs(home: str) -> bool:
+    """Tell whether orchesjob has a database in a home; whatever is asked of it creates one."""
+    return Path(home, ORCHESJOB_DATABASE).exists()
+
+
 def flow_home_before(home: Home, run: Run) -> Path | None:
     """Return where the flow home was when a run began that has its own home; None if it is there.
 

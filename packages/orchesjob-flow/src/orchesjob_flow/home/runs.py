@@ -31,7 +31,13 @@ from orchesjob_flow.errors import (
     RunnerBusy,
     RunNotFound,
 )
-from orchesjob_flow.home.locks import PATIENCE_WITH_READERS_SEC, Holder, Lock, holder
+from orchesjob_flow.home.locks import (
+    PATIENCE_WITH_READERS_SEC,
+    Holder,
+    Lock,
+    holder,
+    refuse_foreign,
+)
 from orchesjob_flow.home.paths import ORCHESJOB_HOME, Settings, check_run_key, is_there
 
 NEWEST_LOOKED_AT, NEXT_LOOKED_AT, MOST_NAMED = 200, 50, 3
@@ -225,6 +231,16 @@ class RunHandle(NamedTuple):
     def holder(self) -> Holder | None:
         """Tell which process advances the run; None if there is none."""
         return holder(self.lock_path)
+
+    def refuse_unusable(self) -> None:
+        """Refuse a run that no runner could advance, before anything of it is recorded.
+
+        Raises:
+            UnsafePlace: Something else is in the place of a lock file or of the run's directory.
+        """
+        slots = (self.settings.call_slot_files, self.settings.abort_slot_files)
+        refuse_foreign([self.calls_lock_path, *(path for files in slots for path in files.all)])
+        is_there(self.directory)
 
     def lock(self, *, wait_sec: float = PATIENCE_WITH_READERS_SEC) -> Lock | None:
         """Take the run's lock; None if another process holds it for longer than `wait_sec`."""

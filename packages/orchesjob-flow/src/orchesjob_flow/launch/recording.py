@@ -61,6 +61,7 @@ def record(
     Raises:
         DefinitionDiffers: A run of this key was started with another definition (rule 4.4).
         UnusableOrchesjobHome: orchesjob could not work for a new run (rule 6.13).
+        UnsafePlace: No runner could advance the run.
         Skipped, GroupTaken: Another run of its group is before it, and it does not wait (10.7).
     """
     settings = handle.settings
@@ -73,6 +74,7 @@ def record(
         home = named_home(settings.environ)
     else:
         home = home_of_new_run(settings, run_key, own_jobs=own_jobs, create=True)
+    handle.refuse_unusable()
     with ExitStack() as unless_recorded:
         store = unless_recorded.enter_context(open_store(settings))
         parent = patiently(settings, partial(parent_of_new_run, store, settings.environ))
@@ -242,6 +244,7 @@ def reopened(handle: RunHandle, planner: Planner) -> Iterator[tuple[RunHandle, F
         RunnerBusy: Another process advances the run.
         RunNotTerminal: It has not ended.
         OtherOrchesjobHome: The environment names another home than the run's (rule 4.8).
+        UnsafePlace: No runner could advance the run.
         Skipped, GroupTaken: Another run of its group is before it, and it does not wait (10.7).
     """
     settings = handle.settings
@@ -251,6 +254,7 @@ def reopened(handle: RunHandle, planner: Planner) -> Iterator[tuple[RunHandle, F
         if not run.status.is_terminal:
             raise RunNotTerminal(run.run_key, run.status.value)
         at_home = handle.in_home_of(run)
+        handle.refuse_unusable()
         record_plan(at_home, store, run, planner(run))
         yield at_home, store, lock
 

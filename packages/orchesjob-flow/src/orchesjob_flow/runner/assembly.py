@@ -36,7 +36,7 @@ from orchesjob_client import (
 from orchesjob_flow.clock import now
 from orchesjob_flow.engine.state import Limits, RunState
 from orchesjob_flow.errors import CallsInFlight, exhaustion_named
-from orchesjob_flow.home.call_slots import CallSlots, refuse_foreign
+from orchesjob_flow.home.call_slots import CallSlots
 from orchesjob_flow.home.locks import (
     PATIENCE_WITH_READERS_SEC,
     Holder,
@@ -137,8 +137,7 @@ def runner_of(
     leave_cgroups(settings.environ)
     inbox: Inbox = SimpleQueue()
     limits = Limits(settings.starts, settings.patience_sec, settings.poll_interval_sec)
-    for slot_files in (settings.call_slot_files, settings.abort_slot_files):
-        refuse_foreign(slot_files)
+    handle.refuse_unusable()
     with ExitStack() as held:
         launcher = held.enter_context(closing(get_launcher(orchesjob, settings.environ)))
         with giving_up_recorded(
