@@ -255,7 +255,7 @@ def loss_of_home(run: Run, home: Home) -> Loss | None:
     """Tell why the jobs of a run are not in its orchesjob home; None if they are, or none began."""
     if (before := flow_home_before(home, run)) is not None:
         now = home.database.parent
-        problem = f"is gone, because the flow home was moved from {before} to {now}, and with it"
+        problem = f"was in the flow home {before}, which was moved to {now} with"
         link = f"ln -s {shlex.quote(str(now))} {shlex.quote(str(before))}"
         return Loss(problem, f"move the flow home back, or `{link}` leaves a link there")
     inode = inode_of_home(run.orchesjob_home)
