@@ -25,11 +25,13 @@ from flow_store import (
 )
 from orchesjob_flow.errors import (
     GaveUp,
+    HomeMissing,
     NoRunYet,
     OtherOrchesjobHome,
     ResourceExhausted,
     RunnerBusy,
     RunNotFound,
+    RunRemoved,
 )
 from orchesjob_flow.home.locks import (
     PATIENCE_WITH_READERS_SEC,
@@ -393,17 +395,25 @@ class Observer:
         self._token: RunToken | None = None
         self._run: Run | None = None
         self._attempts: tuple[Attempt, ...] | None = None
+        self._has_seen = False
 
     def snapshot(self) -> Snapshot:
         """Return the run as it is now and who advances it; while it is unchanged, the same run.
 
         Raises:
             BadRunKey, RunNotFound, HomeMissing: As `RunHandle.snapshot`.
+            RunRemoved: It was there at an earlier look.
         """
         with ExitStack() as unless_seen:
             unless_seen.callback(self.close)  # the next look reads everything again
-            run = self._look(self._connected())
+            try:
+                run = self._look(self._connected())
+            except (RunNotFound, HomeMissing) as error:
+                if not self._has_seen:
+                    raise
+                raise RunRemoved(self._handle.run_key) from error
             unless_seen.pop_all()
+        self._has_seen = True
         return Snapshot(run, self._handle.holder())
 
     def find(self) -> Snapshot | None:
