@@ -82,6 +82,7 @@ def test_how_orchesjob_is_called(
 def test_a_long_history(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
     """Where orchesjob's jobs make each call slow, that is a note: what it costs, and what helps."""
     flow.home.mkdir(mode=0o700)
+    assert fake_orchesjob.run("status", "--running").returncode == 0  # creates its database
     slow = {"call": "status", "key": "", "fault": "hang", "sec": SLOW_SEC}
     fake_orchesjob.script([slow])
     ((grade, message),) = examine(flow)["history"]

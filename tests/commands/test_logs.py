@@ -141,10 +141,11 @@ def test_a_step_that_never_ran(flow: Flow) -> None:
 
 
 def test_missing_files(flow: Flow) -> None:
-    """A missing file is reported, and the other files are shown."""
+    """A missing file, or a folder in its place, is reported, and the other files are shown."""
     run = flow.start("k", flow.write(BOTH, OTHER))
     for stream in ("stdout", "stderr"):
         Path(run["steps"][0]["orchesjob_status"][f"{stream}_file"]).unlink()
+    Path(run["steps"][0]["orchesjob_status"]["stderr_file"]).mkdir()
     answer = flow.run("logs", "--run-key=k")
     assert (answer.returncode, answer.stdout) == (0, "other | from other\n")
     assert answer.stderr.count(" is missing: ") == 2

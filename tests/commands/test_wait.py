@@ -52,6 +52,21 @@ def test_no_runner(flow: Flow, gate: Gate) -> None:
     assert waiting.wait() == 0
 
 
+def test_removed_meanwhile(flow: Flow, gate: Gate) -> None:
+    """A run that is removed while it is waited for was there: the key is not wrong."""
+    flow.abandon(flow.write({"id": "a", "command": gate.command()}), gate)
+    waiting = flow.spawn("wait", "--run-key=k")
+    assert waiting.stderr is not None
+    assert "no process advances run 'k'" in waiting.stderr.readline()
+    flow.change("DELETE FROM runs WHERE run_key = 'k'")
+    error = json.loads(waiting.communicate()[1])["error"]
+    assert (waiting.returncode, error) == (
+        2,
+        "run 'k' was removed meanwhile, by `prune` or with its database",
+    )
+    gate.let_through()
+
+
 def test_unknown_run(flow: Flow) -> None:
     """A run that is not recorded is not waited for."""
     flow.home.mkdir(mode=0o700)

@@ -61,9 +61,10 @@ def test_what_a_failure_leaves_is_ended_in_time(flow: Flow) -> None:
     assert (run["steps"][0]["attempt_no"], run["steps"][0]["error"]) == (2, "exit code 1")
 
 
-def lose_the_home(flow: Flow, job: Any) -> None:
+def lose_the_jobs(flow: Flow, job: Any) -> None:
     """Remove all that orchesjob knows, and its worker."""
-    shutil.rmtree(flow.orchesjob.home)
+    for path in flow.orchesjob.home.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     os.kill(job["worker_pid"], signal.SIGKILL)
 
 
@@ -80,7 +81,7 @@ def await_loss(flow: Flow, job: Any) -> Any:
     return run["steps"][0]
 
 
-@pytest.mark.parametrize("lose", [lose_the_home, lose_the_worker])
+@pytest.mark.parametrize("lose", [lose_the_jobs, lose_the_worker])
 @LONG_IF_REAL
 def test_survivor(each_flow: Flow, gate: Gate, lose: Callable[[Flow, Any], None]) -> None:
     """No attempt begins while a process of a lost one lives, which the error names (rule 5.8)."""

@@ -1,15 +1,19 @@
 """Commands that meet another home than that of a run, or a wrong one (rules 4.8 and 6.13)."""
 
 import json
+import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from support.command import Command
 from support.flow import Flow
 from support.gate import Gate
 from support.orchesjob import FakeOrchesjob
-from support.steps import TRUE
+from support.steps import AFTER, TRUE
 
 SHOW_HOME = {"id": "a", "command": ["sh", "-c", "echo $ORCHESJOB_HOME"]}
 
@@ -130,8 +134,32 @@ def test_the_audit(flow: Flow) -> None:
     assert not flow.orchesjob.home.exists()
 
 
+@pytest.mark.integration
+@pytest.mark.parametrize("exists", [True, False])
+def test_an_audit_writes_nothing(real_flow: Flow, gate: Gate, exists: bool) -> None:
+    """`doctor` does not create a home that is gone, so that commands still see it (9.11, 4.8)."""
+    abandon(real_flow, gate)
+    gate.let_through()
+    real_flow.await_true(lambda: real_flow.orchesjob.status("k:a:1")["status"] == "SUCCEEDED")
+    home = real_flow.orchesjob.home
+    home.rename(real_flow.folder / "away")
+    if exists:  # as the mount point of a disk that is not mounted
+        home.mkdir()
+    for words in (["doctor"], ["doctor", "--all"], ["doctor", "k"]):
+        checks = real_flow.ask(*words, code=1)["checks"]
+        problems = {one["check"]: one["message"] for one in checks if one["verdict"] == "problem"}
+        assert problems.keys() == {"runners", "homes"}
+        assert problems["runners"].endswith("continues it once its orchesjob home is back")
+        assert "the jobs of 'k': restore it" in problems["homes"]
+        assert "prune" not in problems["homes"]
+        (history,) = [one["message"] for one in checks if one["check"] == "history"]
+        assert history == f"orchesjob's home {home} has no jobs yet"
+        assert (home.exists(), list(home.glob("*"))) == (exists, [])
+    assert "the jobs of run 'k'" in real_flow.refusal("resume", "--run-key=k")["error"]
+
+
 def test_a_home_that_is_lost(flow: Flow, gate: Gate) -> None:
-    """A run whose home is gone is not continued in a new one, unless somebody makes it (4.8)."""
+    """A run whose home is gone is not continued in a new one, unless a person says so (4.8)."""
     abandon(flow, gate)
     gate.let_through()
     flow.await_true(lambda: flow.orchesjob.status("k:a:1")["status"] == "SUCCEEDED")
@@ -139,9 +167,93 @@ def test_a_home_that_is_lost(flow: Flow, gate: Gate) -> None:
     error = flow.refusal("cancel", "--run-key=k")["error"]
     assert f"{flow.orchesjob.home} is gone, and with it the jobs of run 'k'; restore it" in error
     assert not flow.orchesjob.home.exists()
-    flow.orchesjob.home.mkdir()
+    flow.orchesjob.home.mkdir()  # as the mount point of a disk that is not mounted
+    error = flow.refusal("cancel", "--run-key=k")["error"]
+    assert f"{flow.orchesjob.home} is another folder now than the one with the jobs" in error
+    (made,) = re.findall("`(mkdir .*)` lets the run end", error)
+    subprocess.run(["/bin/sh", "-c", made], check=True)
     assert flow.ask("cancel", "--run-key=k")["status"] == "CANCELLED"
     assert executed(flow) == 1
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("jobs", ["shared", "own"])
+def test_a_home_that_vanishes(real_flow: Flow, gate: Gate, jobs: str) -> None:
+    """Its runner gives up and creates none; when it is back, the real outcome counts (5.7, 4.8)."""
+    runner, home, file = begin(real_flow, gate, jobs)
+    home.rename(real_flow.folder / "away")
+    gate.let_through()
+    stdout, stderr = runner.communicate()
+    assert (runner.returncode, stdout) == (2, "")
+    assert f"its home {home} is gone (put back" in json.loads(stderr.splitlines()[-1])["error"]
+    left = real_flow.status("k")
+    assert (left["status"], left["runner"], left["steps"][0]["status"]) == (
+        "RUNNING",
+        None,
+        "RUNNING",
+    )
+    assert (
+        f"{home} is gone, and with it the jobs of run 'k'"
+        in (real_flow.refusal("resume", "--run-key=k")["error"])
+    )
+    assert not home.exists()
+    (real_flow.folder / "away").rename(home)
+    assert real_flow.start("k", file)["steps"][0]["attempt_no"] == 1
+    assert executed(real_flow) == 1
+
+
+@pytest.mark.integration
+def test_another_folder_in_its_place(real_flow: Flow, gate: Gate) -> None:
+    """What orchesjob says in another folder is not believed, by the next runner either (4.8)."""
+    runner, home, file = begin(real_flow, gate, "shared")
+    home.rename(real_flow.folder / "away")
+    assert real_flow.orchesjob.run("status", "--run-key=k:a:1").returncode == 3  # creates one
+    gate.let_through()
+    _, stderr = runner.communicate()
+    assert runner.returncode == 2
+    assert f"its home {home} is another folder than before" in stderr.splitlines()[-1]
+    for words in (["start", file], ["resume"], ["cancel"]):
+        error = real_flow.refusal(*words, "--run-key=k")["error"]
+        assert f"{home} is another folder now than the one with the jobs of run 'k'" in error
+    shutil.rmtree(home)
+    (real_flow.folder / "away").rename(home)
+    assert real_flow.start("k", file)["steps"][0]["attempt_no"] == 1
+    assert executed(real_flow) == 1
+
+
+@pytest.mark.integration
+def test_a_home_that_is_away_for_a_moment(real_flow: Flow, gate: Gate) -> None:
+    """Within the patience, the runner waits for it, even in another place with a link (5.7)."""
+    runner, home, _ = begin(real_flow, gate, "shared", patience="60")
+    home.rename(real_flow.folder / "away")
+    gate.let_through()
+    assert runner.stderr is not None
+    assert f"its home {home} is gone" in runner.stderr.readline()
+    home.symlink_to(real_flow.folder / "away")
+    stdout, _ = runner.communicate()
+    assert [step["attempt_no"] for step in json.loads(stdout)["steps"]] == [1, 1]
+    assert executed(real_flow) == 1
+
+
+def test_a_copy_of_its_home(flow: Flow, gate: Gate) -> None:
+    """A copy that was restored in its place is the home: output of the run is in it (4.8)."""
+    file = abandon(flow, gate)
+    gate.let_through()
+    flow.await_true(lambda: flow.orchesjob.status("k:a:1")["status"] == "SUCCEEDED")
+    flow.orchesjob.home.rename(flow.folder / "away")
+    shutil.copytree(flow.folder / "away", flow.orchesjob.home)
+    assert flow.start("k", file)["steps"][0]["attempt_no"] == 1
+
+
+def begin(flow: Flow, gate: Gate, jobs: str, *, patience: str = "0.3") -> tuple[Command, Path, str]:
+    """Start a run of two steps whose first one waits; return its runner, home and flow file."""
+    command = ["sh", "-c", 'echo x >>begun; exec "$@"', "sh", *gate.command()]
+    file = flow.write({"id": "a", "command": command, "retries": 1}, AFTER)
+    words = (f"--patience={patience}", "start", "--run-key=k", f"--jobs={jobs}", file)
+    runner = flow.spawn(*words)
+    gate.await_arrival()
+    flow.await_job("k")
+    return runner, Path(flow.status("k")["orchesjob_home"]), file
 
 
 def use_file(flow: Flow) -> dict[str, str]:
@@ -181,9 +293,6 @@ def test_a_home_that_cannot_be_created(real_flow: Flow, flow_home: bool) -> None
         )
         assert "ORCHESJOB_FLOW_HOME" not in error
     assert not real_flow.home.exists()
-    answer = real_flow.run("doctor", "--format=text")
-    if not flow_home:
-        assert "set ORCHESJOB_HOME to a folder" in answer.stdout
 
 
 def test_nothing_is_created_for_a_flow_that_is_not_valid(flow: Flow) -> None:

@@ -144,6 +144,38 @@ def test_planted_for_calls(flow: Flow, fake_orchesjob: FakeOrchesjob, name: str)
     assert fake_orchesjob.calls() == []
 
 
+@pytest.mark.parametrize("name", ["locks/k.calls", "locks/calls.queue", "runs/k.run"])
+@pytest.mark.parametrize(
+    "words",
+    [["retry", "k"], ["retry", "k", "-d"], ["settle", "k", "a", "--as=skipped", "--reason=x"]],
+)
+def test_planted_before_a_retry(flow: Flow, name: str, words: list[str]) -> None:
+    """A run that no runner could advance is not reopened (rule 6.13)."""
+    run = flow.start("k", flow.write({"id": "a", "command": ["false"]}), code=1)
+    place = flow.home / name
+    if place.is_dir():
+        place.rmdir()
+        place.touch()
+    else:
+        place.unlink(missing_ok=True)
+        place.mkdir()
+    assert "move it away" in flow.refusal(*words)["error"]
+    assert flow.status("k") == run
+
+
+@pytest.mark.parametrize("name", ["locks/k.calls", "locks/calls.queue", "runs/k.run"])
+@pytest.mark.parametrize("detach", [[], ["-d"]])
+def test_planted_before_a_start(flow: Flow, name: str, detach: list[str]) -> None:
+    """A run that no runner could advance is not recorded (rule 6.13)."""
+    file = flow.write(TRUE)
+    flow.start("other", file)
+    place = flow.home / name
+    place.unlink(missing_ok=True)
+    pipe(place, flow.folder)
+    assert "move it away" in flow.refusal("start", "k", *detach, file)["error"]
+    assert [run["run_key"] for run in flow.ask("list")["runs"]] == ["other"]
+
+
 def test_home_that_others_can_write(flow: Flow) -> None:
     """A home that others can write is refused, since it says which commands to run (rule 6.1)."""
     flow.home.mkdir()

@@ -1,7 +1,9 @@
 """A run may have a home of orchesjob for itself: what ran before costs it nothing (rule 4.8)."""
 
 import os
+import re
 import sqlite3
+import subprocess
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,37 @@ def test_nothing_of_it_is_elsewhere(real_flow: Flow) -> None:
     )
     assert real_flow.orchesjob.run("status", "--run-key=k:a:1").returncode == 3
     assert real_flow.ask("doctor")["sound"]
+
+
+@pytest.mark.integration
+def test_a_flow_home_that_was_moved(real_flow: Flow, gate: Gate) -> None:
+    """The move is named, whatever ORCHESJOB_HOME names, and a link in the old place helps (4.8)."""
+    start_own(real_flow, real_flow.write({"id": "a", "command": ["false"]}), "done", code=1)
+    file = real_flow.write({"id": "a", "command": gate.command()})
+    runner = real_flow.spawn("start", "--run-key=k", OWN, file)
+    gate.await_arrival()
+    real_flow.await_job("k")
+    runner.kill()
+    runner.wait()
+    before, moved = real_flow.home, real_flow.folder / "moved"
+    before.rename(moved)
+    real_flow.environ["ORCHESJOB_FLOW_HOME"] = str(moved)
+    for words in (["retry", "done"], ["resume", "k"], ["cancel", "k"]):
+        for variable in (str(real_flow.folder / "other"), str(moved / "jobs" / "k.jobs")):
+            environ = {**real_flow.environ, "ORCHESJOB_HOME": variable}
+            error = real_flow.refusal(*words, env=environ)["error"]
+            assert f"was in the flow home {before}, which was moved to {moved} with the" in error
+            assert "ORCHESJOB_HOME" not in error
+    checks = real_flow.ask("doctor", code=1)["checks"]
+    homes = {one["message"] for one in checks if one["check"] == "homes"}
+    assert {"prune" in message for message in homes if "'k'" in message} == {False}
+    assert real_flow.run("prune", "--older-than=0s").returncode == 0
+    assert [path.name for path in (moved / "jobs").iterdir()] == ["k.jobs"]
+    assert not before.exists()
+    (link,) = re.findall("`(ln -s .*)` leaves", real_flow.refusal("resume", "k")["error"])
+    subprocess.run(["/bin/sh", "-c", link], check=True)
+    gate.let_through()
+    assert real_flow.ask("resume", "k")["status"] == "SUCCEEDED"
 
 
 @pytest.mark.integration

@@ -821,6 +821,42 @@ MUTATIONS = (
         tests="test_orchesjob_home -k gone",
     ),
     Mutation(
+        "a run continues in a folder that took the place of its home of orchesjob",
+        "orchesjob-flow: loss_of_home",
+        replace("run.home_inode not in (None, inode)", "False"),
+        tests="test_orchesjob_home -k another_folder",
+    ),
+    Mutation(
+        "doctor creates a home of orchesjob",
+        "orchesjob-flow: holds_jobs",
+        returns("True"),
+        tests="test_other_home -k audit_writes",
+    ),
+    Mutation(
+        "a runner creates the home of a run that has attempts",
+        "orchesjob-flow: take_home",
+        replace("run.attempts", "False"),
+        tests="test_orchesjob_home -k takes",
+    ),
+    Mutation(
+        "a runner does not notice that its home of orchesjob is gone",
+        "orchesjob-flow: runner_of",
+        replace_argument("folder=folder", "folder=None"),
+        tests="test_other_home -k vanishes",
+    ),
+    Mutation(
+        "orchesjob is called though its home is gone",
+        "orchesjob-client: OrchesjobClient._refuse_replaced",
+        returns("None"),
+        tests="test_call -k replaced",
+    ),
+    Mutation(
+        "what orchesjob says in another folder than its home is believed",
+        "orchesjob-client: OrchesjobClient._refuse_replaced",
+        replace("found != self._folder", "False"),
+        tests="test_other_home -k another_folder",
+    ),
+    Mutation(
         "a report replaces a flow file",
         "orchesjob-flow: refuse_destination",
         drop("if is_its_own or holds_flow(path):"),

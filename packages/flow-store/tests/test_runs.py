@@ -15,8 +15,10 @@ from flow_store import (
     FlowStore,
     Run,
     RunHeader,
+    RunTakenOver,
     Step,
     StepStatus,
+    TerminalStatus,
     Unstorable,
 )
 
@@ -50,6 +52,19 @@ def test_new_run(run_store: FlowStore) -> None:
         ),
         attempts={},
     )
+
+
+def test_the_folder_of_its_home(run_store: FlowStore) -> None:
+    """A runner records it without a new revision, unless it was overtaken (rules 4.5 and 4.8)."""
+    run_store.record_home("k", 2**63 - 1, revision=0)
+    recorded = run_store.load("k")
+    assert recorded is not None
+    assert (recorded.home_inode, recorded.revision) == (2**63 - 1, 0)
+    with pytest.raises(RunTakenOver):
+        run_store.record_home("k", 7, revision=1)
+    run_store.apply("k", Changes(RunHeader(FlowStatus.SUCCEEDED)), revision=0)
+    with pytest.raises(TerminalStatus):
+        run_store.record_home("k", 7, revision=1)
 
 
 def test_create_says_whether_it_did(store: FlowStore, create: Callable[..., bool]) -> None:

@@ -21,9 +21,11 @@ from orchesjob_client import (
     CallRefused,
     CallTimedOut,
     Hold,
+    HomeReplaced,
     OrchesjobClient,
     OrchesjobError,
     OrchesjobMissing,
+    folder_of_home,
 )
 
 type Answer = Callable[..., dict[str, Any]]
@@ -186,6 +188,41 @@ def test_home(
         environment = None if env is None else {"PATH": os.defpath, **env}
         OrchesjobClient(path, home=home).status("k", env=environment)
         assert seen_home(tmp_path) == seen
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_home_that_is_replaced(
+    executable: Executable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    """Where the home is not the folder that it was, no call is made and no answer believed."""
+    home = tmp_path / "home"
+    environ = {"PATH": os.defpath, "ORCHESJOB_HOME": str(home)}
+    if not named:
+        monkeypatch.setattr("orchesjob_client.client.DEFAULT_HOME", str(home))
+        monkeypatch.setattr("orchesjob_client.environment.DEFAULT_HOME", str(home))
+        del environ["ORCHESJOB_HOME"]
+    home.mkdir()
+    folder = folder_of_home(environ)
+    path = executable(f"echo >>{tmp_path}/called; {{ mv {home} {home}.away; }} 2>&-; exit 3")
+    client = OrchesjobClient(path, folder=folder)
+    calls: list[Callable[[], object]] = [
+        lambda: client.status("k", env=environ),
+        lambda: client.start("k", ["true"], env=environ),
+        lambda: client.abort(job_key="k", env=environ),
+        lambda: client.running(env=environ),
+    ]
+    for count, call in enumerate(calls, 1):
+        with pytest.raises(HomeReplaced, match=f"its home {home} is gone"):  # after the call
+            call()
+        with pytest.raises(HomeReplaced, match=f"its home {home} is gone") as raised:  # before it
+            call()
+        assert raised.value.retryable
+        home.mkdir()
+        with pytest.raises(HomeReplaced, match=f"its home {home} is another folder than before"):
+            call()
+        home.rmdir()
+        Path(f"{home}.away").rename(home)
+        assert (tmp_path / "called").read_text(encoding="utf-8") == "\n" * count
 
 
 def test_process_surroundings(answer: Answer, executable: Executable, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ class Jobs:
         self.logs = os.path.join(home, "logs")
         for folder in (home, self.logs):
             os.makedirs(folder, mode=0o700, exist_ok=True)
-        path = os.path.join(home, "fake-orchesjob.db")
+        path = os.path.join(home, "orchesjob.db")
         is_new = not os.path.exists(path)
         if is_new:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))

@@ -301,6 +301,7 @@ class Run(NamedTuple):
         params: The values of the flow's parameters; None if the flow has none.
         settlements: All decisions of people on its steps, the earliest first (rule 12.3).
         utc_offset_sec: How far local time was ahead of UTC when the run was recorded (rule 9.13).
+        home_inode: The inode of the folder of its orchesjob home; None while nobody has seen it.
         settled: The decisions that still hold, by position of their steps.
     """
 
@@ -328,6 +329,7 @@ class Run(NamedTuple):
     params: NamedTexts | None = None
     settlements: tuple[Settlement, ...] = ()
     utc_offset_sec: int = 0
+    home_inode: int | None = None
     settled: Mapping[int, Settlement] = MappingProxyType({})
 
 

@@ -32,6 +32,7 @@ SCHEMA = f"""
         directory BLOB NOT NULL, -- a path is bytes, not always text
         flow_dir BLOB NOT NULL,
         orchesjob_home BLOB NOT NULL,
+        home_inode INTEGER, -- its lower 63 bits
         params TEXT,
         status TEXT NOT NULL
             CHECK (status IN ('PENDING', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED')),

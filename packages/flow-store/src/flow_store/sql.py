@@ -364,6 +364,7 @@ SELECT_CONNECTED = """
     )
     SELECT run_key, parent_run_key, status, group_name, group_place FROM connected
 """
+RECORD_HOME = "UPDATE runs SET home_inode = ? WHERE id = ?"
 RECORD_GIVING_UP = "UPDATE runs SET gave_up_at = ?, gave_up_error = ? WHERE id = ?"
 RESET_STEP = f"UPDATE steps SET {_assigned(STEP_RESET)} WHERE run_id = ? AND position = ?"
 INSERT_SETTLEMENT = f"INSERT INTO settlements {_inserted(SETTLEMENT, 'run_id')}"

@@ -114,6 +114,7 @@ class FlowStore(RunReader):
         orchesjob_home: str,
         started_at: float,
         utc_offset_sec: int = 0,
+        home_inode: int | None = None,
         steps: Sequence[tuple[str, int]],
         parent: Parent | None = None,
         params: Mapping[str, str] | None = None,
@@ -150,6 +151,7 @@ class FlowStore(RunReader):
             parent=parent,
             params=params or None,
             utc_offset_sec=utc_offset_sec,
+            home_inode=home_inode,
         )
         with self._database.transaction("IMMEDIATE"):
             if parent is not None:
@@ -168,6 +170,15 @@ class FlowStore(RunReader):
             add_steps(self._database, run_id, steps)
             self._replace(run_key, joining)
         return True
+
+    def record_home(self, run_key: str, inode: int, *, revision: int) -> None:
+        """Record the folder of a run's orchesjob home by its inode; the revision stays the same.
+
+        Raises:
+            RunTakenOver, TerminalStatus, NotRecorded: As `record_giving_up`.
+        """
+        with self._database.transaction("IMMEDIATE"):
+            self._writer(run_key, revision).record_home(inode)
 
     def record_giving_up(self, run_key: str, given_up: GivenUp | None, *, revision: int) -> None:
         """Record when and why a runner gave up on a run (rule 5.7).
@@ -374,6 +385,12 @@ class RunWriter:
             self._database.change(sql.UPDATE_HEADER, (*sql.HEADER.values(changes.header), run_id))
             if changes.header.status.is_terminal:
                 self._write_giving_up(None)
+
+    def record_home(self, inode: int) -> None:
+        """Write the inode of the folder, as `FlowStore.record_home` does."""
+        if self._guard.status.is_terminal:
+            raise TerminalStatus(self._run_key)
+        self._database.change(sql.RECORD_HOME, (inode, self._guard.id))
 
     def record_giving_up(self, given_up: GivenUp | None) -> None:
         """Write when and why the runner gave up, as `FlowStore.record_giving_up` does."""

@@ -17,11 +17,18 @@ from typing import NamedTuple
 from orchesjob_client import call
 from orchesjob_client.call import NOTHING, PLAIN, Hold, Launcher
 from orchesjob_client.encoding import in_utf8, start_in_utf8
-from orchesjob_client.environment import EXECUTABLE, HOME
+from orchesjob_client.environment import (
+    DEFAULT_HOME,
+    EXECUTABLE,
+    HOME,
+    HomeFolder,
+    folder_of_home,
+)
 from orchesjob_client.errors import (
     BadAnswer,
     CallFailed,
     CallRefused,
+    HomeReplaced,
     JobNotFound,
     JobNotRunning,
     OrchesjobError,
@@ -89,16 +96,19 @@ class OrchesjobClient:
         executable: str,
         *,
         home: str | None = None,
+        folder: HomeFolder | None = None,
         limits: CallLimits = DEFAULT_LIMITS,
         launcher: Launcher = PLAIN,
     ) -> None:
         """Set the executable (see `locate`), the home, the time limits and the launcher of calls.
 
         A relative home, here or in an environment, is relative to the caller's directory; to
-        orchesjob itself it would be relative to the directory of each call.
+        orchesjob itself it would be relative to the directory of each call. With `folder`, every
+        call raises `HomeReplaced` unless the home is that folder, before and after the call.
         """
         self._executable = executable
         self._home = None if home is None else os.path.abspath(home)  # noqa: PTH100 - text, `..`
+        self._folder = folder
         self._limits = limits
         self._launcher = launcher
 
@@ -142,15 +152,14 @@ class OrchesjobClient:
             command, environment = start_in_utf8(command, environment, also_told=told)
         except ValueError as error:
             raise CallRefused("orchesjob start", str(error)) from error
-        finished = call.run(
+        finished = self._run(
             "orchesjob start",
-            [self._executable, *words, "--", *command],
+            [*words, "--", *command],
             limit_sec=self._limits.start_sec + max(0, wait_sec),
             env=environment,
             cwd=cwd,
             hold=hold,
             cgroup=cgroup,
-            launcher=self._launcher,
         )
         return _one_job("orchesjob start", finished, job_key=job_key)
 
@@ -224,13 +233,12 @@ class OrchesjobClient:
         if reason is not None:
             words.append(f"--reason={reason}")
         wait_sec = DEFAULT_GRACE_SEC if grace_sec is None else grace_sec
-        finished = call.run(
+        finished = self._run(
             name,
-            [self._executable, *words],
+            words,
             limit_sec=self._limits.abort_sec + max(0, wait_sec),
             env=in_utf8(self._environment(env)),
             hold=hold,
-            launcher=self._launcher,
         )
         if finished.exit_code == _NOT_FOUND:
             raise JobNotFound(name, _message_of(finished))
@@ -308,14 +316,51 @@ class OrchesjobClient:
         hold: Hold = NOTHING,
         more_sec: float = 0,
     ) -> call.Finished:
-        return call.run(
+        return self._run(
             name,
-            [self._executable, *words],
+            words,
             limit_sec=self._limits.status_sec + more_sec,
             env=in_utf8(self._environment(env)),
             hold=hold,
+        )
+
+    def _run(  # noqa: PLR0913 - what a call consists of
+        self,
+        name: str,
+        words: Sequence[str],
+        *,
+        limit_sec: float,
+        env: Mapping[str, str],
+        cwd: str | None = None,
+        hold: Hold = NOTHING,
+        cgroup: int | None = None,
+    ) -> call.Finished:
+        self._refuse_replaced(name, env)
+        finished = call.run(
+            name,
+            [self._executable, *words],
+            limit_sec=limit_sec,
+            env=env,
+            cwd=cwd,
+            hold=hold,
+            cgroup=cgroup,
             launcher=self._launcher,
         )
+        self._refuse_replaced(name, env)
+        return finished
+
+    def _refuse_replaced(self, name: str, env: Mapping[str, str]) -> None:
+        """Refuse to call orchesjob, or to believe it, where the home is not the client's folder."""
+        if self._folder is None:
+            return
+        home = env.get(HOME) or DEFAULT_HOME
+        try:
+            found = folder_of_home(env)
+        except OSError as error:
+            reason = "is gone" if isinstance(error, FileNotFoundError) else str(error.strerror)
+            raise HomeReplaced(name, f"its home {home} {reason}") from error
+        if found != self._folder:
+            raise HomeReplaced(name, f"its home {home} is another folder than before")
 
     def _environment(self, env: Mapping[str, str] | None) -> dict[str, str]:
         environment = dict(os.environ if env is None else env)

@@ -7,9 +7,13 @@ job adds its mark to those that are there, so it is found by the outer mark too 
 import hashlib
 import os
 from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 HOME = "ORCHESJOB_HOME"
 """The folder of orchesjob's jobs."""
+
+DEFAULT_HOME = "/var/lib/orchesjob"
+"""The home that orchesjob uses where none is named."""
 
 EXECUTABLE = "ORCHESJOB_BIN"
 """The executable to use where no other is named."""
@@ -32,7 +36,24 @@ _JOIN = ":"
 
 def orchesjob_home(environ: Mapping[str, str]) -> str:
     """Return the real path of the orchesjob home that an environment names."""
-    return os.path.realpath(environ.get(HOME) or "/var/lib/orchesjob")
+    return os.path.realpath(environ.get(HOME) or DEFAULT_HOME)
+
+
+class HomeFolder(NamedTuple):
+    """The folder that a home's path named at one moment: another one may take the path later."""
+
+    device: int
+    inode: int
+
+
+def folder_of_home(environ: Mapping[str, str]) -> HomeFolder:
+    """Return the folder of the orchesjob home that an environment names.
+
+    Raises:
+        OSError: There is none, or it cannot be seen.
+    """
+    found = os.stat(environ.get(HOME) or DEFAULT_HOME)  # noqa: PTH116 - text, before every call
+    return HomeFolder(found.st_dev, found.st_ino)
 
 
 def mark(home: str, job_key: str) -> str:

@@ -99,6 +99,18 @@ class CallTimedOut(OrchesjobError, TimeoutError):
     summary = "did not answer in time"
 
 
+class HomeReplaced(OrchesjobError, FileNotFoundError):
+    """The client's home is gone, or another folder has taken its path.
+
+    No call is made then, and no answer believed: orchesjob would create an empty home, and know no
+    job. Asking again can help: a disk is mounted again.
+    """
+
+    retryable = True
+    summary = "cannot be used"
+    advice = "put back the folder that was there"
+
+
 class BadAnswer(OrchesjobError, ValueError):
     """Orchesjob's answer is not a report of the job asked for."""
 

@@ -71,6 +71,13 @@ class RunNotFound(FlowError, LookupError):
         )
 
 
+class RunRemoved(FlowError, LookupError):
+    """A run that was being watched is not recorded any more."""
+
+    says = "run {run_key!r} was removed meanwhile, by `prune` or with its database"
+    run_key: str
+
+
 class NoRunYet(FlowError, LookupError):
     """The newest run was asked for, and the database has none (rule 6.12)."""
 

@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from flow_store import Changes, FlowStatus, FlowStore, RunHeader
-from orchesjob_flow.errors import RunNotFound
+from orchesjob_flow.errors import RunRemoved
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import Observer, RunHandle, open_store
 
@@ -57,7 +57,7 @@ def test_the_run_is_removed(handle: RunHandle, observer: Observer) -> None:
         revision = store.apply("k", ended, revision=revision)
         assert store.remove({"k": revision}, finished_by=9.0)
     for _ in range(2):
-        with pytest.raises(RunNotFound):
+        with pytest.raises(RunRemoved):
             observer.snapshot()
 
 
@@ -67,7 +67,7 @@ def test_the_file_is_replaced(handle: RunHandle, observer: Observer, record: Rec
     database = handle.settings.home.database
     for name in (database.name, f"{database.name}-wal", f"{database.name}-shm"):
         database.with_name(name).unlink(missing_ok=True)
-    with pytest.raises(RunNotFound):
+    with pytest.raises(RunRemoved):
         observer.snapshot()
     with open_store(handle.settings) as store:
         record(store, "k")

@@ -1,6 +1,7 @@
 """A run belongs to one home of orchesjob (rules 4.8 and 6.13)."""
 
 import contextlib
+import json
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from orchesjob_flow.home.orchesjob_home import (
     is_in_own_home,
     refuse_unwritable,
     shared_home,
+    take_home,
 )
 from orchesjob_flow.home.paths import Home
 
@@ -100,6 +102,39 @@ def test_a_home_that_is_gone(home: str) -> None:
     with pytest.raises(UnusableOrchesjobHome, match="is gone, and with it the jobs of run 'k'"):
         environ_for(run_in(home), {})
     environ_for(run_in(home)._replace(attempts={}), {})
+
+
+def test_another_folder_in_its_place(home: str) -> None:
+    """A folder that took the place of the home is refused, unless it is its copy or made so (4.8).
+
+    Only a person makes an empty database: orchesjob's own are never empty.
+    """
+    run = run_in(home)._replace(home_inode=Path(home).stat().st_ino)
+    environ_for(run, {})
+    Path(home).rename(f"{home}.away")
+    Path(home).mkdir()
+    with pytest.raises(UnusableOrchesjobHome, match="is another folder now than the one with the"):
+        environ_for(run, {})
+    output = Path(home, "j.stdout")
+    output.touch()
+    job = json.dumps({"stdout_file": str(output)})
+    environ_for(run._replace(attempts={0: run.attempts[0]._replace(job=job)}), {})
+    Path(home, "orchesjob.db").touch()
+    environ_for(run, {})
+    Path(home, "orchesjob.db").write_text("SQLite", encoding="utf-8")
+    with pytest.raises(UnusableOrchesjobHome):
+        environ_for(run, {})
+
+
+def test_the_folder_that_a_runner_takes(home: str) -> None:
+    """A runner creates no home for a run with attempts, whenever the home vanishes (rule 4.8)."""
+    environ = {"ORCHESJOB_HOME": home}
+    Path(home).rmdir()
+    with pytest.raises(UnusableOrchesjobHome):
+        take_home(FLOWS, run_in(home), environ)
+    assert not Path(home).exists()
+    folder = take_home(FLOWS, run_in(home)._replace(attempts={}), environ)
+    assert folder.inode == Path(home).stat().st_ino
 
 
 def test_the_home_of_a_new_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

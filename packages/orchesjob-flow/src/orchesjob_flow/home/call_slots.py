@@ -18,8 +18,7 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Self
 
-from orchesjob_flow.errors import UnsafePlace
-from orchesjob_flow.home.locks import Lock, find_foreign
+from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.home.paths import SlotFiles
 
 LOOK_SEC = 0.005
@@ -170,16 +169,3 @@ class CallSlots:
             from random import uniform  # a runner that need not wait does without it
 
             time.sleep(pause_sec * uniform(0.5, 1.0))  # noqa: S311 - out of step, no secret
-
-
-def refuse_foreign(slot_files: SlotFiles) -> None:
-    """Refuse existing lock files that are not ours, since no call could be made. Creates nothing.
-
-    Raises:
-        UnsafePlace: There is such a file.
-    """
-    for path in (slot_files.queue, *slot_files.slots):
-        with suppress(FileNotFoundError):
-            problem = find_foreign(path.lstat())
-            if problem is not None:
-                raise UnsafePlace(path, problem)

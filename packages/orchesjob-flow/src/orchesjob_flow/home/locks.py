@@ -9,7 +9,7 @@ import fcntl
 import os
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -200,3 +200,16 @@ def find_foreign(found: os.stat_result) -> str | None:
     if found.st_nlink > 1:
         return "is a hard link, and must be a file of its own"
     return None
+
+
+def refuse_foreign(paths: Iterable[Path]) -> None:
+    """Refuse existing lock files that are not ours, since no call could be made. Creates nothing.
+
+    Raises:
+        UnsafePlace: There is such a file.
+    """
+    for path in paths:
+        with suppress(FileNotFoundError):
+            problem = find_foreign(path.lstat())
+            if problem is not None:
+                raise UnsafePlace(path, problem, "move it away")

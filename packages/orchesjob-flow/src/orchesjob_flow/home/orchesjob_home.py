@@ -5,20 +5,25 @@ parent; a process's environment names the attempt that it belongs to.
 """
 
 import os
+import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
+from typing import NamedTuple
 
 from flow_store import (
     LONGEST_PATH,
     AttemptStatus,
+    DamagedRecord,
     FlowStatus,
     FlowStore,
     Parent,
     Run,
     attempt_key,
+    reported_job,
 )
-from orchesjob_client import orchesjob_home
+from orchesjob_client import HomeFolder, folder_of_home, orchesjob_home
 from orchesjob_flow.errors import OtherOrchesjobHome, UnsafePlace, UnusableOrchesjobHome
 from orchesjob_flow.home.paths import (
     FLOW_HOME,
@@ -162,20 +167,42 @@ def is_in_own_home(home: Home, environ: Mapping[str, str]) -> bool:
     return outer != "" and named.name == f"{outer}.jobs"
 
 
-def make_own_home(home: Home, run: Run) -> None:
-    """Create the run's own home, if it has one; keep one that exists.
+def take_home(home: Home, run: Run, environ: Mapping[str, str]) -> HomeFolder:
+    """Return the folder of the home that `environ` names, which is the run's.
+
+    Until the run has an attempt, a missing home is created.
 
     Raises:
-        UnsafePlace: It cannot be created.
+        UnsafePlace, UnusableOrchesjobHome: It cannot be created, is gone, or was replaced.
     """
-    if not has_own_home(home, run):
-        return
-    path = home.own_jobs(run.run_key)
+    if run.attempts:
+        refuse_gone(run, home)
+    elif has_own_home(home, run):
+        path = home.own_jobs(run.run_key)
+        try:
+            for folder in (home.jobs, path):
+                make_private(folder)
+        except OSError as error:
+            raise UnsafePlace(path, f"cannot be created: {error.strerror}") from error
+    else:
+        shared_home(environ, create=True)
     try:
-        for folder in (home.jobs, path):
-            make_private(folder)
+        return folder_of_home(environ)
     except OSError as error:
-        raise UnsafePlace(path, f"cannot be created: {error.strerror}") from error
+        raise UnusableOrchesjobHome(run.orchesjob_home, str(error), REMEDY) from error
+
+
+def stored_inode(folder: HomeFolder) -> int:
+    """Return an inode as it is recorded: the database has no room for its highest bit."""
+    return folder.inode & (2**63 - 1)
+
+
+def inode_of_home(home: str) -> int | None:
+    """Return the inode of a home as it is recorded; None if there is none."""
+    try:
+        return stored_inode(folder_of_home({ORCHESJOB_HOME: home}))
+    except OSError:
+        return None
 
 
 def environ_of(run: Run, environ: Mapping[str, str], home: Home) -> Mapping[str, str]:
@@ -189,8 +216,8 @@ def environ_of(run: Run, environ: Mapping[str, str], home: Home) -> Mapping[str,
         UnusableOrchesjobHome: The run's home is gone, and its jobs with it.
     """
     environ = environ_inside(run, environ, home)
-    if has_own_home(home, run):
-        refuse_gone(run)
+    if has_own_home(home, run) or flow_home_before(home, run) is not None:
+        refuse_gone(run, home)
         flow_home = find_home(None, environ).database.parent
         return {**environ, ORCHESJOB_HOME: own_home(home, run.run_key), FLOW_HOME: str(flow_home)}
     named = named_home(environ)
@@ -198,27 +225,82 @@ def environ_of(run: Run, environ: Mapping[str, str], home: Home) -> Mapping[str,
     is_same = os.path.realpath(recorded) == named  # a home that was moved may have left a link
     if environ.get(ORCHESJOB_HOME) and not is_same:
         raise OtherOrchesjobHome(run.run_key, recorded, named)
-    refuse_gone(run)
+    refuse_gone(run, home)
     if is_same and not environ.get(ORCHESJOB_HOME):
         return environ  # orchesjob's default: to set it would lead a nested flow elsewhere
     return {**environ, ORCHESJOB_HOME: recorded}
 
 
-def refuse_gone(run: Run) -> None:
-    """Refuse a run whose orchesjob home is gone: orchesjob would create an empty one.
+def refuse_gone(run: Run, home: Home) -> None:
+    """Refuse a run whose jobs are not in its orchesjob home any more (rule 4.8).
+
+    orchesjob would create an empty home, or know none of the jobs.
 
     Raises:
-        UnusableOrchesjobHome: The home does not exist, though jobs of the run were in it.
+        UnusableOrchesjobHome: The home is gone, or another folder has taken its place.
     """
-    home = run.orchesjob_home
-    has_jobs = any(attempt.job_id is not None for attempt in run.attempts.values())
-    if has_jobs and not Path(home).is_dir():
-        raise UnusableOrchesjobHome(
-            home,
-            f"is gone, and with it the jobs of run {run.run_key!r}",
-            "restore it, or leave a symbolic link there if it was moved; if it is lost for good, "
-            "an empty folder in its place lets the run end",
-        )
+    if (loss := loss_of_home(run, home)) is not None:
+        problem = f"{loss.problem} the jobs of run {run.run_key!r}"
+        raise UnusableOrchesjobHome(run.orchesjob_home, problem, loss.remedy)
+
+
+class Loss(NamedTuple):
+    """Why the jobs of a run are not in its home: the words before these jobs, and the ways out."""
+
+    problem: str
+    remedy: str
+
+
+def loss_of_home(run: Run, home: Home) -> Loss | None:
+    """Tell why the jobs of a run are not in its orchesjob home; None if they are, or none began."""
+    if (before := flow_home_before(home, run)) is not None:
+        now = home.database.parent
+        problem = f"was in the flow home {before}, which was moved to {now} with"
+        link = f"ln -s {shlex.quote(str(now))} {shlex.quote(str(before))}"
+        return Loss(problem, f"move the flow home back, or `{link}` leaves a link there")
+    inode = inode_of_home(run.orchesjob_home)
+    is_replaced = run.home_inode not in (None, inode) and not replaces_lost(run)
+    if not run.attempts or not (inode is None or is_replaced):
+        return None
+    path = run.orchesjob_home
+    database = shlex.quote(f"{path}/{ORCHESJOB_DATABASE}")
+    return Loss(
+        "is gone, and with it" if inode is None else "is another folder now than the one with",
+        "restore it, or leave a symbolic link there if it was moved; if it is lost for good, "
+        f"`mkdir -p {shlex.quote(path)} && touch {database}` lets the run end",
+    )
+
+
+def holds_jobs(home: str) -> bool:
+    """Tell whether orchesjob has a database in a home; whatever is asked of it creates one."""
+    return Path(home, ORCHESJOB_DATABASE).exists()
+
+
+def flow_home_before(home: Home, run: Run) -> Path | None:
+    """Return where the flow home was when a run began that has its own home; None if it is there.
+
+    Only the flow home was moved: processes and outputs still have the names of the former place.
+    """
+    recorded, own = Path(run.orchesjob_home), home.own_jobs(run.run_key)
+    was_own = recorded.name == own.name and recorded.parent.name == own.parent.name
+    is_moved = was_own and not recorded.is_dir() and own.is_dir()
+    return recorded.parent.parent if is_moved else None
+
+
+def replaces_lost(run: Run) -> bool:
+    """Tell whether another folder may take the place of the home that is recorded with a run.
+
+    It is a copy of it, with output of the run, or a person has put an empty database there.
+    """
+    database = Path(run.orchesjob_home, ORCHESJOB_DATABASE)
+    if database.is_file() and database.stat().st_size == 0:
+        return True
+    for attempt in run.attempts.values():
+        with suppress(DamagedRecord):
+            output = (reported_job(run, attempt) or {}).get("stdout_file")
+            if isinstance(output, str) and os.path.exists(output):  # noqa: PTH110 - text
+                return True
+    return False
 
 
 def environ_inside(run: Run, environ: Mapping[str, str], home: Home) -> Mapping[str, str]:

@@ -42,6 +42,11 @@ class SlotFiles(NamedTuple):
     queue: Path
     slots: list[Path]
 
+    @property
+    def all(self) -> tuple[Path, ...]:
+        """All of these files."""
+        return (self.queue, *self.slots)
+
 
 class Home(NamedTuple):
     """The files of one flow home: the database and the folders beside it.

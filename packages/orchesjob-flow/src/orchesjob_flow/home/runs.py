@@ -25,13 +25,21 @@ from flow_store import (
 )
 from orchesjob_flow.errors import (
     GaveUp,
+    HomeMissing,
     NoRunYet,
     OtherOrchesjobHome,
     ResourceExhausted,
     RunnerBusy,
     RunNotFound,
+    RunRemoved,
 )
-from orchesjob_flow.home.locks import PATIENCE_WITH_READERS_SEC, Holder, Lock, holder
+from orchesjob_flow.home.locks import (
+    PATIENCE_WITH_READERS_SEC,
+    Holder,
+    Lock,
+    holder,
+    refuse_foreign,
+)
 from orchesjob_flow.home.paths import ORCHESJOB_HOME, Settings, check_run_key, is_there
 
 NEWEST_LOOKED_AT, NEXT_LOOKED_AT, MOST_NAMED = 200, 50, 3
@@ -227,6 +235,16 @@ class RunHandle(NamedTuple):
         """Tell which process advances the run; None if there is none."""
         return holder(self.lock_path)
 
+    def refuse_unusable(self) -> None:
+        """Refuse a run that no runner could advance, before anything of it is recorded.
+
+        Raises:
+            UnsafePlace: Something else is in the place of a lock file or of the run's directory.
+        """
+        slots = (self.settings.call_slot_files, self.settings.abort_slot_files)
+        refuse_foreign([self.calls_lock_path, *(path for files in slots for path in files.all)])
+        is_there(self.directory)
+
     def lock(self, *, wait_sec: float = PATIENCE_WITH_READERS_SEC) -> Lock | None:
         """Take the run's lock; None if another process holds it for longer than `wait_sec`."""
         return Lock.take(self.lock_path, wait_sec=wait_sec)
@@ -388,17 +406,25 @@ class Observer:
         self._token: RunToken | None = None
         self._run: Run | None = None
         self._attempts: tuple[Attempt, ...] | None = None
+        self._has_seen = False
 
     def snapshot(self) -> Snapshot:
         """Return the run as it is now and who advances it; while it is unchanged, the same run.
 
         Raises:
             BadRunKey, RunNotFound, HomeMissing: As `RunHandle.snapshot`.
+            RunRemoved: It was there at an earlier look.
         """
         with ExitStack() as unless_seen:
             unless_seen.callback(self.close)  # the next look reads everything again
-            run = self._look(self._connected())
+            try:
+                run = self._look(self._connected())
+            except (RunNotFound, HomeMissing) as error:
+                if not self._has_seen:
+                    raise
+                raise RunRemoved(self._handle.run_key) from error
             unless_seen.pop_all()
+        self._has_seen = True
         return Snapshot(run, self._handle.holder())
 
     def find(self) -> Snapshot | None:

@@ -18,7 +18,12 @@ from orchesjob_flow.clock import now
 from orchesjob_flow.engine.update import header_at_start
 from orchesjob_flow.errors import DefinitionDiffers, RunNotTerminal, Skipped
 from orchesjob_flow.home.locks import Lock
-from orchesjob_flow.home.orchesjob_home import home_of_new_run, named_home, parent_of_new_run
+from orchesjob_flow.home.orchesjob_home import (
+    home_of_new_run,
+    inode_of_home,
+    named_home,
+    parent_of_new_run,
+)
 from orchesjob_flow.home.runs import RunHandle, has_runner, open_store, patiently
 from orchesjob_flow.launch.advance import show_background, show_foreground, show_skipped
 from orchesjob_flow.launch.inputs import current_directory, folder_of, read_list
@@ -62,6 +67,7 @@ def record(
     Raises:
         DefinitionDiffers: A run of this key was started with another definition (rule 4.4).
         UnusableOrchesjobHome: orchesjob could not work for a new run (rule 6.13).
+        UnsafePlace: No runner could advance the run.
         Skipped, GroupTaken: Another run of its group is before it, and it does not wait (10.7).
     """
     settings = handle.settings
@@ -74,6 +80,7 @@ def record(
         home = named_home(settings.environ)
     else:
         home = home_of_new_run(settings, run_key, own_jobs=own_jobs, create=True)
+    handle.refuse_unusable()
     with ExitStack() as unless_recorded:
         store = unless_recorded.enter_context(open_store(settings))
         parent = patiently(settings, partial(parent_of_new_run, store, settings.environ))
@@ -90,6 +97,7 @@ def record(
                 utc_offset_sec=time.localtime(began).tm_gmtoff,
                 steps=[(step.id, step.retries) for step in flow.all_steps],
                 orchesjob_home=home,
+                home_inode=inode_of_home(home),
                 parent=parent,
                 params=dict(flow.values),
                 joining=joining_of(handle, store, flow, flow_dir, parent),
@@ -249,6 +257,7 @@ def reopened(handle: RunHandle, planner: Planner) -> Iterator[tuple[RunHandle, F
         RunnerBusy: Another process advances the run.
         RunNotTerminal: It has not ended.
         OtherOrchesjobHome: The environment names another home than the run's (rule 4.8).
+        UnsafePlace: No runner could advance the run.
         Skipped, GroupTaken: Another run of its group is before it, and it does not wait (10.7).
     """
     settings = handle.settings
@@ -258,6 +267,7 @@ def reopened(handle: RunHandle, planner: Planner) -> Iterator[tuple[RunHandle, F
         if not run.status.is_terminal:
             raise RunNotTerminal(run.run_key, run.status.value)
         at_home = handle.in_home_of(run)
+        handle.refuse_unusable()
         record_plan(at_home, store, run, planner(run))
         yield at_home, store, lock
 

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
@@ -35,7 +36,7 @@ from orchesjob_client import (
 from orchesjob_flow.clock import now
 from orchesjob_flow.engine.state import Limits, RunState
 from orchesjob_flow.errors import CallsInFlight, Passing, exhaustion_named
-from orchesjob_flow.home.call_slots import CallSlots, refuse_foreign
+from orchesjob_flow.home.call_slots import CallSlots
 from orchesjob_flow.home.locks import (
     PATIENCE_WITH_READERS_SEC,
     Holder,
@@ -43,9 +44,9 @@ from orchesjob_flow.home.locks import (
     has_open,
     processes_with,
 )
-from orchesjob_flow.home.orchesjob_home import make_own_home
+from orchesjob_flow.home.orchesjob_home import stored_inode, take_home
 from orchesjob_flow.home.paths import make_run_directory
-from orchesjob_flow.home.runs import RunHandle, has_runner, wait_out
+from orchesjob_flow.home.runs import RunHandle, has_runner, patiently, wait_out
 from orchesjob_flow.runner.background import Relief
 from orchesjob_flow.runner.loop import Inbox, Runner, Stop, giving_up_recorded
 from orchesjob_flow.runner.performer import Performer
@@ -136,8 +137,7 @@ def runner_of(
     leave_cgroups(settings.environ)
     inbox: Inbox = SimpleQueue()
     limits = Limits(settings.starts, settings.patience_sec, settings.poll_interval_sec)
-    for slot_files in (settings.call_slot_files, settings.abort_slot_files):
-        refuse_foreign(slot_files)
+    handle.refuse_unusable()
     with ExitStack() as held:
         launcher = held.enter_context(closing(get_launcher(orchesjob, settings.environ)))
         with giving_up_recorded(
@@ -156,9 +156,12 @@ def runner_of(
             held.enter_context(closing(calls_lock))
             if make_run_directory(handle.directory) and run.history:
                 warn(f"{handle.directory} was gone, with what steps have left there; it is empty")
-            make_own_home(handle.settings.home, run)
+            folder = take_home(handle.settings.home, run, settings.environ)
+            if (inode := stored_inode(folder)) != run.home_inode:
+                record = partial(store.record_home, run.run_key, inode, revision=run.revision)
+                patiently(settings, record)
             performer = Performer(
-                OrchesjobClient(orchesjob, limits=call_limits, launcher=launcher),
+                OrchesjobClient(orchesjob, folder=folder, limits=call_limits, launcher=launcher),
                 inbox.put,
                 directory=run.directory,
                 calls_lock=calls_lock.fileno(),

@@ -96,9 +96,9 @@ def open_regular(path: Path) -> BinaryIO:
     """Open a regular file; opening a pipe without a writer would block.
 
     Raises:
-        FileNotFoundError: The file is missing, or is a pipe or a device.
+        FileNotFoundError: The file is missing, or is something else, such as a folder or a pipe.
     """
-    if not path.is_file() and not path.is_dir():
+    if not path.is_file():
         raise FileNotFoundError(errno.ENOENT, "there is no regular file", str(path))
     return path.open("rb")
 

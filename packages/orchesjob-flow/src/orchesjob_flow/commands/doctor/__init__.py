@@ -4,7 +4,7 @@
 is fixed, and nothing is written.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any
 
@@ -32,6 +32,7 @@ from orchesjob_flow.commands.doctor.installation import (
 )
 from orchesjob_flow.errors import line_about
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
+from orchesjob_flow.home.orchesjob_home import holds_jobs
 from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import UNFINISHED, Listed, RunHandle, find_runs, nearest_keys
 from orchesjob_flow.views.reasons import describe_given_up
@@ -129,7 +130,7 @@ def examine_runs(
         with FlowStore.open_readonly(settings.home.database) as store:
             yield check_database(store, settings)
             keys = store.run_keys() if handle is None else [handle.run_key]
-            ledger = [entry for key in keys for entry in read_ledger(store, key)]
+            ledger = [entry for key in keys for entry in read_ledger(store, settings.home, key)]
     except StoreMissing:
         settings.home.refuse_missing()
         yield Check("database", Grade.NOTE, f"{settings.home.database}: nothing is recorded yet")
@@ -140,11 +141,11 @@ def examine_runs(
     yield from (entry for entry in ledger if isinstance(entry, Check))
     settled = [entry for entry in ledger if isinstance(entry, Settled)]
     yield from check_settled(settled, every=every)
-    yield from check_runners(settings)
     recorded = [entry for entry in ledger if isinstance(entry, Recorded)]
+    yield from check_runners(settings, {one.run_key for one in recorded if one.loss is not None})
     yield from check_homes(recorded)
     if client_of is not None:
-        present = [one for one in recorded if not one.is_gone]
+        present = [one for one in recorded if one.loss is None and holds_jobs(one.home)]
         yield from audit(present, client_of, starts=settings.starts, every=every)
 
 
@@ -158,12 +159,17 @@ def check_database(store: FlowStore, settings: Settings) -> Check:
     return Check("database", Grade.OK, f"{settings.home.database}: {runs}, undamaged")
 
 
-def check_runners(settings: Settings) -> Iterator[Check]:
-    """Look for runs that no process advances, and for those on which a runner gave up."""
+def check_runners(settings: Settings, lost: Collection[str]) -> Iterator[Check]:
+    """Look for runs that no process advances, and for those on which a runner gave up.
+
+    The orchesjob homes of `lost` runs are gone, and nobody continues these.
+    """
     unfinished = find_runs(settings, statuses=UNFINISHED)
-    troubles = [trouble for one in unfinished if (trouble := describe_trouble(one)) is not None]
-    for trouble in troubles:
-        yield Check("runners", Grade.PROBLEM, trouble)
+    described = ((one.run.run_key, describe_trouble(one)) for one in unfinished)
+    troubles = [(key, trouble) for key, trouble in described if trouble is not None]
+    for key, trouble in troubles:
+        condition = " once its orchesjob home is back" if key in lost else ""
+        yield Check("runners", Grade.PROBLEM, trouble + condition)
     if not troubles:
         message = f"every run that has not ended ({len(unfinished)}) has its runner"
         yield Check("runners", Grade.OK, message)

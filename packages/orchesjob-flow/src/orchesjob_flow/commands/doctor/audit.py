@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
 from flow_spec import FlowSpec, FlowSpecError, StepSpec
@@ -23,6 +22,8 @@ from flow_store import (
 )
 from orchesjob_client import JobReport, OrchesjobClient, OrchesjobError, exit_code_of
 from orchesjob_flow.engine.reopening import is_decisive, recorded_report
+from orchesjob_flow.home.orchesjob_home import Loss, loss_of_home
+from orchesjob_flow.home.paths import Home
 from orchesjob_flow.views.reasons import settled_words
 from orchesjob_flow.views.terminal import status_line
 
@@ -62,7 +63,8 @@ class Recorded(NamedTuple):
     `spec` is the step as the run has it today. `decisive` means that the status of the step follows
     from this attempt, which was judged by that `spec`; an earlier attempt may have been judged by
     the exit codes of a definition that `retry --file` has replaced. `home` is the orchesjob home of
-    the run. `is_settled` means that it has ended, and as orchesjob reported then.
+    the run, and `loss` tells why its jobs are not there. `has_ended` is said of the run.
+    `is_settled` means that the attempt has ended, and as orchesjob reported then.
     """
 
     run_key: str
@@ -72,12 +74,9 @@ class Recorded(NamedTuple):
     spec: StepSpec
     decisive: bool
     home: str
+    loss: Loss | None
+    has_ended: bool
     is_settled: bool = False
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether the home in which the job was does not exist any more."""
-        return not Path(self.home).is_dir()
 
 
 class Settled(NamedTuple):
@@ -88,7 +87,7 @@ class Settled(NamedTuple):
     settlement: Settlement
 
 
-def read_ledger(store: FlowStore, run_key: str) -> Iterator[Recorded | Settled | Check]:
+def read_ledger(store: FlowStore, home: Home, run_key: str) -> Iterator[Recorded | Settled | Check]:
     """Yield a run's settled steps, the attempts that orchesjob must know, and each bad record.
 
     Nothing is yielded if the run has been removed meanwhile.
@@ -101,12 +100,13 @@ def read_ledger(store: FlowStore, run_key: str) -> Iterator[Recorded | Settled |
         return
     if run is None or flow is None:
         return
+    loss = loss_of_home(run, home)
     for position, settlement in run.settled.items():
         yield Settled(run_key, run.steps[position].step_id, settlement)
     for attempt in attempts:
         if attempt.job_id is not None:
             try:
-                yield read_attempt(run, flow, attempt)
+                yield read_attempt(run, flow, attempt, loss)
             except (DamagedRecord, FlowSpecError) as error:
                 yield Check("database", Grade.PROBLEM, str(error))
 
@@ -115,7 +115,7 @@ flow_of = lru_cache(maxsize=100)(FlowSpec.from_json)
 """Reads a stored definition; most runs of a flow have the same one."""
 
 
-def read_attempt(run: Run, flow: FlowSpec, attempt: Attempt) -> Recorded:
+def read_attempt(run: Run, flow: FlowSpec, attempt: Attempt, loss: Loss | None) -> Recorded:
     """Read what is recorded about an attempt.
 
     Raises:
@@ -133,6 +133,8 @@ def read_attempt(run: Run, flow: FlowSpec, attempt: Attempt) -> Recorded:
         spec=spec,
         decisive=is_decisive(run, attempt, step),
         home=run.orchesjob_home,
+        loss=loss,
+        has_ended=run.status.is_terminal,
     )
     return recorded._replace(is_settled=report is not None and fits_report(recorded, report))
 
@@ -158,19 +160,19 @@ def check_settled(settled: Sequence[Settled], *, every: bool) -> Iterator[Check]
 
 def check_homes(recorded: Sequence[Recorded]) -> Iterator[Check]:
     """Look for orchesjob homes that are gone, and with them the jobs of runs (rule 4.8)."""
-    gone: dict[str, dict[str, None]] = {}
+    gone: dict[tuple[str, Loss], dict[str, bool]] = {}
     for one in recorded:
-        if one.is_gone:
-            gone.setdefault(one.home, {})[one.run_key] = None
-    for home, run_keys in gone.items():
+        if one.loss is not None:
+            gone.setdefault((one.home, one.loss), {})[one.run_key] = one.has_ended
+    for (home, loss), run_keys in gone.items():
         shown = ", ".join(map(repr, list(run_keys)[:MOST_SHOWN]))
         more = len(run_keys) - MOST_SHOWN
+        prune = "; `prune` removes runs that have ended" if any(run_keys.values()) else ""
         yield Check(
             "homes",
             Grade.PROBLEM,
-            f"orchesjob's home {home} is gone, and with it the jobs of {shown}"
-            f"{f' and {more:,} more runs' if more > 0 else ''}: restore it, leave a symbolic link "
-            "there if it was moved, or `prune` these runs",
+            f"orchesjob's home {home} {loss.problem} the jobs of {shown}"
+            f"{f' and {more:,} more runs' if more > 0 else ''}: {loss.remedy}{prune}",
         )
 
 

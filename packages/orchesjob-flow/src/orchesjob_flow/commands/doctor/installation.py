@@ -25,8 +25,8 @@ from orchesjob_client import (
 )
 from orchesjob_flow.commands.doctor.audit import Check, ClientOf, Grade
 from orchesjob_flow.errors import UnsafePlace, UnusableOrchesjobHome
-from orchesjob_flow.home.call_slots import refuse_foreign
-from orchesjob_flow.home.orchesjob_home import shared_home
+from orchesjob_flow.home.locks import refuse_foreign
+from orchesjob_flow.home.orchesjob_home import holds_jobs, shared_home
 from orchesjob_flow.home.paths import (
     ORCHESJOB_HOME,
     Settings,
@@ -79,7 +79,7 @@ def check_home(settings: Settings) -> Check:
         for name in names_in(settings.home.jobs):
             is_there(settings.home.jobs / name)
         for turns in (settings.call_slot_files, settings.abort_slot_files):
-            refuse_foreign(turns)
+            refuse_foreign(turns.all)
     except UnsafePlace as error:
         return Check("home", Grade.PROBLEM, str(error))
     return Check("home", Grade.OK, f"{settings.home.database.parent}: nobody else can write it")
@@ -120,15 +120,19 @@ def check_orchesjob(
 ) -> Generator[Check, None, ClientOf | None]:
     """Check that orchesjob is there and answers, its version, and how it is called.
 
-    Return what makes clients of a home, if it answers; what they use is closed `at_end`.
+    Return what makes clients of a home, if it answers; what they use is closed `at_end`. Where the
+    home has no jobs yet, these are not asked for: orchesjob would create it (rule 9.11).
     """
     try:
         executable = locate(settings.orchesjob, settings.environ)
-        home = shared_home(settings.environ, create=True)
+        home = shared_home(settings.environ)
         environ = {**settings.environ, ORCHESJOB_HOME: home}
         launcher = at_end.enter_context(closing(ForkServer(executable, environ)))
         client = OrchesjobClient(executable)
-        answered = measure_calls(client)
+        if holds_jobs(home):
+            answered = measure_calls(client)
+        else:
+            answered = Answered(client.version(), (), 0.0, 0.0)
     except (OrchesjobError, UnusableOrchesjobHome) as error:
         yield Check("orchesjob", Grade.PROBLEM, str(error))
         return None
@@ -139,7 +143,11 @@ def check_orchesjob(
         message = f"{answered.version} at {executable}, {len(answered.active)} jobs active"
         yield Check("orchesjob", Grade.OK, message)
     yield check_calls(launcher)
-    yield check_history(answered)
+    if holds_jobs(home):
+        yield check_history(answered)
+    else:
+        message = f"orchesjob's home {home} has no jobs yet"
+        yield Check("history", Grade.OK, message)
     return lambda home: OrchesjobClient(executable, home=home, launcher=launcher)
 
 

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from flow_store import Attempt, DamagedRecord, EndedRun, FlowStore, Run, StoreBroken, reported_job
 from orchesjob_client import EndedJob, OrchesjobClient, OrchesjobError, locate
-from orchesjob_flow.home.orchesjob_home import has_own_home
+from orchesjob_flow.home.orchesjob_home import flow_home_before, has_own_home
 from orchesjob_flow.home.paths import Settings, remove_run_directory
 from orchesjob_flow.views.terminal import warn
 
@@ -228,7 +228,8 @@ class Cleaner:
             OrchesjobError, UnsafePlace, OSError: At least one may be left.
         """
         home = run.orchesjob_home
-        if has_own_home(self._settings.home, run):
+        is_moved = flow_home_before(self._settings.home, run) is not None
+        if is_moved or has_own_home(self._settings.home, run):
             freed = sum(job.size for job in jobs)
             remove_run_directory(self._settings.home.own_jobs(run.run_key))
             return Output(len(jobs), freed)
