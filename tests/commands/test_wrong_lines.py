@@ -32,33 +32,36 @@ LINES: list[tuple[str, str, str | None]] = [
     ),
     (
         "run view nightly-1",
-        "Got unexpected extra argument (nightly-1)",
+        "'view' is not a flow file; \"run\" only runs flows",
         "orchesjob-flow status nightly-1",
     ),
     (
         "run view nightly-1 --log",
-        "No such option '--log'.",
-        "orchesjob-flow status nightly-1",
+        "'view' is not a flow file; \"run\" only runs flows",
+        "orchesjob-flow logs nightly-1",
     ),
     (
         "run watch nightly-1",
-        "Got unexpected extra argument (nightly-1)",
+        "'watch' is not a flow file; \"run\" only runs flows",
         "orchesjob-flow watch nightly-1",
     ),
     (
         "run delete nightly-1",
-        "Got unexpected extra argument (nightly-1)",
+        "'delete' is not a flow file; \"run\" only runs flows",
         "orchesjob-flow prune nightly-1",
     ),
     (
         "workflow run nightly.yaml -f DAY=sunday",
         "No such command 'workflow'.",
-        "orchesjob-flow run --param DAY=sunday nightly.yaml",
+        "orchesjob-flow run nightly.yaml --param DAY=sunday",
     ),
     (
         "workflow view nightly",
         "No such command 'workflow'.",
-        "orchesjob-flow status nightly-1",
+        (
+            "orchesjob-flow list --flow-id nightly  # its runs; its steps: orchesjob-flow "
+            "graph nightly.yaml"
+        ),
     ),
     (
         "list --json status",
@@ -68,7 +71,7 @@ LINES: list[tuple[str, str, str | None]] = [
     (
         "list --limit=-1",
         "Invalid value for '--limit': '-1' is not a number of runs, from 1 on, or all",
-        "orchesjob-flow list --limit=10",
+        "orchesjob-flow list --limit=all",
     ),
     (
         "list -s failed",
@@ -114,10 +117,7 @@ LINES: list[tuple[str, str, str | None]] = [
     (
         "logs nightly-1 --failed",
         "No such option '--failed'.",
-        (
-            "orchesjob-flow report nightly-1 --format markdown  # it has the last lines of "
-            "what failed"
-        ),
+        "orchesjob-flow logs nightly-1 load  # the step that failed",
     ),
     (
         "logs --latest",
@@ -132,20 +132,19 @@ LINES: list[tuple[str, str, str | None]] = [
     (
         "ps -aq",
         "No such command 'ps'.",
-        "orchesjob-flow list",
+        "orchesjob-flow list --limit all --format json",
     ),
     (
         "logs --tail=100x nightly-1",
         "Invalid value for '-n' / '--tail': '100x' is not a number of lines, from 0 on, or all",
-        "orchesjob-flow logs --tail=20 nightly-1",
+        "orchesjob-flow logs --tail=100 nightly-1",
     ),
     (
         "logs -f --since 10m nightly-1",
         "No such option '--since'.",
         (
-            "nothing records when a line was printed: `orchesjob-flow report nightly-1` has "
-            "the times of attempts, and `make | ts` in a script leads each line with its "
-            "time"
+            "orchesjob-flow logs -f nightly-1 --tail 20  # lines carry no times, so there "
+            "is no --since"
         ),
     ),
     (
@@ -164,7 +163,7 @@ LINES: list[tuple[str, str, str | None]] = [
     (
         "run --name nightly-3 nightly.yaml",
         "No such option '--name'.",
-        "orchesjob-flow start --run-key nightly-3 nightly.yaml  # `run` makes a key of its own",
+        'orchesjob-flow start nightly-3 nightly.yaml  # "run" chooses the key itself',
     ),
     (
         "run -e A=1 nightly.yaml",
@@ -174,12 +173,12 @@ LINES: list[tuple[str, str, str | None]] = [
     (
         "run --env-file .env nightly.yaml",
         "No such option '--env-file'.",
-        "env_file: .env in the flow file",
+        'set "env_file: .env" at the top level of nightly.yaml',
     ),
     (
         "rm -f nightly-1",
         "No such command 'rm'.",
-        "orchesjob-flow prune nightly-1",
+        "orchesjob-flow prune nightly-1  # nothing is asked",
     ),
     (
         "compose logs -f",
@@ -189,12 +188,12 @@ LINES: list[tuple[str, str, str | None]] = [
     (
         "compose down",
         "No such command 'compose'.",
-        "orchesjob-flow cancel KEY  # `orchesjob-flow list` shows the keys",
+        "orchesjob-flow cancel open-1  # `orchesjob-flow list` shows all",
     ),
     (
         "up --build",
         "No such command 'up'.",
-        "orchesjob-flow run FLOW_FILE  # such as nightly.yaml, weekly.yaml",
+        "orchesjob-flow run FLOW_FILE  # such as nightly.yaml, weekly.yaml; there is no --build",
     ),
     (
         "stop nightly-1 open-1",
@@ -209,7 +208,10 @@ LINES: list[tuple[str, str, str | None]] = [
     (
         "restart nightly",
         "No such command 'restart'.",
-        "orchesjob-flow retry nightly-1",
+        (
+            "orchesjob-flow run nightly.yaml  # from the start; only what failed: "
+            "orchesjob-flow retry nightly-1"
+        ),
     ),
     (
         "status -n 20 nightly-1",
@@ -225,17 +227,14 @@ LINES: list[tuple[str, str, str | None]] = [
         "enable --now nightly",
         "No such command 'enable'.",
         (
-            "nothing here waits for a time: let cron or a systemd timer call "
-            "`orchesjob-flow run FLOW_FILE`"
+            "there is no scheduler: let cron or a systemd timer call `orchesjob-flow run "
+            "nightly.yaml`"
         ),
     ),
     (
         "list-timers",
         "No such command 'list-timers'.",
-        (
-            "nothing here waits for a time: let cron or a systemd timer call "
-            "`orchesjob-flow run FLOW_FILE`"
-        ),
+        "there is no scheduler; `crontab -l` or `systemctl list-timers` shows what starts flows",
     ),
     (
         "list-units --failed",
@@ -245,12 +244,15 @@ LINES: list[tuple[str, str, str | None]] = [
     (
         "reset-failed nightly-1",
         "No such command 'reset-failed'.",
-        "orchesjob-flow retry nightly-1",
+        (
+            "orchesjob-flow settle nightly-1 load --as skipped --reason '...'  # accepts "
+            "the failure; to run it again: orchesjob-flow retry nightly-1"
+        ),
     ),
     (
         "journalctl -u nightly -f",
         "No such command 'journalctl'.",
-        "orchesjob-flow logs -f -  # of the newest run; `orchesjob-flow list` shows all keys",
+        "orchesjob-flow logs -f nightly-1",
     ),
     (
         "is-active open-1",
@@ -260,7 +262,7 @@ LINES: list[tuple[str, str, str | None]] = [
     (
         "-n",
         "No such option '-n'.",
-        "orchesjob-flow simulate FLOW_FILE  # it shows what would run",
+        "orchesjob-flow simulate nightly.yaml  # or weekly.yaml; it shows what would run",
     ),
     (
         "-C flows run nightly.yaml",
@@ -275,12 +277,12 @@ LINES: list[tuple[str, str, str | None]] = [
     (
         "-k",
         "No such option '-k'.",
-        "steps that do not need a failed one run anyway: `orchesjob-flow run FLOW_FILE`",
+        "not needed: steps that do not depend on a failed step always run",
     ),
     (
         "-j 8 run nightly.yaml",
         "No such option '-j'.",
-        "max_parallel: 8 in the flow file",
+        'set "max_parallel: 8" at the top level of nightly.yaml',
     ),
     (
         "run nightly.yaml -n",
@@ -305,7 +307,7 @@ LINES: list[tuple[str, str, str | None]] = [
     (
         "--summary",
         "No such option '--summary'.",
-        "orchesjob-flow list --limit all",
+        "orchesjob-flow graph nightly.yaml  # or weekly.yaml; shows the steps of a flow",
     ),
     (
         "run --yes nightly.yaml",
@@ -328,22 +330,22 @@ LINES: list[tuple[str, str, str | None]] = [
     (
         "enqueue nightly.yaml",
         "No such command 'enqueue'.",
-        "orchesjob-flow run nightly.yaml",
+        "orchesjob-flow run -d nightly.yaml  # starts now, in the background; there is no queue",
     ),
     (
         'dags trigger nightly --conf \'{"DAY":"sunday"}\'',
         "No such command 'dags'.",
-        "orchesjob-flow run nightly.yaml",
+        "orchesjob-flow run nightly.yaml --param DAY=sunday",
     ),
     (
         "tasks clear nightly -t load",
         "No such command 'tasks'.",
-        "orchesjob-flow retry nightly-1",
+        "orchesjob-flow retry nightly-1 --step load",
     ),
     (
         "run nightly.yaml -e DAY",
         "No such option '-e'.",
-        "orchesjob-flow run nightly.yaml --env DAY=VALUE",
+        'orchesjob-flow run nightly.yaml --env "DAY=$DAY"',
     ),
     (
         "run nightly.yaml --extra-vars DAY=sunday",
@@ -353,7 +355,7 @@ LINES: list[tuple[str, str, str | None]] = [
     (
         "playbook nightly.yaml --syntax-check",
         "No such command 'playbook'.",
-        "orchesjob-flow run nightly.yaml",
+        "orchesjob-flow validate nightly.yaml",
     ),
     (
         "run nightly.yaml -vvv",
@@ -363,7 +365,7 @@ LINES: list[tuple[str, str, str | None]] = [
     (
         "submit nightly.yaml -p DAY=sunday",
         "No such command 'submit'.",
-        "orchesjob-flow run --param DAY=sunday nightly.yaml",
+        "orchesjob-flow run nightly.yaml --param DAY=sunday",
     ),
     (
         "get wf",
@@ -384,19 +386,19 @@ LINES: list[tuple[str, str, str | None]] = [
         "retry nightly-1 --restart-successful",
         "No such option '--restart-successful'.",
         (
-            "orchesjob-flow retry --help  # its options are --run-key, --step, --only, "
-            "--file, --param, --env, --detach, --follow, --progress, --format"
+            "orchesjob-flow retry nightly-1 --step STEP  # runs a succeeded step again "
+            "too; everything: orchesjob-flow run nightly.yaml"
         ),
     ),
     (
         "stop open-1 --message 'too late'",
         "No such command 'stop'.",
-        "orchesjob-flow cancel open-1",
+        "orchesjob-flow cancel open-1  # no message is recorded",
     ),
     (
         "lint nightly.yaml --strict",
         "No such command 'lint'.",
-        "orchesjob-flow validate --strict nightly.yaml",
+        "orchesjob-flow validate nightly.yaml --strict",
     ),
     (
         "get pods",
@@ -412,8 +414,8 @@ LINES: list[tuple[str, str, str | None]] = [
         "logs -p nightly-1 load",
         "No such option '-p'.",
         (
-            "orchesjob-flow logs nightly-1 --attempt all  # each line begins with the "
-            "number of its attempt"
+            "orchesjob-flow logs nightly-1 load --attempt all  # each line begins with "
+            "the number of its attempt"
         ),
     ),
     (
@@ -434,12 +436,12 @@ LINES: list[tuple[str, str, str | None]] = [
     (
         "rollout status nightly-1",
         "No such command 'rollout'.",
-        "orchesjob-flow status nightly-1",
+        "orchesjob-flow wait nightly-1",
     ),
     (
         "cancel nightly",
         "no run 'nightly' in {db}",
-        "orchesjob-flow cancel nightly-1",
+        'no run of flow "nightly" is running; of other flows: open-1',
     ),
     (
         "cancel open-1 --grace-period=0",
@@ -464,7 +466,7 @@ LINES: list[tuple[str, str, str | None]] = [
     (
         "settle nightly-1 load --as=skipped --reason=",
         "Invalid value for '--reason': is empty; say in a few words why",
-        "orchesjob-flow settle nightly-1 load --as=skipped '--reason=why it was decided'",
+        "orchesjob-flow settle nightly-1 load --as=skipped --reason='...'",
     ),
     (
         "explain nightly-1 laod",
@@ -478,16 +480,13 @@ LINES: list[tuple[str, str, str | None]] = [
     ),
     (
         "retry open-1",
-        (
-            "run 'open-1' is RUNNING and has not ended; `orchesjob-flow resume open-1` "
-            "continues it, `orchesjob-flow cancel open-1` ends it"
-        ),
-        None,
+        "run 'open-1' has not ended; its runner is gone",
+        "orchesjob-flow resume open-1  # or end it: orchesjob-flow cancel open-1",
     ),
     (
         "retry weekly-1",
         "run 'weekly-1' has SUCCEEDED; name the steps to run again with --step",
-        "orchesjob-flow retry weekly-1 --step STEP",
+        "orchesjob-flow retry weekly-1 --step copy",
     ),
     (
         "report nightly-1 --format pdf",
@@ -497,7 +496,7 @@ LINES: list[tuple[str, str, str | None]] = [
     (
         "report nightly-1 --output",
         "Option '--output' requires an argument.",
-        "orchesjob-flow report nightly-1 --output FILE",
+        "orchesjob-flow report nightly-1 --output report.html",
     ),
     (
         "report nightly-1 weekly-1",
@@ -512,7 +511,10 @@ LINES: list[tuple[str, str, str | None]] = [
     (
         "graph nightly.yaml -k nightly-1",
         "the flow file nightly.yaml and run 'nightly-1' are both given",
-        "leave out one of them: orchesjob-flow graph nightly.yaml",
+        (
+            "orchesjob-flow graph -k nightly-1  # the run; the file: orchesjob-flow graph "
+            "nightly.yaml"
+        ),
     ),
     (
         "simulate nightly.yaml --fail laod",
@@ -527,7 +529,7 @@ LINES: list[tuple[str, str, str | None]] = [
     (
         "validate --strict",
         "Missing argument 'FLOW_FILE...'.",
-        "orchesjob-flow validate --strict FLOW_FILE  # such as nightly.yaml, weekly.yaml",
+        "orchesjob-flow validate --strict nightly.yaml  # or weekly.yaml",
     ),
     (
         "test",
@@ -560,31 +562,33 @@ LINES: list[tuple[str, str, str | None]] = [
             "Invalid value for '--older-than': \"30\" is not a duration such as 90s, 15m or "
             "1h30m; write a number and w, d, h, m or s, as in 30d"
         ),
-        "orchesjob-flow prune --older-than 30d",
+        (
+            "orchesjob-flow prune --older-than 30d --dry-run  # 30 days; without "
+            "--dry-run it removes them"
+        ),
     ),
     (
         "prune --older-than '30 days'",
         (
-            "Invalid value for '--older-than': \"30 days\" is not a duration such as 90s, 15m "
-            "or 1h30m; write a number and w, d, h, m or s, as in 30d"
+            "Invalid value for '--older-than': \"30 days\" is not a duration such as 90s, "
+            "15m or 1h30m; write a number and w, d, h, m or s, as in 30d"
         ),
-        "orchesjob-flow prune --older-than 30d",
+        "orchesjob-flow prune --older-than 30d --dry-run  # without --dry-run it removes them",
     ),
     (
         "prune --keep 5",
         "which runs to remove is missing: name them, or say how long ago they ended",
         (
-            "`orchesjob-flow prune KEY` removes a run, `orchesjob-flow prune --older-than "
-            "30d --dry-run` shows which runs are older than 30 days, and removes them "
-            "without --dry-run"
+            "orchesjob-flow prune --older-than 30d --keep 5 --dry-run  # without "
+            "--dry-run it removes them; one run: orchesjob-flow prune KEY"
         ),
     ),
     (
         "prune nightly-1 --keep 5",
         "run 'nightly-1' and --keep are both given",
         (
-            "leave out one of them: `orchesjob-flow prune nightly-1` removes what is named, "
-            "`orchesjob-flow prune --older-than 30d --dry-run` shows what is old"
+            "orchesjob-flow prune nightly-1  # what is named; by age: orchesjob-flow "
+            "prune --older-than 30d --keep 5 --dry-run"
         ),
     ),
     (
@@ -631,8 +635,8 @@ LINES: list[tuple[str, str, str | None]] = [
     ),
     (
         "start nightly-9 nightly.yaml --param SHOP=rome",
-        'nightly.yaml: params.SHOP: must be one of "berlin", "paris", got "rome"',
-        None,
+        'Invalid value for \'--param\': SHOP must be "berlin" or "paris", got "rome"',
+        "orchesjob-flow start nightly-9 nightly.yaml --param SHOP=berlin",
     ),
     (
         "start nightly-9 nightly.yaml --param shop=paris",
@@ -647,7 +651,7 @@ LINES: list[tuple[str, str, str | None]] = [
     (
         "start nightly-9 nightly.yaml --jobs 4",
         "Invalid value for '--jobs': '4' is not one of 'shared', 'own'.",
-        "max_parallel: 4 in the flow file",
+        'set "max_parallel: 4" at the top level of nightly.yaml',
     ),
     (
         "start nightly-9 nightly.yaml --report out.html",
@@ -660,12 +664,15 @@ LINES: list[tuple[str, str, str | None]] = [
     (
         "start nightly-9 nightly.yaml -d --report html=out.html",
         "--detach and --report are both given, and a background process writes no report",
-        "leave out one of them; `orchesjob-flow report KEY` writes one when the run has ended",
+        (
+            "orchesjob-flow start nightly-9 nightly.yaml -d  # when it has ended: "
+            "orchesjob-flow report nightly-9 --format html -o out.html"
+        ),
     ),
     (
         "start nightly-9 nightly.yaml --env PATH",
         "Invalid value for '--env': 'PATH' is not of the form NAME=VALUE",
-        "orchesjob-flow start nightly-9 nightly.yaml --env PATH=VALUE",
+        'orchesjob-flow start nightly-9 nightly.yaml --env "PATH=$PATH"',
     ),
     (
         "status nightly-1 --format=xml",
@@ -693,12 +700,15 @@ LINES: list[tuple[str, str, str | None]] = [
     (
         "status 'nightly-1:load:1'",
         "no run 'nightly-1:load:1' in {db}",
-        "orchesjob-flow status nightly-1",
+        (
+            "orchesjob-flow explain nightly-1 load  # its output: orchesjob-flow logs "
+            "nightly-1 load --attempt 1"
+        ),
     ),
     (
         "status nightly.yaml",
         "no run 'nightly.yaml' in {db}",
-        "this is a file, not a run key: `orchesjob-flow list` shows the run keys",
+        "orchesjob-flow status nightly-1  # the newest run of nightly.yaml",
     ),
     (
         "--db nope.sqlite3 list",
@@ -716,35 +726,38 @@ LINES: list[tuple[str, str, str | None]] = [
     (
         "doctor nightly-1 --all",
         "run 'nightly-1' and --all are both given",
-        "leave out one of them: `orchesjob-flow doctor nightly-1` audits this run",
+        "orchesjob-flow doctor nightly-1  # this run; every run: orchesjob-flow doctor --all",
     ),
     (
         "resume open-1 --all",
         "run 'open-1' and --all are both given",
-        "leave out one of them: `orchesjob-flow resume open-1` resumes this run",
+        (
+            "orchesjob-flow resume open-1  # this run; every run without a runner: "
+            "orchesjob-flow resume --all"
+        ),
     ),
     (
         "run nightly.yaml -d --progress plain",
         "--detach and --progress plain are both given, and a background process shows nothing",
-        "leave out one of them; `orchesjob-flow watch KEY` shows the progress of a run",
+        (
+            "orchesjob-flow run nightly.yaml --progress plain  # in the background: "
+            "orchesjob-flow run nightly.yaml -d"
+        ),
     ),
     (
         "run nightly.yaml --timeout 10m",
         "No such option '--timeout'.",
-        "timeout_sec: 10m in the flow file",
+        'set "timeout_sec: 10m" at the top level of nightly.yaml',
     ),
     (
         "run nightly.yaml --retries 3",
         "No such option '--retries'.",
-        "retries: 3 at a step of the flow file",
+        'set "retries: 3" at a step of nightly.yaml',
     ),
     (
         "logs copy",
-        (
-            "no run 'copy' in {db}: check the run key, and that --db, ORCHESJOB_FLOW_HOME "
-            "and ORCHESJOB_HOME are those with which it was started"
-        ),
-        "orchesjob-flow logs - copy",
+        "no run 'copy'; it is a step of flow \"weekly\"",
+        "orchesjob-flow logs - copy  # - is the newest run",
     ),
     (
         "status nightly-1 load",
@@ -779,7 +792,7 @@ LINES: list[tuple[str, str, str | None]] = [
     (
         "graph",
         "Missing argument 'FLOW_FILE' (or '-k KEY' for a run).",
-        "orchesjob-flow graph FLOW_FILE  # such as nightly.yaml, weekly.yaml",
+        "orchesjob-flow graph nightly.yaml  # or weekly.yaml",
     ),
     (
         "graph nightly-1",
@@ -789,8 +802,8 @@ LINES: list[tuple[str, str, str | None]] = [
     (
         "simulate nightly-1",
         (
-            "nightly-1: no such file; orchesjob-flow explain nightly-1  # nightly-1 is a "
-            "run, not a flow file"
+            "nightly-1: no such file; orchesjob-flow simulate nightly.yaml  # what "
+            "happened in the run: orchesjob-flow explain nightly-1"
         ),
         None,
     ),
@@ -810,15 +823,12 @@ LINES: list[tuple[str, str, str | None]] = [
     (
         "settle nightly-1 load --as failed",
         "Invalid value for '--as': 'failed' is not one of 'succeeded', 'skipped'.",
-        (
-            "orchesjob-flow settle nightly-1 load --as skipped --reason 'why it was "
-            "decided'  # a step that FAILED is that without `settle`"
-        ),
+        'step "load" is already FAILED; nothing needs to be settled',
     ),
     (
         "settle nightly-1 load",
-        "Missing option '--as'. Choose from: succeeded, skipped",
-        "orchesjob-flow settle nightly-1 load --as skipped --reason 'why it was decided'",
+        "Missing options '--as' and '--reason'.",
+        "orchesjob-flow settle nightly-1 load --as skipped --reason '...'  # or --as succeeded",
     ),
     (
         "settle weekly-1 copy --as skipped --reason x",
@@ -863,18 +873,14 @@ LINES: list[tuple[str, str, str | None]] = [
         "prune",
         "which runs to remove is missing: name them, or say how long ago they ended",
         (
-            "`orchesjob-flow prune KEY` removes a run, `orchesjob-flow prune --older-than "
-            "30d --dry-run` shows which runs are older than 30 days, and removes them "
-            "without --dry-run"
+            "orchesjob-flow prune --older-than 30d --dry-run  # without --dry-run it "
+            "removes them; one run: orchesjob-flow prune KEY"
         ),
     ),
     (
         "prune open-1",
-        (
-            "run 'open-1' is RUNNING and has not ended; `orchesjob-flow resume open-1` "
-            "continues it, `orchesjob-flow cancel open-1` ends it"
-        ),
-        None,
+        "run 'open-1' has not ended; its runner is gone",
+        "orchesjob-flow resume open-1  # or end it: orchesjob-flow cancel open-1",
     ),
     (
         "schema --yaml",
@@ -912,7 +918,7 @@ LINES: list[tuple[str, str, str | None]] = [
     (
         "retry nightly-1 --only",
         "--only is given without --step, whose steps it runs alone",
-        "orchesjob-flow retry nightly-1 --step STEP --only",
+        "orchesjob-flow retry nightly-1 --step load --only",
     ),
     (
         "start weekly.yaml",
@@ -945,6 +951,82 @@ LINES: list[tuple[str, str, str | None]] = [
         "nightly-1",
         "No such command 'nightly-1'.",
         "orchesjob-flow status nightly-1",
+    ),
+    (
+        "retry nightly-1 --dry-run",
+        "No such option '--dry-run'.",
+        "orchesjob-flow status nightly-1  # shows the run, and changes nothing",
+    ),
+    (
+        "stop open-1 -n",
+        "No such command 'stop'.",
+        "orchesjob-flow status open-1  # shows the run, and changes nothing",
+    ),
+    (
+        "docker system prune -f",
+        "No such command 'docker'.",
+        (
+            "orchesjob-flow prune --older-than 30d --dry-run  # without --dry-run it "
+            "removes them; nothing is asked"
+        ),
+    ),
+    (
+        "make -n nightly",
+        "No such command 'make'.",
+        "orchesjob-flow simulate nightly.yaml  # it shows what would run",
+    ),
+    (
+        "ansible-playbook nightly.yaml --check",
+        "No such command 'ansible-playbook'.",
+        "orchesjob-flow simulate nightly.yaml  # it shows what would run",
+    ),
+    (
+        "run nightly.yaml --list-tasks",
+        "No such option '--list-tasks'.",
+        "orchesjob-flow graph nightly.yaml  # shows the steps of a flow",
+    ),
+    (
+        "up --dry-run",
+        "No such command 'up'.",
+        "orchesjob-flow simulate nightly.yaml  # or weekly.yaml; it shows what would run",
+    ),
+    (
+        "retry weekly",
+        "no run 'weekly' in {db}",
+        'no run of flow "weekly" has FAILED or was cancelled; of other flows: nightly-1',
+    ),
+    (
+        "stop nightly",
+        "No such command 'stop'.",
+        'no run of flow "nightly" is running; of other flows: open-1',
+    ),
+    (
+        "dags list-runs -d nightly",
+        "No such command 'dags'.",
+        "orchesjob-flow list --flow-id nightly",
+    ),
+    (
+        "logs nightly-1 --timestamps",
+        "No such option '--timestamps'.",
+        "lines carry no times; pipe the command through `ts` in a script",
+    ),
+    (
+        "prune --older-than",
+        "Option '--older-than' requires an argument.",
+        "orchesjob-flow prune --older-than 30d --dry-run  # without --dry-run it removes them",
+    ),
+    (
+        "start nightly-9 nightly.yaml --param=SHOP=pariss",
+        'Invalid value for \'--param\': SHOP must be "berlin" or "paris", got "pariss"',
+        "orchesjob-flow start nightly-9 nightly.yaml --param=SHOP=paris",
+    ),
+    (
+        "run nightly.yaml -d --report html=out.html",
+        "--detach and --report are both given, and a background process writes no report",
+        (
+            "orchesjob-flow run nightly.yaml -d  # when it has ended: orchesjob-flow "
+            "report KEY --format html -o out.html"
+        ),
     ),
 ]
 """What is typed, the error, and its help; `{db}` and `{folder}` are paths of the test."""

@@ -176,11 +176,15 @@ class NothingToRetry(FlowError, ValueError):
     """A run that SUCCEEDED is to be retried without naming a step (rule 9.7)."""
 
     run_key: str
+    steps: Sequence[str]
 
     @property
     def details(self) -> dict[str, str]:
         """The command that runs steps again."""
-        return {"help": line_about(self.run_key, "retry", "--step", "STEP")}
+        if len(self.steps) == 1:
+            return {"help": line_about(self.run_key, "retry", "--step", self.steps[0])}
+        line = line_about(self.run_key, "retry", "--step", "STEP")
+        return {"help": f"{line}  # such as {' or '.join(self.steps[:2])}"}
 
     def __str__(self) -> str:
         """Return the sentence."""
@@ -270,18 +274,21 @@ class NotPruned(FlowError, RuntimeError):
 
 
 class RunNotTerminal(FlowError, RuntimeError):
-    """A run cannot be retried, nor a step of it settled, because it has not ended."""
+    """A run cannot be retried or removed, nor a step of it settled, because it has not ended."""
 
     run_key: str
-    status: str
+    has_runner: bool = False
+
+    @property
+    def details(self) -> dict[str, str]:
+        """The commands to go on."""
+        line = line_about(self.run_key, "wait" if self.has_runner else "resume")
+        return {"help": f"{line}  # or end it: {line_about(self.run_key, 'cancel')}"}
 
     def __str__(self) -> str:
-        """Return the sentence, with the commands to go on."""
-        return (
-            f"run {self.run_key!r} is {self.status} and has not ended; "
-            f"`{line_about(self.run_key, 'resume')}` continues it, "
-            f"`{line_about(self.run_key, 'cancel')}` ends it"
-        )
+        """Return the sentence."""
+        gone = "" if self.has_runner else "; its runner is gone"
+        return f"run {self.run_key!r} has not ended{gone}"
 
 
 class DirectoryGone(FlowError, FileNotFoundError):

@@ -153,9 +153,16 @@ def words_of(error: Exception, words: Sequence[str]) -> str:
 
 
 def with_file_meant(error: Exception, words: Sequence[str]) -> Exception:
-    """Add to the error that there is no such flow file which file or run was probably meant."""
-    problem = next(iter(getattr(error, "problems", ())), None)
-    if problem is None or problem.fact != "no such file":
+    """Say which file or run was probably meant, or which value of a parameter."""
+    problem, *others = getattr(error, "problems", None) or (None,)
+    if problem is None or others:
+        return error
+    if (problem.path or "").startswith("params."):
+        from orchesjob_flow.cli.advice import with_value_meant
+        from orchesjob_flow.cli.sections import cli
+
+        return with_value_meant(cli, words, problem) or error
+    if problem.fact != "no such file":
         return error
     from attrs import evolve
 
@@ -206,7 +213,12 @@ def describe(error: Exception, words: Sequence[str] = ()) -> dict[str, Any]:
     for detail in ("differences", "conflicts"):
         if hasattr(error, detail):
             described[detail] = list(getattr(error, detail))
-    if words and (line := corrected_line(error, words)) is not None:
+    if words and isinstance(error, RunNotFound):
+        from orchesjob_flow.cli.advice import for_unknown_run
+        from orchesjob_flow.cli.sections import cli
+
+        described |= for_unknown_run(cli, words, error)
+    elif words and (line := corrected_line(error, words)) is not None:
         described["help"] = line
     return described
 
@@ -214,19 +226,12 @@ def describe(error: Exception, words: Sequence[str] = ()) -> dict[str, Any]:
 def corrected_line(error: Exception, words: Sequence[str]) -> str | None:
     """Return the typed line with the word that was meant in place of the wrong one, if known."""
     meant = getattr(error, "meant", None)
-    if isinstance(error, RunNotFound) and meant is None:
-        from orchesjob_flow.cli.advice import with_step_meant
-        from orchesjob_flow.cli.sections import cli
-
-        return with_step_meant(cli, words, error.run_key)
     if meant is None:
         return None
-    from orchesjob_flow.cli.advice import corrected, instead_of_attempt
+    from orchesjob_flow.cli.advice import corrected
 
     typed, others = meant
     first, *more = others
-    if typed.startswith(f"{first}:"):
-        return instead_of_attempt(words, first, typed)
     line = corrected(words, typed, [first])
     return f"{line}  # or {', '.join(more)}" if line and more else line
 
@@ -240,14 +245,13 @@ def describe_usage(error: Exception, words: Sequence[str]) -> dict[str, Any] | N
     # click may list choices in lines of their own.
     described = {"error": re.sub(r"\n\s*", " ", error.format_message())}
     if isinstance(error, click.UsageError):
-        from orchesjob_flow.cli.advice import advice_on, context_of
+        from orchesjob_flow.cli.advice import advice_on, context_of, fact_of
         from orchesjob_flow.cli.sections import cli
 
         error.ctx = error.ctx or context_of(cli, words)
         command = "orchesjob-flow" if error.ctx is None else error.ctx.command_path
         advice = advice_on(error, words)
-        if isinstance(error, click.NoSuchOption):  # click's words differ from version to version
-            described["error"] = f"No such option {error.option_name!r}."
+        described["error"] = fact_of(error, words) or described["error"]
         described["help"] = advice or f"{command} --help"
     return described
 

@@ -16,13 +16,14 @@ from orchesjob_flow.main import describe
 WORDS = foreign_words()
 COMMANDS, NO_COMMANDS = WORDS["commands"], WORDS["no_commands"]
 OPTIONS, NO_OPTIONS = WORDS["options"], WORDS["no_options"]
-NO_SCHEDULER, NO_SERVER, *_ = (reason.replace("FLOW_FILE", "a.yaml") for reason in NO_COMMANDS)
+_, NO_SCHEDULER, NO_SERVER, *_ = (reason.replace("FLOW_FILE", "a.yaml") for reason in NO_COMMANDS)
 MAKES_KEY = "  # makes a key; with your own: orchesjob-flow start KEY"
+REMOVES = "  # without --dry-run it removes them"
 OURS = (*SHOWN, *HIDDEN)
 ADVICE = [
     ("ps", "list"),
     ("ps -a", "list --limit all"),
-    ("ls -la", "list"),
+    ("ls -la", "list --limit all"),
     ("stop nightly", "cancel nightly"),
     ("kill 'a b'", "cancel 'a b'"),
     ("abort -k nightly", "cancel -k nightly"),
@@ -34,7 +35,7 @@ ADVICE = [
     ("why nightly load", "explain nightly load"),
     ("check flow.yaml", "validate flow.yaml"),
     ("lint", "validate a.yaml"),
-    ("gc", "prune --older-than 30d --dry-run"),
+    ("gc", f"prune --older-than 30d --dry-run{REMOVES}"),
     ("up", "run a.yaml"),
     ("continue nightly", "resume nightly"),
     ("log nightly", "logs nightly"),
@@ -60,11 +61,11 @@ ADVICE = [
     ("run f.yaml --dry-run", "simulate f.yaml  # it shows what would run"),
     ("plan f.yaml", "simulate f.yaml"),
     ("preview", "simulate a.yaml"),
-    ("run f.yaml -k x", "start f.yaml --run-key x  # `run` makes a key of its own"),
+    ("run f.yaml -k x", 'start x f.yaml  # "run" chooses the key itself'),
     ("cancel k --force", "cancel k --now"),
     ("retry k -s load", "retry k --step load"),
     ("prune -k nightly", "prune nightly"),
-    ("prune --before 30d", "prune --older-than 30d"),
+    ("prune --before 30d", f"prune --older-than 30d --dry-run{REMOVES}"),
     ("status k --db x", "--db x status k  # --db stands before the command"),
     ("status k --colour", "status k  # NO_COLOR=1 before the command turns colours off"),
     ("status k l", "explain k l"),
@@ -92,7 +93,7 @@ ADVICE = [
     ),
     ("all", "--help"),
     ("--list", "list"),
-    ("-j4", "max_parallel: 4 in the flow file"),
+    ("-j4", 'set "max_parallel: 4" at the top level of a.yaml'),
     ("-f a.yaml", "run a.yaml"),
     ("-V", "--version"),
     ("start k a.yaml --step load", "start k a.yaml --until load"),
@@ -100,7 +101,7 @@ ADVICE = [
     ("run a.yaml b.yaml", "run a.yaml; orchesjob-flow run b.yaml"),
     ("run a.yaml --tags load", "run a.yaml --until load"),
     ("run a.yaml SHOP=berlin", "run a.yaml --param SHOP=berlin"),
-    ("start k a.yaml -j 4", "max_parallel: 4 in the flow file"),
+    ("start k a.yaml -j 4", 'set "max_parallel: 4" at the top level of a.yaml'),
     (
         "start -f a.yaml",
         "run a.yaml  # makes a key; with your own: orchesjob-flow start KEY a.yaml",
@@ -147,6 +148,22 @@ def test_advice(line: str, advice: str, tmp_path: Path, monkeypatch: pytest.Monk
     told = describe(caught.value, words)
     assert told["help"] in {advice, f"orchesjob-flow {advice}"}
     assert advice_on(caught.value, words) in {told["help"], None}
+
+
+@pytest.mark.parametrize("check", ["--dry-run", "-n", "--check"])
+def test_a_check_stays_one(check: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever another tool calls a command with an effect: with such an option it has none."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ORCHESJOB_FLOW_HOME", str(tmp_path))
+    (tmp_path / "a.yaml").write_text("flow_id: a\n")
+    effective = ("run", "cancel", "retry", "resume", "settle")
+    for line, words in COMMANDS.items():
+        for word in words.split() if line.startswith(effective) else ():
+            typed = [*word.split("_", 1), check, "a.yaml" if line.startswith("run") else "k"]
+            with pytest.raises(click.UsageError) as caught:
+                cli.main(typed, "orchesjob-flow", standalone_mode=False)
+            told = describe(caught.value, typed)["help"]
+            assert not told.startswith(tuple(f"orchesjob-flow {name} " for name in effective)), told
 
 
 def test_what_is_advised_exists() -> None:

@@ -6,29 +6,32 @@ It is imported only after a mistake (rule 6.12). click says what the mistake is;
 options and values of this program.
 """
 
+import json
 import os
 import re
 import shlex
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, cached_property
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
 import click
 
-from flow_spec import closest_words
-from flow_store import FlowStatus, FlowStore, StoreError
+from flow_spec import Problem, closest_words
+from flow_store import FlowStatus, FlowStore, Run, StepStatus, StoreError
 from orchesjob_flow.cli.completion import settings_of
 from orchesjob_flow.cli.options import (
     CommandOnRun,
     CommandThatNames,
     KeyArgument,
+    Misused,
     OptionGivenOnce,
 )
-from orchesjob_flow.errors import FlowError
+from orchesjob_flow.errors import FlowError, RunNotFound
+from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import UNFINISHED, RunHandle, find_runs, nearest_keys, newest_run
 
 PROGRAM = "orchesjob-flow"
@@ -37,8 +40,14 @@ LIKE = 0.7
 EXTRA = re.compile(r"Got unexpected extra arguments? \((.*)\)$", re.DOTALL)
 GIVEN_AGAIN = re.compile(r"is given \d+ times")
 FLOW_FILES = (".yaml", ".yml", ".json")
-PLACEHOLDER = re.compile(r"\b(?:KEY|FLOW_FILE|STEP|SECONDS|PATH|N)\b")
-HAS_FLOW_ID = re.compile(rb'^\s*\{?\s*"?flow_id"?\s*:', re.MULTILINE)
+PLACEHOLDER = re.compile(r"\b(?:KEY|FLOW_FILE|FLOW_ID|FAILED_STEP|STEP|SECONDS|PATH|N)\b(?!-)")
+WITHOUT = re.compile(r"WITHOUT\[(.*?)\]")
+"""In advice: the typed line without one of two options that do not fit each other."""
+AS_THE_SHELL_HAS_IT = re.compile(r"'(\w+)=\$\1'")
+HAS_FLOW_ID = re.compile(rb'^\s*\{?\s*"?flow_id"?\s*:\s*["\']?([^"\'\s,}]*)', re.MULTILINE)
+REFUSED_VALUE = re.compile(
+    r'must be one of (?P<values>".*?"(?:, ".*?")*)(?P<more>.*), (?P<got>got ".*")', re.DOTALL
+)
 HEAD, MOST_LOOKED_AT, MOST_NAMED = 65536, 200, 3
 """How much is read of how many files, and how many files or runs are named."""
 RUN_KEYS = ("-k", "--run-key", "--key", "--name", "--id", "--run-id")
@@ -47,7 +56,7 @@ NEWEST = ("--latest", "--newest", "-l", "-1")
 """How other tools name the newest run."""
 EXAMPLES = {
     "--as": "skipped",
-    "--reason": "why it was decided",
+    "--reason": "...",
     "--older-than": "30d",
     "--since": "30d",
     "--interval": "2s",
@@ -60,15 +69,19 @@ EXAMPLES = {
     "--format": "json",
 }
 """A value for each option whose value is missing or makes no sense."""
+REMOVES_BY_AGE = re.compile(rf"{PROGRAM} .*\bprune .*--older-than")
+HARMLESS = ("graph", "simulate", "validate")
+"""Commands on a flow file that have no effect: any file will do."""
+OUTPUTS = {"report": "report.html", "overview": "overview", "metrics": "flows.prom"}
 NO_OUTCOME = ("--as", "failed")
 ENDED_BADLY = (FlowStatus.FAILED, FlowStatus.CANCELLED)
 WANTED: Mapping[str, tuple[Collection[FlowStatus], str]] = {
-    "cancel": (UNFINISHED, "every run has ended"),
-    "resume": (UNFINISHED, "no run is without a runner"),
-    "watch": (UNFINISHED, "every run has ended"),
-    "wait": (UNFINISHED, "every run has ended"),
-    "retry": (ENDED_BADLY, "no run has FAILED or was cancelled"),
-    "settle": (ENDED_BADLY, "no run has FAILED or was cancelled"),
+    "cancel": (UNFINISHED, "is running"),
+    "resume": (UNFINISHED, "is without a runner"),
+    "watch": (UNFINISHED, "is running"),
+    "wait": (UNFINISHED, "is running"),
+    "retry": (ENDED_BADLY, "has FAILED or was cancelled"),
+    "settle": (ENDED_BADLY, "has FAILED or was cancelled"),
 }
 """Which runs a command is for, and what to say if there is none."""
 
@@ -80,16 +93,28 @@ def foreign_words() -> Mapping[str, Any]:
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
-def advice_on(  # noqa: PLR0911 - one for each kind of mistake
+def advice_on(error: click.UsageError, words: Sequence[str]) -> str | None:
+    """Return what to type instead of these words; None where only the help can tell."""
+    text = _advice_on(error, words)
+    line, _, about = (text or "").partition("  # ")
+    if not REMOVES_BY_AGE.match(line) or "--dry-run" in line:
+        return text
+    return f"{line} --dry-run  # {about}{'; ' if about else ''}without --dry-run it removes them"
+
+
+def _advice_on(  # noqa: PLR0911 - one for each kind of mistake
     error: click.UsageError, words: Sequence[str]
 ) -> str | None:
-    """Return what to type instead of these words; None where only the help can tell."""
-    if (given := getattr(error, "advice", None)) is not None:
-        return _with_only_file(str(given))
+    """Do as `advice_on` does; the line may remove runs."""
     ctx = error.ctx
+    given = getattr(error, "advice", None)
     if ctx is None:
-        return None
+        return given
     line = Line(ctx, words)
+    if given is not None:
+        text = WITHOUT.sub(lambda option: line.without_option(option[1], has_value=True), given)
+        handle = ctx.params.get("handle")
+        return Facts(ctx, [], key="KEY" if handle is None else handle.run_key).fill(text)
     if ctx.info_name == "run" and ctx.parent is not None:
         ours = _command_after_run(ctx.parent, line.words[line.begin :])
         if ours is not None:
@@ -111,6 +136,23 @@ def advice_on(  # noqa: PLR0911 - one for each kind of mistake
             return _for_value(line, error)
     if (extra := EXTRA.match(error.message)) is not None:
         return _for_extra(line, extra[1])
+    return None
+
+
+def fact_of(error: click.UsageError, words: Sequence[str]) -> str | None:
+    """Return what is wrong, where click's words differ between versions or blame another word."""
+    ctx = error.ctx
+    if ctx is not None and ctx.info_name == "run" and ctx.parent is not None:
+        line = Line(ctx, words)
+        typed = line.words[line.begin :]
+        if _command_after_run(ctx.parent, typed) is not None:
+            return f'{typed[0]!r} is not a flow file; "run" only runs flows'
+    if isinstance(error, click.NoSuchOption):
+        return f"No such option {error.option_name!r}."
+    if ctx is not None and isinstance(error, click.MissingParameter):
+        missing = Line(ctx, words).missing_options()
+        if error.param in missing and len(missing) > 1:
+            return f"Missing options {' and '.join(repr(max(one.opts)) for one in missing)}."
     return None
 
 
@@ -145,7 +187,7 @@ def corrected(words: Sequence[str], typed: str, meant: Sequence[str]) -> str | N
     return None
 
 
-def instead_of_attempt(words: Sequence[str], run_key: str, attempt: str) -> str | None:
+def _instead_of_attempt(words: Sequence[str], run_key: str, attempt: str) -> str | None:
     """Return the line for a step or an attempt that was typed where a run key belongs.
 
     The tables show `KEY:STEP:NUMBER`, and `attempt` is that.
@@ -156,21 +198,76 @@ def instead_of_attempt(words: Sequence[str], run_key: str, attempt: str) -> str 
         more = [step, "--attempt", number] if number else [step]
     elif "explain" in words:
         more = [step]
+    elif "status" in words:
+        output = [run_key, step, "--attempt", number] if number else [run_key, step]
+        return f"{text_of(['explain', run_key, step])}  # its output: {text_of(['logs', *output])}"
     elif "retry" in words:
         more = ["--step", step]
     return corrected(words, attempt, [run_key, *more])
 
 
-def with_step_meant(program: click.Group, words: Sequence[str], typed: str) -> str | None:
-    """Return the line in which a word is not a run, but a step of the newest run; else None."""
-    if not {"logs", "explain"} & {*words}:
-        return None
+def for_unknown_run(
+    program: click.Group, words: Sequence[str], error: RunNotFound
+) -> dict[str, str]:
+    """Return the help, and perhaps better words, for a key that no run has.
+
+    It may be a step of the newest run, a flow or its file, an attempt, or a slip.
+    """
+    ctx = context_of(program, words) or click.Context(program)
+    typed, settings = error.run_key, settings_of(ctx)
+    statuses, what = WANTED.get(str(ctx.info_name), ((), ""))
+    if any(typed.startswith(f"{key}:") for key in error.nearest):
+        line = _instead_of_attempt(words, error.nearest[0], typed)
+        return {} if line is None else {"help": line}
     with suppress(FlowError, StoreError, OSError):
-        run = newest_run(settings_of(click.Context(program))).snapshot().run
-        if typed in (step.step_id.partition("@")[0] for step in run.steps):
-            place = words.index(typed)
-            return text_of([*words[:place], "-", *words[place:]])
-    return None
+        if {"logs", "explain"} & {*words} and not error.nearest:
+            run = newest_run(settings).snapshot().run
+            if typed in (step.step_id.partition("@")[0] for step in run.steps):
+                place = words.index(typed)
+                line = text_of([*words[:place], "-", *words[place:]])
+                fact = f'no run {typed!r}; it is a step of flow "{run.flow_id}"'
+                return {"error": fact, "help": f"{line}  # - is the newest run"}
+        flow_id = flow_meant(typed)
+        if find_runs(settings, flow_id=flow_id, limit=1):
+            runs = find_runs(settings, statuses=statuses, flow_id=flow_id, limit=1)
+            if not runs:
+                return {"help": _none_of_flow(settings_of(ctx), flow_id, statuses, what)}
+            about = f"  # the newest run of {typed}" if error.is_file else ""
+            return {"help": f"{corrected(words, typed, [runs[0].run.run_key])}{about}"}
+    if error.is_file or not error.nearest:
+        return {}
+    first, *more = error.nearest
+    line = corrected(words, typed, [first])
+    return {} if line is None else {"help": f"{line}  # or {', '.join(more)}" if more else line}
+
+
+def _none_of_flow(
+    settings: Settings, flow_id: str, statuses: Collection[FlowStatus], what: str
+) -> str:
+    """Say that a flow has no run that a command is for, and name those of other flows."""
+    others = find_runs(settings, statuses=statuses, limit=MOST_NAMED)
+    named = f"; of other flows: {', '.join(one.run.run_key for one in others)}" if others else ""
+    return f'no run of flow "{flow_id}" {what}{named}'
+
+
+def with_value_meant(
+    program: click.Group, words: Sequence[str], problem: Problem
+) -> click.UsageError | None:
+    """Return the error for a value that a parameter cannot have; None for another problem."""
+    name = (problem.path or "").removeprefix("params.")
+    refused = REFUSED_VALUE.fullmatch(problem.fact)
+    given = (word.removeprefix("--param=") for word in words)
+    typed = next((word for word in given if word.startswith(f"{name}=")), None)
+    if refused is None or typed is None:
+        return None
+    values = re.findall('"(.*?)"', refused["values"])
+    near = next(iter(closest_words(typed.partition("=")[2], values)), values[0])
+    listed = refused["values"].replace('", "', '" or "')
+    return Misused(
+        f"Invalid value for '--param': {name} must be {listed}{refused['more']}, {refused['got']}",
+        str(corrected(words, typed, [f"{name}={near}"])),
+        context_of(program, words),
+    )
 
 
 def for_missing_file(program: click.Group, words: Sequence[str], file: str) -> str | None:
@@ -186,6 +283,10 @@ def for_missing_file(program: click.Group, words: Sequence[str], file: str) -> s
     if is_recorded(ctx, file):
         if "graph" in words:
             return corrected(words, file, ["-k", file])
+        of_run = Facts(ctx, [file]).flow_file
+        if {"simulate", "validate"} & {*words} and of_run is not None:
+            line = corrected(words, file, [of_run])
+            return f"{line}  # what happened in the run: {text_of(['explain', file])}"
         return f"{text_of(['explain', file])}  # {file} is a run, not a flow file"
     files = flow_files_here()
     stems = {Path(name).stem: name for name in files}
@@ -269,16 +370,32 @@ class Line:
         place = self.place_of(option)
         before = [] if place is None else self.arguments_before(place)
         value, _ = self.value_of(option)
-        is_on_run = isinstance(self.ctx.command, CommandOnRun)
-        files = (word for word in self.words if looks_like_flow_file(word))
-        keys = (word for word in self.words[self.begin :] if is_recorded(self.ctx, word))
-        known = {
-            "KEY": (next(iter(before), None) or next(keys, None)) if is_on_run else value,
-            "FLOW_FILE": next(files, None),
-        }
-        for name in ("STEP", "SECONDS", "PATH", "N"):
-            known[name] = value
-        return PLACEHOLDER.sub(lambda name: shlex.quote(known[name[0]] or name[0]), text)
+        key = before[0] if before and isinstance(self.ctx.command, CommandOnRun) else None
+        facts = Facts(self.ctx, self.words[self.begin :], value, key)
+        text = text.replace("LINE_WITHOUT_VALUE", self.without_option(option, has_value=True))
+        return facts.fill(text.replace("LINE", self.without_option(option)))
+
+    def without_option(self, option: str, *, has_value: bool = False) -> str:
+        """Write the line without an option, and without its value if it has one."""
+        param = self.own.get(option)
+        has_value = has_value and not getattr(param, "is_flag", False)
+        spellings = [option] if param is None else param.opts
+        place = next(filter(None, (self.place_of(one) for one in spellings)), None)
+        if place is None:
+            return text_of(self.words)
+        value, is_attached = self.value_of(self.words[place])
+        count = 2 if has_value and value is not None and not is_attached else 1
+        return text_of([*self.words[:place], *self.words[place + count :]])
+
+    def missing_options(self) -> list[click.Option]:
+        """Return the required options that are not typed."""
+        return [
+            param
+            for param in self.own_params
+            if isinstance(param, click.Option)
+            and param.required
+            and not any(self.place_of(option) is not None for option in param.opts)
+        ]
 
     def without(self, extras: Sequence[str]) -> list[str]:
         """Return the words without the last of them that are among some others."""
@@ -291,9 +408,89 @@ class Line:
         return left
 
 
+class Facts:
+    """What typed words mean here, for the placeholders of a text."""
+
+    def __init__(
+        self,
+        ctx: click.Context,
+        words: Sequence[str],
+        value: str | None = None,
+        key: str | None = None,
+    ) -> None:
+        """Keep the words, the value of the option that is not known, and the run key if known."""
+        self.ctx, self.words, self.value, self.key = ctx, words, value, key
+
+    @cached_property
+    def run_key(self) -> str | None:
+        """The run that is named, by its key or by its flow."""
+        recorded = (word for word in self.words if is_recorded(self.ctx, word))
+        of_flows = filter(None, (newest_of(self.ctx, word) for word in self.words))
+        handle = self.ctx.params.get("handle")
+        of_option = None if isinstance(self.ctx.command, CommandOnRun) else self.value
+        given = self.key or (handle and handle.run_key)
+        return given or next(recorded, None) or next(of_flows, None) or of_option
+
+    @cached_property
+    def run(self) -> Run | None:
+        """The run that is named, if it is recorded."""
+        with suppress(FlowError, StoreError, OSError):
+            if self.run_key is not None:
+                return RunHandle(self.run_key, settings_of(self.ctx)).snapshot().run
+        return None
+
+    @cached_property
+    def flow_file(self) -> str | None:
+        """The flow file that is named, that of the run, or the only one of the folder."""
+        named = filter(None, (file_meant(word) for word in self.words))
+        if (file := next(named, None)) is not None:
+            return file
+        here = flow_files_here()
+        if self.run is not None:
+            flow_id = self.run.flow_id
+            return next((file for file in here if flow_id_of(Path(file)) == flow_id), None)
+        return here[0] if len(here) == 1 else None
+
+    @cached_property
+    def failed_step(self) -> str | None:
+        """The first step of the run that FAILED."""
+        steps = () if self.run is None else self.run.steps
+        return next((one.step_id for one in steps if one.status is StepStatus.FAILED), None)
+
+    def fill(self, text: str) -> str:
+        """Put into a text what is known, and name what is not."""
+        is_sentence = not text.startswith((PROGRAM, "cd "))
+        line, _, about = text.partition("  # ")
+        harmless = tuple(f"{PROGRAM} {name} FLOW_FILE" for name in HARMLESS)
+        if line.startswith(harmless) and self.flow_file is None and (here := flow_files_here()):
+            text = line.replace("FLOW_FILE", shlex.quote(here[0]))
+            remarks = [f"or {', '.join(here[1:MOST_NAMED])}", *filter(None, [about])]
+            return f"{text}  # {'; '.join(remarks)}"
+        return PLACEHOLDER.sub(lambda found: self._fact(found[0], is_sentence=is_sentence), text)
+
+    def _fact(self, name: str, *, is_sentence: bool) -> str:
+        """Return what a placeholder stands for, or a word for it."""
+        match name:
+            case "KEY":
+                found = self.run_key
+            case "FLOW_FILE":
+                found = self.flow_file
+                if found is None and is_sentence and self.value is not None:
+                    return "the flow file"
+            case "FLOW_ID":
+                typed = (word for word in self.words if newest_of(self.ctx, word))
+                found = next(map(flow_meant, typed), None)
+            case "FAILED_STEP":
+                found = self.failed_step or "STEP"
+            case _:
+                found = self.value
+        return name if found is None else shlex.quote(found)
+
+
 def text_of(words: Iterable[str]) -> str:
     """Write a command line of this program."""
-    return shlex.join([PROGRAM, *words])
+    line = re.sub("(--reason[ =])[.]{3}", r"\1'...'", shlex.join([PROGRAM, *words]))
+    return AS_THE_SHELL_HAS_IT.sub(r'"\1=$\1"', line)
 
 
 def is_valid(param: click.Parameter, value: str) -> bool:
@@ -340,6 +537,30 @@ def run_meant(ctx: click.Context, run_key: str) -> str:
     return run_key
 
 
+def newest_of(ctx: click.Context, word: str) -> str | None:
+    """Return the key of the newest run of the flow that a word names, by its id or its file."""
+    if word.startswith("-"):
+        return None
+    with suppress(FlowError, StoreError, OSError):
+        for found in find_runs(settings_of(ctx), flow_id=flow_meant(word), limit=1):
+            return found.run.run_key
+    return None
+
+
+def flow_meant(word: str) -> str:
+    """Return the id of the flow that a word names: its file, or the id itself."""
+    file = file_meant(word)
+    return word if file is None else flow_id_of(Path(file)) or word
+
+
+def flow_id_of(file: Path) -> str | None:
+    """Return the id in the first lines of a flow file; None if there is none."""
+    with suppress(OSError), file.open("rb") as opened:
+        if (found := HAS_FLOW_ID.search(opened.read(HEAD))) is not None:
+            return found[1].decode(errors="replace")
+    return None
+
+
 def looks_like_flow_file(word: str) -> bool:
     """Tell whether a word is a file, or named as flow files are."""
     return os.path.isfile(word) or word.endswith(FLOW_FILES)  # noqa: PTH113 - of any length
@@ -355,9 +576,8 @@ def flow_files_here(*, cases: bool = False) -> list[str]:
             is_cases = path.stem.endswith(".test")
             if path.suffix not in FLOW_FILES or is_cases is not cases:
                 continue
-            with suppress(OSError), path.open("rb") as file:
-                if cases or HAS_FLOW_ID.search(file.read(HEAD)):
-                    found.append(name)
+            if cases or flow_id_of(path) is not None:
+                found.append(name)
     return found
 
 
@@ -372,6 +592,8 @@ def with_file(words: Sequence[str], files: Sequence[str]) -> str:
     """Write a line that needs a flow file, with the only one of the folder, or with several."""
     if len(files) == 1:
         return text_of([*words, files[0]])
+    if files and words[0] in HARMLESS:
+        return f"{text_of([*words, files[0]])}  # or {', '.join(files[1:MOST_NAMED])}"
     line = f"{text_of(words)} FLOW_FILE"
     if not files:
         return f"{line}  # `{PROGRAM} example > flow.yaml` writes one"
@@ -382,17 +604,19 @@ def with_file(words: Sequence[str], files: Sequence[str]) -> str:
 def _for_command(ctx: click.Context, words: Sequence[str], known: Collection[str]) -> str | None:
     """Return the line to type instead of a command and its arguments, or why there is none."""
     word, rest = words[0], words[1:]
+    pair = "_".join(words[:2])  # as in `kubectl rollout status`
+    if (line := _found_in(foreign_words()["commands"], pair)) is not None:
+        return _filled(ctx, line, words[2:])
     nouns = foreign_words()["nouns"].split()
     if word in nouns and rest and not rest[0].startswith("-"):  # as in `gh run list`
         return _for_command(ctx, rest, known)
     if rest and rest[0] in nouns and word not in known:  # as in `kubectl get runs`
         rest = rest[1:]
-        word = "list" if word == "get" and all(one.startswith("-") for one in rest) else word
+        names_run = any(is_recorded(ctx, one) or newest_of(ctx, one) for one in rest)
+        word = "list" if word == "get" and not names_run else word
     if (reason := _found_in(foreign_words()["no_commands"], word.lower())) is not None:
-        key = next((one for one in rest if is_recorded(ctx, one)), "KEY")
-        return _with_only_file(re.sub(r"\bKEY\b(?!-)", shlex.quote(key), reason))
-    ours = _line_of_ours(ctx, word, rest, known)
-    return None if ours is None else f"{PROGRAM} {ours}"
+        return Facts(ctx, rest).fill(reason)
+    return _line_of_ours(ctx, word, rest, known)
 
 
 def _command_after_run(ctx: click.Context, words: Sequence[str]) -> str | None:
@@ -407,26 +631,27 @@ def _command_after_run(ctx: click.Context, words: Sequence[str]) -> str | None:
 def _line_of_ours(  # noqa: PLR0911 - one for each kind of word
     ctx: click.Context, word: str, rest: Sequence[str], known: Collection[str]
 ) -> str | None:
-    """Return the line, without the program, for a word of another tool or a misspelled one."""
+    """Return the line for a word of another tool or a misspelled one."""
+    commands = foreign_words()["commands"]
     if (file := file_meant(word)) is not None:
         return _filled(ctx, "run FLOW_FILE", [file, *rest])
     if is_recorded(ctx, word):
-        return shlex.join(["status", word])
+        return text_of(["status", word])
     if word == "help" and rest and rest[0] in known:
-        return f"{rest[0]} --help"
+        return text_of([rest[0], "--help"])
     if word in known:  # after a noun
-        of_ours = next((one for one in foreign_words()["commands"] if one.split()[0] == word), word)
+        of_ours = next((one for one in commands if one.split()[0] == word), word)
         last = _last_of(ctx, word)
-        return _filled(ctx, f"{word} {last}" if last else of_ours, rest)
-    if (line := _found_in(foreign_words()["commands"], word.lower())) is not None:
-        return _filled(ctx, line, rest)
+        return _filled(ctx, f"{word} {last}" if last else of_ours, rest, word)
+    if (line := _found_in(commands, word.lower())) is not None:
+        return _filled(ctx, line, rest, word.lower())
     has_argument = bool(rest) and not rest[0].startswith("-")
     alike = closest_words(word.lower(), known, least_alike=LIKE)
     fitting = (name for name in alike if not has_argument or _takes_arguments(ctx, name))
     close = next(fitting, None)
     if close is None or rest:
-        return close and f"{close} {shlex.join(rest)}"
-    line = next((line for line in foreign_words()["commands"] if line.split()[0] == close), close)
+        return close and text_of([close, *rest])
+    line = next((line for line in commands if line.split()[0] == close), close)
     return _filled(ctx, line, ())
 
 
@@ -449,70 +674,166 @@ def _found_in(table: Mapping[str, str], word: str) -> str | None:
 
 
 def _filled(  # noqa: PLR0911 - as above
-    ctx: click.Context, line: str, rest: Sequence[str]
+    ctx: click.Context, line: str, rest: Sequence[str], typed: str = ""
 ) -> str:
     """Put the typed arguments into the line where they can stay the same.
 
-    Options that the command of ours has stay too. Otherwise all options are left out.
+    Options that the command of ours has stay too. What is said about another one decides: it may be
+    that of a check. `typed` is the command of the other tool.
     """
-    words, comment, _ = line.partition("  #")
+    words, _, comment = line.partition("  # ")
     *begin, last = words.split()
-    comment = line[len(words) :]
-    options, arguments = _own_options(ctx, begin[0] if begin else last, rest)
-    begin += [option for option in options if option not in begin]
+    name = begin[0] if begin else last
+    options, arguments, lost = _own_options(ctx, name, rest)
+    facts = Facts(ctx, arguments or [*rest])
+    remarks = [facts.fill(comment)] if comment else []
+    for option in lost:
+        answer = _about_option(name, option)
+        if answer is None:
+            remarks.append(_why_left_out(option)[0] or f"there is no {option}")
+        elif not answer.startswith((f"{PROGRAM} {name} ", "LINE")):
+            return facts.fill(answer)
+        elif reason := answer.partition("  # ")[2]:
+            remarks.append(facts.fill(reason))
+    about = f"  # {'; '.join(dict.fromkeys(remarks))}" if remarks else ""
+    options = [option for option in options if option not in begin]
+    if last not in {"KEY", "FLOW_FILE"}:
+        if PLACEHOLDER.search(words):
+            return facts.fill(f"{PROGRAM} {line}")
+        if name in {"list", "stats"} and arguments and newest_of(ctx, arguments[0]):
+            options += ["--flow-id", flow_meant(arguments[0])]
+        return f"{text_of([*begin, last, *options])}{about}"
     if last == "KEY":
-        most = 2 if begin[0] in {"logs", "explain"} else 1
-        arguments = [run_meant(ctx, arguments[0]), *arguments[1:]] if arguments else []
-        if len(arguments) > most and begin[0] in WANTED:
-            lines = [shlex.join([*begin, argument]) for argument in arguments]
-            return f"; {PROGRAM} ".join(lines)
-        if arguments or not {"-k", "--run-key"}.isdisjoint(options):
-            return shlex.join([*begin, *arguments[:most]])
-        if begin[0] in WANTED or begin[0] == "prune":
-            return f"{shlex.join(begin)} KEY  # `{PROGRAM} list` shows the keys"
-        return f"{shlex.join(begin)} -  # of the newest run; `{PROGRAM} list` shows all keys"
-    if last == "FLOW_FILE":
-        if arguments and (file := file_meant(arguments[0])) is not None:
-            return shlex.join([*begin, file])
-        text = with_file(begin, flow_files_here())
-        return text.removeprefix(f"{PROGRAM} ")
-    if " " not in words:  # the command alone, so that the options follow it
-        return f"{shlex.join([last, *begin])}{comment}"
-    return f"{shlex.join([*begin, last])}{comment}"
+        names_flow = arguments and not is_recorded(ctx, arguments[0])
+        if names_flow and newest_of(ctx, arguments[0]) is not None:
+            tables = foreign_words()["flow_commands"]
+            if (of_flow := _found_in(tables, typed) or _found_in(tables, name)) is not None:
+                return facts.fill(of_flow)
+        return _on_run(ctx, begin, arguments, options, about)
+    if (file := next(filter(None, map(file_meant, arguments)), None)) is not None:
+        return f"{text_of([*begin, file, *options])}{about}"
+    text = with_file([*begin, *options], flow_files_here())
+    if not remarks:
+        return text
+    return f"{text}; {'; '.join(remarks)}" if "  # " in text else f"{text}{about}"
 
 
-def _own_options(ctx: click.Context, name: str, rest: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Part the words after a command into its options, with their values, and its arguments.
+def _on_run(
+    ctx: click.Context,
+    begin: Sequence[str],
+    arguments: Sequence[str],
+    options: Sequence[str],
+    about: str,
+) -> str:
+    """Write a line about the run that the arguments name; one for each of several runs."""
+    name = begin[0]
+    if not arguments and {"-k", "--run-key"}.isdisjoint(options):
+        if name in WANTED:
+            return _with_key(ctx, name, [*begin, *options])
+        line = text_of([*begin, *options])
+        if name == "prune":
+            return f"{line} KEY  # `{PROGRAM} list` shows the keys"
+        return f"{line} -  # of the newest run; `{PROGRAM} list` shows all keys"
+    statuses, what = WANTED.get(name, ((), ""))
+    keys = [*arguments]
+    with suppress(FlowError, StoreError, OSError):
+        if keys and not is_recorded(ctx, keys[0]) and newest_of(ctx, keys[0]) is not None:
+            settings, flow_id = settings_of(ctx), flow_meant(keys[0])
+            runs = find_runs(settings, statuses=statuses, flow_id=flow_id, limit=1)
+            if not runs:
+                return _none_of_flow(settings, flow_id, statuses, what)
+            keys[0] = runs[0].run.run_key
+    if keys:
+        keys[0] = run_meant(ctx, keys[0])
+    most = 2 if name in {"logs", "explain"} else 1
+    if len(keys) > most and name in WANTED:
+        return "; ".join(text_of([*begin, key, *options]) for key in keys)
+    return f"{text_of([*begin, *keys[:most], *options])}{about}"
 
-    Options of other tools are replaced or left out. What follows one that is left out may be its
-    value, and is an argument only if it is a run or a flow file.
+
+def _own_options(
+    ctx: click.Context, name: str, rest: Sequence[str]
+) -> tuple[list[str], list[str], list[str]]:
+    """Part the words after a command into its options, with values, its arguments, and the rest.
+
+    Options of other tools are replaced if that is possible. What follows one that is not may be its
+    value, and is an argument only if it is a run, a flow or a flow file, or else parameters.
     """
     command = ctx.command.get_command(ctx, name) if isinstance(ctx.command, click.Group) else None
     own = {} if command is None else {o: param for param in command.params for o in param.opts}
-    if "flow_file" in {param.name for param in own.values()}:
+    takes_file = "flow_file" in {param.name for param in own.values()}
+    if takes_file:
         own.pop("-f", None)  # --follow; in other tools a file or a value follows -f there
     options: list[str] = []
     arguments: list[str] = []
+    lost: list[str] = []
     is_certain = True
-    words = iter(rest)
+    words = iter(_parted(own, rest))
     for word in words:
         if not word.startswith("-") or word == "-":
-            if is_certain or file_meant(word) == word or is_recorded(ctx, word):
+            settings = _settings_in(word) if "--param" in own else []
+            if is_certain or is_recorded(ctx, word) or _names_flow(ctx, word, takes_file):
                 arguments.append(word)
-            elif "=" in word and "--param" in own:  # as in `gh workflow run -f DAY=monday`
-                options += ["--param", word]
+            elif settings:  # as in `gh workflow run -f DAY=monday`
+                options += [part for one in settings for part in ("--param", one)]
+            else:
+                continue
+            if not is_certain and _about_option(name, lost[-1]) is None:
+                lost.pop()
+            is_certain = True
             continue
         typed, equals, value = word.partition("=")
         ours = [typed] if typed in own else _option_of_ours(own, typed)
+        is_certain = bool(ours)
         if not ours:
-            is_certain = False
+            lost.append(typed)
             continue
         param = own[ours[0]]
         options += ours
         if len(ours) == 1 and not getattr(param, "is_flag", False):
             given = value if equals else next(words, "")
             options.append(given if is_valid(param, given) else example_of(ours[0], param, given))
-    return options, arguments
+    return options, arguments, lost
+
+
+def _parted(own: Mapping[str, click.Parameter], words: Iterable[str]) -> Iterator[str]:
+    """Yield the words, with short options that are written as one, such as `-aq`, each alone."""
+    for word in words:
+        letters = dict.fromkeys(f"-{letter}" for letter in word[1:])
+        ours = {
+            letter: [letter] if letter in own else _option_of_ours(own, letter)
+            for letter in letters
+        }
+        flags = [one for one in letters if len(ours[one]) > 1 or one in own or not ours[one]]
+        is_one = re.fullmatch("-[A-Za-z]{2,}", word) is None or not any(ours.values())
+        yield from [word] if is_one else flags
+
+
+def _settings_in(word: str) -> list[str]:
+    """Return the parameters in the value of an option: `DAY=monday`, or an object of JSON."""
+    if word.startswith("{"):
+        with suppress(ValueError, AttributeError):
+            return [f"{name}={value}" for name, value in json.loads(word).items()]
+    return [word] if "=" in word else []
+
+
+def _names_flow(ctx: click.Context, word: str, takes_file: bool) -> bool:
+    """Tell whether a word names a flow file, or for a command on a run a flow that has runs."""
+    return file_meant(word) is not None if takes_file else newest_of(ctx, word) is not None
+
+
+def _why_left_out(option: str) -> tuple[str | None, bool]:
+    """Return why an option does nothing here, if it is one of these, and whether it has a value."""
+    with_value = _found_in(foreign_words()["left_out_with_value"], option)
+    return with_value or _found_in(foreign_words()["left_out"], option), with_value is not None
+
+
+def _about_option(name: str, option: str) -> str | None:
+    """Return what is said about an option that a command lacks."""
+    for names, lines in foreign_words()["no_options"].items():
+        if name in names.split(" ") and (found := _found_in(lines, option)) is not None:
+            return found
+    return None
 
 
 def _option_of_ours(own: Mapping[str, click.Parameter], theirs: str) -> list[str]:
@@ -521,12 +842,6 @@ def _option_of_ours(own: Mapping[str, click.Parameter], theirs: str) -> list[str
         if ours.split()[0] in own and theirs in words.split():
             return str(ours).split()
     return []
-
-
-def _with_only_file(text: str) -> str:
-    """Name the only flow file of the folder in a sentence."""
-    files = flow_files_here()
-    return text.replace("FLOW_FILE", shlex.quote(files[0])) if len(files) == 1 else text
 
 
 def _for_option(  # noqa: PLR0911 - as above
@@ -540,12 +855,12 @@ def _for_option(  # noqa: PLR0911 - as above
     if ctx.info_name == "run" and name in RUN_KEYS:
         typed = line.place_of(name)
         if typed is not None:
+            key, is_attached = line.value_of(name)
             words = [*line.words]
-            words[line.begin - 1] = "start"
-            attached = words[typed].removeprefix(name).removeprefix("=")
-            words[typed] = f"--run-key={attached}" if attached else "--run-key"
-            return f"{text_of(words)}  # `run` makes a key of its own"
-        return f"{PROGRAM} start KEY FLOW_FILE  # `run` makes a key of its own"
+            del words[typed : typed + (1 if is_attached or key is None else 2)]
+            words[line.begin - 1 : line.begin] = ["start", key or "KEY"]
+            return f'{text_of(words)}  # "run" chooses the key itself'
+        return f'{PROGRAM} start KEY FLOW_FILE  # "run" chooses the key itself'
     if program is ctx and (moved := _moved_behind(line, name)) is not None:
         return moved
     value, is_attached = line.value_of(name)
@@ -553,17 +868,16 @@ def _for_option(  # noqa: PLR0911 - as above
         is_variable = name in foreign_words()["options"]["--env"].split()
         return line.replaced(name, "--env" if is_variable else "--param")
     command = "" if program is ctx else str(ctx.command.name)
-    for names, lines in foreign_words()["no_options"].items():
-        if command in names.split(" ") and (found := _found_in(lines, name)) is not None:
-            return _with_only_file(line.filled(found, name))
+    if (found := _about_option(command, name)) is not None:
+        return line.filled(found, name)
     if ours := _option_of_ours(line.own, name):
         return line.replaced(name, ours[0], ours[1:])
     place = line.place_of(name)
     if place is not None and name in NEWEST and isinstance(ctx.command, CommandOnRun):
         return text_of([*line.words[:place], "-", *line.words[place + 1 :]])
-    reason = _found_in(foreign_words()["left_out"], name)
+    reason, has_value = _why_left_out(name)
     if place is not None and reason is not None:
-        return f"{text_of([*line.words[:place], *line.words[place + 1 :]])}  # {reason}"
+        return f"{line.without_option(name, has_value=has_value)}  # {reason}"
     for near in closest_words(name, line.own, least_alike=LIKE):
         return line.replaced(name, near)
     if program is ctx:
@@ -616,7 +930,8 @@ def _for_usage(line: Line, error: click.BadOptionUsage) -> str | None:
         return None
     new = [option]
     if not getattr(param, "is_flag", False):
-        new.append(example_of(option, param))
+        output = OUTPUTS.get(str(line.ctx.info_name)) if param.name == "output" else None
+        new.append(output or example_of(option, param))
     return text_of([*line.words[:place], *new, *line.words[place + 1 :]])
 
 
@@ -642,7 +957,9 @@ def _for_value(  # noqa: PLR0911 - as above
         if place is None or value is None or is_valid(param, value):
             continue
         if option == "--jobs" and value.isdecimal():  # as in `make --jobs 4`
-            return f"max_parallel: {value} in the flow file"
+            return line.filled(str(_about_option("run", "-j")), option)
+        if (option, value) == NO_OUTCOME and (told := _already_failed(line)) is not None:
+            return told
         after = line.words[place + (1 if is_attached else 2) :]
         values = value.split(",") if param.multiple and "," in value else [value]
         head = []
@@ -651,9 +968,20 @@ def _for_value(  # noqa: PLR0911 - as above
             is_long = is_attached and option.startswith("--")
             head += [f"{option}={new}"] if is_long else [option, new]
         words = [*line.words[:place], *head, *after]
-        already = "  # a step that FAILED is that without `settle`"
-        return f"{_with_options(line, words)}{already if (option, value) == NO_OUTCOME else ''}"
+        if option == "--older-than" and value.isdecimal():
+            return f"{text_of(words)}  # {value} days"
+        return _with_options(line, words)
     return None
+
+
+def _already_failed(line: Line) -> str | None:
+    """Say that a step need not be settled as FAILED, if it is that."""
+    key, step, *_ = (*line.arguments_before(len(line.words)), "", "")
+    run = Facts(line.ctx, [], key=key).run
+    failed = () if run is None else (one for one in run.steps if one.status is StepStatus.FAILED)
+    if step not in (one.step_id for one in failed):
+        return None
+    return f'step "{step}" is already FAILED; nothing needs to be settled'
 
 
 def _given_once(line: Line, param: click.Option) -> str:
@@ -725,9 +1053,12 @@ def _for_missing(  # noqa: PLR0911 - as above
     if isinstance(param, KeyArgument) and isinstance(ctx.command, CommandThatNames):
         return f"{with_file(['run'], flow_files_here())}{_or_start('FLOW_FILE')}"
     if isinstance(param, KeyArgument):
-        return _with_key(line, words)
+        return _with_key(ctx, str(ctx.command.name), words)
     if isinstance(param, click.Option):
-        return _with_options(line, words)
+        choices = param.type.choices if isinstance(param.type, click.Choice) else ()
+        option, example = max(param.opts, key=len), example_of(max(param.opts, key=len), param)
+        others = " or ".join(f"{option} {one}" for one in choices if one != example)
+        return f"{_with_options(line, words)}{f'  # or {others}' if others else ''}"
     if param is None:
         return None
     if param.name == "flow_file" and handle is not None and looks_like_flow_file(handle.run_key):
@@ -751,25 +1082,22 @@ def _or_start(file: str) -> str:
 def _with_options(line: Line, words: Sequence[str]) -> str:
     """Write the line with an example of each option that it lacks."""
     more: list[str] = []
-    for param in line.ctx.command.params:
-        is_missing = isinstance(param, click.Option) and param.required
-        if is_missing and not any(line.place_of(option) is not None for option in param.opts):
-            option = max(param.opts, key=len)
-            more += [option, example_of(option, param)]
+    for param in line.missing_options():
+        option = max(param.opts, key=len)
+        more += [option, example_of(option, param)]
     return text_of([*words, *more])
 
 
-def _with_key(line: Line, words: Sequence[str]) -> str:
+def _with_key(ctx: click.Context, name: str, words: Sequence[str]) -> str:
     """Write the line with the newest run that the command is for, or say that there is none."""
-    name = str(line.ctx.command.name)
-    statuses, none = WANTED.get(name, ((), "no run is recorded"))
+    statuses, what = WANTED.get(name, ((), "is recorded"))
     listing = f"`{PROGRAM} list` shows all"
     keys: list[str] = []
     with suppress(FlowError, StoreError, OSError):
-        runs = find_runs(settings_of(line.ctx), statuses=statuses, limit=MOST_LOOKED_AT)
+        runs = find_runs(settings_of(ctx), statuses=statuses, limit=MOST_LOOKED_AT)
         keys = [one.run.run_key for one in runs if name != "resume" or one.is_abandoned]
     if not keys:
-        return f"{none}: `{PROGRAM} list` shows all runs"
+        return f"no run {what}: `{PROGRAM} list` shows all runs"
     first, *more = keys
     key = f"--run-key={first}" if first.startswith("-") else first
     others = f"or {', '.join(more[: MOST_NAMED - 1])}; " if more else ""

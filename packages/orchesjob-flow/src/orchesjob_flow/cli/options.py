@@ -37,7 +37,10 @@ if TYPE_CHECKING:
 
 
 class Misused(click.UsageError):
-    """Options that do not fit each other; `advice` is the line to type instead (rule 6.12)."""
+    """Options that do not fit each other; `advice` is the line to type instead (rule 6.12).
+
+    In it, `WITHOUT[--option]` stands for the typed line without that option.
+    """
 
     def __init__(self, message: str, advice: str, ctx: click.Context | None = None) -> None:
         """Keep the advice."""
@@ -117,6 +120,11 @@ class Count(click.ParamType):  # type: ignore[type-arg] # no subscripts before c
             self.fail(f"{text!r} is not {self.what}, from {self.least} on, or {ALL}", param, ctx)
         return int(text[:18])
 
+    def meant(self, text: str) -> str | None:
+        """Return the count that other words mean: `-1` has no limit, and `100x` begins with one."""
+        digits = re.match("[0-9]*", text)
+        return ALL if text == "-1" else digits[0] or None if digits else None
+
 
 def limited(count: int | str | None) -> int | None:
     """Return a count, or None for `all` and where none is given."""
@@ -127,6 +135,7 @@ class Setting(click.ParamType):  # type: ignore[type-arg] # no subscripts before
     """A name and a value for it, written NAME=VALUE."""
 
     name = "setting"
+    unknown = "VALUE"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -140,13 +149,14 @@ class Setting(click.ParamType):  # type: ignore[type-arg] # no subscripts before
     def meant(self, text: str) -> str | None:
         """Return the setting that was probably meant: `DAY:monday`, or a name without a value."""
         name, colon, value = text.partition(":")
-        return f"{name}={value if colon else 'VALUE'}"
+        return f"{name}={value if colon else self.unknown.format(name)}"
 
 
 class Variable(Setting):
     """A variable for the environment of the steps (rule 9.12)."""
 
     name = "variable"
+    unknown = "${}"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -428,17 +438,21 @@ def check_detach(
     if detach and follow:
         raise Misused(
             "--detach and --follow are both given, and a background process shows nothing",
-            "leave out one of them; `orchesjob-flow watch --follow KEY` shows what its steps print",
+            "WITHOUT[--detach]  # in the background: WITHOUT[--follow]",
         )
     if detach and progress == "plain":
         raise Misused(
             "--detach and --progress plain are both given, and a background process shows nothing",
-            "leave out one of them; `orchesjob-flow watch KEY` shows the progress of a run",
+            "WITHOUT[--detach]  # in the background: WITHOUT[--progress]",
         )
     if detach and reports:
+        import shlex
+
+        output_format, file = map(shlex.quote, reports[0])
         raise Misused(
             "--detach and --report are both given, and a background process writes no report",
-            "leave out one of them; `orchesjob-flow report KEY` writes one when the run has ended",
+            "WITHOUT[--report]  # when it has ended: "
+            f"orchesjob-flow report KEY --format {output_format} -o {file}",
         )
 
 

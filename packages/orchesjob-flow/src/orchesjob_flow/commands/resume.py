@@ -78,7 +78,8 @@ def resume(  # noqa: PLR0913, PLR0917 - its options
     if every and handle is not None:
         raise Misused(
             f"run {handle.run_key!r} and --all are both given",
-            f"leave out one of them: `{line_about(handle.run_key, 'resume')}` resumes this run",
+            f"{line_about(handle.run_key, 'resume')}  # this run; every run without a runner: "
+            "orchesjob-flow resume --all",
         )
     if not every and handle is None:
         raise click.MissingParameter(

@@ -74,7 +74,8 @@ def plan_retry(
         DamagedRecord: What orchesjob reported about an attempt cannot be read.
     """
     if not steps and run.status is FlowStatus.SUCCEEDED:
-        raise NothingToRetry(run.run_key)
+        names = dict.fromkeys(base_of(step.step_id) for step in run.steps)
+        raise NothingToRetry(run.run_key, list(names))
     before = FlowSpec.from_json(run.definition)
     statuses = {step.step_id: step.status for step in run.steps}
     added = [step for step in flow.all_steps if step.id not in statuses]

@@ -239,12 +239,25 @@ def reopen(  # noqa: PLR0913 - what commands are told of it
 
     try:
         if not detach:
+            refuse_unfinished(handle)
             return show_foreground(handle, output_format, progress, advance, follow=follow)
         with reopened(handle, planner) as (at_home, _, lock):
             child = start_child(at_home, lock)
         return show_background(handle, await_runner(handle, child), output_format)
     except Skipped as skipped:
         return show_skipped(skipped, output_format)
+
+
+def refuse_unfinished(handle: RunHandle) -> None:
+    """Refuse a run that has not ended before anything of it is shown; `reopened` decides.
+
+    Raises:
+        RunNotTerminal: It has not ended, and nobody advances it.
+    """
+    with handle.open_readonly() as store:
+        is_open = store.has(handle.run_key) and store.ended_run(handle.run_key) is None
+    if is_open and handle.holder() is None:
+        raise RunNotTerminal(handle.run_key)
 
 
 @contextmanager
@@ -265,7 +278,7 @@ def reopened(handle: RunHandle, planner: Planner) -> Iterator[tuple[RunHandle, F
     with handle.open() as store, closing(handle.lock_or_refuse()) as lock:
         run = handle.load(store)
         if not run.status.is_terminal:
-            raise RunNotTerminal(run.run_key, run.status.value)
+            raise RunNotTerminal(run.run_key)  # its lock is ours
         at_home = handle.in_home_of(run)
         handle.refuse_unusable()
         record_plan(at_home, store, run, planner(run))

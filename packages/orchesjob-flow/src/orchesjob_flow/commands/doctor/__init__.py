@@ -65,7 +65,8 @@ def doctor(
     if every and handle is not None:
         raise Misused(
             f"run {handle.run_key!r} and --all are both given",
-            f"leave out one of them: `{line_about(handle.run_key, 'doctor')}` audits this run",
+            f"{line_about(handle.run_key, 'doctor')}  # this run; every run: "
+            "orchesjob-flow doctor --all",
         )
     if handle is not None:
         refuse_unknown(handle)

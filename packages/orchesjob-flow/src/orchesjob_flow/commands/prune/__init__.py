@@ -7,7 +7,8 @@ remove what their steps printed, and `spans` finds what it can remove in one cal
 import math
 import shlex
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import click
@@ -78,8 +79,10 @@ def prune(  # noqa: PLR0913, PLR0917 - its options
       orchesjob-flow prune --older-than 30d --keep 10 --dry-run
       orchesjob-flow prune nightly-2026-05-07
     """  # noqa: D301 - click reads \b
-    selection = {"--older-than": older_than_sec, "--keep": keep, "--flow-id": flow_id}
-    check_selection(run_keys, {name for name, value in selection.items() if value is not None})
+    age = None if older_than_sec is None else f"{older_than_sec:g}s"
+    selection = {"--older-than": age, "--keep": keep, "--flow-id": flow_id}
+    given = {name: str(value) for name, value in selection.items() if value is not None}
+    check_selection(run_keys, given)
     handles = [named_run(run_key, settings) for run_key in dict.fromkeys(run_keys)]
     if NEWEST in run_keys:
         warn(f"the newest run is {handles[run_keys.index(NEWEST)].run_key}")
@@ -126,24 +129,24 @@ def prune(  # noqa: PLR0913, PLR0917 - its options
             raise RunnerBusy(handle.run_key, None if runner is None else runner.pid)
 
 
-def check_selection(run_keys: Sequence[str], options: Collection[str]) -> None:
+def check_selection(run_keys: Sequence[str], options: Mapping[str, str]) -> None:
     """Refuse a call that names runs and chooses others too, or that does neither.
 
     Raises:
         Misused: The selection is missing, or is made twice.
     """
-    by_age = "orchesjob-flow prune --older-than 30d --dry-run"
+    chosen = chain.from_iterable({"--older-than": "30d", **options}.items())
+    by_age = shlex.join(["orchesjob-flow", "prune", *chosen, "--dry-run"])
     if run_keys and options:
+        named = shlex.join(["orchesjob-flow", "prune", *run_keys])
         raise Misused(
             f"run {run_keys[0]!r} and {', '.join(sorted(options))} are both given",
-            f"leave out one of them: `{shlex.join(['orchesjob-flow', 'prune', *run_keys])}` "
-            f"removes what is named, `{by_age}` shows what is old",
+            f"{named}  # what is named; by age: {by_age}",
         )
     if not run_keys and "--older-than" not in options:
         raise Misused(
             "which runs to remove is missing: name them, or say how long ago they ended",
-            f"`orchesjob-flow prune KEY` removes a run, `{by_age}` shows which runs are older "
-            "than 30 days, and removes them without --dry-run",
+            f"{by_age}  # without --dry-run it removes them; one run: orchesjob-flow prune KEY",
         )
 
 
@@ -156,7 +159,8 @@ def ended_run(store: FlowStore, handle: RunHandle) -> EndedRun:
     """
     found = store.ended_run(handle.run_key)
     if found is None:
-        raise RunNotTerminal(handle.run_key, handle.load(store).status.value)
+        handle.load(store)
+        raise RunNotTerminal(handle.run_key, has_runner=handle.holder() is not None)
     return found
 
 
