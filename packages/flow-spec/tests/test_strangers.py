@@ -148,19 +148,19 @@ DOCUMENTS = [
         "flow_id: f\nsteps:\n  - {id: a, command: [ls, *.csv]}\n",
         "3:27",
         "not valid YAML: to YAML, * begins an alias",
-        "put it in quotes: '*.csv'",
+        "only a shell expands *: write script: ls *.csv in place of command:",
     ),
     (
         "flow_id: f\nsteps:\n  - {id: a, command: [a, &&, b]}\n",
         "3:26",
         "not valid YAML: to YAML, & begins an anchor",
-        "only a shell knows &&: write script: a && b",
+        "only a shell knows &&: write script: a && b in place of command:",
     ),
     (
         "flow_id: f\nsteps:\n  - {id: a, command: [a, |, b]}\n",
         "3:26",
         "not valid YAML: to YAML, | begins lines of text",
-        "only a shell knows |: write script: a | b",
+        "only a shell knows |: write script: a | b in place of command:",
     ),
     (
         'flow_id: f\nsteps:\n  - {id: a, command: [x, "C:\\data"]}\n',
@@ -182,7 +182,7 @@ DOCUMENTS = [
     ),
     (
         "flow_id: f\nsteps:\n  a: {command: [x]}\n",
-        "3:3",
+        "2:1",
         "must be a list of steps, such as [{id: hello, command: [echo, hello]}]; got a mapping",
         "write steps: [{id: a, command: [x]}]",
     ),
@@ -216,19 +216,19 @@ DOCUMENTS = [
         "flow_id: f\nsteps:\n - {id: a, command: 'cat x | sort > y'}",
         "3:21",
         'must be a list of words, such as ["echo", "hello"]; got "cat x | sort > y"',
-        "a command runs without a shell; write script: 'cat x | sort > y'",
+        "a command runs without a shell; write script: 'cat x | sort > y' in place of command:",
     ),
     (
         "flow_id: f\nsteps:\n - {id: a, command: cd /tmp}",
         "3:21",
         'must be a list of words, such as ["echo", "hello"]; got "cd /tmp"',
-        "a command runs without a shell; write script: 'cd /tmp'",
+        "a command runs without a shell; write script: 'cd /tmp' in place of command:",
     ),
     (
         "flow_id: f\nsteps:\n - id: a\n   command: |\n     cd x\n     make\n",
         "4:13",
         'must be a list of words, such as ["echo", "hello"]; got "cd x\\nmake\\n"',
-        "a command runs without a shell; write these lines below script: |",
+        "a command runs without a shell; write these lines below script: | in place of command:",
     ),
     (
         "flow_id: f\nsteps:\n - {id: a, shell: bash, command: [x]}",
@@ -337,8 +337,8 @@ def test_json_documents(text: str, place: str, fact: str, advice: str) -> None:
 
 
 CONDITIONS = [
-    ("a == failed", "there are no comparisons", "write when: a.failed"),
-    ("a.status == 'failed'", "there are no comparisons", "write when: a.failed"),
+    ("a == failed", "a condition cannot compare values", "write when: a.failed"),
+    ("a.status == 'failed'", "a condition cannot compare values", "write when: a.failed"),
     ("a and b", "expected '&&', '||' or the end, got 'and'", "write when: a && b"),
     ("a or b", "expected '&&', '||' or the end, got 'or'", "write when: a || b"),
     ("not a", "expected '&&', '||' or the end, got 'a'", "write when: !a"),
@@ -355,7 +355,7 @@ CONDITIONS = [
     (
         "success()",
         "there is no 'success()'",
-        "remove it: after depends_on: [ID], a step runs if these succeeded",
+        "remove it: after depends_on: [b], a step runs if they succeeded",
     ),
     (
         "cancelled()",
@@ -400,9 +400,9 @@ CONDITIONS = [
         "expected a name, '!' or '(', got '$'",
         "write when: a",
     ),
-    ("a != success", "there are no comparisons", "write when: !a.succeeded"),
-    ("steps.a.outcome == 'failure'", "there are no comparisons", "write when: a.failed"),
-    ("needs.a.result == 'success'", "there are no comparisons", "write when: a.succeeded"),
+    ("a != success", "a condition cannot compare values", "write when: !a.succeeded"),
+    ("steps.a.outcome == 'failure'", "a condition cannot compare values", "write when: a.failed"),
+    ("needs.a.result == 'success'", "a condition cannot compare values", "write when: a.succeeded"),
     (
         "true",
         'unknown step "true"',
@@ -429,7 +429,7 @@ CONDITIONS = [
     (
         "all_success",
         'unknown step "all_success"',
-        "remove it: after depends_on: [ID], a step runs if these succeeded",
+        "remove it: after depends_on: [b], a step runs if they succeeded",
     ),
     ("aa", 'unknown step "aa"', 'did you mean "a"?'),
     (
@@ -442,9 +442,9 @@ CONDITIONS = [
         'unknown step "on_failure"',
         "write when: a.failed || b.failed",
     ),
-    ("a = failed", "there are no comparisons", "write when: a.failed"),
-    ("a == 'skipped'", "there are no comparisons", "write when: a.skipped"),
-    ("a is failed", "there are no comparisons", "write when: a.failed"),
+    ("a = failed", "a condition cannot compare values", "write when: a.failed"),
+    ("a == 'skipped'", "a condition cannot compare values", "write when: a.skipped"),
+    ("a is failed", "a condition cannot compare values", "write when: a.failed"),
     ("!a.", "expected '&&', '||' or the end, got '.'", "write NAME.succeeded, without a space"),
     ("a.failed and", "expected '&&', '||' or the end, got 'and'", "for 'and' write '&&'"),
     ("'a'", "expected a name, '!' or '(', got \"'\"", "write when: a"),
@@ -538,7 +538,7 @@ FIELDS = [
     (
         "loop: [1,2]",
         "unknown key",
-        "write foreach: [1, 2], and ${{ ITEM }} for the value",
+        "write foreach: [1, 2], and '${{ ITEM }}' for the value",
     ),
     (
         "outputs: x",
@@ -569,7 +569,7 @@ FIELDS = [
     (
         "only_if: test -f x",
         'must be a list of words, such as ["test", "-f", "/etc/backups/auto"]; got "test -f x"',
-        "write [test, -f, x]",
+        "write only_if: [test, -f, x]",
     ),
     ("description: ", "is empty", "give it a value, or remove the key if it is optional"),
 ]
@@ -606,7 +606,7 @@ FIELDS_OF_FLOW = [
     (
         "on: push",
         "unknown key",
-        "remove it: cron or a systemd timer runs `orchesjob-flow run FLOW_FILE`",
+        "remove it, and add to .git/hooks/pre-push: orchesjob-flow run FLOW_FILE",
     ),
     (
         "jobs: {}",
@@ -684,7 +684,7 @@ def test_a_hundred_wrong_files(entry: str) -> None:
 
 
 AFTER_THE_LINE = re.compile(
-    r"(, and |; (?=[a-z])|, which | in place of | beside |, or |,? (?:and )?(?=retry_)| and steps:).*"
+    r"(, and |; (?=[a-z])|, which | in place of | beside | for all steps|, or |,? (?:and )?(?=retry_)| and steps:).*"
 )
 """What advice says after the line to write."""
 
