@@ -699,6 +699,94 @@ def test_what_to_write_can_be_pasted(entry: str) -> None:
             read_yaml(AFTER_THE_LINE.sub("", found[1]))
 
 
+REST_OF_FILE = [
+    pytest.param(
+        "stages: [build, test]\nmake:\n  {stage: build, script: make}\nunit:\n"
+        "  {stage: test, script: ./unit}\nlint:\n  {stage: test, script: ./lint}\n",
+        [
+            "remove it: depends_on: in each step gives the order",
+            (
+                "write flow_id: night, and steps: [{id: make, script: make}, "
+                "{id: unit, depends_on: [make], script: ./unit}, "
+                "{id: lint, depends_on: [make], script: ./lint}]"
+            ),
+            "remove it: steps: (above) has it",
+            "remove it: steps: (above) has it",
+        ],
+        id="stages",
+    ),
+    pytest.param(
+        "flow_id: f\nsteps:\n  - {name: get, uses: actions/checkout@v4}\n"
+        "  - {name: a, run: x}\n  - {name: b, run: y}\n",
+        [
+            "remove it with the step: a flow runs where its files are",
+            "remove the step: a flow runs where its files are",
+            "write id: a",
+            "write script: x",
+            "write id: b, and depends_on: [a]",
+            "write script: y",
+        ],
+        id="the order of a job",
+    ),
+    pytest.param(
+        "flow_id: f\nparams: {sure: 'no'}\nsteps:\n"
+        "  - {id: a, command: [x], when: inputs.sure == 'yes'}\n",
+        ["write only_if: [sh, -c, 'test \"$sure\" = yes'] in place of when:"],
+        id="a parameter that is there",
+    ),
+    pytest.param(
+        "flow_id: f\nenv: {A: {sh: date}}\nsteps: [{id: a, command: [x]}, {id: b, script: y}]\n",
+        ["remove it, and set it in the script: export A=$(date)"],
+        id="a variable for several steps",
+    ),
+    pytest.param(
+        "CC=gcc\nall: app\napp: main.o\n\t@$(CC) -o $@ $<\nmain.o: main.c\n\t$(CC) -c $<\n"
+        "clean:\n\t-rm -f app\n",
+        [
+            (
+                "write flow_id: night, and steps: [{id: app, depends_on: [main-o], "
+                "script: '$CC -o app main.o'}, {id: main-o, script: '$CC -c main.c'}]"
+            )
+        ],
+        id="what the first rule of a Makefile needs",
+    ),
+    pytest.param("steps: [{id: a, command: [x]}]\n", ["add flow_id: night"], id="a missing name"),
+]
+
+
+@pytest.mark.parametrize(("text", "helps"), REST_OF_FILE)
+def test_advice_knows_the_rest_of_the_file(text: str, helps: list[str]) -> None:
+    """Names, order and the file's own name come from the file, not from an example (rule 6.12)."""
+    with pytest.raises(FlowFileError) as caught:
+        parse_flow(text, source="flows/night.yaml")
+    assert [problem.help for problem in caught.value.problems] == helps
+
+
+FACTS = [
+    ('$CI_COMMIT_BRANCH == "main"', "[sh, -c, 'test \"$(git branch --show-current)\" = main']"),
+    ("github.ref == 'refs/tags/v1'", "[sh, -c, 'test \"$(git tag --points-at HEAD)\" = v1']"),
+    ("$CI_COMMIT_TAG", "[sh, -c, 'test -n \"$(git tag --points-at HEAD)\"']"),
+    ("ansible_os_family == 'RedHat'", "[test, -f, /etc/redhat-release]"),
+    ("ansible_hostname != 'db'", "[sh, -c, 'test \"$(hostname)\" != db']"),
+    ("runner.os == 'Linux'", "[sh, -c, 'test \"$(uname)\" = Linux']"),
+]
+
+
+@pytest.mark.parametrize(("when", "command"), FACTS)
+def test_facts_of_other_systems(when: str, command: str) -> None:
+    """What only another system sets is asked of this machine (rule 6.12)."""
+    (one,) = problems_of(f"{A}    when: {when}\n")
+    assert one.help == f"write only_if: {command} in place of when:"
+
+
+def test_unknown_facts_of_other_systems() -> None:
+    """A variable that nothing sets here is said to be missing; there are no facts."""
+    (one,) = problems_of(f"{A}    when: $CI_PIPELINE_SOURCE == 'push'\n")
+    assert str(one.help).endswith("; nothing here sets CI_PIPELINE_SOURCE: set it in env:")
+    (one,) = problems_of(f"{A}    when: ansible_memtotal_mb > 4\n")
+    assert str(one.help).startswith("there are no facts here: write only_if: ")
+
+
 def test_there_are_a_hundred_of_them() -> None:
     """None is there twice."""
     assert len({entry.partition("-----")[0].partition("\n")[2] for entry in WRONG_FILES}) == 100

@@ -317,7 +317,7 @@ def _question_of_fact(text: str) -> str | None:
         return None
     if family := _OS_FAMILIES.get((fact["name"], fact["value"])):
         return f"[test, -f, /etc/{family}]"
-    instead = EXPRESSIONS.get(fact["name"])
+    instead = EXPRESSIONS.get("CI_COMMIT_TAG" if "refs/tags/" in text else fact["name"])
     sign = _SIGNS.get(fact["sign"], "=")
     return instead and _asking(f'test "{instead}" {sign} {fact["value"]}')
 

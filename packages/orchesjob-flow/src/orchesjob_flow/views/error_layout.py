@@ -8,7 +8,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orchesjob_flow.views.terminal import Terminal, beginning, cut, visible, width, wrapped
+from orchesjob_flow.views.terminal import (
+    NARROWEST,
+    Terminal,
+    beginning,
+    cut,
+    visible,
+    width,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from flow_spec import FlowFileError, FlowWarning, Mark, Problem
@@ -141,11 +149,15 @@ def _wrapped_around_code(text: str, columns: int) -> list[str]:
         at = end
     lines = [pieces[0]]
     for piece in pieces[1:]:
-        if width(lines[-1] + piece) > columns and lines[-1].strip():
+        if width(lines[-1] + piece) > max(columns, NARROWEST) and lines[-1].strip():
             lines.append(FURTHER + piece.lstrip())
         else:
             lines[-1] += piece
-    return lines
+    return [
+        part
+        for line in lines
+        for part in ([line] if _CODE.search(line) else wrapped(line, columns, indent=FURTHER))
+    ]
 
 
 def _end_of(text: str, at: int) -> int:
