@@ -151,8 +151,8 @@ def test_other_errors() -> None:
             [
                 "  = help: a step does not repeat after success: write",
                 "    script: 'for i in $(seq 5); do x; sleep 60; done' in",
-                "    place of command:; to repeat until it succeeds:",
-                "    retries: 5, retry_delay_sec: 60",
+                "    place of command:; to repeat until it",
+                "    succeeds: retries: 5, retry_delay_sec: 60",
             ],
         ),
         ("    when: it's", ["  = help: names are written without quotes"]),

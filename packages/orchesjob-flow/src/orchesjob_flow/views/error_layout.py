@@ -134,7 +134,7 @@ def problem_lines(
         yield from _wrapped_around_code(remedy, style.columns)
 
 
-_CODE = re.compile(r"""(?:[\w-]+: )?(?:'(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|\[|\{)""")
+_CODE = re.compile(r"""'(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|\[|\{""")
 
 
 def _wrapped_around_code(text: str, columns: int) -> list[str]:
@@ -143,7 +143,7 @@ def _wrapped_around_code(text: str, columns: int) -> list[str]:
     while at < len(text):
         found = _CODE.match(text, at) if text[at - 1 : at] in {"", " "} else None
         end = at + 1 if found is None else _end_of(text, found.end() - 1)
-        if text[at] == " ":
+        if text[at] == " " and text[at - 1] != ":":  # a key stays with its value
             pieces.append("")
         pieces[-1] += text[at:end]
         at = end
