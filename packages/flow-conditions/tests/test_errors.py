@@ -54,7 +54,7 @@ def _error(text: str, vocabulary: Vocabulary) -> ConditionSyntaxError:
             "A && = B",
             5,
             6,
-            f"{OPERAND}, got '='; there are no comparisons; write NAME.succeeded",
+            f"{OPERAND}, got '='; a condition cannot compare values; write NAME.succeeded",
         ),
         ("-A", 0, 1, f"{OPERAND}, got '-'; {LETTERS}"),
         ("$A", 0, 1, f"{OPERAND}, got '$'; names are written as they are, without '$' and braces"),
@@ -107,25 +107,25 @@ def _error(text: str, vocabulary: Vocabulary) -> ConditionSyntaxError:
             "A = B",
             2,
             3,
-            f"{OPERATOR}, got '='; there are no comparisons; write NAME.succeeded",
+            f"{OPERATOR}, got '='; a condition cannot compare values; write NAME.succeeded",
         ),
         (
             "A == B",
             2,
             4,
-            f"{OPERATOR}, got '=='; there are no comparisons; write NAME.succeeded",
+            f"{OPERATOR}, got '=='; a condition cannot compare values; write NAME.succeeded",
         ),
         (
             "A != B",
             2,
             4,
-            f"{OPERATOR}, got '!='; there are no comparisons; write NAME.succeeded",
+            f"{OPERATOR}, got '!='; a condition cannot compare values; write NAME.succeeded",
         ),
         (
             "A < B",
             2,
             3,
-            f"{OPERATOR}, got '<'; there are no comparisons; write NAME.succeeded",
+            f"{OPERATOR}, got '<'; a condition cannot compare values; write NAME.succeeded",
         ),
         # ... and where two operands stand in a row.
         ("not A", 0, 3, f"{OPERATOR}, got 'A'; for 'not' write '!'"),
@@ -152,7 +152,7 @@ def test_syntax_errors(text: str, start: int, end: int, message: str, outcomes: 
     [
         ("A.failed", "unknown predicate 'failed'; names have no predicates here"),
         ("A.", f"{OPERATOR}, got '.'; names contain no '.'"),
-        ("A == B", f"{OPERATOR}, got '=='; there are no comparisons"),
+        ("A == B", f"{OPERATOR}, got '=='; a condition cannot compare values"),
     ],
 )
 def test_without_predicates_none_is_suggested(text: str, message: str) -> None:

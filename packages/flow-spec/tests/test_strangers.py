@@ -148,19 +148,19 @@ DOCUMENTS = [
         "flow_id: f\nsteps:\n  - {id: a, command: [ls, *.csv]}\n",
         "3:27",
         "not valid YAML: to YAML, * begins an alias",
-        "put it in quotes: '*.csv'",
+        "only a shell expands *: write script: ls *.csv in place of command:",
     ),
     (
         "flow_id: f\nsteps:\n  - {id: a, command: [a, &&, b]}\n",
         "3:26",
         "not valid YAML: to YAML, & begins an anchor",
-        "only a shell knows &&: write script: a && b",
+        "only a shell knows &&: write script: a && b in place of command:",
     ),
     (
         "flow_id: f\nsteps:\n  - {id: a, command: [a, |, b]}\n",
         "3:26",
         "not valid YAML: to YAML, | begins lines of text",
-        "only a shell knows |: write script: a | b",
+        "only a shell knows |: write script: a | b in place of command:",
     ),
     (
         'flow_id: f\nsteps:\n  - {id: a, command: [x, "C:\\data"]}\n',
@@ -182,7 +182,7 @@ DOCUMENTS = [
     ),
     (
         "flow_id: f\nsteps:\n  a: {command: [x]}\n",
-        "3:3",
+        "2:1",
         "must be a list of steps, such as [{id: hello, command: [echo, hello]}]; got a mapping",
         "write steps: [{id: a, command: [x]}]",
     ),
@@ -216,19 +216,19 @@ DOCUMENTS = [
         "flow_id: f\nsteps:\n - {id: a, command: 'cat x | sort > y'}",
         "3:21",
         'must be a list of words, such as ["echo", "hello"]; got "cat x | sort > y"',
-        "a command runs without a shell; write script: 'cat x | sort > y'",
+        "a command runs without a shell; write script: 'cat x | sort > y' in place of command:",
     ),
     (
         "flow_id: f\nsteps:\n - {id: a, command: cd /tmp}",
         "3:21",
         'must be a list of words, such as ["echo", "hello"]; got "cd /tmp"',
-        "a command runs without a shell; write script: 'cd /tmp'",
+        "a command runs without a shell; write script: 'cd /tmp' in place of command:",
     ),
     (
         "flow_id: f\nsteps:\n - id: a\n   command: |\n     cd x\n     make\n",
         "4:13",
         'must be a list of words, such as ["echo", "hello"]; got "cd x\\nmake\\n"',
-        "a command runs without a shell; write these lines below script: |",
+        "a command runs without a shell; write these lines below script: | in place of command:",
     ),
     (
         "flow_id: f\nsteps:\n - {id: a, shell: bash, command: [x]}",
@@ -337,8 +337,8 @@ def test_json_documents(text: str, place: str, fact: str, advice: str) -> None:
 
 
 CONDITIONS = [
-    ("a == failed", "there are no comparisons", "write when: a.failed"),
-    ("a.status == 'failed'", "there are no comparisons", "write when: a.failed"),
+    ("a == failed", "a condition cannot compare values", "write when: a.failed"),
+    ("a.status == 'failed'", "a condition cannot compare values", "write when: a.failed"),
     ("a and b", "expected '&&', '||' or the end, got 'and'", "write when: a && b"),
     ("a or b", "expected '&&', '||' or the end, got 'or'", "write when: a || b"),
     ("not a", "expected '&&', '||' or the end, got 'a'", "write when: !a"),
@@ -355,7 +355,7 @@ CONDITIONS = [
     (
         "success()",
         "there is no 'success()'",
-        "remove it: after depends_on: [ID], a step runs if these succeeded",
+        "remove it: after depends_on: [b], a step runs if they succeeded",
     ),
     (
         "cancelled()",
@@ -400,9 +400,9 @@ CONDITIONS = [
         "expected a name, '!' or '(', got '$'",
         "write when: a",
     ),
-    ("a != success", "there are no comparisons", "write when: !a.succeeded"),
-    ("steps.a.outcome == 'failure'", "there are no comparisons", "write when: a.failed"),
-    ("needs.a.result == 'success'", "there are no comparisons", "write when: a.succeeded"),
+    ("a != success", "a condition cannot compare values", "write when: !a.succeeded"),
+    ("steps.a.outcome == 'failure'", "a condition cannot compare values", "write when: a.failed"),
+    ("needs.a.result == 'success'", "a condition cannot compare values", "write when: a.succeeded"),
     (
         "true",
         'unknown step "true"',
@@ -429,7 +429,7 @@ CONDITIONS = [
     (
         "all_success",
         'unknown step "all_success"',
-        "remove it: after depends_on: [ID], a step runs if these succeeded",
+        "remove it: after depends_on: [b], a step runs if they succeeded",
     ),
     ("aa", 'unknown step "aa"', 'did you mean "a"?'),
     (
@@ -442,9 +442,9 @@ CONDITIONS = [
         'unknown step "on_failure"',
         "write when: a.failed || b.failed",
     ),
-    ("a = failed", "there are no comparisons", "write when: a.failed"),
-    ("a == 'skipped'", "there are no comparisons", "write when: a.skipped"),
-    ("a is failed", "there are no comparisons", "write when: a.failed"),
+    ("a = failed", "a condition cannot compare values", "write when: a.failed"),
+    ("a == 'skipped'", "a condition cannot compare values", "write when: a.skipped"),
+    ("a is failed", "a condition cannot compare values", "write when: a.failed"),
     ("!a.", "expected '&&', '||' or the end, got '.'", "write NAME.succeeded, without a space"),
     ("a.failed and", "expected '&&', '||' or the end, got 'and'", "for 'and' write '&&'"),
     ("'a'", "expected a name, '!' or '(', got \"'\"", "write when: a"),
@@ -538,7 +538,7 @@ FIELDS = [
     (
         "loop: [1,2]",
         "unknown key",
-        "write foreach: [1, 2], and ${{ ITEM }} for the value",
+        "write foreach: [1, 2], and '${{ ITEM }}' for the value",
     ),
     (
         "outputs: x",
@@ -569,7 +569,7 @@ FIELDS = [
     (
         "only_if: test -f x",
         'must be a list of words, such as ["test", "-f", "/etc/backups/auto"]; got "test -f x"',
-        "write [test, -f, x]",
+        "write only_if: [test, -f, x]",
     ),
     ("description: ", "is empty", "give it a value, or remove the key if it is optional"),
 ]
@@ -606,7 +606,7 @@ FIELDS_OF_FLOW = [
     (
         "on: push",
         "unknown key",
-        "remove it: cron or a systemd timer runs `orchesjob-flow run FLOW_FILE`",
+        "remove it, and add to .git/hooks/pre-push: orchesjob-flow run FLOW_FILE",
     ),
     (
         "jobs: {}",
@@ -684,7 +684,7 @@ def test_a_hundred_wrong_files(entry: str) -> None:
 
 
 AFTER_THE_LINE = re.compile(
-    r"(, and |; (?=[a-z])|, which | in place of | beside |, or |,? (?:and )?(?=retry_)| and steps:).*"
+    r"(, and |; (?=[a-z])|, which | in place of | beside | for all steps|, or |,? (?:and )?(?=retry_)| and steps:).*"
 )
 """What advice says after the line to write."""
 
@@ -697,6 +697,94 @@ def test_what_to_write_can_be_pasted(entry: str) -> None:
         found = re.match(r"(?:write|add) ((?:- )?[\w-]+: .*|[\[{].*)", problem.help or "")
         if found is not None:
             read_yaml(AFTER_THE_LINE.sub("", found[1]))
+
+
+REST_OF_FILE = [
+    pytest.param(
+        "stages: [build, test]\nmake:\n  {stage: build, script: make}\nunit:\n"
+        "  {stage: test, script: ./unit}\nlint:\n  {stage: test, script: ./lint}\n",
+        [
+            "remove it: depends_on: in each step gives the order",
+            (
+                "write flow_id: night, and steps: [{id: make, script: make}, "
+                "{id: unit, depends_on: [make], script: ./unit}, "
+                "{id: lint, depends_on: [make], script: ./lint}]"
+            ),
+            "remove it: steps: (above) has it",
+            "remove it: steps: (above) has it",
+        ],
+        id="stages",
+    ),
+    pytest.param(
+        "flow_id: f\nsteps:\n  - {name: get, uses: actions/checkout@v4}\n"
+        "  - {name: a, run: x}\n  - {name: b, run: y}\n",
+        [
+            "remove it with the step: a flow runs where its files are",
+            "remove the step: a flow runs where its files are",
+            "write id: a",
+            "write script: x",
+            "write id: b, and depends_on: [a]",
+            "write script: y",
+        ],
+        id="the order of a job",
+    ),
+    pytest.param(
+        "flow_id: f\nparams: {sure: 'no'}\nsteps:\n"
+        "  - {id: a, command: [x], when: inputs.sure == 'yes'}\n",
+        ["write only_if: [sh, -c, 'test \"$sure\" = yes'] in place of when:"],
+        id="a parameter that is there",
+    ),
+    pytest.param(
+        "flow_id: f\nenv: {A: {sh: date}}\nsteps: [{id: a, command: [x]}, {id: b, script: y}]\n",
+        ["remove it, and set it in the script: export A=$(date)"],
+        id="a variable for several steps",
+    ),
+    pytest.param(
+        "CC=gcc\nall: app\napp: main.o\n\t@$(CC) -o $@ $<\nmain.o: main.c\n\t$(CC) -c $<\n"
+        "clean:\n\t-rm -f app\n",
+        [
+            (
+                "write flow_id: night, and steps: [{id: app, depends_on: [main-o], "
+                "script: '$CC -o app main.o'}, {id: main-o, script: '$CC -c main.c'}]"
+            )
+        ],
+        id="what the first rule of a Makefile needs",
+    ),
+    pytest.param("steps: [{id: a, command: [x]}]\n", ["add flow_id: night"], id="a missing name"),
+]
+
+
+@pytest.mark.parametrize(("text", "helps"), REST_OF_FILE)
+def test_advice_knows_the_rest_of_the_file(text: str, helps: list[str]) -> None:
+    """Names, order and the file's own name come from the file, not from an example (rule 6.12)."""
+    with pytest.raises(FlowFileError) as caught:
+        parse_flow(text, source="flows/night.yaml")
+    assert [problem.help for problem in caught.value.problems] == helps
+
+
+FACTS = [
+    ('$CI_COMMIT_BRANCH == "main"', "[sh, -c, 'test \"$(git branch --show-current)\" = main']"),
+    ("github.ref == 'refs/tags/v1'", "[sh, -c, 'test \"$(git tag --points-at HEAD)\" = v1']"),
+    ("$CI_COMMIT_TAG", "[sh, -c, 'test -n \"$(git tag --points-at HEAD)\"']"),
+    ("ansible_os_family == 'RedHat'", "[test, -f, /etc/redhat-release]"),
+    ("ansible_hostname != 'db'", "[sh, -c, 'test \"$(hostname)\" != db']"),
+    ("runner.os == 'Linux'", "[sh, -c, 'test \"$(uname)\" = Linux']"),
+]
+
+
+@pytest.mark.parametrize(("when", "command"), FACTS)
+def test_facts_of_other_systems(when: str, command: str) -> None:
+    """What only another system sets is asked of this machine (rule 6.12)."""
+    (one,) = problems_of(f"{A}    when: {when}\n")
+    assert one.help == f"write only_if: {command} in place of when:"
+
+
+def test_unknown_facts_of_other_systems() -> None:
+    """A variable that nothing sets here is said to be missing; there are no facts."""
+    (one,) = problems_of(f"{A}    when: $CI_PIPELINE_SOURCE == 'push'\n")
+    assert str(one.help).endswith("; nothing here sets CI_PIPELINE_SOURCE: set it in env:")
+    (one,) = problems_of(f"{A}    when: ansible_memtotal_mb > 4\n")
+    assert str(one.help).startswith("there are no facts here: write only_if: ")
 
 
 def test_there_are_a_hundred_of_them() -> None:

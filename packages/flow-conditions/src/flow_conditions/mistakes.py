@@ -23,6 +23,8 @@ _QUOTES = frozenset("'\"`")
 _CALL = r"([A-Za-z_]\w*)\s*\(([^()]*)\)"
 
 # `a == failed`, `a.status != 'failed'`, `steps.a.outcome == "failure"`, `needs.a.result == success`
+_NO_COMPARISONS = "a condition cannot compare values"
+
 _COMPARED = (
     r"(?:(?:steps|needs|jobs|tasks)\.)?(?P<name>\w[\w-]*)"
     r"(?:\.(?:status|outcome|result|conclusion|state|exit_?code))?"
@@ -168,7 +170,7 @@ def _comparison(text: str, start: int, vocabulary: Vocabulary) -> ConditionSynta
     return ConditionSyntaxError(
         text,
         *found.span(),
-        "there are no comparisons",
+        _NO_COMPARISONS,
         f"write '{negated}{name}.{predicate}'",
     )
 
@@ -245,9 +247,7 @@ def _remark(token: str, vocabulary: Vocabulary) -> str | None:
     if first == "$":
         return "names are written as they are, without '$' and braces"
     if first in _COMPARISONS or token.startswith("!="):
-        return (
-            f"there are no comparisons; write {example}" if example else "there are no comparisons"
-        )
+        return f"{_NO_COMPARISONS}; write {example}" if example else _NO_COMPARISONS
     if first == DOT:
         return f"write {example}, without a space" if example else "names contain no '.'"
     if first not in NAME_START and (first.isalnum() or first == "-"):

@@ -77,7 +77,9 @@ class Document:
 
     def error(self, problems: Iterable[Problem]) -> FlowFileError:
         """Return the error that holds these problems, by position, with the characters of each."""
-        in_order = sorted(problems, key=_position)
+        from flow_spec.fields.whole_file import revised  # only a mistake pays for this import
+
+        in_order = sorted(revised([*problems], self.root, self.source, self.text), key=_position)
         return FlowFileError(self.source, with_marks(in_order, self.text, is_yaml=self.is_yaml))
 
 
@@ -195,7 +197,10 @@ def _parsed(data: bytes | str, source: str, format_: Format) -> Document:
     try:
         return Document(source, text, _tree(text, format_), is_yaml)
     except DocumentError as error:
-        raise FlowFileError(source, with_marks((error.problem,), text, is_yaml=is_yaml)) from None
+        from flow_spec.fields.whole_file import revised
+
+        problems = revised((error.problem,), None, source, text)
+        raise FlowFileError(source, with_marks(problems, text, is_yaml=is_yaml)) from None
 
 
 def flow_in(
@@ -223,7 +228,7 @@ def flow_in(
         flow = _with_asked_steps_named(flow, reading)
         if reading.names.words and not reading.names.are_filled:
             flow = flow.unfilled()
-        _refuse_cycle(flow, reading)
+        _refuse_cycle(flow, root, reading)
     if reading.problems:
         raise document.error(reading.problems)
     return ReadFlow(flow.with_copies(), root, reading, document.text, document.is_yaml)
@@ -260,7 +265,7 @@ def _with_asked_steps_named(flow: FlowSpec, reading: Reading) -> FlowSpec:
     return attrs.evolve(flow, finally_=named)
 
 
-def _refuse_cycle(flow: FlowSpec, reading: Reading) -> None:
+def _refuse_cycle(flow: FlowSpec, root: Node, reading: Reading) -> None:
     """Add a problem if steps wait for each other (rule 3.6).
 
     All copies of a step wait alike, so this checks the steps as written.
@@ -285,8 +290,11 @@ def _refuse_cycle(flow: FlowSpec, reading: Reading) -> None:
             f"remove {walk[1]} from depends_on: or when: of {walk[0]}, or cut another link",
         )
         if len(cycle) == 1:
-            fix = f"remove {walk[0]} from its own depends_on: or when:"
+            key = "depends_on" if walk[0] in reading.depends_on[first.path] else "when"
+            fix = f"remove {walk[0]} from {key}:"
+            place = node_at(root, (*first.path, key))
             message = Advised(f"step {walk[0]} waits for itself", fix)
+            first = first._replace(node=place or first.node)
         reading.add(message, first.path, first.node)
 
 

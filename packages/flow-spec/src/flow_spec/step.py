@@ -147,7 +147,10 @@ def _instead_of_first_line(text: str) -> str:
     program = text.strip(_BLANK).splitlines()[0].split()[-1].rpartition("/")[2]
     if program in {"bash", "sh"}:
         return "remove the line: bash runs a script, and stops at the first failure"
-    return f"remove the line, and write shell: [{program if program.isalnum() else 'python3'}, -c]"
+    return (
+        f"remove the line, and write shell: [{program if program.isalnum() else 'python3'}, -c] "
+        "above script:"
+    )
 
 
 SCRIPT = Declaration(
@@ -569,7 +572,10 @@ class StepRecord(Record):
             path = () if place is None else place.path
             advice = Expression().advice(value.text, path, reading)
             if advice is not None:
-                return Advised("unknown key", advice.help)
+                remedy = advice.help.replace("in place of when:", f"in place of {name}:")
+                if remedy.startswith("write when: ") and ", or " not in remedy:
+                    remedy += f" in place of {name}:"
+                return Advised("unknown key", remedy)
         return UNBOUNDED if name == "max_parallel" else super()._unknown(name, given, reading)
 
 

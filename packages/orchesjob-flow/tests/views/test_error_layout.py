@@ -135,6 +135,36 @@ def test_other_errors() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("line", "lines"),
+    [
+        (
+            "    when: inputs.deploy == 'yes'",
+            [
+                "  = help: write only_if: [sh, -c, 'test \"$deploy\" = yes'] in",
+                "    place of when:, and params: {deploy: 'yes'} beside",
+                "    steps:",
+            ],
+        ),
+        (
+            "    repeatPolicy: {limit: 5, intervalSec: 60}",
+            [
+                "  = help: a step does not repeat after success: write",
+                "    script: 'for i in $(seq 5); do x; sleep 60; done' in",
+                "    place of command:; to repeat until it",
+                "    succeeds: retries: 5, retry_delay_sec: 60",
+            ],
+        ),
+        ("    when: it's", ["  = help: names are written without quotes"]),
+    ],
+)
+def test_code_in_a_help_is_not_broken(line: str, lines: list[str]) -> None:
+    """A remedy is wrapped around what one types, which can be copied whole."""
+    shown = flow_file_text(step(line), Style(60)).splitlines()
+    begin = next(place for place, text in enumerate(shown) if "= help" in text)
+    assert shown[begin:] == lines
+
+
 def test_help_is_said_once() -> None:
     """The remedy that ends the sentence, for programs, has its own line for a person (6.12)."""
     remedy = 'did you mean "check"?'

@@ -367,7 +367,7 @@ def _no_colon(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
 
 _KINDS = (
     (r"\A(?:[#;].*\n|\s)*\[[A-Z][A-Za-z]+\]\s*\n", "a systemd unit"),
-    (r"\A(?:#.*\n|\s)*(?:from [\w.]+ import |import \w|def \w|\"\"\")", "a program in Python"),
+    (r"\A(?:#.*\n|\s)*(?:from [\w.]+ import |import \w|def \w|\"\"\")", "a Python program"),
     (r"^[\w./ -]+:[^:=\n]*\n\t", "a Makefile"),
     (r"\A\s*<[?!\w]", "XML"),
 )
@@ -382,8 +382,9 @@ def _no_yaml(text: str, lines: list[str]) -> Mistake | None:
         return None
     number = next(place for place, line in enumerate(lines) if line.strip() and line[0] not in "#;")
     started = re.search(r"^ExecStart=[-@:+!]*(\S.{0,60})$", text, re.MULTILINE)
-    words = "PROGRAM, ARGUMENT" if started is None else ", ".join(started[1].split())
-    fix = f"write flow_id: NAME, and steps: [{{id: NAME, command: [{words}]}}]"
+    words = ["PROGRAM", "ARGUMENT"] if started is None else started[1].split()
+    step_id = "NAME" if started is None else words[0].rpartition("/")[2].partition(".")[0]
+    fix = f"write flow_id: NAME, and steps: [{{id: {step_id}, command: [{', '.join(words)}]}}]"
     return Mistake(f"this looks like {kind}", fix, number, 0)
 
 
@@ -455,9 +456,10 @@ def _sign(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
     text = found[0][:_LONGEST_SHOWN]
     fact = f"to YAML, {sign} {_SIGNS.get(sign, 'cannot begin a text')}"
     command = re.search(r"\bcommand: *\[([^\[\]]*)\]", line)
-    if command is not None and sign in "&|" and command.start(1) <= mark.column:
+    if command is not None and sign in "&|*" and command.start(1) <= mark.column:
         words = " ".join(word.strip() for word in command[1].split(","))
-        fix = f"only a shell knows {text}: write script: {words}"
+        knows = "expands *" if sign == "*" else f"knows {text}"
+        fix = f"only a shell {knows}: write script: {words} in place of command:"
         return Mistake(fact, fix, mark.line, mark.column)
     fix = f"put it in quotes: '{text}'" if "'" not in text else "put it in quotes"
     return Mistake(fact, fix, mark.line, mark.column)

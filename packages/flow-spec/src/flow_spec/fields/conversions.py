@@ -5,13 +5,13 @@ message shows, or None if the value does not fit. Only a file with a mistake imp
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from math import prod
 
 from flow_spec.documents.tree import Form, MappingNode, Node, ScalarNode, SequenceNode
 
-LONGEST_SPELLED, LONGEST_ADVICE = 90, 120
+LONGEST_SPELLED, LONGEST_ADVICE = 90, 400
 """The longest value that a message spells, and the longest in advice; nobody reads more."""
 
 
@@ -64,6 +64,8 @@ def _spelled(node: Node) -> str:
     match node:
         case ScalarNode(form=Form.BARE) if _PLAIN.fullmatch(node.text) or not node.text:
             return node.text
+        case ScalarNode(form=Form.TEXT) if re.fullmatch(r"[\d._+-]+", node.text):
+            return f"'{node.text}'"  # the writer knows that it would be a number
         case ScalarNode():
             return as_yaml(node.text)
         case SequenceNode():
@@ -175,19 +177,35 @@ _VARIABLES = re.compile(
 )
 
 
-_EXPRESSIONS = {
-    "github.sha": "$(git rev-parse HEAD)",
-    "github.ref_name": "$(git branch --show-current)",
-    "github.workspace": "$ORCHESJOB_FLOW_DIR",
-    "runner.temp": "$ORCHESJOB_FLOW_RUN_DIR",
-    "github.run_id": "$ORCHESJOB_FLOW_RUN_KEY",
+_MEANT = {
+    "$(git branch --show-current)": "github.ref_name github.ref github.head_ref CI_COMMIT_BRANCH "
+    "CI_COMMIT_REF_NAME GITHUB_REF GITHUB_REF_NAME GITHUB_HEAD_REF BRANCH_NAME",
+    "$(git rev-parse HEAD)": "github.sha CI_COMMIT_SHA GITHUB_SHA",
+    "$(git tag --points-at HEAD)": "CI_COMMIT_TAG",
+    "$ORCHESJOB_FLOW_DIR": "github.workspace CI_PROJECT_DIR GITHUB_WORKSPACE WORKSPACE",
+    "$ORCHESJOB_FLOW_RUN_DIR": "runner.temp RUNNER_TEMP",
+    "$ORCHESJOB_FLOW_RUN_KEY": "github.run_id CI_PIPELINE_ID GITHUB_RUN_ID",
+    "$(hostname)": "ansible_hostname inventory_hostname",
+    "$(uname)": "ansible_system runner.os RUNNER_OS",
+    "$(uname -m)": "ansible_architecture runner.arch",
+    "$(id -un)": "ansible_user_id",
+    "$(date +%F)": "ds ansible_date_time.date",
+    "$(date +%Y%m%d)": "ds_nodash",
+    "$(date -Is)": "ts",
 }
+EXPRESSIONS = {name: ours for ours, names in _MEANT.items() for name in names.split()}
+"""What a shell has for variables, facts and macros that only other systems set."""
+
+_EXPRESSION = re.compile(r"\$?\{\{\s*([\w.]+)\s*\}\}")
+_OUTPUT = re.compile(
+    r"\$?\{\{\s*(?:steps|needs|jobs|tasks)\.[\w-]+\.outputs?\.(?:\w+\.)?([\w-]+)\s*\}\}"
+)
 
 
 def as_variables(text: str) -> str:
     """Return a text with templates of other systems replaced by variables of a shell."""
-    for name, instead in _EXPRESSIONS.items():
-        text = re.sub(rf"\$\{{\{{\s*{re.escape(name)}\s*\}}\}}", lambda _: instead, text)  # noqa: B023
+    text = _EXPRESSION.sub(lambda found: EXPRESSIONS.get(found[1], found[0]), text)
+    text = _OUTPUT.sub(lambda found: f'$(cat "$ORCHESJOB_FLOW_RUN_DIR/{found[1]}")', text)
     return _VARIABLES.sub(lambda found: f"${variable_for(found[1])}", text)
 
 
@@ -203,6 +221,19 @@ def as_script(_word: str, node: Node) -> str | None:
     return as_yaml(joined)
 
 
+_SIMPLE = re.compile(
+    r"\s*(?!(?:if|then|else|fi|for|while|do|done|case|esac|function)\b)[^;\\{}()#]+"
+)
+
+
+def joined_of(_word: str, node: Node) -> str | None:
+    """Spell commands on one line, if each stands on a line of its own."""
+    lines = lines_of(node) or []
+    if not all(map(_SIMPLE.fullmatch, lines)) and len(lines) > 1:
+        return None
+    return as_yaml(as_variables(" && ".join(line.strip() for line in lines))) if lines else None
+
+
 def raw_script_of(_word: str, node: Node) -> str | None:
     """Return commands as one line, to be written in single quotes with others."""
     line = as_variables(" && ".join(part.strip() for part in lines_of(node) or []))
@@ -211,9 +242,11 @@ def raw_script_of(_word: str, node: Node) -> str | None:
 
 def named_by(_word: str, node: Node) -> str | None:
     """Return the value of `name` in the arguments of a module of Ansible, or None."""
-    pairs = pairs_of(node) if isinstance(node, ScalarNode) else None
-    name = member_of(node, "name", "src", "repo", "url", "msg")
-    return as_yaml(name.text) if isinstance(name, ScalarNode) else (pairs or {}).get("name")
+    if isinstance(node, ScalarNode) and "=" in node.text:
+        pairs = pairs_of(node) or {}
+        return pairs.get("name") or pairs.get("src")
+    name = member_of(node, "name", "src", "repo", "url", "msg") or node
+    return as_yaml(name.text) if isinstance(name, ScalarNode) else None
 
 
 def words_of(_word: str, node: Node) -> str | None:
@@ -490,22 +523,25 @@ def lists_of(_word: str, node: Node) -> str | None:
         return spelling_of(node) if node.items else None
     if not isinstance(node, MappingNode):
         texts = texts_of(node) if isinstance(node, SequenceNode) else None
-        return f"[{', '.join(map(as_yaml, texts))}]" if texts else None
+        return _spelled(node) if texts else None
     rows = rows_of(node)
     if rows is not None:
         return rows
-    lists = {variable_for(name): texts_of(value) for name, value in node.texts()}
-    if not all(name and isinstance(texts, list) for name, texts in lists.items()):
+    lists = {variable_for(name): value for name, value in node.texts()}
+    if not all(name and texts_of(value) is not None for name, value in lists.items()):
         return None
-    spelled = (f"{name}: [{', '.join(map(as_yaml, texts or []))}]" for name, texts in lists.items())
-    return f"{{{', '.join(spelled)}}}"
+    return _mapped({str(name): _listed(value) for name, value in lists.items()})
+
+
+def _listed(node: Node) -> str:
+    return _spelled(node if isinstance(node, SequenceNode) else SequenceNode([node]))
 
 
 def lists_and_name_of(word: str, node: Node) -> str | None:
     """Spell what steps are repeated for, and say how the value is named."""
     lists = lists_of(word, node)
     name = None if lists is None else re.match(r"\[?\{(\w+): ", lists)
-    return lists and f"{lists}, and ${{{{ {name[1] if name else 'ITEM'} }}}} for the value"
+    return lists and f"{lists}, and '${{{{ {name[1] if name else 'ITEM'} }}}}' for the value"
 
 
 def _texts(node: SequenceNode) -> Iterator[tuple[str, Node]]:
@@ -523,16 +559,20 @@ def rows_of(node: MappingNode) -> str | None:
     changes = {name: entries.pop(name) for name in ("exclude", "include") if name in entries}
     if not changes:
         return None
-    lists = {name: texts_of(value) or [] for name, value in entries.items()}
+    lists = {
+        name: value.items if isinstance(value, SequenceNode) else []
+        for name, value in entries.items()
+    }
     if not is_small(node) or prod(map(len, lists.values())) > _MOST_NODES:
         return None
-    rows = [dict(zip(lists, row, strict=True)) for row in product(*lists.values())] if lists else []
+    combined = product(*([_spelled(one) for one in values] for values in lists.values()))
+    rows = [dict(zip(lists, row, strict=True)) for row in combined] if lists else []
     for name, change in changes.items():
         items = change.items if isinstance(change, SequenceNode) else [change]
         for item in items:
             if not isinstance(item, MappingNode):
                 return None
-            named = {key: one.text for key, one in item.texts() if isinstance(one, ScalarNode)}
+            named = {key: _spelled(one) for key, one in item.texts()}
             if name == "include":
                 rows.append(named)
             else:
@@ -540,34 +580,66 @@ def rows_of(node: MappingNode) -> str | None:
     if not 0 < len(rows) <= _MOST_ROWS:
         return None
     spelled = (
-        ", ".join(f"{variable_for(name)}: {as_yaml(value)}" for name, value in row.items())
-        for row in rows
+        ", ".join(f"{variable_for(name)}: {value}" for name, value in row.items()) for row in rows
     )
     return f"[{', '.join(f'{{{row}}}' for row in spelled)}]"
 
 
-def step_of(word: str, node: Node) -> str | None:
-    """Spell a job of another system as a step on one line."""
+def step_of(word: str, node: Node, after: Sequence[str] = ()) -> str | None:
+    """Spell a job of another system as a step on one line; it may wait for steps."""
     if not is_small(node):
         return None
-    name, script, image = id_for(word), as_script("", node), member_of(node, "image")
-    command = member_of(node, "command")
-    if isinstance(command, SequenceNode):
+    name, script = id_for(word), as_script("", node)
+    inner = member_of(node, "container") or node
+    image, command = member_of(inner, "image"), member_of(inner, "command")
+    words = command_of("", command) if command is not None else None
+    if isinstance(image, ScalarNode) and (words or not script):
+        words = words and (words[1:-1] or None)
+        runs = f"command: [docker, run, --rm, {', '.join(filter(None, (image.text, words)))}]"
+    elif isinstance(command, SequenceNode):
         runs = f"command: {spelling_of(command) or '[PROGRAM, ARGUMENT]'}"
     elif script is not None:
-        runs = f"script: {'TEXT' if script.startswith('|') else script}"
+        script = "TEXT" if script.startswith("|") else script
+        runs = f"script: {script}"
+        if isinstance(image, ScalarNode):
+            runs = f"command: [docker, run, --rm, -v, '.:/work', -w, /work, {image.text}, sh, -c, "
+            runs += f"{script}]"
     else:
-        runs = (
-            f"command: [docker, run, --rm, {as_yaml(image.text)}]"
-            if isinstance(image, ScalarNode)
-            else ""
-        )
+        runs = ""
     if name is None or not runs:
         return None
     needs = member_of(node, "needs", "depends", "dependson", "deps", "dependencies")
-    names = None if needs is None else ids_of(needs)
-    after = f", depends_on: [{', '.join(names)}]" if names else ""
-    return f"{{id: {name}{after}, {runs}}}"
+    names = after or (None if needs is None else ids_of(needs))
+    source, made = (member_of(node, *words) for words in (("deps", "sources"), _MADE))
+    pair = [newer_of("", one) for one in (source, made) if one is not None]
+    gate = f", only_if: [test, {pair[0]}, -nt, {pair[1]}]" if len(pair) > 1 and all(pair) else ""
+    waits = f", depends_on: [{', '.join(names)}]" if names and not gate else ""
+    return f"{{id: {name}{waits}{gate}, {runs}}}"
+
+
+_MADE = ("outs", "generates")
+"""The keys of the files that a step of DVC or Task makes."""
+
+
+def _service_of(name: str, node: Node, *, is_server: bool) -> str:
+    """Spell a service of Compose as a step that ends."""
+    verb = "up, -d, --wait" if is_server else "run, --rm"
+    names = ids_of(member_of(node, "dependson"))
+    waits = f", depends_on: [{', '.join(names)}]" if names else ""
+    return f"{{id: {name}{waits}, command: [docker, compose, {verb}, {name}]}}"
+
+
+def services_of(_word: str, node: Node) -> str | None:
+    """Spell services of Compose as steps; one without a command is a server."""
+    services = [*node.texts()] if isinstance(node, MappingNode) and is_small(node) else []
+    if not any(member_of(one, "image", "build") and not _has_command(one) for _, one in services):
+        return None
+    steps = (_service_of(name, one, is_server=not _has_command(one)) for name, one in services)
+    return f"[{', '.join(steps)}]"
+
+
+def _has_command(node: Node) -> bool:
+    return member_of(node, *_COMMANDS) is not None
 
 
 def steps_of(_word: str, node: Node) -> str | None:
@@ -588,6 +660,66 @@ def steps_of(_word: str, node: Node) -> str | None:
         return None
     spelled = f"[{', '.join(steps)}]"
     return spelled if len(spelled) <= LONGEST_ADVICE else f"[{steps[0]}], with an item for each"
+
+
+def line_of(_word: str, node: Node) -> str | None:
+    """Spell the words of a command, or a text, for a shell; None if that needs single quotes."""
+    words = texts_of(node)
+    if words is None:
+        return None
+    texts = map(in_shell, words) if isinstance(node, SequenceNode) else words
+    line = " ".join(texts)
+    return line if line and "'" not in line and line.isprintable() else None
+
+
+def in_shell(word: str) -> str:
+    """Spell a word for a shell, with templates of other systems as variables of the shell."""
+    spelled = as_variables(word)
+    if re.fullmatch(r"[\w./:=@%+,-]+", spelled):
+        return spelled
+    if spelled == word:  # not a sign of it means anything
+        spelled = re.sub(r'(["$`\\])', r"\\\1", spelled)
+    return f'"{spelled}"'
+
+
+def limit_of(_word: str, node: Node) -> str | None:
+    """Return how often something is repeated."""
+    return number_of(member_of(node, *_COUNTS))
+
+
+def pause_of(_word: str, node: Node) -> str | None:
+    """Return the seconds between two times."""
+    delay = member_of(node, *_DELAYS)
+    return None if delay is None else duration_of("", delay)
+
+
+def title_of(_word: str, node: Node) -> str | None:
+    """Return the name in the metadata of Kubernetes."""
+    name = member_of(node, "name", "generatename")
+    return as_yaml(name.text.rstrip("-")) if isinstance(name, ScalarNode) and name.text else None
+
+
+def paths_of(_word: str, node: Node) -> str | None:
+    """Return the paths of files that a job keeps."""
+    texts = texts_of(member_of(node, "paths", "path") or node)
+    return ", ".join(texts) if texts else None
+
+
+def target_of(_word: str, node: Node) -> str | None:
+    """Return where a module of Ansible writes a file, or None."""
+    name = member_of(node, "dest")
+    given = (pairs_of(node) or {}).get("dest") if isinstance(node, ScalarNode) else None
+    return as_yaml(name.text) if isinstance(name, ScalarNode) else given
+
+
+_HOOKS = {"push": "pre-push", "pullrequest": "pre-push", "commit": "pre-commit"}
+
+
+def hook_of(_word: str, node: Node) -> str | None:
+    """Return the hook of git that is most like an event."""
+    names = [name for name, _ in node.texts()] if isinstance(node, MappingNode) else None
+    events = (names or texts_of(node) or ())[:1]
+    return next((_HOOKS.get(folded(event)) for event in events), None)
 
 
 _CRON = re.compile(r"(?:@[a-z]+|(?:[\d*/,A-Za-z-]+\s+){4}[\d*/,A-Za-z-]+)")

@@ -225,15 +225,16 @@ def _as_words(field: str, text: str) -> str | None:
     from flow_spec.fields import conversions, translation
 
     if field == "command" and "\n" in text.strip():
-        return "a command runs without a shell; write these lines below script: |"
+        fix = "a command runs without a shell; write these lines below script: |"
+        return f"{fix} in place of command:"
     if len(text) > _LONGEST_SPELLED or not text.isprintable() or not text.strip():
         return None
     spelled = conversions.as_yaml(text)
     words = f"[{', '.join(map(conversions.as_yaml, text.split()))}]"
     if field == "shell":
-        fix = translation.shell_for(text) or f"write script: {spelled}"
+        fix = translation.shell_for(text) or f"write script: {spelled} in place of shell:"
     elif field == "command" and _SHELL.search(text):
-        fix = f"a command runs without a shell; write script: {spelled}"
+        fix = f"a command runs without a shell; write script: {spelled} in place of command:"
     elif field == "command":
         fix = f"write {words}, or script: for text that a shell runs"
     elif text in {"true", "yes", "always"}:
@@ -242,7 +243,7 @@ def _as_words(field: str, text: str) -> str | None:
         fix = f"write when: {text} in place of {field}:"
     else:
         in_shell = f"[sh, -c, {spelled}]" if _SHELL.search(text) else words
-        fix = f"write {translation.gate_of(text) or in_shell}"
+        fix = f"write only_if: {translation.gate_of(text) or in_shell}{translation.set_for(text)}"
     return fix
 
 
@@ -276,7 +277,9 @@ def wrong_type(expected: str, node: Node, field: str = "") -> Message:
     elif "true or false" in expected:
         codes = None if isinstance(node, ScalarNode) else conversions.codes_beside_0("", node)
         truth = conversions.truth_of(text or "")
-        fix = f"write success_exit_codes: {codes}" if codes else truth and f"write {truth}"
+        fix = truth and f"write {truth}"
+        if codes:
+            fix = f"write success_exit_codes: {codes} in place of {field}:"
     elif text is not None and text.lower() in _NO_LIMIT and field in _LIMITS:
         fix = "remove it: without it, there is no limit"
     elif isinstance(node, ScalarNode) and node.form is Form.TEXT:
@@ -316,6 +319,8 @@ def no_text(node: Node, name: str = "NAME", *, is_filled: bool = False) -> Messa
         fact = f"{fact}: to YAML, {{{{ begins a mapping"
         whole = f"'${{{{ {braced} }}}}' in quotes, and params: {{{braced}: VALUE}} beside steps:"
         fix = f"write {whole if is_filled else braced}"
+        if name.isupper() and (set_to := conversions.EXPRESSIONS.get(braced)):
+            fix = f"remove it, and set it in the script: export {name}={set_to}"
     elif isinstance(node, MappingNode):
         fix = _mapping_as_text([*node.texts()], name)
     return advised(fact, fix)
@@ -327,13 +332,13 @@ def _mapping_as_text(pairs: Sequence[tuple[str, Node]], name: str) -> str:
 
     key, value = pairs[0] if pairs else ("", None)
     if any("secret" in f"{key} {conversions.spelling_of(value)}".lower() for key, value in pairs):
-        return f"remove it: write env_file: FILE, a file with {name}=VALUE"
+        return f"remove it, and write env_file: secrets.env, a file with {name}=VALUE"
     if len(pairs) > 1 or not isinstance(value, ScalarNode):
-        return "write one text"
+        return "write a single text"
     if key in {"value", "default"}:
         return f"write {conversions.as_yaml(value.text)}"
     if key in {"sh", "cmd", "run", "command"}:
-        return f"set it in the script that needs it: {name}=$({value.text})"
+        return f"remove it, and set it in the script: export {name}=$({value.text})"
     return f"put it in quotes: {conversions.as_yaml(f'{key}: {value.text}')}"
 
 
@@ -391,8 +396,7 @@ def no_mapping(noun: str, keys: Sequence[str], node: Node) -> Message:
     elif noun == "a flow":
         fix = "write flow_id: NAME and steps: before it, and indent the list below steps:"
         if translation.is_playbook(node):
-            fix = "write flow_id: NAME and steps:, with each task as an item such as "
-            fix += translation.first_task_of(node)
+            fix = f"write flow_id: NAME, and steps: {translation.tasks_of(node)}"
     return advised(f"must be a mapping{expected}, got {got(node)}", fix)
 
 
@@ -415,7 +419,7 @@ def no_script(node: Node) -> Message:
     """Say that the text of a script is not one text, and how to write it as one."""
     from flow_spec.fields import conversions
 
-    fact = f'must be one text, such as the lines after "script: |", got {got(node)}'
+    fact = f'must be a single text, such as the lines after "script: |", got {got(node)}'
     spelled = conversions.as_script("", node)
     return Advised(fact, f"write script: {spelled or '| and the lines below it'}")
 
@@ -560,7 +564,8 @@ def missing_key(noun: str, name: str, example: object, given: Mapping[str, Node]
         lines = None if runs is None else conversions.as_script("", runs)
         words = re.findall(r"[A-Za-z0-9_]+", lines or "")[:2]
         return Advised(fact, f"add id: {'-'.join(words) or 'NAME'}")
-    return Advised(fact, f"add {name}: {conversions.as_flow_style(example)}")
+    spelled = "NAME" if name == "flow_id" else conversions.as_flow_style(example)
+    return Advised(fact, f"add {name}: {spelled}")
 
 
 def is_condition(name: str) -> bool:

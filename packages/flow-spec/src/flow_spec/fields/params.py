@@ -143,7 +143,7 @@ class Params(Kind):
                 reading.add(Advised("is empty", remedy), place, value)
             elif isinstance(value, SequenceNode):
                 remedy = f"write {name}: {{enum: {messages.spelled(value)}}}"
-                reading.add(Advised("must be one text, got a list", remedy), place, value)
+                reading.add(Advised("must be a single text, got a list", remedy), place, value)
             elif isinstance(value, MappingNode):
                 params.append(PARAM.read(value, place, reading))
             else:

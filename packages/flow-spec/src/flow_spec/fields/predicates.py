@@ -238,7 +238,8 @@ def advice_on_condition(
     written = None if written == text.strip() != _ALWAYS else written
     fix = None if written is None else f"write when: {written}"
     if bare.removesuffix("()") in {"success", "succeeded", "on_success", "all_success"}:
-        fix = "remove it: after depends_on: [ID], a step runs if these succeeded"
+        asked = ", ".join((depends_on or before[-1:])[:_MOST_LISTED]) or "ID"
+        fix = f"remove it: after depends_on: [{asked}], a step runs if they succeeded"
     elif written == _ALWAYS and in_finally:
         fix = "remove it: a step of finally runs however the others have ended"
     elif written == _ALWAYS:
@@ -249,19 +250,26 @@ def advice_on_condition(
         fix = f"add depends_on: [{', '.join(before[-_MOST_LISTED:])}]"
     if fix is not None:
         return Advised(fact, fix)
-    asked = _RESULT.fullmatch(bare)
-    if asked is not None and asked[1] not in ids:
+    result = _RESULT.fullmatch(bare)
+    if result is not None and result[1] not in ids:
         names = (*before[-1:], "ID")
         return Advised(
-            f"unknown step {quoted(asked[1])}", f"write when: {names[0]}, or {names[0]}.failed"
+            f"unknown step {quoted(result[1])}", f"write when: {names[0]}, or {names[0]}.failed"
         )
     if output := translation.asks_output(text):
         return Advised("a condition asks how steps ended, not what they wrote", output)
     gate = translation.question_of(text, ids)
+    if gate is None and translation.asks_fact(text):
+        fix = "there are no facts here: write only_if: [PROGRAM, ARGUMENT] in place of when:"
+        return Advised("a condition asks about steps, not about facts", fix)
     if gate is None and translation.asks_surroundings(text):
-        gate = "with a command that decides, such as [test, -f, FILE]"
+        gate = "[test, -f, FILE]"
     fact = "a condition asks about steps, not about variables"
-    return None if gate is None else Advised(fact, f"write only_if: {gate}")
+    return (
+        None
+        if gate is None
+        else Advised(fact, f"write only_if: {gate} in place of when:{translation.set_for(text)}")
+    )
 
 
 _CALL = re.compile(rf"\b(?:any|all|none)\(\s*(?:{'|'.join(FINALLY_PREDICATES)})\s*\)")

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from flow_spec.documents.tree import MappingNode, Node, ScalarNode, SequenceNode
 from flow_spec.fields.conversions import (
+    EXPRESSIONS,
     LONGEST_ADVICE,
     as_script,
     as_variables,
@@ -29,9 +30,13 @@ from flow_spec.fields.conversions import (
     duration_of,
     file_of,
     folded,
+    hook_of,
     id_for,
     id_list_of,
     id_of,
+    joined_of,
+    limit_of,
+    line_of,
     lines_of,
     lists_and_name_of,
     member_of,
@@ -39,13 +44,18 @@ from flow_spec.fields.conversions import (
     newer_of,
     number_of,
     params_of,
+    paths_of,
+    pause_of,
     raw_script_of,
     retries_of,
+    services_of,
     spelling_of,
     step_of,
     steps_of,
+    target_of,
     text_of,
     texts_of,
+    title_of,
     truth_of,
     truth_text_of,
     value_of,
@@ -108,21 +118,59 @@ def meaning_of(
         for advice in entry["advice"]:
             sentence = _filled(advice, word, beside)
             if sentence is not None:
+                own = beside.get("id")
+                if isinstance(own, ScalarNode):
+                    sentence = re.sub(r"\bID(?=[.,])", own.text.replace("\\", ""), sentence)
                 return Meaning(field or entry.get("instead_of"), sentence)
     return _job(word, given.get(word), noun, given)
 
 
 def _job(word: str, value: Node | None, noun: str, given: Mapping[str, Node]) -> Meaning | None:
-    """Return what a key of the flow means that looks like a job of its own, as in GitLab CI."""
-    if noun != "a flow" or "steps" in given or value is None:
+    """Return what a key of the flow means that looks like a job of its own, as in GitLab CI.
+
+    The first job has the advice about all of them.
+    """
+    if noun != "a flow" or "steps" in given or value is None or len(given) > _MOST_KEYS:
         return None
-    text = value.text if isinstance(value, ScalarNode) else None
-    step = f"{{id: {id_for(word)}, depends_on: [{text}], script: TEXT}}"  # as in just
-    if text is None or text not in given:
-        step = step_of(word, value) or ""
+    if _is_alias(value, given):
+        return Meaning("steps", "remove it: a run runs the other steps anyway")
+    words = _entries_by_word()
+    jobs = {
+        name: job
+        for name, job in given.items()
+        if folded(name) not in words and not _is_alias(job, given)
+    }
+    stages = texts_of(given.get("stages")) or []
+    steps = {name: step_of(name, job, _earlier(job, stages, jobs)) for name, job in jobs.items()}
+    found = [step for step in steps.values() if step is not None]
+    step, spelled = steps.get(word), f"[{', '.join(found)}]"
     if not step:
         return None
-    return Meaning("steps", f"write below steps: - {step}")
+    is_long = len(spelled) > LONGEST_ADVICE
+    if step is found[0]:
+        advice = (
+            f"write steps: [{step}], with an item for each"
+            if is_long
+            else f"write steps: {spelled}"
+        )
+    else:
+        advice = f"write in steps: {step}" if is_long else "remove it: steps: (above) has it"
+    return Meaning("steps", advice)
+
+
+def _is_alias(job: Node, given: Collection[str]) -> bool:
+    """Whether a recipe of just runs nothing but others."""
+    words = job.text.split() if isinstance(job, ScalarNode) else []
+    return bool(words) and {*words} <= {*given}
+
+
+def _earlier(job: Node, stages: list[str], jobs: Mapping[str, Node]) -> list[str]:
+    """Return the jobs of the stage before, which GitLab CI waits for."""
+    stage = member_of(job, "stage")
+    if not isinstance(stage, ScalarNode) or member_of(job, "needs") or stage.text not in stages:
+        return []
+    before = stages[: stages.index(stage.text)][-1:]
+    return [name for name, one in jobs.items() if texts_of(member_of(one, "stage")) == before]
 
 
 _PLACEHOLDER = re.compile(r"<(([a-z_0-9]+)(?:@([a-z]+))?)>")
@@ -148,11 +196,11 @@ def with_id(meaning: Meaning, noun: str, given: Mapping[str, Node]) -> str:
     if noun != "a flow" or meaning.field != "steps" or "flow_id" in given:
         return meaning.advice
     known = ("flow_id", "steps")
-    others = [meaning_of(name, noun, known, given) for name in given]
+    others = [meaning_of(name, noun, known, given) for name in islice(given, _MOST_KEYS)]
     first = next((other for other in others if other and other.field == "steps"), None)
     if first != meaning or any(other and other.field == "flow_id" for other in others):
         return meaning.advice
-    return f"write flow_id: NAME, and {meaning.advice.removeprefix('write ')}"
+    return meaning.advice.replace("write ", "write flow_id: NAME, and ", 1)
 
 
 def is_playbook(node: Node) -> bool:
@@ -160,21 +208,40 @@ def is_playbook(node: Node) -> bool:
     return isinstance(node, SequenceNode) and any(member_of(one, "hosts") for one in node.items)
 
 
-def first_task_of(node: Node) -> str:
-    """Spell the first task of a playbook as a step."""
+def tasks_of(node: Node) -> str:
+    """Spell the tasks of a playbook as steps, each after the one before."""
     plays = node.items if isinstance(node, SequenceNode) else []
-    found = next((tasks for play in plays if (tasks := member_of(play, "tasks", "roles"))), None)
-    first = found.items[0] if isinstance(found, SequenceNode) and found.items else None
-    name, given = member_of(first, "name"), {}
-    if isinstance(first, MappingNode):
-        given = {key: value for key, value in first.texts() if key != "name"}
+    lists = [tasks for play in plays if isinstance(tasks := member_of(play, "tasks"), SequenceNode)]
+    steps: list[str] = []
+    before: list[str] = []
+    for task in [task for tasks in lists for task in tasks.items][:_MOST_KEYS]:
+        step_id, runs = _task_of(task)
+        waits = f"depends_on: [{before[-1]}], " if before else ""
+        steps.append(f"{{id: {step_id}, {waits}{runs}}}")
+        before.append(step_id)
+    spelled = f"[{', '.join(steps)}]"
+    if steps and len(spelled) <= LONGEST_ADVICE:
+        return spelled
+    return f"[{steps[0]}], with an item for each" if steps else "[], with an item for each task"
+
+
+def _task_of(task: Node) -> tuple[str, str]:
+    """Return the id and the command of a task."""
+    name, given = member_of(task, "name"), {}
+    if isinstance(task, MappingNode):
+        given = {key: value for key, value in task.texts() if key != "name"}
+    own = member_of(task, "shell", "command", "raw")
+    if isinstance(own, ScalarNode):
+        return (id_for(name.text) if isinstance(name, ScalarNode) else None) or "NAME", (
+            f"script: {as_yaml(own.text)}"
+        )
     meant = (meaning_of(key, "a step", ("command", "script"), given) for key in given)
     runs = next((one.advice for one in meant if one and one.field in {"command", "script"}), "")
     runs = (
         runs.removeprefix("write ") if runs.endswith(("]", "'")) else "command: [PROGRAM, ARGUMENT]"
     )
     step_id = id_for(name.text) if isinstance(name, ScalarNode) else None
-    return f"- {{id: {step_id or 'NAME'}, {runs}}}"
+    return step_id or "NAME", runs
 
 
 def misplaced(name: str, value: Node | None, noun: str) -> tuple[str, str] | None:
@@ -189,14 +256,14 @@ def misplaced(name: str, value: Node | None, noun: str) -> tuple[str, str] | Non
     line = f"{name}: {spelled}" if spelled else f"{name}: ..."
     fixes = {
         "a flow": f"write {line} beside steps:, without indentation",
-        "a step": f"write it there, or for all steps: defaults: {{{line}}}",
+        "a step": f"write defaults: {{{line}}} for all steps, or move it into one, below its id:",
         "concurrency": f"write concurrency: {{{line}}} beside steps:",
         "a parameter": f"write params: {{NAME: {{{line}}}}} beside steps:",
     }
     if home == "a step" and noun != "a flow":
         return None
     if name in foreign_words()["only_in_a_step"]["keys"].split():
-        fixes["a step"] = f"write it in an item of steps: - {{id: NAME, {line}}}"
+        fixes["a step"] = "move it into a step, below its id:"
     return f"belongs to {'the flow' if home == 'a flow' else home}", fixes[home]
 
 
@@ -226,8 +293,9 @@ def question_of(text: str, ids: Collection[str] = ()) -> str | None:
     `ids` are names of steps, which are not variables.
     """
     text = as_variables(unwrapped(text))
-    if found := _BRANCH.fullmatch(text):
-        return _asking(f'test "$(git branch --show-current)" = {found[1]}')
+    known = _question_of_fact(text)
+    if known is not None or _FACT.match(text):
+        return known
     if found := _COMPARED.fullmatch(text):
         value = next(one for one in found.group("one", "two", "three") if one is not None)
         sign = _SIGNS.get(found["sign"], "=")
@@ -240,9 +308,57 @@ def question_of(text: str, ids: Collection[str] = ()) -> str | None:
     return None
 
 
-_BRANCH = re.compile(
-    r"github\.(?:ref|ref_name|head_ref)\s*==?\s*['\"](?:refs/heads/)?([\w./-]+)['\"]"
+def _question_of_fact(text: str) -> str | None:
+    """Return the command for what other systems know without a variable of ours, or None."""
+    if (bare := text.strip("${}")) in EXPRESSIONS:
+        return _asking(f'test -n "{EXPRESSIONS[bare]}"')
+    fact = _FACT_COMPARED.fullmatch(text)
+    if fact is None:
+        return None
+    if family := _OS_FAMILIES.get((fact["name"], fact["value"])):
+        return f"[test, -f, /etc/{family}]"
+    instead = EXPRESSIONS.get("CI_COMMIT_TAG" if "refs/tags/" in text else fact["name"])
+    sign = _SIGNS.get(fact["sign"], "=")
+    return instead and _asking(f'test "{instead}" {sign} {fact["value"]}')
+
+
+_FACT_COMPARED = re.compile(
+    r"[\"']?(?:\$\{?)?(?:env\.)?(?P<name>[A-Za-z_][\w.]*)\}?[\"']?\s*(?P<sign>===?|!=|=)\s*"
+    r"[\"']?(?:refs/(?:heads|tags)/)?(?P<value>[\w./-]+)[\"']?"
 )
+_FACT = re.compile(r"\s*(?:not\s+)?(?:ansible_|hostvars\b|inventory_|group_names\b)")
+_OS_FAMILIES = {
+    ("ansible_os_family", family): f"{name}"
+    for family, name in {
+        "Debian": "debian_version",
+        "RedHat": "redhat-release",
+        "Archlinux": "arch-release",
+        "Alpine": "alpine-release",
+    }.items()
+}
+_UNSET = re.compile(r"\b(?:CI|(?:CI|GITHUB|GITLAB|RUNNER|TRAVIS|JENKINS|BUILD)_[A-Z_]+)\b")
+_ASKED_PARAM = re.compile(
+    r"[\"']?\$?\{*\s*(?:inputs|params|parameters|workflow\.parameters|inputs\.parameters|"
+    r"github\.event\.inputs)\.([A-Za-z_][\w-]*)\s*\}*[\"']?\s*(?:[=!]=+\s*[\"']?([\w./-]*)[\"']?)?"
+)
+
+
+def set_for(text: str) -> str:
+    """Return what else to write, so that there is the variable that a condition asks about."""
+    text = unwrapped(text)
+    if found := _UNSET.search(text):
+        is_known = found[0] in EXPRESSIONS
+        return "" if is_known else f"; nothing here sets {found[0]}: set it in env:"
+    if found := _ASKED_PARAM.fullmatch(text):
+        return f", and params: {{{variable_for(found[1])}: '{found[2] or 'true'}'}} beside steps:"
+    return ""
+
+
+def asks_fact(text: str) -> bool:
+    """Whether a text asks about a fact of Ansible."""
+    return _FACT.match(unwrapped(text)) is not None
+
+
 _OUTPUT_COMPARED = re.compile(
     r"(?:\{\{)?\s*(?:steps|needs|jobs|tasks)\.([\w-]+)\.outputs?\.(?:parameters\.)?([\w-]+)"
     r"\s*(?:\}\})?\s*==?\s*['\"]?([\w.-]+)['\"]?"
@@ -411,6 +527,13 @@ def _as_command(text: str) -> str:
     return f"[{', '.join(map(as_yaml, text.split()))}]" if is_plain else _asking(text)
 
 
+def _set_for(_word: str, node: Node) -> str:
+    """Return what else to write beside a question."""
+    items = node.items if isinstance(node, SequenceNode) else [node]
+    asked = [member_of(item, "if", "condition") or item for item in items]
+    return "".join(set_for(one.text) for one in asked[:1] if isinstance(one, ScalarNode))
+
+
 def _unless(_word: str, node: Node) -> str | None:
     """Spell commands that all succeed where there is nothing to do, as the opposite question."""
     lines = lines_of(node)
@@ -549,6 +672,7 @@ _CONVERSIONS: Mapping[str, Conversion] = {
     "file": file_of,
     "newer": newer_of,
     "gate": _gate,
+    "set": _set_for,
     "unless": _unless,
     "handlers": _handlers,
     "group": _group,
@@ -563,4 +687,13 @@ _CONVERSIONS: Mapping[str, Conversion] = {
     "condition": _condition,
     "number": lambda _word, node: number_of(node),
     "vars": vars_of,
+    "services": services_of,
+    "line": line_of,
+    "joined": joined_of,
+    "target": target_of,
+    "limit": limit_of,
+    "pause": pause_of,
+    "title": title_of,
+    "paths": paths_of,
+    "hook": hook_of,
 }

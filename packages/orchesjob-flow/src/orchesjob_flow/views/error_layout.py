@@ -4,10 +4,19 @@ A mistake in a flow file is shown with its line, and carets under the exact char
 are the same as in the JSON; only what is obvious to a person is left out.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orchesjob_flow.views.terminal import Terminal, beginning, cut, visible, width, wrapped
+from orchesjob_flow.views.terminal import (
+    NARROWEST,
+    Terminal,
+    beginning,
+    cut,
+    visible,
+    width,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from flow_spec import FlowFileError, FlowWarning, Mark, Problem
@@ -122,7 +131,45 @@ def problem_lines(
         yield from marked_line(mark, style, colour)
     if problem.help is not None:
         remedy = f"{indent}{note('help', problem.help, style)[1:]}"
-        yield from wrapped(remedy, style.columns, indent=FURTHER)
+        yield from _wrapped_around_code(remedy, style.columns)
+
+
+_CODE = re.compile(r"""'(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|\[|\{""")
+
+
+def _wrapped_around_code(text: str, columns: int) -> list[str]:
+    """Wrap a remedy between words, but not within what one types: that can be copied whole."""
+    pieces, at = [""], 0
+    while at < len(text):
+        found = _CODE.match(text, at) if text[at - 1 : at] in {"", " "} else None
+        end = at + 1 if found is None else _end_of(text, found.end() - 1)
+        if text[at] == " " and text[at - 1] != ":":  # a key stays with its value
+            pieces.append("")
+        pieces[-1] += text[at:end]
+        at = end
+    lines = [pieces[0]]
+    for piece in pieces[1:]:
+        if width(lines[-1] + piece) > max(columns, NARROWEST) and lines[-1].strip():
+            lines.append(FURTHER + piece.lstrip())
+        else:
+            lines[-1] += piece
+    return [
+        part
+        for line in lines
+        for part in ([line] if _CODE.search(line) else wrapped(line, columns, indent=FURTHER))
+    ]
+
+
+def _end_of(text: str, at: int) -> int:
+    """Return where a list or mapping of YAML ends, or the quoted text that ends at a place."""
+    depth = 0
+    while text[at] in "[{" or depth:
+        quoted = _CODE.match(text, at) if text[at] in "'\"" else None
+        depth += (text[at] in "[{") - (text[at] in "]}")
+        at = at + 1 if quoted is None else quoted.end()
+        if not depth or at >= len(text):
+            return at
+    return at + 1
 
 
 def marked_line(mark: "Mark", style: Style, colour: str) -> Iterator[str]:
