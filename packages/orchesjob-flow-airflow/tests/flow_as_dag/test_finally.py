@@ -137,7 +137,7 @@ def late(context):
 """
 
 
-def run_late(airflow: "Airflow", slow: str, timeout_sec: int = 1) -> tuple[str, dict[str, str]]:
+def run_late(airflow: "Airflow", slow: str, timeout_sec: int = 5) -> tuple[str, dict[str, str]]:
     """Run a flow whose time is over so long after its step `slow` has begun, or when it ends."""
     airflow.write(
         f"""
@@ -162,7 +162,7 @@ def test_timeout(
     assert executed() == "begun\nTIMED_OUT []\n"
     ended = {"slow": SKIP, "after": SKIP, "tell": OK, "cut": OK, "late": SKIP}
     assert (state, states) == (NG, ended)
-    assert capsys.readouterr().out.count("the run timed out after 1 s") >= 3
+    assert capsys.readouterr().out.count("the run timed out after 5 s") >= 3
 
 
 def test_a_step_that_ends_at_the_timeout(airflow: "Airflow", executed: Callable[[], str]) -> None:

@@ -105,7 +105,9 @@ class Blocker:
 
     def await_arrival(self) -> None:
         """Wait until the step is there."""
-        assert select.select([self._arrivals], [], [], 30)[0]
+        assert select.select([self._arrivals], [], [], 120)[
+            0
+        ]  # a busy machine starts Airflow slowly
         os.read(self._arrivals, 1)
 
     def close(self) -> None:
