@@ -209,7 +209,7 @@ def refuse_foreign(paths: Iterable[Path]) -> None:
         UnsafePlace: There is such a file.
     """
     for path in paths:
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, NotADirectoryError):  # others check the home
             problem = find_foreign(path.lstat())
             if problem is not None:
                 raise UnsafePlace(path, problem, "move it away")
