@@ -297,7 +297,7 @@ def test_output_that_cannot_be_read(flow: Flow) -> None:
     script = f"echo one; for file in {logs}/*; do rm $file; mkdir $file; done"
     started = flow.run("start", "k", "-f", flow.write(shell("a", script)))
     assert json.loads(started.stdout)["status"] == "SUCCEEDED"
-    assert "the output of the steps is no longer shown: " in started.stderr
+    assert "stdout of attempt 1 of step 'a' is missing: " in started.stderr
 
 
 def test_messages_keep_their_place(flow: Flow, gate: Gate) -> None:

@@ -20,7 +20,18 @@ def recorded(number: int, status: str = "SUCCEEDED", *, settled: bool = True) ->
         job_id="j",
     )
     spec = StepSpec("a", ("true",))
-    return Recorded("k", f"k:a:{number}", attempt, 0, spec, True, "/srv/jobs", settled)
+    return Recorded(
+        run_key="k",
+        attempt_key=f"k:a:{number}",
+        attempt=attempt,
+        code=0,
+        spec=spec,
+        decisive=True,
+        home="/srv/jobs",
+        loss=None,
+        has_ended=True,
+        is_settled=settled,
+    )
 
 
 def test_newest_and_doubtful() -> None:
