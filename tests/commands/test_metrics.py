@@ -96,6 +96,9 @@ def test_a_file_that_cannot_be_written(some: Flow) -> None:
     """The error names the file and the cause, and nothing is written."""
     error = some.refusal("metrics", "-o", "nowhere/flows.prom")["error"]
     assert error.startswith("cannot write to nowhere/flows.prom: No such file or directory")
+    error = some.refusal("metrics", "--output=/dev/full")["error"]
+    assert error.count("cannot write to /dev/full: it is not a regular file") == 1
+    assert error.count("cannot write") == 1
 
 
 def test_no_runs(flow: Flow) -> None:

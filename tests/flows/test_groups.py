@@ -320,21 +320,6 @@ def test_the_runs_inside_a_replaced_run(
     assert fake_orchesjob.begun() == ["outer:s:1", "inner:a:1", "inner:z:1", "next:a:1"]
 
 
-def test_it_replaces_no_run_around_it(flow: Flow, gate: Gate) -> None:
-    """A run that would replace a run of which it is a part is refused, and cancels nobody."""
-    inner = write(flow, gate, "replace")
-    outer = flow.write(
-        {"id": "s", "command": [flow.program, "start", "--run-key=inner", inner]},
-        name="outer.json",
-        concurrency={"group": "g"},
-    )
-    finished = flow.run("start", "--run-key=outer", outer)
-    assert finished.returncode == 1
-    assert "run 'inner' would wait for ever: 'inner' waits for 'outer'" in finished.stderr
-    run = flow.status("outer")
-    assert (run["status"], run["cancel_requested_at"]) == ("FAILED", None)
-
-
 @pytest.mark.parametrize("on_conflict", ["skip", "fail"])
 def test_waiting_runs_without_a_runner_block_nobody(
     flow: Flow, gate: Gate, on_conflict: str
@@ -380,9 +365,10 @@ def test_a_retry_that_does_not_wait(flow: Flow, gate: Gate) -> None:
     assert flow.status("second") == ended
 
 
-def test_a_flow_inside_another_of_its_group(flow: Flow, gate: Gate) -> None:
-    """A run that would wait for the run of which it is a part is refused: it would for ever."""
-    inner = write(flow, gate)
+@pytest.mark.parametrize("on_conflict", ["wait", "replace"])
+def test_a_flow_inside_another_of_its_group(flow: Flow, gate: Gate, on_conflict: str) -> None:
+    """A run that would wait for the run of which it is a part is refused, and cancels nobody."""
+    inner = write(flow, gate, on_conflict)
     outer = flow.write(
         {"id": "s", "command": [flow.program, "start", "--run-key=inner", inner]},
         name="outer.json",
@@ -395,6 +381,8 @@ def test_a_flow_inside_another_of_its_group(flow: Flow, gate: Gate) -> None:
         "for 'inner' (a step of it starts that run); give the inner flow another group, or none"
     ) in finished.stderr
     assert "no run 'inner'" in flow.refusal("status", "--run-key=inner")["error"]
+    run = flow.status("outer")
+    assert (run["status"], run["cancel_requested_at"]) == ("FAILED", None)
 
 
 def write_ring(flow: Flow, size: int, *options: str, gate: Gate) -> list[str]:

@@ -245,6 +245,7 @@ def test_where_processes_were_killed(
     path = console_script("print(os.getppid(), open('/proc/self/cgroup').read().split()[-1])")
     inner = a_cgroup / "inner"
     if not (a_cgroup / "cgroup.kill").exists():
+        # Before Linux 5.14 no cgroup can be killed as a whole, so there is nothing to survive.
         pytest.skip("needs Linux 5.14")
     (a_cgroup / "cgroup.kill").write_text("1", "ascii")
     inner.mkdir()

@@ -228,6 +228,7 @@ def test_known_from_before() -> None:
 def test_a_target_of_another_user(answer: Callable[..., dict[str, Any]], user: int | None) -> None:
     """Only a command of another user needs its worker to be recognised, and only by it."""
     if user is not None and os.getuid() != 0:
+        # Only root can begin a process of another user; the other case runs everywhere.
         pytest.skip("needs root to become another user")
 
     def target(**pids: int) -> Process | None:

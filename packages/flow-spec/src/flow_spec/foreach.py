@@ -719,7 +719,7 @@ _FIELDS = {
     ),
     MAX_PARALLEL: Declaration(
         Integer(minimum=1, maximum=1_000_000),
-        "How many copies may be under way at once.",
+        "How many copies may run at once.",
         examples=(4,),
         default=None,
     ),

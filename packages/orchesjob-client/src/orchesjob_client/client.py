@@ -18,11 +18,11 @@ from orchesjob_client import call
 from orchesjob_client.call import NOTHING, PLAIN, Hold, Launcher
 from orchesjob_client.encoding import in_utf8, start_in_utf8
 from orchesjob_client.environment import (
-    DEFAULT_HOME,
     EXECUTABLE,
     HOME,
     HomeFolder,
     folder_of_home,
+    named_home,
 )
 from orchesjob_client.errors import (
     BadAnswer,
@@ -353,7 +353,7 @@ class OrchesjobClient:
         """Refuse to call orchesjob, or to believe it, where the home is not the client's folder."""
         if self._folder is None:
             return
-        home = env.get(HOME) or DEFAULT_HOME
+        home = named_home(env)
         try:
             found = folder_of_home(env)
         except OSError as error:

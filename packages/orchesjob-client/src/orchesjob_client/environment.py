@@ -34,9 +34,14 @@ imports nothing of ours."""
 _JOIN = ":"
 
 
+def named_home(environ: Mapping[str, str]) -> str:
+    """Return the path of the orchesjob home as an environment names it, or orchesjob's default."""
+    return environ.get(HOME) or DEFAULT_HOME
+
+
 def orchesjob_home(environ: Mapping[str, str]) -> str:
     """Return the real path of the orchesjob home that an environment names."""
-    return os.path.realpath(environ.get(HOME) or DEFAULT_HOME)
+    return os.path.realpath(named_home(environ))
 
 
 class HomeFolder(NamedTuple):
@@ -52,7 +57,7 @@ def folder_of_home(environ: Mapping[str, str]) -> HomeFolder:
     Raises:
         OSError: There is none, or it cannot be seen.
     """
-    found = os.stat(environ.get(HOME) or DEFAULT_HOME)  # noqa: PTH116 - text, before every call
+    found = os.stat(named_home(environ))  # noqa: PTH116 - text, before every call
     return HomeFolder(found.st_dev, found.st_ino)
 
 

@@ -437,6 +437,7 @@ def test_a_survivor_is_waited_for(
         try:
             cgroups.usable_cgroup_folder()
         except OSError as error:
+            # Only a cgroup shows whose such a process is; the case with a mark runs everywhere.
             pytest.skip(f"no cgroups can be made here: {error}")
     first = "[ $ORCHESJOB_FLOW_ATTEMPT = 2 ] && { echo second >> $EXECUTED; exit 0; }"
     daemon = f'setsid {cleared} sh -c "{until_seen}; echo daemon >> $EXECUTED" &'

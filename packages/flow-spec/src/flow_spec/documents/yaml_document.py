@@ -406,7 +406,7 @@ _LONGEST_SHOWN = 80
 
 
 def _braces(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
-    """Find `{{ NAME }}` without quotes, of which YAML makes mappings."""
+    """Find `{{ NAME }}` without quotes, which YAML reads as mappings."""
     at: Any = error.problem_mark
     line = lines[at.line]
     for found in _BRACES.finditer(line):

@@ -67,7 +67,7 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
 ) -> int:
     """Run failed and cancelled steps again, and what depends on them.
 
-    Other successes keep their outcome; name a step that was undone by --step.
+    Other succeeded steps keep their outcomes; --step names one to run again.
 
     \b
     Example:

@@ -27,7 +27,7 @@ class Start(NamedTuple):
 
     `read` returns the flow of the file. It is called once, as the file may be a pipe. `own_jobs`
     gives a new run an orchesjob home of its own (rule 4.8). `on_record` is called before the run is
-    recorded, or found to be: whoever interrupts the command before has started nothing (rule 6.9).
+    recorded or found. A command that is interrupted before that has started nothing (rule 6.9).
     """
 
     handle: RunHandle

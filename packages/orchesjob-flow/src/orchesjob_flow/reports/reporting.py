@@ -152,6 +152,8 @@ def write_file(path: Path, text: str, mode: int | None = None) -> None:
     try:
         refuse_other_kinds(path)
         replace(Path(os.path.realpath(path)), data, mode)
+    except ReportNotWritten:
+        raise
     except OSError as error:
         raise ReportNotWritten(path, error.strerror or str(error)) from error
 

@@ -6,7 +6,6 @@ Records and answers are compared, and neither is changed.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
-from functools import lru_cache
 from typing import NamedTuple
 
 from flow_spec import FlowSpec, FlowSpecError, StepSpec
@@ -24,6 +23,7 @@ from orchesjob_client import JobReport, OrchesjobClient, OrchesjobError, exit_co
 from orchesjob_flow.engine.reopening import is_decisive, recorded_report
 from orchesjob_flow.home.orchesjob_home import Loss, loss_of_home
 from orchesjob_flow.home.paths import Home
+from orchesjob_flow.reports.facts import flow_of
 from orchesjob_flow.views.reasons import settled_words
 from orchesjob_flow.views.terminal import status_line
 
@@ -109,10 +109,6 @@ def read_ledger(store: FlowStore, home: Home, run_key: str) -> Iterator[Recorded
                 yield read_attempt(run, flow, attempt, loss)
             except (DamagedRecord, FlowSpecError) as error:
                 yield Check("database", Grade.PROBLEM, str(error))
-
-
-flow_of = lru_cache(maxsize=100)(FlowSpec.from_json)
-"""Reads a stored definition; most runs of a flow have the same one."""
 
 
 def read_attempt(run: Run, flow: FlowSpec, attempt: Attempt, loss: Loss | None) -> Recorded:
