@@ -170,8 +170,7 @@ class NoOutcome(OrchesjobFlowAirflowError, RuntimeError):
 class AttemptTimedOut(OrchesjobFlowAirflowError, RuntimeError):
     """The job of an attempt still runs after the time limit of its step (rule 5.5)."""
 
-    says = "timed out after {limit_sec:g} s, and its job was ended"
-    limit_sec: float
+    says = "its time is over"
 
 
 class ForeignJob(OrchesjobFlowAirflowError, RuntimeError):

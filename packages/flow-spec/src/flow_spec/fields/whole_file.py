@@ -217,7 +217,6 @@ class _Steps:
         fix = f"write script: {as_yaml(line)} in place of command:"
         if secrets:
             lines = " and ".join(f"{name}=VALUE" for name in secrets)
-            lines = " and ".join(f"{name}=VALUE" for name in secrets)
             fix += f", and env_file: secrets.env, a file with {lines}"
         pattern = r"\{\{\s*\w+\.([\w-]+)\.outputs?\.(?:\w+\.)?([\w-]+)"
         asked = re.findall(pattern, " ".join(words))

@@ -166,7 +166,8 @@ class Attempt:
         for key in (*self._keys.open, *self._keys.last):
             self._client.abort(key)
         self._await_end_of_earlier()
-        return self._followed(self._start()).to_its_end()
+        report = self._start()
+        return self._followed(report, is_new=not report.existing).to_its_end()
 
     @property
     def key(self) -> str:
@@ -221,7 +222,7 @@ class Attempt:
             self._client.take_over(key, self._keys.own)
         elif report.known_status is not JobStatus.ABORTED:
             self._log.warning("the job of the try before has ended; its outcome counts: %s", key)
-        report = self._followed(report).to_its_end()
+        report = self._followed(report, is_new=False).to_its_end()
         if report.known_status is not JobStatus.ABORTED:
             return report
         if report.target_pid is not None:  # its command had begun
@@ -253,8 +254,11 @@ class Attempt:
         )
         return report
 
-    def _followed(self, report: JobReport) -> "FollowedJob":
-        return FollowedJob(self._client, report, self._log, self._execution.timeout_sec)
+    def _followed(self, report: JobReport, *, is_new: bool) -> "FollowedJob":
+        limit_sec = self._execution.timeout_sec
+        if limit_sec is not None and not is_new and report.started_at is not None:
+            limit_sec -= max(0.0, time.time() - report.started_at)
+        return FollowedJob(self._client, report, self._log, limit_sec)
 
     def _await_end_of_earlier(self) -> None:
         """Wait until no process of an earlier try is alive on this host (rule 5.8)."""
@@ -293,16 +297,11 @@ class FollowedJob:
     ) -> None:
         """Follow the job of this report; stdout is logged as info, stderr as warnings.
 
-        The job may run for `limit_sec`. The time of a job that an earlier try has started counts
-        from its start, as orchesjob recorded it.
+        The job may run for `limit_sec` from now on.
         """
         self._client = client
         self._report = report
-        self._limit_sec = math.inf if limit_sec is None else limit_sec
-        used_sec = 0.0
-        if report.existing and report.started_at is not None:
-            used_sec = max(0.0, time.time() - report.started_at)
-        self._deadline = time.monotonic() + self._limit_sec - used_sec
+        self._deadline = time.monotonic() + (math.inf if limit_sec is None else limit_sec)
         self._outputs = (
             JobOutput(report.stdout_file, lambda line: log.info("%s", line)),
             JobOutput(report.stderr_file, lambda line: log.warning("%s", line)),
@@ -336,7 +335,7 @@ class FollowedJob:
                     raise NoOutcome("its worker is gone, but orchesjob reports it as running")
                 report = self._still_known(report.job_key)
                 if report.is_active and time.monotonic() >= self._deadline:
-                    raise AttemptTimedOut(self._limit_sec)
+                    raise AttemptTimedOut
         finally:
             watcher.close()
             for output in self._outputs:

@@ -331,7 +331,9 @@ class StepOperator(BaseOperator):
         """Fail the attempt, unless its job had ended by itself: then that counts (rule 5.5)."""
         report = None if self._attempt is None else self._attempt.ended_by_itself()
         if report is None:
-            raise AttemptFailed(str(error)) from error
+            limit_sec = self.step.timeout_sec
+            cause = f"timed out after {limit_sec:g} s, and its job was ended"
+            raise AttemptFailed(cause) from error
         check_job(self.step, report, is_gate=is_gate)
         return report
 
