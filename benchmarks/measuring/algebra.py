@@ -62,7 +62,7 @@ def random_texts() -> Iterator[str]:
 
 
 def others_spelling(text: str) -> str:
-    """Spell a condition as boolean.py and SymPy do."""
+    """Spell a condition as boolean and SymPy do."""
     return text.replace("&&", "&").replace("||", "|").replace("!", "~")
 
 
@@ -135,7 +135,7 @@ def simplification(texts: Sequence[str]) -> Mapping[str, Act]:
     parsed = [parse_theirs(others_spelling(text)) for text in texts]
     return {
         "ours": lambda: [parse(text).simplify() for text in texts],
-        "boolean.py": lambda: [each.simplify() for each in parsed],
+        "boolean": lambda: [each.simplify() for each in parsed],
     }
 
 
@@ -146,7 +146,7 @@ def lengths(texts: Sequence[str]) -> str:
     theirs = [algebra.parse(others_spelling(text)).simplify() for text in texts]
     left = sum(operands(each) for each in ours if isinstance(each, Condition))
     kept = sum(len(each.get_literals()) for each in theirs)
-    return f"operands left of {CONDITIONS * OPERANDS}: ours {left}, boolean.py {kept}"
+    return f"operands left of {CONDITIONS * OPERANDS}: ours {left}, boolean {kept}"
 
 
 def operands(condition: Condition) -> int:

@@ -332,7 +332,7 @@ def status(place: Workplace) -> list[Figure]:
         )
     return [
         Figure(
-            "`orchesjob-flow status` / `python3 -c 'import sqlite3, json'`",
+            "`status` as JSON / `python3 -c 'import sqlite3, json'`",
             ratios(taken["status"], taken["least"]),
             2.0,
             note=f"whole processes: {min(taken['status']) * 1e3:.0f} ms against"
