@@ -513,7 +513,7 @@ def test_where_the_reason_stands(make_run: Callable[..., Run]) -> None:
         "                                   on)",
     ]
     assert whole_table(snapshot, 5.0, 36, colour=None)[-4:] == [
-        "load  NG FAILED",
+        "load  NG FAILED  2        1.5 s",
         "  waits for attempt 1 to be gone:",
         "  pid 4711 (a command that goes on",
         "  and on and on)",

@@ -399,28 +399,29 @@ def steps_in(columns: int, table: Sequence[Sequence[str]], *, name_at: int = 0) 
     `name_at` is the column of their names, which are wrapped where even they are too long.
     """
     why = table[0][-1]
-    table = without(table, DISPENSABLE, columns, flexible=[why], least=LEAST_WHY)
-    widths = widths_of(table)
-    before = sum(widths[:-1]) + BETWEEN * len(widths[:-1])
-    if before + widths[-1] <= columns:
-        return simple_table(table)
-    heads, *rows = table
-    room = columns - before
+    beside = without(table, DISPENSABLE, columns, flexible=[why], least=LEAST_WHY)
+    widths = widths_of(beside)
+    room = columns - sum(widths[:-1]) - BETWEEN * len(widths[:-1])
+    if widths[-1] <= room:
+        return simple_table(beside)
     if room >= LEAST_WHY:
+        heads, *rows = beside
         broken = [(*row[:-1], "\n".join(wrapped(row[-1], room))) for row in rows]
         return simple_table([heads, *broken])
-    limit = columns - (before - widths[name_at])
+    heads, *rows = without([row[:-1] for row in table], DISPENSABLE, columns)
+    widths = widths_of([heads, *rows])
+    limit = columns - (sum(widths) - widths[name_at]) - BETWEEN * (len(widths) - 1)
     named = [
-        (*row[:name_at], "\n".join(wrapped(row[name_at], limit)), *row[name_at + 1 : -1])
+        (*row[:name_at], "\n".join(wrapped(row[name_at], limit)), *row[name_at + 1 :])
         for row in rows
     ]
-    first, rule, *drawn = simple_table([heads[:-1], *named])
+    first, rule, *drawn = simple_table([heads, *named])
     lines = [first, rule]
-    for cells, row in zip(named, rows, strict=True):
+    for cells, reason in zip(named, (row[-1] for row in table[1:]), strict=True):
         height = cells[name_at].count("\n") + 1
         lines += drawn[:height]
         drawn = drawn[height:]
-        lines += [f"  {line}" for line in wrapped(row[-1], columns - BETWEEN) if line]
+        lines += [f"  {line}" for line in wrapped(reason, columns - BETWEEN) if line]
     return lines
 
 
