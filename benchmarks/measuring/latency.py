@@ -18,7 +18,7 @@ ALLOWANCE_SEC = 0.015
 LOG_END = "[bash, -c, 'sleep 0.5; echo ${EPOCHREALTIME/[^0-9]/} >> \"$BENCHMARK_CALLS.ends\"']"
 
 WITHOUT_HELPER = {"ORCHESJOB_FLOW_FORK_SERVER": "0"}
-STARTING_ANEW = "the same, each call starting orchesjob anew (`ORCHESJOB_FLOW_FORK_SERVER=0`)"
+STARTING_ANEW = "the same, each call starting a new orchesjob (`ORCHESJOB_FLOW_FORK_SERVER=0`)"
 
 type Action = Callable[[Mapping[str, str]], float]
 

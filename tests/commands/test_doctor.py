@@ -51,7 +51,7 @@ def test_all_is_well(real_flow: Flow) -> None:
         *("program", "disk", "home", "processes", "orchesjob", "calls", "history", "database"),
         *("runners", "ledgers"),
     ]
-    assert found["ledgers"] == [("ok", "2 of 2 attempts are as orchesjob says")]
+    assert found["ledgers"] == [("ok", "2 of 2 attempts match orchesjob's records")]
     assert real_flow.orchesjob.path in found["orchesjob"][0][1]
 
 
@@ -59,7 +59,7 @@ def test_all_is_well(real_flow: Flow) -> None:
     ("switch", "grade", "message"),
     [
         ("", "ok", "each is forked by a fork server that has loaded orchesjob"),
-        ("0", "note", "each starts orchesjob anew, which is slower: ORCHESJOB_FLOW_FORK_SERVER=0"),
+        ("0", "note", "each starts a new orchesjob, which is slower: ORCHESJOB_FLOW_FORK_SERVER=0"),
     ],
 )
 def test_how_orchesjob_is_called(
@@ -120,7 +120,7 @@ def test_a_ledger_that_lies(ended: Flow, recorded: str, expected: str, run_key: 
     ended.change(f"UPDATE attempts SET {recorded} WHERE position = 1")  # noqa: S608 - ours
     found = examine(ended, *run_key, code=1)
     assert problems(found)[0].startswith(expected)
-    assert found["ledgers"][-1] == ("problem", "1 of 2 attempts are as orchesjob says")
+    assert found["ledgers"][-1] == ("problem", "1 of 2 attempts match orchesjob's records")
 
 
 def test_a_success_that_was_missed(ended: Flow) -> None:
@@ -135,7 +135,7 @@ def test_after_other_exit_codes(flow: Flow) -> None:
     flow.start("k", flow.write(step), code=1)
     fixed = flow.write({**step, "success_exit_codes": [0, 3]}, name="fixed.json")
     flow.ask("retry", "--run-key=k", "--file", fixed)
-    assert examine(flow)["ledgers"] == [("ok", "3 of 3 attempts are as orchesjob says")]
+    assert examine(flow)["ledgers"] == [("ok", "3 of 3 attempts match orchesjob's records")]
     flow.change("UPDATE attempts SET status = 'FAILED' WHERE number = 3")
     assert problems(examine(flow, code=1))[0].startswith(
         "k:a:3 is FAILED here, and FAILED with exit code 3"
@@ -155,7 +155,7 @@ def test_cleaned_jobs(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
     fake_orchesjob.script([{"call": "status", "key": "k:*", "fault": "forget"}])
     found = examine(flow)
     assert [verdict for verdict, _ in found["ledgers"]] == ["note", "note", "ok"]
-    said = "0 of 2 attempts are as orchesjob says; 2 it no longer knows"
+    said = "0 of 2 attempts match orchesjob's records; 2 it no longer knows"
     assert found["ledgers"][-1] == ("ok", said)
 
 
@@ -269,4 +269,4 @@ def test_table(ended: Flow) -> None:
     ended.environ.pop("ORCHESJOB_FLOW_FORK_SERVER", None)  # whatever the session says
     lines = ended.run("doctor", "--format=table").stdout.splitlines()
     assert all(line.startswith("OK  ") for line in lines)
-    assert lines[-1] == "OK  ledgers: 2 of 2 attempts are as orchesjob says"
+    assert lines[-1] == "OK  ledgers: 2 of 2 attempts match orchesjob's records"

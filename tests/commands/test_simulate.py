@@ -100,7 +100,7 @@ def test_names_of_steps(flow: Flow) -> None:
     [
         (["--skip=load"], "step 'load' is never skipped once it runs: it has neither"),
         (["--skip=fetch", "--fail=fetch"], "step 'fetch' cannot both fail and be skipped"),
-        (["--fail=often"], "step 'often' is made 2,001 more times before it has failed"),
+        (["--fail=often"], "step 'often' would be retried 2,001 times before it fails"),
         (["--cancel-at=load", "--cancel-at=fetch"], "is given 2 times; only one can be meant"),
         (["--param=DAY=7"], 'the flow has no parameter "DAY"'),
     ],

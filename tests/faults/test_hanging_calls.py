@@ -162,7 +162,7 @@ def test_what_else_a_dead_runner_has_left(flow: Flow, gate: Gate, tmp_path: Path
     flow.await_true(lambda: left.exists() and left.read_text())
     pid = int(left.read_text(encoding="ascii"))
     error = flow.refusal("--patience=0.2", "start", "--run-key=k", file)["error"]
-    assert "is still under way" in error
+    assert "is still running" in error
     assert f"end that process ({pid})" in error
     os.kill(pid, signal.SIGKILL)  # it is alive
     assert flow.start("k", file)["status"] == "SUCCEEDED"

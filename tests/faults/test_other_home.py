@@ -125,7 +125,7 @@ def test_the_audit(flow: Flow) -> None:
     flow.start("k", flow.write(TRUE))
     environ = {**flow.environ, "ORCHESJOB_HOME": str(flow.folder / "other")}
     audited = flow.run("doctor", env=environ)
-    assert "1 of 1 attempts are as orchesjob says" in audited.stdout
+    assert "1 of 1 attempts match orchesjob's records" in audited.stdout
     flow.orchesjob.home.rename(flow.folder / "moved")
     audited = flow.run("doctor", env=environ)
     problems = [c for c in json.loads(audited.stdout)["checks"] if c["verdict"] == "problem"]

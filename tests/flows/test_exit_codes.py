@@ -49,7 +49,7 @@ def test_what_a_code_means(real_flow: Flow) -> None:
         "FAILED",
     ]
     checks = real_flow.ask("doctor")["checks"]
-    assert checks[-1]["message"] == "6 of 6 attempts are as orchesjob says"
+    assert checks[-1]["message"] == "6 of 6 attempts match orchesjob's records"
 
 
 def test_a_step_that_skipped_itself_is_explained(flow: Flow) -> None:

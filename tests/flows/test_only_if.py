@@ -58,7 +58,7 @@ def test_what_it_answers(real_flow: Flow) -> None:
     assert attempts(run, "unasked") == []
     assert real_flow.orchesjob.status("k:yes:1")["command"] == ["true"]
     checks = real_flow.ask("doctor")["checks"]
-    assert checks[-1]["message"] == "9 of 9 attempts are as orchesjob says"
+    assert checks[-1]["message"] == "9 of 9 attempts match orchesjob's records"
 
 
 @pytest.mark.integration

@@ -21,7 +21,7 @@ def test_an_audit(real_flow: Flow) -> None:
     """`doctor` counts what orchesjob confirms, and names each attempt that it does not (9.11)."""
     steps = [{"id": name, "command": recording(real_flow, "true")} for name in ("a", "b", "c")]
     run = real_flow.start("k", real_flow.write(*steps, {"id": "d", "command": ["false"]}), code=1)
-    assert ledgers(real_flow, code=0) == [("ok", "4 of 4 attempts are as orchesjob says")]
+    assert ledgers(real_flow, code=0) == [("ok", "4 of 4 attempts match orchesjob's records")]
 
     real_flow.orchesjob.plant("k:a:1", status="FAILED", exit_code=7)
     real_flow.orchesjob.change("DELETE FROM jobs WHERE run_key IN ('k:b:1', 'k:c:1')")
@@ -30,7 +30,7 @@ def test_an_audit(real_flow: Flow) -> None:
         ("problem", "k:a:1 is SUCCEEDED here, and FAILED with exit code 7 at orchesjob"),
         ("problem", "k:b:1 is SUCCEEDED here; orchesjob has another job under that key"),
         ("note", "k:c:1 is SUCCEEDED here; orchesjob no longer knows it"),
-        ("problem", "1 of 4 attempts are as orchesjob says; 1 it no longer knows"),
+        ("problem", "1 of 4 attempts match orchesjob's records; 1 it no longer knows"),
     ]
     code, shown = real_flow.run_on_terminal("doctor", "--run-key=k", "--format=table")
     assert (code, shown.count("NG  ledgers: k:")) == (1, 2)

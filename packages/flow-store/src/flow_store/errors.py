@@ -202,7 +202,7 @@ class GroupTaken(StoreError, RuntimeError):
 
     def __str__(self) -> str:
         """Return the sentence, which says what the other run does."""
-        does = "is under way" if self.is_under_way else "waits for it and came earlier"
+        does = "is running" if self.is_under_way else "waits for it and came earlier"
         return (
             f"run {self.run_key!r} cannot begin: run {self.by!r} of its concurrency group "
             f"{self.group!r} {does}; start it again when that one has ended, or `cancel` that one"

@@ -152,8 +152,8 @@ class TooManyRetries(FlowError, ValueError):
     """
 
     says = (
-        "step {step_id!r} is made {retries:,} more times before it has failed, and "
-        "at most {most:,} retries in all are simulated; lower them to see this"
+        "step {step_id!r} would be retried {retries:,} times before it fails, and at most "
+        "{most:,} retries in all are simulated; lower them to see this"
     )
     step_id: str
     retries: int
@@ -351,7 +351,7 @@ class CallsInFlight(FlowError, TimeoutError):
         which = f" ({', '.join(map(str, self.pids))})" if self.pids else ""
         return (
             f"run {self.run_key!r} cannot be taken over: an `orchesjob` call of its last runner "
-            f"is still under way after {self.waited_sec:g} s; end that process{which}, or try "
+            f"is still running after {self.waited_sec:g} s; end that process{which}, or try "
             "again later"
         )
 

@@ -265,7 +265,7 @@ def test_many_survivors(run: RunState) -> None:
     decision = update(run, SurvivorsSeen(FIRST, crowd), NOW)
     assert decision.changes.steps[0].error == (
         "orchesjob lost the job (its worker vanished), but attempt 1 is still alive: "
-        "pid 1 (sleep 1), pid 2 (sleep 2), pid 3 (sleep 3), and 2 more; end it to go on"
+        "pid 1 (sleep 1), pid 2 (sleep 2), pid 3 (sleep 3), and 2 more; kill it to continue"
     )
 
 

@@ -133,7 +133,7 @@ def test_the_command_waits_until_nothing_of_the_gate_is_alive(world: World, gate
     asked, begun = world.executions()
     assert asked.end is not None
     assert begun.begin - asked.end >= 50.0
-    assert any("waits for attempt 1 to be gone" in str(why) for _, why in world.states_of("a"))
+    assert any("waiting for attempt 1 to exit" in str(why) for _, why in world.states_of("a"))
 
 
 @pytest.mark.parametrize("crash_after", [None, 1.5, 4.0])

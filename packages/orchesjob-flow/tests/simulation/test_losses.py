@@ -27,7 +27,7 @@ def test_lost_and_alive(world: World, step: Make, retries: int, pidfd: bool) -> 
     first, *others = world.executions("a")
     assert first.end == first.begin + 60.0
     assert len(others) == retries
-    error = f"{LOST}, but attempt 1 is still alive: pid {first.pid} (a); end it to go on"
+    error = f"{LOST}, but attempt 1 is still alive: pid {first.pid} (a); kill it to continue"
     assert ("RUNNING", error) in world.states_of("a")
     soon = 2 if pidfd else 2 + world.limits.poll_interval_sec
     (after,) = world.executions("b")

@@ -23,8 +23,8 @@ def test_waits_for_a_survivor(world: World, step: Make, strict: bool, delay: flo
     assert first.end is not None
     assert 60 <= second.begin - first.end < 62
     delayed = [error for status, error in world.states_of("a") if status == "DELAYED"]
-    assert "(left); end it to go on" in (delayed[-1] or "")
-    assert (delayed[-1] or "").startswith("waits for attempt 1 to be gone: pid ")
+    assert "(left); kill it to continue" in (delayed[-1] or "")
+    assert (delayed[-1] or "").startswith("waiting for attempt 1 to exit: pid ")
     assert world.step("a").error is None
 
 

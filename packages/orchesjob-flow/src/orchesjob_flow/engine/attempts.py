@@ -568,7 +568,7 @@ def note_survivors(
         set_timeout(context, step, attempt)
     loss.looked_at, loss.exited = context.now.mono, False
     alive = f"attempt {attempt.row.number} is still alive: {name_processes(survivors)}"
-    error = f"{loss.why}, but {alive}; end it to go on"
+    error = f"{loss.why}, but {alive}; kill it to continue"
     if step.row.error != error:
         context.record_step(step, error=error)
 

@@ -27,7 +27,7 @@ class Timer(StrEnum):
     RETRY = "the delay before the next attempt is over"
     TIMEOUT = "the attempt has run for timeout_sec"
     ASK_STATUS = "it is time to ask orchesjob again"
-    OVERDUE = "a call has been under way for too long"
+    OVERDUE = "a call has been running for too long"
     SURVIVORS = "it is time to look for survivors of a closed attempt again"
     REMAINS = "it is time to look again at what is alive of an attempt that cannot be closed yet"
     POLL = "it is time to ask for the jobs that cannot be watched"

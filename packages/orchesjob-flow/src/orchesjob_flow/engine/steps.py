@@ -46,7 +46,7 @@ def survivors_seen(context: UpdateContext, step: RunStep, survivors: Sequence[Pr
         context.run.enqueue(step)
         return
     names = name_processes(survivors)
-    error = f"waits for attempt {step.row.attempt_no} to be gone: {names}; end it to go on"
+    error = f"waiting for attempt {step.row.attempt_no} to exit: {names}; kill it to continue"
     if (step.row.status, step.row.error) != (StepStatus.DELAYED, error):
         context.record_step(step, status=StepStatus.DELAYED, error=error)
     attempt = AttemptId(step.row.position, step.row.attempt_no)

@@ -69,5 +69,5 @@ def show_skipped(skipped: Skipped, output_format: OutputFormat) -> int:
     if output_format is OutputFormat.JSON:
         print_json({"skipped": True, "held_by": skipped.held_by})
     else:
-        write_result(f"skipped: run {visible(skipped.held_by)} of the same group is under way\n")
+        write_result(f"skipped: run {visible(skipped.held_by)} of the same group is running\n")
     return exit_codes.DONE

@@ -36,15 +36,15 @@ def measured(taken: Sequence[float]) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("taken", "verdict", "message"),
     [
-        ([0.25, 0.5] * 3, "note", "a call takes 500 ms, 250 of them for the jobs of the home"),
-        ([0.25, 0.3125], "ok", "a call takes 312 ms, 62 of them for the jobs of the home"),
-        ([0.25, 0.125], "ok", "a call takes 125 ms, 0 of them for the jobs of the home"),
+        ([0.25, 0.5] * 3, "note", "a call takes 500 ms (250 ms of it caused by old jobs)"),
+        ([0.25, 0.3125], "ok", "a call takes 312 ms (62 ms of it caused by old jobs)"),
+        ([0.25, 0.125], "ok", "a call takes 125 ms (0 ms of it caused by old jobs)"),
         (
             [0.25, 4, 0.25, 0.5, 1, 4],
             "note",
-            "a call takes 500 ms, 250 of them for the jobs of the home",
+            "a call takes 500 ms (250 ms of it caused by old jobs)",
         ),
-        ([0.25, 4, 0.5, 0.25], "ok", "a call takes 250 ms, 0 of them for the jobs of the home"),
+        ([0.25, 4, 0.5, 0.25], "ok", "a call takes 250 ms (0 ms of it caused by old jobs)"),
     ],
 )
 def test_the_cost_of_a_history(taken: list[float], verdict: str, message: str) -> None:

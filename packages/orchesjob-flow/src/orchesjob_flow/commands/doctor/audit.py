@@ -190,7 +190,7 @@ def audit(
     yield from found
     confirmed = len(asked) - len(found)
     forgotten = sum(check.grade is Grade.NOTE for check in found)
-    summary = f"{confirmed:,} of {len(asked):,} attempts are as orchesjob says"
+    summary = f"{confirmed:,} of {len(asked):,} attempts match orchesjob's records"
     if forgotten:
         summary += f"; {forgotten:,} it no longer knows"
     if older := len(recorded) - len(asked):

@@ -82,7 +82,7 @@ def check_home(settings: Settings) -> Check:
             refuse_foreign(turns.all)
     except UnsafePlace as error:
         return Check("home", Grade.PROBLEM, str(error))
-    return Check("home", Grade.OK, f"{settings.home.database.parent}: nobody else can write it")
+    return Check("home", Grade.OK, f"{settings.home.database.parent}: only you can write to it")
 
 
 def check_processes() -> Check:
@@ -156,7 +156,7 @@ def check_calls(launcher: ForkServer) -> Check:
     obstacle = launcher.obstacle()
     if obstacle is None:
         return Check("calls", Grade.OK, "each is forked by a fork server that has loaded orchesjob")
-    return Check("calls", Grade.NOTE, f"each starts orchesjob anew, which is slower: {obstacle}")
+    return Check("calls", Grade.NOTE, f"each starts a new orchesjob, which is slower: {obstacle}")
 
 
 class Answered(NamedTuple):
@@ -207,8 +207,8 @@ def _measure_once(client: OrchesjobClient, clock: Callable[[], float]) -> Answer
 def check_history(answered: Answered) -> Check:
     """Tell what a call costs, and what helps where old jobs make it slow."""
     costs = (
-        f"a call takes {answered.call_sec * 1e3:.0f} ms, "
-        f"{answered.history_sec * 1e3:.0f} of them for the jobs of the home"
+        f"a call takes {answered.call_sec * 1e3:.0f} ms "
+        f"({answered.history_sec * 1e3:.0f} ms of it caused by old jobs)"
     )
     if answered.history_sec < MUCH_SEC:
         return Check("history", Grade.OK, costs)

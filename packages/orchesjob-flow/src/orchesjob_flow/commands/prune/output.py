@@ -3,7 +3,7 @@
 Only jobs that are recorded with the run are removed: many in one call if that is possible, the
 others by their ids. Which runs are pruned is decided in `prune`.
 
-A call takes the longer the more jobs a home has, and for many jobs orchesjob knows only spans of
+The more jobs a home holds, the slower each call, and for many jobs orchesjob knows only spans of
 time: all that has ended in them goes. So a span is used only if orchesjob lists nothing there but
 jobs that are to be removed.
 
