@@ -209,12 +209,18 @@ class Attempt:
         for key in reversed(self._keys.open):
             report = self._client.find(key)
             if report is None:
-                self._log.warning(
-                    "orchesjob does not know %s on this host; it may run elsewhere", key
-                )
+                self._log_unknown(key)
             elif not self._is_foreign(report):
                 return self._taken_over(key, report)
         return None
+
+    def _log_unknown(self, key: str) -> None:
+        """Say that an open try has left no job here, and where it may have left one."""
+        words = "orchesjob does not know %s on this host"
+        if place := self._keys.away.get(key):
+            self._log.warning(f"{words}; it may run elsewhere: on %s", key, place)
+        else:
+            self._log.info(f"{words}: that try began no job", key)
 
     def _taken_over(self, key: str, report: JobReport) -> JobReport | None:
         if report.is_active:
