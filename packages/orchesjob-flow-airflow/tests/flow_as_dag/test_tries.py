@@ -485,6 +485,17 @@ def test_a_survivor_is_waited_for(
     assert "waiting for processes of an earlier try to end: pid" in capsys.readouterr().out
 
 
+def test_a_job_that_is_lost_and_alive(airflow: "Airflow", executed: Callable[[], str]) -> None:
+    """What waits for a step begins when nothing of its job lives, though it is LOST (5.8)."""
+    first = "kill -KILL $PPID; sleep 3; echo over >> $EXECUTED"
+    airflow.write(
+        f"{{flow_id: f, steps: [{{id: a, command: [sh, -c, '{first}']}},"
+        " {id: b, when: '!a', command: [sh, -c, 'echo next >> $EXECUTED']}]}"
+    )
+    assert airflow.run(airflow.load()) == (NG, {"a": NG, "b": OK})
+    assert executed().split() == ["over", "next"]
+
+
 def test_when_processes_keep_appearing(
     airflow: "Airflow", monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
