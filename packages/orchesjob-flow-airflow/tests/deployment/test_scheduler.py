@@ -297,7 +297,7 @@ def test_a_folder_with_a_wrong_file(deployment: Deployment) -> None:
     run_id = deployment.trigger("flow-files")
     assert deployment.await_end("flow-files", run_id) == (NG, {"check": NG})
     log = deployment.log("flow-files", run_id, "check")
-    assert "flows/wrong.yaml:1:33: steps[0].comand: unknown key; did you mean" in log
+    assert "flows/wrong.yaml:1:34: steps[0].comand: unknown key; did you mean" in log
     assert deployment.await_end("good", deployment.trigger("good"))[0] == OK
     deployment.write({"flows/wrong.yaml": WRONG.replace("comand", "command")})
     deployment.wait_for(lambda: "wrong" in deployment.dag_ids())

@@ -44,6 +44,7 @@ def test_a_missing_flow_file(airflow: "Airflow") -> None:
 
 GROUP = "{flow_id: f, concurrency: {group: g}, steps: [{id: a, command: [x]}]}"
 SKIP = "{flow_id: f, concurrency: {on_conflict: skip}, steps: [{id: a, command: [x]}]}"
+REPLACE = SKIP.replace("skip", "replace")
 LIST = (
     "{flow_id: f, params: {X: list.txt}, steps:"
     " [{foreach: {N: {lines: '${{ X }}'}}, steps: [{id: a, command: [x]}]}]}"
@@ -61,6 +62,7 @@ NAME = "{flow_id: f, steps: [{id: a, command: ['${{ RUN_DIR }}/x']}]}"
     [
         (GROUP, "concurrency", "Airflow lets runs wait for each other, and only those of one DAG"),
         (SKIP, "concurrency", "Airflow lets runs wait for each other, and only those of one DAG"),
+        (REPLACE, "concurrency", "Airflow lets runs wait for each other, and only those of one D"),
         (LIST, "foreach", "the tasks are there before a run has values for the parameters that a"),
         (NO_FILE, "foreach", "the tasks are there before a run has values for the parameters that"),
         (NO_VALUE, "foreach", "the tasks are there before a run has values for the parameters tha"),
