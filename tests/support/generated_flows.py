@@ -33,9 +33,15 @@ ENDINGS = {
     "exit": "exit 3",
     "yes": "exit 0",
     "no": "exit 1",
+    "timeout": "exec sleep 600",
+    "lost": "kill -KILL $PPID $$",
+    "lost alive": "kill -KILL $PPID; sleep 1; exit 0",
+    "aborted": "abort",
 }
 KILLED = "kill -KILL $$"
 """How the other fates are played: they all cost a retry, and have no exit code."""
+LIMIT_SEC = 4
+"""The time limit of a step that meets a timeout; all else that such a step does is quicker."""
 
 PLAY = """\
 # Keeps a ledger, and ends as the file $1 says of this attempt at what $3 names. Before, parameter,
@@ -43,6 +49,11 @@ PLAY = """\
 [ "$2 $FROM_FILE" = "$CASE $CASE" ] || exit 98
 case $ORCHESJOB_FLOW_STEP in *@*) [ "${ORCHESJOB_FLOW_STEP#*@}" = "$VALUE" ] || exit 97 ;; esac
 touch "$4/is-there" || exit 96
+abort() { # as somebody else does it; the parent is orchesjob's worker, which knows its job
+  job=$(tr '\\0' '\\n' < /proc/$PPID/cmdline | tail -n 1)
+  "$ORCHESJOB_BIN" abort --grace-seconds=1 --job-id="$job" &
+  exec sleep 600
+}
 attempt="$ORCHESJOB_FLOW_STEP $ORCHESJOB_FLOW_ATTEMPT $3"
 echo "$attempt" >> "$LEDGERS/$CASE $ORCHESJOB_FLOW_RUN_KEY"
 while read -r step number what ending; do
@@ -54,7 +65,7 @@ FIELDS = (
     *("retries", "allow_failure", "success_exit_codes", "skip_exit_codes", "retry_exit_codes"),
     *("when", "depends_on", "strict"),
 )
-"""The fields of a step that are those of the model; the model's delays and timeouts are not."""
+"""The fields of a step that are those of the model; its delays and timeouts are not."""
 
 type Outcome = tuple[str, Mapping[str, str]]
 """The status of a run, and that of each of its steps."""
@@ -89,6 +100,11 @@ class GeneratedFlow:
     def name(self) -> str:
         """The name of its file."""
         return f"{self.flow_id}.json"
+
+    @property
+    def waits(self) -> bool:
+        """Whether its runs wait for each other."""
+        return "concurrency" in self.document
 
     @property
     def given(self) -> Mapping[str, str]:
@@ -205,6 +221,8 @@ def _flow(seed: int, case: Any) -> GeneratedFlow:
         document["finally"] = [_played(step) for step in case.finally_]
     if case.max_parallel:
         document["max_parallel"] = case.max_parallel
+    if seed % 3 == 0:
+        document["concurrency"] = {}
     return GeneratedFlow(
         seed=seed,
         document=document,
@@ -252,5 +270,6 @@ def _played(step: StepSpec) -> dict[str, Any]:
         "command": [*words, "run", "${{ RUN_DIR }}"],
         **({"only_if": [*words, "asked", "${{ RUN_DIR }}"]} if step.only_if else {}),
         "x-airflow": {"priority_weight": 3, "do_xcom_push": True},
+        **({"timeout_sec": LIMIT_SEC} if step.timeout_sec == load_model().LIMIT_SEC else {}),
         **attrs.asdict(step, filter=lambda field, value: field.name in FIELDS and value),
     }

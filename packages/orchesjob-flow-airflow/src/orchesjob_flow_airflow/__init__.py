@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from orchesjob_flow_airflow.flow_as_dag.dag import flow_dag, flow_task_group
+    from orchesjob_flow_airflow.flow_as_dag.tries import InfrastructureFault
     from orchesjob_flow_airflow.flow_as_task.operator import OrchesjobFlowOperator
 
-__all__ = ["OrchesjobFlowOperator", "flow_dag", "flow_task_group"]
+__all__ = ["InfrastructureFault", "OrchesjobFlowOperator", "flow_dag", "flow_task_group"]
 
 _MODULES = {
+    "InfrastructureFault": "flow_as_dag.tries",
     "OrchesjobFlowOperator": "flow_as_task.operator",
     "flow_dag": "flow_as_dag.dag",
     "flow_task_group": "flow_as_dag.dag",

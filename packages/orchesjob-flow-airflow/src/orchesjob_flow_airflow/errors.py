@@ -94,6 +94,22 @@ class RetriesRefused(OrchesjobFlowAirflowError, ValueError):
     value: object
 
 
+class ValuesMissing(OrchesjobFlowAirflowError, ValueError):
+    """A DAG has a schedule, and its params `names` have no value that is allowed (rule 10.2)."""
+
+    path: str
+    names: Sequence[str]
+
+    def __str__(self) -> str:
+        """Return the sentence, with an argument that gives the values."""
+        names = ", ".join(self.names)
+        example = ", ".join(f"{name!r}: ..." for name in self.names)
+        return (
+            f"{self.path}: a run by schedule needs an allowed value for {names}; give a default "
+            f"in the flow file, or flow_dag(..., params={{{example}}})"
+        )
+
+
 class FieldRefused(OrchesjobFlowAirflowError, ValueError):
     """A flow has a field that a task for each step cannot obey.
 

@@ -88,13 +88,13 @@ class Deployment:
             self.begin(part, part)
         self.wait_for(self._is_healthy, READY_SEC)
         expected = set(dag_ids) or {path.stem for path in self.dags.glob("*.py")}
-        self.wait_for(lambda: self._dag_ids() == expected, READY_SEC)
+        self.wait_for(lambda: self.dag_ids() == expected, READY_SEC)
 
     @contextmanager
-    def running(self) -> Iterator[None]:
-        """Start it, and close it in the end, also if it does not start."""
+    def running(self, *dag_ids: str) -> Iterator[None]:
+        """Start it with these DAGs, and close it in the end, also if it does not start."""
         try:
-            self.start()
+            self.start(*dag_ids)
             yield
         finally:
             self.close()
@@ -208,7 +208,8 @@ class Deployment:
         parts = ("metadatabase", "scheduler", "dag_processor")
         return all(health[part]["status"] == "healthy" for part in parts)
 
-    def _dag_ids(self) -> set[str]:
+    def dag_ids(self) -> set[str]:
+        """Return the ids of the DAGs that it has read."""
         return {dag["dag_id"] for dag in self.ask("GET", "dags?limit=100")["dags"]}
 
     def _last_words(self) -> str:

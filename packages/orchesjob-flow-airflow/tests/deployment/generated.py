@@ -63,17 +63,25 @@ class GeneratedRuns:
         return [f"{flow.flow_id}{mode}" for flow in self._flows for mode in ("", "-whole")]
 
     def check_steps_as_tasks(self) -> None:
-        """Start all flows at once, here and on Airflow, and compare how they end."""
+        """Start all flows at once, here and on Airflow, and compare how they end.
+
+        A flow whose runs wait for each other (rule 10.7) is started twice there.
+        """
         folder = self._deployment.dags
         local_runs = [LocalRun.start(flow, folder, self._home) for flow in self._flows]
-        run_ids = {
-            flow.flow_id: self._deployment.trigger(flow.flow_id, flow.given) for flow in self._flows
-        }
-        for flow in self._flows:
-            run_id = run_ids[flow.flow_id]
+        runs = [
+            (flow, self._deployment.trigger(flow.flow_id, flow.given))
+            for flow in self._flows
+            for _ in range(2 if flow.waits else 1)
+        ]
+        for flow, run_id in runs:
             ended = self._deployment.await_end(flow.flow_id, run_id, END_SEC)
             assert outcome_of_steps(flow, *ended) == flow.outcome, flow.flow_id
             assert flow.ledger(self._ledgers, run_id) == flow.attempts, flow.flow_id
+        for flow in self._flows:
+            if flow.waits:
+                first, second = sorted(self._spans(flow.flow_id))
+                assert first[1] <= second[0], flow.flow_id
         for local_run in local_runs:
             local_run.check()
 
@@ -85,6 +93,11 @@ class GeneratedRuns:
             state, _ = self._deployment.await_end(f"{flow.flow_id}-whole", run_id, END_SEC)
             assert (STATUSES[state], self._statuses(run_id)) == flow.outcome, flow.flow_id
             assert flow.ledger(self._ledgers, run_id) == flow.attempts, flow.flow_id
+
+    def _spans(self, dag_id: str) -> list[tuple[str, str]]:
+        """Ask when the runs of a DAG have begun and ended; text that sorts like the times."""
+        runs = self._deployment.ask("GET", f"dags/{dag_id}/dagRuns")["dag_runs"]
+        return [(run["start_date"], run["end_date"]) for run in runs]
 
     def _statuses(self, run_key: str) -> dict[str, str]:
         """Ask orchesjob-flow on the worker's host how the steps of a run have ended."""

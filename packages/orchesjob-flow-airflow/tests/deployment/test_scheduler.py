@@ -53,6 +53,11 @@ def die(context):
 dag = flow_dag("faulty.yaml", default_args={"pre_execute": die})
 """
 
+FOLDER = "flow-files.py"
+"""The DAG file of a folder of flow files; the guide shows it."""
+GOOD = "{flow_id: good, steps: [{id: a, command: ['true']}]}"
+WRONG = "{flow_id: wrong, steps: [{id: a, comand: ['true']}]}"
+
 STUBBORN = "{flow_id: stubborn, steps: [{id: a, command: [sh, stubborn.sh]}]}"
 # Leaves a process in a session of its own, and ignores TERM.
 DEAF = "setsid sleep 600 &\ntrap '' TERM\necho begun\nwhile :; do sleep 1; done\n"
@@ -80,17 +85,28 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
             "stubborn.sh": DEAF,
         }
     )
-    for dag_id, path in {
+    (deployment.dags / "flows").mkdir()
+    deployment.write({"flows/good.yaml": GOOD, "flows/wrong.yaml": WRONG, FOLDER: shown(FOLDER)})
+    flows = {
         "daily-import": "examples/daily-import.yaml",
         "branching-hello-failure": "examples/branching-hello-failure-flow.yaml",
         "patient": "patient.yaml",
         "stubborn": "stubborn.yaml",
         "edited": "edited.yaml",
         "listed": "listed.yaml",
-    }.items():
+    }
+    for dag_id, path in flows.items():
         deployment.add_flow(dag_id, repr(path))
-    with deployment.running():
+    with deployment.running(*flows, "faulty", "flow-files", "good"):
         yield deployment
+
+
+def shown(name: str) -> str:
+    """Return a DAG file that the guide shows."""
+    guide = (EXAMPLES.parent / "docs" / "airflow-dag.md").read_text(encoding="utf-8")
+    text = guide.partition(f"<!-- file: {name} -->\n```python\n")[2].partition("```")[0]
+    assert text
+    return text
 
 
 def client(deployment: Deployment) -> OrchesjobClient:
@@ -273,3 +289,18 @@ def test_a_list_that_grows(deployment: Deployment) -> None:
     )
     assert '"ran x"' in deployment.log("listed", run_id, "a.x")
     assert "a@w is none of the copies" in deployment.log("listed", run_id, "a.w")
+
+
+def test_a_folder_with_a_wrong_file(deployment: Deployment) -> None:
+    """It takes down no other flow, a task says what is wrong, and its DAG is there when mended."""
+    assert deployment.ask("GET", "importErrors")["total_entries"] == 0
+    run_id = deployment.trigger("flow-files")
+    assert deployment.await_end("flow-files", run_id) == (NG, {"check": NG})
+    log = deployment.log("flow-files", run_id, "check")
+    assert "flows/wrong.yaml:1:34: steps[0].comand: unknown key; did you mean" in log
+    assert deployment.await_end("good", deployment.trigger("good"))[0] == OK
+    deployment.write({"flows/wrong.yaml": WRONG.replace("comand", "command")})
+    deployment.wait_for(lambda: "wrong" in deployment.dag_ids())
+    assert deployment.await_end("wrong", deployment.trigger("wrong"))[0] == OK
+    run_id = deployment.trigger("flow-files")
+    assert deployment.await_end("flow-files", run_id) == (OK, {"check": OK})

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from orchesjob_flow_airflow.flow_as_dag.attempts import Attempt
+
 if TYPE_CHECKING:
     from conftest import Airflow
 
@@ -140,6 +142,40 @@ def test_callbacks(airflow: "Airflow", monkeypatch: pytest.MonkeyPatch, tmp_path
     dag = airflow.load("'flow.yaml', default_args={'on_failure_callback': tell}", before=CALLBACK)
     assert airflow.run(dag) == ("failed", {"a": "failed", "b": "success", "c": "failed"})
     assert (tmp_path / "told").read_text(encoding="utf-8") == "a"
+
+
+RETRY_CALLBACK = """
+import os
+from orchesjob_flow_airflow import InfrastructureFault
+def tell(context):
+    is_fault = isinstance(context["exception"], InfrastructureFault)
+    with open(os.environ["TOLD"], "a") as file:
+        file.write(f"{context['ti'].task_id} {is_fault} {context['exception']}\\n")
+def die(self, *_):
+    raise OSError("no answer")
+from orchesjob_flow_airflow.flow_as_dag import attempts
+run = attempts.Attempt.run
+attempts.Attempt.run = lambda self: (run if self.key.endswith(":1") else die)(self)
+"""
+
+
+def test_a_callback_before_a_retry(
+    airflow: "Airflow", monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It can tell a command that failed from a fault that uses no retry of the step (13.2)."""
+    monkeypatch.setattr(Attempt, "run", Attempt.run)
+    monkeypatch.setattr("orchesjob_flow_airflow.flow_as_dag.tries.FAULT_DELAY", timedelta(0))
+    monkeypatch.setenv("TOLD", str(tmp_path / "told"))
+    airflow.write('{flow_id: f, steps: [{id: a, command: ["false"], retries: 1}]}')
+    callbacks = "{'on_retry_callback': tell, 'on_failure_callback': tell}"
+    arguments = f"'flow.yaml', default_args={callbacks}, infrastructure_retries=1"
+    dag = airflow.load(arguments, before=RETRY_CALLBACK)
+    assert airflow.run(dag) == ("failed", {"a": "failed"})
+    assert (tmp_path / "told").read_text(encoding="utf-8") == (
+        "a False exit code 1\n"
+        "a True infrastructure fault: no answer\n"
+        "a True infrastructure fault: no answer\n"
+    )
 
 
 def test_the_folder_of_the_dag_file(airflow: "Airflow", monkeypatch: pytest.MonkeyPatch) -> None:

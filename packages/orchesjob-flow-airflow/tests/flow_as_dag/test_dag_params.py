@@ -28,8 +28,8 @@ def test_what_airflow_is_told(airflow: "Airflow") -> None:
     city, day = params.get_param("CITY"), params.get_param("DAY")
     assert city.value == "berlin"
     assert city.description == "the city"
-    assert city.schema == {"type": "string", "enum": ["berlin", "paris"]}
-    assert day.schema == {"type": "string", "pattern": "^(?:[0-9]{2})$"}
+    assert city.schema == {"type": ["string", "integer"], "enum": ["berlin", "paris"]}
+    assert day.schema == {"type": ["string", "integer"], "pattern": "^(?:[0-9]{2})$"}
     assert not day.has_value
 
 
@@ -68,6 +68,45 @@ def test_what_a_task_shows(airflow: "Airflow") -> None:
     assert shown is not None
     assert shown["command"][4] == "berlin-08"
     assert shown["environment"] == {"CITY": "berlin", "DAY": "08"}
+
+
+@pytest.mark.parametrize(
+    ("value", "param", "text"),
+    [
+        (17, "", "17"),
+        (17, "Param(type='integer', maximum=20)", "17"),
+        (True, "Param(type='boolean')", "true"),
+        (1.5, "Param(type='number')", "1.5"),
+        (None, "Param(type=['null', 'string'])", "00"),
+        ([1], "Param(type='array')", None),
+    ],
+)
+def test_typed_values(
+    airflow: "Airflow",
+    capsys: pytest.CaptureFixture[str],
+    value: object,
+    param: str,
+    text: str | None,
+) -> None:
+    """A param of the DAG file may have a type; the flow gets its value as text (rule 10.2)."""
+    airflow.write(
+        "{flow_id: f, params: {N: '00'}, steps: [{id: a, command: [echo, 'got ${{ N }}']}]}"
+    )
+    given = f", params={{'N': {param}}}" if param else ""
+    dag = airflow.load(f"'flow.yaml'{given}", before="from airflow.sdk import Param")
+    assert run_with(dag, {"N": value})[0] == ("failed" if text is None else "success")
+    said = "params.N: must be text or a number, got list" if text is None else f"got {text}"
+    assert said in capsys.readouterr().out
+
+
+def test_a_misspelt_name(airflow: "Airflow", capsys: pytest.CaptureFixture[str]) -> None:
+    """A name that nobody has declared fails the first task; one of the DAG file is fine (10.2)."""
+    airflow.write(FLOW)
+    dag = airflow.load("'flow.yaml', params={'DAY': '07', 'MINE': 3}")
+    assert run_with(dag, {"MINE": 4})[0] == "success"
+    assert run_with(dag, {"CITTY": "paris"})[0] == "failed"
+    expected = 'the flow has no parameter "CITTY"; did you mean "CITY"?'
+    assert expected in capsys.readouterr().out
 
 
 def test_a_value_that_the_flow_refuses(

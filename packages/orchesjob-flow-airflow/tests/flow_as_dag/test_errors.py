@@ -44,6 +44,7 @@ def test_a_missing_flow_file(airflow: "Airflow") -> None:
 
 GROUP = "{flow_id: f, concurrency: {group: g}, steps: [{id: a, command: [x]}]}"
 SKIP = "{flow_id: f, concurrency: {on_conflict: skip}, steps: [{id: a, command: [x]}]}"
+REPLACE = SKIP.replace("skip", "replace")
 LIST = (
     "{flow_id: f, params: {X: list.txt}, steps:"
     " [{foreach: {N: {lines: '${{ X }}'}}, steps: [{id: a, command: [x]}]}]}"
@@ -51,6 +52,8 @@ LIST = (
 SPLIT = (
     "{flow_id: f, params: {X: p q}, steps: [{id: a, foreach: {split: '${{ X }}'}, command: [x]}]}"
 )
+NO_FILE = LIST.replace("list.txt", "missing.txt")
+NO_VALUE = LIST.replace("X: list.txt", "X: {}")
 NAME = "{flow_id: f, steps: [{id: a, command: ['${{ RUN_DIR }}/x']}]}"
 
 
@@ -59,7 +62,10 @@ NAME = "{flow_id: f, steps: [{id: a, command: ['${{ RUN_DIR }}/x']}]}"
     [
         (GROUP, "concurrency", "Airflow lets runs wait for each other, and only those of one DAG"),
         (SKIP, "concurrency", "Airflow lets runs wait for each other, and only those of one DAG"),
+        (REPLACE, "concurrency", "Airflow lets runs wait for each other, and only those of one D"),
         (LIST, "foreach", "the tasks are there before a run has values for the parameters that a"),
+        (NO_FILE, "foreach", "the tasks are there before a run has values for the parameters that"),
+        (NO_VALUE, "foreach", "the tasks are there before a run has values for the parameters tha"),
         (SPLIT, "foreach", "the tasks are there before a run has values for the parameters that a"),
         (NAME, "${{ RUN_DIR }}", "give flow_dag `run_dirs`, a folder that all"),
     ],
@@ -73,6 +79,33 @@ def test_what_no_dag_can_do(airflow: "Airflow", flow: str, field: str, reason: s
     path = airflow.folder / "flow.yaml"
     assert f"{path}: flow_dag cannot do what `{field}` says: {reason}" in error
     assert "OrchesjobFlowOperator runs the whole flow as one task" in error
+
+
+def test_a_schedule_without_a_value(airflow: "Airflow") -> None:
+    """The error names the parameters to which nobody gives a value by schedule (rule 10.2)."""
+    airflow.write(
+        "{flow_id: f, params: {DAY: {}, CITY: rome, N: {}}, steps: [{id: a, command: [x]}]}"
+    )
+    airflow.write_dag("'flow.yaml', schedule='@daily'")
+    error = "a run by schedule needs an allowed value for DAY, N; give a default in the flow file"
+    assert f"{airflow.folder / 'flow.yaml'}: {error}" in import_error(airflow)
+    airflow.load("'flow.yaml', schedule='@daily', params={'DAY': 'today', 'N': 3}")
+
+
+def test_a_dag_that_is_half_made(airflow: "Airflow") -> None:
+    """A factory that catches an error leaves no DAG with some of its steps (rule 13.4)."""
+    airflow.write(
+        "{flow_id: f, steps: [{id: a, command: [x]}, {id: b, command: [x], x-airflow: {pol: x}}]}"
+    )
+    airflow.write("{flow_id: g, steps: [{id: a, command: [x]}]}", "good.yaml")
+    (airflow.folder / "the_dag.py").write_text(
+        "import contextlib\nfrom orchesjob_flow_airflow import flow_dag\n"
+        "with contextlib.suppress(ValueError):\n    flow_dag('flow.yaml')\nflow_dag('good.yaml')\n"
+    )
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(airflow.folder)
+    assert (set(bag.dags), bag.import_errors) == ({"g"}, {})
 
 
 IN_THE_FILE = "would change outcomes: the flow file says that, with"
@@ -92,6 +125,7 @@ IN_THE_FILE = "would change outcomes: the flow file says that, with"
         ("default_args={'wait_for_downstream': True}", "a step waits for steps of its own run"),
         ("default_args={'multiple_outputs': True}", "for its last line is no mapping"),
         ("dagrun_timeout=60", f"dagrun_timeout {IN_THE_FILE} `timeout_sec`"),
+        ("until=['a']", "a task for each step of the file; OrchesjobFlowOperator has `until`"),
         ("fail_fast=True", "fail_fast would change outcomes: steps that run beside a failure"),
         ("max_active_runs=4", f"max_active_runs {IN_THE_FILE} `concurrency`"),
     ],

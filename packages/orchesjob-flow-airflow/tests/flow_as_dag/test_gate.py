@@ -228,7 +228,7 @@ def gate_of(monkeypatch: pytest.MonkeyPatch, tries: "Tries", passed: list[int]) 
         "ti": SimpleNamespace(dag_id="d", run_id="r"),
         "task": SimpleNamespace(task_id="a", task_ids=TaskIds("")),
     }
-    monkeypatch.setattr(f"{HERE}.BaseXCom.get_one", lambda **_: passed)
+    monkeypatch.setattr(f"{HERE}.read_record", lambda _: passed)
     return GateRecord(context, cast("StepSpec", SimpleNamespace(only_if=("x",))), tries)
 
 
@@ -277,7 +277,10 @@ def test_keys(
     keys: str,
 ) -> None:
     """No command is looked for from before the gate has let the step run."""
-    tries = cast("Tries", SimpleNamespace(number=3, first=1, open=open_))
+    places = {"place": "here", "place_of": {1: "there"}.get}
+    tries = cast("Tries", SimpleNamespace(number=3, first=1, open=open_, **places))
     gate = gate_of(monkeypatch, tries, passed)
     found = AttemptKeys.of("t", tries, gate, is_gate=is_gate)
-    assert [found.own, *map(" ".join, found[1:])] == [part.strip() for part in keys.split("|")]
+    lists = map(" ".join, (found.earlier, found.open, found.last))
+    assert [found.own, *lists] == [part.strip() for part in keys.split("|")]
+    assert found.away == {}

@@ -85,7 +85,7 @@ def test_a_worker_without_the_folder(
     dag = airflow.load("'flow.yaml', run_dirs='/no/such', infrastructure_retries=0")
     assert airflow.run(dag) == (NG, {"find": NG, "use": "skipped"})
     out = capsys.readouterr().out
-    assert "AirflowException: /no/such/f." in out
+    assert "InfrastructureFault: infrastructure fault: /no/such/f." in out
     assert (
         ", the directory of the run, cannot be made: No such file or directory; `run_dirs`" in out
     )
@@ -130,12 +130,16 @@ def test_variables_of_the_run(airflow: "Airflow", executed: Callable[[], str]) -
     assert executed() == f"{airflow.folder}/inner {started}\n"
 
 
+def found_in(recorded: dict[str, str], key: str) -> list[str] | None:
+    return [recorded[key]] if key in recorded else None
+
+
 def test_when_a_cleared_run_began(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that was cleared tells its commands when it first began, in local time (9.13)."""
     monkeypatch.setenv("TZ", "<+13>-13")
     time.tzset()
     recorded: dict[str, str] = {}
-    monkeypatch.setattr(BaseXCom, "get_one", lambda key, **_: recorded.get(key))
+    monkeypatch.setattr(BaseXCom, "get_all", lambda key, **_: found_in(recorded, key))
     monkeypatch.setattr(BaseXCom, "set", lambda key, value, **_: recorded.setdefault(key, value))
     task = SimpleNamespace(task_ids=TaskIds(""))
     began = datetime(2026, 11, 28, 3, 0, tzinfo=UTC)
@@ -160,7 +164,7 @@ def test_tasks_that_record_at_once(monkeypatch: pytest.MonkeyPatch, *, is_record
             recorded[key] = "of another task"
         raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR))
 
-    monkeypatch.setattr(BaseXCom, "get_one", lambda key, **_: recorded.get(key))
+    monkeypatch.setattr(BaseXCom, "get_all", lambda key, **_: found_in(recorded, key))
     monkeypatch.setattr(BaseXCom, "set", refuse)
     context = {
         "ti": SimpleNamespace(dag_id="d", run_id="r"),

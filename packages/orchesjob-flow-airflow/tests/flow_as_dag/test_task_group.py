@@ -134,6 +134,16 @@ def test_a_flow_that_does_not_begin(
     assert around.run(f'{task} >> flow_task_group("flow.yaml")') == (run, states)
 
 
+def test_a_trigger_rule_around_a_flow(around: Around) -> None:
+    """A trigger rule for the tasks of the DAG around a flow does not let it begin (rule 13.4)."""
+    run, states = around.run(
+        'BashOperator(task_id="before", bash_command="exit 1", trigger_rule="all_success")'
+        ' >> flow_task_group("flow.yaml")',
+        ", default_args={'trigger_rule': 'all_done', 'multiple_outputs': True}",
+    )
+    assert (run, states["daily.flow.begin"], states["daily.get"]) == (NG, UP, UP)
+
+
 @pytest.mark.parametrize(
     ("field", "argument"),
     [

@@ -382,15 +382,44 @@ def test_two_faults_with_a_job(airflow: "Airflow", executed: Callable[[], str]) 
     assert executed() == "\n"
 
 
-def test_a_try_that_nobody_knows(airflow: "Airflow", capsys: pytest.CaptureFixture[str]) -> None:
-    """The task log says that the earlier try may run on another host (rule 5.8)."""
-    airflow.write(flow("true"))
-    before = (
-        "def die(context):\n    if context['ti'].try_number == 1:\n        raise RuntimeError\n"
-    )
-    dag = airflow.load("'flow.yaml', default_args={'pre_execute': die}", before=before)
-    assert airflow.run(dag) == (OK, {"a": OK})
-    assert ":a:1 on this host; it may run elsewhere" in capsys.readouterr().out
+@pytest.mark.parametrize("moves", [True, False])
+def test_a_try_that_nobody_knows(
+    airflow: "Airflow",
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    moves: bool,
+) -> None:
+    """The task log says where an earlier try may run, if that began in another place (5.8)."""
+    hosts = ["host-a"]
+    monkeypatch.setattr("orchesjob_flow_airflow.flow_as_dag.tries.gethostname", lambda: hosts[-1])
+    run = Attempt.run
+
+    def die_once(attempt: Attempt) -> JobReport:
+        if attempt.key.endswith(":2"):
+            return run(attempt)
+        hosts.extend(["host-b"] * moves)
+        raise OSError("the worker died")
+
+    monkeypatch.setattr(Attempt, "run", die_once)
+    assert airflow.run_flow(flow("true")) == (OK, {"a": OK})
+    logged = capsys.readouterr().out
+    assert ("on this host; it may run elsewhere: on host-a:" in logged) is moves
+    assert ("on this host: that try began no job" in logged) is not moves
+
+
+def test_a_quiet_first_try(airflow: "Airflow", capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is an error in the log of a task that succeeds at once."""
+    assert airflow.run_flow(flow("true", 'only_if: ["true"]')) == (OK, {"a": OK})
+    assert "XCom not found" not in capsys.readouterr().out
+
+
+def test_the_traceback_of_a_failure(airflow: "Airflow", capsys: pytest.CaptureFixture[str]) -> None:
+    """What a step failed of is the end of one traceback, not of a chain of them."""
+    assert airflow.run_flow(flow("exit 2")) == (NG, {"a": NG})
+    logged = capsys.readouterr().out
+    assert "AirflowFailException: exit code 2" in logged
+    assert "was the direct cause of" not in logged
 
 
 def test_the_same_try_again(airflow: "Airflow", executed: Callable[[], str]) -> None:
@@ -424,7 +453,10 @@ def test_a_missing_orchesjob(
     assert airflow.run(airflow.load("'flow.yaml', infrastructure_retries=1")) == (NG, {"a": NG})
     out = capsys.readouterr().out
     words = "/nonexistent/orchesjob (from ORCHESJOB_BIN) is not an executable file (install"
-    assert out.count(f"AirflowException: orchesjob could not be run: {words}") == 2
+    assert (
+        out.count(f"InfrastructureFault: infrastructure fault: orchesjob could not be run: {words}")
+        == 2
+    )
 
 
 @pytest.mark.parametrize("cleared", ["", "env -i"])
@@ -451,6 +483,17 @@ def test_a_survivor_is_waited_for(
     assert airflow.run_flow(flow(command, "retries: 1")) == (OK, {"a": OK})
     assert executed().split() == ["daemon", "second"]
     assert "waiting for processes of an earlier try to end: pid" in capsys.readouterr().out
+
+
+def test_a_job_that_is_lost_and_alive(airflow: "Airflow", executed: Callable[[], str]) -> None:
+    """What waits for a step begins when nothing of its job lives, though it is LOST (5.8)."""
+    first = "kill -KILL $PPID; sleep 3; echo over >> $EXECUTED"
+    airflow.write(
+        f"{{flow_id: f, steps: [{{id: a, command: [sh, -c, '{first}']}},"
+        " {id: b, when: '!a', command: [sh, -c, 'echo next >> $EXECUTED']}]}"
+    )
+    assert airflow.run(airflow.load()) == (NG, {"a": NG, "b": OK})
+    assert executed().split() == ["over", "next"]
 
 
 def test_when_processes_keep_appearing(
@@ -533,9 +576,11 @@ class Run:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Keep its XComs here."""
         self.xcoms: dict[str, Any] = {}
-        place = "orchesjob_flow_airflow.flow_as_dag.tries.BaseXCom"
-        monkeypatch.setattr(f"{place}.get_one", lambda key, **_: self.xcoms.get(key))
-        monkeypatch.setattr(f"{place}.set", lambda key, value, **_: self.xcoms.update({key: value}))
+        place = "orchesjob_flow_airflow.flow_as_dag.tries"
+        monkeypatch.setattr(f"{place}.read_record", lambda xcom: self.xcoms.get(xcom["key"]))
+        monkeypatch.setattr(
+            f"{place}.BaseXCom.set", lambda key, value, **_: self.xcoms.update({key: value})
+        )
 
     def tries(self, number: int, max_tries: int, retries: int) -> Tries:
         """Begin a try of the task, whose `retries` are those of the DAG file."""

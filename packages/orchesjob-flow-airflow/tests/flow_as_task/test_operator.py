@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ import pytest
 from orchesjob_flow_airflow.flow_as_task.operator import (
     LATE_CANCEL_SEC,
     OrchesjobFlowOperator,
+    RunReport,
     is_late_cancel,
 )
 
@@ -243,6 +244,56 @@ def test_a_runner_that_goes_on_trying(host: "Host", capfd: "pytest.CaptureFixtur
     tasks = host.run(f"Flow(flow_file='flow.yaml', run_key='k', program='{program}')")
     assert outcome(tasks["flow"]) == ("success", 1)
     assert "no answer yet" in capfd.readouterr().out
+
+
+def test_a_group_that_is_held(
+    host: "Host", blocker: "Blocker", capfd: "pytest.CaptureFixture[str]"
+) -> None:
+    """A run that its flow skips, because another holds the group, skips the task (rule 10.7)."""
+    step = {"id": "a", "command": blocker.command()}
+    host.start("other", host.write(step, concurrency={"on_conflict": "skip"}))
+    blocker.await_arrival()
+    tasks = host.run("Flow(flow_file='flow.yaml', run_key='k', retries=1)")
+    assert outcome(tasks["flow"]) == ("skipped", 1)
+    assert "nothing is run: 'other' holds the flow's group" in capfd.readouterr().out
+
+
+def test_a_run_that_is_replaced(host: "Host", blocker: "Blocker") -> None:
+    """The task of a replaced run fails without a retry, and names the other run (rule 10.7)."""
+    host.write({"id": "a", "command": blocker.command()}, concurrency={"on_conflict": "replace"})
+    with worker(host) as process:
+        blocker.await_arrival()
+        host.start("other", "flow.yaml")
+        logged, _ = process.communicate(timeout=60)
+    assert logged.endswith("failed\n")
+    assert "AirflowFailException: run 'k' was cancelled: replaced by run 'other'" in logged
+
+
+def test_the_report(host: "Host") -> None:
+    """It is written when the run has ended, however; a link and an XCom lead to it."""
+    host.write(TRUE, {"id": "b", "command": ["false"]})
+    arguments = "report='{{ ds }}.html', report_url='https://here/{{ task.task_id }}.html'"
+    run = host.load(f"Flow(flow_file='flow.yaml', run_key='k', {arguments})").test(
+        logical_date=datetime(2026, 11, 28, tzinfo=UTC)
+    )
+    (ti,) = run.get_task_instances()
+    path = host.folder / "2026-11-28.html"
+    assert str(ti.state) == "failed"
+    assert ti.xcom_pull(task_ids="flow", key="report") == str(path)
+    assert "<html" in path.read_text(encoding="utf-8")
+    link = ti.xcom_pull(task_ids="flow", key=RunReport().xcom_key)
+    assert link == "https://here/flow.html"
+
+
+def test_a_report_that_cannot_be_written(host: "Host", capfd: "pytest.CaptureFixture[str]") -> None:
+    """It changes no outcome, and the log says why; without a URL there is no link."""
+    host.write(TRUE)
+    dag = host.load("Flow(flow_file='flow.yaml', run_key='k', report='/no/such/r.html')")
+    (ti,) = dag.test().get_task_instances()
+    assert str(ti.state) == "success"
+    assert "the report could not be written: " in capfd.readouterr().out
+    assert ti.xcom_pull(task_ids="flow", key="report") is None
+    assert tuple(dag.task_dict["flow"].operator_extra_links) == ()
 
 
 def test_a_runner_that_gave_up() -> None:
@@ -533,6 +584,7 @@ def test_late_cancels() -> None:
     assert is_late_cancel({"cancel_requested_at": now - 1}, found)
     assert not is_late_cancel({"cancel_requested_at": now + LATE_CANCEL_SEC + 1}, found)
     assert not is_late_cancel({"cancel_requested_at": now + 1}, {"since": now})
+    assert not is_late_cancel({"cancel_requested_at": now + 1, "replaced_by": "other"}, found)
 
 
 def test_poll_interval() -> None:

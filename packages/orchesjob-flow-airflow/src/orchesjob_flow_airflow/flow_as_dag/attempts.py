@@ -209,12 +209,18 @@ class Attempt:
         for key in reversed(self._keys.open):
             report = self._client.find(key)
             if report is None:
-                self._log.warning(
-                    "orchesjob does not know %s on this host; it may run elsewhere", key
-                )
+                self._log_unknown(key)
             elif not self._is_foreign(report):
                 return self._taken_over(key, report)
         return None
+
+    def _log_unknown(self, key: str) -> None:
+        """Say that an open try has left no job here, and where it may have left one."""
+        words = "orchesjob does not know %s on this host"
+        if place := self._keys.away.get(key):
+            self._log.warning(f"{words}; it may run elsewhere: on %s", key, place)
+        else:
+            self._log.info(f"{words}: that try began no job", key)
 
     def _taken_over(self, key: str, report: JobReport) -> JobReport | None:
         if report.is_active:
@@ -258,7 +264,7 @@ class Attempt:
         limit_sec = self._execution.timeout_sec
         if limit_sec is not None and not is_new and report.started_at is not None:
             limit_sec -= max(0.0, time.time() - report.started_at)
-        return FollowedJob(self._client, report, self._log, limit_sec)
+        return FollowedJob(self._client, report, self._log, limit_sec, lambda: self._ended)
 
     def _await_end_of_earlier(self) -> None:
         """Wait until no process of an earlier try is alive on this host (rule 5.8)."""
@@ -294,12 +300,15 @@ class FollowedJob:
         report: JobReport,
         log: Any,
         limit_sec: float | None,
+        is_ended: Callable[[], bool],
     ) -> None:
         """Follow the job of this report; stdout is logged as info, stderr as warnings.
 
-        The job may run for `limit_sec` from now on.
+        The job may run for `limit_sec` from now on. `is_ended` tells whether its own task ends it.
         """
         self._client = client
+        self._log = log
+        self._is_ended = is_ended
         self._report = report
         self._deadline = time.monotonic() + (math.inf if limit_sec is None else limit_sec)
         self._outputs = (
@@ -336,6 +345,8 @@ class FollowedJob:
                 report = self._still_known(report.job_key)
                 if report.is_active and time.monotonic() >= self._deadline:
                     raise AttemptTimedOut
+            if report.known_status in {JobStatus.LOST, JobStatus.ABORTED}:
+                self._await_survivors(report.job_key)
         finally:
             watcher.close()
             for output in self._outputs:
@@ -352,6 +363,20 @@ class FollowedJob:
             with suppress(Empty):
                 exits.get(timeout=min(FORWARD_INTERVAL_SEC, left))
                 return
+
+    def _await_survivors(self, key: str) -> None:
+        """Wait until nothing lives of a job that orchesjob has lost, or somebody aborted (5.8)."""
+        logged = ""
+        while not self._is_ended() and (survivors := self._client.survivors([key])):
+            if time.monotonic() >= self._deadline:
+                raise AttemptTimedOut
+            if logged != (logged := listed(survivors)):
+                self._log.warning(
+                    "the job is not over, for these are alive: %s; kill them to continue", logged
+                )
+            for output in self._outputs:
+                output.forward()
+            time.sleep(PROCESS_INTERVAL_SEC)
 
     def _end_dead_start(self, report: JobReport) -> None:
         """Abort a job that has neither a worker nor a living process: its start died."""

@@ -12,8 +12,9 @@ from typing import Any
 
 from airflow.sdk import DAG, Param, TaskGroup
 from airflow.sdk.definitions._internal.contextmanager import DagContext, TaskGroupContext
+from airflow.sdk.exceptions import ParamValidationError
 
-from flow_spec import FlowSpec
+from flow_spec import FlowFileError, FlowSpec
 from orchesjob_flow_airflow.errors import (
     DagIdRefused,
     GroupIdRefused,
@@ -21,14 +22,16 @@ from orchesjob_flow_airflow.errors import (
     InsideMappedGroup,
     OutsideDag,
 )
-from orchesjob_flow_airflow.flow_as_dag.files import calling_dag_file, read_flow
+from orchesjob_flow_airflow.flow_as_dag.files import DagFile, calling_dag_file, read_flow
 from orchesjob_flow_airflow.flow_as_dag.refusals import (
+    check_arguments,
     check_concurrency,
     check_dag_arguments,
-    check_default_args,
     check_fields_of_runs,
     check_flow,
     check_infrastructure_retries,
+    check_problems,
+    check_values,
 )
 from orchesjob_flow_airflow.flow_as_dag.tasks import INFRASTRUCTURE_RETRIES, add_tasks
 
@@ -72,20 +75,27 @@ def flow_dag(
         ArgumentRefused: An argument would change the outcome of a run or of a step (rule 13.4).
         TaskIdTooLong: The id of a step, or of its copy, is longer than that of a task may be.
         RetriesRefused: `infrastructure_retries` is not an integer >= 0.
+        ValuesMissing: There is a schedule, and a parameter has no value that is allowed.
     """
     dag_file = calling_dag_file()
     path = dag_file.resolve(path)
     if (around := DagContext.get_current()) is not None:
         raise InsideDag(path, around.dag_id)
-    flow = read_flow(path, dag_file.folder)
-    check_flow(path, flow, "flow_dag", has_run_dirs=run_dirs is not None)
+    flow = _readable_flow(path, dag_file, "flow_dag", has_run_dirs=run_dirs is not None)
     check_concurrency(path, flow)
     check_dag_arguments(path, flow, dag_arguments)
-    check_default_args(path, dag_arguments.get("default_args"))
+    check_arguments(path, dag_arguments)
     check_infrastructure_retries(path, infrastructure_retries)
     arguments = {"doc_md": _as_document(path), **_dag_arguments(flow), **dag_arguments}
     arguments["params"] = _params(flow, dag_arguments.get("params"))
-    with DAG(dag_id or _dag_id(flow), schedule=schedule, **arguments) as dag:
+    try:
+        dag = DAG(dag_id or _dag_id(flow), schedule=schedule, **arguments)
+    except ValueError as error:
+        if isinstance(error.__cause__, ParamValidationError):
+            check_values(path, arguments["params"])
+        raise
+    with dag:
+        dag.auto_register = False  # a factory may catch the error of a DAG that is half made
         add_tasks(
             dag.task_group,
             flow,
@@ -94,6 +104,7 @@ def flow_dag(
             infrastructure_retries=infrastructure_retries,
             run_dirs=run_dirs,
         )
+        dag.auto_register = arguments.get("auto_register", True)
     dag.fileloc = dag_file.path
     return dag
 
@@ -141,10 +152,9 @@ def flow_task_group(
     around = TaskGroupContext.get_current()
     if around is not None and next(iter(around.iter_mapped_task_groups()), None) is not None:
         raise InsideMappedGroup(path, str(around.group_id))
-    flow = read_flow(path, dag_file.folder)
-    check_flow(path, flow, "flow_task_group", has_run_dirs=run_dirs is not None)
+    flow = _readable_flow(path, dag_file, "flow_task_group", has_run_dirs=run_dirs is not None)
     check_fields_of_runs(path, flow)
-    check_default_args(path, group_arguments.get("default_args"))
+    check_arguments(path, group_arguments)
     check_infrastructure_retries(path, infrastructure_retries)
     arguments = {"tooltip": flow.about, **group_arguments}
     with TaskGroup(group_id or _group_id(flow), **arguments) as group:
@@ -157,6 +167,17 @@ def flow_task_group(
             run_dirs=run_dirs,
         )
     return group
+
+
+def _readable_flow(path: str, dag_file: DagFile, function: str, *, has_run_dirs: bool) -> FlowSpec:
+    """Return the flow of a file, if a task for each step can do what it says."""
+    try:
+        flow = read_flow(path, dag_file.folder)
+    except FlowFileError as error:
+        check_problems(path, error, function)
+        raise
+    check_flow(path, flow, function, has_run_dirs=has_run_dirs)
+    return flow
 
 
 def _dag_id(flow: FlowSpec) -> str:
@@ -193,7 +214,7 @@ def _params(flow: FlowSpec, overrides: Mapping[str, Any] | None) -> dict[str, An
     for param in flow.params:
         default = params.get(param.name, param.default)
         if not isinstance(default, Param):
-            schema: dict[str, Any] = {"type": "string"}
+            schema: dict[str, Any] = {"type": ["string", "integer"]}
             if param.enum:
                 schema["enum"] = list(param.enum)
             if (pattern := _anchored(param.pattern)) is not None:

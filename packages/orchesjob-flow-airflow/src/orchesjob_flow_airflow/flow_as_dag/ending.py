@@ -22,8 +22,8 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from flow_conditions import Name
 from flow_spec import End, FlowSpec, StepSpec, holds, holds_of_copies
 from orchesjob_flow_airflow.errors import FlowNotBegun
-from orchesjob_flow_airflow.flow_as_dag.run import xcom_of_run
-from orchesjob_flow_airflow.flow_as_dag.tries import RetriedFailure
+from orchesjob_flow_airflow.flow_as_dag.run import read_record, xcom_of_run
+from orchesjob_flow_airflow.flow_as_dag.tries import InfrastructureFault, RetriedFailure
 
 MARK_PATIENCE_SEC = 30.0
 """How long a marked task may take to notice and to end its job: a heartbeat, and the kill."""
@@ -81,10 +81,11 @@ def check_ended(ended: StepOutcomes, step_ids: Iterable[str]) -> None:
     """Return if all of these steps have ended.
 
     Raises:
-        AirflowException: One has not: it was cleared after its downstream tasks had begun.
+        InfrastructureFault: One has not: it was cleared after its downstream tasks had begun.
     """
     if running := [step_id for step_id in step_ids if ended[step_id] is None]:
-        raise AirflowException(f"not ended, perhaps cleared in the meantime: {', '.join(running)}")
+        names = ", ".join(running)
+        raise InfrastructureFault(f"not ended, perhaps cleared in the meantime: {names}")
 
 
 def is_due(flow: FlowSpec, step: StepSpec, ended: StepOutcomes) -> bool:
@@ -208,7 +209,7 @@ class StepNote(NamedTuple):
 
 def read_note(context: Mapping[str, Any], step_id: str) -> StepNote:
     """Return the note of a step of this run."""
-    return StepNote(*(BaseXCom.get_one(**_xcom_of_note(context, step_id)) or ()))
+    return StepNote(*(read_record(_xcom_of_note(context, step_id)) or ()))
 
 
 def write_note(context: Mapping[str, Any], step_id: str, note: StepNote) -> None:

@@ -10,11 +10,19 @@ import hashlib
 import importlib.metadata
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from flow_spec import FlowSpec, ListError, ListReader, StoredFlowError, load_flow, read_list
+from flow_spec import (
+    FlowSpec,
+    ListError,
+    ListReader,
+    StoredFlowError,
+    filled,
+    load_flow,
+    read_list,
+)
 
 _FOLDER = "orchesjob-flow"
 
@@ -59,12 +67,23 @@ def read_flow(path: str, folder: str) -> FlowSpec:
 
 
 def _list_reader(path: str, folder: str) -> ListReader:
-    """Return a reader of a flow file's lists; the local runner reads them the same way."""
+    """Return a reader of a flow file's lists; the local runner reads them the same way.
+
+    A list that names a parameter is not read: it differs by run, so `flow_dag` refuses it.
+    """
 
     def read(origin: str, text: str, params: Mapping[str, str]) -> Sequence[str]:
+        if names_parameter(text, params):
+            return ["unread"]
         return read_list(origin, text, {**params, "FLOW_DIR": os.path.dirname(path)}, folder)  # noqa: PTH120
 
     return read
+
+
+def names_parameter(text: str, params: Iterable[str]) -> bool:
+    """Return whether the text of a list names one of these parameters (rule 10.3)."""
+    here, there = ({"FLOW_DIR": "", **dict.fromkeys(params, one)} for one in ("here", "there"))
+    return filled(text, here) != filled(text, there)
 
 
 def _has_its_lists(flow: FlowSpec, reader: ListReader) -> bool:

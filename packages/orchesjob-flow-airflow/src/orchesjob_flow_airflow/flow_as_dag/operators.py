@@ -55,6 +55,7 @@ from orchesjob_flow_airflow.flow_as_dag.run import (
 from orchesjob_flow_airflow.flow_as_dag.tries import (
     AttemptKeys,
     GateRecord,
+    InfrastructureFault,
     RetriedFailure,
     Tries,
     fault_settings,
@@ -77,10 +78,9 @@ class BeginningOperator(BaseOperator):
     ui_color = "#e8e8e8"
     inherits_from_empty_operator = True
 
-    def __init__(self, *, trigger_rule: str = "all_success", **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         """Override what `default_args` may hold for steps: a callback would need a worker."""
         super().__init__(
-            trigger_rule=trigger_rule,
             depends_on_past=False,
             wait_for_downstream=False,
             pre_execute=None,
@@ -170,12 +170,17 @@ class StepOperator(BaseOperator):
             AirflowSkipException: The condition is false, or an exit code skips the step.
             AirflowFailException: The step failed, and is not retried.
             RetriedFailure: It failed, and has retries left.
-            AirflowException: It could not be tried; the step has not failed (rule 13.2).
+            InfrastructureFault: It could not be tried; the step has not failed (rule 13.2).
         """
-        if self._is_noted:
-            with noted_end(context, self.step_id, self._end_job, lambda: self._was_killed):
-                return self._execute(context)
-        return self._execute(context)
+        try:
+            if self._is_noted:
+                with noted_end(context, self.step_id, self._end_job, lambda: self._was_killed):
+                    return self._execute(context)
+            return self._execute(context)
+        except (AirflowFailException, AirflowSkipException, InfrastructureFault, RetriedFailure):
+            raise
+        except Exception as error:
+            raise InfrastructureFault(str(error) or repr(error)) from error
 
     def on_kill(self) -> None:
         """End the job, because the task is cancelled or cleared."""
@@ -203,9 +208,9 @@ class StepOperator(BaseOperator):
                 self._use(filled, digest(flow))
             ended = self._outcomes(context)
         except (DefinitionChanged, ParamsError) as error:
-            raise AirflowFailException(str(error)) from error
+            raise AirflowFailException(str(error)) from None
         except FlowNotBegun as error:
-            raise AirflowSkipException(str(error)) from error
+            raise AirflowSkipException(str(error)) from None
         tries, deadline = Tries(context), RunDeadline(context, flow, self.step)
         this = _Try(context, facts, ended, tries, GateRecord(context, self.step, tries), deadline)
         if deadline.is_over:
@@ -220,12 +225,12 @@ class StepOperator(BaseOperator):
             report = self._run_to_end(this)
         except AttemptFailed as error:
             if error.exit_code is None and deadline.is_over:
-                raise RunTimedOut(deadline.message) from error
+                raise RunTimedOut(deadline.message) from None
             counts = not self._was_killed  # else Airflow has ended the task, not the command
             failure = failure_of_attempt(
                 self.step, error, tries, deadline.remaining_sec, counts=counts
             )
-            raise failure from error
+            raise failure from None  # its message says all, and Airflow logs the whole chain
         return self._last_line(report) if self.do_xcom_push else None
 
     @property
@@ -290,9 +295,9 @@ class StepOperator(BaseOperator):
             with this.deadline.kept_by(attempt.end):
                 return attempt.run()
         except ForeignJob as error:
-            raise AirflowFailException(str(error)) from error
+            raise AirflowFailException(str(error)) from None
         except (OrchesjobError, RunDirUnusable) as error:
-            raise AirflowException(str(error)) from error
+            raise InfrastructureFault(error) from None
 
     def _new_attempt(self, this: "_Try", *, is_gate: bool) -> "Attempt":
         """Prepare the attempt of this try."""
@@ -472,7 +477,7 @@ class OutcomeOperator(BaseOperator):
                 raise AirflowRescheduleException(later)  # type: ignore[no-untyped-call]
             check_outcomes(flow, ended)
         except (DefinitionChanged, FlowNotBegun, ParamsError) as error:
-            raise AirflowFailException(str(error)) from error
+            raise AirflowFailException(str(error)) from None
 
 
 def check_time_and_marks(context: Mapping[str, Any], flow: FlowSpec) -> None:

@@ -6,11 +6,23 @@ A refusal is an import error that names the file and the reason.
 from collections.abc import Mapping
 from typing import Any
 
-from flow_spec import FlowSpec, OnConflict, filled
-from orchesjob_flow_airflow.errors import ArgumentRefused, FieldRefused, RetriesRefused
+from airflow.sdk import Param
+from airflow.sdk.exceptions import ParamValidationError
+
+from flow_spec import FlowFileError, FlowSpec, OnConflict
+from orchesjob_flow_airflow.errors import (
+    ArgumentRefused,
+    FieldRefused,
+    RetriesRefused,
+    ValuesMissing,
+)
+from orchesjob_flow_airflow.flow_as_dag.files import names_parameter
 from orchesjob_flow_airflow.flow_as_dag.run import needs_run_dir
 
 _IN_THE_FILE = "the flow file says that, with `{}`"
+_OPEN_LIST = "the tasks are there before a run has values for the parameters that a list names"
+_NEEDS_A_VALUE = "needs the parameter "
+"""How flow-spec begins to say that the parameter of a list has no value."""
 _OWN_RUN = "a step waits for steps of its own run alone"
 REFUSED_DEFAULTS = {
     "retries": _IN_THE_FILE.format("retries"),
@@ -45,7 +57,7 @@ def check_flow(path: str, flow: FlowSpec, function: str, *, has_run_dirs: bool) 
         (
             "foreach",
             _has_params_in_lists(flow),
-            "the tasks are there before a run has values for the parameters that a list names",
+            _OPEN_LIST,
         ),
         (
             "${{ RUN_DIR }}",
@@ -59,11 +71,18 @@ def check_flow(path: str, flow: FlowSpec, function: str, *, has_run_dirs: bool) 
 
 def _has_params_in_lists(flow: FlowSpec) -> bool:
     """Return whether a list names a parameter, so it may differ by run (rule 10.3)."""
-    here, there = (
-        {"FLOW_DIR": "", **{param.name: one for param in flow.params}} for one in ("here", "there")
-    )
-    texts = [one.text or "" for one in flow.open_lists]
-    return any(filled(text, here) != filled(text, there) for text in texts)
+    params = [param.name for param in flow.params]
+    return any(names_parameter(one.text or "", params) for one in flow.open_lists)
+
+
+def check_problems(path: str, error: FlowFileError, function: str) -> None:
+    """Return if a flow file has other problems than lists whose parameters have no value yet.
+
+    Raises:
+        FieldRefused: It has no others; a value in the DAG file would not help.
+    """
+    if all(problem.message.startswith(_NEEDS_A_VALUE) for problem in error.problems):
+        raise FieldRefused(path, "foreach", _OPEN_LIST, function) from None
 
 
 def check_concurrency(path: str, flow: FlowSpec) -> None:
@@ -112,17 +131,39 @@ def check_dag_arguments(path: str, flow: FlowSpec, arguments: Mapping[str, Any])
         raise ArgumentRefused(path, "max_active_runs", _IN_THE_FILE.format("concurrency"))
 
 
-def check_default_args(path: str, default_args: Mapping[str, Any] | None) -> None:
-    """Return if none of the defaults for tasks would change the outcome of a step (rule 13.4).
+def check_arguments(path: str, arguments: Mapping[str, Any]) -> None:
+    """Return if no argument of a DAG or group would change the outcome of a step (rule 13.4).
 
-    None and False change nothing.
+    These are `until`, and the defaults for tasks. None and False change nothing.
 
     Raises:
         ArgumentRefused: One of them would.
     """
-    for name, value in (default_args or {}).items():
+    if arguments.get("until"):
+        reason = "there is a task for each step of the file; OrchesjobFlowOperator has `until`"
+        raise ArgumentRefused(path, "until", reason)
+    for name, value in (arguments.get("default_args") or {}).items():
         if name in REFUSED_DEFAULTS and value is not None and value is not False:
             raise ArgumentRefused(path, f"default_args[{name!r}]", REFUSED_DEFAULTS[name])
+
+
+def check_values(path: str, params: Mapping[str, Any]) -> None:
+    """Return if each param of a DAG with a schedule has a value: no form asks for one (rule 10.2).
+
+    Raises:
+        ValuesMissing: One has none, or one that is not allowed.
+    """
+    given = {name: param for name, param in params.items() if isinstance(param, Param)}
+    if missing := [name for name, param in given.items() if not _has_valid_value(param)]:
+        raise ValuesMissing(path, missing)
+
+
+def _has_valid_value(param: Param) -> bool:
+    try:
+        param.resolve()
+    except ParamValidationError:
+        return False
+    return True
 
 
 def check_infrastructure_retries(path: str, given: object) -> None:

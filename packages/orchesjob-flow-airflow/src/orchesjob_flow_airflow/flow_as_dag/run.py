@@ -9,6 +9,7 @@ run, and the later ones use that (rule 13.3).
 """
 
 import hashlib
+import json
 import os
 import re
 import stat
@@ -21,6 +22,8 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 from flow_spec import (
     BUILT_IN,
     FlowSpec,
+    ParamsError,
+    Problem,
     StepVariable,
     StoredFlowError,
     base_of,
@@ -89,6 +92,15 @@ def xcom_of_run(context: Mapping[str, Any], key: str) -> dict[str, Any]:
     }
 
 
+def read_record(xcom: Mapping[str, Any]) -> Any:
+    """Return what is recorded under these arguments for `BaseXCom`; None if nothing is.
+
+    All is asked for, not one: Airflow reports a missing one as an error in the task's log.
+    """
+    found = BaseXCom.get_all(**xcom)
+    return found[0] if found else None
+
+
 def digest(flow: FlowSpec) -> str:
     """Return a short digest of a flow; two different flows have two."""
     return hashlib.sha256(flow.to_json().encode()).hexdigest()[:16]
@@ -138,8 +150,25 @@ def bound_flow(context: Mapping[str, Any], flow: FlowSpec) -> FlowSpec:
     """
     if not flow.params:
         return flow
-    params = context["params"]
-    return bind_params(flow, {param.name: str(params[param.name]) for param in flow.params})
+    # Airflow checks the values that it knows, and passes any other key without a word.
+    declared, given = context["task"].dag.params, context["dag_run"].conf or {}
+    names = (*(param.name for param in flow.params), *(key for key in given if key not in declared))
+    values = {name: context["params"].get(name) for name in names}
+    problems = tuple(
+        Problem(f"must be text or a number, got {type(value).__name__}", f"params.{name}")
+        for name, value in values.items()
+        if not isinstance(value, str | int | float | None)
+    )
+    if problems:
+        raise ParamsError(flow.flow_id, problems)
+    return bind_params(
+        flow, {name: _text_of(value) for name, value in values.items() if value is not None}
+    )
+
+
+def _text_of(value: str | float) -> str:
+    """Return a value as the text that stands for it in JSON: `true`, not `True`."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def can_continue(began_with: FlowSpec, now: FlowSpec) -> bool:
@@ -199,14 +228,14 @@ def recorded_with_run(
     """
     key = name if for_good else f"{name}_{context['dag_run'].clear_number}"
     xcom = xcom_of_run(context, key)
-    recorded = BaseXCom.get_one(**xcom)
+    recorded = read_record(xcom)
     if recorded is None:
         refusal = None
         try:
             BaseXCom.set(value=text, **xcom)
         except AirflowRuntimeError as error:  # another task may be recording it at this moment
             refusal = error
-        recorded = BaseXCom.get_one(**xcom)  # tasks that begin at once all use the same record
+        recorded = read_record(xcom)  # tasks that begin at once all use the same record
         if recorded is None and refusal is not None:
             raise refusal
     return str(recorded)

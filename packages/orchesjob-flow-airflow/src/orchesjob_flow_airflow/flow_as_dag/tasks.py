@@ -62,7 +62,7 @@ def add_tasks(  # noqa: PLR0913 - what the tasks need
         run_dirs: The folder for the directories of runs, if there is one.
     """
     task_ids = TaskIds.within(group)
-    beginning = BeginningOperator(task_id=BEGINNING)
+    beginning = BeginningOperator(task_id=BEGINNING, trigger_rule="all_success")
     settings = {
         "flow": flow,
         "task_ids": task_ids,

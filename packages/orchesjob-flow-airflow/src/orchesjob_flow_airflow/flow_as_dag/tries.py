@@ -6,15 +6,17 @@ faults. From these records follow the number of an attempt, the delay before the
 `only_if` is still to run, and the keys under which orchesjob knows the attempts.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from socket import gethostname
 from typing import Any, NamedTuple, Self, override
 
 from airflow.sdk import BaseXCom, RetryDecision, RetryPolicy
 from airflow.sdk.exceptions import AirflowException
 
 from flow_spec import StepSpec
-from orchesjob_flow_airflow.flow_as_dag.run import xcom_of_run
+from orchesjob_flow_airflow.flow_as_dag.run import read_record, xcom_of_run
 
 FAULT_DELAY = timedelta(seconds=30)
 """Between an infrastructure fault and the next try: long enough for an API server to restart."""
@@ -31,6 +33,14 @@ class RetriedFailure(AirflowException):
         """Say how the attempt failed, and when the next one is due."""
         super().__init__(cause)
         self.delay_sec = delay_sec
+
+
+class InfrastructureFault(AirflowException):
+    """A try came to nothing for another reason than its command: it was no attempt (rule 13.2)."""
+
+    def __init__(self, cause: object) -> None:
+        """Say what went wrong."""
+        super().__init__(f"infrastructure fault: {cause}")
 
 
 class StepRetries(RetryPolicy):
@@ -85,13 +95,14 @@ class Tries:
         self.is_test = ti.try_number == 0
         self.number: int = max(1, ti.try_number)
         self._xcom = xcom_of_run(context, f"tries_of_{task.task_id}")
-        found = BaseXCom.get_one(**self._xcom) if self.number > 1 else None
+        found = read_record(self._xcom) if self.number > 1 else None
         self._record = _Record.first_of(self.number, ti, task)
         if found:
             self._record = self._record._replace(**found)
         if self._record.max_tries != ti.max_tries:
             self._record = self._record.cleared(self.number, ti.max_tries)
-        if self._record._asdict() != found and not self.is_test:
+        self._record.places[str(self.number)] = self.place
+        if not self.is_test:
             self._write()
 
     @property
@@ -103,6 +114,17 @@ class Tries:
     def failed(self) -> Sequence[int]:
         """Those at which the command has failed."""
         return self._record.failed
+
+    @property
+    def place(self) -> str:
+        """The host of this try, and its orchesjob home: another one does not know its job."""
+        from orchesjob_client import orchesjob_home
+
+        return f"{gethostname()}:{orchesjob_home(os.environ)}"
+
+    def place_of(self, number: int) -> str | None:
+        """Return the place of an earlier try; None if it ended before it could begin anything."""
+        return self._record.places.get(str(number))
 
     @property
     def attempt(self) -> int:
@@ -149,6 +171,8 @@ class _Record(NamedTuple):
     failed: Sequence[int]
     aborted: Sequence[int]
     """Tries whose command Airflow has ended: attempts that use up no retry."""
+    places: dict[str, str]
+    """Where each try has begun, by its number."""
 
     @property
     def attempts(self) -> int:
@@ -159,11 +183,11 @@ class _Record(NamedTuple):
     def first_of(cls, number: int, ti: Any, task: Any) -> Self:
         """Return the record of a task at this try if no command can have begun before it."""
         first = min(max(1, ti.max_tries - task.retries + 1), number)
-        return cls(ti.max_tries, first, 0, [], [])
+        return cls(ti.max_tries, first, 0, [], [], {})
 
     def cleared(self, number: int, max_tries: int) -> Self:
         """Return the record at this try, the first one after the task was cleared."""
-        return type(self)(max_tries, number, self.attempts + 1, [], [])
+        return type(self)(max_tries, number, self.attempts + 1, [], [], {})
 
 
 class GateRecord:
@@ -181,7 +205,7 @@ class GateRecord:
         self.exists = bool(step.only_if)
         self._tries = tries
         self._xcom = xcom_of_run(context, f"passed_gates_of_{context['task'].task_id}")
-        found = BaseXCom.get_one(**self._xcom) if self.exists else None
+        found = read_record(self._xcom) if self.exists else None
         self._passed: list[int] = list(found or ())
 
     @property
@@ -219,6 +243,8 @@ class AttemptKeys(NamedTuple):
     """Keys of earlier tries whose outcome is unknown; the attempt takes over their jobs."""
     last: tuple[str, ...]
     """Keys of the try before, if none is open; their jobs should have ended."""
+    away: Mapping[str, str] = {}
+    """The places of open tries that have begun in another place than this one, by their keys."""
 
     @classmethod
     def of(cls, task: str, tries: Tries, gate: GateRecord, *, is_gate: bool) -> Self:
@@ -240,12 +266,13 @@ class AttemptKeys(NamedTuple):
         before = [key for number in range(1, tries.number) for key in of_try(number)]
         # Before the gate has let the step run, no try can have begun its command.
         open_tries = [number for number in tries.open if is_gate or number >= gate.passed_at]
-        open_keys = tuple(of_try(number)[place] for number in open_tries)
+        open_keys = {of_try(number)[place]: tries.place_of(number) for number in open_tries}
         return cls(
             own=this[place],
             earlier=(*before, *this[:place]),
-            open=open_keys,
+            open=tuple(open_keys),
             last=() if open_keys or not before else of_try(tries.number - 1),
+            away={key: at for key, at in open_keys.items() if at not in {None, tries.place}},
         )
 
     def try_of(self, key: str) -> int:

@@ -12,8 +12,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferralTimeout
+from airflow.sdk import BaseOperator, BaseOperatorLink
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSkipException,
+    TaskDeferralTimeout,
+)
 
 from orchesjob_flow_airflow.errors import ProgramMissing
 from orchesjob_flow_airflow.flow_as_task.program import (
@@ -47,6 +52,19 @@ TAIL_LINES = 10
 MAX_TAILS = 10
 
 
+class RunReport(BaseOperatorLink):
+    """The link from a task to the report of its run."""
+
+    @property
+    def name(self) -> str:
+        """The words of the link."""
+        return "Report of the run"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002 - Airflow's names
+        """Return the URL; the worker calls this with a rendered task when a try has ended."""
+        return str(operator.report_url)
+
+
 class OrchesjobFlowOperator(BaseOperator):
     """Runs a whole flow on the worker's host, as one run of orchesjob-flow.
 
@@ -69,6 +87,8 @@ class OrchesjobFlowOperator(BaseOperator):
         "until",
         "db",
         "working_dir",
+        "report",
+        "report_url",
         "program",
         "orchesjob_bin",
     )
@@ -84,6 +104,8 @@ class OrchesjobFlowOperator(BaseOperator):
         until: str | Sequence[str] = (),
         db: str | os.PathLike[str] | None = None,
         working_dir: str | os.PathLike[str] | None = None,
+        report: str | os.PathLike[str] | None = None,
+        report_url: str | None = None,
         program: str | None = None,
         orchesjob_bin: str | None = None,
         poll_interval: float = DEFAULT_POLL_INTERVAL_SEC,
@@ -105,6 +127,9 @@ class OrchesjobFlowOperator(BaseOperator):
             db: The flow database; None is the default of orchesjob-flow.
             working_dir: The directory in which the steps run, resolved as `flow_file` is; None is
                 the folder of the DAG file.
+            report: A file on the worker's host into which the report of the run is written when it
+                has ended, resolved as `flow_file` is. Its path is the XCom `report`.
+            report_url: The URL of that file, to which the task then has a link.
             program: orchesjob-flow; None is the one on `PATH`, else the one beside Python.
             orchesjob_bin: orchesjob; None is the default of orchesjob-flow.
             poll_interval: Seconds between two polls of the run.
@@ -127,6 +152,10 @@ class OrchesjobFlowOperator(BaseOperator):
         self.until = until
         self.db = db
         self.working_dir = working_dir
+        self.report = report
+        self.report_url = report_url
+        if report_url is not None:
+            self.operator_extra_links = (RunReport(),)
         self.program = program
         self.orchesjob_bin = orchesjob_bin
         self.poll_interval = poll_interval
@@ -148,7 +177,7 @@ class OrchesjobFlowOperator(BaseOperator):
         if before is None:
             return self._follow(context, self._start(context), memory)
         if before["status"] == "SUCCEEDED":
-            return self._conclude(before, memory)
+            return self._conclude(context, before, memory)
         if before["status"] in ENDED:
             return self._follow(context, self._retry(context), memory)
         self.log.info("run %r has not ended: %s", self.run_key, progress(before))
@@ -286,10 +315,14 @@ class OrchesjobFlowOperator(BaseOperator):
             self.log.info("run %r was cancelled with the last try; retrying it", self.run_key)
             memory = {key: memory[key] for key in ("since", "host")}
             return self._follow(context, self._retry(context), memory)
-        return self._conclude(run, memory)
+        return self._conclude(context, run, memory)
 
-    def _conclude(self, run: RunJson, memory: dict[str, Any]) -> RunJson:
-        """Return the run if it SUCCEEDED, else fail the task."""
+    def _conclude(self, context: "Context", run: RunJson, memory: dict[str, Any]) -> RunJson:
+        """Return the run if it SUCCEEDED, else fail the task; write the report before."""
+        if self.report is not None:
+            path = str(self._path(context, self.report))
+            if self._host_run().write_report(path):
+                context["ti"].xcom_push("report", path)
         if run["status"] == "FAILED":
             for step in failed_steps(run)[:MAX_TAILS]:
                 self._host_run().log_tail(step["id"], TAIL_LINES)
@@ -326,7 +359,7 @@ def is_late_cancel(run: RunJson, memory: dict[str, Any]) -> bool:
     Airflow starts the next try of a cleared task while the triggerer is still ending the last one.
     """
     requested_at: float | None = run["cancel_requested_at"]
-    was_running = memory.get("was_running", False)
+    was_running = memory.get("was_running", False) and not run.get("replaced_by")
     limit = memory["since"] + LATE_CANCEL_SEC
     return was_running and requested_at is not None and requested_at < limit
 
@@ -338,11 +371,14 @@ def run_of(answer: Answer) -> RunJson:
     """Return the run that a call has printed.
 
     Raises:
+        AirflowSkipException: None was recorded, because another run holds the group of the flow.
         AirflowFailException: It printed none, because of a mistake that a retry would repeat.
         AirflowException: It printed none, or it recorded a run that has no runner.
     """
     if answer.run is not None:
         return answer.run
+    if answer.held_by is not None:
+        raise AirflowSkipException(f"nothing is run: {answer.held_by!r} holds the flow's group")
     if answer.is_recorded:
         raise AirflowException(f"{answer.error}; a retry of this task continues the run")
     kind = AirflowFailException if answer.is_mistake else AirflowException
@@ -371,7 +407,8 @@ def check_success(run: RunJson, *, is_killed: bool, runner_log: str) -> None:
         case "CANCELLED":
             # If Airflow ended the task, it is also Airflow's to decide about a retry.
             kind = AirflowException if is_killed else AirflowFailException
-            raise kind(f"run {run_key!r} was cancelled")
+            reason = f": {run['error']}" if run["error"] else ""  # which run has replaced it
+            raise kind(f"run {run_key!r} was cancelled{reason}")
         case _:
             gave_up = run.get("gave_up")
             last = f"The last line of the runner's log: {_last_log_line(runner_log)}"

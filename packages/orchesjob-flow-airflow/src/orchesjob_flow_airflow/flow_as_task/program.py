@@ -46,6 +46,12 @@ class Answer(NamedTuple):
         return found if "status" in found else None
 
     @property
+    def held_by(self) -> str | None:
+        """The run that holds the group, if the flow skips its run then; else None (rule 10.7)."""
+        found = _parse(self.stdout)
+        return str(found.get("held_by")) if found.get("skipped") else None
+
+    @property
     def error(self) -> str:
         """Why the call failed, in one sentence."""
         default = self._last_line or f"{NAME} ended with exit code {self.exit_code}"
@@ -196,6 +202,13 @@ class HostRun:
             self.cancel()
         else:
             self.call("resume")
+
+    def write_report(self, path: str) -> bool:
+        """Write the report of the run into a file; log an error if that fails."""
+        answer = self.call("report", f"--output={path}")
+        if answer.exit_code != 0:
+            self._log.error("the report could not be written: %s", answer.error)
+        return answer.exit_code == 0
 
     def log_tail(self, step_id: str, lines: int) -> None:
         """Log the last lines of a step's output as an error."""
