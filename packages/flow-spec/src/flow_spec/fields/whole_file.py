@@ -179,7 +179,7 @@ class _Steps:
         """Return how to set a variable in the command of the only step."""
         found = re.fullmatch(r"remove it, and set it in the script: export (.*)", remedy)
         command = member_of(self._items[0], "command") if len(self._items) == 1 else None
-        line = line_of("", command) if isinstance(command, SequenceNode) else None
+        line = line_of(command) if isinstance(command, SequenceNode) else None
         if found is None or not line:
             return remedy
         script = as_yaml(f"{found[1]} {line}")
@@ -229,7 +229,7 @@ class _Steps:
         """Return the script of a step that writes its output to a file."""
         known: Mapping[str | None, Node] = dict(zip(self._names, self._items, strict=False))
         runs = member_of(known.get(name), "command", "script")
-        line = line_of("", runs) if runs is not None else None
+        line = line_of(runs) if runs is not None else None
         return f'{line or "TEXT"} > "$ORCHESJOB_FLOW_RUN_DIR/{output}"'
 
 
