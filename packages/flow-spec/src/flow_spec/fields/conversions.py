@@ -596,9 +596,10 @@ def step_of(word: str, node: Node, after: Sequence[str] = ()) -> str | None:
         words = words and (words[1:-1] or None)
         runs = f"command: [docker, run, --rm, {', '.join(filter(None, (image.text, words)))}]"
     elif isinstance(command, SequenceNode):
-        runs = f"command: {spelling_of(command) or '[PROGRAM, ARGUMENT]'}"
+        runs = f"command: {spelling_of(command) or '[make, build]'}"
     elif script is not None:
-        script = "TEXT" if script.startswith("|") else script
+        if script.startswith("|"):
+            script = joined_of(node) or f"./{name}.sh"
         runs = f"script: {script}"
         if isinstance(image, ScalarNode):
             runs = f"command: [docker, run, --rm, -v, '.:/work', -w, /work, {image.text}, sh, -c, "
@@ -620,21 +621,28 @@ _MADE = ("outs", "generates")
 """The keys of the files that a step of DVC or Task makes."""
 
 
-def _service_of(name: str, node: Node, *, is_server: bool) -> str:
-    """Spell a service of Compose as a step that ends."""
-    verb = "up, -d, --wait" if is_server else "run, --rm"
-    names = names_of(member_of(node, "dependson"))
-    waits = f", depends_on: [{', '.join(names)}]" if names else ""
-    return f"{{id: {name}{waits}, command: [docker, compose, {verb}, {name}]}}"
+def is_compose(node: Node | None) -> bool:
+    """Tell whether a file is one of Compose."""
+    services = member_of(node, "services")
+    found = services.texts() if isinstance(services, MappingNode) and is_small(services) else ()
+    return member_of(node, "steps") is None and any(
+        member_of(one, "image", "build") is not None for _, one in found
+    )
 
 
-def services_of(node: Node) -> str | None:
-    """Spell services of Compose as steps; one without a command is a server."""
-    services = [*node.texts()] if isinstance(node, MappingNode) and is_small(node) else []
-    if not any(member_of(one, "image", "build") and not _has_command(one) for _, one in services):
-        return None
-    steps = (_service_of(name, one, is_server=not _has_command(one)) for name, one in services)
-    return f"[{', '.join(steps)}]"
+def runs_of_compose(services: Node | None, file: str) -> str:
+    """Spell the steps that run services of Compose; one without a command is a server."""
+    named = [*services.texts()] if isinstance(services, MappingNode) else []
+    jobs = {name: one for name, one in named if _has_command(one)}
+    compose = f"command: [docker, compose, -f, {file}"
+    steps = []
+    for name, one in jobs.items():
+        needs = [other for other in names_of(member_of(one, "dependson")) or () if other in jobs]
+        waits = f"depends_on: [{', '.join(needs)}], " if needs else ""
+        steps.append(f"{{id: {id_for(name)}, {waits}{compose}, run, --rm, {name}]}}")
+    if not steps:
+        steps = [f"{{id: up, {compose}, up, -d, --wait]}}"]
+    return f"steps: [{', '.join(steps)}], finally: [{{id: down, {compose}, down]}}]"
 
 
 def _has_command(node: Node) -> bool:

@@ -177,7 +177,7 @@ def as_list(items: str, field: str, node: Node) -> str | None:
         case "words" if text is not None:
             fix = _as_words(field, text)
         case "words" if field == "only_if":
-            fix = "write only_if: [PROGRAM, ARGUMENT], a command that decides"
+            fix = "write only_if: [test, -f, data.csv], a command that decides"
         case "words":
             script = conversions.script_of(node)
             fix = script and f"write script: {script}"
@@ -236,7 +236,7 @@ def _as_words(field: str, text: str) -> str | None:
     elif field == "command" and _SHELL.search(text):
         fix = f"a command runs without a shell; write script: {spelled} in place of command:"
     elif field == "command":
-        fix = f"write {words}, or script: for text that a shell runs"
+        fix = f"write {words}, or script: {spelled} for a shell"
     elif text in {"true", "yes", "always"}:
         fix = "remove it: without it, the step runs"
     elif _ASKED.fullmatch(text):
@@ -317,7 +317,7 @@ def no_text(node: Node, name: str = "NAME", *, is_filled: bool = False) -> Messa
         fix = f"write {conversions.as_yaml(sign.join(texts))}"
     elif braced := _braced(node):
         fact = f"{fact}: to YAML, {{{{ begins a mapping"
-        whole = f"'${{{{ {braced} }}}}' in quotes, and params: {{{braced}: VALUE}} beside steps:"
+        whole = f"'${{{{ {braced} }}}}' in quotes, and params: {{{braced}: {{}}}} beside steps:"
         fix = f"write {whole if is_filled else braced}"
         if name.isupper() and (set_to := conversions.EXPRESSIONS.get(braced)):
             fix = f"remove it, and set it in the script: export {name}={set_to}"
@@ -627,7 +627,7 @@ def unknown_key(
     if conversions.is_id(name) and len(name) <= QUOTED_LENGTH:
         fix = f"remove it, or rename it to x-{name}; keys that begin with x- are yours"
     if noun == "a step" and speller.budget >= 0 and not _has_command(name, known, given):
-        fix = "write command: [PROGRAM, ARGUMENT], or script: TEXT; a step runs a command"
+        fix = "write command: [make, build], or script: 'make build'; a step runs a command"
     elif len(known) <= _FEW_KEYS:
         fix = f"{noun} has {', '.join(known)}; keys of your own begin with x-"
     return Advised("unknown key", fix)

@@ -211,9 +211,7 @@ def _task_of(task: Node) -> tuple[str, str]:
         )
     meant = (meaning_of(key, "a step", ("command", "script"), given) for key in given)
     runs = next((one.advice for one in meant if one and one.field in {"command", "script"}), "")
-    runs = (
-        runs.removeprefix("write ") if runs.endswith(("]", "'")) else "command: [PROGRAM, ARGUMENT]"
-    )
+    runs = runs.removeprefix("write ") if runs.endswith(("]", "'")) else "command: [make, build]"
     step_id = id_for(name.text) if isinstance(name, ScalarNode) else None
     return step_id or "NAME", runs
 
@@ -402,7 +400,7 @@ def expression_for(held: str, known: Collection[str]) -> str | None:
     elif held.startswith(("env.", "vars.")):
         fix = f"write script: with ${name}, since only a shell knows variables"
     else:
-        fix = f"{write}, and params: {{{name}: VALUE}} beside steps:"
+        fix = f"{write}, and params: {{{name}: {{}}}} beside steps:"
     return fix
 
 
@@ -441,7 +439,8 @@ def group_for(text: str) -> str:
     if truth_for(text):
         return "write {on_conflict: wait}, which lets one run at a time"
     if text.isdecimal():
-        return f"write max_parallel: {text}, for steps at once; concurrency is about runs"
+        place = "in place of concurrency:, to limit the steps that run at once"
+        return f"write max_parallel: {text} {place}"
     return f"write {{group: {as_yaml(text)}}}"
 
 
@@ -528,8 +527,8 @@ def _handlers_of(node: Node) -> str | None:
     for name, value in node.texts():
         if name not in _HANDLER_IDS:
             return None
-        script = script_of(value) or "TEXT"
-        script = "TEXT" if truth_for(script) else script
+        script = script_of(value) or "./alert"
+        script = "./alert" if truth_for(script) else script
         when = f", when: {_HANDLERS[name]}" if name in _HANDLERS else ""
         steps.append(f"{{id: {_HANDLER_IDS[name]}{when}, script: {script}}}")
     return f"[{', '.join(steps)}]" if steps else None
@@ -544,12 +543,12 @@ def _group_of(node: Node) -> str | None:
 
 
 _TYPES = {
-    "ssh": "[ssh, HOST, PROGRAM, ARGUMENT]",
-    "docker": "[docker, run, --rm, IMAGE, PROGRAM]",
-    "http": "[curl, -f, URL]",
-    "mail": "[mail, -s, SUBJECT, ADDRESS]",
-    "jq": "[jq, FILTER, FILE]",
-    "python": "[python3, FILE]",
+    "ssh": "[ssh, host.example, make, build]",
+    "docker": "[docker, run, --rm, alpine, echo, hello]",
+    "http": "[curl, -f, 'https://example.org/data']",
+    "mail": "[mail, -s, report, root]",
+    "jq": "[jq, ., data.json]",
+    "python": "[python3, main.py]",
 }
 
 
@@ -576,7 +575,7 @@ def _container_of(node: Node) -> str | None:
     words = [text for name in ("command", "args") for text in texts_of(member_of(node, name)) or []]
     if not isinstance(image, ScalarNode):
         return None
-    return ", ".join(map(as_yaml, [image.text, *(words or ["PROGRAM"])]))
+    return ", ".join(map(as_yaml, [image.text, *(words or ["make"])]))
 
 
 def _checkout_of(node: Node) -> str | None:

@@ -16,8 +16,10 @@ from flow_spec.fields.conversions import (
     as_yaml,
     id_for,
     in_shell,
+    is_compose,
     line_of,
     member_of,
+    runs_of_compose,
     texts_of,
 )
 
@@ -31,6 +33,8 @@ def revised(
     """Return problems whose advice agrees with each other and with the rest of the file."""
     if len(problems) > _MOST_PROBLEMS:
         return problems
+    if is_compose(root):
+        return [_of_compose(problems, root, source)]
     steps = _Steps(root)
     changed = [_with_help(one, _named(_in_full(help_of(one), text), source)) for one in problems]
     if root is not None:
@@ -39,6 +43,18 @@ def revised(
             _at_key(_with_help(one, _declared(help_of(one), declared)), root) for one in changed
         ]
     return steps.joined([_with_help(one, steps.revised(one)) for one in changed])
+
+
+def _of_compose(problems: Sequence[Problem], root: Node | None, source: str) -> Problem:
+    """Say that a file belongs to Compose, and how a flow file beside it runs its services."""
+    file = Path(source).name
+    runs = runs_of_compose(member_of(root, "services"), as_yaml(file))
+    fact, name = "this is a Compose file", id_for(Path(source).stem) or "shop"
+    if len(runs) > LONGEST_ADVICE:
+        runs = f"steps: [{{id: up, command: [docker, compose, -f, {file}, up, -d, --wait]}}]"
+    remedy = f"keep it for Compose, and write a flow file beside it: flow_id: {name}, {runs}"
+    services = next((one for one in problems if one.path == "services"), problems[0])
+    return attrs.evolve(services, path=None, message=f"{fact}; {remedy}", help=remedy)
 
 
 def help_of(problem: Problem) -> str:
@@ -64,7 +80,7 @@ def _named(remedy: str, source: str) -> str:
 
 _RULE = re.compile(r"^([\w./-]+):(?!=)([^=\n]*)(?:\n((?:\t.*(?:\n|$))+))?", re.MULTILINE)
 _DAG = re.compile(r"\bDAG\(\s*(?:dag_id\s*=\s*)?[\"'](\w+)[\"']")
-_NO_STEP = "[{id: NAME, command: [PROGRAM, ARGUMENT]}]"
+_NO_STEP = "[{id: build, command: [make, build]}]"
 
 
 def _in_full(remedy: str, text: str) -> str:
@@ -98,7 +114,7 @@ def _rules_in(text: str) -> list[str]:
     return steps
 
 
-_PARAM = re.compile(r", and params: \{(\w+): '[^']*'\} beside steps:")
+_PARAM = re.compile(r", and params: \{(\w+): (?:'[^']*'|\{\})\} beside steps:")
 
 
 def _declared(remedy: str, params: Node | None) -> str:
