@@ -72,11 +72,24 @@ def noted(key: str, text: str, style: Style) -> list[str]:
     if key != "help":
         return [whole]
     if not text.startswith("orchesjob-flow "):
-        return wrapped(whole, style.columns, indent=FURTHER)
+        return _wrapped_around_commands(whole, style.columns, FURTHER)
     line, mark, said = whole.partition("  # ")
     if not mark or width(whole) <= style.columns:
         return [whole]
-    return [line, *wrapped(f"{FURTHER}# {said}", style.columns, indent=f"{FURTHER}# ")]
+    return [line, *_wrapped_around_commands(f"{FURTHER}# {said}", style.columns, f"{FURTHER}# ")]
+
+
+_COMMAND = re.compile(r"`[^`]*`|orchesjob-flow [^;`]*")
+_KEPT = "\N{NO-BREAK SPACE}"
+
+
+def _wrapped_around_commands(text: str, columns: int, indent: str) -> list[str]:
+    """Wrap a sentence between words, but not within a command that fits a line."""
+    room = columns - len(indent)
+    kept = _COMMAND.sub(
+        lambda found: found[0].replace(" ", _KEPT) if width(found[0]) <= room else found[0], text
+    )
+    return [line.replace(_KEPT, " ") for line in wrapped(kept, columns, indent=indent)]
 
 
 def note(key: str, text: str, style: Style) -> str:
