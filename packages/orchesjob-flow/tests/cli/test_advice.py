@@ -104,7 +104,7 @@ ADVICE = [
     ("start k a.yaml -j 4", 'set "max_parallel: 4" at the top level of a.yaml'),
     (
         "start -f a.yaml",
-        "run a.yaml  # makes a key; with your own: orchesjob-flow start KEY a.yaml",
+        "run a.yaml  # makes a key; with your own: orchesjob-flow start a-1 a.yaml",
     ),
     ("start k a.yaml --attach", "start k a.yaml --follow"),
     ("start k a.yaml --daemon", "start k a.yaml --detach"),
@@ -112,7 +112,7 @@ ADVICE = [
     ("status k --watch", "watch k"),
     ("watch -n 1 k", "watch --interval 1 k"),
     ("logs k --step load", "logs k load"),
-    ("logs k load check", "logs k load  # one step, or all without STEP"),
+    ("logs k load check", "logs k load; orchesjob-flow logs k check"),
     ("retry k load", "retry k --step load"),
     ("retry k --failed", "retry k  # it repeats what failed"),
     ("retry k --from load", "retry k --step load"),

@@ -49,6 +49,8 @@ REFUSED_VALUE = re.compile(
     r'must be one of (?P<values>".*?"(?:, ".*?")*)(?P<more>.*), (?P<got>got ".*")', re.DOTALL
 )
 UNKNOWN_PARAM = re.compile(r'the flow has no parameter "(\w+)"')
+UNIT = re.compile(r"\.(?:service|timer)$")
+"""The ending of what systemd calls a flow."""
 DID_YOU_MEAN = re.compile(r'did you mean "(.*)"\?')
 HEAD, MOST_LOOKED_AT, MOST_SEARCHED, MOST_NAMED = 65536, 200, 20, 3
 """How much is read of how many files, in how many runs a step is searched, and how many files or
@@ -56,7 +58,7 @@ runs are named.
 """
 RUN_KEYS = ("-k", "--run-key", "--key", "--name", "--id", "--run-id")
 """How a run is named, in a line that starts one."""
-NEWEST = ("--latest", "--newest", "-l", "-1")
+NEWEST = ("--latest", "--newest", "-l", "-1", "latest", "@latest", "last", "newest")
 """How other tools name the newest run."""
 EXAMPLES = {
     "--as": "skipped",
@@ -210,7 +212,7 @@ def _instead_of_attempt(words: Sequence[str], run_key: str, attempt: str) -> str
     return corrected(words, attempt, [run_key, *more])
 
 
-def for_unknown_run(
+def for_unknown_run(  # noqa: PLR0911 - as above
     program: click.Group, words: Sequence[str], error: RunNotFound
 ) -> dict[str, str]:
     """Return the help, and perhaps better words, for a key that no run has.
@@ -224,11 +226,13 @@ def for_unknown_run(
         line = _instead_of_attempt(words, error.nearest[0], typed)
         return {} if line is None else {"help": line}
     with suppress(FlowError, StoreError, OSError):
-        if {"logs", "explain"} & {*words} and (run := _run_with_step(settings, typed)) is not None:
-            place = words.index(typed)
-            line = text_of([*words[:place], run.run_key, *words[place:]])
+        if typed in NEWEST:
+            return {"help": f"{corrected(words, typed, ['-'])}  # - is the newest run"}
+        if not error.nearest and (run := _run_with_step(settings, typed)) is not None:
+            line = _instead_of_attempt(words, run.run_key, typed)
             fact = f'no run {typed!r}; it is a step of flow "{run.flow_id}"'
-            return {"error": fact, "help": f"{line}  # the newest run of this flow"}
+            about = "" if "  # " in str(line) else "  # the newest run of this flow"
+            return {"error": fact, "help": f"{line}{about}"}
         flow_id = flow_meant(typed)
         if find_runs(settings, flow_id=flow_id, limit=1):
             runs = find_runs(settings, statuses=statuses, flow_id=flow_id, limit=1)
@@ -319,6 +323,10 @@ def for_missing_file(
         elif {"simulate", "validate"} & {*words} and (of_run := Facts(ctx, [file]).flow_files):
             line = f"{corrected(words, file, of_run[:1])}  # the run itself: {told}"
         return Misused(f"{file!r} is a run, not a flow file", str(line))
+    place = words.index(file)
+    if "start" in words and looks_like_flow_file(before := words[place - 1]):
+        swapped = text_of([*words[: place - 1], file, before, *words[place + 1 :]])
+        return Misused("the run key comes before the flow file", swapped)
     files = flow_files_here()
     stems = {Path(name).stem: name for name in files}
     near = next(iter(closest_words(Path(file).stem, stems, least_alike=LIKE)), None)
@@ -400,7 +408,8 @@ class Line:
         """Return a value for an option: of a parameter without a value, its default."""
         if option == "--param" and typed is not None and typed in (known := declared(self.words)):
             return f"{typed}={known[typed]}"
-        return example_of(option, self.own[option], typed)
+        output = OUTPUTS.get(str(self.ctx.info_name)) if option in {"-o", "--output"} else None
+        return output or example_of(option, self.own[option], typed)
 
     def filled(self, text: str, option: str) -> str:
         """Put what was typed before an option, and its value, into a text with placeholders."""
@@ -601,7 +610,7 @@ def newest_of(ctx: click.Context, word: str) -> str | None:
 def flow_meant(word: str) -> str:
     """Return the id of the flow that a word names: its file, or the id itself."""
     file = file_meant(word)
-    return word if file is None else flow_id_of(Path(file)) or word
+    return UNIT.sub("", word) if file is None else flow_id_of(Path(file)) or word
 
 
 def flow_id_of(file: Path) -> str | None:
@@ -645,7 +654,8 @@ def file_meant(word: str) -> str | None:
     """Return the flow file that a word means: by its name, with or without the ending."""
     if looks_like_flow_file(word):
         return word
-    return next((name for name in flow_files_here() if Path(name).stem == word), None)
+    stem = UNIT.sub("", word)
+    return next((name for name in flow_files_here() if Path(name).stem == stem), None)
 
 
 def _for_command(ctx: click.Context, words: Sequence[str], known: Collection[str]) -> str | None:
@@ -657,6 +667,8 @@ def _for_command(ctx: click.Context, words: Sequence[str], known: Collection[str
     nouns = foreign_words()["nouns"].split()
     if word in nouns and rest and not rest[0].startswith("-"):  # as in `gh run list`
         return _for_command(ctx, rest, known)
+    if word in nouns and word not in known:  # as in `just --list`
+        return _filled(ctx, "run FLOW_FILE" if rest else "list", rest)
     if rest and rest[0] in nouns and word not in known:  # as in `kubectl get runs`
         rest = rest[1:]
         names_run = any(is_recorded(ctx, one) or newest_of(ctx, one) for one in rest)
@@ -705,7 +717,8 @@ def _line_of_ours(  # noqa: PLR0911 - one for each kind of word
 def _last_of(ctx: click.Context, name: str) -> str:
     """Return the placeholder for the argument of a command, if it is a run or a flow file."""
     command = ctx.command.get_command(ctx, name) if isinstance(ctx.command, click.Group) else None
-    arguments = [] if command is None else [one.name for one in command.params]
+    params = [] if command is None else command.params
+    arguments = [one.name for one in params if isinstance(one, click.Argument)]
     return "FLOW_FILE" if "flow_file" in arguments else "KEY" if "handle" in arguments else ""
 
 
@@ -779,7 +792,7 @@ def _on_run(
             return f"{line} KEY  # `{PROGRAM} list` shows the keys"
         return f"{line} -  # - is the newest run; `{PROGRAM} list` shows all"
     statuses, what = WANTED.get(name, ((), ""))
-    keys = [*arguments]
+    keys = ["-" if one in NEWEST else one for one in arguments if "-k" not in options]
     with suppress(FlowError, StoreError, OSError):
         if keys and not is_recorded(ctx, keys[0]) and newest_of(ctx, keys[0]) is not None:
             settings, flow_id = settings_of(ctx), flow_meant(keys[0])
@@ -789,7 +802,7 @@ def _on_run(
             keys[0] = runs[0].run.run_key
     if keys:
         keys[0] = run_meant(ctx, keys[0])
-    most = 2 if name in {"logs", "explain"} else 1
+    most = {"logs": 2, "explain": 2, "prune": MOST_LOOKED_AT}.get(name, 1)
     if len(keys) > most and name in WANTED:
         return "; ".join(text_of([*begin, key, *options]) for key in keys)
     return f"{text_of([*begin, *keys[:most], *options])}{about}"
@@ -805,7 +818,7 @@ def _own_options(
     """
     command = ctx.command.get_command(ctx, name) if isinstance(ctx.command, click.Group) else None
     own = {} if command is None else {o: param for param in command.params for o in param.opts}
-    takes_file = "flow_file" in {param.name for param in own.values()}
+    takes_file = command is not None and _last_of(ctx, name) == "FLOW_FILE"
     if takes_file:
         own.pop("-f", None)  # --follow; in other tools a file or a value follows -f there
     options: list[str] = []
@@ -827,16 +840,23 @@ def _own_options(
             is_certain = True
             continue
         typed, equals, value = word.partition("=")
+        if lost and word.startswith("{{"):
+            continue
         ours = [typed] if typed in own else _option_of_ours(own, typed)
         is_certain = bool(ours)
         if not ours:
             lost.append(typed)
             continue
         param = own[ours[0]]
-        options += ours
-        if len(ours) == 1 and not getattr(param, "is_flag", False):
-            given = value if equals else next(words, "")
-            options.append(given if is_valid(param, given) else example_of(ours[0], param, given))
+        if len(ours) > 1 or getattr(param, "is_flag", False):
+            options += ours
+        elif given := value if equals else next(words, ""):
+            options += [
+                ours[0],
+                given if is_valid(param, given) else example_of(ours[0], param, given),
+            ]
+        else:
+            lost.append(typed)
     return options, arguments, lost
 
 
@@ -977,8 +997,7 @@ def _for_usage(line: Line, error: click.BadOptionUsage) -> str | None:
         return None
     new = [option]
     if not getattr(param, "is_flag", False):
-        output = OUTPUTS.get(str(line.ctx.info_name)) if param.name == "output" else None
-        new.append(output or example_of(option, param))
+        new.append(line.example(option, None))
     return text_of([*line.words[:place], *new, *line.words[place + 1 :]])
 
 
@@ -1068,7 +1087,8 @@ def _for_extra(line: Line, found: str) -> str | None:  # noqa: PLR0911 - as abov
         case "stats":
             return text_of([*left, "--flow-id", extras[0]])
         case "logs" | "explain":
-            return f"{text_of(left)}  # one step, or all without STEP"
+            key, *_ = line.arguments_before(len(line.words))
+            return "; ".join([text_of(left), *(text_of([name, key, one]) for one in extras)])
         case "status" | "watch" | "wait" | "cancel" | "report" | "resume" | "doctor":
             return _one_by_one(line, left, extras)
         case "example" | "schema":
@@ -1122,11 +1142,15 @@ def _for_missing(  # noqa: PLR0911 - as above
 
 def _with_options(line: Line, words: Sequence[str]) -> str:
     """Write the line with an example of each option that it lacks."""
-    more: list[str] = []
+    left, more = [*words], list[str]()
     for param in line.missing_options():
         option = max(param.opts, key=len)
-        more += [option, example_of(option, param)]
-    return text_of([*words, *more])
+        choices = param.type.choices if isinstance(param.type, click.Choice) else ()
+        typed = next((word for word in left if word in choices), None)
+        if typed is not None:  # as in `settle KEY STEP skipped`
+            left.remove(typed)
+        more += [option, typed or line.example(option, None)]
+    return text_of([*left, *more])
 
 
 def _with_key(ctx: click.Context, name: str, words: Sequence[str]) -> str:

@@ -80,7 +80,8 @@ def noted(key: str, text: str, style: Style) -> list[str]:
 
 
 _COMMAND = re.compile(r"`[^`]*`|orchesjob-flow [^;`]*")
-_KEPT = "\N{NO-BREAK SPACE}"
+_KEPT = "\ue000"
+"""Stands for a blank that is not the end of a word; `visible` lets none through."""
 
 
 def _wrapped_around_commands(text: str, columns: int, indent: str) -> list[str]:
