@@ -659,7 +659,7 @@ FIELDS_OF_FLOW = [
         "unknown key",
         "remove it: cron or a systemd timer runs `orchesjob-flow run FLOW_FILE`",
     ),
-    ("default: {}", "unknown key", "write defaults: {}, fields that all steps have"),
+    ("default: {}", "unknown key", "write defaults: {retries: 2}, with the keys of a step"),
 ]
 
 

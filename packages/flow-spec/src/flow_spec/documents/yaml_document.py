@@ -368,9 +368,11 @@ def _no_colon(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
 
 
 _KINDS = (
+    (r"^\[Timer\]\s*$", "a systemd timer"),
     (r"\A(?:[#;].*\n|\s)*\[[A-Z][A-Za-z]+\]\s*\n", "a systemd unit"),
     (r"\A(?:#.*\n|\s)*(?:from [\w.]+ import |import \w|def \w|\"\"\")", "a Python program"),
     (r"^[\w./ -]+:[^:=\n]*\n\t", "a Makefile"),
+    (r"^(?:set [\w-]+|[\w-]+ *:= .*)$", "a justfile"),
     (r"\A\s*<[?!\w]", "XML"),
 )
 
@@ -386,6 +388,9 @@ def _no_yaml(text: str, lines: list[str]) -> Mistake | None:
     started = re.search(r"^ExecStart=[-@:+!]*(\S.{0,60})$", text, re.MULTILINE)
     words = ["make", "build"] if started is None else started[1].split()
     step_id = "build" if started is None else words[0].rpartition("/")[2].partition(".")[0]
+    if kind == "a systemd timer":
+        fix = "keep it for systemd; in its service, write ExecStart=orchesjob-flow run flow.yaml"
+        return Mistake(f"this is {kind}, not a flow", fix, number, 0)
     fix = f"write flow_id: NAME, and steps: [{{id: {step_id}, command: [{', '.join(words)}]}}]"
     return Mistake(f"this looks like {kind}", fix, number, 0)
 

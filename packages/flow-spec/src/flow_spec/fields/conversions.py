@@ -5,7 +5,7 @@ message shows, or None if the value does not fit. Only a file with a mistake imp
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import product
 from math import prod
 
@@ -383,7 +383,7 @@ def pairs_of(node: Node | None, *, bare: str | None = None) -> dict[str, str] | 
         return None
     match node:
         case MappingNode():
-            name = member_of(node, "name", "key")
+            name = next((one for key, one in node.texts() if key in {"name", "key"}), None)
             if isinstance(name, ScalarNode):
                 given = member_of(node, "value", "default", "defaultvalue")
                 found = _pair(name.text, given, bare)
@@ -440,6 +440,12 @@ def _mapped(pairs: Mapping[str, str] | None) -> str | None:
     if pairs is None:
         return None
     return f"{{{', '.join(f'{name}: {value}' for name, value in pairs.items())}}}"
+
+
+def dispatch_of(node: Node) -> str | None:
+    """Spell the inputs of a workflow of GitHub Actions that a person starts."""
+    inputs = member_of(member_of(node, "workflowdispatch", "workflowcall"), "inputs")
+    return None if inputs is None else params_of(inputs)
 
 
 def variables_of(node: Node) -> str | None:
@@ -584,43 +590,6 @@ def rows_of(node: MappingNode) -> str | None:
     return f"[{', '.join(f'{{{row}}}' for row in spelled)}]"
 
 
-def step_of(word: str, node: Node, after: Sequence[str] = ()) -> str | None:
-    """Spell a job of another system as a step on one line; it may wait for steps."""
-    if not is_small(node):
-        return None
-    name, script = id_for(word), script_of(node)
-    inner = member_of(node, "container") or node
-    image, command = member_of(inner, "image"), member_of(inner, "command")
-    words = command_of(command) if command is not None else None
-    if isinstance(image, ScalarNode) and (words or not script):
-        words = words and (words[1:-1] or None)
-        runs = f"command: [docker, run, --rm, {', '.join(filter(None, (image.text, words)))}]"
-    elif isinstance(command, SequenceNode):
-        runs = f"command: {spelling_of(command) or '[make, build]'}"
-    elif script is not None:
-        if script.startswith("|"):
-            script = joined_of(node) or f"./{name}.sh"
-        runs = f"script: {script}"
-        if isinstance(image, ScalarNode):
-            runs = f"command: [docker, run, --rm, -v, '.:/work', -w, /work, {image.text}, sh, -c, "
-            runs += f"{script}]"
-    else:
-        runs = ""
-    if name is None or not runs:
-        return None
-    needs = member_of(node, "needs", "depends", "dependson", "deps", "dependencies")
-    names = after or (None if needs is None else names_of(needs))
-    source, made = (member_of(node, *words) for words in (("deps", "sources"), _MADE))
-    pair = [newer_of(one) for one in (source, made) if one is not None]
-    gate = f", only_if: [test, {pair[0]}, -nt, {pair[1]}]" if len(pair) > 1 and all(pair) else ""
-    waits = f", depends_on: [{', '.join(names)}]" if names and not gate else ""
-    return f"{{id: {name}{waits}{gate}, {runs}}}"
-
-
-_MADE = ("outs", "generates")
-"""The keys of the files that a step of DVC or Task makes."""
-
-
 def is_compose(node: Node | None) -> bool:
     """Tell whether a file is one of Compose."""
     services = member_of(node, "services")
@@ -647,26 +616,6 @@ def runs_of_compose(services: Node | None, file: str) -> str:
 
 def _has_command(node: Node) -> bool:
     return member_of(node, *_COMMANDS) is not None
-
-
-def steps_of(node: Node) -> str | None:
-    """Spell jobs as a list of steps, or the first of them if they are many."""
-    inner = member_of(node, "templates", "jobs", "tasks", "stages")
-    node = inner if inner is not None else node
-    if member_of(node, "id") is not None:
-        spelled = spelling_of(node)
-        return spelled and f"[{spelled}]"
-    if isinstance(node, MappingNode):
-        jobs = [(name, job) for name, job in node.texts() if not isinstance(job, ScalarNode)]
-    else:
-        items = node.items if isinstance(node, SequenceNode) else []
-        named = [(member_of(item, "name", "id", "label", "task", "job"), item) for item in items]
-        jobs = [(name.text, item) for name, item in named if isinstance(name, ScalarNode)]
-    steps = [step for name, job in jobs if (step := step_of(name, job))]
-    if not steps:
-        return None
-    spelled = f"[{', '.join(steps)}]"
-    return spelled if len(spelled) <= LONGEST_ADVICE else f"[{steps[0]}], with an item for each"
 
 
 def line_of(node: Node) -> str | None:

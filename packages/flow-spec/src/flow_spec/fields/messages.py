@@ -157,6 +157,10 @@ def program_as_script(word: str) -> str | None:
     return None
 
 
+_RANGE = re.compile(r"([0-9]{1,6})(?:\.\.|-)([0-9]{1,6})")
+_LONGEST_RANGE = 20
+
+
 def as_list(items: str, field: str, node: Node) -> str | None:
     """Return how to write a list of `items` instead of another value, or None."""
     from flow_spec.fields import conversions
@@ -181,6 +185,10 @@ def as_list(items: str, field: str, node: Node) -> str | None:
         case "words":
             script = conversions.script_of(node)
             fix = script and f"write script: {script}"
+        case "values" if text is not None and (ends := _RANGE.fullmatch(text)):
+            first, last = map(int, ends.groups())
+            numbers = range(first, min(last, first + _LONGEST_RANGE) + 1)
+            fix = f"write [{', '.join(map(str, numbers))}]"
         case "values" if text is not None and re.search(r"[*?]", text):
             fix = f"write {{glob: {conversions.as_yaml(text)}}}"
         case _:
@@ -204,16 +212,16 @@ def _as_ids(text: str | None, node: Node) -> str | None:
 
 def _as_steps(node: Node) -> str:
     """Return how to write a list of steps instead of another value."""
-    from flow_spec.fields import conversions
+    from flow_spec.fields import conversions, translation
 
     name = None
     if isinstance(node, MappingNode):
         entries = dict(node.texts())
         first = entries.get("id") or next((key for key, _ in node.entries), None)
         name = conversions.id_for(first.text) if isinstance(first, ScalarNode) else None
-    spelled = conversions.steps_of(node)
+    spelled = translation.steps_of(node)
     if isinstance(node, ScalarNode):
-        step = conversions.step_of(" ".join(node.text.split()[:2]), node)
+        step = translation.step_of(" ".join(node.text.split()[:2]), node)
         spelled = step and f"[{step}]"
     if spelled is not None:
         return f"write {spelled}"
@@ -621,7 +629,7 @@ def unknown_key(
             return Advised(*belongs)
     if meant := alike or speller.closest(name, known):
         return Advised("unknown key", f"did you mean {quoted(meant)}?")
-    if noun == "a step" and len(given) == 1 and (step := conversions.step_of(name, value)):
+    if noun == "a step" and len(given) == 1 and (step := translation.step_of(name, value)):
         return Advised("unknown key", f"write {step}")
     fix = "remove it; keys of your own begin with x-"
     if conversions.is_id(name) and len(name) <= QUOTED_LENGTH:

@@ -10,7 +10,7 @@ Only a file with a mistake imports this module.
 
 import re
 import tomllib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -24,14 +24,18 @@ from flow_spec.fields.conversions import (
     as_variables,
     as_yaml,
     codes_beside_0_of,
+    command_of,
     folded,
     id_for,
+    is_small,
+    joined_of,
     lines_of,
     member_of,
+    names_of,
+    newer_of,
     params_of,
     script_of,
     spelling_of,
-    step_of,
     text_of,
     texts_of,
     truth_for,
@@ -175,6 +179,91 @@ def with_id(meaning: Meaning, noun: str, given: Mapping[str, Node]) -> str:
     if first != meaning or any(other and other.field == "flow_id" for other in others):
         return meaning.advice
     return meaning.advice.replace("write ", "write flow_id: NAME, and ", 1)
+
+
+def step_of(word: str, node: Node, after: Sequence[str] = ()) -> str | None:
+    """Spell a job of another system as a step on one line; it may wait for steps."""
+    if not is_small(node):
+        return None
+    name, script = id_for(word), script_of(node)
+    inner = member_of(node, "container") or node
+    image, command = member_of(inner, "image"), member_of(inner, "command")
+    words = command_of(command) if command is not None else None
+    if isinstance(image, ScalarNode) and (words or not script):
+        words = words and (words[1:-1] or None)
+        runs = f"command: [docker, run, --rm, {', '.join(filter(None, (image.text, words)))}]"
+    elif isinstance(command, SequenceNode):
+        runs = f"command: {spelling_of(command) or '[make, build]'}"
+    elif script is not None:
+        if script.startswith("|"):
+            script = joined_of(node) or f"./{name}.sh"
+        runs = f"script: {script}"
+        if isinstance(image, ScalarNode):
+            runs = f"command: [docker, run, --rm, -v, '.:/work', -w, /work, {image.text}, sh, -c, "
+            runs += f"{script}]"
+    else:
+        runs = ""
+    if name is None or not runs:
+        return None
+    needs = member_of(node, "needs", "depends", "dependson", "deps", "dependencies")
+    names = after or (None if needs is None else names_of(needs))
+    source, made = (member_of(node, *words) for words in (("deps", "sources"), _MADE))
+    pair = [newer_of(one) for one in (source, made) if one is not None]
+    gate = f", only_if: [test, {pair[0]}, -nt, {pair[1]}]" if len(pair) > 1 and all(pair) else ""
+    waits = f", depends_on: [{', '.join(names)}]" if names and not gate else ""
+    return f"{{id: {name}{waits}{gate}, {', '.join([*_more_of(node, runs + gate), runs])}}}"
+
+
+_FIELD = re.compile(r"write (?P<name>\w+): (?P<value>[^;]*?)(?: in place of \w+:|, and .*)?")
+
+
+def _more_of(node: Node, beside: str) -> list[str]:
+    """Spell what else a job or the defaults of another system say, in fields of a step."""
+    given = dict(node.texts()) if isinstance(node, MappingNode) and is_small(node) else {}
+    known = _fields_of_a_step()
+    found = {}
+    for key in islice(given, _MOST_KEYS):
+        meaning = None if key in known else meaning_of(key, "a step", known, given)
+        field = _FIELD.fullmatch(meaning.advice) if meaning is not None else None
+        if field is not None and field["name"] in _ALSO and f"{field['name']}: " not in beside:
+            found[field["name"]] = field["value"]
+        elif key in _ALSO and (spelled := spelling_of(given[key])):
+            found[key] = spelled
+    return [f"{name}: {value}" for name, value in found.items()]
+
+
+_ALSO = frozenset({
+    *("retries", "retry_delay_sec", "timeout_sec", "allow_failure", "success_exit_codes"),
+    *("env", "env_file", "working_dir", "only_if", "when", "foreach"),
+})  # fmt: skip
+
+
+def _fields_of_a_step() -> list[str]:
+    return f"{foreign_words()['places']['a step']} env env_file working_dir timeout_sec".split()
+
+
+_MADE = ("outs", "generates")
+"""The keys of the files that a step of DVC or Task makes."""
+
+
+def steps_of(node: Node) -> str | None:
+    """Spell jobs as a list of steps, or the first of them if they are many."""
+    inner = member_of(node, "templates", "jobs", "tasks", "stages")
+    node = inner if inner is not None else node
+    if member_of(node, "id") is not None:
+        spelled = spelling_of(node)
+        return spelled and f"[{spelled}]"
+    if isinstance(node, MappingNode):
+        jobs = [(name, job) for name, job in node.texts() if not isinstance(job, ScalarNode)]
+    else:
+        items = node.items if isinstance(node, SequenceNode) else []
+        named = [(member_of(item, "name", "id", "label", "task", "job"), item) for item in items]
+        jobs = [(name.text, item) for name, item in named if isinstance(name, ScalarNode)]
+    steps = [step for name, job in jobs if (step := step_of(name, job))]
+    if not steps:
+        return None
+    spelled = f"[{', '.join(steps)}]"
+    return spelled if len(spelled) <= LONGEST_ADVICE else f"[{steps[0]}], with an item for each"
 
 
 def is_playbook(node: Node) -> bool:
@@ -470,6 +559,8 @@ def _condition_of(node: Node) -> str | None:
     """Return a text that is a condition over steps, with predicates of ours."""
     if not isinstance(node, ScalarNode) or not _CONDITION.fullmatch(node.text):
         return None
+    if re.search(r"\.(?:target|service|socket|mount)\b", node.text):  # of systemd
+        return None
     words: dict[str, str] = foreign_words()["predicates"]
     meant = {one: ours for ours, theirs in words.items() for one in (ours, *theirs.split())}
     return re.sub(r"\.(\w+)", lambda one: f".{meant.get(one[1].lower(), one[1])}", node.text)
@@ -563,10 +654,9 @@ def _directory_of(node: Node) -> str | None:
 
 
 def _defaults_of(node: Node) -> str | None:
-    """Spell fields for all steps, if all of them are ours."""
-    ours = f"{foreign_words()['places']['a step']} env env_file working_dir timeout_sec".split()
-    is_ours = isinstance(node, MappingNode) and all(name in ours for name, _ in node.texts())
-    return spelling_of(node) if is_ours else None
+    """Spell fields for all steps, as far as they are ours or mean one of ours."""
+    fields = _more_of(node, "")
+    return f"{{{', '.join(fields)}}}" if fields else None
 
 
 def _container_of(node: Node) -> str | None:

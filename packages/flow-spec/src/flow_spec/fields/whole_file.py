@@ -78,7 +78,10 @@ def _named(remedy: str, source: str) -> str:
     return remedy
 
 
-_RULE = re.compile(r"^([\w./-]+):(?!=)([^=\n]*)(?:\n((?:\t.*(?:\n|$))+))?", re.MULTILINE)
+_RULE = re.compile(
+    r"^([\w./-]+)(?: [\w ]+)?:(?!=)([^=\n]*)(?:\n((?:[ \t]+\S.*(?:\n|$))+))?", re.MULTILINE
+)
+_NEED = re.compile(r"[\w./-]+")
 _DAG = re.compile(r"\bDAG\(\s*(?:dag_id\s*=\s*)?[\"'](\w+)[\"']")
 _NO_STEP = "[{id: build, command: [make, build]}]"
 
@@ -96,7 +99,8 @@ def _in_full(remedy: str, text: str) -> str:
 
 def _rules_in(text: str) -> list[str]:
     """Spell the rules of a Makefile as steps: the first, and what it needs."""
-    rules = {target: (needs.split(), recipe) for target, needs, recipe in _RULE.findall(text)}
+    found = _RULE.findall(text)
+    rules = {target: (_NEED.findall(needs), recipe) for target, needs, recipe in found}
     wanted = dict.fromkeys([*rules][:1])
     for target in (waiting := [*wanted]):
         new = [name for name in rules[target][0] if name in rules and name not in wanted]
@@ -107,7 +111,7 @@ def _rules_in(text: str) -> list[str]:
         needs, recipe = rules[target]
         waits = ", ".join(str(id_for(name)) for name in needs if name in rules and rules[name][1])
         lines = " && ".join(line.strip().lstrip("@-") for line in recipe.splitlines())
-        lines = re.sub(r"\$[({](\w+)[)}]", r"$\1", lines.replace("$$", "$"))
+        lines = re.sub(r"(?:\$[({]|\{\{)(\w+)(?:\}\}|[)}])", r"$\1", lines.replace("$$", "$"))
         lines = lines.replace("$@", target).replace("$<", (needs or [""])[0])
         after = f", depends_on: [{waits}]" if waits else ""
         steps.append(f"{{id: {id_for(target)}{after}, script: {as_yaml(lines)}}}")
@@ -177,7 +181,7 @@ class _Steps:
         if _goes(item) and found[2] != "uses":
             return "remove it with the step: a flow runs where its files are"
         if before is None:
-            return remedy
+            return remedy.replace("depends_on: [ID]", "depends_on: [build]")
         is_foreign = member_of(item, "id") is None and self._are_listed
         if is_foreign and not found[2]:
             remedy = re.sub(
