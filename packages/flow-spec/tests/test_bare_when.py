@@ -123,7 +123,7 @@ SPECIALS = [
     ("when: *A", "put text that begins with * in quotes"),
     ("when: *", "to YAML, * begins an alias; put it in quotes: '*'"),
     ("when: |A", "put text that begins with | or > in quotes"),
-    ("when: A: B", 'put text that contains ": " in quotes'),
+    ("when: A: B", "write when: 'A: B'"),
     ("when: @A", "to YAML, @ cannot begin a text; put it in quotes: '@A'"),
     ("when: &x !A", "put text that begins with ! in quotes"),
     ("when:\n\t!A", "use spaces instead of tabs"),

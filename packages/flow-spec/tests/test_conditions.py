@@ -50,8 +50,8 @@ FOREIGN = [
     ("failure()", "write when: A.failed || B.failed"),
     ("!failure()", "write when: !(A.failed || B.failed)"),
     ("failure", "write when: A.failed || B.failed"),
-    ("success()", "remove it: after depends_on: [B], a step runs if they succeeded"),
-    ("success", "remove it: after depends_on: [B], a step runs if they succeeded"),
+    ("success()", "remove it: with depends_on: [B], the step runs only after success"),
+    ("success", "remove it: with depends_on: [B], the step runs only after success"),
     ("cancelled()", "a cancelled flow starts no more steps"),
 ]
 

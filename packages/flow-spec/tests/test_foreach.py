@@ -557,7 +557,7 @@ SAME_COPY = "inside its foreach, load is the step of the same copy; write load.s
         ("any(load@a)", "", ONE_COPY),
         ("any(laod)", "", 'unknown step "laod"; did you mean "load"?'),
         ("any(laod.failed)", "", 'unknown step "laod"; did you mean "load"?'),
-        ("any(unknown.failed)", "", 'unknown step "unknown"; the steps are A, load, check, S'),
+        ("any(unknown.failed)", "", 'unknown step "unknown"; the steps are A, load, check'),
         ("load", "all(load)", SAME_COPY),
     ],
 )

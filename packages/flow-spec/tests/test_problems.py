@@ -37,8 +37,8 @@ def test_every_problem_is_reported_once_in_the_order_of_the_file(complaints: Com
         'f:2:1: stpes: unknown key; did you mean "steps"?',
         'f:5:3: steps[0].comand: unknown key; did you mean "command"?',
         (
-            f'f:6:12: steps[0].command: {LIST}; got "echo hi"; write [echo, hi], or script: for '
-            "text that a shell runs"
+            f'f:6:12: steps[0].command: {LIST}; got "echo hi"; write [echo, hi], or script: '
+            "'echo hi' for a shell"
         ),
         'f:7:12: steps[0].retries: must be an integer >= 0, got "many"',
         (
@@ -65,8 +65,8 @@ def test_json_has_the_same_problems_under_the_same_paths(complaints: Complaints)
         'f: stpes: unknown key; did you mean "steps"?',
         'f: steps[0].comand: unknown key; did you mean "command"?',
         (
-            f'f: steps[0].command: {LIST}; got "echo hi"; write [echo, hi], or script: for text '
-            "that a shell runs"
+            f'f: steps[0].command: {LIST}; got "echo hi"; write [echo, hi], or script: '
+            "'echo hi' for a shell"
         ),
         'f: steps[0].retries: must be an integer >= 0, got "many"; write it without quotes',
         (

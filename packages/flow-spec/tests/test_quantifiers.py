@@ -118,10 +118,10 @@ def test_an_unknown_step_is_reported_once(complaints: Complaints) -> None:
     step = "{id: S, command: [x], when: all(skipped) && N, depends_on: [A, M, a b, 1]}"
     lines = complaints(f"flow_id: f\nsteps: [{A}, {step}]")
     assert [line.split(": ", 2)[1:] for line in lines] == [
-        ["steps[1].when", 'unknown step "N"; the steps are A, S'],
-        ["steps[1].depends_on[1]", 'unknown step "M"; the steps are A, S'],
-        ["steps[1].depends_on[2]", 'unknown step "a b"; the steps are A, S'],
-        ["steps[1].depends_on[3]", 'unknown step "1"; the steps are A, S'],
+        ["steps[1].when", 'unknown step "N"; the steps are A'],
+        ["steps[1].depends_on[1]", 'unknown step "M"; the steps are A'],
+        ["steps[1].depends_on[2]", 'unknown step "a b"; the steps are A'],
+        ["steps[1].depends_on[3]", 'unknown step "1"; the steps are A'],
     ]
 
 

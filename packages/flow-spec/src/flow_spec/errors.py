@@ -182,12 +182,13 @@ class DocumentError(FlowSpecError, ValueError):
     line: int | None = None
     column: int | None = None
     excerpt: str | None = None
+    span: Span | None = None
 
     @property
     def problem(self) -> Problem:
         """The error as a problem of the whole file."""
         remedy = self.message.help if isinstance(self.message, Advised) else None
-        return Problem(str(self), None, self.line, self.column, self.excerpt, remedy)
+        return Problem(str(self), None, self.line, self.column, self.excerpt, remedy, self.span)
 
 
 class EnvFileError(FlowSpecError, ValueError):

@@ -19,6 +19,7 @@ from flow_spec.errors import (
     Problem,
     UnknownStepError,
     advised,
+    printable,
     quoted,
 )
 from flow_spec.fields import messages
@@ -555,7 +556,7 @@ def _problems_of_values(flow: FlowSpec, given: Mapping[str, str]) -> Iterator[Pr
     speller = Speller()
     for name in given:
         if name not in known:
-            remedy = speller.suggestion(name, known) or _parameters_of(known)
+            remedy = speller.suggestion(name, known) or _parameters_of(known, name)
             message = advised(f"the flow has no parameter {quoted(name)}", remedy)
             yield Problem(str(message), help=remedy)
     for name, param in known.items():
@@ -563,9 +564,9 @@ def _problems_of_values(flow: FlowSpec, given: Mapping[str, str]) -> Iterator[Pr
             yield Problem(flaw, f"params.{name}")
 
 
-def _parameters_of(known: Collection[str]) -> str:
+def _parameters_of(known: Collection[str], name: str) -> str:
     if not known:
-        return "it has none; a flow declares them in its key params"
+        return f"it has no parameters; params: {{{printable(name)}: {{}}}} in the file declares one"
     return f"its parameters are {', '.join(list(known)[:MOST_NAMED])}"
 
 

@@ -550,7 +550,7 @@ class StepRecord(Record):
             is_shell = "shell" in values and values["shell"] is None
             if not is_shell and not {"command", "script"}.intersection(meant):
                 fact = f'{self.noun} needs the key "command" or "script"'
-                remedy = "add command: [PROGRAM, ARGUMENT], or script: TEXT for a shell"
+                remedy = "add command: [make, build], or script: 'make build' for a shell"
                 reading.add(Advised(fact, remedy), path, node)
         elif values.get("script") is not None and values.get("command") is not None:
             both = Advised('a step has "command" or "script", not both', "remove one of the two")

@@ -157,7 +157,7 @@ def with_file_meant(error: Exception, words: Sequence[str]) -> Exception:
     problem, *others = getattr(error, "problems", None) or (None,)
     if problem is None or others:
         return error
-    if (problem.path or "").startswith("params."):
+    if (problem.path or "").startswith("params.") or "no parameter" in problem.fact:
         from orchesjob_flow.cli.advice import with_value_meant
         from orchesjob_flow.cli.sections import cli
 
@@ -172,8 +172,8 @@ def with_file_meant(error: Exception, words: Sequence[str]) -> Exception:
 
     source = str(getattr(error, "source", ""))
     advice = for_missing_file(cli, words, source)
-    if advice is None:
-        return error
+    if not isinstance(advice, str):
+        return advice or error
     meant = evolve(problem, message=f"{problem.fact}; {advice}", help=advice)
     return FlowFileError(source, (meant,))
 

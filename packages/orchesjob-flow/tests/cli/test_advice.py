@@ -17,7 +17,7 @@ WORDS = foreign_words()
 COMMANDS, NO_COMMANDS = WORDS["commands"], WORDS["no_commands"]
 OPTIONS, NO_OPTIONS = WORDS["options"], WORDS["no_options"]
 _, NO_SCHEDULER, NO_SERVER, *_ = (reason.replace("FLOW_FILE", "a.yaml") for reason in NO_COMMANDS)
-MAKES_KEY = "  # makes a key; with your own: orchesjob-flow start KEY"
+MAKES_KEY = "  # makes a key; with your own: orchesjob-flow start"
 REMOVES = "  # without --dry-run it removes them"
 OURS = (*SHOWN, *HIDDEN)
 ADVICE = [
@@ -47,9 +47,9 @@ ADVICE = [
     ("a.yaml", "run a.yaml"),
     ("frobnicate", "--help"),
     ("status", "no run is recorded: `orchesjob-flow list` shows all runs"),
-    ("start", f"run a.yaml{MAKES_KEY} FLOW_FILE"),
-    ("start a.yaml", f"run a.yaml{MAKES_KEY} a.yaml"),
-    ("start b.yaml", f"run b.yaml{MAKES_KEY} b.yaml"),
+    ("start", f"run a.yaml{MAKES_KEY} a-1 a.yaml"),
+    ("start a.yaml", f"run a.yaml{MAKES_KEY} a-1 a.yaml"),
+    ("start b.yaml", f"run b.yaml{MAKES_KEY} b-1 b.yaml"),
     ("start nightly", "start nightly a.yaml"),
     ("status --key nightly", "status -k nightly"),
     ("status --json nightly", "status --format json nightly"),
@@ -58,7 +58,7 @@ ADVICE = [
     ("start k f.yaml --background", "start k f.yaml --detach"),
     ("start k f.yaml -e A=b", "start k f.yaml --env A=b"),
     ("start k f.yaml --var A=b", "start k f.yaml --param A=b"),
-    ("run f.yaml --dry-run", "simulate f.yaml  # it shows what would run"),
+    ("run f.yaml --dry-run", "simulate f.yaml  # shows what would run, and starts nothing"),
     ("plan f.yaml", "simulate f.yaml"),
     ("preview", "simulate a.yaml"),
     ("run f.yaml -k x", 'start x f.yaml  # "run" chooses the key itself'),
@@ -80,7 +80,7 @@ ADVICE = [
     ("list-units", "list"),
     (
         "exec load sh",
-        "a step cannot be entered: `orchesjob-flow logs KEY STEP` shows what it prints",
+        "nothing can run inside a step: `orchesjob-flow logs KEY STEP` shows what it printed",
     ),
     ("help start", "start --help"),
     ("START nightly a.yaml", "start nightly a.yaml"),
@@ -104,7 +104,7 @@ ADVICE = [
     ("start k a.yaml -j 4", 'set "max_parallel: 4" at the top level of a.yaml'),
     (
         "start -f a.yaml",
-        "run a.yaml  # makes a key; with your own: orchesjob-flow start KEY a.yaml",
+        "run a.yaml  # makes a key; with your own: orchesjob-flow start a-1 a.yaml",
     ),
     ("start k a.yaml --attach", "start k a.yaml --follow"),
     ("start k a.yaml --daemon", "start k a.yaml --detach"),
@@ -112,7 +112,7 @@ ADVICE = [
     ("status k --watch", "watch k"),
     ("watch -n 1 k", "watch --interval 1 k"),
     ("logs k --step load", "logs k load"),
-    ("logs k load check", "logs k load  # one step, or all without STEP"),
+    ("logs k load check", "logs k load; orchesjob-flow logs k check"),
     ("retry k load", "retry k --step load"),
     ("retry k --failed", "retry k  # it repeats what failed"),
     ("retry k --from load", "retry k --step load"),
@@ -124,7 +124,7 @@ ADVICE = [
     ("webserver", NO_SERVER),
     (
         "dags backfill nightly",
-        "give each day a run of its own: `orchesjob-flow start KEY-OF-THE-DAY a.yaml`",
+        "give each day a run of its own: `orchesjob-flow start a-1 a.yaml`",
     ),
     (
         "pause nightly",

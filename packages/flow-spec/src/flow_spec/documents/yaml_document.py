@@ -41,7 +41,7 @@ from flow_spec.documents.tree import (
     too_deep,
     too_many,
 )
-from flow_spec.errors import DocumentError, advised, pointed
+from flow_spec.errors import DocumentError, Span, advised, pointed
 
 
 def read_yaml(text: str) -> Node:
@@ -242,12 +242,13 @@ _ENDS = {"[": "]", "{": "}"}
 
 
 class Mistake(NamedTuple):
-    """What is wrong at a line and column (from 0), and how to fix it."""
+    """What is wrong at a line and column (from 0), how to fix it, and the text to mark there."""
 
     fact: str
     help: str | None
     line: int
     column: int
+    marked: str | None = None
 
 
 def syntax_error(
@@ -276,6 +277,7 @@ def syntax_error(
         found.line + 1,
         column,
         pointed(lines[found.line], column),
+        None if found.marked is None else Span(found.marked, 0, len(found.marked)),
     )
 
 
@@ -366,9 +368,11 @@ def _no_colon(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
 
 
 _KINDS = (
+    (r"^\[Timer\]\s*$", "a systemd timer"),
     (r"\A(?:[#;].*\n|\s)*\[[A-Z][A-Za-z]+\]\s*\n", "a systemd unit"),
     (r"\A(?:#.*\n|\s)*(?:from [\w.]+ import |import \w|def \w|\"\"\")", "a Python program"),
     (r"^[\w./ -]+:[^:=\n]*\n\t", "a Makefile"),
+    (r"^(?:set [\w-]+|[\w-]+ *:= .*)$", "a justfile"),
     (r"\A\s*<[?!\w]", "XML"),
 )
 
@@ -382,8 +386,11 @@ def _no_yaml(text: str, lines: list[str]) -> Mistake | None:
         return None
     number = next(place for place, line in enumerate(lines) if line.strip() and line[0] not in "#;")
     started = re.search(r"^ExecStart=[-@:+!]*(\S.{0,60})$", text, re.MULTILINE)
-    words = ["PROGRAM", "ARGUMENT"] if started is None else started[1].split()
-    step_id = "NAME" if started is None else words[0].rpartition("/")[2].partition(".")[0]
+    words = ["make", "build"] if started is None else started[1].split()
+    step_id = "build" if started is None else words[0].rpartition("/")[2].partition(".")[0]
+    if kind == "a systemd timer":
+        fix = "keep it for systemd; in its service, write ExecStart=orchesjob-flow run flow.yaml"
+        return Mistake(f"this is {kind}, not a flow", fix, number, 0)
     fix = f"write flow_id: NAME, and steps: [{{id: {step_id}, command: [{', '.join(words)}]}}]"
     return Mistake(f"this looks like {kind}", fix, number, 0)
 
@@ -431,10 +438,10 @@ def _colon_in_text(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
         return None
     text = found[3].strip()
     sign = '"' if "'" in text and '"' not in text and "\\" not in text else "'"
-    fix = 'put text that contains ": " in quotes'
-    if sign not in text and len(text) <= _LONGEST_SHOWN:
-        fix += f": {found[2]}: {sign}{text}{sign}"
-    return Mistake("mapping values are not allowed here", fix, at.line, at.column)
+    fact, fix = 'text that contains ": " needs quotes', f"write {found[2]}: {sign}{text}{sign}"
+    if sign in text or len(text) > _LONGEST_SHOWN:
+        fix = f"write {found[2]}: | and the text on the line below it, indented"
+    return Mistake(fact, fix, at.line, found.start(3), text)
 
 
 _SIGNS = {"*": "begins an alias", "&": "begins an anchor", "|": "begins lines of text"}

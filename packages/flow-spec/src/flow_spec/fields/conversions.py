@@ -5,7 +5,7 @@ message shows, or None if the value does not fit. Only a file with a mistake imp
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import product
 from math import prod
 
@@ -209,7 +209,7 @@ def as_variables(text: str) -> str:
     return _VARIABLES.sub(lambda found: f"${variable_for(found[1])}", text)
 
 
-def as_script(_word: str, node: Node) -> str | None:
+def script_of(node: Node) -> str | None:
     """Spell commands as the text of a `script`."""
     lines = lines_of(node)
     if not lines:
@@ -226,7 +226,7 @@ _SIMPLE = re.compile(
 )
 
 
-def joined_of(_word: str, node: Node) -> str | None:
+def joined_of(node: Node) -> str | None:
     """Spell commands on one line, if each stands on a line of its own."""
     lines = lines_of(node) or []
     if not all(map(_SIMPLE.fullmatch, lines)) and len(lines) > 1:
@@ -234,13 +234,13 @@ def joined_of(_word: str, node: Node) -> str | None:
     return as_yaml(as_variables(" && ".join(line.strip() for line in lines))) if lines else None
 
 
-def raw_script_of(_word: str, node: Node) -> str | None:
+def raw_of(node: Node) -> str | None:
     """Return commands as one line, to be written in single quotes with others."""
     line = as_variables(" && ".join(part.strip() for part in lines_of(node) or []))
     return line if line and "'" not in line and line.isprintable() else None
 
 
-def named_by(_word: str, node: Node) -> str | None:
+def named_of(node: Node) -> str | None:
     """Return the value of `name` in the arguments of a module of Ansible, or None."""
     if isinstance(node, ScalarNode) and "=" in node.text:
         pairs = pairs_of(node) or {}
@@ -249,13 +249,13 @@ def named_by(_word: str, node: Node) -> str | None:
     return as_yaml(name.text) if isinstance(name, ScalarNode) else None
 
 
-def words_of(_word: str, node: Node) -> str | None:
+def words_of(node: Node) -> str | None:
     """Spell the words of a command, to be written after others."""
-    command = command_of("", node)
+    command = command_of(node)
     return command and command[1:-1]
 
 
-def command_of(_word: str, node: Node) -> str | None:
+def command_of(node: Node) -> str | None:
     """Spell a text or a list as the words of a `command`."""
     texts = texts_of(node)
     if texts is None or (isinstance(node, SequenceNode) and any(" " in text for text in texts)):
@@ -264,7 +264,7 @@ def command_of(_word: str, node: Node) -> str | None:
     return f"[{', '.join(map(as_yaml, words))}]" if words else None
 
 
-def ids_of(node: Node | None) -> list[str] | None:
+def names_of(node: Node | None) -> list[str] | None:
     """Return the steps that a value of another system names, or None."""
     if not is_small(node):
         return None
@@ -285,18 +285,18 @@ def ids_of(node: Node | None) -> list[str] | None:
     return names if names and all(map(is_id, names)) else None
 
 
-def id_list_of(_word: str, node: Node) -> str | None:
+def ids_of(node: Node) -> str | None:
     """Spell the names of steps as a list."""
-    names = ids_of(node)
+    names = names_of(node)
     return None if names is None else f"[{', '.join(names)}]"
 
 
-def id_of(_word: str, node: Node) -> str | None:
+def id_of(node: Node) -> str | None:
     """Spell a title as an id."""
     return id_for(node.text) if isinstance(node, ScalarNode) else None
 
 
-def text_of(_word: str, node: Node) -> str | None:
+def text_of(node: Node) -> str | None:
     """Spell a text that may hold `${{ NAME }}`."""
     is_text = isinstance(node, ScalarNode) and node.text and node.text.isprintable()
     return as_yaml(as_filled(node.text)) if is_text and isinstance(node, ScalarNode) else None
@@ -307,28 +307,27 @@ def as_filled(text: str) -> str:
     return _VARIABLES.sub(lambda found: f"${{{{ {variable_for(found[1])} }}}}", text)
 
 
-def value_of(_word: str, node: Node) -> str | None:
+def value_of(node: Node) -> str | None:
     """Spell a value as it is."""
     return spelling_of(node)
 
 
-_UNITS = {"min": "m", "minutes": "m", "hours": "h", "ms": "ms", "seconds": "s", "sec": "s"}
-
-
-def duration_of(word: str, node: Node) -> str | None:
-    """Spell a duration, whose unit the word may give, as in `timeout-minutes`."""
+def duration_of(node: Node, unit: str = "") -> str | None:
+    """Spell a duration; a number without a unit has this one."""
     if isinstance(node, MappingNode):
         parts = [f"{_spelled(value)}{name[:1]}" for name, value in node.texts()]
         return as_duration("".join(parts))
     if not isinstance(node, ScalarNode):
         return None
-    number = number_of(node)
-    if number is None:
-        return as_duration(node.text) or (
-            node.text if re.fullmatch(r"[\dhms.d]+", node.text) else None
-        )
-    unit = next((unit for end, unit in _UNITS.items() if folded(word).endswith(end)), "s")
-    return number if unit == "s" else as_duration(f"{number}{unit}")
+    if (number := number_of(node)) is not None:
+        return f"{number}{unit}"
+    is_ours = re.fullmatch(r"[\dhms.d]+", node.text)
+    return as_duration(node.text) or (node.text if is_ours else None)
+
+
+def minutes_of(node: Node) -> str | None:
+    """Spell a duration in minutes, as of `timeout-minutes`."""
+    return duration_of(node, "m")
 
 
 _CLOCK = re.compile(r"(\d{1,4}):(\d\d)(?::(\d\d))?", re.ASCII)
@@ -363,12 +362,12 @@ def as_duration(text: str) -> str | None:
     return "".join(spelled) or None
 
 
-def truth_text_of(_word: str, node: Node) -> str | None:
+def truth_of(node: Node) -> str | None:
     """Spell a truth value."""
-    return truth_of(node.text) if isinstance(node, ScalarNode) else None
+    return truth_for(node.text) if isinstance(node, ScalarNode) else None
 
 
-def truth_of(text: str) -> str | None:
+def truth_for(text: str) -> str | None:
     """Return `true` or `false` for a word that means it, or None."""
     if text.lower() in {"yes", "y", "on", "1", "true", "always"}:
         return "true"
@@ -384,7 +383,7 @@ def pairs_of(node: Node | None, *, bare: str | None = None) -> dict[str, str] | 
         return None
     match node:
         case MappingNode():
-            name = member_of(node, "name", "key")
+            name = next((one for key, one in node.texts() if key in {"name", "key"}), None)
             if isinstance(name, ScalarNode):
                 given = member_of(node, "value", "default", "defaultvalue")
                 found = _pair(name.text, given, bare)
@@ -443,20 +442,26 @@ def _mapped(pairs: Mapping[str, str] | None) -> str | None:
     return f"{{{', '.join(f'{name}: {value}' for name, value in pairs.items())}}}"
 
 
-def variables_of(_word: str, node: Node) -> str | None:
+def dispatch_of(node: Node) -> str | None:
+    """Spell the inputs of a workflow of GitHub Actions that a person starts."""
+    inputs = member_of(member_of(node, "workflowdispatch", "workflowcall"), "inputs")
+    return None if inputs is None else params_of(inputs)
+
+
+def variables_of(node: Node) -> str | None:
     """Spell variables as a mapping."""
     return _mapped(pairs_of(node))
 
 
-def params_of(_word: str, node: Node) -> str | None:
+def params_of(node: Node) -> str | None:
     """Spell parameters as a mapping; one without a default gets `{}`."""
     return _mapped(pairs_of(node, bare="{}"))
 
 
-def vars_of(_word: str, node: Node) -> str | None:
+def vars_of(node: Node) -> str | None:
     """Spell the names below `vars` as parameters."""
     vars_ = member_of(node, "vars")
-    return None if vars_ is None else params_of("", vars_)
+    return None if vars_ is None else params_of(vars_)
 
 
 _COUNTS = ("limit", "max", "attempts", "maxattempts", "maxretries", "count", "times", "retries")
@@ -466,7 +471,7 @@ _LIKE_ALWAYS = ("always", "unlimited", "forever", "unlessstopped", "infinite", "
 _EVERY_TIME = "1000000"
 
 
-def retries_of(_word: str, node: Node) -> str | None:
+def retries_of(node: Node) -> str | None:
     """Spell how often something is tried again, perhaps with the delay between."""
     if isinstance(node, ScalarNode):
         found = re.fullmatch(r"(?:on-failure:?)?\s*\"?([0-9]{0,6})\s*(?:x|times)?\"?", node.text)
@@ -483,7 +488,7 @@ def retries_of(_word: str, node: Node) -> str | None:
         member_of(backoff, "factor") or member_of(node, "factor", "multiplier", "backoff")
     )
     parts = [number_of(member_of(node, *_COUNTS)) or "3"]
-    if delay is not None and (spelled := duration_of("", delay)):
+    if delay is not None and (spelled := duration_of(delay)):
         parts.append(f"retry_delay_sec: {spelled}")
     if factor is not None:
         parts.append(f"retry_backoff: {factor}")
@@ -493,7 +498,7 @@ def retries_of(_word: str, node: Node) -> str | None:
 _RANGE = re.compile(r"([0-9]{1,3})\s*(?:-|\.\.)\s*([0-9]{1,3})")
 
 
-def codes_of(_word: str, node: Node) -> str | None:
+def codes_of(node: Node) -> str | None:
     """Spell exit codes as a list."""
     texts = texts_of(member_of(node, "exitcodes", "exitcode", "codes", "code") or node) or []
     codes: list[str] = []
@@ -507,19 +512,19 @@ def codes_of(_word: str, node: Node) -> str | None:
     return f"[{', '.join(dict.fromkeys(codes))}]" if codes else None
 
 
-def codes_beside_0(word: str, node: Node) -> str | None:
+def codes_beside_0_of(node: Node) -> str | None:
     """Spell exit codes as a list that begins with 0."""
-    codes = codes_of(word, node)
+    codes = codes_of(node)
     return codes and re.sub(r"^\[(?:0, |0(?=\]))?", "[0, ", codes).replace("[0, ]", "[0]")
 
 
-def lists_of(_word: str, node: Node) -> str | None:
+def lists_of(node: Node) -> str | None:
     """Spell what steps are repeated for as the value of `foreach`."""
     node = member_of(node, "matrix") or node
     node = member_of(node, "items", "values") or node
     if isinstance(node, SequenceNode) and all(isinstance(one, MappingNode) for one in node.items):
         if len(node.items) == 1 and any(isinstance(one, SequenceNode) for _, one in _texts(node)):
-            return lists_of("", node.items[0])  # as in GitLab CI
+            return lists_of(node.items[0])  # as in GitLab CI
         return spelling_of(node) if node.items else None
     if not isinstance(node, MappingNode):
         texts = texts_of(node) if isinstance(node, SequenceNode) else None
@@ -537,9 +542,9 @@ def _listed(node: Node) -> str:
     return _spelled(node if isinstance(node, SequenceNode) else SequenceNode([node]))
 
 
-def lists_and_name_of(word: str, node: Node) -> str | None:
+def lists_and_name_of(node: Node) -> str | None:
     """Spell what steps are repeated for, and say how the value is named."""
-    lists = lists_of(word, node)
+    lists = lists_of(node)
     name = None if lists is None else re.match(r"\[?\{(\w+): ", lists)
     return lists and f"{lists}, and '${{{{ {name[1] if name else 'ITEM'} }}}}' for the value"
 
@@ -585,84 +590,35 @@ def rows_of(node: MappingNode) -> str | None:
     return f"[{', '.join(f'{{{row}}}' for row in spelled)}]"
 
 
-def step_of(word: str, node: Node, after: Sequence[str] = ()) -> str | None:
-    """Spell a job of another system as a step on one line; it may wait for steps."""
-    if not is_small(node):
-        return None
-    name, script = id_for(word), as_script("", node)
-    inner = member_of(node, "container") or node
-    image, command = member_of(inner, "image"), member_of(inner, "command")
-    words = command_of("", command) if command is not None else None
-    if isinstance(image, ScalarNode) and (words or not script):
-        words = words and (words[1:-1] or None)
-        runs = f"command: [docker, run, --rm, {', '.join(filter(None, (image.text, words)))}]"
-    elif isinstance(command, SequenceNode):
-        runs = f"command: {spelling_of(command) or '[PROGRAM, ARGUMENT]'}"
-    elif script is not None:
-        script = "TEXT" if script.startswith("|") else script
-        runs = f"script: {script}"
-        if isinstance(image, ScalarNode):
-            runs = f"command: [docker, run, --rm, -v, '.:/work', -w, /work, {image.text}, sh, -c, "
-            runs += f"{script}]"
-    else:
-        runs = ""
-    if name is None or not runs:
-        return None
-    needs = member_of(node, "needs", "depends", "dependson", "deps", "dependencies")
-    names = after or (None if needs is None else ids_of(needs))
-    source, made = (member_of(node, *words) for words in (("deps", "sources"), _MADE))
-    pair = [newer_of("", one) for one in (source, made) if one is not None]
-    gate = f", only_if: [test, {pair[0]}, -nt, {pair[1]}]" if len(pair) > 1 and all(pair) else ""
-    waits = f", depends_on: [{', '.join(names)}]" if names and not gate else ""
-    return f"{{id: {name}{waits}{gate}, {runs}}}"
+def is_compose(node: Node | None) -> bool:
+    """Tell whether a file is one of Compose."""
+    services = member_of(node, "services")
+    found = services.texts() if isinstance(services, MappingNode) and is_small(services) else ()
+    return member_of(node, "steps") is None and any(
+        member_of(one, "image", "build") is not None for _, one in found
+    )
 
 
-_MADE = ("outs", "generates")
-"""The keys of the files that a step of DVC or Task makes."""
-
-
-def _service_of(name: str, node: Node, *, is_server: bool) -> str:
-    """Spell a service of Compose as a step that ends."""
-    verb = "up, -d, --wait" if is_server else "run, --rm"
-    names = ids_of(member_of(node, "dependson"))
-    waits = f", depends_on: [{', '.join(names)}]" if names else ""
-    return f"{{id: {name}{waits}, command: [docker, compose, {verb}, {name}]}}"
-
-
-def services_of(_word: str, node: Node) -> str | None:
-    """Spell services of Compose as steps; one without a command is a server."""
-    services = [*node.texts()] if isinstance(node, MappingNode) and is_small(node) else []
-    if not any(member_of(one, "image", "build") and not _has_command(one) for _, one in services):
-        return None
-    steps = (_service_of(name, one, is_server=not _has_command(one)) for name, one in services)
-    return f"[{', '.join(steps)}]"
+def runs_of_compose(services: Node | None, file: str) -> str:
+    """Spell the steps that run services of Compose; one without a command is a server."""
+    named = [*services.texts()] if isinstance(services, MappingNode) else []
+    jobs = {name: one for name, one in named if _has_command(one)}
+    compose = f"command: [docker, compose, -f, {file}"
+    steps = []
+    for name, one in jobs.items():
+        needs = [other for other in names_of(member_of(one, "dependson")) or () if other in jobs]
+        waits = f"depends_on: [{', '.join(needs)}], " if needs else ""
+        steps.append(f"{{id: {id_for(name)}, {waits}{compose}, run, --rm, {name}]}}")
+    if not steps:
+        steps = [f"{{id: up, {compose}, up, -d, --wait]}}"]
+    return f"steps: [{', '.join(steps)}], finally: [{{id: down, {compose}, down]}}]"
 
 
 def _has_command(node: Node) -> bool:
     return member_of(node, *_COMMANDS) is not None
 
 
-def steps_of(_word: str, node: Node) -> str | None:
-    """Spell jobs as a list of steps, or the first of them if they are many."""
-    inner = member_of(node, "templates", "jobs", "tasks", "stages")
-    node = inner if inner is not None else node
-    if member_of(node, "id") is not None:
-        spelled = spelling_of(node)
-        return spelled and f"[{spelled}]"
-    if isinstance(node, MappingNode):
-        jobs = [(name, job) for name, job in node.texts() if not isinstance(job, ScalarNode)]
-    else:
-        items = node.items if isinstance(node, SequenceNode) else []
-        named = [(member_of(item, "name", "id", "label", "task", "job"), item) for item in items]
-        jobs = [(name.text, item) for name, item in named if isinstance(name, ScalarNode)]
-    steps = [step for name, job in jobs if (step := step_of(name, job))]
-    if not steps:
-        return None
-    spelled = f"[{', '.join(steps)}]"
-    return spelled if len(spelled) <= LONGEST_ADVICE else f"[{steps[0]}], with an item for each"
-
-
-def line_of(_word: str, node: Node) -> str | None:
+def line_of(node: Node) -> str | None:
     """Spell the words of a command, or a text, for a shell; None if that needs single quotes."""
     words = texts_of(node)
     if words is None:
@@ -682,30 +638,30 @@ def in_shell(word: str) -> str:
     return f'"{spelled}"'
 
 
-def limit_of(_word: str, node: Node) -> str | None:
+def limit_of(node: Node) -> str | None:
     """Return how often something is repeated."""
     return number_of(member_of(node, *_COUNTS))
 
 
-def pause_of(_word: str, node: Node) -> str | None:
+def pause_of(node: Node) -> str | None:
     """Return the seconds between two times."""
     delay = member_of(node, *_DELAYS)
-    return None if delay is None else duration_of("", delay)
+    return None if delay is None else duration_of(delay)
 
 
-def title_of(_word: str, node: Node) -> str | None:
+def title_of(node: Node) -> str | None:
     """Return the name in the metadata of Kubernetes."""
     name = member_of(node, "name", "generatename")
     return as_yaml(name.text.rstrip("-")) if isinstance(name, ScalarNode) and name.text else None
 
 
-def paths_of(_word: str, node: Node) -> str | None:
+def paths_of(node: Node) -> str | None:
     """Return the paths of files that a job keeps."""
     texts = texts_of(member_of(node, "paths", "path") or node)
     return ", ".join(texts) if texts else None
 
 
-def target_of(_word: str, node: Node) -> str | None:
+def target_of(node: Node) -> str | None:
     """Return where a module of Ansible writes a file, or None."""
     name = member_of(node, "dest")
     given = (pairs_of(node) or {}).get("dest") if isinstance(node, ScalarNode) else None
@@ -715,7 +671,7 @@ def target_of(_word: str, node: Node) -> str | None:
 _HOOKS = {"push": "pre-push", "pullrequest": "pre-push", "commit": "pre-commit"}
 
 
-def hook_of(_word: str, node: Node) -> str | None:
+def hook_of(node: Node) -> str | None:
     """Return the hook of git that is most like an event."""
     names = [name for name, _ in node.texts()] if isinstance(node, MappingNode) else None
     events = (names or texts_of(node) or ())[:1]
@@ -725,7 +681,7 @@ def hook_of(_word: str, node: Node) -> str | None:
 _CRON = re.compile(r"(?:@[a-z]+|(?:[\d*/,A-Za-z-]+\s+){4}[\d*/,A-Za-z-]+)")
 
 
-def cron_of(_word: str, node: Node) -> str | None:
+def cron_of(node: Node) -> str | None:
     """Return a time in the spelling of cron that stands somewhere in a value, or None."""
     match node:
         case ScalarNode() if node.text in {"hourly", "daily", "weekly", "monthly", "yearly"}:
@@ -733,9 +689,9 @@ def cron_of(_word: str, node: Node) -> str | None:
         case ScalarNode() if _CRON.fullmatch(node.text.strip()):
             return node.text.strip()
         case SequenceNode():
-            return next((cron for item in node.items if (cron := cron_of("", item))), None)
+            return next((cron for item in node.items if (cron := cron_of(item))), None)
         case MappingNode():
-            return next((cron for _, item in node.texts() if (cron := cron_of("", item))), None)
+            return next((cron for _, item in node.texts() if (cron := cron_of(item))), None)
         case _:
             return None
 
@@ -743,13 +699,13 @@ def cron_of(_word: str, node: Node) -> str | None:
 _FLOW_NAME = re.compile(r"[\w./-]+\.ya?ml")
 
 
-def file_of(_word: str, node: Node) -> str | None:
+def file_of(node: Node) -> str | None:
     """Return the name of a file of YAML, or None."""
     texts = texts_of(node) or []
     return texts[0] if len(texts) == 1 and _FLOW_NAME.fullmatch(texts[0]) else None
 
 
-def newer_of(_word: str, node: Node) -> str | None:
+def newer_of(node: Node) -> str | None:
     """Return the first file of a list, or a file, or None."""
     texts = texts_of(node) or []
     return as_yaml(texts[0]) if texts and not re.search(r"[*?\[\s]", texts[0]) else None

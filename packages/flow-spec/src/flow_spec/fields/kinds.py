@@ -521,7 +521,9 @@ def flaw_of_name_of_step(name: str, path: NodePath, reading: Reading) -> Message
     found, in_finally = reading.steps.get(step_id), path[0] == FINALLY
     if found is None:
         known = [
-            known for known, place in reading.steps.items() if in_finally or not place.in_finally
+            known
+            for known, place in reading.steps.items()
+            if (in_finally or not place.in_finally) and place.path != path[: len(place.path)]
         ]
         fact, remedy = f"unknown step {quoted(step_id)}", None
         if re.search(r"[.!&|(]", step_id) and re.search(r"\w", step_id):

@@ -157,6 +157,10 @@ def program_as_script(word: str) -> str | None:
     return None
 
 
+_RANGE = re.compile(r"([0-9]{1,6})(?:\.\.|-)([0-9]{1,6})")
+_LONGEST_RANGE = 20
+
+
 def as_list(items: str, field: str, node: Node) -> str | None:
     """Return how to write a list of `items` instead of another value, or None."""
     from flow_spec.fields import conversions
@@ -172,15 +176,19 @@ def as_list(items: str, field: str, node: Node) -> str | None:
         case "exit codes" if text in {"any", "all", "*"}:
             fix = "write allow_failure: true, if the run may succeed with any of them"
         case "exit codes":
-            codes = conversions.codes_of("", node)
+            codes = conversions.codes_of(node)
             fix = codes and f"write {codes}"
         case "words" if text is not None:
             fix = _as_words(field, text)
         case "words" if field == "only_if":
-            fix = "write only_if: [PROGRAM, ARGUMENT], a command that decides"
+            fix = "write only_if: [test, -f, data.csv], a command that decides"
         case "words":
-            script = conversions.as_script("", node)
+            script = conversions.script_of(node)
             fix = script and f"write script: {script}"
+        case "values" if text is not None and (ends := _RANGE.fullmatch(text)):
+            first, last = map(int, ends.groups())
+            numbers = range(first, min(last, first + _LONGEST_RANGE) + 1)
+            fix = f"write [{', '.join(map(str, numbers))}]"
         case "values" if text is not None and re.search(r"[*?]", text):
             fix = f"write {{glob: {conversions.as_yaml(text)}}}"
         case _:
@@ -194,7 +202,7 @@ def _as_ids(text: str | None, node: Node) -> str | None:
     """Return how to write a list of ids, or a condition, instead of another value."""
     from flow_spec.fields import conversions
 
-    names = conversions.ids_of(node)
+    names = conversions.names_of(node)
     if names == ["all"] or text == "*":
         return "write the id of each of them, such as [download, validate]"
     if names is not None:
@@ -204,16 +212,16 @@ def _as_ids(text: str | None, node: Node) -> str | None:
 
 def _as_steps(node: Node) -> str:
     """Return how to write a list of steps instead of another value."""
-    from flow_spec.fields import conversions
+    from flow_spec.fields import conversions, translation
 
     name = None
     if isinstance(node, MappingNode):
         entries = dict(node.texts())
         first = entries.get("id") or next((key for key, _ in node.entries), None)
         name = conversions.id_for(first.text) if isinstance(first, ScalarNode) else None
-    spelled = conversions.steps_of("", node)
+    spelled = translation.steps_of(node)
     if isinstance(node, ScalarNode):
-        step = conversions.step_of(" ".join(node.text.split()[:2]), node)
+        step = translation.step_of(" ".join(node.text.split()[:2]), node)
         spelled = step and f"[{step}]"
     if spelled is not None:
         return f"write {spelled}"
@@ -236,7 +244,7 @@ def _as_words(field: str, text: str) -> str | None:
     elif field == "command" and _SHELL.search(text):
         fix = f"a command runs without a shell; write script: {spelled} in place of command:"
     elif field == "command":
-        fix = f"write {words}, or script: for text that a shell runs"
+        fix = f"write {words}, or script: {spelled} for a shell"
     elif text in {"true", "yes", "always"}:
         fix = "remove it: without it, the step runs"
     elif _ASKED.fullmatch(text):
@@ -275,8 +283,8 @@ def wrong_type(expected: str, node: Node, field: str = "") -> Message:
     if text in {"null", "~"}:
         fix = _FILL_OR_REMOVE
     elif "true or false" in expected:
-        codes = None if isinstance(node, ScalarNode) else conversions.codes_beside_0("", node)
-        truth = conversions.truth_of(text or "")
+        codes = None if isinstance(node, ScalarNode) else conversions.codes_beside_0_of(node)
+        truth = conversions.truth_for(text or "")
         fix = truth and f"write {truth}"
         if codes:
             fix = f"write success_exit_codes: {codes} in place of {field}:"
@@ -284,9 +292,9 @@ def wrong_type(expected: str, node: Node, field: str = "") -> Message:
         fix = "remove it: without it, there is no limit"
     elif isinstance(node, ScalarNode) and node.form is Form.TEXT:
         fix = "write it without quotes"
-    elif field == "retries" and (spelled := conversions.retries_of("", node)):
+    elif field == "retries" and (spelled := conversions.retries_of(node)):
         fix = f"write {spelled if text is not None else f'retries: {spelled}'}"
-    elif field.isdecimal() and (codes := conversions.codes_of("", node)) != f"[{text}]":
+    elif field.isdecimal() and (codes := conversions.codes_of(node)) != f"[{text}]":
         fix = codes and f"write {codes[1:-1]}"
     elif text is not None and "seconds" not in expected:
         found = re.fullmatch(r"([0-9]+)(?:\.0*|\s*[a-z]+)", text)
@@ -317,7 +325,7 @@ def no_text(node: Node, name: str = "NAME", *, is_filled: bool = False) -> Messa
         fix = f"write {conversions.as_yaml(sign.join(texts))}"
     elif braced := _braced(node):
         fact = f"{fact}: to YAML, {{{{ begins a mapping"
-        whole = f"'${{{{ {braced} }}}}' in quotes, and params: {{{braced}: VALUE}} beside steps:"
+        whole = f"'${{{{ {braced} }}}}' in quotes, and params: {{{braced}: {{}}}} beside steps:"
         fix = f"write {whole if is_filled else braced}"
         if name.isupper() and (set_to := conversions.EXPRESSIONS.get(braced)):
             fix = f"remove it, and set it in the script: export {name}={set_to}"
@@ -420,7 +428,7 @@ def no_script(node: Node) -> Message:
     from flow_spec.fields import conversions
 
     fact = f'must be a single text, such as the lines after "script: |", got {got(node)}'
-    spelled = conversions.as_script("", node)
+    spelled = conversions.script_of(node)
     return Advised(fact, f"write script: {spelled or '| and the lines below it'}")
 
 
@@ -466,7 +474,7 @@ def no_reference(node: Node) -> Message:
     """Say that an item of `depends_on` is not an id, and how to write it as one."""
     from flow_spec.fields import conversions
 
-    names = conversions.ids_of(SequenceNode([node]))
+    names = conversions.names_of(SequenceNode([node]))
     if isinstance(node, ScalarNode) or names is None:
         return no_text(node)
     return Advised(f"must be the id of a step, got {got(node)}", f"write {names[0]}")
@@ -508,7 +516,7 @@ def no_variables(node: Node, field: str) -> Message:
     from flow_spec.fields import conversions
 
     fact = f"must be a mapping of names to texts, such as {{LANG: C}}; got {got(node)}"
-    spelled = conversions.variables_of("", node)
+    spelled = conversions.variables_of(node)
     return advised(fact, spelled and _whole(f"write {spelled}", field, node))
 
 
@@ -517,7 +525,7 @@ def no_params(node: Node) -> Message:
     from flow_spec.fields import conversions
 
     fact = f"must be a mapping of names to defaults, such as {{SHOP: berlin}}; got {got(node)}"
-    spelled = conversions.params_of("", node)
+    spelled = conversions.params_of(node)
     return advised(fact, spelled and _whole(f"write {spelled}", "params", node))
 
 
@@ -561,7 +569,7 @@ def missing_key(noun: str, name: str, example: object, given: Mapping[str, Node]
     fact = f"{noun} needs the key {quoted(name)}"
     if name == "id":
         runs = given.get("script") or given.get("command")
-        lines = None if runs is None else conversions.as_script("", runs)
+        lines = None if runs is None else conversions.script_of(runs)
         words = re.findall(r"[A-Za-z0-9_]+", lines or "")[:2]
         return Advised(fact, f"add id: {'-'.join(words) or 'NAME'}")
     spelled = "NAME" if name == "flow_id" else conversions.as_flow_style(example)
@@ -621,13 +629,13 @@ def unknown_key(
             return Advised(*belongs)
     if meant := alike or speller.closest(name, known):
         return Advised("unknown key", f"did you mean {quoted(meant)}?")
-    if noun == "a step" and len(given) == 1 and (step := conversions.step_of(name, value)):
+    if noun == "a step" and len(given) == 1 and (step := translation.step_of(name, value)):
         return Advised("unknown key", f"write {step}")
     fix = "remove it; keys of your own begin with x-"
     if conversions.is_id(name) and len(name) <= QUOTED_LENGTH:
         fix = f"remove it, or rename it to x-{name}; keys that begin with x- are yours"
     if noun == "a step" and speller.budget >= 0 and not _has_command(name, known, given):
-        fix = "write command: [PROGRAM, ARGUMENT], or script: TEXT; a step runs a command"
+        fix = "write command: [make, build], or script: 'make build'; a step runs a command"
     elif len(known) <= _FEW_KEYS:
         fix = f"{noun} has {', '.join(known)}; keys of your own begin with x-"
     return Advised("unknown key", fix)
@@ -669,6 +677,6 @@ def as_duration(node: Node, field: str) -> str | None:
     from flow_spec.fields import conversions
 
     text = spelling(node, Form.TEXT)
-    spelled = conversions.duration_of("", node) if text is None else conversions.as_duration(text)
+    spelled = conversions.duration_of(node) if text is None else conversions.as_duration(text)
     is_number = isinstance(node, ScalarNode) and text is None
     return None if spelled is None or is_number else _whole(f"write {spelled}", field, node)

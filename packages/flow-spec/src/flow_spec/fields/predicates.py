@@ -239,9 +239,9 @@ def advice_on_condition(
     fix = None if written is None else f"write when: {written}"
     if bare.removesuffix("()") in {"success", "succeeded", "on_success", "all_success"}:
         asked = ", ".join((depends_on or before[-1:])[:_MOST_LISTED]) or "ID"
-        fix = f"remove it: after depends_on: [{asked}], a step runs if they succeeded"
+        fix = f"remove it: with depends_on: [{asked}], the step runs only after success"
     elif written == _ALWAYS and in_finally:
-        fix = "remove it: a step of finally runs however the others have ended"
+        fix = "remove it: steps in finally always run"
     elif written == _ALWAYS:
         names = depends_on or before[-1:] or ("ID",)
         spelled = " && ".join(f"{name}.finished" for name in names[:_MOST_SPELLED])
@@ -260,7 +260,8 @@ def advice_on_condition(
         return Advised("a condition asks how steps ended, not what they wrote", output)
     gate = translation.question_of(text, ids)
     if gate is None and translation.asks_fact(text):
-        fix = "there are no facts here: write only_if: [PROGRAM, ARGUMENT] in place of when:"
+        fix = "write only_if: in place of when:, with a command that asks this machine, such as "
+        fix += "[test, -f, /etc/debian_version]"
         return Advised("a condition asks about steps, not about facts", fix)
     if gate is None and translation.asks_surroundings(text):
         gate = "[test, -f, FILE]"

@@ -10,59 +10,36 @@ Only a file with a mistake imports this module.
 
 import re
 import tomllib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from flow_spec.documents.tree import MappingNode, Node, ScalarNode, SequenceNode
+from flow_spec.fields import conversions
 from flow_spec.fields.conversions import (
     EXPRESSIONS,
     LONGEST_ADVICE,
-    as_script,
     as_variables,
     as_yaml,
-    codes_beside_0,
-    codes_of,
+    codes_beside_0_of,
     command_of,
-    cron_of,
-    duration_of,
-    file_of,
     folded,
-    hook_of,
     id_for,
-    id_list_of,
-    id_of,
+    is_small,
     joined_of,
-    limit_of,
-    line_of,
     lines_of,
-    lists_and_name_of,
     member_of,
-    named_by,
+    names_of,
     newer_of,
-    number_of,
     params_of,
-    paths_of,
-    pause_of,
-    raw_script_of,
-    retries_of,
-    services_of,
+    script_of,
     spelling_of,
-    step_of,
-    steps_of,
-    target_of,
     text_of,
     texts_of,
-    title_of,
-    truth_of,
-    truth_text_of,
-    value_of,
+    truth_for,
     variable_for,
-    variables_of,
-    vars_of,
-    words_of,
 )
 
 
@@ -179,12 +156,13 @@ _PLACEHOLDER = re.compile(r"<(([a-z_0-9]+)(?:@([a-z]+))?)>")
 def _filled(advice: str, word: str, beside: Mapping[str, Node]) -> str | None:
     """Return advice with values in place of its placeholders, or None if one does not fit.
 
-    `<ids>` stands for the value of the word, and `<words@command>` for that of a key beside it.
+    `<ids>` stands for the value of the word as `ids_of` spells it, and `<words@command>` for that
+    of a key beside it.
     """
     advice = advice.replace("<word>", word)
     for whole, name, other in _PLACEHOLDER.findall(advice):
         value = beside.get(other or folded(word))
-        spelled = None if value is None else _CONVERSIONS[name](word, value)
+        spelled = None if value is None else _CONVERSIONS[name](value)
         if spelled is None or len(spelled) > LONGEST_ADVICE:
             return None
         advice = advice.replace(f"<{whole}>", spelled)
@@ -201,6 +179,91 @@ def with_id(meaning: Meaning, noun: str, given: Mapping[str, Node]) -> str:
     if first != meaning or any(other and other.field == "flow_id" for other in others):
         return meaning.advice
     return meaning.advice.replace("write ", "write flow_id: NAME, and ", 1)
+
+
+def step_of(word: str, node: Node, after: Sequence[str] = ()) -> str | None:
+    """Spell a job of another system as a step on one line; it may wait for steps."""
+    if not is_small(node):
+        return None
+    name, script = id_for(word), script_of(node)
+    inner = member_of(node, "container") or node
+    image, command = member_of(inner, "image"), member_of(inner, "command")
+    words = command_of(command) if command is not None else None
+    if isinstance(image, ScalarNode) and (words or not script):
+        words = words and (words[1:-1] or None)
+        runs = f"command: [docker, run, --rm, {', '.join(filter(None, (image.text, words)))}]"
+    elif isinstance(command, SequenceNode):
+        runs = f"command: {spelling_of(command) or '[make, build]'}"
+    elif script is not None:
+        if script.startswith("|"):
+            script = joined_of(node) or f"./{name}.sh"
+        runs = f"script: {script}"
+        if isinstance(image, ScalarNode):
+            runs = f"command: [docker, run, --rm, -v, '.:/work', -w, /work, {image.text}, sh, -c, "
+            runs += f"{script}]"
+    else:
+        runs = ""
+    if name is None or not runs:
+        return None
+    needs = member_of(node, "needs", "depends", "dependson", "deps", "dependencies")
+    names = after or (None if needs is None else names_of(needs))
+    source, made = (member_of(node, *words) for words in (("deps", "sources"), _MADE))
+    pair = [newer_of(one) for one in (source, made) if one is not None]
+    gate = f", only_if: [test, {pair[0]}, -nt, {pair[1]}]" if len(pair) > 1 and all(pair) else ""
+    waits = f", depends_on: [{', '.join(names)}]" if names and not gate else ""
+    return f"{{id: {name}{waits}{gate}, {', '.join([*_more_of(node, runs + gate), runs])}}}"
+
+
+_FIELD = re.compile(r"write (?P<name>\w+): (?P<value>[^;]*?)(?: in place of \w+:|, and .*)?")
+
+
+def _more_of(node: Node, beside: str) -> list[str]:
+    """Spell what else a job or the defaults of another system say, in fields of a step."""
+    given = dict(node.texts()) if isinstance(node, MappingNode) and is_small(node) else {}
+    known = _fields_of_a_step()
+    found = {}
+    for key in islice(given, _MOST_KEYS):
+        meaning = None if key in known else meaning_of(key, "a step", known, given)
+        field = _FIELD.fullmatch(meaning.advice) if meaning is not None else None
+        if field is not None and field["name"] in _ALSO and f"{field['name']}: " not in beside:
+            found[field["name"]] = field["value"]
+        elif key in _ALSO and (spelled := spelling_of(given[key])):
+            found[key] = spelled
+    return [f"{name}: {value}" for name, value in found.items()]
+
+
+_ALSO = frozenset({
+    *("retries", "retry_delay_sec", "timeout_sec", "allow_failure", "success_exit_codes"),
+    *("env", "env_file", "working_dir", "only_if", "when", "foreach"),
+})  # fmt: skip
+
+
+def _fields_of_a_step() -> list[str]:
+    return f"{foreign_words()['places']['a step']} env env_file working_dir timeout_sec".split()
+
+
+_MADE = ("outs", "generates")
+"""The keys of the files that a step of DVC or Task makes."""
+
+
+def steps_of(node: Node) -> str | None:
+    """Spell jobs as a list of steps, or the first of them if they are many."""
+    inner = member_of(node, "templates", "jobs", "tasks", "stages")
+    node = inner if inner is not None else node
+    if member_of(node, "id") is not None:
+        spelled = spelling_of(node)
+        return spelled and f"[{spelled}]"
+    if isinstance(node, MappingNode):
+        jobs = [(name, job) for name, job in node.texts() if not isinstance(job, ScalarNode)]
+    else:
+        items = node.items if isinstance(node, SequenceNode) else []
+        named = [(member_of(item, "name", "id", "label", "task", "job"), item) for item in items]
+        jobs = [(name.text, item) for name, item in named if isinstance(name, ScalarNode)]
+    steps = [step for name, job in jobs if (step := step_of(name, job))]
+    if not steps:
+        return None
+    spelled = f"[{', '.join(steps)}]"
+    return spelled if len(spelled) <= LONGEST_ADVICE else f"[{steps[0]}], with an item for each"
 
 
 def is_playbook(node: Node) -> bool:
@@ -237,9 +300,7 @@ def _task_of(task: Node) -> tuple[str, str]:
         )
     meant = (meaning_of(key, "a step", ("command", "script"), given) for key in given)
     runs = next((one.advice for one in meant if one and one.field in {"command", "script"}), "")
-    runs = (
-        runs.removeprefix("write ") if runs.endswith(("]", "'")) else "command: [PROGRAM, ARGUMENT]"
-    )
+    runs = runs.removeprefix("write ") if runs.endswith(("]", "'")) else "command: [make, build]"
     step_id = id_for(name.text) if isinstance(name, ScalarNode) else None
     return step_id or "NAME", runs
 
@@ -252,7 +313,7 @@ def misplaced(name: str, value: Node | None, noun: str) -> tuple[str, str] | Non
         return None
     spelled = None if value is None else spelling_of(value)
     if name == "params" and value is not None:
-        spelled = params_of("", value) or spelled
+        spelled = params_of(value) or spelled
     line = f"{name}: {spelled}" if spelled else f"{name}: ..."
     fixes = {
         "a flow": f"write {line} beside steps:, without indentation",
@@ -428,7 +489,7 @@ def expression_for(held: str, known: Collection[str]) -> str | None:
     elif held.startswith(("env.", "vars.")):
         fix = f"write script: with ${name}, since only a shell knows variables"
     else:
-        fix = f"{write}, and params: {{{name}: VALUE}} beside steps:"
+        fix = f"{write}, and params: {{{name}: {{}}}} beside steps:"
     return fix
 
 
@@ -464,24 +525,27 @@ def group_for(text: str) -> str:
     """Return how to write a name, a number or a truth value as `concurrency`."""
     if meant := value_for("on_conflict", text):
         return f"write {{on_conflict: {meant}}}"
-    if truth_of(text):
+    if truth_for(text):
         return "write {on_conflict: wait}, which lets one run at a time"
     if text.isdecimal():
-        return f"write max_parallel: {text}, for steps at once; concurrency is about runs"
+        place = "in place of concurrency:, to limit the steps that run at once"
+        return f"write max_parallel: {text} {place}"
     return f"write {{group: {as_yaml(text)}}}"
 
 
-def _conflict(word: str, node: Node) -> str | None:
+def _conflict_of(node: Node) -> str | None:
     text = node.text if isinstance(node, ScalarNode) else ""
-    if folded(word) == "cancelinprogress":
-        return "wait" if truth_of(text) == "false" else "replace"
     known: dict[str, str] = foreign_words()["values"]["on_conflict"]
     return text.lower() if text.lower() in known else value_for("on_conflict", text)
 
 
-def _continue_on(_word: str, node: Node) -> str | None:
+def _cancelling_of(node: Node) -> str:
+    return "wait" if conversions.truth_of(node) == "false" else "replace"
+
+
+def _continue_on_of(node: Node) -> str | None:
     """Return what stands for `continueOn` of dagu, whose other half is in the next steps."""
-    if codes := codes_beside_0("", node) if member_of(node, "exitcode", "exitcodes") else None:
+    if codes := codes_beside_0_of(node) if member_of(node, "exitcode", "exitcodes") else None:
         return f"write success_exit_codes: {codes}"
     if member_of(node, "skipped") and not member_of(node, "failure", "failed"):
         return "remove it: write when: ID.passed in the steps after it; it is true after a skip"
@@ -491,19 +555,21 @@ def _continue_on(_word: str, node: Node) -> str | None:
 _CONDITION = re.compile(r"[\w\s.!&|()@-]*[!&|.][\w\s.!&|()@-]*")
 
 
-def _condition(_word: str, node: Node) -> str | None:
+def _condition_of(node: Node) -> str | None:
     """Return a text that is a condition over steps, with predicates of ours."""
     if not isinstance(node, ScalarNode) or not _CONDITION.fullmatch(node.text):
+        return None
+    if re.search(r"\.(?:target|service|socket|mount)\b", node.text):  # of systemd
         return None
     words: dict[str, str] = foreign_words()["predicates"]
     meant = {one: ours for ours, theirs in words.items() for one in (ours, *theirs.split())}
     return re.sub(r"\.(\w+)", lambda one: f".{meant.get(one[1].lower(), one[1])}", node.text)
 
 
-def _gate(_word: str, node: Node) -> str | None:
+def _gate_of(node: Node) -> str | None:
     """Spell a question about a variable or a file as a command."""
     if isinstance(node, SequenceNode) and len(node.items) == 1:
-        return _gate("", node.items[0])
+        return _gate_of(node.items[0])
     if isinstance(node, MappingNode):
         asked, expected = (
             member_of(node, "if", "condition", "sh", "test", "cmd"),
@@ -527,14 +593,14 @@ def _as_command(text: str) -> str:
     return f"[{', '.join(map(as_yaml, text.split()))}]" if is_plain else _asking(text)
 
 
-def _set_for(_word: str, node: Node) -> str:
+def _set_of(node: Node) -> str:
     """Return what else to write beside a question."""
     items = node.items if isinstance(node, SequenceNode) else [node]
     asked = [member_of(item, "if", "condition") or item for item in items]
     return "".join(set_for(one.text) for one in asked[:1] if isinstance(one, ScalarNode))
 
 
-def _unless(_word: str, node: Node) -> str | None:
+def _unless_of(node: Node) -> str | None:
     """Spell commands that all succeed where there is nothing to do, as the opposite question."""
     lines = lines_of(node)
     return _asking(f"! {{ {' && '.join(lines)}; }}") if lines else None
@@ -544,7 +610,7 @@ _HANDLERS = {"failure": "any(failed)", "success": "all(succeeded)", "cancel": "a
 _HANDLER_IDS = {"failure": "alert", "success": "done", "cancel": "cancelled", "exit": "tidy"}
 
 
-def _handlers(_word: str, node: Node) -> str | None:
+def _handlers_of(node: Node) -> str | None:
     """Spell the handlers of a flow as steps of `finally`."""
     if not isinstance(node, MappingNode):
         return None
@@ -552,58 +618,57 @@ def _handlers(_word: str, node: Node) -> str | None:
     for name, value in node.texts():
         if name not in _HANDLER_IDS:
             return None
-        script = as_script("", value) or "TEXT"
-        script = "TEXT" if truth_of(script) else script
+        script = script_of(value) or "./alert"
+        script = "./alert" if truth_for(script) else script
         when = f", when: {_HANDLERS[name]}" if name in _HANDLERS else ""
         steps.append(f"{{id: {_HANDLER_IDS[name]}{when}, script: {script}}}")
     return f"[{', '.join(steps)}]" if steps else None
 
 
-def _group(_word: str, node: Node) -> str | None:
+def _group_of(node: Node) -> str | None:
     """Return the name of a lock, which may be some levels down, or None."""
     if isinstance(node, MappingNode):
         inner = member_of(node, "name", "group", "key", "mutex", "semaphore")
-        return None if inner is None else _group("", inner)
+        return None if inner is None else _group_of(inner)
     return as_yaml(node.text) if isinstance(node, ScalarNode) and id_for(node.text) else None
 
 
 _TYPES = {
-    "ssh": "[ssh, HOST, PROGRAM, ARGUMENT]",
-    "docker": "[docker, run, --rm, IMAGE, PROGRAM]",
-    "http": "[curl, -f, URL]",
-    "mail": "[mail, -s, SUBJECT, ADDRESS]",
-    "jq": "[jq, FILTER, FILE]",
-    "python": "[python3, FILE]",
+    "ssh": "[ssh, host.example, make, build]",
+    "docker": "[docker, run, --rm, alpine, echo, hello]",
+    "http": "[curl, -f, 'https://example.org/data']",
+    "mail": "[mail, -s, report, root]",
+    "jq": "[jq, ., data.json]",
+    "python": "[python3, main.py]",
 }
 
 
-def _type(_word: str, node: Node) -> str | None:
+def _type_of(node: Node) -> str | None:
     name = member_of(node, "type", "name") or node
     return _TYPES.get(name.text.lower()) if isinstance(name, ScalarNode) else None
 
 
-def _directory(_word: str, node: Node) -> str | None:
+def _directory_of(node: Node) -> str | None:
     inner = member_of(node, "workingdirectory", "workingdir", "dir", "cwd")
-    return None if inner is None else text_of("", inner)
+    return None if inner is None else text_of(inner)
 
 
-def _defaults(_word: str, node: Node) -> str | None:
-    """Spell fields for all steps, if all of them are ours."""
-    ours = f"{foreign_words()['places']['a step']} env env_file working_dir timeout_sec".split()
-    is_ours = isinstance(node, MappingNode) and all(name in ours for name, _ in node.texts())
-    return spelling_of(node) if is_ours else None
+def _defaults_of(node: Node) -> str | None:
+    """Spell fields for all steps, as far as they are ours or mean one of ours."""
+    fields = _more_of(node, "")
+    return f"{{{', '.join(fields)}}}" if fields else None
 
 
-def _container(_word: str, node: Node) -> str | None:
+def _container_of(node: Node) -> str | None:
     """Spell an image with its command as words, or None."""
     image = member_of(node, "image")
     words = [text for name in ("command", "args") for text in texts_of(member_of(node, name)) or []]
     if not isinstance(image, ScalarNode):
         return None
-    return ", ".join(map(as_yaml, [image.text, *(words or ["PROGRAM"])]))
+    return ", ".join(map(as_yaml, [image.text, *(words or ["make"])]))
 
 
-def _checkout(_word: str, node: Node) -> str | None:
+def _checkout_of(node: Node) -> str | None:
     """Return why a flow needs no action that fetches files or installs a language, or None."""
     action = node.text if isinstance(node, ScalarNode) else ""
     if action.startswith("actions/checkout"):
@@ -612,7 +677,7 @@ def _checkout(_word: str, node: Node) -> str | None:
     return f"install {found[1]} on this machine" if found else None
 
 
-def _files(_word: str, node: Node) -> str | None:
+def _files_of(node: Node) -> str | None:
     texts = texts_of(node)
     return (
         f"[{', '.join(map(as_yaml, texts))}]"
@@ -635,7 +700,7 @@ _SHELLS = {
 def shell_for(text: str) -> str | None:
     """Return what to write for the name of a shell, or None."""
     text = text.removesuffix("{0}").strip()
-    if text.rpartition("/")[2] == "bash" or truth_of(text) == "true":
+    if text.rpartition("/")[2] == "bash" or truth_for(text) == "true":
         return "remove it: bash runs a script, and stops at the first failure"
     if text in _SHELLS:
         return f"write {_SHELLS[text].format(text)}"
@@ -646,54 +711,9 @@ def shell_for(text: str) -> str | None:
     return None
 
 
-type Conversion = Callable[[str, Node], str | None]
-"""Takes a key of another system and its value; returns how our field spells the value."""
-
-_CONVERSIONS: Mapping[str, Conversion] = {
-    "script": as_script,
-    "command": command_of,
-    "raw": raw_script_of,
-    "named": named_by,
-    "checkout": _checkout,
-    "words": words_of,
-    "ids": id_list_of,
-    "id": id_of,
-    "text": text_of,
-    "value": value_of,
-    "duration": duration_of,
-    "truth": truth_text_of,
-    "variables": variables_of,
-    "params": params_of,
-    "retries": retries_of,
-    "codes": codes_of,
-    "codes_beside_0": codes_beside_0,
-    "steps": steps_of,
-    "cron": cron_of,
-    "file": file_of,
-    "newer": newer_of,
-    "gate": _gate,
-    "set": _set_for,
-    "unless": _unless,
-    "handlers": _handlers,
-    "group": _group,
-    "type": _type,
-    "directory": _directory,
-    "files": _files,
-    "defaults": _defaults,
-    "container": _container,
-    "lists_and_name": lists_and_name_of,
-    "conflict": _conflict,
-    "continue_on": _continue_on,
-    "condition": _condition,
-    "number": lambda _word, node: number_of(node),
-    "vars": vars_of,
-    "services": services_of,
-    "line": line_of,
-    "joined": joined_of,
-    "target": target_of,
-    "limit": limit_of,
-    "pause": pause_of,
-    "title": title_of,
-    "paths": paths_of,
-    "hook": hook_of,
+_CONVERSIONS: Mapping[str, Callable[[Node], str | None]] = {
+    name.strip("_").removesuffix("_of"): function
+    for name, function in {**vars(conversions), **globals()}.items()
+    if name.endswith("_of")
 }
+"""The functions for placeholders, by the placeholder: `<ids>` is filled by `ids_of`."""

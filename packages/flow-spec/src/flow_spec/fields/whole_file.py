@@ -16,8 +16,10 @@ from flow_spec.fields.conversions import (
     as_yaml,
     id_for,
     in_shell,
+    is_compose,
     line_of,
     member_of,
+    runs_of_compose,
     texts_of,
 )
 
@@ -31,6 +33,8 @@ def revised(
     """Return problems whose advice agrees with each other and with the rest of the file."""
     if len(problems) > _MOST_PROBLEMS:
         return problems
+    if is_compose(root):
+        return [_of_compose(problems, root, source)]
     steps = _Steps(root)
     changed = [_with_help(one, _named(_in_full(help_of(one), text), source)) for one in problems]
     if root is not None:
@@ -39,6 +43,18 @@ def revised(
             _at_key(_with_help(one, _declared(help_of(one), declared)), root) for one in changed
         ]
     return steps.joined([_with_help(one, steps.revised(one)) for one in changed])
+
+
+def _of_compose(problems: Sequence[Problem], root: Node | None, source: str) -> Problem:
+    """Say that a file belongs to Compose, and how a flow file beside it runs its services."""
+    file = Path(source).name
+    runs = runs_of_compose(member_of(root, "services"), as_yaml(file))
+    fact, name = "this is a Compose file", id_for(Path(source).stem) or "shop"
+    if len(runs) > LONGEST_ADVICE:
+        runs = f"steps: [{{id: up, command: [docker, compose, -f, {file}, up, -d, --wait]}}]"
+    remedy = f"keep it for Compose, and write a flow file beside it: flow_id: {name}, {runs}"
+    services = next((one for one in problems if one.path == "services"), problems[0])
+    return attrs.evolve(services, path=None, message=f"{fact}; {remedy}", help=remedy)
 
 
 def help_of(problem: Problem) -> str:
@@ -62,9 +78,12 @@ def _named(remedy: str, source: str) -> str:
     return remedy
 
 
-_RULE = re.compile(r"^([\w./-]+):(?!=)([^=\n]*)(?:\n((?:\t.*(?:\n|$))+))?", re.MULTILINE)
+_RULE = re.compile(
+    r"^([\w./-]+)(?: [\w ]+)?:(?!=)([^=\n]*)(?:\n((?:[ \t]+\S.*(?:\n|$))+))?", re.MULTILINE
+)
+_NEED = re.compile(r"[\w./-]+")
 _DAG = re.compile(r"\bDAG\(\s*(?:dag_id\s*=\s*)?[\"'](\w+)[\"']")
-_NO_STEP = "[{id: NAME, command: [PROGRAM, ARGUMENT]}]"
+_NO_STEP = "[{id: build, command: [make, build]}]"
 
 
 def _in_full(remedy: str, text: str) -> str:
@@ -80,7 +99,8 @@ def _in_full(remedy: str, text: str) -> str:
 
 def _rules_in(text: str) -> list[str]:
     """Spell the rules of a Makefile as steps: the first, and what it needs."""
-    rules = {target: (needs.split(), recipe) for target, needs, recipe in _RULE.findall(text)}
+    found = _RULE.findall(text)
+    rules = {target: (_NEED.findall(needs), recipe) for target, needs, recipe in found}
     wanted = dict.fromkeys([*rules][:1])
     for target in (waiting := [*wanted]):
         new = [name for name in rules[target][0] if name in rules and name not in wanted]
@@ -91,14 +111,14 @@ def _rules_in(text: str) -> list[str]:
         needs, recipe = rules[target]
         waits = ", ".join(str(id_for(name)) for name in needs if name in rules and rules[name][1])
         lines = " && ".join(line.strip().lstrip("@-") for line in recipe.splitlines())
-        lines = re.sub(r"\$[({](\w+)[)}]", r"$\1", lines.replace("$$", "$"))
+        lines = re.sub(r"(?:\$[({]|\{\{)(\w+)(?:\}\}|[)}])", r"$\1", lines.replace("$$", "$"))
         lines = lines.replace("$@", target).replace("$<", (needs or [""])[0])
         after = f", depends_on: [{waits}]" if waits else ""
         steps.append(f"{{id: {id_for(target)}{after}, script: {as_yaml(lines)}}}")
     return steps
 
 
-_PARAM = re.compile(r", and params: \{(\w+): '[^']*'\} beside steps:")
+_PARAM = re.compile(r", and params: \{(\w+): (?:'[^']*'|\{\})\} beside steps:")
 
 
 def _declared(remedy: str, params: Node | None) -> str:
@@ -161,7 +181,7 @@ class _Steps:
         if _goes(item) and found[2] != "uses":
             return "remove it with the step: a flow runs where its files are"
         if before is None:
-            return remedy
+            return remedy.replace("depends_on: [ID]", "depends_on: [build]")
         is_foreign = member_of(item, "id") is None and self._are_listed
         if is_foreign and not found[2]:
             remedy = re.sub(
@@ -179,7 +199,7 @@ class _Steps:
         """Return how to set a variable in the command of the only step."""
         found = re.fullmatch(r"remove it, and set it in the script: export (.*)", remedy)
         command = member_of(self._items[0], "command") if len(self._items) == 1 else None
-        line = line_of("", command) if isinstance(command, SequenceNode) else None
+        line = line_of(command) if isinstance(command, SequenceNode) else None
         if found is None or not line:
             return remedy
         script = as_yaml(f"{found[1]} {line}")
@@ -229,7 +249,7 @@ class _Steps:
         """Return the script of a step that writes its output to a file."""
         known: Mapping[str | None, Node] = dict(zip(self._names, self._items, strict=False))
         runs = member_of(known.get(name), "command", "script")
-        line = line_of("", runs) if runs is not None else None
+        line = line_of(runs) if runs is not None else None
         return f'{line or "TEXT"} > "$ORCHESJOB_FLOW_RUN_DIR/{output}"'
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import click
 
-from flow_spec import Problem, closest_words
+from flow_spec import FlowSpecError, Problem, closest_words, load_flow
 from flow_store import FlowStatus, FlowStore, Run, StepStatus, StoreError
 from orchesjob_flow.cli.completion import settings_of
 from orchesjob_flow.cli.options import (
@@ -32,7 +32,7 @@ from orchesjob_flow.cli.options import (
 )
 from orchesjob_flow.errors import FlowError, RunNotFound
 from orchesjob_flow.home.paths import Settings
-from orchesjob_flow.home.runs import UNFINISHED, RunHandle, find_runs, nearest_keys, newest_run
+from orchesjob_flow.home.runs import UNFINISHED, RunHandle, find_runs, nearest_keys
 
 PROGRAM = "orchesjob-flow"
 LIKE = 0.7
@@ -40,7 +40,7 @@ LIKE = 0.7
 EXTRA = re.compile(r"Got unexpected extra arguments? \((.*)\)$", re.DOTALL)
 GIVEN_AGAIN = re.compile(r"is given \d+ times")
 FLOW_FILES = (".yaml", ".yml", ".json")
-PLACEHOLDER = re.compile(r"\b(?:KEY|FLOW_FILE|FLOW_ID|FAILED_STEP|STEP|SECONDS|PATH|N)\b(?!-)")
+PLACEHOLDER = re.compile(r"\b(?:NEW_KEY|KEY|FLOW_FILE|FLOW_ID|STEP|SECONDS|PATH|N)\b")
 WITHOUT = re.compile(r"WITHOUT\[(.*?)\]")
 """In advice: the typed line without one of two options that do not fit each other."""
 AS_THE_SHELL_HAS_IT = re.compile(r"'(\w+)=\$\1'")
@@ -48,11 +48,17 @@ HAS_FLOW_ID = re.compile(rb'^\s*\{?\s*"?flow_id"?\s*:\s*["\']?([^"\'\s,}]*)', re
 REFUSED_VALUE = re.compile(
     r'must be one of (?P<values>".*?"(?:, ".*?")*)(?P<more>.*), (?P<got>got ".*")', re.DOTALL
 )
-HEAD, MOST_LOOKED_AT, MOST_NAMED = 65536, 200, 3
-"""How much is read of how many files, and how many files or runs are named."""
+UNKNOWN_PARAM = re.compile(r'the flow has no parameter "(\w+)"')
+UNIT = re.compile(r"\.(?:service|timer)$")
+"""The ending of what systemd calls a flow."""
+DID_YOU_MEAN = re.compile(r'did you mean "(.*)"\?')
+HEAD, MOST_LOOKED_AT, MOST_SEARCHED, MOST_NAMED = 65536, 200, 20, 3
+"""How much is read of how many files, in how many runs a step is searched, and how many files or
+runs are named.
+"""
 RUN_KEYS = ("-k", "--run-key", "--key", "--name", "--id", "--run-id")
 """How a run is named, in a line that starts one."""
-NEWEST = ("--latest", "--newest", "-l", "-1")
+NEWEST = ("--latest", "--newest", "-l", "-1", "latest", "@latest", "last", "newest")
 """How other tools name the newest run."""
 EXAMPLES = {
     "--as": "skipped",
@@ -69,9 +75,9 @@ EXAMPLES = {
     "--format": "json",
 }
 """A value for each option whose value is missing or makes no sense."""
+STARTS = f"{PROGRAM} run FLOW_FILE  # makes a key; with your own: {PROGRAM} start NEW_KEY FLOW_FILE"
+NO_FLOW_FILE = '{!r} is not a flow file; "run" only runs flows'
 REMOVES_BY_AGE = re.compile(rf"{PROGRAM} .*\bprune .*--older-than")
-HARMLESS = ("graph", "simulate", "validate")
-"""Commands on a flow file that have no effect: any file will do."""
 OUTPUTS = {"report": "report.html", "overview": "overview", "metrics": "flows.prom"}
 NO_OUTCOME = ("--as", "failed")
 ENDED_BADLY = (FlowStatus.FAILED, FlowStatus.CANCELLED)
@@ -114,7 +120,7 @@ def _advice_on(  # noqa: PLR0911 - one for each kind of mistake
     if given is not None:
         text = WITHOUT.sub(lambda option: line.without_option(option[1], has_value=True), given)
         handle = ctx.params.get("handle")
-        return Facts(ctx, [], key="KEY" if handle is None else handle.run_key).fill(text)
+        return Facts(ctx, [], key="-" if handle is None else handle.run_key).fill(text)
     if ctx.info_name == "run" and ctx.parent is not None:
         ours = _command_after_run(ctx.parent, line.words[line.begin :])
         if ours is not None:
@@ -146,7 +152,7 @@ def fact_of(error: click.UsageError, words: Sequence[str]) -> str | None:
         line = Line(ctx, words)
         typed = line.words[line.begin :]
         if _command_after_run(ctx.parent, typed) is not None:
-            return f'{typed[0]!r} is not a flow file; "run" only runs flows'
+            return NO_FLOW_FILE.format(typed[0])
     if isinstance(error, click.NoSuchOption):
         return f"No such option {error.option_name!r}."
     if ctx is not None and isinstance(error, click.MissingParameter):
@@ -206,7 +212,7 @@ def _instead_of_attempt(words: Sequence[str], run_key: str, attempt: str) -> str
     return corrected(words, attempt, [run_key, *more])
 
 
-def for_unknown_run(
+def for_unknown_run(  # noqa: PLR0911 - as above
     program: click.Group, words: Sequence[str], error: RunNotFound
 ) -> dict[str, str]:
     """Return the help, and perhaps better words, for a key that no run has.
@@ -220,13 +226,13 @@ def for_unknown_run(
         line = _instead_of_attempt(words, error.nearest[0], typed)
         return {} if line is None else {"help": line}
     with suppress(FlowError, StoreError, OSError):
-        if {"logs", "explain"} & {*words} and not error.nearest:
-            run = newest_run(settings).snapshot().run
-            if typed in (step.step_id.partition("@")[0] for step in run.steps):
-                place = words.index(typed)
-                line = text_of([*words[:place], "-", *words[place:]])
-                fact = f'no run {typed!r}; it is a step of flow "{run.flow_id}"'
-                return {"error": fact, "help": f"{line}  # - is the newest run"}
+        if typed in NEWEST:
+            return {"help": f"{corrected(words, typed, ['-'])}  # - is the newest run"}
+        if not error.nearest and (run := _run_with_step(settings, typed)) is not None:
+            line = _instead_of_attempt(words, run.run_key, typed)
+            fact = f'no run {typed!r}; it is a step of flow "{run.flow_id}"'
+            about = "" if "  # " in str(line) else "  # the newest run of this flow"
+            return {"error": fact, "help": f"{line}{about}"}
         flow_id = flow_meant(typed)
         if find_runs(settings, flow_id=flow_id, limit=1):
             runs = find_runs(settings, statuses=statuses, flow_id=flow_id, limit=1)
@@ -241,6 +247,17 @@ def for_unknown_run(
     return {} if line is None else {"help": f"{line}  # or {', '.join(more)}" if more else line}
 
 
+def _run_with_step(settings: Settings, step: str) -> Run | None:
+    """Return the newest run that has a step, or copies of one, of this id; None if none has."""
+    for one in find_runs(settings, limit=MOST_SEARCHED):
+        run = RunHandle(one.run.run_key, settings).snapshot().run
+        if step in (
+            part for each in run.steps for part in (each.step_id, each.step_id.partition("@")[0])
+        ):
+            return run
+    return None
+
+
 def _none_of_flow(
     settings: Settings, flow_id: str, statuses: Collection[FlowStatus], what: str
 ) -> str:
@@ -253,41 +270,63 @@ def _none_of_flow(
 def with_value_meant(
     program: click.Group, words: Sequence[str], problem: Problem
 ) -> click.UsageError | None:
-    """Return the error for a value that a parameter cannot have; None for another problem."""
-    name = (problem.path or "").removeprefix("params.")
+    """Return the error for a parameter that the flow lacks, or that cannot have its value.
+
+    None for another problem, and for a value that is not on the command line.
+    """
+    unknown = UNKNOWN_PARAM.fullmatch(problem.fact)
     refused = REFUSED_VALUE.fullmatch(problem.fact)
-    given = (word.removeprefix("--param=") for word in words)
+    name = unknown[1] if unknown else (problem.path or "").removeprefix("params.")
+    given = (re.sub("^--(?:param|env)=", "", word) for word in words)
     typed = next((word for word in given if word.startswith(f"{name}=")), None)
-    if refused is None or typed is None:
+    if typed is None or not (unknown or refused or problem.fact.startswith("is a parameter")):
         return None
-    values = re.findall('"(.*?)"', refused["values"])
-    near = next(iter(closest_words(typed.partition("=")[2], values)), values[0])
-    listed = refused["values"].replace('", "', '" or "')
-    return Misused(
-        f"Invalid value for '--param': {name} must be {listed}{refused['more']}, {refused['got']}",
-        str(corrected(words, typed, [f"{name}={near}"])),
-        context_of(program, words),
-    )
+    fact, ctx = problem.fact, context_of(program, words)
+    place = next(place for place, word in enumerate(words) if word.endswith(typed))
+    if fact.startswith("is a parameter"):
+        before = words[: place - (words[place] == typed)]
+        line = text_of([*before, "--param", typed, *words[place + 1 :]])
+        return Misused(f"{name} is a parameter of the flow, not a variable", line, ctx)
+    if refused is not None:
+        values = re.findall('"(.*?)"', refused["values"])
+        value = next(iter(closest_words(typed.partition("=")[2], values)), values[0])
+        listed = refused["values"].replace('", "', '" or "')
+        fact = f"{name} must be {listed}{refused['more']}, {refused['got']}"
+        return Misused(
+            f"Invalid value for '--param': {fact}",
+            str(corrected(words, typed, [f"{name}={value}"])),
+            ctx,
+        )
+    if (near := DID_YOU_MEAN.fullmatch(problem.help or "")) is not None:
+        return Misused(fact, str(corrected(words, typed, [near[1] + typed[len(name) :]])), ctx)
+    left = [*words[: place - (words[place] == typed)], *words[place + 1 :]]
+    return Misused(fact, f"{text_of(left)}  # {problem.help}", ctx)
 
 
-def for_missing_file(program: click.Group, words: Sequence[str], file: str) -> str | None:
-    """Return what to type where a flow file is named that is not there.
+def for_missing_file(
+    program: click.Group, words: Sequence[str], file: str
+) -> click.UsageError | str | None:
+    """Return what to type where a flow file is named that is not there, or a better error.
 
-    A run may have this key, or it is a command, as in `gh run list`. Otherwise the flow files of
-    the current folder are compared.
+    It is an error of its own if a run has this key, or if it is a command, as in `gh run list`.
+    Otherwise the flow files of the current folder are compared.
     """
     ctx = click.Context(program, info_name=PROGRAM)
     if "run" in words and (ours := _command_after_run(ctx, words[words.index("run") + 1 :])):
-        return ours
+        return Misused(NO_FLOW_FILE.format(file), ours)
     ctx.params["db"] = next((word for option, word in pairwise(words) if option == "--db"), None)
     if is_recorded(ctx, file):
+        told = text_of(["explain", file])
+        line: str | None = f"{told}  # why its steps ended as they did"
         if "graph" in words:
-            return corrected(words, file, ["-k", file])
-        of_run = Facts(ctx, [file]).flow_file
-        if {"simulate", "validate"} & {*words} and of_run is not None:
-            line = corrected(words, file, [of_run])
-            return f"{line}  # what happened in the run: {text_of(['explain', file])}"
-        return f"{text_of(['explain', file])}  # {file} is a run, not a flow file"
+            line = corrected(words, file, ["-k", file])
+        elif {"simulate", "validate"} & {*words} and (of_run := Facts(ctx, [file]).flow_files):
+            line = f"{corrected(words, file, of_run[:1])}  # the run itself: {told}"
+        return Misused(f"{file!r} is a run, not a flow file", str(line))
+    place = words.index(file)
+    if "start" in words and looks_like_flow_file(before := words[place - 1]):
+        swapped = text_of([*words[: place - 1], file, before, *words[place + 1 :]])
+        return Misused("the run key comes before the flow file", swapped)
     files = flow_files_here()
     stems = {Path(name).stem: name for name in files}
     near = next(iter(closest_words(Path(file).stem, stems, least_alike=LIKE)), None)
@@ -359,11 +398,18 @@ class Line:
             if typed is not None and not is_attached and not takes_arguments:
                 after = after[1:]
         elif typed is None or not is_valid(param, typed):
-            new = [ours, example_of(ours, param, typed)]
+            new = [ours, self.example(ours, typed)]
             after = after[0 if is_attached or typed is None else 1 :]
         else:
             new, after = [ours, typed], after[0 if is_attached else 1 :]
         return text_of([*self.words[:place], *new, *after])
+
+    def example(self, option: str, typed: str | None) -> str:
+        """Return a value for an option: of a parameter without a value, its default."""
+        if option == "--param" and typed is not None and typed in (known := declared(self.words)):
+            return f"{typed}={known[typed]}"
+        output = OUTPUTS.get(str(self.ctx.info_name)) if option in {"-o", "--output"} else None
+        return output or example_of(option, self.own[option], typed)
 
     def filled(self, text: str, option: str) -> str:
         """Put what was typed before an option, and its value, into a text with placeholders."""
@@ -419,17 +465,18 @@ class Facts:
         key: str | None = None,
     ) -> None:
         """Keep the words, the value of the option that is not known, and the run key if known."""
-        self.ctx, self.words, self.value, self.key = ctx, words, value, key
+        self.ctx, self.words, self.value = ctx, words, value
+        handle = ctx.params.get("handle")
+        self.key = key or (handle and handle.run_key)
 
     @cached_property
     def run_key(self) -> str | None:
-        """The run that is named, by its key or by its flow."""
+        """The run that is named, by its key or by its flow; else the newest."""
         recorded = (word for word in self.words if is_recorded(self.ctx, word))
         of_flows = filter(None, (newest_of(self.ctx, word) for word in self.words))
-        handle = self.ctx.params.get("handle")
         of_option = None if isinstance(self.ctx.command, CommandOnRun) else self.value
-        given = self.key or (handle and handle.run_key)
-        return given or next(recorded, None) or next(of_flows, None) or of_option
+        named = self.key or next(recorded, None) or next(of_flows, None) or of_option
+        return named or next(iter(keys_for(self.ctx, "")), None)
 
     @cached_property
     def run(self) -> Run | None:
@@ -440,51 +487,55 @@ class Facts:
         return None
 
     @cached_property
-    def flow_file(self) -> str | None:
-        """The flow file that is named, that of the run, or the only one of the folder."""
+    def flow_files(self) -> Sequence[str]:
+        """The flow file that is named, or that of the run; else those of the folder."""
         named = filter(None, (file_meant(word) for word in self.words))
         if (file := next(named, None)) is not None:
-            return file
+            return [file]
         here = flow_files_here()
-        if self.run is not None:
-            flow_id = self.run.flow_id
-            return next((file for file in here if flow_id_of(Path(file)) == flow_id), None)
-        return here[0] if len(here) == 1 else None
-
-    @cached_property
-    def failed_step(self) -> str | None:
-        """The first step of the run that FAILED."""
-        steps = () if self.run is None else self.run.steps
-        return next((one.step_id for one in steps if one.status is StepStatus.FAILED), None)
+        is_named = self.key is not None or any(is_recorded(self.ctx, word) for word in self.words)
+        flow_id = self.run.flow_id if is_named and self.run is not None else None
+        return [file for file in here if flow_id_of(Path(file)) == flow_id] or here
 
     def fill(self, text: str) -> str:
-        """Put into a text what is known, and name what is not."""
-        is_sentence = not text.startswith((PROGRAM, "cd "))
+        """Put into a text what is known; a line says which other flow files it may be about."""
         line, _, about = text.partition("  # ")
-        harmless = tuple(f"{PROGRAM} {name} FLOW_FILE" for name in HARMLESS)
-        if line.startswith(harmless) and self.flow_file is None and (here := flow_files_here()):
-            text = line.replace("FLOW_FILE", shlex.quote(here[0]))
-            remarks = [f"or {', '.join(here[1:MOST_NAMED])}", *filter(None, [about])]
-            return f"{text}  # {'; '.join(remarks)}"
-        return PLACEHOLDER.sub(lambda found: self._fact(found[0], is_sentence=is_sentence), text)
+        filled = PLACEHOLDER.sub(lambda found: self._fact(found[0]), line)
+        remarks = [PLACEHOLDER.sub(lambda found: self._fact(found[0]), about)] if about else []
+        if "FLOW_FILE" in line and line.startswith((PROGRAM, "cd ")):
+            if not self.flow_files:
+                remarks = [f"`{PROGRAM} example > flow.yaml` writes one", *remarks]
+            elif others := self.flow_files[1:MOST_NAMED]:
+                remarks = [f"or {', '.join(others)}", *remarks]
+        return f"{filled}  # {'; '.join(remarks)}" if remarks else filled
 
-    def _fact(self, name: str, *, is_sentence: bool) -> str:
+    def _fact(self, name: str) -> str:
         """Return what a placeholder stands for, or a word for it."""
         match name:
             case "KEY":
                 found = self.run_key
+            case "NEW_KEY":
+                stem = Path(self._fact("FLOW_FILE")).stem
+                keys = (f"{stem}-{number}" for number in range(1, MOST_LOOKED_AT))
+                found = next((key for key in keys if not is_recorded(self.ctx, key)), None)
             case "FLOW_FILE":
-                found = self.flow_file
-                if found is None and is_sentence and self.value is not None:
-                    return "the flow file"
+                found = next(iter(self.flow_files), None)
             case "FLOW_ID":
                 typed = (word for word in self.words if newest_of(self.ctx, word))
                 found = next(map(flow_meant, typed), None)
-            case "FAILED_STEP":
-                found = self.failed_step or "STEP"
+            case "STEP":
+                steps = () if self.run is None else self.run.steps
+                failed = (one.step_id for one in steps if one.status is StepStatus.FAILED)
+                found = self._typed_step() or next(failed, steps[0].step_id if steps else None)
             case _:
                 found = self.value
         return name if found is None else shlex.quote(found)
+
+    def _typed_step(self) -> str | None:
+        """Return the value of the option if it is a step of the run."""
+        steps = () if self.run is None else self.run.steps
+        is_step = self.value in (step.step_id for step in steps)
+        return self.value if is_step or self.run is None else None
 
 
 def text_of(words: Iterable[str]) -> str:
@@ -537,6 +588,15 @@ def run_meant(ctx: click.Context, run_key: str) -> str:
     return run_key
 
 
+def keys_for(ctx: click.Context, name: str) -> list[str]:
+    """Return the keys of the runs that a command is for, the newest first."""
+    with suppress(FlowError, StoreError, OSError):
+        statuses, _ = WANTED.get(name, ((), ""))
+        runs = find_runs(settings_of(ctx), statuses=statuses, limit=MOST_LOOKED_AT)
+        return [one.run.run_key for one in runs if name != "resume" or one.is_abandoned]
+    return []
+
+
 def newest_of(ctx: click.Context, word: str) -> str | None:
     """Return the key of the newest run of the flow that a word names, by its id or its file."""
     if word.startswith("-"):
@@ -550,7 +610,7 @@ def newest_of(ctx: click.Context, word: str) -> str | None:
 def flow_meant(word: str) -> str:
     """Return the id of the flow that a word names: its file, or the id itself."""
     file = file_meant(word)
-    return word if file is None else flow_id_of(Path(file)) or word
+    return UNIT.sub("", word) if file is None else flow_id_of(Path(file)) or word
 
 
 def flow_id_of(file: Path) -> str | None:
@@ -559,6 +619,15 @@ def flow_id_of(file: Path) -> str | None:
         if (found := HAS_FLOW_ID.search(opened.read(HEAD))) is not None:
             return found[1].decode(errors="replace")
     return None
+
+
+def declared(words: Iterable[str]) -> Mapping[str, str]:
+    """Return a value for each parameter of the flow file that is named, or nothing."""
+    with suppress(FlowSpecError, OSError):
+        for file in filter(None, map(file_meant, words)):
+            params = load_flow(file).params
+            return {one.name: one.default or next(iter(one.enum), "VALUE") for one in params}
+    return {}
 
 
 def looks_like_flow_file(word: str) -> bool:
@@ -585,20 +654,8 @@ def file_meant(word: str) -> str | None:
     """Return the flow file that a word means: by its name, with or without the ending."""
     if looks_like_flow_file(word):
         return word
-    return next((name for name in flow_files_here() if Path(name).stem == word), None)
-
-
-def with_file(words: Sequence[str], files: Sequence[str]) -> str:
-    """Write a line that needs a flow file, with the only one of the folder, or with several."""
-    if len(files) == 1:
-        return text_of([*words, files[0]])
-    if files and words[0] in HARMLESS:
-        return f"{text_of([*words, files[0]])}  # or {', '.join(files[1:MOST_NAMED])}"
-    line = f"{text_of(words)} FLOW_FILE"
-    if not files:
-        return f"{line}  # `{PROGRAM} example > flow.yaml` writes one"
-    more = ", ..." if len(files) > MOST_NAMED else ""
-    return f"{line}  # such as {', '.join(files[:MOST_NAMED])}{more}"
+    stem = UNIT.sub("", word)
+    return next((name for name in flow_files_here() if Path(name).stem == stem), None)
 
 
 def _for_command(ctx: click.Context, words: Sequence[str], known: Collection[str]) -> str | None:
@@ -610,6 +667,8 @@ def _for_command(ctx: click.Context, words: Sequence[str], known: Collection[str
     nouns = foreign_words()["nouns"].split()
     if word in nouns and rest and not rest[0].startswith("-"):  # as in `gh run list`
         return _for_command(ctx, rest, known)
+    if word in nouns and word not in known:  # as in `just --list`
+        return _filled(ctx, "run FLOW_FILE" if rest else "list", rest)
     if rest and rest[0] in nouns and word not in known:  # as in `kubectl get runs`
         rest = rest[1:]
         names_run = any(is_recorded(ctx, one) or newest_of(ctx, one) for one in rest)
@@ -658,7 +717,8 @@ def _line_of_ours(  # noqa: PLR0911 - one for each kind of word
 def _last_of(ctx: click.Context, name: str) -> str:
     """Return the placeholder for the argument of a command, if it is a run or a flow file."""
     command = ctx.command.get_command(ctx, name) if isinstance(ctx.command, click.Group) else None
-    arguments = [] if command is None else [one.name for one in command.params]
+    params = [] if command is None else command.params
+    arguments = [one.name for one in params if isinstance(one, click.Argument)]
     return "FLOW_FILE" if "flow_file" in arguments else "KEY" if "handle" in arguments else ""
 
 
@@ -712,10 +772,7 @@ def _filled(  # noqa: PLR0911 - as above
         return _on_run(ctx, begin, arguments, options, about)
     if (file := next(filter(None, map(file_meant, arguments)), None)) is not None:
         return f"{text_of([*begin, file, *options])}{about}"
-    text = with_file([*begin, *options], flow_files_here())
-    if not remarks:
-        return text
-    return f"{text}; {'; '.join(remarks)}" if "  # " in text else f"{text}{about}"
+    return facts.fill(f"{text_of([*begin, *options])} FLOW_FILE{about}")
 
 
 def _on_run(
@@ -733,9 +790,9 @@ def _on_run(
         line = text_of([*begin, *options])
         if name == "prune":
             return f"{line} KEY  # `{PROGRAM} list` shows the keys"
-        return f"{line} -  # of the newest run; `{PROGRAM} list` shows all keys"
+        return f"{line} -  # - is the newest run; `{PROGRAM} list` shows all"
     statuses, what = WANTED.get(name, ((), ""))
-    keys = [*arguments]
+    keys = ["-" if one in NEWEST else one for one in arguments if "-k" not in options]
     with suppress(FlowError, StoreError, OSError):
         if keys and not is_recorded(ctx, keys[0]) and newest_of(ctx, keys[0]) is not None:
             settings, flow_id = settings_of(ctx), flow_meant(keys[0])
@@ -745,7 +802,7 @@ def _on_run(
             keys[0] = runs[0].run.run_key
     if keys:
         keys[0] = run_meant(ctx, keys[0])
-    most = 2 if name in {"logs", "explain"} else 1
+    most = {"logs": 2, "explain": 2, "prune": MOST_LOOKED_AT}.get(name, 1)
     if len(keys) > most and name in WANTED:
         return "; ".join(text_of([*begin, key, *options]) for key in keys)
     return f"{text_of([*begin, *keys[:most], *options])}{about}"
@@ -761,7 +818,7 @@ def _own_options(
     """
     command = ctx.command.get_command(ctx, name) if isinstance(ctx.command, click.Group) else None
     own = {} if command is None else {o: param for param in command.params for o in param.opts}
-    takes_file = "flow_file" in {param.name for param in own.values()}
+    takes_file = command is not None and _last_of(ctx, name) == "FLOW_FILE"
     if takes_file:
         own.pop("-f", None)  # --follow; in other tools a file or a value follows -f there
     options: list[str] = []
@@ -783,16 +840,23 @@ def _own_options(
             is_certain = True
             continue
         typed, equals, value = word.partition("=")
+        if lost and word.startswith("{{"):
+            continue
         ours = [typed] if typed in own else _option_of_ours(own, typed)
         is_certain = bool(ours)
         if not ours:
             lost.append(typed)
             continue
         param = own[ours[0]]
-        options += ours
-        if len(ours) == 1 and not getattr(param, "is_flag", False):
-            given = value if equals else next(words, "")
-            options.append(given if is_valid(param, given) else example_of(ours[0], param, given))
+        if len(ours) > 1 or getattr(param, "is_flag", False):
+            options += ours
+        elif given := value if equals else next(words, ""):
+            options += [
+                ours[0],
+                given if is_valid(param, given) else example_of(ours[0], param, given),
+            ]
+        else:
+            lost.append(typed)
     return options, arguments, lost
 
 
@@ -844,7 +908,7 @@ def _option_of_ours(own: Mapping[str, click.Parameter], theirs: str) -> list[str
     return []
 
 
-def _for_option(  # noqa: PLR0911 - as above
+def _for_option(  # noqa: PLR0911, PLR0912 - as above
     line: Line, error: click.NoSuchOption
 ) -> str | None:
     """Return what to type instead of an option of another tool, or one in the wrong place."""
@@ -864,9 +928,12 @@ def _for_option(  # noqa: PLR0911 - as above
     if program is ctx and (moved := _moved_behind(line, name)) is not None:
         return moved
     value, is_attached = line.value_of(name)
-    if value is not None and not is_attached and "=" in value and "--param" in line.own:
+    if value is not None and not is_attached and "--param" in line.own:
         is_variable = name in foreign_words()["options"]["--env"].split()
-        return line.replaced(name, "--env" if is_variable else "--param")
+        if value.partition("=")[0] in declared(line.words):
+            return line.replaced(name, "--param")
+        if "=" in value:
+            return line.replaced(name, "--env" if is_variable else "--param")
     command = "" if program is ctx else str(ctx.command.name)
     if (found := _about_option(command, name)) is not None:
         return line.filled(found, name)
@@ -930,8 +997,7 @@ def _for_usage(line: Line, error: click.BadOptionUsage) -> str | None:
         return None
     new = [option]
     if not getattr(param, "is_flag", False):
-        output = OUTPUTS.get(str(line.ctx.info_name)) if param.name == "output" else None
-        new.append(output or example_of(option, param))
+        new.append(line.example(option, None))
     return text_of([*line.words[:place], *new, *line.words[place + 1 :]])
 
 
@@ -964,7 +1030,7 @@ def _for_value(  # noqa: PLR0911 - as above
         values = value.split(",") if param.multiple and "," in value else [value]
         head = []
         for one in values:
-            new = one if is_valid(param, one) else example_of(option, param, one)
+            new = one if is_valid(param, one) else line.example(option, one)
             is_long = is_attached and option.startswith("--")
             head += [f"{option}={new}"] if is_long else [option, new]
         words = [*line.words[:place], *head, *after]
@@ -1021,7 +1087,8 @@ def _for_extra(line: Line, found: str) -> str | None:  # noqa: PLR0911 - as abov
         case "stats":
             return text_of([*left, "--flow-id", extras[0]])
         case "logs" | "explain":
-            return f"{text_of(left)}  # one step, or all without STEP"
+            key, *_ = line.arguments_before(len(line.words))
+            return "; ".join([text_of(left), *(text_of([name, key, one]) for one in extras)])
         case "status" | "watch" | "wait" | "cancel" | "report" | "resume" | "doctor":
             return _one_by_one(line, left, extras)
         case "example" | "schema":
@@ -1051,7 +1118,7 @@ def _for_missing(  # noqa: PLR0911 - as above
     words = line.words or [str(ctx.info_name)]
     handle = ctx.params.get("handle")
     if isinstance(param, KeyArgument) and isinstance(ctx.command, CommandThatNames):
-        return f"{with_file(['run'], flow_files_here())}{_or_start('FLOW_FILE')}"
+        return Facts(ctx, []).fill(STARTS)
     if isinstance(param, KeyArgument):
         return _with_key(ctx, str(ctx.command.name), words)
     if isinstance(param, click.Option):
@@ -1062,10 +1129,9 @@ def _for_missing(  # noqa: PLR0911 - as above
     if param is None:
         return None
     if param.name == "flow_file" and handle is not None and looks_like_flow_file(handle.run_key):
-        file = handle.run_key
-        return f"{text_of(['run', file])}{_or_start(shlex.quote(file))}"
+        return Facts(ctx, [handle.run_key]).fill(STARTS)
     if param.name in {"flow_file", "flow_files"}:
-        return with_file(words, flow_files_here())
+        return Facts(ctx, []).fill(f"{text_of(words)} FLOW_FILE")
     if param.name == "case_files":
         files = flow_files_here(cases=True)[:MOST_NAMED]
         named = text_of([*words, *(files or ["nightly.test.yaml"])])
@@ -1074,31 +1140,26 @@ def _for_missing(  # noqa: PLR0911 - as above
     return text_of([*words, offered[0]]) if offered else None
 
 
-def _or_start(file: str) -> str:
-    """Say how a run gets a key of its own, beside the line that makes one."""
-    return f"  # makes a key; with your own: {PROGRAM} start KEY {file}"
-
-
 def _with_options(line: Line, words: Sequence[str]) -> str:
     """Write the line with an example of each option that it lacks."""
-    more: list[str] = []
+    left, more = [*words], list[str]()
     for param in line.missing_options():
         option = max(param.opts, key=len)
-        more += [option, example_of(option, param)]
-    return text_of([*words, *more])
+        choices = param.type.choices if isinstance(param.type, click.Choice) else ()
+        typed = next((word for word in left if word in choices), None)
+        if typed is not None:  # as in `settle KEY STEP skipped`
+            left.remove(typed)
+        more += [option, typed or line.example(option, None)]
+    return text_of([*left, *more])
 
 
 def _with_key(ctx: click.Context, name: str, words: Sequence[str]) -> str:
     """Write the line with the newest run that the command is for, or say that there is none."""
-    statuses, what = WANTED.get(name, ((), "is recorded"))
-    listing = f"`{PROGRAM} list` shows all"
-    keys: list[str] = []
-    with suppress(FlowError, StoreError, OSError):
-        runs = find_runs(settings_of(ctx), statuses=statuses, limit=MOST_LOOKED_AT)
-        keys = [one.run.run_key for one in runs if name != "resume" or one.is_abandoned]
+    keys = keys_for(ctx, name)
     if not keys:
+        what = WANTED.get(name, ((), "is recorded"))[1]
         return f"no run {what}: `{PROGRAM} list` shows all runs"
     first, *more = keys
     key = f"--run-key={first}" if first.startswith("-") else first
     others = f"or {', '.join(more[: MOST_NAMED - 1])}; " if more else ""
-    return f"{text_of([*words, key])}  # {others}{listing}"
+    return f"{text_of([*words, key])}  # {others}`{PROGRAM} list` shows all"

@@ -50,6 +50,8 @@ class Misused(click.UsageError):
 
 FOREIGN_UNIT = re.compile(r"\s*(?P<count>[0-9.]+)\s*(?P<unit>[A-Za-z]+)")
 """A part of a duration as other tools and people write it: `10 min`, `2hours`."""
+LONGER_UNIT = re.compile("mo|y", re.IGNORECASE)
+"""How the units begin that durations lack: a month stands for 30 days, a year for 365."""
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg] # no subscripts before click 8.3.3
@@ -91,8 +93,10 @@ class Duration(click.ParamType):  # type: ignore[type-arg] # no subscripts befor
         parts = list(FOREIGN_UNIT.finditer(text))
         if not parts or "".join(part[0] for part in parts) != text.rstrip():
             return f"{text}d" if self.needs_unit and text.isdecimal() else None
-        units = ["ms" if part["unit"] == "ms" else part["unit"][0].lower() for part in parts]
-        found = "".join(f"{part['count']}{unit}" for part, unit in zip(parts, units, strict=True))
+        found = "".join(f"{part['count']}{part['unit'][0].lower()}" for part in parts)
+        if (longer := LONGER_UNIT.match(parts[0]["unit"])) is not None:
+            days = 365 if longer[0].lower() == "y" else 30
+            found = f"{round(float(parts[0]['count']) * days)}d"
         with suppress(click.UsageError):
             self.convert(found, None, None)
             return found

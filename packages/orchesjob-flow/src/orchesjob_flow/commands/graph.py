@@ -101,8 +101,8 @@ def refuse_both(flow_file: str | None, handle: RunHandle | None) -> NoReturn:
     if handle is not None and flow_file is not None:
         raise Misused(
             f"the flow file {flow_file} and run {handle.run_key!r} are both given",
-            f"{shlex.join(['orchesjob-flow', 'graph', '-k', handle.run_key])}  # the run; "
-            f"the file: {shlex.join(['orchesjob-flow', 'graph', flow_file])}",
+            f"{shlex.join(['orchesjob-flow', 'graph', '-k', handle.run_key])}  # draws the run; "
+            f"to draw the file: {shlex.join(['orchesjob-flow', 'graph', flow_file])}",
         )
     ctx = click.get_current_context()
     (argument,) = (one for one in ctx.command.params if one.name == "flow_file")

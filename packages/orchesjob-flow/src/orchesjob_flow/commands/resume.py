@@ -85,6 +85,11 @@ def resume(  # noqa: PLR0913, PLR0917 - its options
         raise click.MissingParameter(
             ctx=click.get_current_context(), param=KEY, param_hint="'KEY' or '--all'"
         )
+    if every and follow:
+        raise Misused(
+            "--all and --follow are both given, and --all resumes runs in the background",
+            "WITHOUT[--follow]  # to see one of them: orchesjob-flow watch --follow KEY",
+        )
     check_detach(detach=detach or every, progress=progress, follow=follow)
     if handle is None:
         return resume_all(settings, output_format)

@@ -79,7 +79,7 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
     if only and not steps:
         raise Misused(
             "--only is given without --step, whose steps it runs alone",
-            line_about(handle.run_key, "retry", "--step", "FAILED_STEP", "--only"),
+            line_about(handle.run_key, "retry", "--step", "STEP", "--only"),
         )
     env = dict(variables)
     new = None if flow_file is None else new_flow(handle, flow_file, params)

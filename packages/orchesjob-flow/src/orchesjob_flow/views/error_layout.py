@@ -72,11 +72,29 @@ def noted(key: str, text: str, style: Style) -> list[str]:
     if key != "help":
         return [whole]
     if not text.startswith("orchesjob-flow "):
-        return wrapped(whole, style.columns, indent=FURTHER)
+        return _wrapped_around_commands(whole, style.columns, FURTHER)
     line, mark, said = whole.partition("  # ")
     if not mark or width(whole) <= style.columns:
         return [whole]
-    return [line, *wrapped(f"{FURTHER}# {said}", style.columns, indent=f"{FURTHER}# ")]
+    return [line, *_wrapped_around_commands(f"{FURTHER}# {said}", style.columns, f"{FURTHER}# ")]
+
+
+_COMMAND = re.compile(r"`[^`]*`|\$\{\{[^}]*\}\}|(?:(?:[\d*/,-]+ ){5}|@\w+ )?orchesjob-flow [^;`]*")
+_KEPT = "\ue000"
+"""Stands for a blank that is not the end of a word; `visible` lets none through."""
+
+
+def _wrapped_around_commands(text: str, columns: int, indent: str) -> list[str]:
+    """Wrap a sentence between words, but not within a command that fits a line."""
+    kept = _kept_together(text, columns - len(indent))
+    return [line.replace(_KEPT, " ") for line in wrapped(kept, columns, indent=indent)]
+
+
+def _kept_together(text: str, room: int) -> str:
+    """Join the words of each command that fits into so many columns."""
+    return _COMMAND.sub(
+        lambda found: found[0].replace(" ", _KEPT) if width(found[0]) <= room else found[0], text
+    )
 
 
 def note(key: str, text: str, style: Style) -> str:
@@ -139,6 +157,7 @@ _CODE = re.compile(r"""'(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|\[|\{""")
 
 def _wrapped_around_code(text: str, columns: int) -> list[str]:
     """Wrap a remedy between words, but not within what one types: that can be copied whole."""
+    text = _kept_together(text, columns - len(FURTHER))
     pieces, at = [""], 0
     while at < len(text):
         found = _CODE.match(text, at) if text[at - 1 : at] in {"", " "} else None
@@ -154,7 +173,7 @@ def _wrapped_around_code(text: str, columns: int) -> list[str]:
         else:
             lines[-1] += piece
     return [
-        part
+        part.replace(_KEPT, " ")
         for line in lines
         for part in ([line] if _CODE.search(line) else wrapped(line, columns, indent=FURTHER))
     ]

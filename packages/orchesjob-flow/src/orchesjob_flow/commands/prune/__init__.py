@@ -141,12 +141,12 @@ def check_selection(run_keys: Sequence[str], options: Mapping[str, str]) -> None
         named = shlex.join(["orchesjob-flow", "prune", *run_keys])
         raise Misused(
             f"run {run_keys[0]!r} and {', '.join(sorted(options))} are both given",
-            f"{named}  # what is named; by age: {by_age}",
+            f"{named}  # the named runs; by age instead: {by_age}",
         )
     if not run_keys and "--older-than" not in options:
         raise Misused(
             "which runs to remove is missing: name them, or say how long ago they ended",
-            f"{by_age}  # without --dry-run it removes them; one run: orchesjob-flow prune KEY",
+            f"{by_age}  # without --dry-run it removes them; to remove one run, give its key",
         )
 
 
