@@ -343,10 +343,7 @@ def _kill_cgroups(marks: set[str]) -> None:
 
 
 def end_processes(
-    processes: Iterable[Process],
-    grace_sec: float,
-    *,
-    use_pidfd: bool = hasattr(os, "pidfd_open"),
+    processes: Iterable[Process], grace_sec: float, *, use_pidfd: bool = hasattr(os, "pidfd_open")
 ) -> list[Process]:
     """Send TERM, wait up to `grace_sec`, send KILL, and return the processes that still live.
 

@@ -15,12 +15,7 @@ from orchesjob_flow.cli.options import CommandOnRun, Duration, format_option, ru
 from orchesjob_flow.errors import CancelUnfinished, GaveUp
 from orchesjob_flow.home.runs import RunHandle, Snapshot, patiently
 from orchesjob_flow.runner.assembly import runner_of
-from orchesjob_flow.views.reasons import (
-    finally_words,
-    is_running_finally,
-    listed,
-    steps_of_finally,
-)
+from orchesjob_flow.views.reasons import finally_words, is_running_finally, listed, steps_of_finally
 from orchesjob_flow.views.results import show_run
 from orchesjob_flow.views.terminal import OutputFormat, StatusLine, status_line, warn
 
@@ -150,11 +145,7 @@ def request(
 ) -> CancelRequest | None:
     """Record the request; return the valid one, or None if the run has ended."""
     ask = partial(
-        store.request_cancel,
-        handle.run_key,
-        requested_at=time.time(),
-        grace_sec=grace_sec,
-        now=now,
+        store.request_cancel, handle.run_key, requested_at=time.time(), grace_sec=grace_sec, now=now
     )
     return patiently(handle.settings, ask)
 

@@ -33,13 +33,7 @@ from orchesjob_flow.simulation import (
 )
 from orchesjob_flow.views.reasons import in_order, listed, reasons
 from orchesjob_flow.views.results import exit_code_of, run_json
-from orchesjob_flow.views.table import (
-    UNDECIDED,
-    params_words,
-    screen_row,
-    simple_table,
-    steps_in,
-)
+from orchesjob_flow.views.table import UNDECIDED, params_words, screen_row, simple_table, steps_in
 from orchesjob_flow.views.terminal import (
     OutputFormat,
     duration_text,

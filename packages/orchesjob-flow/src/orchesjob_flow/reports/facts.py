@@ -30,13 +30,7 @@ from flow_store import (
     reported_job,
     was_found,
 )
-from orchesjob_flow.views.reasons import (
-    key_argument,
-    listed,
-    silence_words,
-    urgency,
-    waiting_words,
-)
+from orchesjob_flow.views.reasons import key_argument, listed, silence_words, urgency, waiting_words
 from orchesjob_flow.views.terminal import duration_text, visible
 
 flow_of = lru_cache(maxsize=64)(FlowSpec.from_json)

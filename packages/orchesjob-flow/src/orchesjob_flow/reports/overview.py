@@ -16,13 +16,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from flow_spec import StoredFlowError
-from flow_store import (
-    DamagedRecord,
-    FlowStatus,
-    FlowStore,
-    RunSummary,
-    StoreMissing,
-)
+from flow_store import DamagedRecord, FlowStatus, FlowStore, RunSummary, StoreMissing
 from orchesjob_flow.clock import now
 from orchesjob_flow.errors import NotOurReport, ReportNotWritten, RunNotFound
 from orchesjob_flow.home.paths import Settings, encode_run_key

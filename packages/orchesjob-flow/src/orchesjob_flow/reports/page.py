@@ -16,14 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from flow_store import Run, RunSummary, Settlement, StepStatus
-from orchesjob_flow.reports.facts import (
-    Facts,
-    SpanKind,
-    StepFacts,
-    TimeSpan,
-    ending_text,
-    headline,
-)
+from orchesjob_flow.reports.facts import Facts, SpanKind, StepFacts, TimeSpan, ending_text, headline
 from orchesjob_flow.reports.graph import counts_of, drawing_of
 from orchesjob_flow.views.terminal import duration_text, visible, visible_with_tabs
 

@@ -392,10 +392,7 @@ class Screen:
     tells_end = True
 
     def __init__(
-        self,
-        terminal: Terminal,
-        messages: Sequence[str],
-        now: Callable[[], float] = time.time,
+        self, terminal: Terminal, messages: Sequence[str], now: Callable[[], float] = time.time
     ) -> None:
         """Draw on this terminal, with the latest of `messages` at each moment.
 

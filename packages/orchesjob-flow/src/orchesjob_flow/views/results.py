@@ -10,16 +10,7 @@ while it brings it to its end.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from flow_store import (
-    Parent,
-    PastAttempt,
-    Queue,
-    Run,
-    RunSummary,
-    Step,
-    attempt_key,
-    reported_job,
-)
+from flow_store import Parent, PastAttempt, Queue, Run, RunSummary, Step, attempt_key, reported_job
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED, UNFINISHED
 from orchesjob_flow.home.paths import DATABASE_OPTION, Settings
 from orchesjob_flow.home.runs import Listed, RunHandle, Snapshot

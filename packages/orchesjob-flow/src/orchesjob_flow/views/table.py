@@ -154,11 +154,7 @@ def whole_table(
 
 
 def header(
-    snapshot: Snapshot,
-    stale: Collection[int],
-    wall: float,
-    *,
-    colour: bool | None,
+    snapshot: Snapshot, stale: Collection[int], wall: float, *, colour: bool | None
 ) -> Iterator[str]:
     """Yield the lines above the table, about the run; `stale` is that of the snapshot."""
     run = snapshot.run
