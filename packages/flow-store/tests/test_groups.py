@@ -29,7 +29,7 @@ from flow_store import (
     Reopening,
     RunHeader,
 )
-from flow_store.circles import RunInGroup, find_circle, waits_of
+from flow_store.store import RunInGroup, find_circle, waits_of
 
 type Create = Callable[..., bool]
 

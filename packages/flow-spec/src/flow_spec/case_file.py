@@ -111,17 +111,10 @@ class Case:
         Line(max_length=255), "What the case shows, in a sentence.", "a failed load sends the alert"
     )
     params: tuple[tuple[str, str], ...] = declared(
-        Variables(),
-        "The parameters of the run.",
-        {"DAY": "2026-05-07"},
-        default=(),
+        Variables(), "The parameters of the run.", {"DAY": "2026-05-07"}, default=()
     )
     given: tuple[tuple[str, str], ...] = declared(
-        ByStep(
-            OneOf(Outcome),
-            {CANCEL_AT: StepName(), TIMEOUT_AT: StepName()},
-            "{load: failed}",
-        ),
+        ByStep(OneOf(Outcome), {CANCEL_AT: StepName(), TIMEOUT_AT: StepName()}, "{load: failed}"),
         "How steps end that do not succeed; where the run is cancelled or a time limit expires.",
         {"load": "failed", "fetch@rome": "skipped"},
         {"cancel_at": "load"},

@@ -80,10 +80,7 @@ class FlowSpec:
         default=None,
     )
     max_parallel: int | None = declared(
-        Integer(minimum=1, maximum=1_000_000),
-        "How many steps may run at once.",
-        4,
-        default=None,
+        Integer(minimum=1, maximum=1_000_000), "How many steps may run at once.", 4, default=None
     )
     timeout_sec: float | None = declared(
         SECONDS_ABOVE_ZERO,
@@ -107,11 +104,7 @@ class FlowSpec:
         default=None,
     )
     finally_: tuple[StepSpec, ...] = declared(
-        ListOf(
-            FINALLY_STEP,
-            "steps",
-            "[{id: tidy, command: [rm, -rf, work]}]",
-        ),
+        ListOf(FINALLY_STEP, "steps", "[{id: tidy, command: [rm, -rf, work]}]"),
         "Steps that run when all others have ended, in whatever way, also after a cancel.",
         [{"id": "tidy", "command": ["rm", "-rf", "work"]}],
         default=(),

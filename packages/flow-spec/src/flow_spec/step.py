@@ -135,10 +135,7 @@ class ScriptText(Text):
         if not text.strip(_BLANK):
             return "must not be blank"
         if text.lstrip(_BLANK).startswith("#!"):
-            return Advised(
-                "a script cannot begin with #!",
-                _instead_of_first_line(text),
-            )
+            return Advised("a script cannot begin with #!", _instead_of_first_line(text))
         return flaw_of_word(text, LONGEST_WORD)
 
 
@@ -281,10 +278,7 @@ class StepSpec:
         default=0,
     )
     retry_delay_sec: float = declared(
-        SECONDS,
-        "Seconds between a failed attempt and the next.",
-        60,
-        default=0.0,
+        SECONDS, "Seconds between a failed attempt and the next.", 60, default=0.0
     )
     retry_backoff: float = declared(
         Number(minimum=1.0, maximum=1000.0),
@@ -293,11 +287,7 @@ class StepSpec:
         default=1.0,
     )
     retry_max_delay_sec: float | None = declared(
-        SECONDS,
-        "Seconds beyond which the delay does not grow.",
-        900,
-        "15m",
-        default=None,
+        SECONDS, "Seconds beyond which the delay does not grow.", 900, "15m", default=None
     )
     env: tuple[tuple[str, str], ...] = declared(
         Variables(),
@@ -344,10 +334,7 @@ class StepSpec:
         default=(),
     )
     allow_failure: bool = declared(
-        Boolean(),
-        "Whether the run may succeed though this step has failed.",
-        True,
-        default=False,
+        Boolean(), "Whether the run may succeed though this step has failed.", True, default=False
     )
     strict: bool = declared(
         Boolean(),
@@ -356,10 +343,7 @@ class StepSpec:
         default=True,
     )
     start_timeout_sec: float | None = declared(
-        SECONDS,
-        "Seconds that a start waits for the command to be under way.",
-        30,
-        default=None,
+        SECONDS, "Seconds that a start waits for the command to be under way.", 30, default=None
     )
     description: str | None = declared(
         Prose(max_length=10_000),
@@ -601,10 +585,7 @@ FINALLY_TIMEOUT_SEC = 600.0
 STEP = StepRecord(StepSpec, "a step", apart=EXIT_CODE_LISTS)
 
 FINALLY_STEP = StepRecord(
-    StepSpec,
-    "a step",
-    apart=EXIT_CODE_LISTS,
-    own_defaults={"timeout_sec": FINALLY_TIMEOUT_SEC},
+    StepSpec, "a step", apart=EXIT_CODE_LISTS, own_defaults={"timeout_sec": FINALLY_TIMEOUT_SEC}
 )
 """A step of `finally` (rule 10.1)."""
 

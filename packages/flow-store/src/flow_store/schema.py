@@ -10,13 +10,7 @@ import time
 from collections.abc import Sequence
 
 from flow_store.database import BUSY_TIMEOUT_SEC, Database
-from flow_store.errors import (
-    StoreBroken,
-    StoreForeign,
-    StoreMissing,
-    StoreNewer,
-    StoreUnavailable,
-)
+from flow_store.errors import StoreBroken, StoreForeign, StoreMissing, StoreNewer, StoreUnavailable
 from flow_store.sql import TABLES
 
 APPLICATION_ID = 0x6F6A6664

@@ -2,17 +2,19 @@
 
 The guards are here and in the statements: only the process that knows a run's revision changes it,
 what has ended is never overwritten, and nothing starts in a run that is to be cancelled. They are
-checked in the transaction that writes. What a run may do next is decided elsewhere. Reading runs
-is in `reading`.
+checked in the transaction that writes. So is whether a run that joins a group would wait for itself
+(rule 10.7). What a run may do next is decided elsewhere. Reading runs is in `reading`.
 """
 
 import errno
 import os
+from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from flow_store import schema, sql
 from flow_store.database import Database, create_file, has_wal
@@ -490,14 +492,92 @@ def join(database: Database, run_key: str, joining: Joining) -> GroupPlace:
     if joining.begins is not None:
         refuse_taken(database, run_key, place, joining.passes)
         return place
-    from flow_store.circles import RunInGroup, find_circle, waits_of  # `status` needs none of it
-
     found = database.query(sql.SELECT_CONNECTED, (run_key, joining.inside))
     waits = waits_of({row[0]: RunInGroup(*row[1:]) for row in found}, run_key, joining)
     circle = find_circle(waits, run_key)
     if circle:
         raise CircleOfGroups(run_key, circle)
     return place
+
+
+class RunInGroup(NamedTuple):
+    """What decides for which other runs a run waits: its outer run, status and group."""
+
+    outer: str | None
+    status: str
+    group: str | None
+    place: int | None
+
+    @property
+    def order(self) -> tuple[bool, int]:
+        """Sorts the runs of a group: the one that holds it, then the others by their places."""
+        return self.status != FlowStatus.RUNNING, self.place or 0
+
+
+type Waits = Mapping[str, Sequence[tuple[str, str | None]]]
+"""For each run the runs that it waits for; with each the group, or None for a nested run."""
+
+
+def waits_of(runs: Mapping[str, RunInGroup], run_key: str, joining: Joining) -> Waits:
+    """Return which run would wait for which, if a run joined a group like this.
+
+    `runs` are all runs that have not ended, and those around them. A run waits for its
+    nested runs, whether their starts have returned (`start -d`) or not: a later step may wait for
+    them. A run without a runner waits too, because it can be resumed.
+    """
+    active = {key for key, run in runs.items() if not FlowStatus(run.status).is_terminal}
+    active.add(run_key)
+    waits: dict[str, list[tuple[str, str | None]]] = {key: [] for key in active}
+    nested = [(key, runs[key].outer) for key in active & runs.keys()]
+    for key, outer in (*nested, (run_key, joining.inside)):
+        waiting = nearest_active(runs, active, outer)
+        if waiting is not None and waiting != key:
+            waits[waiting].append((key, None))
+    queues: dict[str, list[str]] = {}
+    for key in sorted(active - {run_key}, key=lambda key: runs[key].order):
+        if (group := runs[key].group) is not None:
+            queues.setdefault(group, []).append(key)
+    queues.setdefault(joining.group, []).append(run_key)
+    for group, queue in queues.items():
+        first, *_ = queue
+        for before, key in pairwise(queue):
+            if before != first and runs[first].status == FlowStatus.RUNNING:
+                waits[key].append((first, group))
+            waits[key].append((before, group))
+    return waits
+
+
+def nearest_active(
+    runs: Mapping[str, RunInGroup], active: Collection[str], run_key: str | None
+) -> str | None:
+    """Return this run, or the nearest one around it that has not ended; an ended one waits not."""
+    seen: set[str] = set()  # a removed run can have been recorded again, inside one of its own
+    while run_key is not None and run_key not in active:
+        if run_key in seen or run_key not in runs:
+            return None
+        seen.add(run_key)
+        run_key = runs[run_key].outer
+    return run_key
+
+
+def find_circle(waits: Waits, start: str) -> tuple[tuple[str, str | None], ...]:
+    """Return the shortest circle through a run, empty if there is none.
+
+    Each run of it comes with the group in which it waits for the next one; the last one waits for
+    `start`.
+    """
+    came_from: dict[str, tuple[str, str | None]] = {}
+    queue = deque([start])
+    while queue and start not in came_from:
+        key = queue.popleft()
+        for after, group in waits.get(key, ()):
+            if after not in came_from:
+                came_from[after] = (key, group)
+                queue.append(after)
+    circle = [came_from[start]] if start in came_from else []
+    while circle and circle[-1][0] != start:
+        circle.append(came_from[circle[-1][0]])
+    return tuple(reversed(circle))
 
 
 def add_steps(

@@ -43,11 +43,13 @@ from orchesjob_client.processes.cgroups import (
 )
 from orchesjob_client.processes.proc import Process, is_alive
 from orchesjob_client.processes.survivors import (
+    RunningCall,
     end_processes,
     end_survivors,
     find_survivors,
     foreign_target,
     marked_processes,
+    read_call,
 )
 from orchesjob_client.processes.watcher import JobWatcher, Watch, has_exited
 from orchesjob_client.report import (
@@ -57,7 +59,6 @@ from orchesjob_client.report import (
     describe_loss,
     exit_code_of,
 )
-from orchesjob_client.running_calls import RunningCall, read_call
 
 __all__ = [
     "DEFAULT_GRACE_SEC",

@@ -17,13 +17,7 @@ from typing import NamedTuple
 from orchesjob_client import call
 from orchesjob_client.call import NOTHING, PLAIN, Hold, Launcher
 from orchesjob_client.encoding import in_utf8, start_in_utf8
-from orchesjob_client.environment import (
-    EXECUTABLE,
-    HOME,
-    HomeFolder,
-    folder_of_home,
-    named_home,
-)
+from orchesjob_client.environment import EXECUTABLE, HOME, HomeFolder, folder_of_home, named_home
 from orchesjob_client.errors import (
     BadAnswer,
     CallFailed,
@@ -261,11 +255,7 @@ class OrchesjobClient:
         return bool(_selected_jobs(name, finished))
 
     def ended(
-        self,
-        after: int,
-        before: int | None = None,
-        *,
-        env: Mapping[str, str] | None = None,
+        self, after: int, before: int | None = None, *, env: Mapping[str, str] | None = None
     ) -> tuple[EndedJob, ...]:
         """List the jobs of the home that have ended from one second on, and before another.
 

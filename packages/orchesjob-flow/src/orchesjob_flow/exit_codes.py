@@ -1,10 +1,5 @@
 """The exit codes of the program (rule 6.9)."""
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from flow_store import Run
-
 DONE = 0
 """The command did what it was asked to do. One that returns no exit code has this one."""
 NOT_SUCCEEDED = 1
@@ -17,10 +12,3 @@ SIGNALLED = 128
 """A signal's number is added: 130, 143, 129."""
 UNREAD = SIGNALLED + 13
 """Nobody reads the result any more: what a shell says of programs that SIGPIPE ends."""
-
-
-def of_run(run: "Run") -> int:
-    """Return the exit code that tells how a run ended, or that it has not (rules 6.9 and 9.9)."""
-    if not run.status.is_terminal:
-        return UNFINISHED
-    return DONE if run.status == "SUCCEEDED" else NOT_SUCCEEDED

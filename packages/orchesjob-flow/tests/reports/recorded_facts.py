@@ -16,7 +16,9 @@ from flow_store import (
     Step,
     StepStatus,
 )
+from orchesjob_flow.explanation import explain_steps
 from orchesjob_flow.home.locks import Holder
+from orchesjob_flow.home.runs import Listed
 from orchesjob_flow.reports.facts import Facts, Tail, facts_of, headline
 from orchesjob_flow.reports.overview import Line, Mark, Trouble, overview_page
 from orchesjob_flow.reports.reporting import explanations
@@ -124,7 +126,7 @@ def facts_from(
     tails = {
         recorded.spec.id: recorded.tails for recorded in all_steps if recorded.tails is not None
     }
-    return facts_of(run, recorded_attempts, explanations(run), tails, NOW)
+    return facts_of(run, recorded_attempts, explanations(explain_steps(run, None)), tails, NOW)
 
 
 def step(name: str, **fields: Any) -> StepSpec:
@@ -206,7 +208,7 @@ def overview_of(text: str) -> str:
         shared = {name: getattr(run, name) for name in RunSummary._fields if name != "steps"}
         changed = {"status": status, "run_key": f"{key}-{number}", "finished_at": end}
         summary = RunSummary(**{**shared, **changed}, steps={})
-        return Mark(summary, runner, 30 + number)
+        return Mark(Listed(summary, runner), 30 + number)
 
     marks = [mark(number, status, Holder(7)) for number, status in enumerate([*FlowStatus] * 5)]
     wrong = [one for one in facts.steps if one.went_wrong]

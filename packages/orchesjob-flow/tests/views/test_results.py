@@ -6,13 +6,14 @@ import pytest
 
 from flow_store import GivenUp, Run, Step, StepStatus
 from orchesjob_flow.home.locks import Holder
+from orchesjob_flow.home.runs import Snapshot
 from orchesjob_flow.views.reasons import shown_key
 from orchesjob_flow.views.results import run_json
 
 
 def test_the_keys_of_a_run(daily: Run, ten_o_clock: float) -> None:
     """The JSON of a run has the keys of rule 6.4, and says who advances the run."""
-    document = run_json(daily, Holder(4711))
+    document = run_json(Snapshot(daily, Holder(4711)))
     steps = document.pop("steps")
     assert document == {
         "run_key": "daily-20260507",
@@ -56,7 +57,7 @@ def test_the_keys_of_a_run(daily: Run, ten_o_clock: float) -> None:
 def test_a_runner_that_gave_up(daily: Run) -> None:
     """The JSON says when and why a runner gave up (rule 5.7)."""
     given_up = daily._replace(gave_up=GivenUp(7.5, "no answer"))
-    assert run_json(given_up, None)["gave_up"] == {"at": 7.5, "error": "no answer"}
+    assert run_json(Snapshot(given_up, None))["gave_up"] == {"at": 7.5, "error": "no answer"}
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ def test_a_runner_that_gave_up(daily: Run) -> None:
 )
 def test_the_runner(daily: Run, holder: Holder | None, runner: object) -> None:
     """Without a runner the key is null; one that has not told its id yet is alive as well."""
-    assert run_json(daily, holder)["runner"] == runner
+    assert run_json(Snapshot(daily, holder))["runner"] == runner
 
 
 @pytest.mark.parametrize(
@@ -100,13 +101,15 @@ def test_the_key_that_is_shown(
     """
     step = Step(0, "a", status, attempt_no, 0, 5, started_at=started_at)
     assert shown_key("k", step) == f"k:a:{number}"
-    assert run_json(make_run((step, None)), None)["steps"][0]["run_key"].endswith(f":a:{number}")
+    assert run_json(Snapshot(make_run((step, None)), None))["steps"][0]["run_key"].endswith(
+        f":a:{number}"
+    )
 
 
 def test_a_step_that_was_decided_anew(daily: Run) -> None:
     """What orchesjob has said of an attempt before the `retry` is not shown as today's (9.7)."""
     first, *rest = daily.steps
     anew = Step(0, "download", StepStatus.SKIPPED, first.attempt_no, 0, 0, retry_no=1)
-    shown = run_json(daily._replace(steps=(anew, *rest)), None)["steps"][0]
+    shown = run_json(Snapshot(daily._replace(steps=(anew, *rest)), None))["steps"][0]
     assert (shown["orchesjob_status"], shown["started_at"]) == (None, None)
     assert shown["attempt_no"] == 1

@@ -31,20 +31,8 @@ from flow_spec.fields.messages import (
     flaw_of_prose,
     flaw_of_word,
 )
-from flow_spec.fields.predicates import (
-    advice_on_condition,
-    advice_on_name,
-    operands_of,
-    parse_when,
-)
-from flow_spec.fields.reading import (
-    FINALLY,
-    OPENING,
-    Reading,
-    StepPlace,
-    TemplateWord,
-    step_path,
-)
+from flow_spec.fields.predicates import advice_on_condition, advice_on_name, operands_of, parse_when
+from flow_spec.fields.reading import FINALLY, OPENING, Reading, StepPlace, TemplateWord, step_path
 
 _DURATION_EXAMPLES = "90s, 15m or 1h30m"
 """What a message shows of the grammar."""

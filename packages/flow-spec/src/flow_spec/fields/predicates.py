@@ -130,11 +130,7 @@ def quantifier_of(operand: "Name") -> str:
 
 
 def parse_when(
-    text: str,
-    depends_on: Sequence[str] = (),
-    *,
-    in_finally: bool = True,
-    asks_one: bool = True,
+    text: str, depends_on: Sequence[str] = (), *, in_finally: bool = True, asks_one: bool = True
 ) -> "Condition":
     """Return the condition of a step with this `when` and `depends_on`.
 

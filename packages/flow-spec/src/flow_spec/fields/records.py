@@ -45,11 +45,7 @@ class Declaration(NamedTuple):
 
 
 def declared(
-    kind: Kind,
-    doc: str,
-    *examples: Any,
-    significant: bool = True,
-    default: Any = attrs.NOTHING,
+    kind: Kind, doc: str, *examples: Any, significant: bool = True, default: Any = attrs.NOTHING
 ) -> Any:
     """Declare a field of a flow file: its kind, one sentence about it, examples, its default."""
     declaration = Declaration(kind, doc, default, examples, significant)

@@ -26,14 +26,7 @@ from flow_spec.documents.tree import (
 )
 from flow_spec.errors import Advised, Problem, Span, quoted
 from flow_spec.fields.predicates import operands_of
-from flow_spec.fields.reading import (
-    BUILT_IN,
-    FOREACH,
-    SHELL_KEY,
-    SPLIT,
-    ValueList,
-    step_path,
-)
+from flow_spec.fields.reading import BUILT_IN, FOREACH, SHELL_KEY, SPLIT, ValueList, step_path
 from flow_spec.flow import FlowSpec
 from flow_spec.flow_file import ReadFlow
 from flow_spec.foreach import ORIGINS, base_of
@@ -60,12 +53,7 @@ from flow_spec.warnings.shell import (
     texts_for_shells,
     variable_of,
 )
-from flow_spec.warnings.shell_texts import (
-    LostFailure,
-    joined_commands,
-    lost_failure,
-    writes,
-)
+from flow_spec.warnings.shell_texts import LostFailure, joined_commands, lost_failure, writes
 
 
 @attrs.frozen

@@ -22,13 +22,7 @@ from orchesjob_flow.cli.completion import (
     named_run,
     settings_of,
 )
-from orchesjob_flow.views.terminal import (
-    AUTO,
-    SPELLINGS,
-    VARIABLE,
-    format_of_result,
-    warn,
-)
+from orchesjob_flow.views.terminal import AUTO, SPELLINGS, VARIABLE, format_of_result, warn
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -428,11 +422,7 @@ def declare_format(*others: str) -> Callable[[Callable[..., Any]], Callable[...,
 
 
 def check_detach(
-    *,
-    detach: bool,
-    progress: str,
-    follow: bool = False,
-    reports: tuple[tuple[str, str], ...] = (),
+    *, detach: bool, progress: str, follow: bool = False, reports: tuple[tuple[str, str], ...] = ()
 ) -> None:
     """Refuse what a background process cannot do.
 
@@ -524,10 +514,7 @@ progress_option = click.option(
 
 
 follow_option = click.option(
-    "-f",
-    "--follow",
-    is_flag=True,
-    help="On stderr: what steps print, as they print it.",
+    "-f", "--follow", is_flag=True, help="On stderr: what steps print, as they print it."
 )
 
 

@@ -13,15 +13,9 @@ from flow_store import CancelRequest, FlowStatus, FlowStore, Outcome, Run, StepS
 from orchesjob_client import DEFAULT_GRACE_SEC
 from orchesjob_flow.cli.options import CommandOnRun, Duration, format_option, run_key_option
 from orchesjob_flow.errors import CancelUnfinished, GaveUp
-from orchesjob_flow.home.locks import Holder, Lock
 from orchesjob_flow.home.runs import RunHandle, Snapshot, patiently
 from orchesjob_flow.runner.assembly import runner_of
-from orchesjob_flow.views.reasons import (
-    finally_words,
-    is_running_finally,
-    listed,
-    steps_of_finally,
-)
+from orchesjob_flow.views.reasons import finally_words, is_running_finally, listed, steps_of_finally
 from orchesjob_flow.views.results import show_run
 from orchesjob_flow.views.terminal import OutputFormat, StatusLine, status_line, warn
 
@@ -91,10 +85,8 @@ def request_and_await(  # noqa: PLR0913 - the options of a cancel
     waiting = Waiting(grace_of(recorded) + ALLOWANCE_SEC, line)
     while not (run := handle.load(store)).status.is_terminal:
         if waiting.is_over(run):
-            raise CancelUnfinished(handle.run_key, what_is_in_the_way(run, handle.holder()))
-        lock = handle.lock(wait_sec=LOOK_SEC)
-        if lock is not None:
-            finish(handle, store, lock, waiting)
+            raise CancelUnfinished(handle.run_key, what_is_in_the_way(handle, run))
+        finish(handle, store, waiting)
     if run.status is not FlowStatus.CANCELLED:
         stopped = any(step.status is StepStatus.CANCELLED for step in steps_of_finally(run))
         left = "only finally was left to stop" if stopped else TOO_LATE
@@ -102,13 +94,13 @@ def request_and_await(  # noqa: PLR0913 - the options of a cancel
     return run
 
 
-def what_is_in_the_way(run: Run, runner: Holder | None) -> str:
+def what_is_in_the_way(handle: RunHandle, run: Run) -> str:
     """Say why a run has not ended."""
     running = [step for step in run.steps if step.status is StepStatus.RUNNING]
     survivors = [f"step {step.step_id!r} {step.error}" for step in running if step.error]
     if run.error or survivors:
         return run.error or "; ".join(survivors)
-    if runner is not None:
+    if (runner := handle.holder()) is not None:
         return f"{runner} advances it and has not reacted"
     keys = [attempt_key(run.run_key, step.step_id, step.attempt_no) for step in running]
     if not keys:
@@ -153,11 +145,7 @@ def request(
 ) -> CancelRequest | None:
     """Record the request; return the valid one, or None if the run has ended."""
     ask = partial(
-        store.request_cancel,
-        handle.run_key,
-        requested_at=time.time(),
-        grace_sec=grace_sec,
-        now=now,
+        store.request_cancel, handle.run_key, requested_at=time.time(), grace_sec=grace_sec, now=now
     )
     return patiently(handle.settings, ask)
 
@@ -168,8 +156,14 @@ def grace_of(request: CancelRequest | None) -> float:
     return DEFAULT_GRACE_SEC if given is None else given
 
 
-def finish(handle: RunHandle, store: FlowStore, lock: Lock, waiting: Waiting) -> None:
-    """Drive a run that is to be cancelled, until it has ended or the time is over."""
+def finish(handle: RunHandle, store: FlowStore, waiting: Waiting) -> None:
+    """Drive a run that is to be cancelled, until it has ended or the time is over.
+
+    Another process that advances it is waited for, for a moment.
+    """
+    lock = handle.lock(wait_sec=LOOK_SEC)
+    if lock is None:
+        return
     with closing(lock):
         if not handle.load(store).status.is_terminal:
             try:

@@ -4,11 +4,11 @@ from functools import partial
 
 import click
 
-from orchesjob_flow import exit_codes
 from orchesjob_flow.cli.options import CommandOnRun, run_key_option
-from orchesjob_flow.home.runs import RunHandle
+from orchesjob_flow.home.runs import RunHandle, Snapshot
 from orchesjob_flow.runner import assembly, background
-from orchesjob_flow.views.results import print_run
+from orchesjob_flow.views.results import exit_code_of, run_json
+from orchesjob_flow.views.terminal import print_json
 
 
 @click.command(hidden=True, cls=CommandOnRun)
@@ -21,5 +21,5 @@ def drive(handle: RunHandle, lock_fd: int, pipe_fd: int) -> int:
     with handle.open() as store:
         on_ready = partial(background.report_ready, pipe_fd)
         run = assembly.drive(handle, store, lock, on_ready=on_ready)
-    print_run(run)  # into the log
-    return exit_codes.of_run(run)
+    print_json(run_json(Snapshot(run, None)))  # into the log
+    return exit_code_of(run)

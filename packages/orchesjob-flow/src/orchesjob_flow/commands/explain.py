@@ -17,8 +17,7 @@ from orchesjob_flow.explanation import (
     explain_steps,
     sentence,
 )
-from orchesjob_flow.home.locks import Holder
-from orchesjob_flow.home.runs import RunHandle
+from orchesjob_flow.home.runs import RunHandle, Snapshot
 from orchesjob_flow.views.reasons import (
     Copies,
     Dependency,
@@ -46,9 +45,9 @@ def explain(handle: RunHandle, step: str | None, output_format: OutputFormat) ->
       orchesjob-flow explain nightly-2026-05-07 load
     """  # noqa: D301 - click reads \b
     snapshot = handle.snapshot()
-    run, runner = snapshot
+    run = snapshot.run
     explained = explain_steps(run, step, snapshot.stale)
-    notes = [*waiting_notes(handle, run), *not_advanced(run, runner)]
+    notes = [*waiting_notes(handle, run), *not_advanced(snapshot)]
     if output_format is OutputFormat.TEXT:
         print_lines(explained_lines(explained, notes))
     else:
@@ -57,7 +56,7 @@ def explain(handle: RunHandle, step: str | None, output_format: OutputFormat) ->
                 "run_key": run.run_key,
                 "flow_id": run.flow_id,
                 "status": run.status.value,
-                "runner": runner_json(runner),
+                "runner": runner_json(snapshot),
                 "gave_up": gave_up_json(run),
                 "group": None if run.group is None else run.group.name,
                 "waits_for_group": queue_json(run.queue),
@@ -156,12 +155,12 @@ def waiting_notes(handle: RunHandle, run: Run) -> Iterator[str]:
         yield f"No process advances {first}: a run that has one does not wait for it."
 
 
-def not_advanced(run: Run, runner: Holder | None) -> Iterator[str]:
+def not_advanced(snapshot: Snapshot) -> Iterator[str]:
     """Say why nothing happens in a run that has not ended, if no runner advances it."""
-    if run.gave_up is not None:
-        described = str(describe_given_up(run, runner))
+    run = snapshot.run
+    if (described := describe_given_up(snapshot)) is not None:
         yield f"{described[:1].upper()}{described[1:]}."
-    elif runner is None and not run.status.is_terminal:
+    elif snapshot.is_abandoned:
         line = shlex.join(["orchesjob-flow", "resume", key_argument(run.run_key)])
         yield f"No process advances this run, {silence_words(run)}: `{line}` continues it."
 

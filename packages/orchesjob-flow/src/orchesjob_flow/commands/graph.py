@@ -56,10 +56,7 @@ COLOURS = {
 @param_option
 @click.argument("flow_file", metavar="[FLOW_FILE]", required=False, type=FLOW_FILE)
 def graph(
-    output: str,
-    params: dict[str, str],
-    flow_file: str | None,
-    handle: RunHandle | None = None,
+    output: str, params: dict[str, str], flow_file: str | None, handle: RunHandle | None = None
 ) -> None:
     """Draw the steps of a flow file, or of a run, in the order in which they can run.
 

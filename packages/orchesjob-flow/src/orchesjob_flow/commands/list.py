@@ -56,7 +56,7 @@ def list(  # noqa: A001 - named as the command
 
 def listed_json(listed: Listed) -> dict[str, Any]:
     """Describe a run in a list; `status` tells more."""
-    run, runner = listed
+    run = listed.run
     return {
         **header_json(run),
         "steps": {
@@ -65,5 +65,5 @@ def listed_json(listed: Listed) -> dict[str, Any]:
             "running": run.steps.get(StepStatus.RUNNING, 0),
             "failed": run.steps.get(StepStatus.FAILED, 0),
         },
-        "runner": runner_json(runner),
+        "runner": runner_json(listed),
     }

@@ -22,15 +22,13 @@ from orchesjob_flow.cli.options import (
 from orchesjob_flow.clock import now
 from orchesjob_flow.errors import FlowError, NotDetached, NotReady, NotResumed, line_about
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
-from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.orchesjob_home import InnerFate, fate_of_inner
 from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import UNFINISHED, RunHandle, find_runs, patiently
-from orchesjob_flow.launch.advance import show_background, show_foreground
 from orchesjob_flow.runner.assembly import drive_or_wait
-from orchesjob_flow.runner.background import Child, await_runner, begin_runner
+from orchesjob_flow.runner.background import Begun, await_runner, begin_runner
 from orchesjob_flow.views.reasons import describe_given_up
-from orchesjob_flow.views.results import parent_json
+from orchesjob_flow.views.results import parent_json, show_background, show_foreground
 from orchesjob_flow.views.terminal import (
     OutputFormat,
     print_json,
@@ -128,7 +126,7 @@ def resume_all(settings: Settings, output_format: OutputFormat) -> int:
     left = [run for run in abandoned if fates.get(run.run_key) is InnerFate.IS_LEFT]
     handles = [RunHandle(run.run_key, settings) for run in abandoned if run not in left]
     with status_line() as line:
-        begun: list[tuple[RunHandle, Child | Holder | Exception | None]] = []
+        begun: list[tuple[RunHandle, Begun | Exception]] = []
         for handle in handles:  # all, before any is waited for
             line.say(f"{len(begun)} of {len(handles)} runs have a new runner")
             ends = fates.get(handle.run_key) is InnerFate.ENDS
@@ -184,7 +182,7 @@ def fates_of(settings: Settings, runs: Sequence[RunSummary]) -> dict[str, InnerF
         }
 
 
-def begin(handle: RunHandle, *, cancels: bool = False) -> Child | Holder | None:
+def begin(handle: RunHandle, *, cancels: bool = False) -> Begun:
     """Find the process that advances a recorded run, or start one; first, perhaps, cancel it."""
     with handle.open() as store:
         if cancels:
@@ -194,7 +192,7 @@ def begin(handle: RunHandle, *, cancels: bool = False) -> Child | Holder | None:
         return begin_runner(handle, store)
 
 
-def begin_one(handle: RunHandle, *, cancels: bool) -> Child | Holder | Exception | None:
+def begin_one(handle: RunHandle, *, cancels: bool) -> Begun | Exception:
     """Find or start the runner of one of many runs; return an error instead of raising it."""
     try:
         return begin(handle, cancels=cancels)
@@ -202,7 +200,7 @@ def begin_one(handle: RunHandle, *, cancels: bool) -> Child | Holder | Exception
         return error
 
 
-def await_one(handle: RunHandle, begun: Child | Holder | Exception | None) -> Resumed:
+def await_one(handle: RunHandle, begun: Begun | Exception) -> Resumed:
     """Wait until one of many runs is advanced; return its runner or the error."""
     if isinstance(begun, Exception):
         return Resumed(handle.run_key, None, str(begun))
@@ -219,6 +217,8 @@ def await_one(handle: RunHandle, begun: Child | Holder | Exception | None) -> Re
 
 def find_given_up(settings: Settings) -> dict[str, str]:
     """Describe by run key the runs on which a runner gave up, and which no runner advances."""
-    unfinished = find_runs(settings, statuses=UNFINISHED)
-    described = {run.run_key: describe_given_up(run, runner) for run, runner in unfinished}
-    return {key: text for key, text in described.items() if text is not None}
+    return {
+        found.run.run_key: text
+        for found in find_runs(settings, statuses=UNFINISHED)
+        if (text := describe_given_up(found)) is not None
+    }

@@ -12,7 +12,6 @@ import click
 
 from flow_spec import FlowSpec
 from flow_store import FlowStatus, Run, Step, StepStatus
-from orchesjob_flow import exit_codes
 from orchesjob_flow.cli.completion import complete_step_of_file
 from orchesjob_flow.cli.options import (
     FLOW_FILE,
@@ -21,6 +20,7 @@ from orchesjob_flow.cli.options import (
     param_option,
     until_option,
 )
+from orchesjob_flow.home.runs import Snapshot
 from orchesjob_flow.launch.inputs import list_reader, load_to_run
 from orchesjob_flow.simulation import (
     Ending,
@@ -32,14 +32,8 @@ from orchesjob_flow.simulation import (
     play,
 )
 from orchesjob_flow.views.reasons import in_order, listed, reasons
-from orchesjob_flow.views.results import run_json
-from orchesjob_flow.views.table import (
-    UNDECIDED,
-    params_words,
-    screen_row,
-    simple_table,
-    steps_in,
-)
+from orchesjob_flow.views.results import exit_code_of, run_json
+from orchesjob_flow.views.table import UNDECIDED, params_words, screen_row, simple_table, steps_in
 from orchesjob_flow.views.terminal import (
     OutputFormat,
     duration_text,
@@ -98,7 +92,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - its options
     params: dict[str, str],
     output_format: OutputFormat,
     flow_file: str,
-) -> int:
+) -> int | None:
     """Play FLOW_FILE in virtual time: what would start when, and how it would end.
 
     Every command succeeds unless it is named. Nothing is run or recorded. The exit code is that of
@@ -116,9 +110,9 @@ def simulate(  # noqa: PLR0913, PLR0917 - its options
             print_json(endings_json(flow, endings, cancel_at))
         else:
             print_lines(endings_lines(flow, endings))
-        return exit_codes.DONE
+        return None
     played = play(flow, scenario)
-    exit_code = exit_codes.of_run(played.run)
+    exit_code = exit_code_of(played.run)
     if output_format is OutputFormat.JSON:
         print_json(simulated_json(played.run))
     else:
@@ -142,7 +136,7 @@ def without_effect(
 
 def simulated_json(run: Run) -> dict[str, Any]:
     """Describe a simulated run as `status` does, with null for what only a real run has."""
-    described: dict[str, Any] = without_meaningless(run_json(run, None))
+    described: dict[str, Any] = without_meaningless(run_json(Snapshot(run, None)))
     return described | {"simulated": True}
 
 

@@ -2,10 +2,9 @@
 
 import click
 
-from orchesjob_flow import exit_codes
 from orchesjob_flow.cli.options import CommandOnRun, format_option, run_key_option
 from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.views.results import show_run
+from orchesjob_flow.views.results import exit_code_of, show_run
 from orchesjob_flow.views.terminal import OutputFormat
 
 
@@ -18,7 +17,7 @@ from orchesjob_flow.views.terminal import OutputFormat
     is_flag=True,
     help="Exit with 0 if the run SUCCEEDED, 1 if it ended otherwise, 8 if it has not ended.",
 )
-def status(handle: RunHandle, output_format: OutputFormat, by_outcome: bool) -> int:
+def status(handle: RunHandle, output_format: OutputFormat, by_outcome: bool) -> int | None:
     """Print the status of a run and of its steps.
 
     \b
@@ -27,4 +26,4 @@ def status(handle: RunHandle, output_format: OutputFormat, by_outcome: bool) -> 
     """  # noqa: D301 - click reads \b
     snapshot = handle.snapshot()
     show_run(handle, snapshot, output_format)
-    return exit_codes.of_run(snapshot.run) if by_outcome else exit_codes.DONE
+    return exit_code_of(snapshot.run) if by_outcome else None

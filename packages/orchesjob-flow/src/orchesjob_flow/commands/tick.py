@@ -30,9 +30,6 @@ def advance_without_waiting(handle: RunHandle) -> Run:
         run = handle.load(store)
         if run.status.is_terminal:
             return run
-        with (
-            closing(handle.lock_or_refuse()) as lock,
-            runner_of(handle, store, lock) as runner,
-        ):
+        with closing(handle.lock_or_refuse()) as lock, runner_of(handle, store, lock) as runner:
             runner.drain()
         return handle.load(store)

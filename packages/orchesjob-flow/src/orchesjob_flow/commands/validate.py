@@ -11,14 +11,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from flow_spec import (
-    FlowFileError,
-    FlowSpec,
-    FlowWarning,
-    ReadCases,
-    find_warnings,
-    read_document,
-)
+from flow_spec import FlowFileError, FlowSpec, FlowWarning, ReadCases, find_warnings, read_document
 from orchesjob_flow.cli.options import FLOW_FILE, WarningCodes, format_option, param_option
 from orchesjob_flow.exit_codes import DONE, WRONG
 from orchesjob_flow.launch.inputs import is_program_missing, list_reader, read_to_run

@@ -5,11 +5,10 @@ import math
 import click
 
 from flow_store import GivenUp
-from orchesjob_flow import exit_codes
 from orchesjob_flow.cli.options import CommandOnRun, Duration, format_option, run_key_option
 from orchesjob_flow.home.runs import Observer, RunHandle, Snapshot
 from orchesjob_flow.views.reasons import describe_given_up
-from orchesjob_flow.views.results import show_run
+from orchesjob_flow.views.results import exit_code_of, show_run
 from orchesjob_flow.views.terminal import OutputFormat, warn
 
 
@@ -31,7 +30,7 @@ def wait(handle: RunHandle, timeout: float | None, output_format: OutputFormat) 
     reported: set[GivenUp] = set()
 
     def report_giving_up(snapshot: Snapshot) -> None:
-        described = describe_given_up(*snapshot)
+        described = describe_given_up(snapshot)
         if described is not None and snapshot.run.gave_up not in reported:
             warn(described)
             reported.update(filter(None, [snapshot.run.gave_up]))
@@ -47,4 +46,4 @@ def wait(handle: RunHandle, timeout: float | None, output_format: OutputFormat) 
         observer.await_end(math.inf if timeout is None else timeout, report_giving_up)
         snapshot = observer.snapshot()
     show_run(handle, snapshot, output_format)
-    return exit_codes.of_run(snapshot.run)
+    return exit_code_of(snapshot.run)

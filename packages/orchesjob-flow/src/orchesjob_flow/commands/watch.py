@@ -11,7 +11,6 @@ from contextlib import closing, contextmanager
 import click
 
 from flow_store import Run
-from orchesjob_flow import exit_codes
 from orchesjob_flow.cli.options import (
     CommandOnRun,
     Duration,
@@ -21,8 +20,8 @@ from orchesjob_flow.cli.options import (
 )
 from orchesjob_flow.home.runs import Observer, RunHandle, Snapshot
 from orchesjob_flow.views import terminal
-from orchesjob_flow.views.results import show_next_steps
-from orchesjob_flow.views.screen import Screen, screen_on
+from orchesjob_flow.views.progress import Screen, screen_on, with_progress
+from orchesjob_flow.views.results import exit_code_of, show_next_steps
 from orchesjob_flow.views.table import print_table
 from orchesjob_flow.views.terminal import write_result
 
@@ -78,7 +77,7 @@ def watch(  # noqa: PLR0913, PLR0917 - its options
     else:
         run = watch_only(handle, interval, see, screen=screen)
     show_next_steps(handle, Snapshot(run, None))
-    return exit_codes.of_run(run)
+    return exit_code_of(run)
 
 
 def follow_run(handle: RunHandle, see: Callable[[Snapshot], None], *, advance: bool) -> Run:
@@ -97,8 +96,6 @@ def follow_run(handle: RunHandle, see: Callable[[Snapshot], None], *, advance: b
         with Observer(handle) as observer:
             observer.await_end(math.inf, see)
             return observer.snapshot().run
-
-    from orchesjob_flow.views.progress import with_progress
 
     run = with_progress("auto", handle, bring_to_end, follow=True).run
     print_table(Snapshot(run, None))

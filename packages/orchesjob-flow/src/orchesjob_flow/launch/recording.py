@@ -25,12 +25,16 @@ from orchesjob_flow.home.orchesjob_home import (
     parent_of_new_run,
 )
 from orchesjob_flow.home.runs import RunHandle, has_runner, open_store, patiently
-from orchesjob_flow.launch.advance import show_background, show_foreground, show_skipped
 from orchesjob_flow.launch.inputs import current_directory, folder_of, read_list
 from orchesjob_flow.runner.assembly import drive
 from orchesjob_flow.runner.background import await_runner, start_child
 from orchesjob_flow.views.reasons import listed
-from orchesjob_flow.views.results import command_line
+from orchesjob_flow.views.results import (
+    command_line,
+    show_background,
+    show_foreground,
+    show_skipped,
+)
 from orchesjob_flow.views.terminal import OutputFormat, clock_time, warn
 
 
@@ -245,7 +249,7 @@ def reopen(  # noqa: PLR0913 - what commands are told of it
             child = start_child(at_home, lock)
         return show_background(handle, await_runner(handle, child), output_format)
     except Skipped as skipped:
-        return show_skipped(skipped, output_format)
+        return show_skipped(skipped.held_by, output_format)
 
 
 def refuse_unfinished(handle: RunHandle) -> None:

@@ -15,7 +15,7 @@ from orchesjob_flow.errors import FlowError, Skipped
 from orchesjob_flow.home.orchesjob_home import home_of_new_run, named_home
 from orchesjob_flow.home.paths import ORCHESJOB_HOME, Settings, check_run_key
 from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.launch.advance import show_background, show_foreground, show_skipped
+from orchesjob_flow.views.results import show_background, show_foreground, show_skipped
 from orchesjob_flow.views.terminal import OutputFormat
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Start(NamedTuple):
             with store:
                 runner = begin_runner(handle, store, lock)
         except Skipped as skipped:
-            return show_skipped(skipped, output_format)
+            return show_skipped(skipped.held_by, output_format)
         return show_background(handle, await_runner(handle, runner), output_format)
 
     def in_foreground(
@@ -81,7 +81,7 @@ class Start(NamedTuple):
         try:
             return show_foreground(self.handle, output_format, progress, advance, follow=follow)
         except Skipped as skipped:
-            return show_skipped(skipped, output_format)
+            return show_skipped(skipped.held_by, output_format)
 
     def _advance(self) -> Run:
         """Record the run, and bring it to its end.

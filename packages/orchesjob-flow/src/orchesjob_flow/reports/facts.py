@@ -30,7 +30,7 @@ from flow_store import (
     reported_job,
     was_found,
 )
-from orchesjob_flow.views.reasons import key_argument, listed, silence_words, waiting_words
+from orchesjob_flow.views.reasons import key_argument, listed, silence_words, urgency, waiting_words
 from orchesjob_flow.views.terminal import duration_text, visible
 
 flow_of = lru_cache(maxsize=64)(FlowSpec.from_json)
@@ -445,6 +445,11 @@ class StepFacts(StepTiming):
     def status(self) -> StepStatus:
         """The step's status."""
         return self.step.status
+
+    @property
+    def urgency(self) -> int:
+        """The place of its status in the order in which steps are shown."""
+        return urgency(self.status)
 
     @property
     def is_tolerated(self) -> bool:

@@ -17,7 +17,6 @@ from orchesjob_flow.reports.facts import (
     headline,
     steps_text,
 )
-from orchesjob_flow.views.reasons import urgency
 from orchesjob_flow.views.terminal import duration_text, visible
 
 MOST_BYTES = 64_000
@@ -106,7 +105,7 @@ def row_priority(one: StepFacts) -> tuple[int, float]:
 
     A settled step counts as one that went wrong.
     """
-    place = -1 if one.went_wrong or one.settlement is not None else urgency(one.status)
+    place = -1 if one.went_wrong or one.settlement is not None else one.urgency
     return place, -one.took(SpanKind.RAN)
 
 

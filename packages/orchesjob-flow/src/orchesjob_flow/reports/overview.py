@@ -16,16 +16,9 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from flow_spec import StoredFlowError
-from flow_store import (
-    DamagedRecord,
-    FlowStatus,
-    FlowStore,
-    RunSummary,
-    StoreMissing,
-)
+from flow_store import DamagedRecord, FlowStatus, FlowStore, RunSummary, StoreMissing
 from orchesjob_flow.clock import now
 from orchesjob_flow.errors import NotOurReport, ReportNotWritten, RunNotFound
-from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.paths import Settings, encode_run_key
 from orchesjob_flow.home.runs import UNFINISHED, Listed, RunHandle, Snapshot, with_runners
 from orchesjob_flow.reports.facts import Facts, StepFacts, headline
@@ -52,14 +45,18 @@ LOWEST_MARK = 30
 class Mark(NamedTuple):
     """A run in the strip of its flow; `height` in percent tells how long it took."""
 
-    run: RunSummary
-    runner: Holder | None
+    listed: Listed
     height: int
+
+    @property
+    def run(self) -> RunSummary:
+        """The run."""
+        return self.listed.run
 
     @property
     def is_abandoned(self) -> bool:
         """Whether the run has not ended and no process advances it."""
-        return self.runner is None and not self.run.status.is_terminal
+        return self.listed.is_abandoned
 
     @property
     def report(self) -> str:
@@ -258,7 +255,7 @@ def read_flows(store: FlowStore, settings: Settings, limit: int) -> tuple[list[L
 def mark_of(listed: Listed, longest_sec: float) -> Mark:
     """Return the mark of a run; the longest run of its flow has the highest one."""
     height = LOWEST_MARK + (100 - LOWEST_MARK) * seconds_of(listed.run) / (longest_sec or 1)
-    return Mark(listed.run, listed.runner, round(min(height, 100)))
+    return Mark(listed, round(min(height, 100)))
 
 
 def seconds_of(run: RunSummary) -> float:
@@ -319,7 +316,7 @@ def facts_of_run(store: FlowStore, settings: Settings, mark: Mark) -> Facts:
     """
     handle = RunHandle(mark.run.run_key, settings)
     run = handle.load(store)
-    return facts_now(Snapshot(run, mark.runner), store.attempts(handle.run_key))
+    return facts_now(Snapshot(run, mark.listed.runner), store.attempts(handle.run_key))
 
 
 def is_current(path: Path, run: RunSummary) -> bool:

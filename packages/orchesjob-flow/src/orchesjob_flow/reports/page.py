@@ -16,16 +16,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from flow_store import Run, RunSummary, Settlement, StepStatus
-from orchesjob_flow.reports.facts import (
-    Facts,
-    SpanKind,
-    StepFacts,
-    TimeSpan,
-    ending_text,
-    headline,
-)
-from orchesjob_flow.reports.graph import drawing_of
-from orchesjob_flow.views.reasons import URGENCY
+from orchesjob_flow.reports.facts import Facts, SpanKind, StepFacts, TimeSpan, ending_text, headline
+from orchesjob_flow.reports.graph import counts_of, drawing_of
 from orchesjob_flow.views.terminal import duration_text, visible, visible_with_tabs
 
 MOST_ROWS = 150
@@ -80,7 +72,7 @@ def as_html(facts: Facts) -> str:
         run=facts.run,
         origin=origin_of(facts.run),
         headline=headline(facts),
-        counts=counts_of(facts),
+        counts=shares_of(facts.steps),
         settlements=settlements_of(facts),
         wrong=[one for one in facts.steps if one.tails or one.went_wrong],
         path=[facts.steps[numbers[name]] for name in facts.path],
@@ -172,11 +164,10 @@ def command(words: Sequence[str]) -> str:
     return text if len(text) <= LONGEST_COMMAND else f"{text[:LONGEST_COMMAND]}..."
 
 
-def counts_of(facts: Facts) -> Sequence[Count]:
+def shares_of(steps: Sequence[StepFacts]) -> Sequence[Count]:
     """Count the steps by status, the most urgent first."""
-    counts = ((StepStatus(name), facts.count(StepStatus(name))) for name in URGENCY)
-    total = len(facts.steps) or 1
-    return [Count(status, number, 100 * number / total) for status, number in counts if number]
+    counts = counts_of(steps).items()
+    return [Count(status, number, 100 * number / len(steps)) for status, number in counts]
 
 
 def settlements_of(facts: Facts) -> Sequence[Settled]:

@@ -5,7 +5,7 @@ A reader of the file finds the old report or the new one, never a part.
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from orchesjob_flow.errors import FlowError, NotOurReport, ReportNotWritten
 from orchesjob_flow.explanation import Explained, explain_steps, sentence
 from orchesjob_flow.home.runs import Choice, RunHandle, Snapshot, Source, files_of, last_recorded
 from orchesjob_flow.reports.facts import Facts, Tail, Why, facts_of
-from orchesjob_flow.views.reasons import in_order
 from orchesjob_flow.views.step_output import OutputFile, went_wrong
 from orchesjob_flow.views.terminal import visible, visible_with_tabs, warn
 
@@ -78,17 +77,16 @@ def writer_of(report_format: str) -> Callable[[Facts], str]:
 def facts_now(snapshot: Snapshot, attempts: Sequence[Attempt]) -> Facts:
     """Collect what happened in a run so far, with the last output of what went wrong."""
     run, stale = snapshot.run, snapshot.stale
-    wrong = [step.step_id for step in in_order(run) if went_wrong(step)]
+    explained = explain_steps(run, None, stale)
+    wrong = [one.step.step_id for one in explained if went_wrong(one.step)]
+    why, tails = explanations(explained), tails_of(run, attempts, wrong)
     known_until = last_recorded(run) if snapshot.is_idle else now().wall
-    facts = facts_of(
-        run, attempts, explanations(run, stale), tails_of(run, attempts, wrong), known_until
-    )
+    facts = facts_of(run, attempts, why, tails, known_until)
     return facts._replace(is_abandoned=snapshot.is_abandoned, stale=stale)
 
 
-def explanations(run: Run, stale: Collection[int] = ()) -> Mapping[str, Why]:
-    """Explain all steps, as `explain` does, by their ids."""
-    explained = explain_steps(run, None, stale)
+def explanations(explained: Iterable[Explained]) -> Mapping[str, Why]:
+    """Return why the steps ran or not, by their ids."""
     return {one.step.step_id: Why(sentence(one), parts_of(one)) for one in explained}
 
 

@@ -70,9 +70,11 @@ class Child(NamedTuple):
         raise NotDetached(self.handle.run_key, describe_end(exit_code, cause), log)
 
 
-def begin_runner(
-    handle: RunHandle, store: FlowStore, lock: Lock | None = None
-) -> Child | Holder | None:
+type Begun = Child | Holder | None
+"""A runner that was started, or that was there already; None if the run has ended."""
+
+
+def begin_runner(handle: RunHandle, store: FlowStore, lock: Lock | None = None) -> Begun:
     """Find the process that advances a run, or start one; None if the run has ended.
 
     `lock` is the run's, if this process holds it already.
@@ -91,7 +93,7 @@ def begin_runner(
         return start_child(handle, found)
 
 
-def await_runner(handle: RunHandle, runner: Child | Holder | None) -> Snapshot:
+def await_runner(handle: RunHandle, runner: Begun) -> Snapshot:
     """Wait until a started runner is ready; return the run and the runner.
 
     Raises:

@@ -234,8 +234,4 @@ def problem_json(problem: "Problem") -> dict[str, Any]:
 
 def warning_json(warning: "FlowWarning") -> dict[str, Any]:
     """Describe one thing that a flow file is warned about (rule 11.2)."""
-    return {
-        "code": warning.code.value,
-        **problem_json(warning),
-        "outcomes": dict(warning.outcomes),
-    }
+    return {"code": warning.code.value, **problem_json(warning), "outcomes": dict(warning.outcomes)}

@@ -17,7 +17,6 @@ from typing import Any, NamedTuple, Self
 
 from flow_store import (
     Attempt,
-    GivenUp,
     Outcome,
     Run,
     RunSummary,
@@ -27,8 +26,7 @@ from flow_store import (
     attempt_key,
     was_found,
 )
-from orchesjob_flow.home.locks import Holder
-from orchesjob_flow.home.runs import last_recorded
+from orchesjob_flow.home.runs import Listed, Snapshot, last_recorded
 from orchesjob_flow.views.terminal import clock_time
 
 MEASURABLE_SEC = 1.0
@@ -576,20 +574,21 @@ def settlement_json(settlement: Settlement, *, holds: bool) -> dict[str, Any]:
     }
 
 
-def giving_up_words(given_up: GivenUp, runner: Holder | None) -> str:
-    """Say when a runner gave up and why, and who tries again."""
+def giving_up_words(found: Snapshot | Listed) -> str | None:
+    """Say when a runner gave up on a run and why, and who tries again; None if no runner did."""
+    given_up, runner = found.run.gave_up, found.runner
+    if given_up is None:
+        return None
     again = "" if runner is None else f"; {runner} tries again"
     return f"{clock_time(given_up.at)}, {given_up.error}{again}"
 
 
-def describe_given_up(run: Run | RunSummary, runner: Holder | None) -> str | None:
+def describe_given_up(found: Snapshot | Listed) -> str | None:
     """Say that a runner gave up on this run, and what continues it; None if no runner did."""
-    if run.gave_up is None:
+    if (words := giving_up_words(found)) is None:
         return None
-    remedy = "" if runner else "; once the cause is fixed, `orchesjob-flow resume` continues it"
-    return (
-        f"a runner gave up on run {run.run_key!r}: {giving_up_words(run.gave_up, runner)}{remedy}"
-    )
+    fixed = "; once the cause is fixed, `orchesjob-flow resume` continues it"
+    return f"a runner gave up on run {found.run.run_key!r}: {words}{'' if found.runner else fixed}"
 
 
 def is_running_finally(run: Run) -> bool:

@@ -1,25 +1,19 @@
 """A run as the result of a command: JSON for programs, a table for people (rules 6.4 and 6.10).
 
 On a terminal it ends with the commands that a person may type next. `start -d` and similar commands
-say which process runs in the background, and where its log is.
+say which process runs in the background, and where its log is. A foreground command shows the run
+while it brings it to its end.
+
+`start` imports this before its fork server begins. So a function imports what only it needs.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from flow_store import (
-    Parent,
-    PastAttempt,
-    Queue,
-    Run,
-    RunSummary,
-    Step,
-    attempt_key,
-    reported_job,
-)
-from orchesjob_flow.home.locks import Holder
+from flow_store import Parent, PastAttempt, Queue, Run, RunSummary, Step, attempt_key, reported_job
+from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED, UNFINISHED
 from orchesjob_flow.home.paths import DATABASE_OPTION, Settings
-from orchesjob_flow.home.runs import RunHandle, Snapshot
+from orchesjob_flow.home.runs import Listed, RunHandle, Snapshot
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.reasons import (
     in_order,
@@ -43,9 +37,10 @@ from orchesjob_flow.views.terminal import (
 )
 
 
-def run_json(run: Run, runner: Holder | None) -> dict[str, Any]:
-    """Describe a run; `runner` is the process that advances it, or None."""
-    why, settled = reasons(run, Snapshot(run, runner).stale), settlements_json(run)
+def run_json(snapshot: Snapshot) -> dict[str, Any]:
+    """Describe a run, and the process that advances it."""
+    run = snapshot.run
+    why, settled = reasons(run, snapshot.stale), settlements_json(run)
     past: dict[int, list[PastAttempt]] = {}
     for attempt in run.history:
         past.setdefault(attempt.position, []).append(attempt)
@@ -65,7 +60,7 @@ def run_json(run: Run, runner: Holder | None) -> dict[str, Any]:
             }
             for step in in_order(run)
         ],
-        "runner": runner_json(runner),
+        "runner": runner_json(snapshot),
     }
 
 
@@ -107,9 +102,9 @@ def gave_up_json(run: Run | RunSummary) -> dict[str, Any] | None:
     return None if run.gave_up is None else run.gave_up._asdict()
 
 
-def runner_json(runner: Holder | None) -> dict[str, Any] | None:
+def runner_json(found: Snapshot | Listed) -> dict[str, Any] | None:
     """Describe the process that advances a run, or return None."""
-    return None if runner is None else {"pid": runner.pid, "alive": True}
+    return None if found.runner is None else {"pid": found.runner.pid, "alive": True}
 
 
 def settlements_json(run: Run) -> dict[int, list[dict[str, Any]]]:
@@ -154,20 +149,22 @@ def step_json(run: Run, step: Step) -> dict[str, Any]:
     }
 
 
-def print_run(run: Run, runner: Holder | None = None) -> None:
-    """Print a run as it is now, as JSON."""
-    print_json(run_json(run, runner))
-
-
 def show_run(handle: RunHandle, snapshot: Snapshot, output_format: OutputFormat) -> None:
     """Print a run as it is now; a format does not import the modules of the other one."""
     if output_format is OutputFormat.JSON:
-        print_run(*snapshot)
+        print_json(run_json(snapshot))
     else:
         from orchesjob_flow.views.table import print_table
 
         print_table(snapshot)
         show_next_steps(handle, snapshot)
+
+
+def exit_code_of(run: Run) -> int:
+    """Return the exit code that tells how a run ended, or that it has not (rules 6.9 and 9.9)."""
+    if not run.status.is_terminal:
+        return UNFINISHED
+    return DONE if run.status == "SUCCEEDED" else NOT_SUCCEEDED
 
 
 def show_next_steps(handle: RunHandle, snapshot: Snapshot) -> None:
@@ -176,6 +173,65 @@ def show_next_steps(handle: RunHandle, snapshot: Snapshot) -> None:
         return
     lines = next_steps(handle, snapshot)
     write_result("".join(f"{line}\n" for line in ["", *lines]) if lines else "")
+
+
+def show_foreground(
+    handle: RunHandle,
+    output_format: OutputFormat,
+    progress: str,
+    advance: Callable[[], Run],
+    *,
+    follow: bool = False,
+) -> int:
+    """Let `advance` bring a run to its end with its progress on stderr, and print the run.
+
+    A person sees the table once, then what the failed steps printed, then what to do next (rule
+    6.11).
+    """
+    from orchesjob_flow.views.progress import show_outcome, with_progress
+
+    shown = with_progress(progress, handle, advance, follow=follow)
+    snapshot = Snapshot(shown.run, None)
+    if output_format is OutputFormat.JSON:
+        show_outcome(handle, shown)
+        print_json(run_json(snapshot))
+        return exit_code_of(shown.run)
+    from orchesjob_flow.views.table import print_table
+
+    if not (shown.was_drawn and terminal.is_one_terminal()):
+        print_table(snapshot)
+        shown = shown._replace(was_shown=True)
+    show_outcome(handle, shown)
+    show_next_steps(handle, snapshot)
+    return exit_code_of(shown.run)
+
+
+def show_background(handle: RunHandle, snapshot: Snapshot, output_format: OutputFormat) -> int:
+    """Print a run that a background process advances, and where that process logs."""
+    stdout_log, stderr_log = (str(handle.log(stream)) for stream in ("stdout", "stderr"))
+    if output_format is OutputFormat.TEXT:
+        write_result(background_text(snapshot, [stdout_log, stderr_log]))
+        show_next_steps(handle, snapshot)
+        return DONE
+    print_json(
+        {
+            **run_json(snapshot),
+            "detached": True,
+            "pid": None if snapshot.runner is None else snapshot.runner.pid,
+            "stdout_log": stdout_log,
+            "stderr_log": stderr_log,
+        }
+    )
+    return DONE
+
+
+def show_skipped(held_by: str, output_format: OutputFormat) -> int:
+    """Print that no run was recorded, and why; the flow says that this is not an error."""
+    if output_format is OutputFormat.JSON:
+        print_json({"skipped": True, "held_by": held_by})
+    else:
+        write_result(f"skipped: run {visible(held_by)} of the same group is running\n")
+    return DONE
 
 
 def background_text(snapshot: Snapshot, logs: Sequence[str]) -> str:

@@ -17,13 +17,7 @@ from typing import BinaryIO
 
 from flow_store import AttemptStatus, Run, Step, StepStatus, StoreError
 from orchesjob_flow.errors import FlowError
-from orchesjob_flow.home.runs import (
-    Choice,
-    RunHandle,
-    Source,
-    files_of,
-    files_of_attempt,
-)
+from orchesjob_flow.home.runs import Choice, RunHandle, Source, files_of, files_of_attempt
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.reasons import in_order
 from orchesjob_flow.views.terminal import (
@@ -406,11 +400,7 @@ def show_failure(step: Step, sources: Mapping[Source, Path]) -> None:
     prefixes = {step.step_id: f"{step.step_id} | "}
     is_terminal = terminal.stderr().stream.isatty()
     printer = Printer(
-        prefixes,
-        LAST_LINES,
-        terminal=is_terminal,
-        write=write_view_bytes,
-        most_bytes=LAST_BYTES,
+        prefixes, LAST_LINES, terminal=is_terminal, write=write_view_bytes, most_bytes=LAST_BYTES
     )
     printer.follow(sources, growing=())
     printer.show(last=True)

@@ -13,7 +13,6 @@ from itertools import chain
 import tabulate
 
 from flow_store import Attempt, Run, RunSummary, Step, StepStatus, reported_job
-from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import Listed, Snapshot
 from orchesjob_flow.views.reasons import (
     CollapsedCopies,
@@ -155,14 +154,10 @@ def whole_table(
 
 
 def header(
-    snapshot: Snapshot,
-    stale: Collection[int],
-    wall: float,
-    *,
-    colour: bool | None,
+    snapshot: Snapshot, stale: Collection[int], wall: float, *, colour: bool | None
 ) -> Iterator[str]:
     """Yield the lines above the table, about the run; `stale` is that of the snapshot."""
-    run, runner = snapshot
+    run = snapshot.run
     clock = None if snapshot.is_abandoned else wall
     statuses = [step.status for step in run.steps]
     done = sum(status.is_terminal for status in statuses)
@@ -195,9 +190,9 @@ def header(
         yield f"Cancel: requested {clock_time(run.cancel.requested_at)}{by}, not carried out yet"
     if (waiting := waiting_words(run)) is not None:
         yield f"Waits: {visible(waiting.removeprefix('waits '))}"
-    if run.gave_up is not None:
-        yield f"Gave up: {visible(giving_up_words(run.gave_up, runner))}"
-    if runner is None:
+    if (words := giving_up_words(snapshot)) is not None:
+        yield f"Gave up: {visible(words)}"
+    if snapshot.runner is None:
         is_cancelled = run.cancel is not None and not is_running_finally(run)
         command, does = ("cancel", "carries it out") if is_cancelled else ("resume", "continues it")
         line = shlex.join(["orchesjob-flow", command, key_argument(run.run_key)])
@@ -322,7 +317,7 @@ def nested(listed: Sequence[Listed]) -> Iterator[tuple[int, Listed]]:
 
 def run_row(listed: Listed, level: int, wall: float, *, colour: bool | None) -> tuple[str, ...]:
     """Draw one run; a run inside another is indented. On a terminal its age is the last cell."""
-    run, runner = listed
+    run = listed.run
     clock = None if listed.is_abandoned else wall
     return (
         f"{status_text(run.status, colour=colour)}{beside_status(run)}",
@@ -332,7 +327,7 @@ def run_row(listed: Listed, level: int, wall: float, *, colour: bool | None) -> 
         str(run.steps.get(StepStatus.FAILED) or "-"),
         clock_time(run.started_at),
         elapsed(run.started_at, run.finished_at, clock),
-        runner_cell(run, runner),
+        runner_cell(listed),
         *([] if colour is None else [duration_text(int(wall - run.started_at))]),
     )
 
@@ -345,13 +340,13 @@ def beside_status(run: RunSummary) -> str:
     return " (finally)" if tidying else ""
 
 
-def runner_cell(run: RunSummary, runner: Holder | None) -> str:
+def runner_cell(listed: Listed) -> str:
     """Name the process that advances a run that has not ended."""
-    if run.status.is_terminal:
+    if listed.run.status.is_terminal:
         return "-"
-    if runner is None:
-        return "none" if run.gave_up is None else "gave up"
-    return f"pid {runner.pid or '?'}"
+    if listed.runner is None:
+        return "none" if listed.run.gave_up is None else "gave up"
+    return f"pid {listed.runner.pid or '?'}"
 
 
 def simple_table(table: Sequence[Sequence[str]]) -> list[str]:

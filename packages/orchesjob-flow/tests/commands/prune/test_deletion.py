@@ -17,7 +17,7 @@ from flow_store import (
     Run,
     RunHeader,
 )
-from orchesjob_flow.commands.prune.deletion import HOLD_SEC, Deletion, Yielder, pause_after, shrink
+from orchesjob_flow.commands.prune import HOLD_SEC, Deletion, Yielder, pause_after, shrink
 from orchesjob_flow.commands.prune.output import Cleaner, Found, Job, Output
 from orchesjob_flow.home.locks import holder
 from orchesjob_flow.home.paths import Home, Settings

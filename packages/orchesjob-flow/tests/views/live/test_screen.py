@@ -14,7 +14,7 @@ import pytest
 from flow_store import FlowStatus, Run, Step, StepStatus
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import Snapshot
-from orchesjob_flow.views.screen import CLEAR_BELOW, CLEAR_LINE, NO_WRAP, WRAP, Screen
+from orchesjob_flow.views.progress import CLEAR_BELOW, CLEAR_LINE, NO_WRAP, WRAP, Screen
 from orchesjob_flow.views.terminal import Terminal, width
 
 from .emulator import Emulator

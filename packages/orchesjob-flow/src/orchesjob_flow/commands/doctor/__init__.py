@@ -178,11 +178,9 @@ def check_runners(settings: Settings, lost: Collection[str]) -> Iterator[Check]:
 
 def describe_trouble(listed: Listed) -> str | None:
     """Describe a run that no process advances, or tries in vain to, with the remedy; else None."""
-    run, runner = listed
-    if run.gave_up is not None:
-        return describe_given_up(run, runner)
-    if not listed.is_abandoned:
-        return None
+    run = listed.run
+    if run.gave_up is not None or not listed.is_abandoned:
+        return describe_given_up(listed)
     return (
         f"run {run.run_key!r} is {run.status.value} and no process advances it: "
         "`orchesjob-flow resume` continues it"

@@ -27,13 +27,7 @@ from orchesjob_flow.commands.doctor.audit import Check, ClientOf, Grade
 from orchesjob_flow.errors import UnsafePlace, UnusableOrchesjobHome
 from orchesjob_flow.home.locks import refuse_foreign
 from orchesjob_flow.home.orchesjob_home import holds_jobs, shared_home
-from orchesjob_flow.home.paths import (
-    ORCHESJOB_HOME,
-    Settings,
-    is_there,
-    names_in,
-    refuse_no_folder,
-)
+from orchesjob_flow.home.paths import ORCHESJOB_HOME, Settings, is_there, names_in, refuse_no_folder
 
 SUPPORTED_MAJOR = "1"
 LITTLE_SPACE_MB = 100
