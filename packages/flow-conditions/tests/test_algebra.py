@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from flow_conditions import (
+    BudgetExceeded,
     Condition,
     ExclusionError,
     Name,
@@ -15,7 +16,6 @@ from flow_conditions import (
     implies,
     parse,
 )
-from flow_conditions.boolean_functions import MOST_IN_TABLES
 
 SEEDS = [
     pytest.param(range(500), id="some"),
@@ -25,15 +25,19 @@ SEEDS = [
 EXCLUDED = [("a", "a.failed", "a.skipped"), ("b", "b.failed")]
 
 
-@pytest.fixture(
-    params=[pytest.param(MOST_IN_TABLES, id="tables"), pytest.param(-1, id="diagrams")],
-    autouse=True,
-)
+@pytest.fixture(params=["tables", "search", "diagrams"], autouse=True)
 def representation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Answer by truth tables, as for so few operands, and by diagrams, as for many."""
-    # Which of the two answers is nobody's choice; and of so many operands that diagrams would, no
+    """Answer by truth tables, as for so few operands, and by what answers for many."""
+    # Which of them answers is nobody's choice; and of so many operands that the others would, no
     # truth table could be made to compare with.
-    monkeypatch.setattr("flow_conditions.boolean_functions.MOST_IN_TABLES", request.param)
+    if request.param != "tables":
+        monkeypatch.setattr("flow_conditions.boolean_functions.MOST_IN_TABLES", -1)
+    if request.param == "diagrams":
+        monkeypatch.setattr("flow_conditions.boolean_functions._Search.example", _give_up)
+
+
+def _give_up(_: object) -> None:
+    raise BudgetExceeded(0)
 
 
 type Cases = Callable[[Iterable[int]], Iterator[Any]]

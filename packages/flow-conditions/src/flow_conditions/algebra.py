@@ -18,12 +18,13 @@ Simplifying is in `simplification`.
 
 from collections.abc import Mapping, Sequence
 
-from flow_conditions.boolean_functions import FALSE, Budget, DecisionDiagrams, Solver
+from flow_conditions.boolean_functions import FALSE, Budget, DecisionDiagrams, Solver, example
 from flow_conditions.condition import BUDGET, Condition, Program, Value
 from flow_conditions.errors import ExclusionError
-from flow_conditions.grammar import AND, NOT, OPERATORS, OR
+from flow_conditions.grammar import NOT, OPERATORS, OR
 from flow_conditions.normal_form import (
     Exclusions,
+    Groups,
     Known,
     NormalForm,
     among,
@@ -43,18 +44,10 @@ def equivalent(
     Raises:
         BudgetExceeded: that takes more steps than the budget allows.
     """
-    if first == second:
-        return True
-    groups = grouped(exclusions)
-    together = NormalForm.of((*first.program, *second.program, AND))
-    solver = Solver.of(together, groups, Budget(budget))
-    one, other = (
-        solver.within(
-            solver.function(propagated(NormalForm.of(each.program, together.operands), groups))
-        )
-        for each in (first, second)
+    return first == second or (
+        implies(first, second, exclusions=exclusions, budget=budget)
+        and implies(second, first, exclusions=exclusions, budget=budget)
     )
-    return one == other
 
 
 def implies(
@@ -75,12 +68,7 @@ def always(program: Program, exclusions: Exclusions, budget: int) -> bool:
 
 def never(program: Program, exclusions: Exclusions, budget: int) -> bool:
     """Tell whether a program is false whatever its operands are worth."""
-    groups = grouped(exclusions)
-    form = propagated(NormalForm.of(program), groups)
-    if is_unate(form, groups):
-        return False
-    solver = Solver.of(form, groups, Budget(budget))
-    return solver.never(solver.function(form))
+    return _example(program, grouped(exclusions), budget) is None
 
 
 def restrict(program: Program, known: Known, exclusions: Exclusions) -> Program | bool:
@@ -135,12 +123,14 @@ def model(
     residue = _restricted(program, known)
     if isinstance(residue, bool):
         return known if residue else None
-    form = propagated(NormalForm.of(residue), groups)
-    if is_unate(form, groups):
-        return known | _model_of_unate(form)
-    solver = Solver.of(form, groups, Budget(budget))
-    example = solver.example(solver.function(form))
-    return None if example is None else known | example
+    found = _example(residue, groups, budget)
+    return None if found is None else known | found
+
+
+def _example(program: Program, groups: Groups, budget: int) -> dict[str, bool] | None:
+    """Return values that make a program true, those that matter, if there are any."""
+    form = propagated(NormalForm.of(program), groups)
+    return _model_of_unate(form) if is_unate(form, groups) else example(form, groups, budget)
 
 
 def _model_of_unate(form: NormalForm) -> dict[str, bool]:
@@ -167,11 +157,9 @@ def decided(
     residue = _restricted(program, known)
     if isinstance(residue, bool):
         return residue
-    form = propagated(NormalForm.of(residue), groups)
-    if is_unate(form, groups):
-        return None
-    solver = Solver.of(form, groups, Budget(budget))
-    return solver.constant(solver.function(form))
+    if _example(residue, groups, budget) is None:
+        return False
+    return True if _example((*residue, NOT), groups, budget) is None else None
 
 
 def blame(
@@ -187,15 +175,14 @@ def blame(
     if is_read_once(form, groups):
         cheapest = (_cheapest(form, answers, value) for value in (True, False))
         return next((operands for operands in cheapest if operands is not None), None)
-    diagrams = DecisionDiagrams(Budget(budget))
-    solver = Solver(form, groups, diagrams)
-    edge = solver.function(form)
-    answer_at = [answers[form.operands[operand]] for operand in solver.operand_at]
+    solver = Solver.by_diagrams(form, groups, Budget(budget))
+    diagrams, edge = solver.manager, solver.root
+    answer_at = [answers[operand] for operand in solver.operand_at]
     for opposite in (edge ^ 1, edge):
         differences = _Differences(diagrams, solver.within(opposite), answer_at)
         if differences.nearest(range(len(answer_at))) is None:
             levels = _smallest(differences, diagrams.budget)
-            found = {form.operands[solver.operand_at[level]] for level in levels}
+            found = {solver.operand_at[level] for level in levels}
             return [operand for operand in form.operands if operand in found]
     return None
 

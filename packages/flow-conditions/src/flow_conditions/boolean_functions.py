@@ -1,4 +1,9 @@
-"""Boolean functions as numbers, and a `Solver` that answers questions about conditions with them.
+"""Boolean functions as numbers, a search for values, and what answers questions with both.
+
+`example` finds values that make a condition true, or proves that there are none. Up to twelve
+operands it takes a truth table. For more it tries three ways in turn, each with a growing share of
+the budget: `_Search`, and decision diagrams in two orders of the operands. What is hard for one of
+them is often easy for another.
 
 A *manager*, as packages for decision diagrams call it, makes functions of others. The operands of
 its functions stand on levels. Equal functions are the same number, so a proof is a comparison.
@@ -11,11 +16,12 @@ its functions stand on levels. Equal functions are the same number, so a proof i
 Neither recurses, and neither knows what operands are called: `Solver` does.
 """
 
+import heapq
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Sequence
-from functools import cache
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import cache, partial
+from itertools import combinations
 
-from flow_conditions.condition import Value
 from flow_conditions.errors import BudgetExceeded
 from flow_conditions.normal_form import ALWAYS, NEVER, Groups, NormalForm, among, companions_of
 
@@ -28,8 +34,8 @@ class Budget:
 
     def __init__(self, steps: int) -> None:
         """Begin with all of them."""
-        self._steps = steps
-        self._left = steps
+        self.steps = steps
+        self.left = steps
 
     def spend(self, steps: int = 1) -> None:
         """Count work before it is done.
@@ -37,9 +43,9 @@ class Budget:
         Raises:
             BudgetExceeded: it is more than is left.
         """
-        self._left -= steps
-        if self._left < 0:
-            raise BudgetExceeded(self._steps)
+        self.left -= steps
+        if self.left < 0:
+            raise BudgetExceeded(self.steps)
 
 
 class Manager(ABC):
@@ -244,39 +250,66 @@ class DecisionDiagrams(Manager):
         return frozenset(chosen)
 
 
-class Solver:
-    """Answers questions about conditions over the same operands, within what exclusions allow.
+class Solver[Kind: Manager]:
+    """The functions of a condition and its parts, within what exclusions allow.
 
-    `allowed` is the function of what the exclusions allow.
+    `functions` has that of every part, and `allowed` is what the exclusions allow.
     """
 
-    def __init__(self, form: NormalForm, groups: Groups, manager: Manager) -> None:
-        """Set the order of the operands, and make the function of what is allowed.
+    def __init__(
+        self, form: NormalForm, groups: Groups, manager: Kind, *, by_size: bool = True
+    ) -> None:
+        """Set the order of the operands, and make the functions.
+
+        What is `by_size` comes in the order of size, the largest part first; otherwise in that of
+        appearance.
 
         Raises:
-            BudgetExceeded: that alone takes too many steps.
+            BudgetExceeded: it takes more than is left.
         """
         self.manager = manager
-        self._operands = form.operands
         exclusions = among(form, groups)
-        self._level_of = _levels(form, exclusions)
-        self.operand_at = tuple(self._level_of)
+        sizes = _sizes(form) if by_size else {}
+        self._level_of = _levels(form, exclusions, sizes)
+        self.operand_at = tuple(form.operands[operand] for operand in self._level_of)
         # Groups join from the lowest up, so that each comes on top of what is there.
         by_level = sorted([self._level_of[operand] for operand in group] for group in exclusions)
         self.allowed = manager.joined(True, map(manager.at_most_one, by_level))
+        self.functions = self._functions(form, sizes)
+        self.root = self.functions[form.root]
 
-    @classmethod
-    def of(cls, form: NormalForm, groups: Groups, budget: Budget) -> "Solver":
-        """Return a solver with the manager that is quickest for so many operands.
+    @staticmethod
+    def of(
+        form: NormalForm, groups: Groups, budget: Budget
+    ) -> "Solver[TruthTables] | Solver[DecisionDiagrams]":
+        """Return a solver with the manager and the order that are quickest.
 
         Raises:
-            BudgetExceeded: the exclusions alone take too many steps.
+            BudgetExceeded: it takes more than is left.
         """
         operands = len(form.occurring())
-        in_tables = operands <= MOST_IN_TABLES
-        return cls(form, groups, TruthTables(operands) if in_tables else DecisionDiagrams(budget))
+        if operands <= MOST_IN_TABLES:
+            return Solver(form, groups, TruthTables(operands))
+        return Solver.by_diagrams(form, groups, budget)
 
-    def functions(self, form: NormalForm) -> dict[int, int]:
+    @staticmethod
+    def by_diagrams(form: NormalForm, groups: Groups, budget: Budget) -> "Solver[DecisionDiagrams]":
+        """Return a solver whose manager is `DecisionDiagrams`, in the first order that fits.
+
+        Raises:
+            BudgetExceeded: it takes more than is left.
+        """
+
+        def solver(part: Budget, *, by_size: bool) -> Solver[DecisionDiagrams]:
+            diagrams = DecisionDiagrams(part)
+            made = Solver(form, groups, diagrams, by_size=by_size)
+            diagrams.budget = budget
+            return made
+
+        by_size, by_appearance = partial(solver, by_size=True), partial(solver, by_size=False)
+        return _first_answer(budget, ((by_size, 0.05), (by_appearance, 0.15), (by_size, 0.8)))
+
+    def _functions(self, form: NormalForm, sizes: dict[int, int]) -> dict[int, int]:
         """Return the function of every part that the root of a normal form is made of."""
         manager = self.manager
         function_of = {ALWAYS: manager.TRUE, NEVER: manager.FALSE}
@@ -284,50 +317,80 @@ class Solver:
             function = manager.variable(self._level_of[operand])
             function_of[2 * operand] = function
             function_of[2 * operand + 1] = function ^ manager.FALSE
-        sizes = _sizes(form)
         for number in form.junctions():
             members = _largest_first(form.members[number], sizes)
             functions = [function_of[part] for part in members]
             function_of[~number] = manager.joined(form.conjunctive[number], functions)
         return function_of
 
-    def function(self, form: NormalForm) -> int:
-        """Return the function of a normal form."""
-        return self.functions(form)[form.root]
-
     def within(self, function: int) -> int:
         """Return the function that is true where a function is and the exclusions allow it."""
         return self.manager.both(function, self.allowed)
 
-    def never(self, function: int) -> bool:
-        """Tell whether a function is false everywhere that the exclusions allow."""
-        return self.within(function) == self.manager.FALSE
-
-    def constant(self, function: int) -> Value:
-        """Return the value that a function has everywhere, or None if it has both."""
-        if self.never(function):
-            return False
-        return True if self.never(function ^ self.manager.FALSE) else None
-
-    def example(self, function: int) -> dict[str, bool] | None:
-        """Return values that make a function true and are allowed, if any are: few true ones."""
-        if self.never(function):
+    def example(self) -> dict[str, bool] | None:
+        """Return values that make the condition true, with few true ones, or None."""
+        function = self.within(self.root)
+        if function == self.manager.FALSE:
             return None
-        true = self.manager.example(self.within(function))
-        return {
-            operand: self._level_of.get(number) in true
-            for number, operand in enumerate(self._operands)
-        }
+        true = self.manager.example(function)
+        return {operand: level in true for level, operand in enumerate(self.operand_at)}
 
 
-def _levels(form: NormalForm, exclusions: Sequence[Sequence[int]]) -> dict[int, int]:
+def example(form: NormalForm, groups: Groups, steps: int) -> dict[str, bool] | None:
+    """Return values that make a form true and fit what exclusions allow, or None.
+
+    Operands without a value may have either.
+
+    Raises:
+        BudgetExceeded: it takes more steps to tell.
+    """
+    if len(form.occurring()) <= MOST_IN_TABLES:
+        return Solver.of(form, groups, Budget(steps)).example()
+
+    def by_search(budget: Budget) -> dict[str, bool] | None:
+        return _Search(form, groups, budget).example()
+
+    def by_diagrams(budget: Budget, *, by_size: bool) -> dict[str, bool] | None:
+        return Solver(form, groups, DecisionDiagrams(budget), by_size=by_size).example()
+
+    by_size, by_appearance = partial(by_diagrams, by_size=True), partial(by_diagrams, by_size=False)
+    return _first_answer(
+        Budget(steps),
+        (
+            *((by_search, 0.04), (by_size, 0.03), (by_appearance, 0.03)),
+            *((by_search, 0.4), (by_size, 0.25), (by_appearance, 0.25)),
+        ),
+    )
+
+
+def _first_answer[T](budget: Budget, ways: Sequence[tuple[Callable[[Budget], T], float]]) -> T:
+    """Return the answer of the first way that needs no more than its share of what is left.
+
+    Raises:
+        BudgetExceeded: none does.
+    """
+    left = budget.left
+    for way, share in ways:
+        part = Budget(int(left * share))
+        try:
+            answer = way(part)
+        except BudgetExceeded:
+            budget.spend(part.steps)
+        else:
+            budget.spend(part.steps - part.left)
+            return answer
+    raise BudgetExceeded(budget.steps)
+
+
+def _levels(
+    form: NormalForm, exclusions: Sequence[Sequence[int]], sizes: dict[int, int]
+) -> dict[int, int]:
     """Return on which level each operand stands, in the order of the levels.
 
     Lowest is what is nested deepest: the rest of its junction then comes on top of it. Operands
     that exclude each other stand side by side.
     """
     companions = companions_of(exclusions)
-    sizes = _sizes(form)
     level_of: dict[int, int] = {}
     todo = [form.root]
     while todo:
@@ -351,3 +414,211 @@ def _sizes(form: NormalForm) -> dict[int, int]:
     for number in form.junctions():
         sizes[~number] = sum(sizes.get(part, 1) for part in form.members[number])
     return sizes
+
+
+# The search.
+
+_LONGEST = 8  # literals of a clause before it is split, so that no visit of one takes long
+_RESTART = 50  # conflicts before the first restart
+_AHEAD = 1000.0  # the score with which conjunctions begin; each conflict with one halves it
+
+
+class _Search:
+    """A search for values that make clauses true: DPLL with unit propagation and learnt clauses.
+
+    A literal is a number, as in a normal form. A conjunction in a disjunction has a variable that
+    implies it. So a form has as many clauses as parts.
+    """
+
+    def __init__(self, form: NormalForm, groups: Groups, budget: Budget) -> None:
+        """Make the clauses of a form, and of what exclusions allow."""
+        self._form = form
+        self._budget = budget
+        self._clauses: list[list[int]] = []
+        self._variables = len(form.operands)
+        literal_of: dict[int, int] = {}
+        junctions = form.junctions()
+        for number in reversed(junctions):
+            if form.conjunctive[number] and ~number != form.root:
+                literal_of[~number] = self._variable()
+        self._conjunctions = range(len(form.operands), self._variables)
+
+        def add(guard: list[int], part: int) -> None:
+            is_disjunction = part < 0 and not form.conjunctive[~part]
+            parts = form.members[~part] if is_disjunction else (part,)
+            self._add(guard + [literal_of.get(each, each) for each in parts])
+
+        if form.root >= 0 or not form.conjunctive[~form.root]:
+            add([], form.root)
+        for number in junctions:
+            if form.conjunctive[number]:
+                guard = [] if ~number == form.root else [literal_of[~number] ^ 1]
+                for part in form.members[number]:
+                    add(guard, part)
+        for group in among(form, groups):
+            literals = [2 * operand for operand in group]
+            while literals:
+                few, literals = literals[:_LONGEST], literals[_LONGEST:]
+                if literals:
+                    one_of_the_rest = self._variable()
+                    few.append(one_of_the_rest)
+                    literals.append(one_of_the_rest ^ 1)
+                for one, other in combinations(few, 2):
+                    self._add([one ^ 1, other ^ 1])
+
+    def _variable(self) -> int:
+        """Return the literal of a new variable."""
+        self._variables += 1
+        return 2 * self._variables - 2
+
+    def _add(self, literals: Iterable[int]) -> None:
+        """Add a clause, in pieces if it is long."""
+        clause = list(dict.fromkeys(literals))
+        while len(clause) > _LONGEST:
+            link = self._variable()
+            self._clauses.append([*clause[1 - _LONGEST :], link])
+            clause[1 - _LONGEST :] = [link ^ 1]
+        self._clauses.append(clause)
+
+    def example(self) -> dict[str, bool] | None:
+        """Return values that make all clauses true, or None.
+
+        Raises:
+            BudgetExceeded: it takes more than is left.
+        """
+        count = self._variables
+        self._value: list[bool | None] = [None] * (2 * count)  # by literal
+        self._watched_by: list[list[list[int]]] = [[] for _ in range(2 * count)]
+        self._trail: list[int] = []  # the literals that are true, as they became so
+        self._propagated = 0  # how many of them
+        self._choices: list[int] = []  # how long the trail was at each choice
+        self._depth = [0] * count  # by variable: the choices before it had its value
+        self._reason: list[list[int]] = [[]] * count  # by variable: the clause that gave its value
+        self._last = [each in self._conjunctions for each in range(count)]  # whether it was true
+        # How often, and how lately, it was in conflicts. Conjunctions begin, from the outermost.
+        self._score = [_AHEAD * is_conjunction for is_conjunction in self._last]
+        self._queue = [(-score, each) for each, score in enumerate(self._score)]
+        heapq.heapify(self._queue)
+        for clause in self._clauses:
+            if len(clause) > 1:
+                self._watch(clause)
+            elif not clause or self._value[clause[0]] is False:
+                return None
+            elif self._value[clause[0]] is None:
+                self._set(clause[0], clause)
+        conflicts, restart = 0, _RESTART
+        while True:
+            if conflict := self._conflict():
+                if not self._choices:
+                    return None
+                conflicts += 1
+                learnt = self._learnt(conflict, conflicts)
+                self._back(self._depth[learnt[1] >> 1] if len(learnt) > 1 else 0)
+                if len(learnt) > 1:
+                    self._watch(learnt)
+                self._set(learnt[0], learnt)
+                continue
+            if conflicts >= restart:
+                restart += restart // 2
+                self._back(0)
+            while self._queue and self._value[2 * self._queue[0][1]] is not None:
+                heapq.heappop(self._queue)
+            if not self._queue:
+                numbered = enumerate(self._form.operands)
+                return {operand: self._value[2 * number] is True for number, operand in numbered}
+            _, variable = heapq.heappop(self._queue)
+            self._choices.append(len(self._trail))
+            self._set(2 * variable + (not self._last[variable]), [])
+
+    def _watch(self, clause: list[int]) -> None:
+        """Have a clause visited when one of its first two literals becomes false."""
+        for literal in clause[:2]:
+            self._watched_by[literal].append(clause)
+
+    def _set(self, literal: int, reason: list[int]) -> None:
+        """Make a literal true."""
+        self._value[literal], self._value[literal ^ 1] = True, False
+        self._depth[literal >> 1] = len(self._choices)
+        self._reason[literal >> 1] = reason
+        self._trail.append(literal)
+
+    def _conflict(self) -> list[int] | None:
+        """Make true what clauses leave no choice about; return a clause that is false, if any."""
+        value, watched_by, spend = self._value, self._watched_by, self._budget.spend
+        while self._propagated < len(self._trail):
+            false = self._trail[self._propagated] ^ 1
+            self._propagated += 1
+            visited = watched_by[false]
+            spend(1 + len(visited) // 4)
+            watched_by[false] = kept = []
+            for place, clause in enumerate(visited):
+                if clause[0] == false:
+                    clause[0], clause[1] = clause[1], false
+                first = clause[0]
+                if value[first] is not True:
+                    for other in range(2, len(clause)):
+                        if value[clause[other]] is not False:
+                            clause[1], clause[other] = clause[other], false
+                            watched_by[clause[1]].append(clause)
+                            break
+                    else:
+                        kept.append(clause)
+                        if value[first] is False:
+                            kept += visited[place + 1 :]
+                            return clause
+                        self._set(first, clause)
+                    continue
+                kept.append(clause)
+        return None
+
+    def _learnt(self, conflict: list[int], number: int) -> list[int]:
+        """Return a clause that forbids this conflict and others like it.
+
+        It has one literal of the last choice, the first; the second is of the choice before.
+        """
+        depth, score, trail = self._depth, self._score, self._trail
+        seen: set[int] = set()
+        learnt = [0]
+        place, clause, open_ones = len(trail), conflict, 0
+        while True:
+            self._budget.spend()
+            for literal in clause:
+                variable = literal >> 1
+                if variable not in seen and depth[variable]:
+                    seen.add(variable)
+                    score[variable] = (score[variable] + number) / 2
+                    if depth[variable] == len(self._choices):
+                        open_ones += 1
+                    else:
+                        learnt.append(literal)
+            place -= 1
+            while trail[place] >> 1 not in seen:
+                place -= 1
+            open_ones -= 1
+            if not open_ones:
+                break
+            clause = self._reason[trail[place] >> 1]
+        learnt[0] = trail[place] ^ 1
+        # What others of the clause imply is not needed in it.
+        learnt[1:] = [
+            literal
+            for literal in learnt[1:]
+            if not (reason := self._reason[literal >> 1])
+            or any(each >> 1 not in seen and depth[each >> 1] for each in reason)
+        ]
+        if len(learnt) > 1:
+            last = max(range(1, len(learnt)), key=lambda each: depth[learnt[each] >> 1])
+            learnt[1], learnt[last] = learnt[last], learnt[1]
+        return learnt
+
+    def _back(self, choices: int) -> None:
+        """Take back all but so many choices, and what followed from them."""
+        if choices == len(self._choices):
+            return
+        for literal in self._trail[self._choices[choices] :]:
+            variable = literal >> 1
+            self._value[literal] = self._value[literal ^ 1] = None
+            self._last[variable] = not literal & 1
+            heapq.heappush(self._queue, (-self._score[variable], variable))
+        del self._trail[self._choices[choices] :], self._choices[choices:]
+        self._propagated = len(self._trail)

@@ -59,7 +59,7 @@ def _irreducible(form: NormalForm, groups: Groups, budget: Budget) -> NormalForm
         before = len(form.literals())
         budget.spend(before)
         solver = Solver.of(form, groups, budget)
-        form, _ = _irredundant(form, solver.functions(form), solver.allowed, solver.manager)
+        form, _ = _irredundant(form, solver.functions, solver.allowed, solver.manager)
         form = _factored(form, budget)
         if len(form.literals()) == before:
             break
