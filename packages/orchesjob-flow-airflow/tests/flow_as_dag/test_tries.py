@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from airflow.sdk import RetryAction
+from airflow.sdk import RetryDecision
 from airflow.sdk.exceptions import AirflowFailException
 
 from flow_spec import StepSpec
@@ -33,7 +33,13 @@ from orchesjob_flow_airflow.errors import AttemptFailed, AttemptTimedOut
 from orchesjob_flow_airflow.flow_as_dag.attempts import Attempt, Execution, RetryingClient
 from orchesjob_flow_airflow.flow_as_dag.operators import failure_of_attempt
 from orchesjob_flow_airflow.flow_as_dag.run import TaskIds
-from orchesjob_flow_airflow.flow_as_dag.tries import AttemptKeys, RetriedFailure, StepRetries, Tries
+from orchesjob_flow_airflow.flow_as_dag.tries import (
+    AttemptKeys,
+    InfrastructureFault,
+    RetriedFailure,
+    StepRetries,
+    Tries,
+)
 
 if TYPE_CHECKING:
     from conftest import Airflow
@@ -545,10 +551,8 @@ def test_the_delay_of_a_step(used: int, delay_sec: float) -> None:
     assert isinstance(failure, RetriedFailure)
     assert tries.is_recorded
     decision = StepRetries().evaluate(failure, 1, 6)
-    assert (decision.action, decision.retry_delay) == (
-        RetryAction.RETRY,
-        timedelta(seconds=delay_sec),
-    )
+    delay = timedelta(seconds=delay_sec)
+    assert decision == RetryDecision.retry(delay, "exit code 3")
 
 
 def test_the_delay_before_a_timeout() -> None:
@@ -565,9 +569,11 @@ def test_after_the_last_retry() -> None:
     assert not tries.is_recorded
 
 
-def test_an_infrastructure_fault() -> None:
-    """A fault that is not the command's is retried as Airflow is configured (rule 13.2)."""
-    assert StepRetries().evaluate(ConnectionError(), 1, 3).action == RetryAction.DEFAULT
+@pytest.mark.parametrize("fault", [ConnectionError("gone"), InfrastructureFault("gone")])
+def test_an_infrastructure_fault(fault: Exception) -> None:
+    """A fault that is not the command's is retried after Airflow's delay, and is named (13.2)."""
+    expected = RetryDecision.retry(reason="infrastructure fault: gone")
+    assert StepRetries().evaluate(fault, 1, 3) == expected
 
 
 class Run:

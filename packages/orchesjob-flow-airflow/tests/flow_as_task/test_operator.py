@@ -255,7 +255,22 @@ def test_a_group_that_is_held(
     blocker.await_arrival()
     tasks = host.run("Flow(flow_file='flow.yaml', run_key='k', retries=1)")
     assert outcome(tasks["flow"]) == ("skipped", 1)
-    assert "nothing is run: 'other' holds the flow's group" in capfd.readouterr().out
+    assert "nothing is run: run 'other' holds the flow's group" in capfd.readouterr().out
+
+
+def test_a_group_that_is_held_at_a_retry(
+    host: "Host", blocker: "Blocker", capfd: "pytest.CaptureFixture[str]"
+) -> None:
+    """A run that FAILED stays a failure, though its retry is skipped (rule 10.7)."""
+    group = {"on_conflict": "skip", "group": "g"}
+    host.write({"id": "a", "command": ["false"]}, concurrency=group)
+    host.write({"id": "a", "command": blocker.command()}, name="b.yaml", concurrency=group)
+    words = [host.program, "start", "-d", "--run-key=other", "b.yaml"]
+    begin_other = f"lambda _: __import__('subprocess').run({words!r}, cwd={str(host.folder)!r})"
+    arguments = f"retries=1, on_retry_callback={begin_other}"
+    tasks = host.run(f"Flow(flow_file='flow.yaml', run_key='k', {arguments})")
+    assert outcome(tasks["flow"]) == ("failed", 2)
+    assert "run 'other' holds the flow's group" in capfd.readouterr().out
 
 
 def test_a_run_that_is_replaced(host: "Host", blocker: "Blocker") -> None:

@@ -345,7 +345,9 @@ class FollowedJob:
                 report = self._still_known(report.job_key)
                 if report.is_active and time.monotonic() >= self._deadline:
                     raise AttemptTimedOut
-            if report.known_status in {JobStatus.LOST, JobStatus.ABORTED}:
+            # What an earlier try has aborted is awaited before the next job, without a time limit.
+            was_aborted = self._report.is_active and report.known_status is JobStatus.ABORTED
+            if was_aborted or report.known_status is JobStatus.LOST:
                 self._await_survivors(report.job_key)
         finally:
             watcher.close()

@@ -180,7 +180,7 @@ class StepOperator(BaseOperator):
         except (AirflowFailException, AirflowSkipException, InfrastructureFault, RetriedFailure):
             raise
         except Exception as error:
-            raise InfrastructureFault(str(error) or repr(error)) from error
+            raise InfrastructureFault(error) from error
 
     def on_kill(self) -> None:
         """End the job, because the task is cancelled or cleared."""

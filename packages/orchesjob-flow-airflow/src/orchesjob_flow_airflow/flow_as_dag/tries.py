@@ -40,11 +40,14 @@ class InfrastructureFault(AirflowException):
 
     def __init__(self, cause: object) -> None:
         """Say what went wrong."""
-        super().__init__(f"infrastructure fault: {cause}")
+        super().__init__(f"infrastructure fault: {str(cause) or repr(cause)}")
 
 
 class StepRetries(RetryPolicy):
-    """Retries after the step's delay; after an infrastructure fault, after Airflow's."""
+    """Retries after the step's delay; after an infrastructure fault, after Airflow's.
+
+    Airflow keeps the reason of each retry with the try before it.
+    """
 
     @override
     def evaluate(
@@ -52,8 +55,10 @@ class StepRetries(RetryPolicy):
     ) -> RetryDecision:
         """Tell Airflow what follows from an exception of the task."""
         if isinstance(exception, RetriedFailure):
-            return RetryDecision.retry(timedelta(seconds=exception.delay_sec))
-        return RetryDecision.default()
+            return RetryDecision.retry(timedelta(seconds=exception.delay_sec), str(exception))
+        is_named = isinstance(exception, InfrastructureFault)
+        fault = exception if is_named else InfrastructureFault(exception)
+        return RetryDecision.retry(reason=str(fault))
 
 
 def task_settings(step: StepSpec, infrastructure_retries: int) -> dict[str, Any]:

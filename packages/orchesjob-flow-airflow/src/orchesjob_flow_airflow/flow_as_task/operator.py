@@ -242,7 +242,10 @@ class OrchesjobFlowOperator(BaseOperator):
         until = [self.until] if isinstance(self.until, str) else self.until
         steps = (f"--until={name}" for name in until)
         words = ("-d", *self._input_options(), *steps, "--", flow_file)
-        return self._begun(self._host_run().call("start", *words, cwd=directory))
+        answer = self._host_run().call("start", *words, cwd=directory)
+        if answer.held_by is not None:
+            raise AirflowSkipException(f"nothing is run: {answer.error}")
+        return self._begun(answer)
 
     def _retry(self, context: "Context") -> RunJson:
         self._await_runner_exit()
@@ -371,14 +374,11 @@ def run_of(answer: Answer) -> RunJson:
     """Return the run that a call has printed.
 
     Raises:
-        AirflowSkipException: None was recorded, because another run holds the group of the flow.
         AirflowFailException: It printed none, because of a mistake that a retry would repeat.
         AirflowException: It printed none, or it recorded a run that has no runner.
     """
     if answer.run is not None:
         return answer.run
-    if answer.held_by is not None:
-        raise AirflowSkipException(f"nothing is run: {answer.held_by!r} holds the flow's group")
     if answer.is_recorded:
         raise AirflowException(f"{answer.error}; a retry of this task continues the run")
     kind = AirflowFailException if answer.is_mistake else AirflowException

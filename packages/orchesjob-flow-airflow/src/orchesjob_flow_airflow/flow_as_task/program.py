@@ -47,7 +47,7 @@ class Answer(NamedTuple):
 
     @property
     def held_by(self) -> str | None:
-        """The run that holds the group, if the flow skips its run then; else None (rule 10.7)."""
+        """The run that holds the group of the flow, if the call has skipped its own (10.7)."""
         found = _parse(self.stdout)
         return str(found.get("held_by")) if found.get("skipped") else None
 
@@ -55,6 +55,8 @@ class Answer(NamedTuple):
     def error(self) -> str:
         """Why the call failed, in one sentence."""
         default = self._last_line or f"{NAME} ended with exit code {self.exit_code}"
+        if self.held_by is not None:
+            default = f"run {self.held_by!r} holds the flow's group"
         return str(self._error_object.get("error", default))
 
     @property
