@@ -522,10 +522,10 @@ def name_process(pid: int | None) -> str:
     return "another process" if pid is None else f"process {pid}"
 
 
-NO_MEMORY = "there is not enough memory; free some, or raise the limit (`ulimit -v`)"
+NO_MEMORY = "there is not enough memory; free some, or raise the limits (`ulimit -v`, `ulimit -d`)"
 NO_THREAD = (
     "no more threads are allowed, or there is no memory for them; end other processes of this "
-    "user, or raise its limits (`ulimit -u`, `ulimit -v`)"
+    "user, or raise its limits (`ulimit -u`, `ulimit -v`, `ulimit -d`)"
 )
 NO_EXCEPTION = ("without setting an exception", "without exception set")
 """How the interpreter reports that it had no memory even for an exception."""

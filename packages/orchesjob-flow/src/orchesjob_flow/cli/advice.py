@@ -153,6 +153,9 @@ def fact_of(error: click.UsageError, words: Sequence[str]) -> str | None:
         typed = line.words[line.begin :]
         if _command_after_run(ctx.parent, typed) is not None:
             return NO_FLOW_FILE.format(typed[0])
+    if ctx is not None and isinstance(error, click.BadParameter) and _is_from_environment(error):
+        variable = getattr(error.param, "envvar", None)
+        return f"Invalid value of {variable}: {error.message}"
     if isinstance(error, click.NoSuchOption):
         return f"No such option {error.option_name!r}."
     if ctx is not None and isinstance(error, click.MissingParameter):
@@ -1012,8 +1015,7 @@ def _for_value(  # noqa: PLR0911 - as above
         return word and corrected(line.words, word, [example_of("", param, word)])
     if not isinstance(param, click.Option):
         return None
-    source = line.ctx.get_parameter_source(str(param.name))
-    if source is click.core.ParameterSource.ENVIRONMENT:
+    if _is_from_environment(error):
         return f"unset {param.envvar}  # or set it to {example_of(param.opts[-1], param)}"
     if isinstance(param, OptionGivenOnce) and GIVEN_AGAIN.match(error.message):
         return _given_once(line, param)
@@ -1038,6 +1040,13 @@ def _for_value(  # noqa: PLR0911 - as above
             return f"{text_of(words)}  # {value} days"
         return _with_options(line, words)
     return None
+
+
+def _is_from_environment(error: click.BadParameter) -> bool:
+    """Tell whether the value is that of a variable, and not on the command line."""
+    name = str(getattr(error.param, "name", ""))
+    source = None if error.ctx is None else error.ctx.get_parameter_source(name)
+    return source is click.core.ParameterSource.ENVIRONMENT
 
 
 def _already_failed(line: Line) -> str | None:
