@@ -94,12 +94,16 @@ class DefinitionDiffers(FlowError, ValueError):
     run_key: str
     differences: Sequence[str]
 
+    @property
+    def meant(self) -> tuple[str, Sequence[str]]:
+        """The run key that was typed, and one that is probably free."""
+        return self.run_key, [f"{self.run_key}-2"]
+
     def __str__(self) -> str:
         """Return the sentence, which lists the differences."""
         return (
             f"run {self.run_key!r} was started with another definition: "
-            f"{'; '.join(self.differences)}; use a new run key, or the flow file as it was; "
-            "`orchesjob-flow run FLOW_FILE` makes a key"
+            f"{'; '.join(self.differences)}; use a new run key, or the flow file as it was"
         )
 
 

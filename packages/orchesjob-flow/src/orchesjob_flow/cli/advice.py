@@ -230,7 +230,8 @@ def for_unknown_run(  # noqa: PLR0911 - as above
         return {} if line is None else {"help": line}
     with suppress(FlowError, StoreError, OSError):
         if typed in NEWEST:
-            return {"help": f"{corrected(words, typed, ['-'])}  # - is the newest run"}
+            line = f"{corrected(words, typed, ['-'])}  # - is the newest run"
+            return {"error": f"no run {typed!r}", "help": line}
         if not error.nearest and (run := _run_with_step(settings, typed)) is not None:
             line = _instead_of_attempt(words, run.run_key, typed)
             fact = f'no run {typed!r}; it is a step of flow "{run.flow_id}"'
@@ -537,7 +538,7 @@ class Facts:
     def _typed_step(self) -> str | None:
         """Return the value of the option if it is a step of the run."""
         steps = () if self.run is None else self.run.steps
-        is_step = self.value in (step.step_id for step in steps)
+        is_step = self.value in [step.step_id for step in steps]
         return self.value if is_step or self.run is None else None
 
 
@@ -1012,7 +1013,9 @@ def _for_value(  # noqa: PLR0911 - as above
     if isinstance(param, click.Argument):
         wrong = (word for word in line.words[line.begin :] if not is_valid(param, word))
         word = next(wrong, None) if isinstance(param.type, click.Choice) else None
-        return word and corrected(line.words, word, [example_of("", param, word)])
+        about = _found_in(foreign_words()["about_values"], (word or "").lower())
+        text = word and corrected(line.words, word, [example_of("", param, word)])
+        return f"{text}  # {about}" if text and about else text
     if not isinstance(param, click.Option):
         return None
     if _is_from_environment(error):
@@ -1038,7 +1041,8 @@ def _for_value(  # noqa: PLR0911 - as above
         words = [*line.words[:place], *head, *after]
         if option == "--older-than" and value.isdecimal():
             return f"{text_of(words)}  # {value} days"
-        return _with_options(line, words)
+        about = _found_in(foreign_words()["about_values"], value.lower())
+        return _with_options(line, words) + (f"  # {about}" if about else "")
     return None
 
 
