@@ -684,7 +684,7 @@ def test_a_hundred_wrong_files(entry: str) -> None:
 
 
 AFTER_THE_LINE = re.compile(
-    r"(, and |; (?=[a-z])|, which | in place of | beside | for all steps|, or |,? (?:and )?(?=retry_)| and steps:).*"
+    r"(, and |; (?=[a-z`])|, which |, the |, fields | in place of | beside | for all steps|, or |,? (?:and )?(?=retry_[^{}]*$)| and steps:).*"
 )
 """What advice says after the line to write."""
 
@@ -787,9 +787,10 @@ def test_unknown_facts_of_other_systems() -> None:
     assert str(one.help).startswith("write only_if: in place of when:, ")
 
 
-def test_there_are_a_hundred_of_them() -> None:
+def test_there_are_more_than_a_hundred_of_them() -> None:
     """None is there twice."""
-    assert len({entry.partition("-----")[0].partition("\n")[2] for entry in WRONG_FILES}) == 100
+    files = {entry.partition("-----")[0].partition("\n")[2] for entry in WRONG_FILES}
+    assert len(files) == len(WRONG_FILES) > 100
 
 
 def test_the_words_of_other_systems() -> None:

@@ -260,10 +260,22 @@ def steps_of(node: Node) -> str | None:
         named = [(member_of(item, "name", "id", "label", "task", "job"), item) for item in items]
         jobs = [(name.text, item) for name, item in named if isinstance(name, ScalarNode)]
     steps = [step for name, job in jobs if (step := step_of(name, job))]
+    dags = [member_of(member_of(job, "dag"), "tasks") for _, job in jobs]
+    for tasks in [one.items for one in dags if isinstance(one, SequenceNode)]:  # as in Argo
+        steps = [step for task in tasks if (step := _step_of_dag(task, dict(jobs)))]
     if not steps:
         return None
     spelled = f"[{', '.join(steps)}]"
     return spelled if len(spelled) <= LONGEST_ADVICE else f"[{steps[0]}], with an item for each"
+
+
+def _step_of_dag(task: Node, templates: Mapping[str, Node]) -> str | None:
+    """Spell a task of Argo, which runs a template."""
+    name, template = member_of(task, "name"), member_of(task, "template")
+    if not isinstance(name, ScalarNode) or not isinstance(template, ScalarNode):
+        return None
+    after = conversions.names_of(member_of(task, "dependencies", "depends"))
+    return step_of(name.text, templates.get(template.text, task), after or ())
 
 
 def is_playbook(node: Node) -> bool:
