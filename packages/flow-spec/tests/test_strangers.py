@@ -704,14 +704,14 @@ REST_OF_FILE = [
         "stages: [build, test]\nmake:\n  {stage: build, script: make}\nunit:\n"
         "  {stage: test, script: ./unit}\nlint:\n  {stage: test, script: ./lint}\n",
         [
-            "remove it: depends_on: in each step gives the order",
+            "remove it: depends_on: in each step sets the order",
             (
                 "write flow_id: night, and steps: [{id: make, script: make}, "
                 "{id: unit, depends_on: [make], script: ./unit}, "
                 "{id: lint, depends_on: [make], script: ./lint}]"
             ),
-            "remove it: steps: (above) has it",
-            "remove it: steps: (above) has it",
+            "remove it: steps: (above) contains it",
+            "remove it: steps: (above) contains it",
         ],
         id="stages",
     ),

@@ -131,7 +131,7 @@ def _job(word: str, value: Node | None, noun: str, given: Mapping[str, Node]) ->
             else f"write steps: {spelled}"
         )
     else:
-        advice = f"write in steps: {step}" if is_long else "remove it: steps: (above) has it"
+        advice = f"write in steps: {step}" if is_long else "remove it: steps: (above) contains it"
     return Meaning("steps", advice)
 
 
@@ -560,7 +560,9 @@ def _continue_on_of(node: Node) -> str | None:
     if codes := codes_beside_0_of(node) if member_of(node, "exitcode", "exitcodes") else None:
         return f"write success_exit_codes: {codes}"
     if member_of(node, "skipped") and not member_of(node, "failure", "failed"):
-        return "remove it: write when: ID.passed in the steps after it; it is true after a skip"
+        return (
+            "remove it, and write when: ID.passed in the steps after it: a skipped step has passed"
+        )
     return None
 
 
