@@ -627,8 +627,6 @@ def _own_options(
             is_certain = True
             continue
         typed, equals, value = word.partition("=")
-        if lost and word.startswith("{{"):
-            continue
         ours = [typed] if typed in own else _option_of_ours(own, typed)
         is_certain = bool(ours)
         if not ours:
