@@ -319,7 +319,7 @@ def test_what_a_lost_database_loses(real_flow: Flow, gate: Gate) -> None:
     gate.let_through(2)
     _, stderr = runner.communicate()
     error = json.loads(stderr.splitlines()[-1])["error"]
-    assert "the flow database was removed or replaced; restore it, or repeat" in error
+    assert "the flow database was removed or replaced; restore it together with its -wal" in error
     assert "nothing is lost" not in error
     for lost in ("`strict: false`", "`settle`", "groups", "cancel requests"):
         assert lost in error

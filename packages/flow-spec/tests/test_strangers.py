@@ -684,7 +684,7 @@ def test_a_hundred_wrong_files(entry: str) -> None:
 
 
 AFTER_THE_LINE = re.compile(
-    r"(, and |; (?=[a-z])|, which | in place of | beside | for all steps|, or |,? (?:and )?(?=retry_)| and steps:).*"
+    r"(, and |; (?=[a-z`])|, which |, the |, fields | in place of | beside | for all steps|, or |,? (?:and )?(?=retry_[^{}]*$)| and steps:).*"
 )
 """What advice says after the line to write."""
 
@@ -704,14 +704,14 @@ REST_OF_FILE = [
         "stages: [build, test]\nmake:\n  {stage: build, script: make}\nunit:\n"
         "  {stage: test, script: ./unit}\nlint:\n  {stage: test, script: ./lint}\n",
         [
-            "remove it: depends_on: in each step gives the order",
+            "remove it: depends_on: in each step sets the order",
             (
                 "write flow_id: night, and steps: [{id: make, script: make}, "
                 "{id: unit, depends_on: [make], script: ./unit}, "
                 "{id: lint, depends_on: [make], script: ./lint}]"
             ),
-            "remove it: steps: (above) has it",
-            "remove it: steps: (above) has it",
+            "remove it: steps: (above) contains it",
+            "remove it: steps: (above) contains it",
         ],
         id="stages",
     ),
@@ -787,9 +787,10 @@ def test_unknown_facts_of_other_systems() -> None:
     assert str(one.help).startswith("write only_if: in place of when:, ")
 
 
-def test_there_are_a_hundred_of_them() -> None:
+def test_there_are_more_than_a_hundred_of_them() -> None:
     """None is there twice."""
-    assert len({entry.partition("-----")[0].partition("\n")[2] for entry in WRONG_FILES}) == 100
+    files = {entry.partition("-----")[0].partition("\n")[2] for entry in WRONG_FILES}
+    assert len(files) == len(WRONG_FILES) > 100
 
 
 def test_the_words_of_other_systems() -> None:

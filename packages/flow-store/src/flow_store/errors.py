@@ -12,14 +12,16 @@ from flow_store.records import CancelRequest
 
 LONGEST_PATH = 504
 """How many bytes the path of a database may have: SQLite needs eight more, and allows 512."""
+SHOWN_OF_LONG_PATH = 80
+"""How much an error shows of a path that is too long, in characters."""
 
 _REMEDIES = {
     errno.EAGAIN: "another process holds it; try again",
     errno.ENOSPC: "free some space and try again",
     errno.EMFILE: "raise the limit of open files (`ulimit -n`)",
     errno.ENFILE: "end other processes, which have too many files open",
-    errno.ENOMEM: "free some memory, or raise the limit (`ulimit -v`)",
-    errno.EIO: "check the disk and its free space, then try again",
+    errno.ENOMEM: "free some memory, or raise the limits (`ulimit -v`, `ulimit -d`)",
+    errno.EIO: "check the disk, its free space, and `ulimit -f`, then try again",
     errno.EROFS: "make the file and its folder writable",
     errno.EACCES: "check that the file and its folder can be read and written",
 }
@@ -101,7 +103,9 @@ class StoreUnavailable(StoreError, OSError):
         """Return the sentence, with the remedy for this `errno`."""
         remedy = _REMEDIES.get(self.errno, "check the file and its folder")
         if len(os.fsencode(os.path.realpath(self.path))) > LONGEST_PATH:
+            begin = str(self.path)[:SHOWN_OF_LONG_PATH]
             remedy = f"its path has more than {LONGEST_PATH} bytes: name a shorter one"
+            return f"the flow database {begin}... cannot be used: {self.cause}; {remedy}"
         return f"the flow database {self.path} cannot be used: {self.cause}; {remedy}"
 
 

@@ -94,12 +94,16 @@ class DefinitionDiffers(FlowError, ValueError):
     run_key: str
     differences: Sequence[str]
 
+    @property
+    def meant(self) -> tuple[str, Sequence[str]]:
+        """The run key that was typed, and one that is probably free."""
+        return self.run_key, [f"{self.run_key}-2"]
+
     def __str__(self) -> str:
         """Return the sentence, which lists the differences."""
         return (
             f"run {self.run_key!r} was started with another definition: "
-            f"{'; '.join(self.differences)}; use a new run key, or the flow file as it was; "
-            "`orchesjob-flow run FLOW_FILE` makes a key"
+            f"{'; '.join(self.differences)}; use a new run key, or the flow file as it was"
         )
 
 
@@ -522,10 +526,10 @@ def name_process(pid: int | None) -> str:
     return "another process" if pid is None else f"process {pid}"
 
 
-NO_MEMORY = "there is not enough memory; free some, or raise the limit (`ulimit -v`)"
+NO_MEMORY = "there is not enough memory; free some, or raise the limits (`ulimit -v`, `ulimit -d`)"
 NO_THREAD = (
     "no more threads are allowed, or there is no memory for them; end other processes of this "
-    "user, or raise its limits (`ulimit -u`, `ulimit -v`)"
+    "user, or raise its limits (`ulimit -u`, `ulimit -v`, `ulimit -d`)"
 )
 NO_EXCEPTION = ("without setting an exception", "without exception set")
 """How the interpreter reports that it had no memory even for an exception."""

@@ -131,7 +131,7 @@ def _job(word: str, value: Node | None, noun: str, given: Mapping[str, Node]) ->
             else f"write steps: {spelled}"
         )
     else:
-        advice = f"write in steps: {step}" if is_long else "remove it: steps: (above) has it"
+        advice = f"write in steps: {step}" if is_long else "remove it: steps: (above) contains it"
     return Meaning("steps", advice)
 
 
@@ -260,10 +260,22 @@ def steps_of(node: Node) -> str | None:
         named = [(member_of(item, "name", "id", "label", "task", "job"), item) for item in items]
         jobs = [(name.text, item) for name, item in named if isinstance(name, ScalarNode)]
     steps = [step for name, job in jobs if (step := step_of(name, job))]
+    dags = [member_of(member_of(job, "dag"), "tasks") for _, job in jobs]
+    for tasks in [one.items for one in dags if isinstance(one, SequenceNode)]:  # as in Argo
+        steps = [step for task in tasks if (step := _step_of_dag(task, dict(jobs)))]
     if not steps:
         return None
     spelled = f"[{', '.join(steps)}]"
     return spelled if len(spelled) <= LONGEST_ADVICE else f"[{steps[0]}], with an item for each"
+
+
+def _step_of_dag(task: Node, templates: Mapping[str, Node]) -> str | None:
+    """Spell a task of Argo, which runs a template."""
+    name, template = member_of(task, "name"), member_of(task, "template")
+    if not isinstance(name, ScalarNode) or not isinstance(template, ScalarNode):
+        return None
+    after = conversions.names_of(member_of(task, "dependencies", "depends"))
+    return step_of(name.text, templates.get(template.text, task), after or ())
 
 
 def is_playbook(node: Node) -> bool:
@@ -548,7 +560,9 @@ def _continue_on_of(node: Node) -> str | None:
     if codes := codes_beside_0_of(node) if member_of(node, "exitcode", "exitcodes") else None:
         return f"write success_exit_codes: {codes}"
     if member_of(node, "skipped") and not member_of(node, "failure", "failed"):
-        return "remove it: write when: ID.passed in the steps after it; it is true after a skip"
+        return (
+            "remove it, and write when: ID.passed in the steps after it: a skipped step has passed"
+        )
     return None
 
 

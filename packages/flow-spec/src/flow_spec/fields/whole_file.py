@@ -33,6 +33,10 @@ def revised(
     """Return problems whose advice agrees with each other and with the rest of the file."""
     if len(problems) > _MOST_PROBLEMS:
         return problems
+    if Path(source).stem.endswith(".test") and problems[0].fact.startswith("the file is empty"):
+        remedy = "write cases: [{name: all is well, expect: {run: SUCCEEDED}}]"
+        fact = "the file is empty: a file of cases has cases"
+        return [attrs.evolve(problems[0], message=f"{fact}; {remedy}", help=remedy)]
     if is_compose(root):
         return [_of_compose(problems, root, source)]
     steps = _Steps(root)

@@ -7,22 +7,39 @@ options and values of this program.
 """
 
 import json
-import os
 import re
 import shlex
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import cache, cached_property
-from itertools import islice, pairwise
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import click
 
-from flow_spec import FlowSpecError, Problem, closest_words, load_flow
-from flow_store import FlowStatus, FlowStore, Run, StepStatus, StoreError
-from orchesjob_flow.cli.completion import settings_of
+from flow_spec import Problem, closest_words
+from orchesjob_flow.cli.facts import (
+    MOST_LOOKED_AT,
+    MOST_NAMED,
+    PLACEHOLDER,
+    PROGRAM,
+    WANTED,
+    Facts,
+    declared,
+    failed_steps,
+    file_meant,
+    flow_files_here,
+    flow_meant,
+    is_recorded,
+    keys_for,
+    looks_like_flow_file,
+    newest_for,
+    newest_of,
+    run_meant,
+    run_with_step,
+)
 from orchesjob_flow.cli.options import (
     CommandOnRun,
     CommandThatNames,
@@ -30,66 +47,28 @@ from orchesjob_flow.cli.options import (
     Misused,
     OptionGivenOnce,
 )
-from orchesjob_flow.errors import FlowError, RunNotFound
-from orchesjob_flow.home.paths import Settings
-from orchesjob_flow.home.runs import UNFINISHED, RunHandle, find_runs, nearest_keys
+from orchesjob_flow.errors import RunNotFound
 
-PROGRAM = "orchesjob-flow"
 LIKE = 0.7
 """How alike two words must be to count as the same; "pause" is not "prune"."""
 EXTRA = re.compile(r"Got unexpected extra arguments? \((.*)\)$", re.DOTALL)
 GIVEN_AGAIN = re.compile(r"is given \d+ times")
-FLOW_FILES = (".yaml", ".yml", ".json")
-PLACEHOLDER = re.compile(r"\b(?:NEW_KEY|KEY|FLOW_FILE|FLOW_ID|STEP|SECONDS|PATH|N)\b")
 WITHOUT = re.compile(r"WITHOUT\[(.*?)\]")
 """In advice: the typed line without one of two options that do not fit each other."""
 AS_THE_SHELL_HAS_IT = re.compile(r"'(\w+)=\$\1'")
-HAS_FLOW_ID = re.compile(rb'^\s*\{?\s*"?flow_id"?\s*:\s*["\']?([^"\'\s,}]*)', re.MULTILINE)
 REFUSED_VALUE = re.compile(
     r'must be one of (?P<values>".*?"(?:, ".*?")*)(?P<more>.*), (?P<got>got ".*")', re.DOTALL
 )
 UNKNOWN_PARAM = re.compile(r'the flow has no parameter "(\w+)"')
-UNIT = re.compile(r"\.(?:service|timer)$")
-"""The ending of what systemd calls a flow."""
 DID_YOU_MEAN = re.compile(r'did you mean "(.*)"\?')
-HEAD, MOST_LOOKED_AT, MOST_SEARCHED, MOST_NAMED = 65536, 200, 20, 3
-"""How much is read of how many files, in how many runs a step is searched, and how many files or
-runs are named.
-"""
 RUN_KEYS = ("-k", "--run-key", "--key", "--name", "--id", "--run-id")
 """How a run is named, in a line that starts one."""
 NEWEST = ("--latest", "--newest", "-l", "-1", "latest", "@latest", "last", "newest")
 """How other tools name the newest run."""
-EXAMPLES = {
-    "--as": "skipped",
-    "--reason": "...",
-    "--older-than": "30d",
-    "--since": "30d",
-    "--interval": "2s",
-    "--timeout": "10m",
-    "--grace-seconds": "30s",
-    "--limit": "10",
-    "--tail": "20",
-    "--keep": "10",
-    "--attempt": "1",
-    "--format": "json",
-}
-"""A value for each option whose value is missing or makes no sense."""
 STARTS = f"{PROGRAM} run FLOW_FILE  # makes a key; with your own: {PROGRAM} start NEW_KEY FLOW_FILE"
 NO_FLOW_FILE = '{!r} is not a flow file; "run" only runs flows'
 REMOVES_BY_AGE = re.compile(rf"{PROGRAM} .*\bprune .*--older-than")
-OUTPUTS = {"report": "report.html", "overview": "overview", "metrics": "flows.prom"}
 NO_OUTCOME = ("--as", "failed")
-ENDED_BADLY = (FlowStatus.FAILED, FlowStatus.CANCELLED)
-WANTED: Mapping[str, tuple[Collection[FlowStatus], str]] = {
-    "cancel": (UNFINISHED, "is running"),
-    "resume": (UNFINISHED, "is without a runner"),
-    "watch": (UNFINISHED, "is running"),
-    "wait": (UNFINISHED, "is running"),
-    "retry": (ENDED_BADLY, "has FAILED or was cancelled"),
-    "settle": (ENDED_BADLY, "has FAILED or was cancelled"),
-}
-"""Which runs a command is for, and what to say if there is none."""
 
 
 @cache
@@ -153,6 +132,9 @@ def fact_of(error: click.UsageError, words: Sequence[str]) -> str | None:
         typed = line.words[line.begin :]
         if _command_after_run(ctx.parent, typed) is not None:
             return NO_FLOW_FILE.format(typed[0])
+    if ctx is not None and isinstance(error, click.BadParameter) and _is_from_environment(error):
+        variable = getattr(error.param, "envvar", None)
+        return f"Invalid value of {variable}: {error.message}"
     if isinstance(error, click.NoSuchOption):
         return f"No such option {error.option_name!r}."
     if ctx is not None and isinstance(error, click.MissingParameter):
@@ -212,59 +194,34 @@ def _instead_of_attempt(words: Sequence[str], run_key: str, attempt: str) -> str
     return corrected(words, attempt, [run_key, *more])
 
 
-def for_unknown_run(  # noqa: PLR0911 - as above
+def for_unknown_run(
     program: click.Group, words: Sequence[str], error: RunNotFound
 ) -> dict[str, str]:
     """Return the help, and perhaps better words, for a key that no run has.
 
     It may be a step of the newest run, a flow or its file, an attempt, or a slip.
     """
-    ctx = context_of(program, words) or click.Context(program)
-    typed, settings = error.run_key, settings_of(ctx)
-    statuses, what = WANTED.get(str(ctx.info_name), ((), ""))
+    ctx, typed = context_of(program, words) or click.Context(program), error.run_key
     if any(typed.startswith(f"{key}:") for key in error.nearest):
         line = _instead_of_attempt(words, error.nearest[0], typed)
         return {} if line is None else {"help": line}
-    with suppress(FlowError, StoreError, OSError):
-        if typed in NEWEST:
-            return {"help": f"{corrected(words, typed, ['-'])}  # - is the newest run"}
-        if not error.nearest and (run := _run_with_step(settings, typed)) is not None:
-            line = _instead_of_attempt(words, run.run_key, typed)
-            fact = f'no run {typed!r}; it is a step of flow "{run.flow_id}"'
-            about = "" if "  # " in str(line) else "  # the newest run of this flow"
-            return {"error": fact, "help": f"{line}{about}"}
-        flow_id = flow_meant(typed)
-        if find_runs(settings, flow_id=flow_id, limit=1):
-            runs = find_runs(settings, statuses=statuses, flow_id=flow_id, limit=1)
-            if not runs:
-                return {"help": _none_of_flow(settings_of(ctx), flow_id, statuses, what)}
-            about = f"  # the newest run of {typed}" if error.is_file else ""
-            return {"help": f"{corrected(words, typed, [runs[0].run.run_key])}{about}"}
+    if typed in NEWEST:
+        line = f"{corrected(words, typed, ['-'])}  # - is the newest run"
+        return {"error": f"no run {typed!r}", "help": line}
+    if (found := newest_for(ctx, str(ctx.info_name), typed)) is not None:
+        key, reason = found
+        about = f"  # the newest run of {typed}" if error.is_file else ""
+        return {"help": f"{corrected(words, typed, [key])}{about}" if key else reason}
+    if not error.nearest and (run := run_with_step(ctx, typed)) is not None:
+        line = _instead_of_attempt(words, run.run_key, typed)
+        fact = f'no run {typed!r}; it is a step of flow "{run.flow_id}"'
+        about = "" if "  # " in str(line) else "  # the newest run of this flow"
+        return {"error": fact, "help": f"{line}{about}"}
     if error.is_file or not error.nearest:
         return {}
     first, *more = error.nearest
     line = corrected(words, typed, [first])
     return {} if line is None else {"help": f"{line}  # or {', '.join(more)}" if more else line}
-
-
-def _run_with_step(settings: Settings, step: str) -> Run | None:
-    """Return the newest run that has a step, or copies of one, of this id; None if none has."""
-    for one in find_runs(settings, limit=MOST_SEARCHED):
-        run = RunHandle(one.run.run_key, settings).snapshot().run
-        if step in (
-            part for each in run.steps for part in (each.step_id, each.step_id.partition("@")[0])
-        ):
-            return run
-    return None
-
-
-def _none_of_flow(
-    settings: Settings, flow_id: str, statuses: Collection[FlowStatus], what: str
-) -> str:
-    """Say that a flow has no run that a command is for, and name those of other flows."""
-    others = find_runs(settings, statuses=statuses, limit=MOST_NAMED)
-    named = f"; of other flows: {', '.join(one.run.run_key for one in others)}" if others else ""
-    return f'no run of flow "{flow_id}" {what}{named}'
 
 
 def with_value_meant(
@@ -323,8 +280,8 @@ def for_missing_file(
         elif {"simulate", "validate"} & {*words} and (of_run := Facts(ctx, [file]).flow_files):
             line = f"{corrected(words, file, of_run[:1])}  # the run itself: {told}"
         return Misused(f"{file!r} is a run, not a flow file", str(line))
-    place = words.index(file)
-    if "start" in words and looks_like_flow_file(before := words[place - 1]):
+    place = words.index(file) if file in words else 0
+    if "start" in words[:place] and looks_like_flow_file(before := words[place - 1]):
         swapped = text_of([*words[: place - 1], file, before, *words[place + 1 :]])
         return Misused("the run key comes before the flow file", swapped)
     files = flow_files_here()
@@ -408,8 +365,11 @@ class Line:
         """Return a value for an option: of a parameter without a value, its default."""
         if option == "--param" and typed is not None and typed in (known := declared(self.words)):
             return f"{typed}={known[typed]}"
-        output = OUTPUTS.get(str(self.ctx.info_name)) if option in {"-o", "--output"} else None
-        return output or example_of(option, self.own[option], typed)
+        long = "--output" if option == "-o" else option
+        of_command = f"{self.ctx.info_name} {long}"
+        return foreign_words()["examples"].get(of_command) or example_of(
+            option, self.own[option], typed
+        )
 
     def filled(self, text: str, option: str) -> str:
         """Put what was typed before an option, and its value, into a text with placeholders."""
@@ -454,90 +414,6 @@ class Line:
         return left
 
 
-class Facts:
-    """What typed words mean here, for the placeholders of a text."""
-
-    def __init__(
-        self,
-        ctx: click.Context,
-        words: Sequence[str],
-        value: str | None = None,
-        key: str | None = None,
-    ) -> None:
-        """Keep the words, the value of the option that is not known, and the run key if known."""
-        self.ctx, self.words, self.value = ctx, words, value
-        handle = ctx.params.get("handle")
-        self.key = key or (handle and handle.run_key)
-
-    @cached_property
-    def run_key(self) -> str | None:
-        """The run that is named, by its key or by its flow; else the newest."""
-        recorded = (word for word in self.words if is_recorded(self.ctx, word))
-        of_flows = filter(None, (newest_of(self.ctx, word) for word in self.words))
-        of_option = None if isinstance(self.ctx.command, CommandOnRun) else self.value
-        named = self.key or next(recorded, None) or next(of_flows, None) or of_option
-        return named or next(iter(keys_for(self.ctx, "")), None)
-
-    @cached_property
-    def run(self) -> Run | None:
-        """The run that is named, if it is recorded."""
-        with suppress(FlowError, StoreError, OSError):
-            if self.run_key is not None:
-                return RunHandle(self.run_key, settings_of(self.ctx)).snapshot().run
-        return None
-
-    @cached_property
-    def flow_files(self) -> Sequence[str]:
-        """The flow file that is named, or that of the run; else those of the folder."""
-        named = filter(None, (file_meant(word) for word in self.words))
-        if (file := next(named, None)) is not None:
-            return [file]
-        here = flow_files_here()
-        is_named = self.key is not None or any(is_recorded(self.ctx, word) for word in self.words)
-        flow_id = self.run.flow_id if is_named and self.run is not None else None
-        return [file for file in here if flow_id_of(Path(file)) == flow_id] or here
-
-    def fill(self, text: str) -> str:
-        """Put into a text what is known; a line says which other flow files it may be about."""
-        line, _, about = text.partition("  # ")
-        filled = PLACEHOLDER.sub(lambda found: self._fact(found[0]), line)
-        remarks = [PLACEHOLDER.sub(lambda found: self._fact(found[0]), about)] if about else []
-        if "FLOW_FILE" in line and line.startswith((PROGRAM, "cd ")):
-            if not self.flow_files:
-                remarks = [f"`{PROGRAM} example > flow.yaml` writes one", *remarks]
-            elif others := self.flow_files[1:MOST_NAMED]:
-                remarks = [f"or {', '.join(others)}", *remarks]
-        return f"{filled}  # {'; '.join(remarks)}" if remarks else filled
-
-    def _fact(self, name: str) -> str:
-        """Return what a placeholder stands for, or a word for it."""
-        match name:
-            case "KEY":
-                found = self.run_key
-            case "NEW_KEY":
-                stem = Path(self._fact("FLOW_FILE")).stem
-                keys = (f"{stem}-{number}" for number in range(1, MOST_LOOKED_AT))
-                found = next((key for key in keys if not is_recorded(self.ctx, key)), None)
-            case "FLOW_FILE":
-                found = next(iter(self.flow_files), None)
-            case "FLOW_ID":
-                typed = (word for word in self.words if newest_of(self.ctx, word))
-                found = next(map(flow_meant, typed), None)
-            case "STEP":
-                steps = () if self.run is None else self.run.steps
-                failed = (one.step_id for one in steps if one.status is StepStatus.FAILED)
-                found = self._typed_step() or next(failed, steps[0].step_id if steps else None)
-            case _:
-                found = self.value
-        return name if found is None else shlex.quote(found)
-
-    def _typed_step(self) -> str | None:
-        """Return the value of the option if it is a step of the run."""
-        steps = () if self.run is None else self.run.steps
-        is_step = self.value in (step.step_id for step in steps)
-        return self.value if is_step or self.run is None else None
-
-
 def text_of(words: Iterable[str]) -> str:
     """Write a command line of this program."""
     line = re.sub("(--reason[ =])[.]{3}", r"\1'...'", shlex.join([PROGRAM, *words]))
@@ -567,95 +443,10 @@ def example_of(option: str, param: click.Parameter, typed: str | None = None) ->
             folded = {choice.lower(): choice for choice in choices}
             for near in closest_words(typed.lower(), folded):
                 return folded[near]
-        example = EXAMPLES.get(option)
+        example = foreign_words()["examples"].get(option)
         return example if example in choices else next(iter(choices))
-    return EXAMPLES.get(option) or (param.metavar if isinstance(param, click.Option) else "") or "X"
-
-
-def is_recorded(ctx: click.Context, run_key: str) -> bool:
-    """Tell whether there is a run of this key; no word that looks like an option is asked for."""
-    with suppress(FlowError, StoreError, OSError):
-        return not run_key.startswith("-") and RunHandle(run_key, settings_of(ctx)).is_recorded()
-    return False
-
-
-def run_meant(ctx: click.Context, run_key: str) -> str:
-    """Return the key of the run that was probably meant, or the same word if none is near."""
-    with suppress(FlowError, StoreError, OSError):
-        if not is_recorded(ctx, run_key):
-            with FlowStore.open_readonly(settings_of(ctx).home.database) as store:
-                return next(iter(nearest_keys(store, run_key)), run_key)
-    return run_key
-
-
-def keys_for(ctx: click.Context, name: str) -> list[str]:
-    """Return the keys of the runs that a command is for, the newest first."""
-    with suppress(FlowError, StoreError, OSError):
-        statuses, _ = WANTED.get(name, ((), ""))
-        runs = find_runs(settings_of(ctx), statuses=statuses, limit=MOST_LOOKED_AT)
-        return [one.run.run_key for one in runs if name != "resume" or one.is_abandoned]
-    return []
-
-
-def newest_of(ctx: click.Context, word: str) -> str | None:
-    """Return the key of the newest run of the flow that a word names, by its id or its file."""
-    if word.startswith("-"):
-        return None
-    with suppress(FlowError, StoreError, OSError):
-        for found in find_runs(settings_of(ctx), flow_id=flow_meant(word), limit=1):
-            return found.run.run_key
-    return None
-
-
-def flow_meant(word: str) -> str:
-    """Return the id of the flow that a word names: its file, or the id itself."""
-    file = file_meant(word)
-    return UNIT.sub("", word) if file is None else flow_id_of(Path(file)) or word
-
-
-def flow_id_of(file: Path) -> str | None:
-    """Return the id in the first lines of a flow file; None if there is none."""
-    with suppress(OSError), file.open("rb") as opened:
-        if (found := HAS_FLOW_ID.search(opened.read(HEAD))) is not None:
-            return found[1].decode(errors="replace")
-    return None
-
-
-def declared(words: Iterable[str]) -> Mapping[str, str]:
-    """Return a value for each parameter of the flow file that is named, or nothing."""
-    with suppress(FlowSpecError, OSError):
-        for file in filter(None, map(file_meant, words)):
-            params = load_flow(file).params
-            return {one.name: one.default or next(iter(one.enum), "VALUE") for one in params}
-    return {}
-
-
-def looks_like_flow_file(word: str) -> bool:
-    """Tell whether a word is a file, or named as flow files are."""
-    return os.path.isfile(word) or word.endswith(FLOW_FILES)  # noqa: PTH113 - of any length
-
-
-def flow_files_here(*, cases: bool = False) -> list[str]:
-    """Return the first flow files of the current folder, or files of cases, by name."""
-    found = []
-    with suppress(OSError), os.scandir() as entries:
-        names = sorted(one.name for one in islice(entries, MOST_LOOKED_AT) if one.is_file())
-        for name in names:
-            path = Path(name)
-            is_cases = path.stem.endswith(".test")
-            if path.suffix not in FLOW_FILES or is_cases is not cases:
-                continue
-            if cases or flow_id_of(path) is not None:
-                found.append(name)
-    return found
-
-
-def file_meant(word: str) -> str | None:
-    """Return the flow file that a word means: by its name, with or without the ending."""
-    if looks_like_flow_file(word):
-        return word
-    stem = UNIT.sub("", word)
-    return next((name for name in flow_files_here() if Path(name).stem == stem), None)
+    metavar = param.metavar if isinstance(param, click.Option) else ""
+    return foreign_words()["examples"].get(option) or metavar or "X"
 
 
 def _for_command(ctx: click.Context, words: Sequence[str], known: Collection[str]) -> str | None:
@@ -791,15 +582,11 @@ def _on_run(
         if name == "prune":
             return f"{line} KEY  # `{PROGRAM} list` shows the keys"
         return f"{line} -  # - is the newest run; `{PROGRAM} list` shows all"
-    statuses, what = WANTED.get(name, ((), ""))
     keys = ["-" if one in NEWEST else one for one in arguments if "-k" not in options]
-    with suppress(FlowError, StoreError, OSError):
-        if keys and not is_recorded(ctx, keys[0]) and newest_of(ctx, keys[0]) is not None:
-            settings, flow_id = settings_of(ctx), flow_meant(keys[0])
-            runs = find_runs(settings, statuses=statuses, flow_id=flow_id, limit=1)
-            if not runs:
-                return _none_of_flow(settings, flow_id, statuses, what)
-            keys[0] = runs[0].run.run_key
+    if keys and (found := newest_for(ctx, name, keys[0])) is not None:
+        keys[0], reason = found
+        if reason:
+            return reason
     if keys:
         keys[0] = run_meant(ctx, keys[0])
     most = {"logs": 2, "explain": 2, "prune": MOST_LOOKED_AT}.get(name, 1)
@@ -840,8 +627,6 @@ def _own_options(
             is_certain = True
             continue
         typed, equals, value = word.partition("=")
-        if lost and word.startswith("{{"):
-            continue
         ours = [typed] if typed in own else _option_of_ours(own, typed)
         is_certain = bool(ours)
         if not ours:
@@ -1009,11 +794,12 @@ def _for_value(  # noqa: PLR0911 - as above
     if isinstance(param, click.Argument):
         wrong = (word for word in line.words[line.begin :] if not is_valid(param, word))
         word = next(wrong, None) if isinstance(param.type, click.Choice) else None
-        return word and corrected(line.words, word, [example_of("", param, word)])
+        about = _found_in(foreign_words()["about_values"], (word or "").lower())
+        text = word and corrected(line.words, word, [example_of("", param, word)])
+        return f"{text}  # {about}" if text and about else text
     if not isinstance(param, click.Option):
         return None
-    source = line.ctx.get_parameter_source(str(param.name))
-    if source is click.core.ParameterSource.ENVIRONMENT:
+    if _is_from_environment(error):
         return f"unset {param.envvar}  # or set it to {example_of(param.opts[-1], param)}"
     if isinstance(param, OptionGivenOnce) and GIVEN_AGAIN.match(error.message):
         return _given_once(line, param)
@@ -1036,16 +822,23 @@ def _for_value(  # noqa: PLR0911 - as above
         words = [*line.words[:place], *head, *after]
         if option == "--older-than" and value.isdecimal():
             return f"{text_of(words)}  # {value} days"
-        return _with_options(line, words)
+        about = _found_in(foreign_words()["about_values"], value.lower())
+        return _with_options(line, words) + (f"  # {about}" if about else "")
     return None
+
+
+def _is_from_environment(error: click.BadParameter) -> bool:
+    """Tell whether the value is that of a variable, and not on the command line."""
+    name = str(getattr(error.param, "name", ""))
+    source = None if error.ctx is None else error.ctx.get_parameter_source(name)
+    return source is click.core.ParameterSource.ENVIRONMENT
 
 
 def _already_failed(line: Line) -> str | None:
     """Say that a step need not be settled as FAILED, if it is that."""
     key, step, *_ = (*line.arguments_before(len(line.words)), "", "")
     run = Facts(line.ctx, [], key=key).run
-    failed = () if run is None else (one for one in run.steps if one.status is StepStatus.FAILED)
-    if step not in (one.step_id for one in failed):
+    if run is None or step not in failed_steps(run):
         return None
     return f'step "{step}" is already FAILED; nothing needs to be settled'
 
@@ -1075,22 +868,18 @@ def _for_extra(line: Line, found: str) -> str | None:  # noqa: PLR0911 - as abov
             return text_of([*left, *(part for one in settings for part in ("--param", one))])
         case "run" if all(map(looks_like_flow_file, extras)):
             return "; ".join([text_of(left), *(text_of(["run", one]) for one in extras)])
-        case "start" | "run" | "simulate":
-            return text_of([*left, *(part for one in extras for part in ("--until", one))])
-        case "retry":
-            return text_of([*left, *(part for one in extras for part in ("--step", one))])
         case "list":
-            statuses = {status.value.lower() for status in FlowStatus}
+            statuses = {str(one).lower() for one in line.own["--status"].type.choices}  # type: ignore[attr-defined]
             is_status = all(one.lower() in statuses for one in extras)
             option = "--status" if is_status else "--flow-id"
             return text_of([*left, option, extras[0]])
-        case "stats":
-            return text_of([*left, "--flow-id", extras[0]])
         case "logs" | "explain":
             key, *_ = line.arguments_before(len(line.words))
             return "; ".join([text_of(left), *(text_of([name, key, one]) for one in extras)])
         case "status" | "watch" | "wait" | "cancel" | "report" | "resume" | "doctor":
             return _one_by_one(line, left, extras)
+        case _ if (option := _found_in(foreign_words()["arguments"], name)) is not None:
+            return text_of([*left, *(part for one in extras for part in (option, one))])
         case "example" | "schema":
             return f"{text_of(left)} > {shlex.quote(extras[0])}"
         case _:
@@ -1101,11 +890,8 @@ def _one_by_one(line: Line, left: Sequence[str], extras: Sequence[str]) -> str:
     """Return a line for each of several runs; or if the next word is a step, the line about it."""
     handle = line.ctx.params.get("handle")
     name, first = str(line.ctx.command.name), "KEY" if handle is None else handle.run_key
-    with suppress(FlowError, StoreError, OSError):
-        if name != "cancel" and handle is not None:
-            is_run = handle._replace(run_key=extras[0]).is_recorded()
-            if not is_run:
-                return text_of(["explain", first, extras[0]])
+    if name != "cancel" and handle is not None and not is_recorded(line.ctx, extras[0]):
+        return text_of(["explain", first, extras[0]])
     lines = [text_of(left), *(f"{text_of([name, extra])}" for extra in extras)]
     return "; ".join(lines)
 

@@ -102,9 +102,9 @@ def cause_of(error: Exception) -> str:
 
 
 DATABASE_LOST = (
-    "restore it, or repeat the same `start`: it finds the outcomes of strict steps in orchesjob, "
-    "and runs steps with `strict: false` again; cancel requests, what `settle` decided, and the "
-    "places of runs in their groups are lost"
+    "restore it together with its -wal and -shm files, or repeat the same `start`: it finds the "
+    "outcomes of strict steps in orchesjob, and runs steps with `strict: false` again; cancel "
+    "requests, what `settle` decided, and the places of runs in their groups are lost"
 )
 """What to do without the database, and what only the database knew (rule 4.7)."""
 

@@ -1,0 +1,246 @@
+"""What typed words mean here: runs, flows, flow files, parameters and steps.
+
+It is imported only after a mistake (rule 6.12). `Facts` fills the placeholders of advice from them.
+"""
+
+import os
+import re
+import shlex
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+import click
+
+from flow_spec import FlowSpecError, load_flow
+from flow_store import FlowStatus, FlowStore, Run, StepStatus, StoreError
+from orchesjob_flow.cli.completion import settings_of
+from orchesjob_flow.errors import FlowError
+from orchesjob_flow.home.runs import UNFINISHED, RunHandle, find_runs, nearest_keys
+
+PROGRAM = "orchesjob-flow"
+FLOW_FILES = (".yaml", ".yml", ".json")
+PLACEHOLDER = re.compile(r"\b(?:NEW_KEY|KEY|FLOW_FILE|FLOW_ID|STEP|SECONDS|PATH|N)\b")
+HAS_FLOW_ID = re.compile(rb'^\s*\{?\s*"?flow_id"?\s*:\s*["\']?([^"\'\s,}]*)', re.MULTILINE)
+UNIT = re.compile(r"\.(?:service|timer)$")
+"""The ending of what systemd calls a flow."""
+HEAD, MOST_LOOKED_AT, MOST_SEARCHED, MOST_NAMED = 65536, 200, 20, 3
+"""How much is read of how many files, in how many runs a step is searched, and how many files or
+runs are named.
+"""
+ENDED_BADLY = (FlowStatus.FAILED, FlowStatus.CANCELLED)
+WANTED: Mapping[str, tuple[Collection[FlowStatus], str]] = {
+    "cancel": (UNFINISHED, "is running"),
+    "resume": (UNFINISHED, "is without a runner"),
+    "watch": (UNFINISHED, "is running"),
+    "wait": (UNFINISHED, "is running"),
+    "retry": (ENDED_BADLY, "has FAILED or was cancelled"),
+    "settle": (ENDED_BADLY, "has FAILED or was cancelled"),
+}
+"""Which runs a command is for, and what to say if there is none."""
+
+
+class Facts:
+    """What typed words mean here, for the placeholders of a text."""
+
+    def __init__(
+        self,
+        ctx: click.Context,
+        words: Sequence[str],
+        value: str | None = None,
+        key: str | None = None,
+    ) -> None:
+        """Keep the words, the value of the option that is not known, and the run key if known."""
+        self.ctx, self.words, self.value = ctx, words, value
+        handle = ctx.params.get("handle")
+        self.key = key or (handle and handle.run_key)
+
+    @cached_property
+    def run_key(self) -> str | None:
+        """The run that is named, by its key or by its flow; else the newest."""
+        recorded = (word for word in self.words if is_recorded(self.ctx, word))
+        of_flows = filter(None, (newest_of(self.ctx, word) for word in self.words))
+        is_on_run = any(param.name == "handle" for param in self.ctx.command.params)
+        of_option = None if is_on_run else self.value
+        named = self.key or next(recorded, None) or next(of_flows, None) or of_option
+        return named or next(iter(keys_for(self.ctx, "")), None)
+
+    @cached_property
+    def run(self) -> Run | None:
+        """The run that is named, if it is recorded."""
+        with suppress(FlowError, StoreError, OSError):
+            if self.run_key is not None:
+                return RunHandle(self.run_key, settings_of(self.ctx)).snapshot().run
+        return None
+
+    @cached_property
+    def flow_files(self) -> Sequence[str]:
+        """The flow file that is named, or that of the run; else those of the folder."""
+        named = filter(None, (file_meant(word) for word in self.words))
+        if (file := next(named, None)) is not None:
+            return [file]
+        here = flow_files_here()
+        is_named = self.key is not None or any(is_recorded(self.ctx, word) for word in self.words)
+        flow_id = self.run.flow_id if is_named and self.run is not None else None
+        return [file for file in here if flow_id_of(Path(file)) == flow_id] or here
+
+    def fill(self, text: str) -> str:
+        """Put into a text what is known; a line says which other flow files it may be about."""
+        line, _, about = text.partition("  # ")
+        filled = PLACEHOLDER.sub(lambda found: self._fact(found[0]), line)
+        remarks = [PLACEHOLDER.sub(lambda found: self._fact(found[0]), about)] if about else []
+        if "FLOW_FILE" in line and line.startswith((PROGRAM, "cd ")):
+            if not self.flow_files:
+                remarks = [f"`{PROGRAM} example > flow.yaml` writes one", *remarks]
+            elif others := self.flow_files[1:MOST_NAMED]:
+                remarks = [f"or {', '.join(others)}", *remarks]
+        return f"{filled}  # {'; '.join(remarks)}" if remarks else filled
+
+    def _fact(self, name: str) -> str:
+        """Return what a placeholder stands for, or a word for it."""
+        match name:
+            case "KEY":
+                found = self.run_key
+            case "NEW_KEY":
+                stem = Path(self._fact("FLOW_FILE")).stem
+                keys = (f"{stem}-{number}" for number in range(1, MOST_LOOKED_AT))
+                found = next((key for key in keys if not is_recorded(self.ctx, key)), None)
+            case "FLOW_FILE":
+                found = next(iter(self.flow_files), None)
+            case "FLOW_ID":
+                typed = (word for word in self.words if newest_of(self.ctx, word))
+                found = next(map(flow_meant, typed), None)
+            case "STEP":
+                steps = () if self.run is None else self.run.steps
+                failed = [] if self.run is None else failed_steps(self.run)
+                likely = [*failed, *(one.step_id for one in steps[:1])]
+                found = self._typed_step() or next(iter(likely), None)
+            case _:
+                found = self.value
+        return name if found is None else shlex.quote(found)
+
+    def _typed_step(self) -> str | None:
+        """Return the value of the option if it is a step of the run."""
+        steps = () if self.run is None else self.run.steps
+        is_step = self.value in [step.step_id for step in steps]
+        return self.value if is_step or self.run is None else None
+
+
+def failed_steps(run: Run) -> list[str]:
+    """Return the ids of the steps that FAILED."""
+    return [one.step_id for one in run.steps if one.status is StepStatus.FAILED]
+
+
+def is_recorded(ctx: click.Context, run_key: str) -> bool:
+    """Tell whether there is a run of this key; no word that looks like an option is asked for."""
+    with suppress(FlowError, StoreError, OSError):
+        return not run_key.startswith("-") and RunHandle(run_key, settings_of(ctx)).is_recorded()
+    return False
+
+
+def run_meant(ctx: click.Context, run_key: str) -> str:
+    """Return the key of the run that was probably meant, or the same word if none is near."""
+    with suppress(FlowError, StoreError, OSError):
+        if not is_recorded(ctx, run_key):
+            with FlowStore.open_readonly(settings_of(ctx).home.database) as store:
+                return next(iter(nearest_keys(store, run_key)), run_key)
+    return run_key
+
+
+def keys_for(ctx: click.Context, name: str) -> list[str]:
+    """Return the keys of the runs that a command is for, the newest first."""
+    with suppress(FlowError, StoreError, OSError):
+        statuses, _ = WANTED.get(name, ((), ""))
+        runs = find_runs(settings_of(ctx), statuses=statuses, limit=MOST_LOOKED_AT)
+        return [one.run.run_key for one in runs if name != "resume" or one.is_abandoned]
+    return []
+
+
+def newest_of(ctx: click.Context, word: str) -> str | None:
+    """Return the key of the newest run of the flow that a word names, by its id or its file."""
+    if word.startswith("-"):
+        return None
+    with suppress(FlowError, StoreError, OSError):
+        for found in find_runs(settings_of(ctx), flow_id=flow_meant(word), limit=1):
+            return found.run.run_key
+    return None
+
+
+def flow_meant(word: str) -> str:
+    """Return the id of the flow that a word names: its file, or the id itself."""
+    file = file_meant(word)
+    return UNIT.sub("", word) if file is None else flow_id_of(Path(file)) or word
+
+
+def flow_id_of(file: Path) -> str | None:
+    """Return the id in the first lines of a flow file; None if there is none."""
+    with suppress(OSError), file.open("rb") as opened:
+        if (found := HAS_FLOW_ID.search(opened.read(HEAD))) is not None:
+            return found[1].decode(errors="replace")
+    return None
+
+
+def declared(words: Iterable[str]) -> Mapping[str, str]:
+    """Return a value for each parameter of the flow file that is named, or nothing."""
+    with suppress(FlowSpecError, OSError):
+        for file in filter(None, map(file_meant, words)):
+            params = load_flow(file).params
+            return {one.name: one.default or next(iter(one.enum), "VALUE") for one in params}
+    return {}
+
+
+def looks_like_flow_file(word: str) -> bool:
+    """Tell whether a word is a file, or named as flow files are."""
+    return os.path.isfile(word) or word.endswith(FLOW_FILES)  # noqa: PTH113 - of any length
+
+
+def flow_files_here(*, cases: bool = False) -> list[str]:
+    """Return the first flow files of the current folder, or files of cases, by name."""
+    found = []
+    with suppress(OSError), os.scandir() as entries:
+        names = sorted(one.name for one in islice(entries, MOST_LOOKED_AT) if one.is_file())
+        for name in names:
+            path = Path(name)
+            is_cases = path.stem.endswith(".test")
+            if path.suffix not in FLOW_FILES or is_cases is not cases:
+                continue
+            if cases or flow_id_of(path) is not None:
+                found.append(name)
+    return found
+
+
+def file_meant(word: str) -> str | None:
+    """Return the flow file that a word means: by its name, with or without the ending."""
+    if looks_like_flow_file(word):
+        return word
+    stem = UNIT.sub("", word)
+    return next((name for name in flow_files_here() if Path(name).stem == stem), None)
+
+
+def run_with_step(ctx: click.Context, step: str) -> Run | None:
+    """Return the newest run that has a step, or copies of one, of this id; None if none has."""
+    with suppress(FlowError, StoreError, OSError):
+        for one in find_runs(settings_of(ctx), limit=MOST_SEARCHED):
+            run = RunHandle(one.run.run_key, settings_of(ctx)).snapshot().run
+            ids = [each.step_id for each in run.steps]
+            if step in [*ids, *(step_id.partition("@")[0] for step_id in ids)]:
+                return run
+    return None
+
+
+def newest_for(ctx: click.Context, name: str, word: str) -> tuple[str, str] | None:
+    """Return the newest run of a flow that a command is for, or else why there is none.
+
+    The word names the flow; None if it does not, or if it is the key of a run.
+    """
+    if is_recorded(ctx, word) or newest_of(ctx, word) is None:
+        return None
+    flow_id, (statuses, what) = flow_meant(word), WANTED.get(name, ((), ""))
+    with suppress(FlowError, StoreError, OSError):
+        for one in find_runs(settings_of(ctx), statuses=statuses, flow_id=flow_id, limit=1):
+            return one.run.run_key, ""
+    others = ", ".join(keys_for(ctx, name)[:MOST_NAMED])
+    named = f"; of other flows: {others}" if others else ""
+    return "", f'no run of flow "{flow_id}" {what}{named}'
