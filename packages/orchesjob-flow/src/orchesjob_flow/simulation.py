@@ -71,7 +71,7 @@ COMMAND_SEC = 1.0
 ENDLESS = math.inf
 WORKER_PID, TARGET_PID = 2, 3
 """No code looks for these processes."""
-BOOT = "a rehearsal"
+BOOT = "a simulation"
 """The boot id of virtual times; no machine has it."""
 MOST_WORK_OF_COUNTING = 1_000_000
 """The limit of counting, in words of conditions: a second or two."""

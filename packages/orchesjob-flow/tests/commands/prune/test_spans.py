@@ -10,15 +10,15 @@ from orchesjob_flow.commands.prune.output import (
     FEW,
     OLD_SEC,
     SETTLED_SEC,
-    OldJob,
-    Span,
+    Job,
+    JobSpan,
     SpanCleaner,
     find_spans,
 )
 
 NOW = 1_000_000
 LONG_AGO = NOW - 100_000
-OURS = [OldJob(f"ours-{number}", LONG_AGO + number * 10) for number in range(FEW + 10)]
+OURS = [Job(f"ours-{number}", (), LONG_AGO + number * 10) for number in range(FEW + 10)]
 IDS = {job.job_id for job in OURS}
 
 
@@ -96,10 +96,11 @@ class Home(OrchesjobClient):
 @pytest.fixture
 def home() -> Home:
     """A home that holds our old jobs and nothing else."""
-    return Home(rows={job.job_id: Row(job.ended_at - 5, job.ended_at) for job in OURS})
+    ends = {job.job_id: job.ended_at or 0 for job in OURS}
+    return Home(rows={job_id: Row(end - 5, end) for job_id, end in ends.items()})
 
 
-def clean(home: Home, jobs: list[OldJob] = OURS) -> set[str]:
+def clean(home: Home, jobs: list[Job] = OURS) -> set[str]:
     """Have our jobs removed, and return which were removed."""
     before = set(home.rows)
     told = set(SpanCleaner(home, NOW + 0.5, at_once=2).clean(jobs))
@@ -148,7 +149,7 @@ def test_where_a_beginning_is_unknown(home: Home) -> None:
 @pytest.mark.parametrize("ended_at", [NOW - OLD_SEC, NOW, NOW + 1, 0, -5])
 def test_only_old_ones(home: Home, ended_at: int) -> None:
     """What has ended lately could be among jobs that end just now; it is left."""
-    jobs = [OldJob(job_id, ended_at) for job_id in home.rows]
+    jobs = [Job(job_id, (), ended_at) for job_id in home.rows]
     for row in home.rows.values():
         row.ended_at = ended_at
     home.loses_ends = False
@@ -190,17 +191,17 @@ def test_in_any_home(home: Home, seed: int) -> None:
 @pytest.mark.parametrize(
     ("ours", "theirs", "kept", "spans"),
     [
-        ([1, 2, 9], [], [], [Span(1, 9, 3)]),
-        ([1, 2, 8, 9], [5], [], [Span(1, 2, 2), Span(8, 9, 2)]),
-        ([1, 2, 8, 9], [], [5], [Span(1, 2, 2), Span(8, 9, 2)]),
-        ([1, 2, 2, 3, 3], [2], [], [Span(3, 3, 2)]),
+        ([1, 2, 9], [], [], [JobSpan(1, 9, 3)]),
+        ([1, 2, 8, 9], [5], [], [JobSpan(1, 2, 2), JobSpan(8, 9, 2)]),
+        ([1, 2, 8, 9], [], [5], [JobSpan(1, 2, 2), JobSpan(8, 9, 2)]),
+        ([1, 2, 2, 3, 3], [2], [], [JobSpan(3, 3, 2)]),
         ([1, 2, 3], [1, 3], [], []),
-        ([4, 4], [], [], [Span(4, 4, 2)]),
+        ([4, 4], [], [], [JobSpan(4, 4, 2)]),
         ([4], [], [], []),
         ([], [4, 5], [], []),
     ],
 )
-def test_spans(ours: list[int], theirs: list[int], kept: list[int], spans: list[Span]) -> None:
+def test_spans(ours: list[int], theirs: list[int], kept: list[int], spans: list[JobSpan]) -> None:
     """A span holds several of our jobs, and neither another one nor a second that is kept."""
     listed = [EndedJob(f"a{number}", "", at) for number, at in enumerate(ours)]
     wanted = {job.job_id for job in listed}

@@ -53,7 +53,7 @@ class Pruned(NamedTuple):
 class Job(NamedTuple):
     """A job that is recorded with a run, what orchesjob has named as its files and as its end.
 
-    `ended_at` is None where it has named none.
+    `ended_at` is the second by which orchesjob probably selects it; None where it has named none.
     """
 
     job_id: str
@@ -70,14 +70,7 @@ type Found = tuple[Run, list[Job]]
 """A run, and the jobs that are recorded with it."""
 
 
-class OldJob(NamedTuple):
-    """A job that is to be removed, and by which time orchesjob probably selects it."""
-
-    job_id: str
-    ended_at: int
-
-
-class Span(NamedTuple):
+class JobSpan(NamedTuple):
     """The first and the last second of a span, and how many jobs have ended in it."""
 
     first: int
@@ -98,7 +91,7 @@ class SpanCleaner:
         self._until = int(now) - OLD_SEC
         self._kept = beginnings(client, int(now) - SETTLED_SEC, at_once=at_once)
 
-    def clean(self, jobs: Iterable[OldJob]) -> Iterator[str]:
+    def clean(self, jobs: Iterable[Job]) -> Iterator[str]:
         """Remove jobs, and yield the ids of those that are gone.
 
         Where orchesjob cannot list jobs, say because there are too many, none is removed.
@@ -108,7 +101,8 @@ class SpanCleaner:
         """
         if self._kept is None:
             return
-        old = sorted((job.ended_at, job.job_id) for job in jobs if 0 < job.ended_at < self._until)
+        ends = ((job.ended_at or 0, job.job_id) for job in jobs)
+        old = sorted(one for one in ends if 0 < one[0] < self._until)
         wanted = {job_id for _, job_id in old}
         for part in batched(old, AT_ONCE):
             if len(part) <= FEW:
@@ -125,24 +119,24 @@ class SpanCleaner:
 
 def find_spans(
     wanted: Collection[str], listed: Sequence[EndedJob], kept: Collection[int]
-) -> list[Span]:
+) -> list[JobSpan]:
     """Find the spans that hold several of the wanted jobs, none of the others, and no kept second.
 
     `listed` are all jobs that have ended in that time.
     """
     walls = {job.ended_at for job in listed if job.job_id not in wanted} | set(kept)
     ends = sorted(job.ended_at for job in listed if job.job_id in wanted)
-    spans: list[Span] = []
+    spans: list[JobSpan] = []
     events = sorted([(second, True) for second in walls] + [(second, False) for second in ends])
-    open_span: Span | None = None
+    open_span: JobSpan | None = None
     for second, is_wall in events:
         if is_wall or second in walls:
             open_span = None
         elif open_span is None:
-            open_span = Span(second, second, 1)
+            open_span = JobSpan(second, second, 1)
             spans.append(open_span)
         else:
-            open_span = Span(open_span.first, second, open_span.jobs + 1)
+            open_span = JobSpan(open_span.first, second, open_span.jobs + 1)
             spans[-1] = open_span
     return [span for span in spans if span.jobs > 1]
 
@@ -191,8 +185,7 @@ class Cleaner:
             if self._is_shared_home_of(run):
                 by_home[run.orchesjob_home] += jobs
         for home, jobs in by_home.items():
-            old = [OldJob(job.job_id, job.ended_at) for job in jobs if job.ended_at is not None]
-            if len(old) <= FEW or home in self._failed:
+            if sum(job.ended_at is not None for job in jobs) <= FEW or home in self._failed:
                 continue
             sizes = {job.job_id: job.size for job in jobs}
             try:
@@ -200,7 +193,7 @@ class Cleaner:
             except OrchesjobError:  # `clean` fails likewise, and reports it
                 continue
             try:
-                self._freed |= {job_id: sizes.get(job_id, 0) for job_id in spans.clean(old)}
+                self._freed |= {job_id: sizes.get(job_id, 0) for job_id in spans.clean(jobs)}
             except OrchesjobError as error:
                 self._failed[home] = error
 
