@@ -10,15 +10,15 @@ from orchesjob_flow.commands.prune.output import (
     FEW,
     OLD_SEC,
     SETTLED_SEC,
-    Job,
     JobSpan,
+    PrintedJob,
     SpanCleaner,
     find_spans,
 )
 
 NOW = 1_000_000
 LONG_AGO = NOW - 100_000
-OURS = [Job(f"ours-{number}", (), LONG_AGO + number * 10) for number in range(FEW + 10)]
+OURS = [PrintedJob(f"ours-{number}", (), LONG_AGO + number * 10) for number in range(FEW + 10)]
 IDS = {job.job_id for job in OURS}
 
 
@@ -100,7 +100,7 @@ def home() -> Home:
     return Home(rows={job_id: Row(end - 5, end) for job_id, end in ends.items()})
 
 
-def clean(home: Home, jobs: list[Job] = OURS) -> set[str]:
+def clean(home: Home, jobs: list[PrintedJob] = OURS) -> set[str]:
     """Have our jobs removed, and return which were removed."""
     before = set(home.rows)
     told = set(SpanCleaner(home, NOW + 0.5, at_once=2).clean(jobs))
@@ -149,7 +149,7 @@ def test_where_a_beginning_is_unknown(home: Home) -> None:
 @pytest.mark.parametrize("ended_at", [NOW - OLD_SEC, NOW, NOW + 1, 0, -5])
 def test_only_old_ones(home: Home, ended_at: int) -> None:
     """What has ended lately could be among jobs that end just now; it is left."""
-    jobs = [Job(job_id, (), ended_at) for job_id in home.rows]
+    jobs = [PrintedJob(job_id, (), ended_at) for job_id in home.rows]
     for row in home.rows.values():
         row.ended_at = ended_at
     home.loses_ends = False

@@ -50,7 +50,7 @@ class Pruned(NamedTuple):
     output: Output
 
 
-class Job(NamedTuple):
+class PrintedJob(NamedTuple):
     """A job that is recorded with a run, what orchesjob has named as its files and as its end.
 
     `ended_at` is the second by which orchesjob probably selects it; None where it has named none.
@@ -66,7 +66,7 @@ class Job(NamedTuple):
         return sum(map(size_of, self.files))
 
 
-type Found = tuple[Run, list[Job]]
+type Found = tuple[Run, list[PrintedJob]]
 """A run, and the jobs that are recorded with it."""
 
 
@@ -91,7 +91,7 @@ class SpanCleaner:
         self._until = int(now) - OLD_SEC
         self._kept = beginnings(client, int(now) - SETTLED_SEC, at_once=at_once)
 
-    def clean(self, jobs: Iterable[Job]) -> Iterator[str]:
+    def clean(self, jobs: Iterable[PrintedJob]) -> Iterator[str]:
         """Remove jobs, and yield the ids of those that are gone.
 
         Where orchesjob cannot list jobs, say because there are too many, none is removed.
@@ -180,7 +180,7 @@ class Cleaner:
 
     def clean_together(self, found: Iterable[Found]) -> None:
         """Remove the jobs of runs that can be removed together; `clean` does the rest."""
-        by_home: dict[str, list[Job]] = defaultdict(list)
+        by_home: dict[str, list[PrintedJob]] = defaultdict(list)
         for run, jobs in found:
             if self._is_shared_home_of(run):
                 by_home[run.orchesjob_home] += jobs
@@ -212,7 +212,7 @@ class Cleaner:
         executable = locate(self._settings.orchesjob, self._settings.environ)
         return OrchesjobClient(executable, home=home)
 
-    def clean(self, run: Run, jobs: list[Job]) -> Output:
+    def clean(self, run: Run, jobs: list[PrintedJob]) -> Output:
         """Remove jobs of a run, and return how many there were and what they had printed.
 
         A home in which that has failed is not tried again: it would take as long for each run.
@@ -267,16 +267,16 @@ def output_of(store: FlowStore, run_key: str) -> Output:
     return Output(len(jobs), sum(job.size for job in jobs))
 
 
-def job_of(run: Run, attempt: Attempt) -> Job:
+def job_of(run: Run, attempt: Attempt) -> PrintedJob:
     """Return the job of an attempt that has one, as far as the record can be read."""
     job_id = str(attempt.job_id)
     try:
         job = reported_job(run, attempt) or {}
     except DamagedRecord:  # orchesjob finds it by its id
-        return Job(job_id, ())
+        return PrintedJob(job_id, ())
     files = (job.get(name) for name in ("stdout_file", "stderr_file"))
     ended_at = job.get("finished_at") or job.get("started_at")
-    return Job(
+    return PrintedJob(
         job_id,
         tuple(path for path in files if isinstance(path, str)),
         ended_at if isinstance(ended_at, int) else None,
