@@ -389,10 +389,10 @@ class Endings(NamedTuple):
 
 
 class Branch(NamedTuple):
-    """Outcomes to simulate; those of the first `settled` steps to end are final."""
+    """Outcomes to simulate; those of the first `final` steps to end are final."""
 
     changed: Mapping[str, StepStatus]
-    settled: int
+    final: int
 
 
 def endings_of(flow: FlowSpec, scenario: Scenario) -> Endings:
@@ -417,7 +417,7 @@ def endings_of(flow: FlowSpec, scenario: Scenario) -> Endings:
         changed = {name: one for name, one in world.outcomes.items() if one != "SUCCEEDED"}
         found.setdefault(tuple(steps.values()), Ending(state.status, steps, changed))
         free = [flow.step(name) for name in world.outcomes if name not in scenario.outcomes]
-        for place, spec in enumerate(free[branch.settled :], start=branch.settled + 1):
+        for place, spec in enumerate(free[branch.final :], start=branch.final + 1):
             for other in other_outcomes(spec):
                 branches.append(Branch({**branch.changed, spec.id: other}, place))
     if not branches:

@@ -30,7 +30,7 @@ def recorded(number: int, status: str = "SUCCEEDED", *, settled: bool = True) ->
         home="/srv/jobs",
         loss=None,
         has_ended=True,
-        is_settled=settled,
+        is_confirmed=settled,
     )
 
 

@@ -8,8 +8,8 @@ import pytest
 from orchesjob_client import CallFailed, EndedJob, JobReport, OrchesjobClient
 from orchesjob_flow.commands.prune.output import (
     FEW,
+    LONGEST_CALL_SEC,
     OLD_SEC,
-    SETTLED_SEC,
     JobSpan,
     PrintedJob,
     SpanCleaner,
@@ -66,7 +66,7 @@ class Home(OrchesjobClient):
     def clean_ended(self, after: int, before: int, **_: object) -> tuple[EndedJob, ...]:
         self.calls += 1
         for row in self.rows.values():
-            is_fresh = row.ended_at is not None and row.ended_at >= NOW - SETTLED_SEC
+            is_fresh = row.ended_at is not None and row.ended_at >= NOW - LONGEST_CALL_SEC
             if self.loses_ends and (is_fresh or not row.is_over):
                 row.ended_at, row.is_over = None, True
         removed = self._selected(after, before)
@@ -134,7 +134,7 @@ def test_one_between_ours(home: Home, row: Row) -> None:
 
 def test_what_may_change_is_not_a_reason_for_others(home: Home) -> None:
     """A job that has ended earlier keeps its end, and so its beginning is free to be cleaned."""
-    home.rows["theirs"] = Row(LONG_AGO + 60, NOW - SETTLED_SEC - 1)
+    home.rows["theirs"] = Row(LONG_AGO + 60, NOW - LONGEST_CALL_SEC - 1)
     assert clean(home) == IDS
     assert "theirs" in home.rows
 

@@ -64,7 +64,7 @@ class RecordedAttempt(NamedTuple):
     from this attempt, which was judged by that `spec`; an earlier attempt may have been judged by
     the exit codes of a definition that `retry --file` has replaced. `home` is the orchesjob home of
     the run, and `loss` tells why its jobs are not there. `has_ended` is said of the run.
-    `is_settled` means that the attempt has ended, and as orchesjob reported then.
+    `is_confirmed` means that the attempt has ended, and as orchesjob reported then.
     """
 
     run_key: str
@@ -76,7 +76,7 @@ class RecordedAttempt(NamedTuple):
     home: str
     loss: HomeLoss | None
     has_ended: bool
-    is_settled: bool = False
+    is_confirmed: bool = False
 
 
 class SettledStep(NamedTuple):
@@ -136,7 +136,7 @@ def read_attempt(
         loss=loss,
         has_ended=run.status.is_terminal,
     )
-    return recorded._replace(is_settled=report is not None and fits_report(recorded, report))
+    return recorded._replace(is_confirmed=report is not None and fits_report(recorded, report))
 
 
 def fits_report(recorded: RecordedAttempt, report: JobReport) -> bool:
@@ -222,7 +222,7 @@ def to_ask(
     """
     newest = sorted(recorded, key=lambda one: one.attempt.started_at, reverse=True)[:most]
     chosen = {one.attempt_key for one in newest}
-    return [one for one in recorded if one.attempt_key in chosen or not one.is_settled]
+    return [one for one in recorded if one.attempt_key in chosen or not one.is_confirmed]
 
 
 def ask(client_of: ClientOf, one: RecordedAttempt) -> JobReport | OrchesjobError | None:

@@ -31,7 +31,7 @@ FEW = 10
 """So many jobs are removed one by one: the calls that spans need would be no fewer."""
 
 OLD_SEC = 3600
-SETTLED_SEC = 120
+LONGEST_CALL_SEC = 120
 AT_ONCE = 500
 """How many jobs are listed and removed at once; orchesjob takes over a second for them."""
 
@@ -89,7 +89,7 @@ class SpanCleaner:
         """
         self._client = client
         self._until = int(now) - OLD_SEC
-        self._kept = beginnings(client, int(now) - SETTLED_SEC, at_once=at_once)
+        self._kept = beginnings(client, int(now) - LONGEST_CALL_SEC, at_once=at_once)
 
     def clean(self, jobs: Iterable[PrintedJob]) -> Iterator[str]:
         """Remove jobs, and yield the ids of those that are gone.
