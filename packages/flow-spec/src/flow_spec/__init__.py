@@ -25,7 +25,7 @@ from flow_spec.fields.kinds import parse_duration
 from flow_spec.fields.messages import program_as_script
 from flow_spec.fields.params import Param
 from flow_spec.fields.predicates import PREDICATES, End, holds, holds_of_copies, operands_of
-from flow_spec.fields.reading import BUILT_IN, GLOB, LINES, ListReader, ValueList, filled, read_list
+from flow_spec.fields.reading import BUILT_IN, ListReader, filled, read_list
 from flow_spec.flow import FlowSpec, bind_params, json_schema
 from flow_spec.flow_file import (
     Document,
@@ -41,8 +41,6 @@ from flow_spec.step import Concurrency, OnConflict, StepSpec, WarningCode
 
 __all__ = [
     "BUILT_IN",
-    "GLOB",
-    "LINES",
     "PREDICATES",
     "Block",
     "Case",
@@ -69,7 +67,6 @@ __all__ = [
     "StepVariable",
     "StoredFlowError",
     "UnknownStepError",
-    "ValueList",
     "WarningCode",
     "base_of",
     "bind_params",

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from flow_spec.documents.source import opened_by_caller
-from flow_spec.documents.tree import MappingNode, Node, NodePath, ScalarNode, SequenceNode, node_at
+from flow_spec.documents.tree import MappingNode, Node, NodePath, ScalarNode, items_of, node_at
 from flow_spec.errors import (
     Advised,
     FlowFileError,
@@ -37,7 +37,7 @@ CANCEL_AT, TIMEOUT_AT = "cancel_at", "timeout_at"
 _SUFFIXES = (".yaml", ".yml", ".json")
 
 
-class Outcome(StrEnum):
+class CaseOutcome(StrEnum):
     """How a step that runs is said to end."""
 
     SUCCEEDED = "succeeded"
@@ -114,7 +114,9 @@ class Case:
         Variables(), "The parameters of the run.", {"DAY": "2026-05-07"}, default=()
     )
     given: tuple[tuple[str, str], ...] = declared(
-        ByStep(OneOf(Outcome), {CANCEL_AT: StepName(), TIMEOUT_AT: StepName()}, "{load: failed}"),
+        ByStep(
+            OneOf(CaseOutcome), {CANCEL_AT: StepName(), TIMEOUT_AT: StepName()}, "{load: failed}"
+        ),
         "How steps end that do not succeed; where the run is cancelled or a time limit expires.",
         {"load": "failed", "fetch@rome": "skipped"},
         {"cancel_at": "load"},
@@ -137,14 +139,14 @@ class Case:
     line: int | None
 
     @property
-    def outcomes(self) -> Mapping[str, Outcome]:
+    def outcomes(self) -> Mapping[str, CaseOutcome]:
         """The given outcomes, by the ids of steps; that of one copy outranks that of all."""
-        all_of: dict[str, Outcome] = {}
-        one_of: dict[str, Outcome] = {}
+        all_of: dict[str, CaseOutcome] = {}
+        one_of: dict[str, CaseOutcome] = {}
         for name, word in self.given:
             if name not in {CANCEL_AT, TIMEOUT_AT}:
                 of = all_of if name in self.flow.copies else one_of
-                of |= {spec.id: Outcome(word) for spec in self.flow.named(name)}
+                of |= {spec.id: CaseOutcome(word) for spec in self.flow.named(name)}
         return all_of | one_of
 
     @property
@@ -234,7 +236,7 @@ def read_cases(document: Document, list_reader: Callable[[str], ListReader]) -> 
     flows: Mapping[int, FlowSpec] = {}
     if flow_file is not None:
         flows = _flows_of_cases(root, flow_file, list_reader(flow_file), reading)
-    items = _items(node_at(root, (CASES,)))
+    items = items_of(node_at(root, (CASES,)))
     for position, flow in flows.items():
         _report_names(items[position], (CASES, position), flow, reading)
     _report_repeated(items, reading)
@@ -281,7 +283,7 @@ def _flows_of_cases(
     document = read_document(flow_file)
     read: dict[frozenset[tuple[str, str]], FlowSpec] = {}
     flows: dict[int, FlowSpec] = {}
-    for position, case in enumerate(_items(node_at(root, (CASES,)))):
+    for position, case in enumerate(items_of(node_at(root, (CASES,)))):
         params = node_at(case, ("params",))
         given = {
             name: value.text for name, _, value in _entries(params) if isinstance(value, ScalarNode)
@@ -338,7 +340,7 @@ def _report_names(case: Node, path: NodePath, flow: FlowSpec, reading: Reading) 
     for name, key, _ in _entries(node_at(case, ("expect",))):
         if name != RUN:
             named.append((name, (*path, "expect", name), key))
-    for position, item in enumerate(_items(node_at(case, ("order",)))):
+    for position, item in enumerate(items_of(node_at(case, ("order",)))):
         if isinstance(item, ScalarNode):
             named.append((item.text, (*path, "order", position), item))
     for name, place, node in named:
@@ -360,10 +362,6 @@ def _report_repeated(cases: Iterable[Node], reading: Reading) -> None:
             if name.text in names:
                 reading.add("an earlier case has this name", (CASES, position, "name"), name)
             names.add(name.text)
-
-
-def _items(node: Node | None) -> list[Node]:
-    return node.items if isinstance(node, SequenceNode) else []
 
 
 def _entries(node: Node | None) -> Iterator[tuple[str, Node, Node]]:

@@ -21,7 +21,7 @@ from flow_spec.documents.tree import (
     Node,
     NodePath,
     ScalarNode,
-    SequenceNode,
+    items_of,
     node_at,
     with_marks,
     written,
@@ -313,7 +313,7 @@ def first_pass(root: Node, read_list: ListReader, params: Mapping[str, str]) -> 
     """
     known = path_params(node_at(root, ("params",)), params)
     reading = Reading(read_list=read_list, path_params=known)
-    items, last = _items(node_at(root, (STEPS,))), _items(node_at(root, (FINALLY,)))
+    items, last = items_of(node_at(root, (STEPS,))), items_of(node_at(root, (FINALLY,)))
     lists = [node_at(item, (FOREACH,)) for item in items]
     budget = CopyBudget(MOST_STEPS - lists.count(None) - len(last))
     for position, (item, foreach) in enumerate(zip(items, lists, strict=True)):
@@ -337,7 +337,9 @@ def _note_step(step: Node, path: NodePath, reading: Reading, block: NodePath | N
     if isinstance(node, ScalarNode):
         reading.steps.setdefault(node.text, StepPlace(path, node, block))
     listed = (
-        item.text for item in _items(node_at(step, ("depends_on",))) if isinstance(item, ScalarNode)
+        item.text
+        for item in items_of(node_at(step, ("depends_on",)))
+        if isinstance(item, ScalarNode)
     )
     reading.depends_on[path] = tuple(filter(REFERENCE.fullmatch, dict.fromkeys(listed)))
 
@@ -354,7 +356,7 @@ def _note_finally(steps: list[Node], reading: Reading) -> None:
         path: NodePath = (FINALLY, position)
         _note_step(step, path, reading)
         when = node_at(step, ("when",))
-        if not _items(node_at(step, ("depends_on",))) and isinstance(when, ScalarNode):
+        if not items_of(node_at(step, ("depends_on",))) and isinstance(when, ScalarNode):
             reading.depends_on[path] = of_steps if has_call(when.text) else ()
             asked += len(reading.depends_on[path])
             if asked > MAX_VALUES:
@@ -367,7 +369,3 @@ def _note_finally(steps: list[Node], reading: Reading) -> None:
                     when.line,
                     when.column,
                 )
-
-
-def _items(node: Node | None) -> list[Node]:
-    return node.items if isinstance(node, SequenceNode) else []

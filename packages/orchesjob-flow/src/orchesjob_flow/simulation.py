@@ -71,7 +71,7 @@ COMMAND_SEC = 1.0
 ENDLESS = math.inf
 WORKER_PID, TARGET_PID = 2, 3
 """No code looks for these processes."""
-BOOT = "a rehearsal"
+BOOT = "a simulation"
 """The boot id of virtual times; no machine has it."""
 MOST_WORK_OF_COUNTING = 1_000_000
 """The limit of counting, in words of conditions: a second or two."""
@@ -389,10 +389,10 @@ class Endings(NamedTuple):
 
 
 class Branch(NamedTuple):
-    """Outcomes to simulate; those of the first `settled` steps to end are final."""
+    """Outcomes to simulate; those of the first `final` steps to end are final."""
 
     changed: Mapping[str, StepStatus]
-    settled: int
+    final: int
 
 
 def endings_of(flow: FlowSpec, scenario: Scenario) -> Endings:
@@ -417,7 +417,7 @@ def endings_of(flow: FlowSpec, scenario: Scenario) -> Endings:
         changed = {name: one for name, one in world.outcomes.items() if one != "SUCCEEDED"}
         found.setdefault(tuple(steps.values()), Ending(state.status, steps, changed))
         free = [flow.step(name) for name in world.outcomes if name not in scenario.outcomes]
-        for place, spec in enumerate(free[branch.settled :], start=branch.settled + 1):
+        for place, spec in enumerate(free[branch.final :], start=branch.final + 1):
             for other in other_outcomes(spec):
                 branches.append(Branch({**branch.changed, spec.id: other}, place))
     if not branches:

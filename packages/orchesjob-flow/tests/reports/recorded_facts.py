@@ -20,7 +20,7 @@ from orchesjob_flow.explanation import explain_steps
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import Listed
 from orchesjob_flow.reports.facts import Facts, Tail, facts_of, headline
-from orchesjob_flow.reports.overview import Line, Mark, Trouble, overview_page
+from orchesjob_flow.reports.overview import FlowLine, RunMark, Trouble, overview_page
 from orchesjob_flow.reports.reporting import explanations
 
 ENDS = {0: AttemptStatus.SUCCEEDED, None: AttemptStatus.RUNNING}
@@ -203,22 +203,22 @@ def overview_of(text: str) -> str:
     run = facts.run
     key = "".join(filter(str.isprintable, text))  # as run keys are
 
-    def mark(number: int, status: FlowStatus, runner: Holder | None = None) -> Mark:
+    def mark(number: int, status: FlowStatus, runner: Holder | None = None) -> RunMark:
         end = float(60 + number) if status.is_terminal else None
         shared = {name: getattr(run, name) for name in RunSummary._fields if name != "steps"}
         changed = {"status": status, "run_key": f"{key}-{number}", "finished_at": end}
         summary = RunSummary(**{**shared, **changed}, steps={})
-        return Mark(Listed(summary, runner), 30 + number)
+        return RunMark(Listed(summary, runner), 30 + number)
 
     marks = [mark(number, status, Holder(7)) for number, status in enumerate([*FlowStatus] * 5)]
     wrong = [one for one in facts.steps if one.went_wrong]
     failed = mark(70, FlowStatus.FAILED)
     abandoned = mark(71, FlowStatus.RUNNING)
     lines = [
-        Line(f"{text} failed", [*marks, failed], 40.0, 50.0),
-        Line(f"{text} has no runner", [abandoned], None, None),
-        Line(f"{text} is well", [*marks, mark(72, FlowStatus.SUCCEEDED)], 100.0, 132.0),
-        Line("unreadable", [mark(73, FlowStatus.FAILED)], 1.0, 1.0),
+        FlowLine(f"{text} failed", [*marks, failed], 40.0, 50.0),
+        FlowLine(f"{text} has no runner", [abandoned], None, None),
+        FlowLine(f"{text} is well", [*marks, mark(72, FlowStatus.SUCCEEDED)], 100.0, 132.0),
+        FlowLine("unreadable", [mark(73, FlowStatus.FAILED)], 1.0, 1.0),
     ]
     troubles = [
         Trouble(abandoned, f"It has no runner: `{text}`", []),

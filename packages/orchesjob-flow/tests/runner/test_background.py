@@ -17,7 +17,7 @@ from orchesjob_flow.home.paths import Home, Settings
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.runner import background
 from orchesjob_flow.runner.background import (
-    Child,
+    StartedRunner,
     child_command,
     describe_end,
     last_line,
@@ -133,7 +133,9 @@ def test_a_child_that_is_stopped(tmp_path: Path) -> None:
     process = subprocess.Popen(["/bin/sh", "-c", "kill -STOP $$"])
     os.waitpid(process.pid, os.WUNTRACED)
     try:
-        child = Child(handle, process, reader, len("said long before\n"), time.monotonic(), 0.01)
+        child = StartedRunner(
+            handle, process, reader, len("said long before\n"), time.monotonic(), 0.01
+        )
         with pytest.raises(NotReady) as raised:
             child.await_ready()
     finally:

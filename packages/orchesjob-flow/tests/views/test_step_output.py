@@ -13,9 +13,9 @@ from orchesjob_flow.home.runs import Source
 from orchesjob_flow.views.step_output import (
     BLOCK,
     BLOCKS_AT_A_LOOK,
+    ENDED_AT_A_LOOK,
     LONGEST_CHARACTER,
     LONGEST_LINE,
-    SETTLED_AT_A_LOOK,
     OutputFile,
     Printer,
 )
@@ -163,7 +163,7 @@ class Output(dict[Source, Path]):
 @pytest.fixture
 def output(tmp_path: Path) -> Output:
     """The files of three steps for each that is read at a look."""
-    return Output(tmp_path, 3 * SETTLED_AT_A_LOOK)
+    return Output(tmp_path, 3 * ENDED_AT_A_LOOK)
 
 
 def test_files_that_grow(output: Output) -> None:
@@ -192,7 +192,7 @@ def test_files_that_have_settled(output: Output) -> None:
     output.add("later")
     for look in range(1, 4):
         output.printer.show()
-        assert len("".join(output.shown).splitlines()) == look * SETTLED_AT_A_LOOK
+        assert len("".join(output.shown).splitlines()) == look * ENDED_AT_A_LOOK
     assert len(set(output.shown)) == len(output)
 
 

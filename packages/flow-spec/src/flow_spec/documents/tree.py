@@ -110,6 +110,11 @@ def node_at(node: Node | None, path: NodePath) -> Node | None:
     return node
 
 
+def items_of(node: Node | None) -> list[Node]:
+    """Return the items of a list; none if it is something else."""
+    return node.items if isinstance(node, SequenceNode) else []
+
+
 def spelling(node: Node, form: Form) -> str | None:
     """Return the characters of a bare YAML scalar or of a scalar of this form, else None."""
     if isinstance(node, ScalarNode) and node.form in {Form.BARE, form}:

@@ -19,6 +19,7 @@ from flow_spec.documents.tree import (
     NodePath,
     ScalarNode,
     SequenceNode,
+    items_of,
     joins_in,
     node_at,
     with_marks,
@@ -308,7 +309,7 @@ class _Finder:
                     self._look_at_text((*at, origin), params)
                 self._look_for_values((*at, SPLIT), IN_LIST)
                 node = node_at(self.read.root, at)
-                for place in range(len(node.items) if isinstance(node, SequenceNode) else 0):
+                for place in range(len(items_of(node))):
                     self._look_for_values((*at, place), IN_LIST)
             for one in block.lists:
                 at = (*path, *block.place_of(one.name))
@@ -500,7 +501,7 @@ class _Finder:
     def _look_at_shell_texts(self, words: tuple[str, ...], path: NodePath) -> None:
         """Warn about lost failures and joined lines in what a shell reads."""
         listed = node_at(self.read.root, path)
-        items = listed.items if isinstance(listed, SequenceNode) else []
+        items = items_of(listed)
         for place in texts_for_shells(words) if items else ():
             node = items[place]
             if isinstance(node, ScalarNode):

@@ -4,159 +4,128 @@ TAB shows no errors: where nothing can be read, nothing is offered. Functions im
 every call of the program imports this module.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from orchesjob_flow.errors import FlowError
 from orchesjob_flow.home.paths import Settings
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from flow_spec import FlowSpec
+    from flow_store import RunSummary
     from orchesjob_flow.home.runs import RunHandle
-    from orchesjob_flow.views.reasons import Dependency
 
 MOST_RUNS = 200
 NEWEST = "-"
 """The run key that means the newest run (rule 6.12)."""
 
+type Offer = tuple[str, str | None]
+"""A word that TAB offers, and a remark about it."""
+type Find = Callable[[click.Context, str], Iterable[Offer]]
+type Complete = Callable[[click.Context, click.Parameter, str], list["CompletionItem"]]
 
-def complete_run_key(
-    ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list["CompletionItem"]:
-    """Offer the latest runs whose keys begin like this, with their statuses."""
-    from click.shell_completion import CompletionItem
 
-    from flow_store import StoreError
+def offered(find: Find) -> Complete:
+    """Offer what is found and begins like the word that is typed; nothing where that fails."""
+
+    def complete(
+        ctx: click.Context, _param: click.Parameter, incomplete: str
+    ) -> list["CompletionItem"]:
+        from click.shell_completion import CompletionItem
+
+        with suppress(Exception):
+            return [
+                CompletionItem(value, help=remark)
+                for value, remark in find(ctx, incomplete)
+                if value.startswith(incomplete)
+            ]
+        return []
+
+    return complete
+
+
+@offered
+def complete_run_key(ctx: click.Context, _incomplete: str) -> Iterator[Offer]:
+    """Offer the latest runs, with their statuses."""
+    return ((run.run_key, run_words(run)) for run in latest_runs(ctx))
+
+
+@offered
+def complete_ended_run(ctx: click.Context, _incomplete: str) -> Iterator[Offer]:
+    """Offer the latest runs that have ended, and are not on the command line yet."""
+    named = ctx.params.get("run_keys") or ()
+    ended = (run for run in latest_runs(ctx) if run.status.is_terminal)
+    return ((run.run_key, run_words(run)) for run in ended if run.run_key not in named)
+
+
+def latest_runs(ctx: click.Context) -> Iterator["RunSummary"]:
+    """Yield the latest runs."""
     from orchesjob_flow.home.runs import find_runs
 
-    with suppress(FlowError, StoreError, OSError):
-        return [
-            CompletionItem(run.run_key, help=f"{run.flow_id}, {run.status.value}")
-            for run, _ in find_runs(settings_of(ctx), limit=MOST_RUNS)
-            if run.run_key.startswith(incomplete)
-        ]
-    return []
+    return (found.run for found in find_runs(settings_of(ctx), limit=MOST_RUNS))
 
 
-def complete_ended_run(
-    ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list["CompletionItem"]:
-    """Offer the latest runs that have ended, and are not on the command line yet."""
-    from flow_store import FlowStatus
-
-    ended = {status.value for status in FlowStatus if status.is_terminal}
-    named = ctx.params.get("run_keys") or ()
-    return [
-        item
-        for item in complete_run_key(ctx, _param, incomplete)
-        if str(item.help).rpartition(" ")[2] in ended and item.value not in named
-    ]
+def run_words(run: "RunSummary") -> str:
+    """Name the flow and the status of a run."""
+    return f"{run.flow_id}, {run.status.value}"
 
 
-def complete_flow_id(
-    ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list["CompletionItem"]:
-    """Offer the flows that have runs and whose ids begin like this."""
-    from click.shell_completion import CompletionItem
+@offered
+def complete_flow_id(ctx: click.Context, _incomplete: str) -> Iterator[Offer]:
+    """Offer the flows that have runs."""
+    from flow_store import FlowStore
 
-    from flow_store import FlowStore, StoreError
-
-    with (
-        suppress(FlowError, StoreError, OSError),
-        FlowStore.open_readonly(settings_of(ctx).home.database) as store,
-    ):
-        return [CompletionItem(one) for one in store.flow_ids() if one.startswith(incomplete)]
-    return []
+    with FlowStore.open_readonly(settings_of(ctx).home.database) as store:
+        yield from ((flow_id, None) for flow_id in store.flow_ids())
 
 
-def complete_step(
-    ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list["CompletionItem"]:
+@offered
+def complete_step(ctx: click.Context, _incomplete: str) -> Iterator[Offer]:
     """Offer the steps of the run that the command line names, with their statuses.
 
     The name that means all copies of a step is offered too (rule 10.3).
     """
-    return offer_steps(ctx, incomplete, lambda _: True)
+    return steps_of_run(ctx, None)
 
 
-def complete_step_to_settle(
-    ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list["CompletionItem"]:
+@offered
+def complete_step_to_settle(ctx: click.Context, _incomplete: str) -> Iterator[Offer]:
     """Offer the steps of the run that can be settled, with their statuses (rule 12.3)."""
-    from orchesjob_flow.views.reasons import statuses_of
-
-    return offer_steps(
-        ctx,
-        incomplete,
-        lambda dependency: not {"FAILED", "CANCELLED"}.isdisjoint(statuses_of(dependency)),
-    )
+    return steps_of_run(ctx, {"FAILED", "CANCELLED"})
 
 
-def offer_steps(
-    ctx: click.Context, incomplete: str, is_offered: "Callable[[Dependency], bool]"
-) -> list["CompletionItem"]:
-    """Offer the steps of the run on the command line for which `is_offered` is true."""
-    from click.shell_completion import CompletionItem
+def steps_of_run(ctx: click.Context, statuses: Set[str] | None) -> Iterator[Offer]:
+    """Yield the steps of the run on the command line that have one of these statuses, or any."""
+    from orchesjob_flow.views.reasons import dependencies_in, dependency_text, statuses_of
 
-    from flow_store import StoreError
-    from orchesjob_flow.views.reasons import dependencies_in, dependency_text
-
-    with suppress(FlowError, StoreError, OSError):
-        handle = run_of(ctx)
-        if handle is None:
-            return []
-        return [
-            CompletionItem(name, help=dependency_text(dependency).removeprefix(name).strip(" ()"))
-            for name, dependency in dependencies_in(handle.snapshot().run).items()
-            if name.startswith(incomplete) and is_offered(dependency)
-        ]
-    return []
+    if (handle := run_of(ctx)) is not None:
+        for name, one in dependencies_in(handle.snapshot().run).items():
+            if statuses is None or not statuses.isdisjoint(statuses_of(one)):
+                yield name, dependency_text(one).removeprefix(name).strip(" ()")
 
 
-def complete_step_of_file(
-    ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list["CompletionItem"]:
+@offered
+def complete_step_of_file(ctx: click.Context, _incomplete: str) -> Iterator[Offer]:
     """Offer the steps of the flow file that the command line names, and the names of all copies."""
-    from click.shell_completion import CompletionItem
-
-    from flow_spec import FlowSpecError
-    from flow_store import StoreError
-
-    with suppress(FlowError, FlowSpecError, StoreError, OSError):
-        flow = flow_of(ctx)
-        names = dict.fromkeys((*flow.copies, *(step.id for step in flow.all_steps)))
-        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
-    return []
+    flow = flow_of(ctx)
+    names = dict.fromkeys((*flow.copies, *(step.id for step in flow.all_steps)))
+    return ((name, None) for name in names)
 
 
-def complete_param(
-    ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list["CompletionItem"]:
+@offered
+def complete_param(ctx: click.Context, incomplete: str) -> Iterator[Offer]:
     """Offer the parameters of the flow that the command line names, then the values of one."""
-    from click.shell_completion import CompletionItem
-
-    from flow_spec import FlowSpecError
-    from flow_store import StoreError
-
     name, equals, _ = incomplete.partition("=")
-    with suppress(FlowError, FlowSpecError, StoreError, OSError):
-        found = {param.name: param for param in flow_of(ctx).params}
+    for param in flow_of(ctx).params:
         if not equals:
-            return [
-                CompletionItem(f"{param.name}=", help=(param.description or "").partition("\n")[0])
-                for param in found.values()
-                if param.name.startswith(incomplete)
-            ]
-        if name in found:
-            settings = (f"{name}={value}" for value in found[name].enum)
-            return [CompletionItem(one) for one in settings if one.startswith(incomplete)]
-    return []
+            yield f"{param.name}=", (param.description or "").partition("\n")[0]
+        elif param.name == name:
+            yield from ((f"{name}={value}", None) for value in param.enum)
 
 
 def flow_of(ctx: click.Context) -> "FlowSpec":

@@ -14,8 +14,8 @@ from orchesjob_flow.cli.options import (
 from orchesjob_flow.home.paths import encode_run_key
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.reports.reporting import (
+    read_head,
     refuse_destination,
-    refuse_other_files,
     report_of,
     write_file,
 )
@@ -55,7 +55,7 @@ def report(handle: RunHandle, report_format: str, output: str | None) -> None:
     elif report_format == "html" and stdout().stream.isatty():
         # Nobody reads HTML there. The file may replace an earlier report, but nothing else.
         path = Path(f"{encode_run_key(handle.run_key)}.html")
-        refuse_other_files(path)
+        read_head(path, follows_link=True)
         write_file(path, text)
         write_message(f"The report is in {visible(str(path.absolute()))}")
     else:

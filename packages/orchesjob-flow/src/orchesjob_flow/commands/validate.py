@@ -85,7 +85,7 @@ def validate(
     return DONE if all(finding.is_valid for finding in findings) and not is_warned else WRONG
 
 
-class Finding(NamedTuple):
+class CheckedFile(NamedTuple):
     """The result of checking one file: its flow and the warnings, its cases, or the error."""
 
     file: str
@@ -100,23 +100,23 @@ class Finding(NamedTuple):
         return not isinstance(self.outcome, FlowFileError)
 
 
-def check(file: str, params: Mapping[str, str] | None, allowed: Collection[str]) -> Finding:
+def check(file: str, params: Mapping[str, str] | None, allowed: Collection[str]) -> CheckedFile:
     """Read and check a file; return an error instead of raising it."""
     try:
         document = read_document(file)
         if document.holds_cases:
             from orchesjob_flow.commands.test import read_to_try
 
-            return Finding(file, read_to_try(document)[0])
+            return CheckedFile(file, read_to_try(document)[0])
         found = read_to_run(document, {}, params, list_reader(file))
     except FlowFileError as error:
-        return Finding(file, error)
+        return CheckedFile(file, error)
     warned = find_warnings(found, is_program_missing)
     warnings = [warning for warning in warned.warnings if warning.code not in allowed]
-    return Finding(file, found.flow, warnings, warned.is_complete)
+    return CheckedFile(file, found.flow, warnings, warned.is_complete)
 
 
-def finding_json(finding: Finding) -> dict[str, Any]:
+def finding_json(finding: CheckedFile) -> dict[str, Any]:
     """Describe a finding for scripts."""
     described: dict[str, Any] = {
         "file": finding.file,
@@ -145,7 +145,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
     return described
 
 
-def finding_lines(finding: Finding) -> Iterator[str]:
+def finding_lines(finding: CheckedFile) -> Iterator[str]:
     """Describe a finding for people, as compilers do; in a pipe, editors jump to the place."""
     terminal = stdout()
     is_terminal = terminal.stream.isatty()

@@ -244,27 +244,27 @@ def refuse_gone(run: Run, home: Home) -> None:
         raise UnusableOrchesjobHome(run.orchesjob_home, problem, loss.remedy)
 
 
-class Loss(NamedTuple):
+class HomeLoss(NamedTuple):
     """Why the jobs of a run are not in its home: the words before these jobs, and the ways out."""
 
     problem: str
     remedy: str
 
 
-def loss_of_home(run: Run, home: Home) -> Loss | None:
+def loss_of_home(run: Run, home: Home) -> HomeLoss | None:
     """Tell why the jobs of a run are not in its orchesjob home; None if they are, or none began."""
     if (before := flow_home_before(home, run)) is not None:
         now = home.database.parent
         problem = f"was in the flow home {before}, which was moved to {now} with"
         link = f"ln -s {shlex.quote(str(now))} {shlex.quote(str(before))}"
-        return Loss(problem, f"move the flow home back, or `{link}` leaves a link there")
+        return HomeLoss(problem, f"move the flow home back, or `{link}` leaves a link there")
     inode = inode_of_home(run.orchesjob_home)
     is_replaced = run.home_inode not in (None, inode) and not replaces_lost(run)
     if not run.attempts or not (inode is None or is_replaced):
         return None
     path = run.orchesjob_home
     database = shlex.quote(f"{path}/{ORCHESJOB_DATABASE}")
-    return Loss(
+    return HomeLoss(
         "is gone, and with it" if inode is None else "is another folder now than the one with",
         "restore it, or leave a symbolic link there if it was moved; if it is lost for good, "
         f"`mkdir -p {shlex.quote(path)} && touch {database}` lets the run end",

@@ -278,7 +278,7 @@ def levels_of(waits: Sequence[Sequence[int]], is_finally: Sequence[bool]) -> lis
     """
     level: dict[int, int] = {}
 
-    def settle(places: Sequence[int], lowest: int) -> None:
+    def rank(places: Sequence[int], lowest: int) -> None:
         todo = list(reversed(places))
         while todo:
             place = todo[-1]
@@ -291,9 +291,9 @@ def levels_of(waits: Sequence[Sequence[int]], is_finally: Sequence[bool]) -> lis
                 below = [level[one] + 1 for one in waits[place] if one != place]
                 level[place] = max([lowest, *below])
 
-    settle([place for place, last in enumerate(is_finally) if not last], 0)
+    rank([place for place, last in enumerate(is_finally) if not last], 0)
     lowest = max(level.values(), default=-1) + 1
-    settle([place for place, last in enumerate(is_finally) if last], lowest)
+    rank([place for place, last in enumerate(is_finally) if last], lowest)
     return [level[place] for place in range(len(waits))]
 
 

@@ -23,7 +23,7 @@ from orchesjob_flow.home.paths import Settings, encode_run_key
 from orchesjob_flow.home.runs import UNFINISHED, Listed, RunHandle, Snapshot, with_runners
 from orchesjob_flow.reports.facts import Facts, StepFacts, headline
 from orchesjob_flow.reports.page import as_html, origin_of, our_version, page_from
-from orchesjob_flow.reports.reporting import GENERATOR, HEAD, facts_now, write_file
+from orchesjob_flow.reports.reporting import facts_now, read_head, write_file
 from orchesjob_flow.views.terminal import clock_time, duration_text, warn
 
 PAGE, REPORTS = "index.html", "reports"
@@ -42,7 +42,7 @@ LOWEST_MARK = 30
 """The height of the mark of a run that took no time, in percent."""
 
 
-class Mark(NamedTuple):
+class RunMark(NamedTuple):
     """A run in the strip of its flow; `height` in percent tells how long it took."""
 
     listed: Listed
@@ -77,7 +77,7 @@ class Mark(NamedTuple):
         return f"{run.run_key} {run.status}, began {clock_time(run.started_at)}{took}{runner}"
 
 
-class Line(NamedTuple):
+class FlowLine(NamedTuple):
     """A flow: its last runs, the oldest first, and how the newest compares with them.
 
     Attributes:
@@ -86,12 +86,12 @@ class Line(NamedTuple):
     """
 
     flow_id: str
-    marks: Sequence[Mark]
+    marks: Sequence[RunMark]
     median_sec: float | None
     last_success_at: float | None
 
     @property
-    def newest(self) -> Mark:
+    def newest(self) -> RunMark:
         """The run that was recorded last."""
         return self.marks[-1]
 
@@ -118,7 +118,7 @@ class Line(NamedTuple):
 class Trouble(NamedTuple):
     """A run that needs a look: what happened, and the failed steps with their last words."""
 
-    mark: Mark
+    mark: RunMark
     headline: str
     steps: Sequence[tuple[StepFacts, str]]
 
@@ -170,7 +170,7 @@ def write_overview(settings: Settings, folder: Path, limit: int) -> Written:
 
 
 def overview_page(
-    lines: Sequence[Line],
+    lines: Sequence[FlowLine],
     troubles: Sequence[Trouble],
     missing: Collection[str],
     host: str,
@@ -212,29 +212,9 @@ def make_folder(folder: Path) -> None:
         raise ReportNotWritten(folder, f"it is {what}")
 
 
-def read_head(path: Path) -> bytes:
-    """Read the head of a page of ours; empty if there is no file.
-
-    Raises:
-        NotOurReport: It is a link, not a regular file, or a file that we have not written.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return b""
-    except OSError as error:
-        raise NotOurReport(path) from error
-    try:
-        is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
-        head = os.read(descriptor, HEAD) if is_file else b""
-    finally:
-        os.close(descriptor)
-    if GENERATOR not in head:
-        raise NotOurReport(path)
-    return head
-
-
-def read_flows(store: FlowStore, settings: Settings, limit: int) -> tuple[list[Line], list[Mark]]:
+def read_flows(
+    store: FlowStore, settings: Settings, limit: int
+) -> tuple[list[FlowLine], list[RunMark]]:
     """Read the last runs of each flow, and further runs without a runner."""
     lines = []
     for flow_id in store.flow_ids():
@@ -246,16 +226,16 @@ def read_flows(store: FlowStore, settings: Settings, limit: int) -> tuple[list[L
         good = [run for run in runs if run.status is FlowStatus.SUCCEEDED]
         middle = median(map(seconds_of, good)) if good else None
         latest = store.runs(flow_id=flow_id, statuses=[FlowStatus.SUCCEEDED], limit=1)
-        lines.append(Line(flow_id, marks, middle, latest[0].finished_at if latest else None))
+        lines.append(FlowLine(flow_id, marks, middle, latest[0].finished_at if latest else None))
     unfinished = with_runners(settings, store.runs(statuses=UNFINISHED))
     lines.sort(key=lambda line: not line.went_wrong)
     return lines, [mark_of(listed, 0.0) for listed in unfinished if listed.is_abandoned]
 
 
-def mark_of(listed: Listed, longest_sec: float) -> Mark:
+def mark_of(listed: Listed, longest_sec: float) -> RunMark:
     """Return the mark of a run; the longest run of its flow has the highest one."""
     height = LOWEST_MARK + (100 - LOWEST_MARK) * seconds_of(listed.run) / (longest_sec or 1)
-    return Mark(listed, round(min(height, 100)))
+    return RunMark(listed, round(min(height, 100)))
 
 
 def seconds_of(run: RunSummary) -> float:
@@ -263,7 +243,7 @@ def seconds_of(run: RunSummary) -> float:
     return 0.0 if run.finished_at is None else max(0.0, run.finished_at - run.started_at)
 
 
-def write_reports(settings: Settings, reports: Path, marks: Sequence[Mark]) -> None:
+def write_reports(settings: Settings, reports: Path, marks: Sequence[RunMark]) -> None:
     """Write the reports of runs; many of them in processes of their own too, one for each core.
 
     No connection to the database may be open: SQLite would take its locks for those of the others.
@@ -280,7 +260,7 @@ def write_reports(settings: Settings, reports: Path, marks: Sequence[Mark]) -> N
             write_some(settings, reports, part)  # which raises what that process could not tell
 
 
-def fork_writer(settings: Settings, reports: Path, marks: Sequence[Mark]) -> int:
+def fork_writer(settings: Settings, reports: Path, marks: Sequence[RunMark]) -> int:
     """Write reports in another process, whose exit code tells if that went well; return its pid."""
     pid = os.fork()
     if pid != 0:
@@ -295,7 +275,7 @@ def fork_writer(settings: Settings, reports: Path, marks: Sequence[Mark]) -> int
         os._exit(exit_code)
 
 
-def write_some(settings: Settings, reports: Path, marks: Sequence[Mark]) -> None:
+def write_some(settings: Settings, reports: Path, marks: Sequence[RunMark]) -> None:
     """Write the reports of runs; warn about each that cannot be reported."""
     with FlowStore.open_readonly(settings.home.database) as store:
         for mark in marks:
@@ -307,7 +287,7 @@ def write_some(settings: Settings, reports: Path, marks: Sequence[Mark]) -> None
                 write_file(reports / mark.report, text)
 
 
-def facts_of_run(store: FlowStore, settings: Settings, mark: Mark) -> Facts:
+def facts_of_run(store: FlowStore, settings: Settings, mark: RunMark) -> Facts:
     """Collect what happened in a run.
 
     Raises:
@@ -330,7 +310,7 @@ def is_current(path: Path, run: RunSummary) -> bool:
     return run.status.is_terminal and all(mark.encode() in head for mark in marks)
 
 
-def trouble_of(store: FlowStore, settings: Settings, mark: Mark) -> Trouble | None:
+def trouble_of(store: FlowStore, settings: Settings, mark: RunMark) -> Trouble | None:
     """Describe a run that needs a look; None if its record cannot be read."""
     try:
         facts = facts_of_run(store, settings, mark)
@@ -346,7 +326,7 @@ def last_words(one: StepFacts) -> str:
     return "\n".join(text.split("\n")[-LAST_LINES:])
 
 
-def remove_others(reports: Path, marks: Sequence[Mark]) -> None:
+def remove_others(reports: Path, marks: Sequence[RunMark]) -> None:
     """Remove the reports that no mark leads to; other files stay."""
     wanted = {mark.report for mark in marks}
     for path in reports.iterdir():

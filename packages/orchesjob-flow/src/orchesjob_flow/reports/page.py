@@ -47,7 +47,7 @@ CLASSES = {
 }
 
 
-class Settled(NamedTuple):
+class StepSettlement(NamedTuple):
     """A settlement of a step, and whether it still holds."""
 
     one: StepFacts
@@ -55,7 +55,7 @@ class Settled(NamedTuple):
     holds: bool
 
 
-class Count(NamedTuple):
+class StatusCount(NamedTuple):
     """How many steps have a status, and their share of all steps, in percent."""
 
     status: StepStatus
@@ -164,17 +164,19 @@ def command(words: Sequence[str]) -> str:
     return text if len(text) <= LONGEST_COMMAND else f"{text[:LONGEST_COMMAND]}..."
 
 
-def shares_of(steps: Sequence[StepFacts]) -> Sequence[Count]:
+def shares_of(steps: Sequence[StepFacts]) -> Sequence[StatusCount]:
     """Count the steps by status, the most urgent first."""
     counts = counts_of(steps).items()
-    return [Count(status, number, 100 * number / len(steps)) for status, number in counts]
+    return [StatusCount(status, number, 100 * number / len(steps)) for status, number in counts]
 
 
-def settlements_of(facts: Facts) -> Sequence[Settled]:
+def settlements_of(facts: Facts) -> Sequence[StepSettlement]:
     """List the settlements of steps, the oldest first (rule 12.3)."""
     by_position = {one.step.position: one for one in facts.steps}
     return [
-        Settled(one := by_position[settlement.position], settlement, one.settlement is settlement)
+        StepSettlement(
+            one := by_position[settlement.position], settlement, one.settlement is settlement
+        )
         for settlement in facts.run.settlements
     ]
 

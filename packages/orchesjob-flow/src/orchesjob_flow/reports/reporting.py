@@ -5,6 +5,7 @@ A reader of the file finds the old report or the new one, never a part.
 
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -201,21 +202,28 @@ def holds_flow(path: Path) -> bool:
         return False
 
 
-def refuse_other_files(path: Path) -> None:
-    """Refuse to replace a file that is not a report, under a name that the user has not given.
+def read_head(path: Path, *, follows_link: bool = False) -> bytes:
+    """Read the head of a page of ours; empty if there is no file.
 
     Raises:
-        NotOurReport: It is another file, or cannot be read.
+        NotOurReport: It is not a regular file, or a file that we have not written; or it is a link,
+            unless `follows_link`.
     """
+    flags = os.O_RDONLY | os.O_NONBLOCK | (0 if follows_link else os.O_NOFOLLOW)
     try:
-        with path.open("rb") as file:
-            is_ours = GENERATOR in file.read(HEAD)
+        descriptor = os.open(path, flags)
     except FileNotFoundError:
-        return
-    except OSError:
-        is_ours = False
-    if not is_ours:
+        return b""
+    except OSError as error:
+        raise NotOurReport(path) from error
+    try:
+        is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        head = os.read(descriptor, HEAD) if is_file else b""
+    finally:
+        os.close(descriptor)
+    if GENERATOR not in head:
         raise NotOurReport(path)
+    return head
 
 
 def replace(path: Path, data: bytes, mode: int | None) -> None:

@@ -35,7 +35,7 @@ ALLOWANCE_SEC = 30.0
 """What a child may need in addition to the patience: to begin, and for a hanging call."""
 
 
-class Child(NamedTuple):
+class StartedRunner(NamedTuple):
     """A background runner that has been started and is not known to be ready."""
 
     handle: RunHandle
@@ -70,7 +70,7 @@ class Child(NamedTuple):
         raise NotDetached(self.handle.run_key, describe_end(exit_code, cause), log)
 
 
-type Begun = Child | Holder | None
+type Begun = StartedRunner | Holder | None
 """A runner that was started, or that was there already; None if the run has ended."""
 
 
@@ -99,7 +99,7 @@ def await_runner(handle: RunHandle, runner: Begun) -> Snapshot:
     Raises:
         NotDetached, NotReady: It does not become ready.
     """
-    if isinstance(runner, Child):
+    if isinstance(runner, StartedRunner):
         runner = runner.await_ready()
     return Snapshot(handle.snapshot().run, runner)
 
@@ -136,13 +136,13 @@ class Relief:
         except (FlowError, StoreError, OrchesjobError) as error:
             warn(f"run {run_key!r} is to end and cannot be given a runner: {error}")
             return False
-        if isinstance(runner, Child):
+        if isinstance(runner, StartedRunner):
             os.close(runner.pipe)  # whether it is ready does not matter here
             self._running[run_key] = runner.process
         return True
 
 
-def start_child(handle: RunHandle, lock: Lock) -> Child:
+def start_child(handle: RunHandle, lock: Lock) -> StartedRunner:
     """Start the background runner of a run whose lock this process holds.
 
     The handle is in the home of its run, because the child runs in another directory.
@@ -182,7 +182,7 @@ def start_child(handle: RunHandle, lock: Lock) -> Child:
         for descriptor in descriptors:
             os.close(descriptor)
     limit_sec = min(settings.patience_sec, LONGEST_PATIENCE_SEC) + ALLOWANCE_SEC
-    return Child(handle, process, pipe, log_size, time.monotonic(), limit_sec)
+    return StartedRunner(handle, process, pipe, log_size, time.monotonic(), limit_sec)
 
 
 def read_in_time(pipe: int, until: float) -> bytes | None:

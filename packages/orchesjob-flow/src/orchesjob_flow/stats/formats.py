@@ -69,16 +69,11 @@ def gauges_of_flows(flows: Sequence[FlowStats]) -> Iterator[Gauge]:
         "Attempts beyond the first, of all steps of the recorded runs.",
         [(labels, runs.retries) for labels, runs in series],
     )
-    yield from percentiles(
-        "run_duration",
-        "Duration of the runs that succeeded",
-        [(labels, runs.took) for labels, runs in series],
-    )
-    yield from percentiles(
-        "run_waiting",
-        "Waiting of the steps on the critical path of a run",
-        [(labels, runs.waited) for labels, runs in series],
-    )
+    took = ((labels, runs.took) for labels, runs in series)
+    yield from percentiles("run_duration", "Duration of the runs that succeeded", took)
+    waited = ((labels, runs.waited) for labels, runs in series)
+    about = "Waiting of the steps on the critical path of a run"
+    yield from percentiles("run_waiting", about, waited)
     yield Gauge(
         "last_success_timestamp_seconds",
         "When the latest recorded run that succeeded had ended.",
@@ -96,16 +91,11 @@ def gauges_of_steps(flows: Sequence[FlowStats]) -> Iterator[Gauge]:
         "Attempts of a step beyond the first, in the recorded runs.",
         [(labels, step.retries) for labels, step in series],
     )
-    yield from percentiles(
-        "step_duration",
-        "Duration of the attempts of a step that succeeded",
-        [(labels, step.took) for labels, step in series],
-    )
-    yield from percentiles(
-        "step_waiting",
-        "Waiting of a step for a place",
-        [(labels, step.waited) for labels, step in series],
-    )
+    took = ((labels, step.took) for labels, step in series)
+    about = "Duration of the attempts of a step that succeeded"
+    yield from percentiles("step_duration", about, took)
+    waited = ((labels, step.waited) for labels, step in series)
+    yield from percentiles("step_waiting", "Waiting of a step for a place", waited)
     yield Gauge(
         "step_critical_path_ratio",
         "Part of the critical path that was this step, on average of the runs that succeeded.",
@@ -160,11 +150,12 @@ def by_status(labelled: Iterable[tuple[Labels, Series]], statuses: Iterable[str]
 
 
 def percentiles(
-    name: str, about: str, times: Sequence[tuple[Labels, Percentiles | None]]
+    name: str, about: str, times: Iterable[tuple[Labels, Percentiles | None]]
 ) -> Iterator[Gauge]:
     """Write each of two percentiles as a metric: the label `quantile` is for summaries only."""
+    known = [(labels, both) for labels, both in times if both is not None]
     for field, words in (("median", "the median"), ("p95", "the 95th percentile")):
-        found = [(labels, getattr(both, field)) for labels, both in times if both is not None]
+        found = [(labels, getattr(both, field)) for labels, both in known]
         yield Gauge(f"{name}_{field}_seconds", f"{about}: {words}.", found)
 
 

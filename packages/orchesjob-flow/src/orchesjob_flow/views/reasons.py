@@ -8,7 +8,6 @@ Then the words: for attempts and their `only_if` (rule 10.8), a run that waits f
 """
 
 import json
-import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache, lru_cache
@@ -37,8 +36,8 @@ URGENCY = ("RUNNING", "FAILED", "DELAYED", "CANCELLED", "PENDING", "SUCCEEDED", 
 FOUND = "found in orchesjob, not run again"
 LEFT_OUT = "left out by --until"
 MOST_NAMED = 5
-OPERAND, FAILURE = r"!?[\w@.()-]+|!", r"\(*(?:any\(|all\()?(?:[\w@-]+\.)?(?:failed|cancelled)\)*"
-"""The operands of a condition, and those that are true only of a failure."""
+OF_FAILURES = ("failed", "cancelled")
+"""The predicates that are true only of a failure."""
 OUTCOME_WORDS = {
     Outcome.SUCCEEDED: "succeeded",
     Outcome.FAILED: "failed",
@@ -355,12 +354,16 @@ def names_for_failures(definition: str) -> set[str]:
 
     Only the table of a terminal needs them, so `shape_of` leaves them out.
     """
+    from flow_conditions import operands_in
+
     flow = json.loads(definition)
     blocks = (block["steps"] for block in flow.get("blocks", ()))
     found = set()
     for step in chain(flow["steps"], flow.get("finally", ()), *blocks):
-        operands = re.findall(OPERAND, step.get("when") or "")
-        if operands and all(re.fullmatch(FAILURE, operand) for operand in operands):
+        when = step.get("when") or ""
+        asked = [one.predicate for one in operands_in(when, OF_FAILURES)]
+        is_denied = "!" in when or "none(" in when
+        if asked and not is_denied and all(predicate in OF_FAILURES for predicate in asked):
             found.add(step["id"])
     return found
 

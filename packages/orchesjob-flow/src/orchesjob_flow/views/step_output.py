@@ -131,7 +131,7 @@ def nth_last(block: bytes, what: bytes, number: int) -> int:
 
 
 LONGEST_LINE = 1 << 16
-SETTLED_AT_A_LOOK = 100
+ENDED_AT_A_LOOK = 100
 """How many files of attempts that have ended are read each time."""
 BLOCKS_AT_A_LOOK = 4
 """How much of one file is read each time, so that the others have their turn."""
@@ -170,7 +170,7 @@ class Printer:
         self._files: dict[Source, OutputFile] = {}
         self._growing: list[Source] = []
         self._ended: list[Source] = []
-        self._settled: deque[Source] = deque()
+        self._over: deque[Source] = deque()
         self._begun: dict[Source, bytes] = {}
         self._gone: set[Source] = set()
 
@@ -197,8 +197,8 @@ class Printer:
         file long after it ended: such files are read in turn, some each time, and all of them at
         the last.
         """
-        some = list(islice(self._settled, SETTLED_AT_A_LOOK))
-        self._settled.rotate(-len(some))
+        some = list(islice(self._over, ENDED_AT_A_LOOK))
+        self._over.rotate(-len(some))
         limit = None if last else BLOCKS_AT_A_LOOK
         ended, self._ended = self._ended, []
         has_more = False
@@ -210,7 +210,7 @@ class Printer:
                 self._ended.append(source)
             elif is_over and source in self._begun:
                 self._write(source, b"\n")
-        self._settled += (source for source in ended if source not in self._ended)
+        self._over += (source for source in ended if source not in self._ended)
         return has_more
 
     def _show_file(self, source: Source, file: OutputFile, limit: int | None) -> bool:

@@ -5,10 +5,10 @@ import pytest
 from flow_spec import StepSpec
 from flow_store import Attempt, AttemptStatus
 from orchesjob_client import JobReport
-from orchesjob_flow.commands.doctor.audit import Recorded, fits_report, to_ask
+from orchesjob_flow.commands.doctor.audit import RecordedAttempt, fits_report, to_ask
 
 
-def recorded(number: int, status: str = "SUCCEEDED", *, settled: bool = True) -> Recorded:
+def recorded(number: int, status: str = "SUCCEEDED", *, settled: bool = True) -> RecordedAttempt:
     """Make a record of an attempt; those with greater numbers are newer."""
     attempt = Attempt(
         position=0,
@@ -20,7 +20,7 @@ def recorded(number: int, status: str = "SUCCEEDED", *, settled: bool = True) ->
         job_id="j",
     )
     spec = StepSpec("a", ("true",))
-    return Recorded(
+    return RecordedAttempt(
         run_key="k",
         attempt_key=f"k:a:{number}",
         attempt=attempt,
@@ -30,7 +30,7 @@ def recorded(number: int, status: str = "SUCCEEDED", *, settled: bool = True) ->
         home="/srv/jobs",
         loss=None,
         has_ended=True,
-        is_settled=settled,
+        is_confirmed=settled,
     )
 
 

@@ -18,7 +18,7 @@ from flow_store import (
     RunHeader,
 )
 from orchesjob_flow.commands.prune import HOLD_SEC, Deletion, Yielder, pause_after, shrink
-from orchesjob_flow.commands.prune.output import Cleaner, Found, Job, Output
+from orchesjob_flow.commands.prune.output import Cleaner, Found, Output, PrintedJob
 from orchesjob_flow.home.locks import holder
 from orchesjob_flow.home.paths import Home, Settings
 from orchesjob_flow.home.runs import RunHandle, open_store
@@ -38,7 +38,7 @@ class Remembering(Cleaner):
     def clean_together(self, found: Iterable[Found]) -> None:
         self.together.append(sum(len(jobs) for _, jobs in found))
 
-    def clean(self, run: Run, jobs: list[Job]) -> Output:
+    def clean(self, run: Run, jobs: list[PrintedJob]) -> Output:
         self.cleaned.append(run.run_key)
         return Output(len(jobs), 10)
 

@@ -8,17 +8,17 @@ import pytest
 from orchesjob_client import CallFailed, EndedJob, JobReport, OrchesjobClient
 from orchesjob_flow.commands.prune.output import (
     FEW,
+    LONGEST_CALL_SEC,
     OLD_SEC,
-    SETTLED_SEC,
-    OldJob,
-    Span,
+    JobSpan,
+    PrintedJob,
     SpanCleaner,
     find_spans,
 )
 
 NOW = 1_000_000
 LONG_AGO = NOW - 100_000
-OURS = [OldJob(f"ours-{number}", LONG_AGO + number * 10) for number in range(FEW + 10)]
+OURS = [PrintedJob(f"ours-{number}", (), LONG_AGO + number * 10) for number in range(FEW + 10)]
 IDS = {job.job_id for job in OURS}
 
 
@@ -66,7 +66,7 @@ class Home(OrchesjobClient):
     def clean_ended(self, after: int, before: int, **_: object) -> tuple[EndedJob, ...]:
         self.calls += 1
         for row in self.rows.values():
-            is_fresh = row.ended_at is not None and row.ended_at >= NOW - SETTLED_SEC
+            is_fresh = row.ended_at is not None and row.ended_at >= NOW - LONGEST_CALL_SEC
             if self.loses_ends and (is_fresh or not row.is_over):
                 row.ended_at, row.is_over = None, True
         removed = self._selected(after, before)
@@ -96,10 +96,11 @@ class Home(OrchesjobClient):
 @pytest.fixture
 def home() -> Home:
     """A home that holds our old jobs and nothing else."""
-    return Home(rows={job.job_id: Row(job.ended_at - 5, job.ended_at) for job in OURS})
+    ends = {job.job_id: job.ended_at or 0 for job in OURS}
+    return Home(rows={job_id: Row(end - 5, end) for job_id, end in ends.items()})
 
 
-def clean(home: Home, jobs: list[OldJob] = OURS) -> set[str]:
+def clean(home: Home, jobs: list[PrintedJob] = OURS) -> set[str]:
     """Have our jobs removed, and return which were removed."""
     before = set(home.rows)
     told = set(SpanCleaner(home, NOW + 0.5, at_once=2).clean(jobs))
@@ -133,7 +134,7 @@ def test_one_between_ours(home: Home, row: Row) -> None:
 
 def test_what_may_change_is_not_a_reason_for_others(home: Home) -> None:
     """A job that has ended earlier keeps its end, and so its beginning is free to be cleaned."""
-    home.rows["theirs"] = Row(LONG_AGO + 60, NOW - SETTLED_SEC - 1)
+    home.rows["theirs"] = Row(LONG_AGO + 60, NOW - LONGEST_CALL_SEC - 1)
     assert clean(home) == IDS
     assert "theirs" in home.rows
 
@@ -148,7 +149,7 @@ def test_where_a_beginning_is_unknown(home: Home) -> None:
 @pytest.mark.parametrize("ended_at", [NOW - OLD_SEC, NOW, NOW + 1, 0, -5])
 def test_only_old_ones(home: Home, ended_at: int) -> None:
     """What has ended lately could be among jobs that end just now; it is left."""
-    jobs = [OldJob(job_id, ended_at) for job_id in home.rows]
+    jobs = [PrintedJob(job_id, (), ended_at) for job_id in home.rows]
     for row in home.rows.values():
         row.ended_at = ended_at
     home.loses_ends = False
@@ -190,17 +191,17 @@ def test_in_any_home(home: Home, seed: int) -> None:
 @pytest.mark.parametrize(
     ("ours", "theirs", "kept", "spans"),
     [
-        ([1, 2, 9], [], [], [Span(1, 9, 3)]),
-        ([1, 2, 8, 9], [5], [], [Span(1, 2, 2), Span(8, 9, 2)]),
-        ([1, 2, 8, 9], [], [5], [Span(1, 2, 2), Span(8, 9, 2)]),
-        ([1, 2, 2, 3, 3], [2], [], [Span(3, 3, 2)]),
+        ([1, 2, 9], [], [], [JobSpan(1, 9, 3)]),
+        ([1, 2, 8, 9], [5], [], [JobSpan(1, 2, 2), JobSpan(8, 9, 2)]),
+        ([1, 2, 8, 9], [], [5], [JobSpan(1, 2, 2), JobSpan(8, 9, 2)]),
+        ([1, 2, 2, 3, 3], [2], [], [JobSpan(3, 3, 2)]),
         ([1, 2, 3], [1, 3], [], []),
-        ([4, 4], [], [], [Span(4, 4, 2)]),
+        ([4, 4], [], [], [JobSpan(4, 4, 2)]),
         ([4], [], [], []),
         ([], [4, 5], [], []),
     ],
 )
-def test_spans(ours: list[int], theirs: list[int], kept: list[int], spans: list[Span]) -> None:
+def test_spans(ours: list[int], theirs: list[int], kept: list[int], spans: list[JobSpan]) -> None:
     """A span holds several of our jobs, and neither another one nor a second that is kept."""
     listed = [EndedJob(f"a{number}", "", at) for number, at in enumerate(ours)]
     wanted = {job.job_id for job in listed}

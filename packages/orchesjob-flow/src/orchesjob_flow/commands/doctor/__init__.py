@@ -16,8 +16,8 @@ from orchesjob_flow.commands.doctor.audit import (
     Check,
     ClientOf,
     Grade,
-    Recorded,
-    Settled,
+    RecordedAttempt,
+    SettledStep,
     audit,
     check_homes,
     check_settled,
@@ -140,9 +140,9 @@ def examine_runs(
         yield Check("database", Grade.PROBLEM, str(error))
         return
     yield from (entry for entry in ledger if isinstance(entry, Check))
-    settled = [entry for entry in ledger if isinstance(entry, Settled)]
+    settled = [entry for entry in ledger if isinstance(entry, SettledStep)]
     yield from check_settled(settled, every=every)
-    recorded = [entry for entry in ledger if isinstance(entry, Recorded)]
+    recorded = [entry for entry in ledger if isinstance(entry, RecordedAttempt)]
     yield from check_runners(settings, {one.run_key for one in recorded if one.loss is not None})
     yield from check_homes(recorded)
     if client_of is not None:

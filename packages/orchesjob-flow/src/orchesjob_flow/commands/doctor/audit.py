@@ -21,7 +21,7 @@ from flow_store import (
 )
 from orchesjob_client import JobReport, OrchesjobClient, OrchesjobError, exit_code_of
 from orchesjob_flow.engine.reopening import is_decisive, recorded_report
-from orchesjob_flow.home.orchesjob_home import Loss, loss_of_home
+from orchesjob_flow.home.orchesjob_home import HomeLoss, loss_of_home
 from orchesjob_flow.home.paths import Home
 from orchesjob_flow.reports.facts import flow_of
 from orchesjob_flow.views.reasons import settled_words
@@ -56,7 +56,7 @@ class Check(NamedTuple):
     message: str
 
 
-class Recorded(NamedTuple):
+class RecordedAttempt(NamedTuple):
     """An attempt, with the key by which orchesjob knows it.
 
     `code` is the exit code that orchesjob reported when its command exited.
@@ -64,7 +64,7 @@ class Recorded(NamedTuple):
     from this attempt, which was judged by that `spec`; an earlier attempt may have been judged by
     the exit codes of a definition that `retry --file` has replaced. `home` is the orchesjob home of
     the run, and `loss` tells why its jobs are not there. `has_ended` is said of the run.
-    `is_settled` means that the attempt has ended, and as orchesjob reported then.
+    `is_confirmed` means that the attempt has ended, and as orchesjob reported then.
     """
 
     run_key: str
@@ -74,12 +74,12 @@ class Recorded(NamedTuple):
     spec: StepSpec
     decisive: bool
     home: str
-    loss: Loss | None
+    loss: HomeLoss | None
     has_ended: bool
-    is_settled: bool = False
+    is_confirmed: bool = False
 
 
-class Settled(NamedTuple):
+class SettledStep(NamedTuple):
     """What a person has decided of a step, against orchesjob's record of it (rule 12.3)."""
 
     run_key: str
@@ -87,7 +87,9 @@ class Settled(NamedTuple):
     settlement: Settlement
 
 
-def read_ledger(store: FlowStore, home: Home, run_key: str) -> Iterator[Recorded | Settled | Check]:
+def read_ledger(
+    store: FlowStore, home: Home, run_key: str
+) -> Iterator[RecordedAttempt | SettledStep | Check]:
     """Yield a run's settled steps, the attempts that orchesjob must know, and each bad record.
 
     Nothing is yielded if the run has been removed meanwhile.
@@ -102,7 +104,7 @@ def read_ledger(store: FlowStore, home: Home, run_key: str) -> Iterator[Recorded
         return
     loss = loss_of_home(run, home)
     for position, settlement in run.settled.items():
-        yield Settled(run_key, run.steps[position].step_id, settlement)
+        yield SettledStep(run_key, run.steps[position].step_id, settlement)
     for attempt in attempts:
         if attempt.job_id is not None:
             try:
@@ -111,7 +113,9 @@ def read_ledger(store: FlowStore, home: Home, run_key: str) -> Iterator[Recorded
                 yield Check("database", Grade.PROBLEM, str(error))
 
 
-def read_attempt(run: Run, flow: FlowSpec, attempt: Attempt, loss: Loss | None) -> Recorded:
+def read_attempt(
+    run: Run, flow: FlowSpec, attempt: Attempt, loss: HomeLoss | None
+) -> RecordedAttempt:
     """Read what is recorded about an attempt.
 
     Raises:
@@ -121,7 +125,7 @@ def read_attempt(run: Run, flow: FlowSpec, attempt: Attempt, loss: Loss | None) 
     step = run.steps[attempt.position]
     spec = flow.step(step.step_id)
     report = recorded_report(run, attempt)
-    recorded = Recorded(
+    recorded = RecordedAttempt(
         run_key=run.run_key,
         attempt_key=attempt_key(run.run_key, spec.id, attempt.number),
         attempt=attempt._replace(job=None),  # which is long, and there may be many
@@ -132,10 +136,10 @@ def read_attempt(run: Run, flow: FlowSpec, attempt: Attempt, loss: Loss | None) 
         loss=loss,
         has_ended=run.status.is_terminal,
     )
-    return recorded._replace(is_settled=report is not None and fits_report(recorded, report))
+    return recorded._replace(is_confirmed=report is not None and fits_report(recorded, report))
 
 
-def fits_report(recorded: Recorded, report: JobReport) -> bool:
+def fits_report(recorded: RecordedAttempt, report: JobReport) -> bool:
     """Tell whether an attempt has ended, and whether that fits what is recorded of its job."""
     attempt = recorded.attempt
     if attempt.status.is_open or report.job_id != attempt.job_id:
@@ -143,7 +147,7 @@ def fits_report(recorded: Recorded, report: JobReport) -> bool:
     return agrees(recorded, report) if report.is_terminal else not was_good(attempt)
 
 
-def check_settled(settled: Sequence[Settled], *, every: bool) -> Iterator[Check]:
+def check_settled(settled: Sequence[SettledStep], *, every: bool) -> Iterator[Check]:
     """Name the steps that people have settled, the latest first; without `every`, not all."""
     latest = sorted(settled, key=lambda one: one.settlement.at, reverse=True)
     shown = latest if every else latest[:MOST_SETTLED]
@@ -154,9 +158,9 @@ def check_settled(settled: Sequence[Settled], *, every: bool) -> Iterator[Check]
         yield Check("settled", Grade.NOTE, f"{more:,} more were settled before these")
 
 
-def check_homes(recorded: Sequence[Recorded]) -> Iterator[Check]:
+def check_homes(recorded: Sequence[RecordedAttempt]) -> Iterator[Check]:
     """Look for orchesjob homes that are gone, and with them the jobs of runs (rule 4.8)."""
-    gone: dict[tuple[str, Loss], dict[str, bool]] = {}
+    gone: dict[tuple[str, HomeLoss], dict[str, bool]] = {}
     for one in recorded:
         if one.loss is not None:
             gone.setdefault((one.home, one.loss), {})[one.run_key] = one.has_ended
@@ -173,7 +177,7 @@ def check_homes(recorded: Sequence[Recorded]) -> Iterator[Check]:
 
 
 def audit(
-    recorded: Sequence[Recorded], client_of: ClientOf, *, starts: int, every: bool
+    recorded: Sequence[RecordedAttempt], client_of: ClientOf, *, starts: int, every: bool
 ) -> Iterator[Check]:
     """Compare each attempt with what orchesjob says about it, `starts` of them at a time.
 
@@ -208,7 +212,9 @@ def counted[Item](answers: Iterable[Item], total: int) -> Iterator[Item]:
             yield answer
 
 
-def to_ask(recorded: Sequence[Recorded], most: int = MOST_ASKED) -> Sequence[Recorded]:
+def to_ask(
+    recorded: Sequence[RecordedAttempt], most: int = MOST_ASKED
+) -> Sequence[RecordedAttempt]:
     """Choose the newest attempts, and all of whose end nothing is recorded that fits.
 
     An outcome that orchesjob has reported does not change any more, so the older ones are compared
@@ -216,10 +222,10 @@ def to_ask(recorded: Sequence[Recorded], most: int = MOST_ASKED) -> Sequence[Rec
     """
     newest = sorted(recorded, key=lambda one: one.attempt.started_at, reverse=True)[:most]
     chosen = {one.attempt_key for one in newest}
-    return [one for one in recorded if one.attempt_key in chosen or not one.is_settled]
+    return [one for one in recorded if one.attempt_key in chosen or not one.is_confirmed]
 
 
-def ask(client_of: ClientOf, one: Recorded) -> JobReport | OrchesjobError | None:
+def ask(client_of: ClientOf, one: RecordedAttempt) -> JobReport | OrchesjobError | None:
     """Ask orchesjob for the job of an attempt; return an error instead of raising it."""
     try:
         return client_of(one.home).status(one.attempt_key)
@@ -227,7 +233,7 @@ def ask(client_of: ClientOf, one: Recorded) -> JobReport | OrchesjobError | None
         return error
 
 
-def compare(recorded: Recorded, answer: JobReport | OrchesjobError | None) -> Check | None:
+def compare(recorded: RecordedAttempt, answer: JobReport | OrchesjobError | None) -> Check | None:
     """Say how an attempt differs from what orchesjob says about it; None if it does not."""
     attempt, key = recorded.attempt, recorded.attempt_key
     here = f"{key} is {attempt.status.value} here"
@@ -249,7 +255,7 @@ def compare(recorded: Recorded, answer: JobReport | OrchesjobError | None) -> Ch
             return Check("ledgers", Grade.PROBLEM, there)
 
 
-def agrees(recorded: Recorded, report: JobReport) -> bool:
+def agrees(recorded: RecordedAttempt, report: JobReport) -> bool:
     """Tell whether the record of an attempt fits what orchesjob says about its job."""
     status, code = recorded.attempt.status, exit_code_of(report)
     if code is not None and not status.is_open:

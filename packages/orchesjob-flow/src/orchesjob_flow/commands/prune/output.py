@@ -31,7 +31,7 @@ FEW = 10
 """So many jobs are removed one by one: the calls that spans need would be no fewer."""
 
 OLD_SEC = 3600
-SETTLED_SEC = 120
+LONGEST_CALL_SEC = 120
 AT_ONCE = 500
 """How many jobs are listed and removed at once; orchesjob takes over a second for them."""
 
@@ -50,10 +50,10 @@ class Pruned(NamedTuple):
     output: Output
 
 
-class Job(NamedTuple):
+class PrintedJob(NamedTuple):
     """A job that is recorded with a run, what orchesjob has named as its files and as its end.
 
-    `ended_at` is None where it has named none.
+    `ended_at` is the second by which orchesjob probably selects it; None where it has named none.
     """
 
     job_id: str
@@ -66,18 +66,11 @@ class Job(NamedTuple):
         return sum(map(size_of, self.files))
 
 
-type Found = tuple[Run, list[Job]]
+type Found = tuple[Run, list[PrintedJob]]
 """A run, and the jobs that are recorded with it."""
 
 
-class OldJob(NamedTuple):
-    """A job that is to be removed, and by which time orchesjob probably selects it."""
-
-    job_id: str
-    ended_at: int
-
-
-class Span(NamedTuple):
+class JobSpan(NamedTuple):
     """The first and the last second of a span, and how many jobs have ended in it."""
 
     first: int
@@ -96,9 +89,9 @@ class SpanCleaner:
         """
         self._client = client
         self._until = int(now) - OLD_SEC
-        self._kept = beginnings(client, int(now) - SETTLED_SEC, at_once=at_once)
+        self._kept = beginnings(client, int(now) - LONGEST_CALL_SEC, at_once=at_once)
 
-    def clean(self, jobs: Iterable[OldJob]) -> Iterator[str]:
+    def clean(self, jobs: Iterable[PrintedJob]) -> Iterator[str]:
         """Remove jobs, and yield the ids of those that are gone.
 
         Where orchesjob cannot list jobs, say because there are too many, none is removed.
@@ -108,7 +101,8 @@ class SpanCleaner:
         """
         if self._kept is None:
             return
-        old = sorted((job.ended_at, job.job_id) for job in jobs if 0 < job.ended_at < self._until)
+        ends = ((job.ended_at or 0, job.job_id) for job in jobs)
+        old = sorted(one for one in ends if 0 < one[0] < self._until)
         wanted = {job_id for _, job_id in old}
         for part in batched(old, AT_ONCE):
             if len(part) <= FEW:
@@ -125,24 +119,24 @@ class SpanCleaner:
 
 def find_spans(
     wanted: Collection[str], listed: Sequence[EndedJob], kept: Collection[int]
-) -> list[Span]:
+) -> list[JobSpan]:
     """Find the spans that hold several of the wanted jobs, none of the others, and no kept second.
 
     `listed` are all jobs that have ended in that time.
     """
     walls = {job.ended_at for job in listed if job.job_id not in wanted} | set(kept)
     ends = sorted(job.ended_at for job in listed if job.job_id in wanted)
-    spans: list[Span] = []
+    spans: list[JobSpan] = []
     events = sorted([(second, True) for second in walls] + [(second, False) for second in ends])
-    open_span: Span | None = None
+    open_span: JobSpan | None = None
     for second, is_wall in events:
         if is_wall or second in walls:
             open_span = None
         elif open_span is None:
-            open_span = Span(second, second, 1)
+            open_span = JobSpan(second, second, 1)
             spans.append(open_span)
         else:
-            open_span = Span(open_span.first, second, open_span.jobs + 1)
+            open_span = JobSpan(open_span.first, second, open_span.jobs + 1)
             spans[-1] = open_span
     return [span for span in spans if span.jobs > 1]
 
@@ -186,13 +180,12 @@ class Cleaner:
 
     def clean_together(self, found: Iterable[Found]) -> None:
         """Remove the jobs of runs that can be removed together; `clean` does the rest."""
-        by_home: dict[str, list[Job]] = defaultdict(list)
+        by_home: dict[str, list[PrintedJob]] = defaultdict(list)
         for run, jobs in found:
             if self._is_shared_home_of(run):
                 by_home[run.orchesjob_home] += jobs
         for home, jobs in by_home.items():
-            old = [OldJob(job.job_id, job.ended_at) for job in jobs if job.ended_at is not None]
-            if len(old) <= FEW or home in self._failed:
+            if sum(job.ended_at is not None for job in jobs) <= FEW or home in self._failed:
                 continue
             sizes = {job.job_id: job.size for job in jobs}
             try:
@@ -200,7 +193,7 @@ class Cleaner:
             except OrchesjobError:  # `clean` fails likewise, and reports it
                 continue
             try:
-                self._freed |= {job_id: sizes.get(job_id, 0) for job_id in spans.clean(old)}
+                self._freed |= {job_id: sizes.get(job_id, 0) for job_id in spans.clean(jobs)}
             except OrchesjobError as error:
                 self._failed[home] = error
 
@@ -219,7 +212,7 @@ class Cleaner:
         executable = locate(self._settings.orchesjob, self._settings.environ)
         return OrchesjobClient(executable, home=home)
 
-    def clean(self, run: Run, jobs: list[Job]) -> Output:
+    def clean(self, run: Run, jobs: list[PrintedJob]) -> Output:
         """Remove jobs of a run, and return how many there were and what they had printed.
 
         A home in which that has failed is not tried again: it would take as long for each run.
@@ -274,16 +267,16 @@ def output_of(store: FlowStore, run_key: str) -> Output:
     return Output(len(jobs), sum(job.size for job in jobs))
 
 
-def job_of(run: Run, attempt: Attempt) -> Job:
+def job_of(run: Run, attempt: Attempt) -> PrintedJob:
     """Return the job of an attempt that has one, as far as the record can be read."""
     job_id = str(attempt.job_id)
     try:
         job = reported_job(run, attempt) or {}
     except DamagedRecord:  # orchesjob finds it by its id
-        return Job(job_id, ())
+        return PrintedJob(job_id, ())
     files = (job.get(name) for name in ("stdout_file", "stderr_file"))
     ended_at = job.get("finished_at") or job.get("started_at")
-    return Job(
+    return PrintedJob(
         job_id,
         tuple(path for path in files if isinstance(path, str)),
         ended_at if isinstance(ended_at, int) else None,
