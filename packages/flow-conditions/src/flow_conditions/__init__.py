@@ -12,10 +12,11 @@ from flow_conditions.errors import (
     DeclaredError,
     ExclusionError,
     InvalidNameError,
-    NoNamesError,
 )
 
 __all__ = [
+    "FALSE",
+    "TRUE",
     "And",
     "BudgetExceeded",
     "Condition",
@@ -28,7 +29,6 @@ __all__ = [
     "Functions",
     "InvalidNameError",
     "Name",
-    "NoNamesError",
     "Not",
     "Occurrence",
     "Or",
@@ -36,6 +36,7 @@ __all__ = [
     "Tree",
     "Vocabulary",
     "all_of",
+    "any_of",
     "equivalent",
     "implies",
     "operands_in",
@@ -45,7 +46,7 @@ __all__ = [
 TYPE_CHECKING = False  # type checkers take it for true; importing it would import all of typing
 if TYPE_CHECKING:
     from flow_conditions.algebra import equivalent, implies
-    from flow_conditions.condition import Condition, Name, all_of
+    from flow_conditions.condition import FALSE, TRUE, Condition, Name, all_of, any_of
     from flow_conditions.explanation import Explanation
     from flow_conditions.grammar import Occurrence, operands_in
     from flow_conditions.parser import Quantifier, Vocabulary, parse
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
     from flow_conditions.tree import And, Not, Or, Tree
 else:
     _MODULE_OF = {
+        "FALSE": "condition",
+        "TRUE": "condition",
         "And": "tree",
         "Condition": "condition",
         "Explanation": "explanation",
@@ -65,6 +68,7 @@ else:
         "Tree": "tree",
         "Vocabulary": "parser",
         "all_of": "condition",
+        "any_of": "condition",
         "equivalent": "algebra",
         "implies": "algebra",
         "operands_in": "grammar",

@@ -19,13 +19,11 @@ Simplifying is in `simplification`.
 from collections.abc import Mapping, Sequence
 
 from flow_conditions.boolean_functions import FALSE, Budget, DecisionDiagrams, Solver, example
-from flow_conditions.condition import BUDGET, Condition, Program, Value
+from flow_conditions.condition import BUDGET, Condition, Exclusions, Known, Program, Value
 from flow_conditions.errors import ExclusionError
-from flow_conditions.grammar import NOT, OPERATORS, OR
+from flow_conditions.grammar import AND, CONSTANTS, NOT, OPERATORS, OR, SPELLING_OF
 from flow_conditions.normal_form import (
-    Exclusions,
     Groups,
-    Known,
     NormalForm,
     among,
     grouped,
@@ -58,22 +56,24 @@ def implies(
     Raises:
         BudgetExceeded: that takes more steps than the budget allows.
     """
-    return always((*first.program, NOT, *second.program, OR), exclusions, budget)
+    counterexample = (*first.program, *second.program, NOT, AND)
+    return model(counterexample, {}, exclusions, budget) is None
 
 
-def always(program: Program, exclusions: Exclusions, budget: int) -> bool:
-    """Tell whether a program is true whatever its operands are worth."""
-    return never((*program, NOT), exclusions, budget)
-
-
-def never(program: Program, exclusions: Exclusions, budget: int) -> bool:
-    """Tell whether a program is false whatever its operands are worth."""
-    return _example(program, grouped(exclusions), budget) is None
-
-
-def restrict(program: Program, known: Known, exclusions: Exclusions) -> Program | bool:
+def restrict(program: Program, known: Known, exclusions: Exclusions) -> Program:
     """Return what is left of a program when some operands are known."""
-    return _restricted(program, settled(known, grouped(exclusions)))
+    return _as_program(_restricted(program, settled(known, grouped(exclusions))))
+
+
+def _as_program(left: Program | bool) -> Program:
+    """Return what is left of a program as a program."""
+    return (SPELLING_OF[left],) if isinstance(left, bool) else left
+
+
+def count_models(program: Program, exclusions: Exclusions, budget: int) -> int:
+    """Return how many values of all operands make a program true."""
+    solver = Solver.of(NormalForm.of(program), grouped(exclusions), Budget(budget))
+    return solver.manager.count(solver.within(solver.root), len(solver.operand_at))
 
 
 def _restricted(program: Program, known: Mapping[str, bool]) -> Program | bool:
@@ -84,6 +84,7 @@ def _restricted(program: Program, known: Mapping[str, bool]) -> Program | bool:
     """
     left: list[str] = []
     parts: list[tuple[int, Value]] = []
+    known = {**CONSTANTS, **known}
     for token in program:
         if token == NOT:
             start, value = parts.pop()

@@ -76,6 +76,10 @@ class Manager(ABC):
         First is what has the highest level false. The function is not false everywhere.
         """
 
+    @abstractmethod
+    def count(self, function: int, operands: int) -> int:
+        """Return for how many values of the operands on the lowest levels a function is true."""
+
     def variable(self, level: int) -> int:
         """Return the function that is true if the operand on a level is."""
         return self.choice(level, self.FALSE, self.TRUE)
@@ -134,6 +138,10 @@ class TruthTables(Manager):
         """Return the levels that are true in the first row in which a function is."""
         row = (~function & (function + 1)).bit_length() - 1
         return frozenset(level for level in range(len(self._variables)) if row >> level & 1)
+
+    def count(self, function: int, operands: int) -> int:  # noqa: ARG002 - all stand in the table
+        """Return for how many values of the operands a function is true."""
+        return (function ^ self.FALSE).bit_count()
 
 
 @cache
@@ -248,6 +256,19 @@ class DecisionDiagrams(Manager):
             if low == FALSE:
                 chosen.add(level)
         return frozenset(chosen)
+
+    def count(self, function: int, operands: int) -> int:
+        """Return for how many values of the operands on the lowest levels a function is true."""
+        all_values = 1 << operands
+        counts = [all_values]  # by node
+
+        def count(edge: int) -> int:
+            found = counts[edge >> 1]
+            return all_values - found if edge & 1 else found
+
+        for low, high in zip(self.lows[1:], self.highs[1:], strict=True):
+            counts.append((count(low) + count(high)) // 2)
+        return count(function)
 
 
 class Solver[Kind: Manager]:

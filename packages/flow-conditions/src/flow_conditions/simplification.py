@@ -18,11 +18,11 @@ returned would be returned again.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from flow_conditions.boolean_functions import FALSE, TRUE, Budget, DecisionDiagrams, Manager, Solver
-from flow_conditions.condition import BUDGET, Condition, Name, Program, infix
+from flow_conditions.condition import BUDGET, Condition, Exclusions, Name, Program, infix, made
+from flow_conditions.grammar import SPELLING_OF
 from flow_conditions.normal_form import (
     ALWAYS,
     NEVER,
-    Exclusions,
     Groups,
     NormalForm,
     Recursion,
@@ -34,8 +34,8 @@ from flow_conditions.normal_form import (
 )
 
 
-def simplify(program: Program, exclusions: Exclusions, budget: int) -> Program | bool:
-    """Return a shorter program, the same one if none is found, or its value if it has only one.
+def simplify(program: Program, exclusions: Exclusions, budget: int) -> Program:
+    """Return a shorter program, or the same one if none is found.
 
     Raises:
         BudgetExceeded: it takes more than `budget` steps.
@@ -45,7 +45,7 @@ def simplify(program: Program, exclusions: Exclusions, budget: int) -> Program |
     if not is_read_once(form, groups):
         form = _irreducible(_factored(form, allowance), groups, allowance)
     if form.root in (ALWAYS, NEVER):
-        return form.root == ALWAYS
+        return (SPELLING_OF[form.root == ALWAYS],)
     shortest = ShortestText(form)
     return shortest.program() if shortest.length < len(infix(program)) else program
 
@@ -254,7 +254,7 @@ class Functions(DecisionDiagrams):
         parts = [
             frozenset(names[literal >> 1] for literal in form.literals(part)) for part in left_out
         ]
-        return (Condition(ShortestText(rest).program()) if parts else condition), parts
+        return (made(ShortestText(rest).program()) if parts else condition), parts
 
     def _functions(self, form: NormalForm, function_of: FunctionOf) -> dict[int, int]:
         """Return the function of every part of a normal form."""
