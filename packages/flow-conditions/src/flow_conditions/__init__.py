@@ -53,27 +53,16 @@ if TYPE_CHECKING:
     from flow_conditions.simplification import Functions
     from flow_conditions.tree import And, Not, Or, Tree
 else:
-    _MODULE_OF = {
-        "FALSE": "condition",
-        "TRUE": "condition",
-        "And": "tree",
-        "Condition": "condition",
-        "Explanation": "explanation",
-        "Functions": "simplification",
-        "Name": "condition",
-        "Not": "tree",
-        "Occurrence": "grammar",
-        "Or": "tree",
-        "Quantifier": "parser",
-        "Tree": "tree",
-        "Vocabulary": "parser",
-        "all_of": "condition",
-        "any_of": "condition",
-        "equivalent": "algebra",
-        "implies": "algebra",
-        "operands_in": "grammar",
-        "parse": "parser",
+    _NAMES_IN = {
+        "algebra": "equivalent implies",
+        "condition": "Condition FALSE Name TRUE all_of any_of",
+        "explanation": "Explanation",
+        "grammar": "Occurrence operands_in",
+        "parser": "Quantifier Vocabulary parse",
+        "simplification": "Functions",
+        "tree": "And Not Or Tree",
     }
+    _MODULE_OF = {name: module for module, names in _NAMES_IN.items() for name in names.split()}
 
     def __getattr__(name: str) -> object:
         """Import a public name when it is first used (PEP 562)."""

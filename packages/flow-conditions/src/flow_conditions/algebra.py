@@ -3,17 +3,14 @@
 Quick ways come first. `restricted` puts in what is known; `propagated` sees in one pass what a
 literal decides for the parts beside it. If no operand is left with both signs, and none excludes
 another, the condition has both values, and most conditions are of that kind. Only the rest is
-proven by a `Solver`.
+proven by `boolean_functions.example`.
 
 `blame` looks for a smallest set of operands whose values alone decide. If no operand occurs twice
 and none excludes another, one pass finds it: a junction that needs all its parts needs what each of
 them needs, a junction that needs one takes the cheapest. Otherwise it is a *minimum hitting set*.
 As long as some operands do not decide, there are values of the others that change the result; one
 of those that differ must be in the set too. The smallest set that holds one of each such difference
-is tried, until it decides. It is then a smallest one, because every set that decides holds one of
-each of them.
-
-Simplifying is in `simplification`.
+is tried, until it decides.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,11 +34,7 @@ from flow_conditions.normal_form import (
 def equivalent(
     first: Condition, second: Condition, *, exclusions: Exclusions = (), budget: int = BUDGET
 ) -> bool:
-    """Tell whether two conditions have the same value whatever their operands are worth.
-
-    Raises:
-        BudgetExceeded: that takes more steps than the budget allows.
-    """
+    """Tell whether two conditions have the same value whatever their operands are worth."""
     return first == second or (
         implies(first, second, exclusions=exclusions, budget=budget)
         and implies(second, first, exclusions=exclusions, budget=budget)
@@ -51,23 +44,14 @@ def equivalent(
 def implies(
     first: Condition, second: Condition, *, exclusions: Exclusions = (), budget: int = BUDGET
 ) -> bool:
-    """Tell whether the second condition is true wherever the first one is.
-
-    Raises:
-        BudgetExceeded: that takes more steps than the budget allows.
-    """
+    """Tell whether the second condition is true wherever the first one is."""
     counterexample = (*first.program, *second.program, NOT, AND)
     return model(counterexample, {}, exclusions, budget) is None
 
 
 def restrict(program: Program, known: Known, exclusions: Exclusions) -> Program:
     """Return what is left of a program when some operands are known."""
-    return _as_program(_restricted(program, settled(known, grouped(exclusions))))
-
-
-def _as_program(left: Program | bool) -> Program:
-    """Return what is left of a program as a program."""
-    return (SPELLING_OF[left],) if isinstance(left, bool) else left
+    return _restricted(program, settled(known, grouped(exclusions)))
 
 
 def count_models(program: Program, exclusions: Exclusions, budget: int) -> int:
@@ -76,7 +60,7 @@ def count_models(program: Program, exclusions: Exclusions, budget: int) -> int:
     return solver.manager.count(solver.within(solver.root), len(solver.operand_at))
 
 
-def _restricted(program: Program, known: Mapping[str, bool]) -> Program | bool:
+def _restricted(program: Program, known: Mapping[str, bool]) -> Program:
     """Return what is left of a program when some operands are known, in one pass.
 
     Every part on the stack has its value, and where its own tokens begin in what is left; a part
@@ -109,7 +93,7 @@ def _restricted(program: Program, known: Mapping[str, bool]) -> Program | bool:
                 left.append(token)
         parts.append((start, value))
     _, value = parts.pop()
-    return tuple(left) if value is None else value
+    return tuple(left) if value is None else (SPELLING_OF[value],)
 
 
 def model(
@@ -121,10 +105,7 @@ def model(
         known = settled(given, groups)
     except ExclusionError:
         return None
-    residue = _restricted(program, known)
-    if isinstance(residue, bool):
-        return known if residue else None
-    found = _example(residue, groups, budget)
+    found = _example(_restricted(program, known), groups, budget)
     return None if found is None else known | found
 
 
@@ -154,10 +135,7 @@ def decided(
 ) -> Value:
     """Return the value of a program if it is the same whatever the unknown operands are worth."""
     groups = grouped(exclusions)
-    known = settled(answers, groups)
-    residue = _restricted(program, known)
-    if isinstance(residue, bool):
-        return residue
+    residue = _restricted(program, settled(answers, groups))
     if _example(residue, groups, budget) is None:
         return False
     return True if _example((*residue, NOT), groups, budget) is None else None

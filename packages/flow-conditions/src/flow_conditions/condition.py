@@ -10,8 +10,7 @@ things evaluate a program: Kleene's truth tables, one lookup for each token; and
 which skips operands that cannot matter, as compilers do for an `if`, but stops at the first one
 that is not known.
 
-The tree, the explanation and the algebra are in modules of their own. They are imported when they
-are first asked for, which most programs never do.
+The tree, the explanation and the algebra are imported when they are first asked for.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -112,6 +111,10 @@ class Condition:
     `program` is its postfix form, which alone decides equality: `A && B && C` and `(A && B) && C`
     are equal, `A && (B && C)` is another condition with the same truth table.
 
+    What takes a `budget` raises `BudgetExceeded` beyond so many steps. What takes values raises
+    `TypeError` if one is not True, False or None, and `ExclusionError` if two are true that exclude
+    each other.
+
     Raises:
         ConditionDataError: `program` is not one.
     """
@@ -123,11 +126,7 @@ class Condition:
         object.__setattr__(self, "program", _checked(self.program))
 
     def __bool__(self) -> bool:
-        """Refuse: `a and b` would be `b`.
-
-        Raises:
-            TypeError: always.
-        """
+        """Raise TypeError: `a and b` would be `b`."""
         raise TypeError(
             "a condition has no truth value by itself: join conditions with &, | and ~, "
             "compare with None by `is`, or ask evaluate()"
@@ -192,9 +191,6 @@ class Condition:
         in their order, and says True, False, or None for "not known yet". What a mapping lacks is
         not known. The logic is Kleene's: an unknown operand leaves the result unknown unless the
         known ones settle it (`A && B` is false as soon as `A` is).
-
-        Raises:
-            TypeError: the lookup returned something else.
         """
         answers = self._answers(lookup)
         cached = self.__dict__
@@ -206,11 +202,7 @@ class Condition:
         return values(self.program, answers)[-1] if value is None else value
 
     def explain(self, lookup: Lookup) -> "Explanation":
-        """Evaluate, and return the result with that of every part; `lookup` as in `evaluate`.
-
-        Raises:
-            TypeError: the lookup returned something other than True, False or None.
-        """
+        """Evaluate, and return the result with that of every part; `lookup` as in `evaluate`."""
         from flow_conditions.explanation import explain
 
         return explain(self.program, self._answers(lookup))
@@ -221,11 +213,6 @@ class Condition:
         """Return the value if it is the same whatever the unknown operands are worth, else None.
 
         `evaluate` looks at one operand at a time and leaves `A || !A` unknown; this does not.
-
-        Raises:
-            TypeError: the lookup returned something other than True, False or None.
-            ExclusionError: two operands are true that exclude each other.
-            BudgetExceeded: it takes more than `budget` steps to tell.
         """
         from flow_conditions.algebra import decided
 
@@ -237,11 +224,6 @@ class Condition:
         """Return a smallest set of operands whose values alone decide, or None while nothing does.
 
         They come in order of appearance. The set is empty if the condition has one value only.
-
-        Raises:
-            TypeError: the lookup returned something other than True, False or None.
-            ExclusionError: two operands are true that exclude each other.
-            BudgetExceeded: it takes more than `budget` steps to find the smallest.
         """
         from flow_conditions.algebra import blame
 
@@ -253,10 +235,6 @@ class Condition:
 
         `known` may name other operands too, and map an operand that is not known to None. The
         result is `TRUE` or `FALSE` where what is known settles the matter.
-
-        Raises:
-            TypeError: a value is not True, False or None.
-            ExclusionError: two operands are true that exclude each other.
         """
         from flow_conditions.algebra import restrict
 
@@ -288,12 +266,7 @@ class Condition:
     def model(
         self, given: Known | None = None, *, exclusions: Exclusions = (), budget: int = BUDGET
     ) -> dict[Name, bool] | None:
-        """Return values of all operands that make it true and fit what is given, or None.
-
-        Raises:
-            TypeError: a given value is not True, False or None.
-            BudgetExceeded: it takes more than `budget` steps to tell.
-        """
+        """Return values of all operands that make it true and fit what is given, or None."""
         from flow_conditions.algebra import model
 
         values = model(self.program, given or {}, exclusions, budget)
@@ -302,31 +275,19 @@ class Condition:
         return {operand: values.get(operand, False) for operand in self.operands}
 
     def count_models(self, *, exclusions: Exclusions = (), budget: int = BUDGET) -> int:
-        """Return how many values of all operands make it true.
-
-        Raises:
-            BudgetExceeded: it takes more than `budget` steps to tell.
-        """
+        """Return how many values of all operands make it true."""
         from flow_conditions.algebra import count_models
 
         return count_models(self.program, exclusions, budget)
 
     def is_satisfiable(self, *, exclusions: Exclusions = (), budget: int = BUDGET) -> bool:
-        """Tell whether some values of its operands make it true.
-
-        Raises:
-            BudgetExceeded: it takes more than `budget` steps to tell.
-        """
+        """Tell whether some values of its operands make it true."""
         from flow_conditions.algebra import model
 
         return model(self.program, {}, exclusions, budget) is not None
 
     def is_tautology(self, *, exclusions: Exclusions = (), budget: int = BUDGET) -> bool:
-        """Tell whether it is true whatever its operands are worth.
-
-        Raises:
-            BudgetExceeded: it takes more than `budget` steps to tell.
-        """
+        """Tell whether it is true whatever its operands are worth."""
         return not (~self).is_satisfiable(exclusions=exclusions, budget=budget)
 
     def simplify(self, *, exclusions: Exclusions = (), budget: int = BUDGET) -> "Condition":
@@ -334,9 +295,6 @@ class Condition:
 
         The text is never longer and never has more operands. A condition with one value only
         becomes `TRUE` or `FALSE`. With `exclusions` it is equivalent where these hold.
-
-        Raises:
-            BudgetExceeded: it takes more than `budget` steps.
         """
         from flow_conditions.simplification import simplify
 
@@ -352,11 +310,7 @@ class Condition:
 
     @classmethod
     def from_json(cls, data: object) -> "Condition":
-        """Return the condition that `to_json` made this of.
-
-        Raises:
-            ConditionDataError: `to_json` makes nothing like it.
-        """
+        """Return the condition that `to_json` made this of; it is checked as by the constructor."""
         return made(_checked(data))
 
     def __and__(self, other: object) -> "Condition":
@@ -426,22 +380,13 @@ def all_of(names: Iterable[str]) -> Condition:
 def any_of(names: Iterable[str]) -> Condition:
     """Return the condition that holds when one of the named things does: `A || B || C`.
 
-    Of no names it is `FALSE`.
-
-    Raises:
-        InvalidNameError: something is not a plain name.
-        TypeError: `names` is a single string.
+    Of no names it is `FALSE`. It takes and raises what `all_of` does.
     """
     return joined(names, OR)
 
 
 def joined(names: Iterable[str], operator: str, predicate: str | None = None) -> Condition:
-    """Return all the names with the predicate, joined by an operator: `A.late || B.late || C.late`.
-
-    Raises:
-        InvalidNameError: something is not a plain name.
-        TypeError: `names` is a single string.
-    """
+    """Return all the names with the predicate, joined by an operator: `A.late || B.late`."""
     if isinstance(names, str):
         raise TypeError(f"names must be a collection of names, not the single string {names!r}")
     ending = "" if predicate is None else f"{DOT}{predicate}"
@@ -490,27 +435,11 @@ def _checked(data: object) -> Program:
 
 _NOT: dict[Value, Value] = {True: False, None: None, False: True}
 _AND: dict[tuple[Value, Value], Value] = {
-    (True, True): True,
-    (True, None): None,
-    (True, False): False,
-    (None, True): None,
-    (None, None): None,
-    (None, False): False,
-    (False, True): False,
-    (False, None): False,
-    (False, False): False,
+    (one, other): False if False in (one, other) else None if None in (one, other) else True
+    for one in _NOT
+    for other in _NOT
 }
-_OR: dict[tuple[Value, Value], Value] = {
-    (True, True): True,
-    (True, None): True,
-    (True, False): True,
-    (None, True): True,
-    (None, None): None,
-    (None, False): None,
-    (False, True): True,
-    (False, None): None,
-    (False, False): False,
-}
+_OR = {(_NOT[one], _NOT[other]): _NOT[value] for (one, other), value in _AND.items()}
 
 
 def values(program: Iterable[str], answers: Mapping[str, Value]) -> list[Value]:

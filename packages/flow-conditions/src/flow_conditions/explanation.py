@@ -91,14 +91,12 @@ class Explanation:
         while todo:
             position, level = todo.pop()
             part = Explanation(self._evaluation, position)
-            yield f"{'  ' * level}{_WORDS[part.value]}: {part._shortened(width)}"
+            text = part.text
+            if len(text) > width:
+                text = text[: max(0, width - 3)] + "..."
+            yield f"{'  ' * level}{_WORDS[part.value]}: {text}"
             if level < depth:
                 todo += [(below, level + 1) for below in reversed(part._parts())]
-
-    def _shortened(self, width: int) -> str:
-        """Return the text, or its beginning where it is longer than `width` characters."""
-        text = self.text
-        return text if len(text) <= width else text[: max(0, width - 3)] + "..."
 
     def __str__(self) -> str:
         """Return the `lines` as one text."""

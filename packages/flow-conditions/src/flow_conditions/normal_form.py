@@ -147,11 +147,7 @@ type Groups = Sequence[Sequence[str]]
 
 
 def grouped(exclusions: Exclusions) -> Groups:
-    """Return the groups by the spelling of their operands.
-
-    Raises:
-        TypeError: a group is a single string.
-    """
+    """Return the groups by the spelling of their operands."""
     groups = []
     for group in exclusions:
         if isinstance(group, str):
@@ -161,12 +157,7 @@ def grouped(exclusions: Exclusions) -> Groups:
 
 
 def settled(known: Known, groups: Groups) -> dict[str, bool]:
-    """Return what is known, by spelling, and what follows from it: the others are false.
-
-    Raises:
-        ExclusionError: two that exclude each other are true.
-        TypeError: a value is not True, False or None.
-    """
+    """Return what is known, by spelling, and what follows from it: the others are false."""
     values: dict[str, bool] = {}
     for operand, value in known.items():
         if value is None:

@@ -39,11 +39,6 @@ class Quantifier:
     `operator` (`&&` or `||`) joins the predicate of all names, and `negated` puts a `!` before the
     whole. `synonyms` are words in lower case that users type instead of `word`; they get an error
     that names it.
-
-    Raises:
-        InvalidNameError: no condition could spell `word`.
-        ValueError: `operator` is another one.
-        TypeError: `synonyms` is a single string.
     """
 
     word: str
@@ -62,12 +57,7 @@ class Quantifier:
         object.__setattr__(self, "synonyms", tuple(self.synonyms))
 
     def over(self, names: Iterable[str], predicate: str) -> Condition:
-        """Return what a call stands for: `any(late)` over A and B is `A.late || B.late`.
-
-        Raises:
-            InvalidNameError: something is not a plain name.
-            TypeError: `names` is a single string.
-        """
+        """Return what a call stands for: `any(late)` over A and B is `A.late || B.late`."""
         condition = joined(names, self.operator, predicate)
         return ~condition if self.negated else condition
 
@@ -93,10 +83,6 @@ class Vocabulary:
     `changed(src/**)` or `always()`, which only the lookup gives a meaning. `true()` and `false()`
     are the constants. With `operator_words`, `not`, `and` and `or`, in any case, are operators too,
     and no names.
-
-    Raises:
-        InvalidNameError: no condition could spell one of the predicates.
-        TypeError: `predicates` is a single string.
     """
 
     predicates: Collection[str] = ()

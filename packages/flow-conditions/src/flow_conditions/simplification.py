@@ -35,11 +35,7 @@ from flow_conditions.normal_form import (
 
 
 def simplify(program: Program, exclusions: Exclusions, budget: int) -> Program:
-    """Return a shorter program, or the same one if none is found.
-
-    Raises:
-        BudgetExceeded: it takes more than `budget` steps.
-    """
+    """Return a shorter program, or the same one if none is found."""
     groups, allowance = grouped(exclusions), Budget(budget)
     form = propagated(NormalForm.of(program), groups)
     if not is_read_once(form, groups):
@@ -70,9 +66,6 @@ def _factored(form: NormalForm, budget: Budget) -> NormalForm:
     """Return an equivalent form in which no two junctions beside each other share a part.
 
     Junctions are alike if they hold the same parts, in whichever order.
-
-    Raises:
-        BudgetExceeded: it takes more than is left.
     """
     fresh = NormalForm(form.operands)
     first_alike: dict[tuple[bool, frozenset[int]], int] = {}
@@ -147,9 +140,6 @@ def _irredundant(
     `functions` has that of every part; operands may depend on each other. `care` is where the whole
     matters. Junctions that have one value there are that constant. `keep` tells of a literal, and
     of whether it stands in a conjunction, whether it must stay.
-
-    Raises:
-        BudgetExceeded: it takes more than is left.
     """
     both, true, false = manager.both, manager.TRUE, manager.FALSE
     fresh = NormalForm(form.operands)
@@ -222,11 +212,7 @@ class Functions(DecisionDiagrams):
         self.budget = Budget(steps)
 
     def of(self, condition: Condition, function_of: FunctionOf) -> int:
-        """Return the function that a condition is.
-
-        Raises:
-            BudgetExceeded: it takes more than is left.
-        """
+        """Return the function that a condition is."""
         form = NormalForm.of(condition.program)
         return self._functions(form, function_of)[form.root]
 
@@ -238,9 +224,6 @@ class Functions(DecisionDiagrams):
         Without all of them together the condition has the same values. Each part is the operands in
         it; none of them may occur twice in the condition. An operand that `keep` says stays may
         still be in a part that is left out. The condition must have both values.
-
-        Raises:
-            BudgetExceeded: it takes more than is left.
         """
         form = NormalForm.of(condition.program)
         names = [Name.spelled(spelling) for spelling in form.operands]
