@@ -59,6 +59,7 @@ MEASUREMENTS: dict[str, Callable[[Workplace], list[Figure]]] = {
     "linearity": conditions.linearity,
     "depth": conditions.depth,
     "algebra": algebra.comparison,
+    "search": algebra.search,
     "imports": reading.imports,
     "large-file": reading.large_file,
     "copies": reading.copies,

@@ -7,8 +7,10 @@ what they have parsed.
 import importlib
 import itertools
 import random
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import median
+from time import process_time
 from typing import Any
 
 from flow_conditions import Condition, equivalent, parse
@@ -16,6 +18,7 @@ from measuring.figures import Figure, fastest, interleave, ratios, timed
 from measuring.workplace import Workplace
 
 CONDITIONS, NAMES, OPERANDS = 200, 12, 20
+MOST_NAMES = 60
 
 type Act = Callable[[], object]
 
@@ -48,17 +51,18 @@ def comparison(place: Workplace) -> list[Figure]:
 def random_texts() -> Iterator[str]:
     """Spell random conditions, the same ones each time."""
     dice = random.Random(1)  # noqa: S311
-    names = [f"n{number}" for number in range(NAMES)]
+    return (tree(dice, OPERANDS, NAMES) for _ in range(CONDITIONS))
 
-    def text(operands: int) -> str:
-        if operands == 1:
-            return ("!" if dice.random() < 0.3 else "") + dice.choice(names)
-        left = dice.randint(1, operands - 1)
-        negation = "!" if dice.random() < 0.15 else ""
-        operator = dice.choice((" && ", " || "))
-        return f"{negation}({text(left)}{operator}{text(operands - left)})"
 
-    return (text(OPERANDS) for _ in range(CONDITIONS))
+def tree(dice: random.Random, operands: int, names: int) -> str:
+    """Spell a random condition."""
+    if operands == 1:
+        return ("!" if dice.random() < 0.3 else "") + f"n{dice.randrange(names)}"
+    left = dice.randint(1, operands - 1)
+    negation = "!" if dice.random() < 0.15 else ""
+    operator = dice.choice((" && ", " || "))
+    sides = tree(dice, left, names), tree(dice, operands - left, names)
+    return f"{negation}({operator.join(sides)})"
 
 
 def others_spelling(text: str) -> str:
@@ -70,7 +74,7 @@ def in_dd() -> Any:
     """Return a new manager of dd in pure Python, which keeps the order of the operands."""
     manager = importlib.import_module("dd.autoref").BDD()
     manager.configure(reordering=False)
-    manager.declare(*(f"n{number}" for number in range(NAMES)))
+    manager.declare(*(f"n{number}" for number in range(MOST_NAMES)))
     return manager
 
 
@@ -90,7 +94,7 @@ def satisfiability(texts: Sequence[str]) -> Mapping[str, Act]:
         return bool(manager.add_expr(text) != manager.false)
 
     actions: dict[str, Callable[[], list[bool]]] = {
-        "ours": lambda: [not parse(text).is_never() for text in texts],
+        "ours": lambda: [parse(text).is_satisfiable() for text in texts],
         "dd": lambda: [by_dd(text) for text in texts],
         "SymPy": lambda: [satisfiable(each) is not False for each in parsed],
     }
@@ -144,11 +148,125 @@ def lengths(texts: Sequence[str]) -> str:
     algebra = importlib.import_module("boolean").BooleanAlgebra()
     ours = [parse(text).simplify() for text in texts]
     theirs = [algebra.parse(others_spelling(text)).simplify() for text in texts]
-    left = sum(operands(each) for each in ours if isinstance(each, Condition))
+    left = sum(map(operands, ours))
     kept = sum(len(each.get_literals()) for each in theirs)
     return f"operands left of {CONDITIONS * OPERANDS}: ours {left}, boolean {kept}"
 
 
 def operands(condition: Condition) -> int:
     """Count the occurrences of operands."""
-    return sum(token not in {"!", "&&", "||"} for token in condition.to_json())
+    return sum(token not in {"!", "&&", "||", "true()", "false()"} for token in condition.program)
+
+
+def search(place: Workplace) -> list[Figure]:
+    """Compare on conditions of many names, one by one; the others have a second for each."""
+    figures = []
+    for family, texts in families(place.rounds(20)).items():
+        for verb, ask in (("can it be true", can_be_true), ("is it the next", is_the_next)):
+            taken = list(itertools.starmap(ask, zip(texts, texts[-1:] + texts, strict=False)))
+            answered = [each for each in taken if each[1] < PATIENCE_SEC]
+            figures.append(
+                Figure(
+                    f"{verb}, {family} / the faster of SymPy and dd",
+                    [mine / others for mine, others in answered] or [0.0],
+                    1.0,
+                    note=f"{len(answered)} of {len(taken)} are answered by them in a second, all by"
+                    f" ours, in {max(mine for mine, _ in taken) * 1e3:.0f} ms at most",
+                    worst=True,
+                )
+            )
+    return figures
+
+
+PATIENCE_SEC = 1.0
+
+
+def families(count: int) -> Mapping[str, Sequence[str]]:
+    """Spell random trees and random 3-SAT, the same each time."""
+    found: dict[str, Sequence[str]] = {}
+    for operands, names in ((20, 12), (80, 32), (200, 60)):
+        dice = random.Random(operands)  # noqa: S311
+        found[f"{operands} operands over {names} names"] = [
+            tree(dice, operands, names) for _ in range(count)
+        ]
+    for ratio, names in itertools.product((3.0, 4.26), (30, 50)):
+        dice = random.Random(names)  # noqa: S311
+        found[f"3-SAT, {names} names, ratio {ratio}"] = [
+            clauses(dice, round(ratio * names), names) for _ in range(count)
+        ]
+    return found
+
+
+def clauses(dice: random.Random, count: int, names: int) -> str:
+    """Spell random clauses of three names."""
+    literals = ([f"n{name}" for name in dice.sample(range(names), 3)] for _ in range(count))
+    signed = ([dice.choice(("", "!")) + each for each in clause] for clause in literals)
+    return " && ".join(f"({' || '.join(clause)})" for clause in signed)
+
+
+def can_be_true(text: str, _: str) -> tuple[float, float]:
+    """Ask of a condition whether it can be true: how long we take, and the faster other."""
+    satisfiable = importlib.import_module("sympy.logic.inference").satisfiable
+    (parsed,) = in_sympy([text])
+
+    def by_dd() -> bool:
+        manager = in_dd()
+        return bool(manager.add_expr(text) != manager.false)
+
+    return compared(
+        lambda: parse(text).is_satisfiable(), lambda: satisfiable(parsed) is not False, by_dd
+    )
+
+
+def is_the_next(text: str, following: str) -> tuple[float, float]:
+    """Ask of two conditions whether they are the same."""
+    satisfiable = importlib.import_module("sympy.logic.inference").satisfiable
+    xor = importlib.import_module("sympy").Xor
+    one, other = in_sympy([text, following])
+
+    def by_dd() -> bool:
+        manager = in_dd()
+        return bool(manager.add_expr(text) == manager.add_expr(following))
+
+    return compared(
+        lambda: equivalent(parse(text), parse(following)),
+        lambda: satisfiable(xor(one, other)) is False,
+        by_dd,
+    )
+
+
+def compared(ours: Callable[[], bool], *others: Callable[[], bool]) -> tuple[float, float]:
+    """Return how long ours takes, and the fastest other, which has a second.
+
+    Raises:
+        RuntimeError: They answer differently.
+    """
+    fastest_sec = PATIENCE_SEC
+    begin = process_time()
+    answer = ours()
+    mine = process_time() - begin
+    for act in others:
+        begin = process_time()
+        theirs = within_patience(act)
+        if theirs not in (None, answer):
+            raise RuntimeError("they do not agree")
+        if theirs is not None:
+            fastest_sec = min(fastest_sec, process_time() - begin)
+    return mine, fastest_sec
+
+
+def within_patience(act: Callable[[], bool]) -> bool | None:
+    """Return an answer, or None if it takes too long."""
+
+    def give_up(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGVTALRM, give_up)
+    signal.setitimer(signal.ITIMER_VIRTUAL, PATIENCE_SEC)
+    try:
+        return act()
+    except TimeoutError:
+        return None
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)

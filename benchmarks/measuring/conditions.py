@@ -163,7 +163,7 @@ def depth(place: Workplace) -> list[Figure]:
             100,
             unit=" ms",
             note=f"{min(slowest)[1]}; {len(shapes())} shapes, each parsed, asked for its names,"
-            " evaluated, spelt, compared and hashed",
+            " evaluated, spelt, compared, hashed, proven, simplified and blamed",
         )
     ]
 
@@ -202,12 +202,17 @@ def actions_upon(text: str) -> Mapping[str, Callable[[], object]]:
     )
     if not right:
         raise RuntimeError(f"wrong for {text[:40]}...")
-    conditions: dict[str, Condition] = {verb: parse(text) for verb in ("names", "evaluate", "str")}
+    verbs = ("names", "evaluate", "str", "is_satisfiable", "is_tautology", "simplify", "blame")
+    conditions: dict[str, Condition] = {verb: parse(text) for verb in verbs}
     return {
         "parse": lambda: parse(text),
         "names": lambda: conditions["names"].names,
         "evaluate": lambda: conditions["evaluate"].evaluate(lambda _: True),
         "str": lambda: str(conditions["str"]),
+        "is_satisfiable": conditions["is_satisfiable"].is_satisfiable,
+        "is_tautology": conditions["is_tautology"].is_tautology,
+        "simplify": conditions["simplify"].simplify,
+        "blame": lambda: conditions["blame"].blame(lambda _: True),
         "==": lambda: fresh == twin,
         "hash": lambda: hash(fresh),
     }

@@ -41,11 +41,9 @@ class Case:
     rows: Sequence[Values]
     known: Mapping[Name, Value]
 
-    def table(self, condition: Condition | bool) -> list[Value]:
+    def table(self, condition: Condition) -> list[Value]:
         """Return the value of a condition in every row."""
-        if isinstance(condition, bool):
-            return [condition] * len(self.rows)
-        return [condition.evaluate(row.__getitem__) for row in self.rows]
+        return [condition.evaluate(row) for row in self.rows]
 
     def outcomes(self, known: Mapping[Name, Value]) -> set[Value]:
         """Return the values that the condition has in the rows that fit what is known."""
@@ -126,6 +124,8 @@ def kleene() -> Callable[[Tree, Mapping[Name, Value]], Value]:
     """Evaluate a tree recursively, by the words of the definition instead of truth tables."""
 
     def value(tree: Tree, answers: Mapping[Name, Value]) -> Value:
+        if isinstance(tree, bool):
+            return tree
         if isinstance(tree, Name):
             return answers[tree]
         if isinstance(tree, Not):

@@ -13,7 +13,6 @@ from flow_conditions import (
     ConditionSyntaxError,
     DeclaredError,
     InvalidNameError,
-    NoNamesError,
     Vocabulary,
     all_of,
     parse,
@@ -136,7 +135,7 @@ def _error(text: str, vocabulary: Vocabulary) -> ConditionSyntaxError:
         ("always()", 0, 6, f"{OPERATOR}, got '('; a step that always runs asks NAME.finished"),
         ("A always", 2, 8, f"{OPERATOR}, got 'always'; a step that always runs asks NAME.finished"),
         ("success()", 0, 7, f"{OPERATOR}, got '('; for 'success' write NAME.succeeded"),
-        ("failed(A)", 0, 6, f"{OPERATOR}, got '('; for 'failed' write NAME.failed"),
+        ("failed(A)", 0, 9, "there is no 'failed(A)'; write 'A.failed'"),
         ("A failed", 2, 8, f"{OPERATOR}, got 'failed'; for 'failed' write NAME.failed"),
         ("not, A", 3, 4, f"{OPERATOR}, got ','; for ',' write '&&'"),
     ],
@@ -213,7 +212,7 @@ def test_a_syntax_error_survives_a_pickle() -> None:
 
 def test_errors_are_of_their_builtin_kind() -> None:
     """Each error is a `ConditionError` and the builtin a stranger would catch."""
-    for kind in (ConditionSyntaxError, InvalidNameError, NoNamesError):
+    for kind in (ConditionSyntaxError, InvalidNameError):
         assert issubclass(kind, ConditionError)
         assert issubclass(kind, ValueError)
 
@@ -225,12 +224,6 @@ def test_a_conjunction_takes_plain_names_only(name: str) -> None:
         all_of(["A", name])
     assert (caught.value.word, caught.value.role) == (name, "name")
     assert str(caught.value) == f"{name!r} is not a name: {LETTERS}"
-
-
-def test_a_conjunction_of_nothing_is_refused() -> None:
-    """No text spells the conjunction of no names, so there is no such condition."""
-    with pytest.raises(NoNamesError, match="at least one name"):
-        all_of([])
 
 
 def test_a_single_string_is_not_a_collection_of_words() -> None:
@@ -351,5 +344,5 @@ def test_other_arguments_are_refused() -> None:
     with pytest.raises(TypeError):
         Missing("a", name="a")  # type: ignore[misc]
     with pytest.raises(TypeError):
-        NoNamesError("a")  # mypy accepts it: it makes no `__init__` where there are no fields
+        ConditionError("a")  # mypy accepts it: it makes no `__init__` where there are no fields
     Missing(3)  # type: ignore[arg-type]  # run-time types are not checked

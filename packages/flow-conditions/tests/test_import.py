@@ -56,7 +56,7 @@ def test_operands_are_found_without_conditions() -> None:
         ("flow_conditions.equivalent", "algebra"),
         ("flow_conditions.implies", "algebra"),
         ("flow_conditions.Functions", "simplification"),
-        ("flow_conditions.parse('A').is_never()", "boolean_functions"),
+        ("flow_conditions.parse('A').is_satisfiable()", "boolean_functions"),
         ("flow_conditions.parse('A').simplify()", "simplification"),
         ("flow_conditions.parse('A').tree", "tree"),
         ("flow_conditions.parse('A').explain(lambda _: None)", "explanation"),

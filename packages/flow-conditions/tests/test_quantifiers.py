@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flow_conditions import (
+    FALSE,
     Condition,
     ConditionSyntaxError,
     InvalidNameError,
     Name,
-    NoNamesError,
     Quantifier,
     Vocabulary,
     all_of,
@@ -26,11 +26,10 @@ ALL = Quantifier("all", "&&")
 NONE = Quantifier("none", "||", negated=True)
 VOCABULARY = Vocabulary(
     predicates=("late", "missing"),
-    hints={"overdue": "late"},
+    hints={"overdue": "late", "never()": "write '!A'"},
     quantifiers=(ANY, ALL, NONE),
     domain="the reports of this team",
     max_calls=3,
-    functions={"never": "write '!A'"},
 )
 
 
@@ -92,8 +91,7 @@ def test_over_one_name_nothing_is_joined() -> None:
 def test_a_quantifier_makes_conditions_without_text_too() -> None:
     """`over` is what the parser puts in the place of a call."""
     assert NONE.over(["A", "B"], "late") == parse("!(A.late || B.late)", VOCABULARY)
-    with pytest.raises(NoNamesError):
-        ANY.over([], "late")
+    assert (ANY.over([], "late"), NONE.over([], "late")) == (FALSE, ~FALSE)
     with pytest.raises(InvalidNameError, match="'a b' is not a name"):
         ANY.over(["a b"], "late")
 
@@ -123,7 +121,7 @@ KNOWN = "with one of late, missing; it asks about the reports of this team"
         ("A never( )", 2, 10, "there is no 'never( )'; write '!A'"),
         ("exists(A)", 6, 7, f"{OPERATOR}, got '('"),
         ("A exists(A)", 2, 8, f"{OPERATOR}, got 'exists'"),
-        ("any(late", 3, 4, f"{OPERATOR}, got '('"),
+        ("any(late", 0, 4, "the call of 'any' is never closed; expected ')' after it"),
         ("any(all(late))", 3, 4, f"{OPERATOR}, got '('"),
         ("(any)(late)", 5, 6, f"{OPERATOR}, got '('"),
         ("any(late)(late)", 9, 10, f"{OPERATOR}, got '('"),
@@ -195,7 +193,7 @@ def test_the_name_in_a_call_is_an_operand() -> None:
         "Name('load')",
     ]
     assert condition.names == ("load",)
-    assert condition.is_never()
+    assert not condition.is_satisfiable()
     either = parse("any(load.late) || load", ASKING)
     assert either.blame(lambda operand: operand.quantifier is None) == (Name("load"),)
     assert str(parse("A && !(any(A) && A)", ASKING).simplify()) == "A && !any(A)"
@@ -246,9 +244,9 @@ def test_vocabularies_with_quantifiers_are_values() -> None:
     assert {twin: 1}[VOCABULARY] == 1
 
 
-def test_where_there_is_no_quantifier_a_call_is_two_operands() -> None:
-    """A caller without quantifiers and functions never meets them."""
-    with pytest.raises(ConditionSyntaxError, match=r"for 'late' write NAME\.late") as caught:
+def test_where_there_is_no_quantifier_a_call_is_answered_too() -> None:
+    """What looks like a call of a predicate has it in front of the name."""
+    with pytest.raises(ConditionSyntaxError, match=r"no 'late\(A\)'; write 'A\.late'") as caught:
         parse("late(A)", Vocabulary(predicates=("late",)), over=["A"])
-    assert (caught.value.start, caught.value.end) == (0, 4)
+    assert (caught.value.start, caught.value.end) == (0, 7)
     assert type(parse("late", over=["A"])) is Condition

@@ -85,7 +85,7 @@ WRONG = [
     ("any(failed) && && A", "got '&&'", "               ^^"),
     ("not any(failed)", "got 'any(failed)'; write when: !any(failed)", "^^^"),
     ("A.any(failed)", "unknown predicate 'any'", "  ^^^"),
-    ("any(failed", "got '('", "   ^"),
+    ("any(failed", "the call of 'any' is never closed", "^^^^"),
     ("exists(A)", "asks about steps, not about variables; write only_if:", "^^^^^^^^^"),
 ]
 

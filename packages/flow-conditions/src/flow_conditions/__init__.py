@@ -12,10 +12,11 @@ from flow_conditions.errors import (
     DeclaredError,
     ExclusionError,
     InvalidNameError,
-    NoNamesError,
 )
 
 __all__ = [
+    "FALSE",
+    "TRUE",
     "And",
     "BudgetExceeded",
     "Condition",
@@ -28,7 +29,6 @@ __all__ = [
     "Functions",
     "InvalidNameError",
     "Name",
-    "NoNamesError",
     "Not",
     "Occurrence",
     "Or",
@@ -36,6 +36,7 @@ __all__ = [
     "Tree",
     "Vocabulary",
     "all_of",
+    "any_of",
     "equivalent",
     "implies",
     "operands_in",
@@ -45,31 +46,23 @@ __all__ = [
 TYPE_CHECKING = False  # type checkers take it for true; importing it would import all of typing
 if TYPE_CHECKING:
     from flow_conditions.algebra import equivalent, implies
-    from flow_conditions.condition import Condition, Name, all_of
+    from flow_conditions.condition import FALSE, TRUE, Condition, Name, all_of, any_of
     from flow_conditions.explanation import Explanation
     from flow_conditions.grammar import Occurrence, operands_in
     from flow_conditions.parser import Quantifier, Vocabulary, parse
     from flow_conditions.simplification import Functions
     from flow_conditions.tree import And, Not, Or, Tree
 else:
-    _MODULE_OF = {
-        "And": "tree",
-        "Condition": "condition",
-        "Explanation": "explanation",
-        "Functions": "simplification",
-        "Name": "condition",
-        "Not": "tree",
-        "Occurrence": "grammar",
-        "Or": "tree",
-        "Quantifier": "parser",
-        "Tree": "tree",
-        "Vocabulary": "parser",
-        "all_of": "condition",
-        "equivalent": "algebra",
-        "implies": "algebra",
-        "operands_in": "grammar",
-        "parse": "parser",
+    _NAMES_IN = {
+        "algebra": "equivalent implies",
+        "condition": "Condition FALSE Name TRUE all_of any_of",
+        "explanation": "Explanation",
+        "grammar": "Occurrence operands_in",
+        "parser": "Quantifier Vocabulary parse",
+        "simplification": "Functions",
+        "tree": "And Not Or Tree",
     }
+    _MODULE_OF = {name: module for module, names in _NAMES_IN.items() for name in names.split()}
 
     def __getattr__(name: str) -> object:
         """Import a public name when it is first used (PEP 562)."""

@@ -3,29 +3,24 @@
 Quick ways come first. `restricted` puts in what is known; `propagated` sees in one pass what a
 literal decides for the parts beside it. If no operand is left with both signs, and none excludes
 another, the condition has both values, and most conditions are of that kind. Only the rest is
-proven by a `Solver`.
+proven by `boolean_functions.example`.
 
 `blame` looks for a smallest set of operands whose values alone decide. If no operand occurs twice
 and none excludes another, one pass finds it: a junction that needs all its parts needs what each of
 them needs, a junction that needs one takes the cheapest. Otherwise it is a *minimum hitting set*.
 As long as some operands do not decide, there are values of the others that change the result; one
 of those that differ must be in the set too. The smallest set that holds one of each such difference
-is tried, until it decides. It is then a smallest one, because every set that decides holds one of
-each of them.
-
-Simplifying is in `simplification`.
+is tried, until it decides.
 """
 
 from collections.abc import Mapping, Sequence
 
 from flow_conditions.boolean_functions import FALSE, Budget, DecisionDiagrams, Solver, example
-from flow_conditions.condition import BUDGET, Condition, Program, Value
+from flow_conditions.condition import BUDGET, Condition, Exclusions, Known, Program, Value
 from flow_conditions.errors import ExclusionError
-from flow_conditions.grammar import NOT, OPERATORS, OR
+from flow_conditions.grammar import AND, CONSTANTS, NOT, OPERATORS, OR, SPELLING_OF
 from flow_conditions.normal_form import (
-    Exclusions,
     Groups,
-    Known,
     NormalForm,
     among,
     grouped,
@@ -39,11 +34,7 @@ from flow_conditions.normal_form import (
 def equivalent(
     first: Condition, second: Condition, *, exclusions: Exclusions = (), budget: int = BUDGET
 ) -> bool:
-    """Tell whether two conditions have the same value whatever their operands are worth.
-
-    Raises:
-        BudgetExceeded: that takes more steps than the budget allows.
-    """
+    """Tell whether two conditions have the same value whatever their operands are worth."""
     return first == second or (
         implies(first, second, exclusions=exclusions, budget=budget)
         and implies(second, first, exclusions=exclusions, budget=budget)
@@ -53,30 +44,23 @@ def equivalent(
 def implies(
     first: Condition, second: Condition, *, exclusions: Exclusions = (), budget: int = BUDGET
 ) -> bool:
-    """Tell whether the second condition is true wherever the first one is.
-
-    Raises:
-        BudgetExceeded: that takes more steps than the budget allows.
-    """
-    return always((*first.program, NOT, *second.program, OR), exclusions, budget)
+    """Tell whether the second condition is true wherever the first one is."""
+    counterexample = (*first.program, *second.program, NOT, AND)
+    return model(counterexample, {}, exclusions, budget) is None
 
 
-def always(program: Program, exclusions: Exclusions, budget: int) -> bool:
-    """Tell whether a program is true whatever its operands are worth."""
-    return never((*program, NOT), exclusions, budget)
-
-
-def never(program: Program, exclusions: Exclusions, budget: int) -> bool:
-    """Tell whether a program is false whatever its operands are worth."""
-    return _example(program, grouped(exclusions), budget) is None
-
-
-def restrict(program: Program, known: Known, exclusions: Exclusions) -> Program | bool:
+def restrict(program: Program, known: Known, exclusions: Exclusions) -> Program:
     """Return what is left of a program when some operands are known."""
     return _restricted(program, settled(known, grouped(exclusions)))
 
 
-def _restricted(program: Program, known: Mapping[str, bool]) -> Program | bool:
+def count_models(program: Program, exclusions: Exclusions, budget: int) -> int:
+    """Return how many values of all operands make a program true."""
+    solver = Solver.of(NormalForm.of(program), grouped(exclusions), Budget(budget))
+    return solver.manager.count(solver.within(solver.root), len(solver.operand_at))
+
+
+def _restricted(program: Program, known: Mapping[str, bool]) -> Program:
     """Return what is left of a program when some operands are known, in one pass.
 
     Every part on the stack has its value, and where its own tokens begin in what is left; a part
@@ -84,6 +68,7 @@ def _restricted(program: Program, known: Mapping[str, bool]) -> Program | bool:
     """
     left: list[str] = []
     parts: list[tuple[int, Value]] = []
+    known = {**CONSTANTS, **known}
     for token in program:
         if token == NOT:
             start, value = parts.pop()
@@ -108,7 +93,7 @@ def _restricted(program: Program, known: Mapping[str, bool]) -> Program | bool:
                 left.append(token)
         parts.append((start, value))
     _, value = parts.pop()
-    return tuple(left) if value is None else value
+    return tuple(left) if value is None else (SPELLING_OF[value],)
 
 
 def model(
@@ -120,10 +105,7 @@ def model(
         known = settled(given, groups)
     except ExclusionError:
         return None
-    residue = _restricted(program, known)
-    if isinstance(residue, bool):
-        return known if residue else None
-    found = _example(residue, groups, budget)
+    found = _example(_restricted(program, known), groups, budget)
     return None if found is None else known | found
 
 
@@ -153,10 +135,7 @@ def decided(
 ) -> Value:
     """Return the value of a program if it is the same whatever the unknown operands are worth."""
     groups = grouped(exclusions)
-    known = settled(answers, groups)
-    residue = _restricted(program, known)
-    if isinstance(residue, bool):
-        return residue
+    residue = _restricted(program, settled(answers, groups))
     if _example(residue, groups, budget) is None:
         return False
     return True if _example((*residue, NOT), groups, budget) is None else None

@@ -13,7 +13,8 @@ its functions stand on levels. Equal functions are the same number, so a proof i
   operand more;
 - `DecisionDiagrams`, reduced and ordered, for any number. Their work is counted and bounded.
 
-Neither recurses, and neither knows what operands are called: `Solver` does.
+Neither recurses, and neither knows what operands are called: `Solver` does. Whatever works within a
+`Budget` raises `BudgetExceeded` when that is spent.
 """
 
 import heapq
@@ -38,11 +39,7 @@ class Budget:
         self.left = steps
 
     def spend(self, steps: int = 1) -> None:
-        """Count work before it is done.
-
-        Raises:
-            BudgetExceeded: it is more than is left.
-        """
+        """Count work before it is done."""
         self.left -= steps
         if self.left < 0:
             raise BudgetExceeded(self.steps)
@@ -56,11 +53,7 @@ class Manager(ABC):
 
     @abstractmethod
     def both(self, first: int, second: int) -> int:
-        """Return the conjunction of two functions.
-
-        Raises:
-            BudgetExceeded: it takes more than is left.
-        """
+        """Return the conjunction of two functions."""
 
     @abstractmethod
     def choice(self, level: int, low: int, high: int) -> int:
@@ -75,6 +68,10 @@ class Manager(ABC):
 
         First is what has the highest level false. The function is not false everywhere.
         """
+
+    @abstractmethod
+    def count(self, function: int, operands: int) -> int:
+        """Return for how many values of the operands on the lowest levels a function is true."""
 
     def variable(self, level: int) -> int:
         """Return the function that is true if the operand on a level is."""
@@ -126,14 +123,14 @@ class TruthTables(Manager):
         variable = self._variables[level]
         return low & variable | high & ~variable
 
-    def variable(self, level: int) -> int:
-        """Return the function that is true if the operand on a level is."""
-        return self._variables[level]
-
     def example(self, function: int) -> frozenset[int]:
         """Return the levels that are true in the first row in which a function is."""
         row = (~function & (function + 1)).bit_length() - 1
         return frozenset(level for level in range(len(self._variables)) if row >> level & 1)
+
+    def count(self, function: int, operands: int) -> int:  # noqa: ARG002 - all stand in the table
+        """Return for how many values of the operands a function is true."""
+        return (function ^ self.FALSE).bit_count()
 
 
 @cache
@@ -160,7 +157,7 @@ class DecisionDiagrams(Manager):
     built again.
     """
 
-    TRUE, FALSE = TRUE, FALSE
+    FALSE = FALSE
 
     def __init__(self, budget: Budget) -> None:
         """Begin with the constant."""
@@ -200,11 +197,7 @@ class DecisionDiagrams(Manager):
         return self.levels[edge >> 1]
 
     def both(self, first: int, second: int) -> int:
-        """Return the conjunction of two functions.
-
-        Raises:
-            BudgetExceeded: it takes more than is left.
-        """
+        """Return the conjunction of two functions."""
         if first == TRUE or second == FALSE:
             return second
         if second == TRUE or first == FALSE:
@@ -249,6 +242,19 @@ class DecisionDiagrams(Manager):
                 chosen.add(level)
         return frozenset(chosen)
 
+    def count(self, function: int, operands: int) -> int:
+        """Return for how many values of the operands on the lowest levels a function is true."""
+        all_values = 1 << operands
+        counts = [all_values]  # by node
+
+        def count(edge: int) -> int:
+            found = counts[edge >> 1]
+            return all_values - found if edge & 1 else found
+
+        for low, high in zip(self.lows[1:], self.highs[1:], strict=True):
+            counts.append((count(low) + count(high)) // 2)
+        return count(function)
+
 
 class Solver[Kind: Manager]:
     """The functions of a condition and its parts, within what exclusions allow.
@@ -263,9 +269,6 @@ class Solver[Kind: Manager]:
 
         What is `by_size` comes in the order of size, the largest part first; otherwise in that of
         appearance.
-
-        Raises:
-            BudgetExceeded: it takes more than is left.
         """
         self.manager = manager
         exclusions = among(form, groups)
@@ -282,11 +285,7 @@ class Solver[Kind: Manager]:
     def of(
         form: NormalForm, groups: Groups, budget: Budget
     ) -> "Solver[TruthTables] | Solver[DecisionDiagrams]":
-        """Return a solver with the manager and the order that are quickest.
-
-        Raises:
-            BudgetExceeded: it takes more than is left.
-        """
+        """Return a solver with the manager and the order that are quickest."""
         operands = len(form.occurring())
         if operands <= MOST_IN_TABLES:
             return Solver(form, groups, TruthTables(operands))
@@ -294,20 +293,11 @@ class Solver[Kind: Manager]:
 
     @staticmethod
     def by_diagrams(form: NormalForm, groups: Groups, budget: Budget) -> "Solver[DecisionDiagrams]":
-        """Return a solver whose manager is `DecisionDiagrams`, in the first order that fits.
-
-        Raises:
-            BudgetExceeded: it takes more than is left.
-        """
-
-        def solver(part: Budget, *, by_size: bool) -> Solver[DecisionDiagrams]:
-            diagrams = DecisionDiagrams(part)
-            made = Solver(form, groups, diagrams, by_size=by_size)
-            diagrams.budget = budget
-            return made
-
-        by_size, by_appearance = partial(solver, by_size=True), partial(solver, by_size=False)
-        return _first_answer(budget, ((by_size, 0.05), (by_appearance, 0.15), (by_size, 0.8)))
+        """Return a solver whose manager is `DecisionDiagrams`, in the first order that fits."""
+        ways = [partial(_by_diagrams, form, groups, by_size) for by_size in (True, False)]
+        solver = _first_answer(budget, ((ways[0], 0.05), (ways[1], 0.15), (ways[0], 0.8)))
+        solver.manager.budget = budget
+        return solver
 
     def _functions(self, form: NormalForm, sizes: dict[int, int]) -> dict[int, int]:
         """Return the function of every part that the root of a normal form is made of."""
@@ -340,35 +330,32 @@ def example(form: NormalForm, groups: Groups, steps: int) -> dict[str, bool] | N
     """Return values that make a form true and fit what exclusions allow, or None.
 
     Operands without a value may have either.
-
-    Raises:
-        BudgetExceeded: it takes more steps to tell.
     """
     if len(form.occurring()) <= MOST_IN_TABLES:
         return Solver.of(form, groups, Budget(steps)).example()
 
-    def by_search(budget: Budget) -> dict[str, bool] | None:
+    def search(budget: Budget) -> dict[str, bool] | None:
         return _Search(form, groups, budget).example()
 
-    def by_diagrams(budget: Budget, *, by_size: bool) -> dict[str, bool] | None:
-        return Solver(form, groups, DecisionDiagrams(budget), by_size=by_size).example()
+    def by_size(budget: Budget) -> dict[str, bool] | None:
+        return _by_diagrams(form, groups, True, budget).example()
 
-    by_size, by_appearance = partial(by_diagrams, by_size=True), partial(by_diagrams, by_size=False)
-    return _first_answer(
-        Budget(steps),
-        (
-            *((by_search, 0.04), (by_size, 0.03), (by_appearance, 0.03)),
-            *((by_search, 0.4), (by_size, 0.25), (by_appearance, 0.25)),
-        ),
-    )
+    def by_appearance(budget: Budget) -> dict[str, bool] | None:
+        return _by_diagrams(form, groups, False, budget).example()
+
+    small = (search, 0.04), (by_size, 0.03), (by_appearance, 0.03)
+    large = (search, 0.4), (by_size, 0.25), (by_appearance, 0.25)
+    return _first_answer(Budget(steps), (*small, *large))
+
+
+def _by_diagrams(
+    form: NormalForm, groups: Groups, by_size: bool, budget: Budget
+) -> Solver[DecisionDiagrams]:
+    return Solver(form, groups, DecisionDiagrams(budget), by_size=by_size)
 
 
 def _first_answer[T](budget: Budget, ways: Sequence[tuple[Callable[[Budget], T], float]]) -> T:
-    """Return the answer of the first way that needs no more than its share of what is left.
-
-    Raises:
-        BudgetExceeded: none does.
-    """
+    """Return the answer of the first way that needs no more than its share of what is left."""
     left = budget.left
     for way, share in ways:
         part = Budget(int(left * share))
@@ -481,11 +468,7 @@ class _Search:
         self._clauses.append(clause)
 
     def example(self) -> dict[str, bool] | None:
-        """Return values that make all clauses true, or None.
-
-        Raises:
-            BudgetExceeded: it takes more than is left.
-        """
+        """Return values that make all clauses true, or None."""
         count = self._variables
         self._value: list[bool | None] = [None] * (2 * count)  # by literal
         self._watched_by: list[list[list[int]]] = [[] for _ in range(2 * count)]
@@ -599,17 +582,7 @@ class _Search:
                 break
             clause = self._reason[trail[place] >> 1]
         learnt[0] = trail[place] ^ 1
-        # What others of the clause imply is not needed in it.
-        learnt[1:] = [
-            literal
-            for literal in learnt[1:]
-            if not (reason := self._reason[literal >> 1])
-            or any(each >> 1 not in seen and depth[each >> 1] for each in reason)
-        ]
-        if len(learnt) > 1:
-            last = max(range(1, len(learnt)), key=lambda each: depth[learnt[each] >> 1])
-            learnt[1], learnt[last] = learnt[last], learnt[1]
-        return learnt
+        return sorted(learnt, key=lambda literal: -depth[literal >> 1])
 
     def _back(self, choices: int) -> None:
         """Take back all but so many choices, and what followed from them."""

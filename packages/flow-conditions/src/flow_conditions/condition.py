@@ -10,51 +10,69 @@ things evaluate a program: Kleene's truth tables, one lookup for each token; and
 which skips operands that cannot matter, as compilers do for an `if`, but stops at the first one
 that is not known.
 
-The tree, the explanation and the algebra are in modules of their own. They are imported when they
-are first asked for, which most programs never do.
+The tree, the explanation and the algebra are imported when they are first asked for.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from flow_conditions.errors import ConditionDataError, InvalidNameError, NoNamesError, quoted
+from flow_conditions.errors import ConditionDataError, InvalidNameError, quoted
 from flow_conditions.grammar import (
     AND,
     BINDING,
     CLOSE,
+    CONSTANTS,
     DOT,
     NAME,
+    NO_OPERANDS,
     NOT,
     OPEN,
     OPERATORS,
     OR,
     SPELLING,
+    SPELLING_OF,
 )
 
 TYPE_CHECKING = False  # type checkers take it for true; importing it would import all of typing
 if TYPE_CHECKING:
     from flow_conditions.explanation import Explanation
-    from flow_conditions.normal_form import Exclusions, Known
     from flow_conditions.tree import Tree
 
 type Program = tuple[str, ...]
 type Value = bool | None
-type Lookup = Callable[[Name], Value]
+type Known = Mapping[str, Value] | Mapping[Name, Value]
+type Lookup = Callable[[Name], Value] | Known
+type Exclusions = Iterable[Collection[str]]
+"""Groups of operands that exclude each other: of each group, one at most is true."""
 
-BUDGET = 150_000  # steps of the algebra: some tenths of a second
+BUDGET = 150_000  # steps of the algebra, of two or three microseconds: under half a second
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Name:
+class Name(str):
     """An operand: a name, and the predicate asked of it (None if it stands alone).
 
-    With a `quantifier`, as in `any(load.late)`, the name stands for many things.
+    It is a text, as a condition spells it, so that a mapping may have texts or `Name`s as keys.
+    With a `quantifier`, as in `any(load.late)`, the name stands for many things. An operand such as
+    `changed(src/**)` has the function as `quantifier` and what is asked of it as `argument`.
     """
 
+    __slots__ = ("name", "predicate", "quantifier")
+    __match_args__ = ("name", "predicate", "quantifier")
     name: str
-    predicate: str | None = None
-    quantifier: str | None = None
+    predicate: str | None
+    quantifier: str | None
+
+    def __new__(
+        cls, name: str, predicate: str | None = None, quantifier: str | None = None
+    ) -> "Name":
+        """Spell it, and set the three fields."""
+        asked = name if predicate is None else f"{name}{DOT}{predicate}"
+        spelling = asked if quantifier is None else f"{quantifier}{OPEN}{asked}{CLOSE}"
+        self = super().__new__(cls, spelling)
+        for field, value in zip(cls.__slots__, (name, predicate, quantifier), strict=True):
+            object.__setattr__(self, field, value)
+        return self
 
     @classmethod
     def spelled(cls, spelling: str) -> "Name":
@@ -65,10 +83,14 @@ class Name:
         name, _, predicate = operand.partition(DOT)
         return cls(name, predicate or None, quantifier)
 
-    def __str__(self) -> str:
-        """Return the operand as a condition spells it."""
-        asked = self.name if self.predicate is None else f"{self.name}{DOT}{self.predicate}"
-        return asked if self.quantifier is None else f"{self.quantifier}{OPEN}{asked}{CLOSE}"
+    @property
+    def argument(self) -> str | None:
+        """What stands in the parentheses, or None without any."""
+        return None if self.quantifier is None else self[len(self.quantifier) + 1 : -1]
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Refuse to change anything."""
+        raise AttributeError(f"a Name cannot be changed: {name}")
 
     def __repr__(self) -> str:
         """Return the call that makes this operand."""
@@ -78,58 +100,97 @@ class Name:
         return f"{type(self).__name__}({', '.join(map(repr, fields))})"
 
     def __reduce__(self) -> tuple[type["Name"], tuple[str, str | None, str | None]]:
-        """Pickle as that call; the way of dataclasses with slots takes several times as long."""
+        """Pickle as that call."""
         return type(self), (self.name, self.predicate, self.quantifier)
 
 
 @dataclass(frozen=True, repr=False)
 class Condition:
-    """A parsed condition: immutable, hashable, picklable; made by `parse` and `all_of`.
+    """A parsed condition: immutable, hashable, picklable; made by `parse`, `all_of` and `any_of`.
 
     `program` is its postfix form, which alone decides equality: `A && B && C` and `(A && B) && C`
     are equal, `A && (B && C)` is another condition with the same truth table.
+
+    What takes a `budget` raises `BudgetExceeded` beyond so many steps. What takes values raises
+    `TypeError` if one is not True, False or None, and `ExclusionError` if two are true that exclude
+    each other.
+
+    Raises:
+        ConditionDataError: `program` is not one.
     """
 
     program: Program
 
-    @cached_property
-    def _spelled_operands(self) -> tuple[tuple[str, Name], ...]:
-        """The distinct operands, each after its spelling, in order of first appearance."""
-        spellings = dict.fromkeys(token for token in self.program if token not in OPERATORS)
-        return tuple((spelling, Name.spelled(spelling)) for spelling in spellings)
+    def __post_init__(self) -> None:
+        """Check the program."""
+        object.__setattr__(self, "program", _checked(self.program))
+
+    def __bool__(self) -> bool:
+        """Raise TypeError: `a and b` would be `b`."""
+        raise TypeError(
+            "a condition has no truth value by itself: join conditions with &, | and ~, "
+            "compare with None by `is`, or ask evaluate()"
+        )
 
     @cached_property
     def _jump_program(self) -> "list[Jump]":
         """The condition in the form that is decided fastest."""
         return jump_program(self.program)
 
-    @property
+    @cached_property
     def operands(self) -> tuple[Name, ...]:
         """The distinct operands (`load` and `load.failed` are two), in order of appearance."""
-        return tuple(operand for _, operand in self._spelled_operands)
+        spellings = dict.fromkeys(token for token in self.program if token not in NO_OPERANDS)
+        return tuple(map(Name.spelled, spellings))
 
     @property
     def names(self) -> tuple[str, ...]:
         """The distinct plain names (`load.failed` counts as `load`), in order of appearance."""
-        return tuple(dict.fromkeys(operand.name for _, operand in self._spelled_operands))
+        return tuple(dict.fromkeys(operand.name for operand in self.operands))
+
+    @property
+    def spans(self) -> tuple[tuple[Name, int, int], ...]:
+        """Each occurrence of an operand, and where it stands in the text that was parsed.
+
+        All operands that a call such as `any(late)` stands for have the place of the call. There
+        are none if the condition was not parsed.
+        """
+        find_spans = self.__dict__.get("_find_spans", tuple)
+        spellings = (token for token in self.program if token not in OPERATORS)
+        placed = zip(spellings, find_spans(), strict=False)
+        return tuple(
+            (Name.spelled(spelling), start, end)
+            for spelling, (start, end) in placed
+            if spelling not in CONSTANTS
+        )
 
     @property
     def tree(self) -> "Tree":
-        """The condition as a tree of `Name`, `Not`, `And` and `Or`, a new one at each access."""
+        """The condition as a tree of `Name`, `Not`, `And`, `Or` and bool, a new one each time."""
         from flow_conditions.tree import grow
 
-        operand_of = dict(self._spelled_operands)
-        return grow(operand_of.get(token, token) for token in self.program)
+        return grow(self.program)
+
+    @classmethod
+    def from_tree(cls, tree: "Tree") -> "Condition":
+        """Return the condition of a tree."""
+        from flow_conditions.tree import postfix
+
+        return made(postfix(tree))
+
+    def to_dot(self) -> str:
+        """Return the tree as a drawing in the language of Graphviz."""
+        from flow_conditions.tree import dot
+
+        return dot(self.program)
 
     def evaluate(self, lookup: Lookup) -> Value:
         """Return whether the condition holds; None while that is not known.
 
-        `lookup` is called once for each of `operands`, in their order, and returns True, False, or
-        None for "not known yet". The logic is Kleene's: an unknown operand leaves the result
-        unknown unless the known ones settle it (`A && B` is false as soon as `A` is).
-
-        Raises:
-            TypeError: the lookup returned something else.
+        `lookup` is a mapping or a function of an operand. It is asked once for each of `operands`,
+        in their order, and says True, False, or None for "not known yet". What a mapping lacks is
+        not known. The logic is Kleene's: an unknown operand leaves the result unknown unless the
+        known ones settle it (`A && B` is false as soon as `A` is).
         """
         answers = self._answers(lookup)
         cached = self.__dict__
@@ -141,117 +202,107 @@ class Condition:
         return values(self.program, answers)[-1] if value is None else value
 
     def explain(self, lookup: Lookup) -> "Explanation":
-        """Evaluate, and return the result with that of every part; `lookup` as in `evaluate`.
-
-        Raises:
-            TypeError: the lookup returned something other than True, False or None.
-        """
+        """Evaluate, and return the result with that of every part; `lookup` as in `evaluate`."""
         from flow_conditions.explanation import explain
 
-        return explain(self.program, dict(self._spelled_operands), self._answers(lookup))
+        return explain(self.program, self._answers(lookup))
 
     def decided(
-        self, lookup: Lookup, *, exclusions: "Exclusions" = (), budget: int = BUDGET
+        self, lookup: Lookup, *, exclusions: Exclusions = (), budget: int = BUDGET
     ) -> Value:
         """Return the value if it is the same whatever the unknown operands are worth, else None.
 
         `evaluate` looks at one operand at a time and leaves `A || !A` unknown; this does not.
-
-        Raises:
-            TypeError: the lookup returned something other than True, False or None.
-            ExclusionError: two operands are true that exclude each other.
-            BudgetExceeded: it takes more than `budget` steps to tell.
         """
         from flow_conditions.algebra import decided
 
         return decided(self.program, self._answers(lookup), exclusions, budget)
 
     def blame(
-        self, lookup: Lookup, *, exclusions: "Exclusions" = (), budget: int = BUDGET
+        self, lookup: Lookup, *, exclusions: Exclusions = (), budget: int = BUDGET
     ) -> tuple[Name, ...] | None:
         """Return a smallest set of operands whose values alone decide, or None while nothing does.
 
         They come in order of appearance. The set is empty if the condition has one value only.
-
-        Raises:
-            TypeError: the lookup returned something other than True, False or None.
-            ExclusionError: two operands are true that exclude each other.
-            BudgetExceeded: it takes more than `budget` steps to find the smallest.
         """
         from flow_conditions.algebra import blame
 
         blamed = blame(self.program, self._answers(lookup), exclusions, budget)
         return None if blamed is None else tuple(map(Name.spelled, blamed))
 
-    def restrict(self, known: "Known", *, exclusions: "Exclusions" = ()) -> "Condition | bool":
-        """Return what is left when some operands are known: a condition without them, or its value.
+    def restrict(self, known: Known, *, exclusions: Exclusions = ()) -> "Condition":
+        """Return what is left when some operands are known: a condition without them.
 
-        `known` may name other operands too, and map an operand that is not known to None.
-
-        Raises:
-            TypeError: a value is not True, False or None.
-            ExclusionError: two operands are true that exclude each other.
+        `known` may name other operands too, and map an operand that is not known to None. The
+        result is `TRUE` or `FALSE` where what is known settles the matter.
         """
         from flow_conditions.algebra import restrict
 
-        return _condition(restrict(self.program, known, exclusions))
+        return self._changed(restrict(self.program, known, exclusions))
 
-    def model(
-        self,
-        given: "Known | None" = None,
-        *,
-        exclusions: "Exclusions" = (),
-        budget: int = BUDGET,
-    ) -> dict[Name, bool] | None:
-        """Return values of all operands that make it true and fit what is given, or None.
+    def substitute(
+        self, instead: "Mapping[str, Condition] | Mapping[Name, Condition]"
+    ) -> "Condition":
+        """Return the condition with conditions in place of some operands."""
+        programs = {str(operand): condition.program for operand, condition in instead.items()}
+        parts = (programs.get(token, (token,)) for token in self.program)
+        return self._changed(tuple(token for part in parts for token in part))
+
+    def rename(self, names: Mapping[str, str]) -> "Condition":
+        """Return the condition with other names; an operand keeps its predicate and quantifier.
 
         Raises:
-            TypeError: a given value is not True, False or None.
-            BudgetExceeded: it takes more than `budget` steps to tell.
+            InvalidNameError: one of them is not a plain name.
         """
+        for name in names.values():
+            if not NAME.fullmatch(name):
+                raise InvalidNameError(name)
+        renamed = {
+            str(one): str(Name(names.get(one.name, one.name), one.predicate, one.quantifier))
+            for one in self.operands
+        }
+        return self._changed(tuple(renamed.get(token, token) for token in self.program))
+
+    def model(
+        self, given: Known | None = None, *, exclusions: Exclusions = (), budget: int = BUDGET
+    ) -> dict[Name, bool] | None:
+        """Return values of all operands that make it true and fit what is given, or None."""
         from flow_conditions.algebra import model
 
         values = model(self.program, given or {}, exclusions, budget)
         if values is None:
             return None
-        return {
-            operand: values.get(spelling, False) for spelling, operand in self._spelled_operands
-        }
+        return {operand: values.get(operand, False) for operand in self.operands}
 
-    def is_never(self, *, exclusions: "Exclusions" = (), budget: int = BUDGET) -> bool:
-        """Tell whether it is false whatever its operands are worth.
+    def count_models(self, *, exclusions: Exclusions = (), budget: int = BUDGET) -> int:
+        """Return how many values of all operands make it true."""
+        from flow_conditions.algebra import count_models
 
-        Raises:
-            BudgetExceeded: it takes more than `budget` steps to tell.
-        """
-        from flow_conditions.algebra import never
+        return count_models(self.program, exclusions, budget)
 
-        return never(self.program, exclusions, budget)
+    def is_satisfiable(self, *, exclusions: Exclusions = (), budget: int = BUDGET) -> bool:
+        """Tell whether some values of its operands make it true."""
+        from flow_conditions.algebra import model
 
-    def is_always(self, *, exclusions: "Exclusions" = (), budget: int = BUDGET) -> bool:
-        """Tell whether it is true whatever its operands are worth.
+        return model(self.program, {}, exclusions, budget) is not None
 
-        Raises:
-            BudgetExceeded: it takes more than `budget` steps to tell.
-        """
-        from flow_conditions.algebra import always
+    def is_tautology(self, *, exclusions: Exclusions = (), budget: int = BUDGET) -> bool:
+        """Tell whether it is true whatever its operands are worth."""
+        return not (~self).is_satisfiable(exclusions=exclusions, budget=budget)
 
-        return always(self.program, exclusions, budget)
+    def simplify(self, *, exclusions: Exclusions = (), budget: int = BUDGET) -> "Condition":
+        """Return an equivalent condition that is shorter, or itself if none is found.
 
-    def simplify(
-        self, *, exclusions: "Exclusions" = (), budget: int = BUDGET
-    ) -> "Condition | bool":
-        """Return an equivalent condition that is shorter, itself if none is found, or its value.
-
-        The text is never longer and never has more operands. With `exclusions` it is equivalent
-        where these hold.
-
-        Raises:
-            BudgetExceeded: it takes more than `budget` steps.
+        The text is never longer and never has more operands. A condition with one value only
+        becomes `TRUE` or `FALSE`. With `exclusions` it is equivalent where these hold.
         """
         from flow_conditions.simplification import simplify
 
-        return _condition(simplify(self.program, exclusions, budget))
+        return self._changed(simplify(self.program, exclusions, budget))
+
+    def _changed(self, program: Program) -> "Condition":
+        """Return the condition of a program: this one if it is the same."""
+        return self if program == self.program else made(program)
 
     def to_json(self) -> list[str]:
         """Return it as data for JSON: a list of operands and operators, which follow theirs."""
@@ -259,37 +310,34 @@ class Condition:
 
     @classmethod
     def from_json(cls, data: object) -> "Condition":
-        """Return the condition that `to_json` made this of.
-
-        Raises:
-            ConditionDataError: `to_json` makes nothing like it.
-        """
-        return cls(_checked(data))
+        """Return the condition that `to_json` made this of; it is checked as by the constructor."""
+        return made(_checked(data))
 
     def __and__(self, other: object) -> "Condition":
         """Return the condition that both hold."""
         if not isinstance(other, Condition):
             return NotImplemented
-        return Condition((*self.program, *other.program, AND))
+        return made((*self.program, *other.program, AND))
 
     def __or__(self, other: object) -> "Condition":
         """Return the condition that one of them holds."""
         if not isinstance(other, Condition):
             return NotImplemented
-        return Condition((*self.program, *other.program, OR))
+        return made((*self.program, *other.program, OR))
 
     def __invert__(self) -> "Condition":
         """Return the condition that this one does not hold."""
-        return Condition((*self.program, NOT))
+        return made((*self.program, NOT))
 
     def _answers(self, lookup: Lookup) -> dict[str, Value]:
-        """Ask for each operand once, and return the answers by spelling."""
-        answers: dict[str, Value] = {}
-        for spelling, operand in self._spelled_operands:
-            answers[spelling] = answer = lookup(operand)
+        """Ask for each operand once, and return the answers, and the constants, by spelling."""
+        answers: dict[str, Value] = {**CONSTANTS}
+        ask: Callable[[Name], Value] = lookup if callable(lookup) else lookup.get
+        for operand in self.operands:
+            answers[operand] = answer = ask(operand)
             if answer is not True and answer is not False and answer is not None:
                 raise TypeError(
-                    f"the lookup returned {answer!r} for {spelling!r}; "
+                    f"the lookup returned {answer!r} for {str(operand)!r}; "
                     "it must return True, False or None"
                 )
         return answers
@@ -302,35 +350,43 @@ class Condition:
         """Show the canonical text."""
         return f"<{type(self).__name__} {str(self)!r}>"
 
-    def __reduce__(self) -> tuple[type["Condition"], tuple[Program]]:
+    def __reduce__(self) -> "tuple[Callable[[Program], Condition], tuple[Program]]":
         """Pickle and copy the program without what was worked out from it."""
-        return type(self), (self.program,)
+        return made, (self.program,)
 
 
-def _condition(result: Program | bool) -> Condition | bool:
-    """Return the condition of a program, or the value that is left of one."""
-    return result if isinstance(result, bool) else Condition(result)
+def made(program: Program) -> Condition:
+    """Return the condition of a program that is known to be one."""
+    condition = object.__new__(Condition)
+    condition.__dict__["program"] = program
+    return condition
+
+
+TRUE, FALSE = made((SPELLING_OF[True],)), made((SPELLING_OF[False],))
 
 
 def all_of(names: Iterable[str]) -> Condition:
     """Return the condition that holds when all the named things do: `A && B && C`.
 
+    Of no names it is `TRUE`.
+
     Raises:
-        NoNamesError: there is no name at all.
         InvalidNameError: something is not a plain name.
         TypeError: `names` is a single string.
     """
     return joined(names, AND)
 
 
-def joined(names: Iterable[str], operator: str, predicate: str | None = None) -> Condition:
-    """Return all the names with the predicate, joined by an operator: `A.late || B.late || C.late`.
+def any_of(names: Iterable[str]) -> Condition:
+    """Return the condition that holds when one of the named things does: `A || B || C`.
 
-    Raises:
-        NoNamesError: there is no name at all.
-        InvalidNameError: something is not a plain name.
-        TypeError: `names` is a single string.
+    Of no names it is `FALSE`. It takes and raises what `all_of` does.
     """
+    return joined(names, OR)
+
+
+def joined(names: Iterable[str], operator: str, predicate: str | None = None) -> Condition:
+    """Return all the names with the predicate, joined by an operator: `A.late || B.late`."""
     if isinstance(names, str):
         raise TypeError(f"names must be a collection of names, not the single string {names!r}")
     ending = "" if predicate is None else f"{DOT}{predicate}"
@@ -341,9 +397,7 @@ def joined(names: Iterable[str], operator: str, predicate: str | None = None) ->
         program.append(name + ending)
         if len(program) > 1:
             program.append(operator)
-    if not program:
-        raise NoNamesError
-    return Condition(tuple(program))
+    return made(tuple(program)) if program else (TRUE if operator == AND else FALSE)
 
 
 def _checked(data: object) -> Program:
@@ -381,27 +435,11 @@ def _checked(data: object) -> Program:
 
 _NOT: dict[Value, Value] = {True: False, None: None, False: True}
 _AND: dict[tuple[Value, Value], Value] = {
-    (True, True): True,
-    (True, None): None,
-    (True, False): False,
-    (None, True): None,
-    (None, None): None,
-    (None, False): False,
-    (False, True): False,
-    (False, None): False,
-    (False, False): False,
+    (one, other): False if False in (one, other) else None if None in (one, other) else True
+    for one in _NOT
+    for other in _NOT
 }
-_OR: dict[tuple[Value, Value], Value] = {
-    (True, True): True,
-    (True, None): True,
-    (True, False): True,
-    (None, True): True,
-    (None, None): None,
-    (None, False): None,
-    (False, True): True,
-    (False, None): None,
-    (False, False): False,
-}
+_OR = {(_NOT[one], _NOT[other]): _NOT[value] for (one, other), value in _AND.items()}
 
 
 def values(program: Iterable[str], answers: Mapping[str, Value]) -> list[Value]:
@@ -484,7 +522,7 @@ def decide(jumps: Sequence[Jump], answers: Mapping[str, Value]) -> Value:
 
 # The canonical text, with the fewest parentheses.
 
-_LEAST, _MOST = BINDING[OR], max(BINDING.values()) + 1  # the bindings of any part, of an operand
+_LEAST = BINDING[OR]  # the binding of any part
 
 # What stands to the left of an operator needs parentheses if it binds less than the operator. To
 # the right, since `&&` and `||` associate to the left, it needs them already if it binds as much.
@@ -521,50 +559,3 @@ def infix(program: Sequence[str]) -> str:
         todo += _SIGN[token], _RIGHT_BINDING[token]
     pieces.reverse()
     return "".join(pieces)
-
-
-def spans(program: Sequence[str]) -> list[tuple[int, int]]:
-    """Return where in the canonical text the part that each position computes begins and ends.
-
-    The parentheses around a part do not belong to it: it reads there as it would alone.
-    """
-    widths, enclosed = _measure(program)
-    found: list[tuple[int, int]] = []
-    ends = [widths[-1]]  # of the parts that are still to come, their parentheses included
-    for position in reversed(range(len(program))):
-        token = program[position]
-        end = ends.pop() - enclosed[position]
-        found.append((end - widths[position], end))
-        if token in OPERATORS:
-            right = position - 1
-            if token != NOT:
-                ends.append(end - widths[right] - 2 * enclosed[right] - len(_SIGN[token]))
-            ends.append(end)
-    found.reverse()
-    return found
-
-
-def _measure(program: Sequence[str]) -> tuple[list[int], list[bool]]:
-    """Return the width of the part at each position, and whether parentheses stand around it."""
-    widths: list[int] = []
-    enclosed = [False] * len(program)
-    bindings: list[int] = []
-    parts: list[int] = []  # the positions of those that are not yet a side of an operator
-
-    def side(least_binding: int) -> int:
-        """Take the last part, and return how wide it is as the side of an operator."""
-        part = parts.pop()
-        enclosed[part] = bindings[part] < least_binding
-        return widths[part] + 2 * enclosed[part]
-
-    for position, token in enumerate(program):
-        if token not in OPERATORS:
-            width = len(token)
-        else:
-            width = len(_SIGN[token]) + side(_RIGHT_BINDING[token])
-            if token != NOT:
-                width += side(BINDING[token])
-        widths.append(width)
-        bindings.append(BINDING.get(token, _MOST))
-        parts.append(position)
-    return widths, enclosed

@@ -61,9 +61,9 @@ class ConditionError(DeclaredError):
 
 
 class InvalidNameError(ConditionError, ValueError):
-    """A word cannot be a name, predicate or quantifier, because no condition can spell it.
+    """A word cannot be a name, predicate, quantifier or function: no condition can spell it.
 
-    `role` says which of the three `word` should be.
+    `role` says which of the four `word` should be.
     """
 
     word: str
@@ -77,14 +77,9 @@ class InvalidNameError(ConditionError, ValueError):
 ALPHABETS = {
     "name": "names are made of A-Z, a-z, 0-9, '_' and '-', and do not begin with '-'",
     "predicate": "predicates are made of A-Z, a-z, 0-9 and '_', and do not begin with a digit",
+    "function": "functions are made of A-Z, a-z, 0-9 and '_', and do not begin with a digit",
     "quantifier": "quantifiers are made of A-Z, a-z, 0-9 and '_', and do not begin with a digit",
 }
-
-
-class NoNamesError(ConditionError, ValueError):
-    """A condition over an empty collection of names cannot be spelled."""
-
-    says = "a condition over names needs at least one name"
 
 
 class ConditionSyntaxError(ConditionError, ValueError):

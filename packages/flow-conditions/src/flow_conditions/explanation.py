@@ -5,23 +5,20 @@ explanation share them, since a deep condition has too many long parts to copy.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from flow_conditions.condition import Name, Program, Value, infix, spans, values
-from flow_conditions.grammar import NOT, OPERATORS
+from flow_conditions.condition import Name, Program, Value, infix, values
+from flow_conditions.grammar import NO_OPERANDS, NOT, OPERATORS
 
 _WORDS: dict[Value, str] = {True: "true", False: "false", None: "undecided"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Evaluation:
-    """One evaluation, with the value, the span and the beginning of the part at each position."""
+    """One evaluation, with the value and the beginning of the part at each position."""
 
     program: Program
-    operand_of: Mapping[str, Name] = field(compare=False)
     values: tuple[Value, ...]
-    text: str
-    spans: tuple[tuple[int, int], ...]
     starts: tuple[int, ...]
 
 
@@ -40,8 +37,8 @@ class Explanation:
     @property
     def text(self) -> str:
         """The part in canonical spelling."""
-        start, end = self._evaluation.spans[self._position]
-        return self._evaluation.text[start:end]
+        start = self._evaluation.starts[self._position]
+        return infix(self._evaluation.program[start : self._position + 1])
 
     @property
     def operator(self) -> str | None:
@@ -55,9 +52,9 @@ class Explanation:
         evaluation = self._evaluation
         positions = range(evaluation.starts[self._position], self._position + 1)
         return {
-            evaluation.operand_of[token]: evaluation.values[position]
+            Name.spelled(token): evaluation.values[position]
             for position in positions
-            if (token := evaluation.program[position]) not in OPERATORS
+            if (token := evaluation.program[position]) not in NO_OPERANDS
         }
 
     @property
@@ -94,16 +91,12 @@ class Explanation:
         while todo:
             position, level = todo.pop()
             part = Explanation(self._evaluation, position)
-            yield f"{'  ' * level}{_WORDS[part.value]}: {part._shortened(width)}"
+            text = part.text
+            if len(text) > width:
+                text = text[: max(0, width - 3)] + "..."
+            yield f"{'  ' * level}{_WORDS[part.value]}: {text}"
             if level < depth:
                 todo += [(below, level + 1) for below in reversed(part._parts())]
-
-    def _shortened(self, width: int) -> str:
-        """Return the text, or its beginning where it is longer than `width` characters."""
-        start, end = self._evaluation.spans[self._position]
-        if end - start <= width:
-            return self.text
-        return self._evaluation.text[start : start + max(0, width - 3)] + "..."
 
     def __str__(self) -> str:
         """Return the `lines` as one text."""
@@ -114,16 +107,11 @@ class Explanation:
         return f"<{type(self).__name__} {_WORDS[self.value]}: {self.text}>"
 
 
-def explain(
-    program: Program, operand_of: Mapping[str, Name], answers: Mapping[str, Value]
-) -> Explanation:
-    """Return the explanation of a program, given the operands and their values by spelling."""
+def explain(program: Program, answers: Mapping[str, Value]) -> Explanation:
+    """Return the explanation of a program, given the values of its operands by spelling."""
     evaluation = _Evaluation(
         program,
-        operand_of,
         tuple(values(program, answers)),
-        infix(program),
-        tuple(spans(program)),
         tuple(_starts(program)),
     )
     return Explanation(evaluation, len(program) - 1)

@@ -2,20 +2,21 @@
 
     condition  = disjunct ("||" disjunct)*              left-associative
     disjunct   = factor ("&&" factor)*                  left-associative
-    factor     = "!" factor | "(" condition ")" | operand | call
+    factor     = "!" factor | "(" condition ")" | operand | call | function
     operand    = name ["." predicate]                   no space around the dot
     name       = part ("@" part)*                       load, load@berlin
     part       = [A-Za-z0-9_][A-Za-z0-9_-]*
     call       = quantifier "(" predicate ")"           any(late)
                | quantifier "(" operand ")"             any(load), any(load.late)
+    function   = word "(" anything without parentheses ")"     changed(src/**), true()
     predicate  = [A-Za-z_][A-Za-z0-9_]*
     quantifier = [A-Za-z_][A-Za-z0-9_]*
 
 ASCII white space, including line ends, may stand between any two tokens. A quantifier that no
 parenthesis follows is a name like any other.
 
-This module gives words no meaning: callers say which predicates and quantifiers exist, and what
-names stand for.
+This module gives words no meaning, except `true()` and `false()`: callers say which predicates,
+quantifiers and functions exist, and what names stand for.
 """
 
 import re
@@ -29,6 +30,10 @@ DOT = "."
 # binds weakest, so that no operator reaches across it.
 BINDING = {OPEN: 0, OR: 1, AND: 2, NOT: 3}
 OPERATORS = frozenset((NOT, AND, OR))
+OPERATOR_WORDS = {"not": NOT, "and": AND, "or": OR}
+CONSTANTS = {"true()": True, "false()": False}
+SPELLING_OF = {value: spelling for spelling, value in CONSTANTS.items()}
+NO_OPERANDS = OPERATORS.union(CONSTANTS)
 
 _NAME = r"\w[\w-]*(?:@\w[\w-]*)*"
 _PREDICATE = r"[A-Za-z_]\w*"
@@ -41,8 +46,9 @@ PREDICATE = re.compile(_PREDICATE, re.ASCII)
 # Finds every token. Whatever belongs to no token of the grammar is found as a token too, and the
 # parser refuses it. `&&&` and `==` come in one piece because people mean one thing by them.
 TOKEN = re.compile(rf"{_NAME}(?:\.{_PREDICATE})?|&+|\|+|!?=+|\S", re.ASCII)
+FUNCTION = r"\s*\([^()]*\)"  # what follows the word of a function
 SPELLING = re.compile(  # of an operand in a program
-    rf"{_NAME}(?:\.{_PREDICATE})?|{_PREDICATE}\({_NAME}(?:\.{_PREDICATE})?\)", re.ASCII
+    rf"{_NAME}(?:\.{_PREDICATE})?|{_PREDICATE}\([^()]*\)", re.ASCII
 )
 NAME_START = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
 

@@ -47,18 +47,18 @@ def mistake(
     """
     if operand_is_next:
         return _no_operand(text, index, vocabulary)
-    token, _, _ = _token(text, index)
+    token, _, _ = _token(text, index, vocabulary)
     if token == CLOSE:
-        return _nothing_to_close(text, index)
-    return _no_operator(text, index, vocabulary, over) if token else _never_closed(text)
+        return _nothing_to_close(text, index, vocabulary)
+    return _no_operator(text, index, vocabulary, over) if token else _never_closed(text, vocabulary)
 
 
 def _no_operand(text: str, index: int, vocabulary: Vocabulary) -> ConditionSyntaxError:
     """Describe a token, or the end, where an operand of this vocabulary should begin."""
-    token, start, end = _token(text, index)
+    token, start, end = _token(text, index, vocabulary)
     if index == 0 and not token:
         return ConditionSyntaxError(text, 0, 0, f"the condition is empty: expected {_AN_OPERAND}")
-    if token and token[0] in NAME_START:
+    if token and vocabulary.sign(token)[0] in NAME_START:
         if found := _comparison(text, start, vocabulary):
             return found
         name, _, word = token.partition(DOT)
@@ -75,8 +75,8 @@ def _no_operator(
     text: str, index: int, vocabulary: Vocabulary, over: Collection[str]
 ) -> ConditionSyntaxError:
     """Describe a token that follows an operand and is neither an operator nor a closing."""
-    token, start, end = _token(text, index)
-    if found := _comparison(text, _token(text, index - 1)[1], vocabulary):
+    token, start, end = _token(text, index, vocabulary)
+    if found := _comparison(text, _token(text, index - 1, vocabulary)[1], vocabulary):
         return found
     call = _call(text, index, vocabulary)
     if call and _is_right(call, vocabulary):
@@ -85,16 +85,20 @@ def _no_operator(
         token, end = call[0], call.end()
     elif call and (advice := _advice_on_call(call, vocabulary)):
         return ConditionSyntaxError(text, *call.span(), f"there is no {quoted(call[0])}", advice)
-    before = _token(text, index - 1)[0]
+    before, before_start, _ = _token(text, index - 1, vocabulary)
+    known = vocabulary.quantifier(before) or before in vocabulary.functions
+    if token == OPEN and known and CLOSE not in text[start:]:
+        fact = f"the call of {quoted(before)} is never closed"
+        return ConditionSyntaxError(text, before_start, end, fact, f"expected {CLOSE!r} after it")
     if token == OPEN and DOT in before:
         return ConditionSyntaxError(
             text, start, end, f"{quoted(before)} is asked without parentheses", f"write {before!r}"
         )
-    closing = repr(CLOSE) if _open_parentheses(text, index) else "the end"
+    closing = repr(CLOSE) if _open_parentheses(text, vocabulary, index) else "the end"
     remark = _instead(token, vocabulary)
     if not remark and (token in (NOT, OPEN) or token[0] in NAME_START):
         # Two operands stand in a row; perhaps the first was not meant to be one (`not A`).
-        word, word_start, word_end = _token(text, index - 1)
+        word, word_start, word_end = _token(text, index - 1, vocabulary)
         remark = _instead(word, vocabulary)
         if remark:
             start, end = word_start, word_end
@@ -103,16 +107,16 @@ def _no_operator(
     return ConditionSyntaxError(text, start, end, fact, remark)
 
 
-def _nothing_to_close(text: str, index: int) -> ConditionSyntaxError:
+def _nothing_to_close(text: str, index: int, vocabulary: Vocabulary) -> ConditionSyntaxError:
     """Describe a closing parenthesis without an opening one."""
-    _, start, end = _token(text, index)
+    _, start, end = _token(text, index, vocabulary)
     message = f"expected {AND!r}, {OR!r} or the end, got {CLOSE!r}, which closes nothing"
     return ConditionSyntaxError(text, start, end, message)
 
 
-def _never_closed(text: str) -> ConditionSyntaxError:
+def _never_closed(text: str, vocabulary: Vocabulary) -> ConditionSyntaxError:
     """Describe the innermost parenthesis that is still open at the end."""
-    _, start, end = _token(text, _open_parentheses(text)[-1])
+    _, start, end = _token(text, _open_parentheses(text, vocabulary)[-1], vocabulary)
     message = f"this {OPEN!r} is never closed: expected {AND!r}, {OR!r} or {CLOSE!r}, got the end"
     return ConditionSyntaxError(text, start, end, message)
 
@@ -133,9 +137,7 @@ def _known(word: str, vocabulary: Vocabulary) -> str:
 
 def _call(text: str, index: int, vocabulary: Vocabulary) -> "re.Match[str] | None":
     """Return the call, right or wrong, whose name or opening parenthesis a token is."""
-    if not (vocabulary.quantifiers or vocabulary.functions):
-        return None
-    _, start, _ = _token(text, index - (_token(text, index)[0] == OPEN))
+    _, start, _ = _token(text, index - (_token(text, index, vocabulary)[0] == OPEN), vocabulary)
     return re.compile(_CALL, re.ASCII).match(text, start)
 
 
@@ -178,8 +180,8 @@ def _comparison(text: str, start: int, vocabulary: Vocabulary) -> ConditionSynta
 def _advice_on_call(call: "re.Match[str]", vocabulary: Vocabulary) -> str | None:
     """Return what to write instead of a call that does not exist; None where nobody can tell."""
     word, argument = call[1], call[2].strip()
-    if not argument and word in vocabulary.functions:
-        return vocabulary.functions[word]
+    if not argument and (advice := vocabulary.hint(f"{word}()")):
+        return advice
     for quantifier in vocabulary.quantifiers:
         if word.lower() in (quantifier.word, *quantifier.synonyms):
             asked = _predicate_meant(argument, vocabulary)
@@ -197,20 +199,20 @@ def _predicate_meant(word: str, vocabulary: Vocabulary) -> str | None:
     return meant if meant in vocabulary.predicates else None
 
 
-def _token(text: str, index: int) -> tuple[str, int, int]:
+def _token(text: str, index: int, vocabulary: Vocabulary) -> tuple[str, int, int]:
     """Return a token with its span; the one after the last is empty and stands at its end."""
     end = 0
-    for number, match in enumerate(TOKEN.finditer(text)):
+    for number, match in enumerate(vocabulary.token.finditer(text)):
         if number == index:
             return match.group(), match.start(), match.end()
         end = match.end()
     return "", end, end
 
 
-def _open_parentheses(text: str, before: int | None = None) -> list[int]:
+def _open_parentheses(text: str, vocabulary: Vocabulary, before: int | None = None) -> list[int]:
     """Return the indexes of the parentheses that are open before a token, or at the end."""
     opened: list[int] = []
-    for index, token in enumerate(TOKEN.findall(text)[:before]):
+    for index, token in enumerate(vocabulary.tokens(text)[:before]):
         if token == OPEN:
             opened.append(index)
         elif token == CLOSE:

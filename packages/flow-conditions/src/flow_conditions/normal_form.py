@@ -13,12 +13,12 @@ Here too are the groups of operands that exclude each other, what one pass over 
 and the shortest text of a normal form.
 """
 
-from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any
 
-from flow_conditions.condition import Name, Program, Value
+from flow_conditions.condition import Exclusions, Known, Program
 from flow_conditions.errors import ExclusionError
-from flow_conditions.grammar import AND, NOT, OPERATORS, OR
+from flow_conditions.grammar import AND, CONSTANTS, NO_OPERANDS, NOT, OPERATORS, OR
 
 ALWAYS, NEVER = ~0, ~1  # the conjunction and the disjunction of nothing
 
@@ -34,11 +34,9 @@ class NormalForm:
         self.root = ALWAYS
 
     @classmethod
-    def of(cls, program: Program, operands: Sequence[str] = ()) -> "NormalForm":
-        """Return that of a postfix program, with its operands numbered as in these if given."""
-        if not operands:
-            operands = tuple(dict.fromkeys(token for token in program if token not in OPERATORS))
-        form = cls(operands)
+    def of(cls, program: Program) -> "NormalForm":
+        """Return that of a postfix program, where a constant is a junction of nothing."""
+        form = cls(tuple(dict.fromkeys(token for token in program if token not in NO_OPERANDS)))
         number_of = {operand: number for number, operand in enumerate(form.operands)}
         # Read backwards, a program has operators before their sides: a side whose operator is that
         # of the junction around it goes into the same junction. The outermost part is in a junction
@@ -58,6 +56,10 @@ class NormalForm:
                     parts[junction].append(~(len(parts) - 1))
                     junction = len(parts) - 1
                 todo += (junction, positive), (junction, positive)
+            elif token in CONSTANTS:
+                operator_of.append(CONSTANTS[token] == positive)
+                parts.append([])
+                parts[junction].append(~(len(parts) - 1))
             else:
                 parts[junction].append(2 * number_of[token] + (not positive))
         last = len(parts) + 1  # the numbers descend from here, down to the two constants
@@ -140,22 +142,12 @@ def trampoline[T](recursion: Recursion[T]) -> T:
 
 # What the caller says about operands: which are known, and which exclude each other.
 
-type Known = Mapping[str, Value] | Mapping[Name, Value]
-"""The values of some operands."""
-
-type Exclusions = Iterable[Collection[str | Name]]
-"""Groups of operands that exclude each other: of each group, one at most is true."""
-
 type Groups = Sequence[Sequence[str]]
-"""The same by spelling, each operand once."""
+"""Groups of operands that exclude each other, by spelling, each operand once."""
 
 
 def grouped(exclusions: Exclusions) -> Groups:
-    """Return the groups by the spelling of their operands.
-
-    Raises:
-        TypeError: a group is a single string.
-    """
+    """Return the groups by the spelling of their operands."""
     groups = []
     for group in exclusions:
         if isinstance(group, str):
@@ -165,12 +157,7 @@ def grouped(exclusions: Exclusions) -> Groups:
 
 
 def settled(known: Known, groups: Groups) -> dict[str, bool]:
-    """Return what is known, by spelling, and what follows from it: the others are false.
-
-    Raises:
-        ExclusionError: two that exclude each other are true.
-        TypeError: a value is not True, False or None.
-    """
+    """Return what is known, by spelling, and what follows from it: the others are false."""
     values: dict[str, bool] = {}
     for operand, value in known.items():
         if value is None:

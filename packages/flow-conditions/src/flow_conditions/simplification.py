@@ -18,11 +18,11 @@ returned would be returned again.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from flow_conditions.boolean_functions import FALSE, TRUE, Budget, DecisionDiagrams, Manager, Solver
-from flow_conditions.condition import BUDGET, Condition, Name, Program, infix
+from flow_conditions.condition import BUDGET, Condition, Exclusions, Name, Program, infix, made
+from flow_conditions.grammar import SPELLING_OF
 from flow_conditions.normal_form import (
     ALWAYS,
     NEVER,
-    Exclusions,
     Groups,
     NormalForm,
     Recursion,
@@ -34,18 +34,14 @@ from flow_conditions.normal_form import (
 )
 
 
-def simplify(program: Program, exclusions: Exclusions, budget: int) -> Program | bool:
-    """Return a shorter program, the same one if none is found, or its value if it has only one.
-
-    Raises:
-        BudgetExceeded: it takes more than `budget` steps.
-    """
+def simplify(program: Program, exclusions: Exclusions, budget: int) -> Program:
+    """Return a shorter program, or the same one if none is found."""
     groups, allowance = grouped(exclusions), Budget(budget)
     form = propagated(NormalForm.of(program), groups)
     if not is_read_once(form, groups):
         form = _irreducible(_factored(form, allowance), groups, allowance)
     if form.root in (ALWAYS, NEVER):
-        return form.root == ALWAYS
+        return (SPELLING_OF[form.root == ALWAYS],)
     shortest = ShortestText(form)
     return shortest.program() if shortest.length < len(infix(program)) else program
 
@@ -70,9 +66,6 @@ def _factored(form: NormalForm, budget: Budget) -> NormalForm:
     """Return an equivalent form in which no two junctions beside each other share a part.
 
     Junctions are alike if they hold the same parts, in whichever order.
-
-    Raises:
-        BudgetExceeded: it takes more than is left.
     """
     fresh = NormalForm(form.operands)
     first_alike: dict[tuple[bool, frozenset[int]], int] = {}
@@ -147,9 +140,6 @@ def _irredundant(
     `functions` has that of every part; operands may depend on each other. `care` is where the whole
     matters. Junctions that have one value there are that constant. `keep` tells of a literal, and
     of whether it stands in a conjunction, whether it must stay.
-
-    Raises:
-        BudgetExceeded: it takes more than is left.
     """
     both, true, false = manager.both, manager.TRUE, manager.FALSE
     fresh = NormalForm(form.operands)
@@ -222,11 +212,7 @@ class Functions(DecisionDiagrams):
         self.budget = Budget(steps)
 
     def of(self, condition: Condition, function_of: FunctionOf) -> int:
-        """Return the function that a condition is.
-
-        Raises:
-            BudgetExceeded: it takes more than is left.
-        """
+        """Return the function that a condition is."""
         form = NormalForm.of(condition.program)
         return self._functions(form, function_of)[form.root]
 
@@ -238,9 +224,6 @@ class Functions(DecisionDiagrams):
         Without all of them together the condition has the same values. Each part is the operands in
         it; none of them may occur twice in the condition. An operand that `keep` says stays may
         still be in a part that is left out. The condition must have both values.
-
-        Raises:
-            BudgetExceeded: it takes more than is left.
         """
         form = NormalForm.of(condition.program)
         names = [Name.spelled(spelling) for spelling in form.operands]
@@ -254,7 +237,7 @@ class Functions(DecisionDiagrams):
         parts = [
             frozenset(names[literal >> 1] for literal in form.literals(part)) for part in left_out
         ]
-        return (Condition(ShortestText(rest).program()) if parts else condition), parts
+        return (made(ShortestText(rest).program()) if parts else condition), parts
 
     def _functions(self, form: NormalForm, function_of: FunctionOf) -> dict[int, int]:
         """Return the function of every part of a normal form."""

@@ -5,11 +5,11 @@ them. Nothing in this package computes on trees, and no method here recurses, be
 deep as its author wrote it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from flow_conditions.condition import Name
-from flow_conditions.grammar import AND, NOT, OR
+from flow_conditions.condition import Name, Program
+from flow_conditions.grammar import AND, CONSTANTS, NOT, OPERATORS, OR, SPELLING_OF
 
 
 class _Operation:
@@ -21,22 +21,22 @@ class _Operation:
         """Refuse anything else here, so that no loop has to check."""
         for side in self.__slots__:
             node = getattr(self, side)
-            if not isinstance(node, Name | _Operation):
-                raise TypeError(f"a tree is made of Name, Not, And and Or, not of {node!r}")
+            if not isinstance(node, Name | _Operation | bool):
+                raise TypeError(f"a tree is made of Name, Not, And, Or and bool, not of {node!r}")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, _Operation):
             return NotImplemented
-        return _postfix(self) == _postfix(other)
+        return postfix(self) == postfix(other)
 
     def __hash__(self) -> int:
-        return hash(_postfix(self))
+        return hash(postfix(self))
 
     def __repr__(self) -> str:
         return _calls(self)
 
-    def __reduce__(self) -> "tuple[Callable[[Iterable[Name | str]], Tree], tuple[_Items]]":
-        return grow, (_postfix(self),)
+    def __reduce__(self) -> "tuple[Callable[[Program], Tree], tuple[Program]]":
+        return grow, (postfix(self),)
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -62,35 +62,39 @@ class Or(_Operation):
     right: "Tree"
 
 
-type Tree = Name | Not | And | Or
-type _Items = tuple[Name | str, ...]
+type Tree = Name | bool | Not | And | Or
 
 
-def grow(program: Iterable[Name | str]) -> Tree:
-    """Return the tree of a postfix program: operands are `Name`s, operators their spelling."""
+def grow(program: Program) -> Tree:
+    """Return the tree of a postfix program."""
     nodes: list[Tree] = []
-    for item in program:
-        if isinstance(item, Name):
-            nodes.append(item)
-        elif item == NOT:
+    names: dict[str, Name] = {}
+    for token in program:
+        if token == NOT:
             nodes.append(Not(nodes.pop()))
-        else:
+        elif token in OPERATORS:
             right, left = nodes.pop(), nodes.pop()
-            nodes.append(And(left, right) if item == AND else Or(left, right))
+            nodes.append(And(left, right) if token == AND else Or(left, right))
+        elif token in CONSTANTS:
+            nodes.append(CONSTANTS[token])
+        else:
+            nodes.append(names.setdefault(token, Name.spelled(token)))
     return nodes.pop()
 
 
-def _postfix(tree: _Operation) -> _Items:
+def postfix(tree: Tree | _Operation) -> Program:
     """Return the postfix program of a tree.
 
     It is written backwards, because an operator is met before its operands.
     """
-    program: list[Name | str] = []
-    todo: list[Name | _Operation] = [tree]
+    program: list[str] = []
+    todo: list[Tree | _Operation] = [tree]
     while todo:
         match todo.pop():
+            case bool() as value:
+                program.append(SPELLING_OF[value])
             case Name() as name:
-                program.append(name)
+                program.append(str(name))
             case Not(operand):
                 program.append(NOT)
                 todo.append(operand)
@@ -103,18 +107,33 @@ def _postfix(tree: _Operation) -> _Items:
     return tuple(reversed(program))
 
 
+def dot(program: Program) -> str:
+    """Return the tree of a program in the language of Graphviz."""
+    lines = ["digraph {"]
+    parts: list[int] = []
+    for place, token in enumerate(program):
+        label = token.replace("\\", "\\\\").replace('"', '\\"')
+        lines.append(f'  {place} [label="{label}"];')
+        if token in OPERATORS:
+            sides = parts[-1:] if token == NOT else parts[-2:]
+            del parts[-len(sides) :]
+            lines += [f"  {place} -> {side};" for side in sides]
+        parts.append(place)
+    return "\n".join([*lines, "}"])
+
+
 def _calls(tree: _Operation) -> str:
     """Return the nested calls that make a tree."""
     pieces: list[str] = []
-    todo: list[Name | _Operation | str] = [tree]
+    todo: list[Tree | _Operation | str] = [tree]
     while todo:
         match todo.pop():
             case Not(operand):
                 todo += ")", operand, "Not("
             case (And(left, right) | Or(left, right)) as node:
                 todo += ")", right, ", ", left, f"{type(node).__name__}("
-            case Name() as name:
-                pieces.append(repr(name))
+            case (Name() | bool()) as leaf:
+                pieces.append(repr(leaf))
             case str() as piece:
                 pieces.append(piece)
     return "".join(pieces)

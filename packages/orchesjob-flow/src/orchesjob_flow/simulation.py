@@ -20,7 +20,7 @@ from typing import NamedTuple, Self
 
 import attrs
 
-from flow_conditions import Condition
+from flow_conditions import FALSE, TRUE, Condition
 from flow_spec import End, FlowSpec, StepSpec, base_of
 from flow_store import (
     Attempt,
@@ -566,7 +566,7 @@ class _Counting:
     def _restrict(self, rest: Condition, name: str, outcome: Outcome) -> Condition | bool:
         key = rest, name, outcome
         if key not in self._restricted:
-            self._restricted[key] = rest.restrict(
+            left = rest.restrict(
                 {
                     operand: is_true(operand.predicate, outcome)
                     if isinstance(outcome, End)
@@ -575,4 +575,5 @@ class _Counting:
                     if operand.name == name
                 }
             )
+            self._restricted[key] = left == TRUE if left in (TRUE, FALSE) else left
         return self._restricted[key]

@@ -25,11 +25,7 @@ _ONLY_IN_FINALLY = (
 
 
 def _vocabulary(
-    hints: Mapping[str, str],
-    functions: Mapping[str, str],
-    *,
-    in_finally: bool,
-    asks_one: bool = True,
+    hints: Mapping[str, str], *, in_finally: bool, asks_one: bool = True
 ) -> "Vocabulary":
     from flow_conditions import Quantifier, Vocabulary
 
@@ -46,14 +42,14 @@ def _vocabulary(
         domain="the steps in depends_on" + (", or else all of 'steps'" if in_finally else ""),
         max_calls=len(quantifiers) * len(predicates),  # as many as there are different ones
         asks_one=asks_one,
-        functions=functions,
+        functions=(),
     )
 
 
 @cache
 def _plain_vocabulary(*, in_finally: bool) -> "Vocabulary":
     """Return the vocabulary of a condition in `steps`, or in `finally`."""
-    return _vocabulary({}, {}, in_finally=in_finally)
+    return _vocabulary({}, in_finally=in_finally)
 
 
 @cache
@@ -77,7 +73,8 @@ def _advising_vocabulary(*, in_finally: bool, asks_one: bool = True) -> "Vocabul
             word: f"{functions[word]}, or '{call}' for all steps in depends_on"
             for word, call in over_all.items()
         }
-    return _vocabulary(hints, functions, in_finally=in_finally, asks_one=asks_one)
+    hints |= {f"{word}()": advice for word, advice in functions.items()}
+    return _vocabulary(hints, in_finally=in_finally, asks_one=asks_one)
 
 
 class End[Status: str](NamedTuple):
