@@ -163,7 +163,7 @@ def search(place: Workplace) -> list[Figure]:
     figures = []
     for family, texts in families(place.rounds(20)).items():
         for verb, ask in (("can it be true", can_be_true), ("is it the next", is_the_next)):
-            taken = list(itertools.starmap(ask, zip(texts, texts[-1:] + texts, strict=False)))
+            taken = list(itertools.starmap(ask, zip(texts, [texts[-1], *texts], strict=False)))
             mine, others = (sum(each) for each in zip(*taken, strict=True))
             slower = sum(mine > others for mine, others in taken)
             late = sum(others >= PATIENCE_SEC for _, others in taken)
