@@ -1,9 +1,8 @@
 """Boolean functions as numbers, a search for values, and what answers questions with both.
 
-`example` finds values that make a condition true, or proves that there are none. Up to twelve
-operands it takes a truth table. For more it tries three ways in turn, each with a growing share of
-the budget: `_Search`, and decision diagrams in two orders of the operands. What is hard for one of
-them is often easy for another.
+`example` finds values that make a condition true, or proves that there are none. For more than
+twelve operands it tries three ways in turn, each with a growing share of the budget: `_Search`, and
+decision diagrams in two orders. What is hard for one of them is often easy for another.
 
 A *manager*, as packages for decision diagrams call it, makes functions of others. The operands of
 its functions stand on levels. Equal functions are the same number, so a proof is a comparison.
@@ -419,8 +418,7 @@ class _Search:
 
     def __init__(self, form: NormalForm, groups: Groups, budget: Budget) -> None:
         """Make the clauses of a form, and of what exclusions allow."""
-        self._form = form
-        self._budget = budget
+        self._form, self._budget = form, budget
         self._clauses: list[list[int]] = []
         self._variables = len(form.operands)
         literal_of: dict[int, int] = {}
