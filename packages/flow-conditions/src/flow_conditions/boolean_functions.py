@@ -343,7 +343,7 @@ def example(form: NormalForm, groups: Groups, steps: int) -> dict[str, bool] | N
         return _by_diagrams(form, groups, False, budget).example()
 
     small = (search, 0.04), (by_size, 0.03), (by_appearance, 0.03)
-    large = (search, 0.4), (by_size, 0.25), (by_appearance, 0.25)
+    large = (search, 0.6), (by_size, 0.15), (by_appearance, 0.15)
     return _first_answer(Budget(steps), (*small, *large))
 
 
@@ -530,7 +530,7 @@ class _Search:
             false = self._trail[self._propagated] ^ 1
             self._propagated += 1
             visited = watched_by[false]
-            spend(1 + len(visited) // 4)
+            spend(1 + len(visited) // 8)
             watched_by[false] = kept = []
             for place, clause in enumerate(visited):
                 if clause[0] == false:
