@@ -716,8 +716,8 @@ def _for_extra(line: Line, found: str) -> str | None:  # noqa: PLR0911 - as abov
             return "; ".join([text_of(left), *(text_of([name, key, one]) for one in extras)])
         case "status" | "watch" | "wait" | "cancel" | "report" | "resume" | "doctor":
             return _one_by_one(line, left, extras)
-        case _ if (option := _found_in(foreign_words()["arguments"], name)) is not None:
-            return text_of([*left, *(part for one in extras for part in (option, one))])
+        case _ if (more := _found_in(foreign_words()["arguments"], name)) is not None:
+            return text_of([*left, *(part for one in extras for part in (more, one))])
         case "example" | "schema":
             return f"{text_of(left)} > {shlex.quote(extras[0])}"
         case _:
