@@ -128,7 +128,7 @@ def fact_of(error: click.UsageError, words: Sequence[str]) -> str | None:
             return NO_FLOW_FILE.format(typed[0])
     if ctx is not None and isinstance(error, click.BadParameter) and _is_from_environment(error):
         variable = getattr(error.param, "envvar", None)
-        return f"Invalid value of {variable}: {error.message}"
+        return f"Invalid value of ${variable}: {error.message}"
     if isinstance(error, click.NoSuchOption):
         return f"No such option {error.option_name!r}."
     if ctx is not None and isinstance(error, click.MissingParameter):
