@@ -6,10 +6,8 @@ from pathlib import Path
 import click
 import pytest
 
-from orchesjob_flow.cli.advice import (
-    advice_on,
-    foreign_words,
-)
+from orchesjob_flow.cli.advice import advice_on
+from orchesjob_flow.cli.facts import foreign_words
 from orchesjob_flow.cli.sections import HIDDEN, SHOWN, cli, load_command
 from orchesjob_flow.main import describe
 
