@@ -174,7 +174,7 @@ def is_condition(text: str, depends_on: Sequence[str], *, in_finally: bool) -> b
 def advice_on_name(name: str, *, in_finally: bool) -> str | None:
     """Return what to write instead of a function of another system, or None (rule 3.3)."""
     if in_finally:
-        return _advising_vocabulary(in_finally=True).functions.get(name)
+        return _advising_vocabulary(in_finally=True).hints.get(f"{name}()")
     from flow_spec.fields.translation import foreign_words
 
     advice: str | None = foreign_words()["functions"].get(name)
