@@ -266,9 +266,11 @@ def within_patience(act: Callable[[], bool]) -> bool | None:
     before = signal.signal(signal.SIGVTALRM, give_up)
     signal.setitimer(signal.ITIMER_VIRTUAL, PATIENCE_SEC)
     try:
-        return act()
+        try:
+            return act()
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
     except TimeoutError:
         return None
     finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, before)
