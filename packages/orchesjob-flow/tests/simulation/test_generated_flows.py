@@ -91,14 +91,18 @@ def test_left_out(store: FlowStore, database: Path, first: int) -> None:
                 assert not world.executions(f"{step_id}:")
 
 
-def needed_for(case: Case, names: Iterable[str]) -> set[str]:
-    """Return these steps and all that they wait for, directly or not."""
+def needed_for(case: Case, names: Iterable[str], of: str = "") -> set[str]:
+    """Return these steps and all that they wait for, directly or not.
+
+    What a copy calls by its plain name is the copy of the same value.
+    """
     by_id = {step.id: step for step in case.steps}
     found: set[str] = set()
     for name in names:
-        ids = [name] if name in by_id else [one for one in by_id if one.startswith(f"{name}@")]
-        for step_id in ids:
-            found |= {step_id} | needed_for(case, by_id[step_id].waits_for)
+        copies = [one for one in by_id if one.startswith(f"{name}@")]
+        own = f"{name}@{of.partition('@')[2]}"
+        for step_id in [name] if name in by_id else [own] if own in copies else copies:
+            found |= {step_id} | needed_for(case, by_id[step_id].waits_for, step_id)
     return found
 
 
