@@ -198,8 +198,8 @@ def test_fail(flow: Flow, gate: Gate) -> None:
     file = write(flow, gate, "fail")
     error = flow.refusal("start", "--run-key=second", file)
     assert error == {
-        "error": "run 'second' cannot begin: run 'first' of its concurrency group 'g' is under "
-        "way; start it again when that one has ended, or `cancel` that one",
+        "error": "run 'second' cannot begin: run 'first' of its concurrency group 'g' is "
+        "running; start it again when that one has ended, or `cancel` that one",
         "held_by": "first",
     }
     assert "no run 'second'" in flow.refusal("status", "--run-key=second")["error"]
