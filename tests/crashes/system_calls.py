@@ -86,7 +86,9 @@ class Traced(Scenario):
             self.patience_sec = 0.5
         call, lines = self.trace("-e", f"trace={at.partition(':')[0]}", "-e", f"inject={at}")
         if "signal=KILL" in at:
-            assert call.returncode == -signal.SIGKILL
+            # How often a lock is tried depends on the machine: the last points may not be reached.
+            made = sum(line.startswith(at.partition(":")[0]) for line in lines)
+            assert call.returncode == -signal.SIGKILL or made < int(at.rpartition("=")[2])
         else:
             assert any(line.endswith("(INJECTED)") for line in lines)
             self.check_answer(call, may_give_up=is_lasting)

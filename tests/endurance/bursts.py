@@ -5,6 +5,7 @@ The seed is part of the test's name; `BURSTS_SEED` repeats it.
 
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -66,13 +67,17 @@ QUICK_COMMANDS = (
 )
 
 
+OUR_LINE = re.compile(r"src/orchesjob_flow/(?!__init__\.py\", line [01],)")
+"""A place in the program; its package begins with a docstring and has no line but that."""
+
+
 def check(code: int, stderr: str) -> None:
     """Check how a command has ended: by its own will or by a signal, and with no other words.
 
     While Python begins and when it has shut down, a signal ends it without asking the program.
     """
     assert code in {0, 1, 2, 8} | ENDED_BY_A_SIGNAL, (code, stderr)
-    if "Traceback" in stderr and "src/orchesjob_flow/" not in stderr:
+    if "Traceback" in stderr and not OUR_LINE.search(stderr):
         return  # before the first line of the program, Python itself answers a Ctrl-C
     said = [json.loads(line) for line in stderr.splitlines() if line.startswith("{")]
     assert len(said) <= 1, stderr
@@ -147,8 +152,8 @@ def test_bursts(flow: Flow, seed: int) -> None:
     codes: Counter[int] = Counter()
     for number in range(BURSTS):
         words = random.choice(COMMANDS).replace("NEW", f"r{number}").split()
-        codes[burst(flow, words, random, random.choice((0.1, 0.3, 0.6)))] += 1
-    assert sum(codes[code] for code in ENDED_BY_A_SIGNAL) > BURSTS / 2
+        codes[burst(flow, words, random, random.choice((0.03, 0.1, 0.3)))] += 1
+    assert sum(codes[code] for code in ENDED_BY_A_SIGNAL) > BURSTS / 4
     unfinished = [run["run_key"] for run in flow.ask("list", "--limit=10000")["runs"]]
     for key in unfinished:
         if key != "waiting":

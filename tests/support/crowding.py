@@ -12,6 +12,7 @@ from random import Random
 
 from support.deadlines import CALL_SEC
 from support.flow import Flow
+from support.processes import await_exit
 
 SCRIPT = """\
 mkdir {inside} || echo overlap >>{log}
@@ -118,12 +119,16 @@ def replace_each_other(flow: Flow, folder: Path, name: str, random: Random) -> C
 
 
 def kill_a_runner(flow: Flow, random: Random) -> bool:
-    """Kill the runner of one of the runs that have not ended, of one that waits or not."""
+    """Kill the runner of one of the runs that have not ended, of one that waits or not.
+
+    It is gone then, and its lock with it.
+    """
     runs = flow.ask("list", "--status=PENDING", "--status=RUNNING")["runs"]
     pids = [run["runner"]["pid"] for run in runs if run["runner"] is not None]
     if pids and (pid := random.choice(pids)) is not None:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+            await_exit(pid)
             return True
     return False
 
