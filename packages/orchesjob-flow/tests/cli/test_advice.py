@@ -6,10 +6,8 @@ from pathlib import Path
 import click
 import pytest
 
-from orchesjob_flow.cli.advice import (
-    advice_on,
-    foreign_words,
-)
+from orchesjob_flow.cli.advice import advice_on
+from orchesjob_flow.cli.facts import foreign_words
 from orchesjob_flow.cli.sections import HIDDEN, SHOWN, cli, load_command
 from orchesjob_flow.main import describe
 
@@ -26,7 +24,7 @@ ADVICE = [
     ("ls -la", "list --limit all"),
     ("stop nightly", "cancel nightly"),
     ("kill 'a b'", "cancel 'a b'"),
-    ("abort -k nightly", "cancel -k nightly"),
+    ("abort -k nightly", "cancel nightly"),
     ("rerun nightly", "retry nightly"),
     ("init", "example"),
     ("tail nightly", "logs -f nightly"),
@@ -60,13 +58,15 @@ ADVICE = [
     ("start k f.yaml --var A=b", "start k f.yaml --param A=b"),
     ("run f.yaml --dry-run", "simulate f.yaml  # shows what would run, and starts nothing"),
     ("plan f.yaml", "simulate f.yaml"),
+    ("make -v a", "run a.yaml --follow  # shows what the steps print; there is no -v"),
+    ("abort -k -x", "cancel -k -x"),
     ("preview", "simulate a.yaml"),
     ("run f.yaml -k x", 'start x f.yaml  # "run" chooses the key itself'),
     ("cancel k --force", "cancel k --now"),
     ("retry k -s load", "retry k --step load"),
     ("prune -k nightly", "prune nightly"),
     ("prune --before 30d", f"prune --older-than 30d --dry-run{REMOVES}"),
-    ("status k --db x", "--db x status k  # --db stands before the command"),
+    ("status k --db x", "--db x status k  # --db goes before the command"),
     ("status k --colour", "status k  # NO_COLOR=1 before the command turns colours off"),
     ("status k l", "explain k l"),
     ("workflow run a.yaml", "run a.yaml"),
@@ -76,7 +76,13 @@ ADVICE = [
     ("tasks clear nightly", "retry nightly"),
     ("get runs", "list"),
     ("describe run nightly", "status nightly"),
-    ("is-active nightly", "status --exit-status nightly"),
+    (
+        "is-active nightly",
+        (
+            "status --exit-status nightly  "
+            "# exit code 8: has not ended; 0: SUCCEEDED; 1: ended otherwise"
+        ),
+    ),
     ("list-units", "list"),
     (
         "exec load sh",

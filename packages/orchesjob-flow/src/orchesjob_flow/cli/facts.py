@@ -1,4 +1,4 @@
-"""What typed words mean here: runs, flows, flow files, parameters and steps.
+"""What typed words mean here: runs, flows, flow files, parameters and steps; words of other tools.
 
 It is imported only after a mistake (rule 6.12). `Facts` fills the placeholders of advice from them.
 """
@@ -6,15 +6,17 @@ It is imported only after a mistake (rule 6.12). `Facts` fills the placeholders 
 import os
 import re
 import shlex
+import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import click
 
-from flow_spec import FlowSpecError, load_flow
+from flow_spec import FlowSpecError, closest_words, load_flow
 from flow_store import FlowStatus, FlowStore, Run, StepStatus, StoreError
 from orchesjob_flow.cli.completion import settings_of
 from orchesjob_flow.errors import FlowError
@@ -22,7 +24,9 @@ from orchesjob_flow.home.runs import UNFINISHED, RunHandle, find_runs, nearest_k
 
 PROGRAM = "orchesjob-flow"
 FLOW_FILES = (".yaml", ".yml", ".json")
-PLACEHOLDER = re.compile(r"\b(?:NEW_KEY|KEY|FLOW_FILE|FLOW_ID|STEP|SECONDS|PATH|N)\b")
+PLACEHOLDER = re.compile(
+    r"\b(?:NEW_KEY|KEY|FLOW_FILE|FLOW_ID|STEP|SECONDS|PATH|DATABASE|N)\b|(?<=-T)SUFFIX"
+)
 HAS_FLOW_ID = re.compile(rb'^\s*\{?\s*"?flow_id"?\s*:\s*["\']?([^"\'\s,}]*)', re.MULTILINE)
 UNIT = re.compile(r"\.(?:service|timer)$")
 """The ending of what systemd calls a flow."""
@@ -40,6 +44,69 @@ WANTED: Mapping[str, tuple[Collection[FlowStatus], str]] = {
     "settle": (ENDED_BADLY, "has FAILED or was cancelled"),
 }
 """Which runs a command is for, and what to say if there is none."""
+
+
+@cache
+def foreign_words() -> Mapping[str, Any]:
+    """Return the words of other tools, by the tables of the file."""
+    path = Path(__file__).with_name("foreign_words.toml")
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def found_in(table: Mapping[str, str], word: str) -> str | None:
+    """Return the entry of a table for a word that another tool uses."""
+    return next((ours for ours, theirs in table.items() if word in theirs.split()), None)
+
+
+def why_left_out(option: str) -> tuple[str | None, bool]:
+    """Return why an option does nothing here, if it is one of these, and whether it has a value."""
+    with_value = found_in(foreign_words()["left_out_with_value"], option)
+    return with_value or found_in(foreign_words()["left_out"], option), with_value is not None
+
+
+def about_option(name: str, option: str) -> str | None:
+    """Return what is said about an option that a command lacks."""
+    for names, lines in foreign_words()["no_options"].items():
+        if name in names.split(" ") and (found := found_in(lines, option)) is not None:
+            return found
+    return None
+
+
+def option_of_ours(own: Mapping[str, click.Parameter], theirs: str) -> list[str]:
+    """Return the option of a command, perhaps with its value, for that of another tool."""
+    for ours, words in foreign_words()["options"].items():
+        if ours.split()[0] in own and theirs in words.split():
+            return str(ours).split()
+    return []
+
+
+def is_valid(param: click.Parameter, value: str) -> bool:
+    """Tell whether an option takes a value."""
+    with suppress(click.UsageError):
+        param.type.convert(value, param, None)
+        return True
+    return False
+
+
+def example_of(option: str, param: click.Parameter, typed: str | None = None) -> str:
+    """Return a value for an option: of several, the one most like the typed one."""
+    if typed is not None and (meant := getattr(param.type, "meant", None)) is not None:
+        found = meant(typed)
+        if found is not None:
+            return str(found)
+    if isinstance(param.type, click.Choice):
+        choices = {str(choice): str(choice) for choice in param.type.choices}
+        if typed is not None:
+            for choice, theirs in foreign_words()["values"].items():
+                if choice in choices and typed.lower() in theirs.split():
+                    return str(choice)
+            folded = {choice.lower(): choice for choice in choices}
+            for near in closest_words(typed.lower(), folded):
+                return folded[near]
+        example = foreign_words()["examples"].get(option)
+        return example if example in choices else next(iter(choices))
+    metavar = param.metavar if isinstance(param, click.Option) else ""
+    return foreign_words()["examples"].get(option) or metavar or "X"
 
 
 class Facts:
@@ -112,6 +179,10 @@ class Facts:
             case "FLOW_ID":
                 typed = (word for word in self.words if newest_of(self.ctx, word))
                 found = next(map(flow_meant, typed), None)
+            case "DATABASE":
+                found = str(settings_of(self.ctx).home.database)
+            case "SUFFIX":  # of a picture
+                found = Path(self.value or "graph.svg").suffix[1:]
             case "STEP":
                 steps = () if self.run is None else self.run.steps
                 failed = [] if self.run is None else failed_steps(self.run)
@@ -231,9 +302,10 @@ def run_with_step(ctx: click.Context, step: str) -> Run | None:
 
 
 def newest_for(ctx: click.Context, name: str, word: str) -> tuple[str, str] | None:
-    """Return the newest run of a flow that a command is for, or else why there is none.
+    """Return the newest run that a command is for, of a flow or else of any, and what to say.
 
-    The word names the flow; None if it does not, or if it is the key of a run.
+    The word names the flow; None if it does not, or if it is the key of a run. Without any such
+    run, the key is empty.
     """
     if is_recorded(ctx, word) or newest_of(ctx, word) is None:
         return None
@@ -241,6 +313,16 @@ def newest_for(ctx: click.Context, name: str, word: str) -> tuple[str, str] | No
     with suppress(FlowError, StoreError, OSError):
         for one in find_runs(settings_of(ctx), statuses=statuses, flow_id=flow_id, limit=1):
             return one.run.run_key, ""
-    others = ", ".join(keys_for(ctx, name)[:MOST_NAMED])
-    named = f"; of other flows: {others}" if others else ""
-    return "", f'no run of flow "{flow_id}" {what}{named}'
+    none = f'no run of flow "{flow_id}" {what}'
+    with suppress(FlowError, StoreError, OSError):
+        if keys := keys_for(ctx, name):
+            of_flow = RunHandle(keys[0], settings_of(ctx)).snapshot().run.flow_id
+            about = f'{others(name, keys)}; {none}, and {keys[0]} is of flow "{of_flow}"'
+            return keys[0], about
+    return "", none
+
+
+def others(name: str, keys: Sequence[str]) -> str:
+    """Say which runs a command is also for, apart from the first."""
+    to = f" to {name}" if name in WANTED else ""
+    return f"or {', '.join(keys[1:MOST_NAMED])}" if keys[1:] else f"the only run{to}"

@@ -98,14 +98,13 @@ class Duration(click.ParamType):  # type: ignore[type-arg] # no subscripts befor
 
 
 class Count(click.ParamType):  # type: ignore[type-arg] # no subscripts before click 8.3.3
-    """A whole number from `least` on, or `all`."""
+    """A whole number, at least `least`, or `all`."""
 
     name = "count"
 
-    def __init__(self, least: int, what: str) -> None:
-        """Say which numbers are allowed, and what is counted."""
+    def __init__(self, least: int) -> None:
+        """Say which numbers are allowed."""
         self.least = least
-        self.what = what
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -115,7 +114,8 @@ class Count(click.ParamType):  # type: ignore[type-arg] # no subscripts before c
         if text == ALL:
             return ALL
         if not (text.isascii() and text.isdecimal() and int(text[:18]) >= self.least):
-            self.fail(f"{text!r} is not {self.what}, from {self.least} on, or {ALL}", param, ctx)
+            must = f'must be "{ALL}" or a whole number, at least {self.least}'
+            self.fail(f"{text!r} {must}", param, ctx)
         return int(text[:18])
 
     def meant(self, text: str) -> str | None:
@@ -331,9 +331,9 @@ def handle_of(
         return None
     if run_key == NEWEST and isinstance(ctx.command, CommandThatNames):
         raise Misused(
-            f"{NEWEST!r} means the newest run, and `{ctx.info_name}` names one: give it a key of "
-            f"its own; `run` makes a fresh one, `resume {NEWEST}` continues the newest run",
-            "orchesjob-flow run FLOW_FILE",
+            f"{NEWEST!r} means the newest run, but {ctx.info_name} needs a key of your own",
+            "orchesjob-flow start NEW_KEY FLOW_FILE  # without a key: orchesjob-flow run FLOW_FILE"
+            f"; to continue the newest run: orchesjob-flow resume {NEWEST}",
             ctx,
         )
     try:
