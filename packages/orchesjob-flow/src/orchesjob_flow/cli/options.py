@@ -120,8 +120,10 @@ class Count(click.ParamType):  # type: ignore[type-arg] # no subscripts before c
 
     def meant(self, text: str) -> str | None:
         """Return the count that other words mean: `-1` has no limit, and `100x` begins with one."""
-        digits = re.match("[0-9]*", text)
-        return ALL if text == "-1" else digits[0] or None if digits else None
+        if text == "-1":
+            return ALL
+        digits = re.match("[0-9]+", text)
+        return digits[0] if digits and int(digits[0][:18]) >= self.least else None
 
 
 def limited(count: int | str | None) -> int | None:
@@ -395,23 +397,11 @@ def declare_run_key(
 run_key_option = declare_run_key("Name of the run, in place of KEY.", required=True)
 
 
-class FormatOption(click.Option):
-    """An option whose value may come from a variable, which is named if that is wrong."""
-
-    def get_error_hint(self, ctx: click.Context | None) -> str:
-        """Say where the value comes from."""
-        source = None if ctx is None or self.name is None else ctx.get_parameter_source(self.name)
-        if source is click.core.ParameterSource.ENVIRONMENT:
-            return f"'${VARIABLE}'"
-        return super().get_error_hint(ctx)
-
-
 def declare_format(*others: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare `--format`, which knows the formats of every command and some `others`."""
     return click.option(
         "--format",
         "output_format",
-        cls=FormatOption,
         type=click.Choice((*SPELLINGS, *others)),
         metavar=f"[{'|'.join((AUTO, 'json', *others, 'table'))}]",
         default=AUTO,
