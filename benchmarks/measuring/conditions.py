@@ -160,7 +160,7 @@ def depth(place: Workplace) -> list[Figure]:
         Figure(
             f"{DEPTH} deep or in a row: the slowest of all shapes and verbs",
             [time_sec * 1e3 for time_sec, _ in slowest],
-            100,
+            250,
             unit=" ms",
             note=f"{min(slowest)[1]}; {len(shapes())} shapes, each parsed, asked for its names,"
             " evaluated, spelt, compared, hashed, proven, simplified and blamed",

@@ -127,6 +127,14 @@ def test_page_on_a_terminal(flow: Flow) -> None:
     assert flow.run("report", "a/b").stdout.startswith("<!doctype html>")
 
 
+def test_a_pipe_with_the_name_of_the_page(flow: Flow) -> None:
+    """On a terminal, a pipe in the place of the page is refused at once, not waited for."""
+    flow.start("k", flow.write({"id": "a", "command": ["true"]}))
+    os.mkfifo(flow.folder / "k.html")
+    code, shown = flow.run_on_terminal("report", "k", size=(400, 24))
+    assert (code, "is not a report" in shown) == (2, True)
+
+
 @pytest.mark.parametrize(("command", "code"), [("true", 0), ("false", 1)])
 def test_written_when_the_run_ends(flow: Flow, command: str, code: int) -> None:
     """`start --report` writes each report however the run ends; a repetition writes it again."""

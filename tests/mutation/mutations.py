@@ -1402,4 +1402,17 @@ MUTATIONS = (
         drop("if not steps:"),
         tests="test_test -k no_copies",
     ),
+    # Conditions.
+    Mutation(
+        "a condition is made of what is no program",
+        "flow-conditions: Condition.__post_init__",
+        replace("_checked(self.program)", "self.program"),
+        tests="test_building -k no_program",
+    ),
+    Mutation(
+        "the search does not know what excludes each other",
+        "flow-conditions: _Search.__init__",
+        replace("among(form, groups)", "()"),
+        tests="test_algebra -k constants_and_comparisons",
+    ),
 )

@@ -19,7 +19,7 @@ from flow_spec.documents.tree import Form, Node, ScalarNode
 from flow_spec.documents.yaml_document import read_yaml
 from flow_spec.fields.params import PARAM
 from flow_spec.fields.records import FileOrRecord
-from flow_spec.fields.translation import foreign_words, meaning_of
+from flow_spec.fields.translation import CONVERSIONS, foreign_words, meaning_of
 from flow_spec.flow import FLOW
 from flow_spec.foreach import BLOCK
 from flow_spec.step import CONCURRENCY, DEFAULTS, STEP
@@ -805,6 +805,8 @@ def test_the_words_of_other_systems() -> None:
             assert any(meaning_of(word, noun, known, given) for noun, known in RECORDS.items()), (
                 word
             )
+    advice = " ".join(one for entry in entries for one in entry["advice"])
+    assert {*re.findall(r"<([a-z_0-9]+)(?:@[a-z]+)?>", advice)} <= {*CONVERSIONS, "word"}
     assert {entry["name"] for entry in entries if "name" in entry} <= set().union(*RECORDS.values())
     assert sum(len(entry["words"].split()) for entry in entries) > 400
 

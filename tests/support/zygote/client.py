@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from orchesjob_client.forkserver.launch_conditions import STARTUP, inherited_attributes, read_script
+from orchesjob_client.forkserver.launcher import STARTUP, inherited_attributes, read_script
 from orchesjob_client.forkserver.server import ROOM, ROOM_BYTES, pack
 from support.deadlines import EVENT_SEC
 from support.zygote import server

@@ -1,9 +1,8 @@
 """Boolean functions as numbers, a search for values, and what answers questions with both.
 
-`example` finds values that make a condition true, or proves that there are none. Up to twelve
-operands it takes a truth table. For more it tries three ways in turn, each with a growing share of
-the budget: `_Search`, and decision diagrams in two orders of the operands. What is hard for one of
-them is often easy for another.
+`example` finds values that make a condition true, or proves that there are none. For more than
+twelve operands it tries three ways in turn, each with a growing share of the budget: `_Search`, and
+decision diagrams in two orders. What is hard for one of them is often easy for another.
 
 A *manager*, as packages for decision diagrams call it, makes functions of others. The operands of
 its functions stand on levels. Equal functions are the same number, so a proof is a comparison.
@@ -344,7 +343,7 @@ def example(form: NormalForm, groups: Groups, steps: int) -> dict[str, bool] | N
         return _by_diagrams(form, groups, False, budget).example()
 
     small = (search, 0.04), (by_size, 0.03), (by_appearance, 0.03)
-    large = (search, 0.4), (by_size, 0.25), (by_appearance, 0.25)
+    large = (search, 0.6), (by_size, 0.15), (by_appearance, 0.15)
     return _first_answer(Budget(steps), (*small, *large))
 
 
@@ -419,8 +418,7 @@ class _Search:
 
     def __init__(self, form: NormalForm, groups: Groups, budget: Budget) -> None:
         """Make the clauses of a form, and of what exclusions allow."""
-        self._form = form
-        self._budget = budget
+        self._form, self._budget = form, budget
         self._clauses: list[list[int]] = []
         self._variables = len(form.operands)
         literal_of: dict[int, int] = {}
@@ -532,7 +530,7 @@ class _Search:
             false = self._trail[self._propagated] ^ 1
             self._propagated += 1
             visited = watched_by[false]
-            spend(1 + len(visited) // 4)
+            spend(1 + len(visited) // 8)
             watched_by[false] = kept = []
             for place, clause in enumerate(visited):
                 if clause[0] == false:

@@ -67,11 +67,13 @@ class Name(str):
         cls, name: str, predicate: str | None = None, quantifier: str | None = None
     ) -> "Name":
         """Spell it, and set the three fields."""
-        asked = name if predicate is None else f"{name}{DOT}{predicate}"
-        spelling = asked if quantifier is None else f"{quantifier}{OPEN}{asked}{CLOSE}"
-        self = super().__new__(cls, spelling)
-        for field, value in zip(cls.__slots__, (name, predicate, quantifier), strict=True):
-            object.__setattr__(self, field, value)
+        spelling = name if predicate is None else f"{name}{DOT}{predicate}"
+        if quantifier is not None:
+            spelling = f"{quantifier}{OPEN}{spelling}{CLOSE}"
+        self = str.__new__(cls, spelling)
+        _set_name(self, name)
+        _set_predicate(self, predicate)
+        _set_quantifier(self, quantifier)
         return self
 
     @classmethod
@@ -102,6 +104,9 @@ class Name(str):
     def __reduce__(self) -> tuple[type["Name"], tuple[str, str | None, str | None]]:
         """Pickle as that call."""
         return type(self), (self.name, self.predicate, self.quantifier)
+
+
+_set_name, _set_predicate, _set_quantifier = (vars(Name)[field].__set__ for field in Name.__slots__)
 
 
 @dataclass(frozen=True, repr=False)
@@ -138,10 +143,20 @@ class Condition:
         return jump_program(self.program)
 
     @cached_property
+    def _spelled(self) -> tuple[tuple[str, Name], ...]:
+        """The distinct operands after their spelling; a plain str is found faster than a Name."""
+        spellings = dict.fromkeys(self.program)
+        return tuple((each, Name.spelled(each)) for each in spellings if each not in NO_OPERANDS)
+
+    @cached_property
+    def _has_constants(self) -> bool:
+        """Whether a constant occurs."""
+        return not CONSTANTS.keys().isdisjoint(self.program)
+
+    @property
     def operands(self) -> tuple[Name, ...]:
         """The distinct operands (`load` and `load.failed` are two), in order of appearance."""
-        spellings = dict.fromkeys(token for token in self.program if token not in NO_OPERANDS)
-        return tuple(map(Name.spelled, spellings))
+        return tuple([operand for _, operand in self._spelled])
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -331,16 +346,16 @@ class Condition:
 
     def _answers(self, lookup: Lookup) -> dict[str, Value]:
         """Ask for each operand once, and return the answers, and the constants, by spelling."""
-        answers: dict[str, Value] = {**CONSTANTS}
+        answers: dict[str, Value] = {}
         ask: Callable[[Name], Value] = lookup if callable(lookup) else lookup.get
-        for operand in self.operands:
-            answers[operand] = answer = ask(operand)
+        for spelling, operand in self._spelled:
+            answers[spelling] = answer = ask(operand)
             if answer is not True and answer is not False and answer is not None:
                 raise TypeError(
-                    f"the lookup returned {answer!r} for {str(operand)!r}; "
+                    f"the lookup returned {answer!r} for {spelling!r}; "
                     "it must return True, False or None"
                 )
-        return answers
+        return {**answers, **CONSTANTS} if self._has_constants else answers
 
     def __str__(self) -> str:
         """Return the canonical text, with the fewest parentheses; it parses to an equal value."""

@@ -1,7 +1,6 @@
 """Why a condition has the value it has: every part with its own value, as data and as lines.
 
-All values come from one evaluation; nothing is looked up or computed again. The parts of one
-explanation share them, since a deep condition has too many long parts to copy.
+All parts share the values of one evaluation. A text is written when it is asked for.
 """
 
 from collections.abc import Iterator, Mapping

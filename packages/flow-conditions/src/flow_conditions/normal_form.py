@@ -8,9 +8,6 @@ of nothing is true, the disjunction of nothing false.
 A *part* is a number. `2 * operand` is a literal, one more is its negation, and a negative number is
 `~junction`. The junctions in a junction have smaller numbers than it, so a loop over the numbers
 visits the leaves before the root.
-
-Here too are the groups of operands that exclude each other, what one pass over a condition can see,
-and the shortest text of a normal form.
 """
 
 from collections.abc import Generator, Iterable, Sequence

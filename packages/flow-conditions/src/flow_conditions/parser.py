@@ -3,9 +3,6 @@
 One scan finds the tokens, and one shunting-yard pass makes a postfix program of them. A call of a
 quantifier looks like a name before a parenthesis, where otherwise no parenthesis can stand. The
 parser replaces that name with what the call stands for.
-
-Correct texts are read without looking at positions. Once there is a mistake, `mistakes` works out
-where it is, what to call it, and what to write instead.
 """
 
 import re
@@ -129,9 +126,9 @@ class Vocabulary:
 
     def is_operand(self, token: str) -> bool:
         """Return whether a token is a name, or a name with one of the predicates."""
-        _, dot, predicate = token.partition(DOT)
         if token[0] not in NAME_START:
             return False
+        _, dot, predicate = token.partition(DOT)
         return not dot or predicate in self.predicates or token[-1] == CLOSE
 
     def quantifier(self, word: str) -> Quantifier | None:

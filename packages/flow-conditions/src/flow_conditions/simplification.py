@@ -10,9 +10,7 @@
   junction. A part that has one value wherever it matters is left out, the last parts first. That is
   proven, and uses what the exclusions say.
 
-The last two are repeated until neither finds anything. Whether they do does not depend on the order
-of the parts, and what is left counts only if its text is shorter than what was given. So what is
-returned would be returned again.
+The last two are repeated until neither finds anything. What is returned would be returned again.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -64,6 +64,8 @@ class Or(_Operation):
 
 type Tree = Name | bool | Not | And | Or
 
+_SIGN_OF: dict[type[_Operation], str] = {Not: NOT, And: AND, Or: OR}
+
 
 def grow(program: Program) -> Tree:
     """Return the tree of a postfix program."""
@@ -95,15 +97,9 @@ def postfix(tree: Tree | _Operation) -> Program:
                 program.append(SPELLING_OF[value])
             case Name() as name:
                 program.append(str(name))
-            case Not(operand):
-                program.append(NOT)
-                todo.append(operand)
-            case And(left, right):
-                program.append(AND)
-                todo += left, right
-            case Or(left, right):
-                program.append(OR)
-                todo += left, right
+            case node:
+                program.append(_SIGN_OF[type(node)])
+                todo += [getattr(node, side) for side in node.__slots__]
     return tuple(reversed(program))
 
 

@@ -162,7 +162,7 @@ def _filled(advice: str, word: str, beside: Mapping[str, Node]) -> str | None:
     advice = advice.replace("<word>", word)
     for whole, name, other in _PLACEHOLDER.findall(advice):
         value = beside.get(other or folded(word))
-        spelled = None if value is None else _CONVERSIONS[name](value)
+        spelled = None if value is None else CONVERSIONS[name](value)
         if spelled is None or len(spelled) > LONGEST_ADVICE:
             return None
         advice = advice.replace(f"<{whole}>", spelled)
@@ -725,7 +725,7 @@ def shell_for(text: str) -> str | None:
     return None
 
 
-_CONVERSIONS: Mapping[str, Callable[[Node], str | None]] = {
+CONVERSIONS: Mapping[str, Callable[[Node], str | None]] = {
     name.strip("_").removesuffix("_of"): function
     for name, function in {**vars(conversions), **globals()}.items()
     if name.endswith("_of")

@@ -24,7 +24,7 @@ from orchesjob_flow.cli.facts import (
     PROGRAM,
     WANTED,
     Facts,
-    about_option,
+    Line,
     declared,
     example_of,
     failed_steps,
@@ -33,21 +33,19 @@ from orchesjob_flow.cli.facts import (
     flow_id_of,
     flow_meant,
     foreign_words,
-    found_in,
+    is_on_run,
     is_recorded,
     is_valid,
     keys_for,
     looks_like_flow_file,
     newest_for,
     newest_of,
-    option_of_ours,
     others,
     run_meant,
     run_with_step,
-    why_left_out,
+    text_of,
 )
 from orchesjob_flow.cli.options import (
-    CommandOnRun,
     CommandThatNames,
     KeyArgument,
     Misused,
@@ -61,7 +59,6 @@ EXTRA = re.compile(r"Got unexpected extra arguments? \((.*)\)$", re.DOTALL)
 GIVEN_AGAIN = re.compile(r"is given \d+ times")
 WITHOUT = re.compile(r"WITHOUT\[(.*?)\]")
 """In advice: the typed line without one of two options that do not fit each other."""
-AS_THE_SHELL_HAS_IT = re.compile(r"'(\w+)=\$\1'")
 REFUSED_VALUE = re.compile(
     r'must be one of (?P<values>".*?"(?:, ".*?")*)(?P<more>.*), (?P<got>got ".*")', re.DOTALL
 )
@@ -152,7 +149,7 @@ def _flaw_of_value(error: click.BadParameter, param: click.Parameter) -> str:
         choices = ", ".join(map(str, param.type.choices))
         message = f"{message.partition(' is not one of ')[0]} is not one of {choices}"
     if _is_from_environment(error):
-        return f"Invalid value of {param.envvar}: {message}"
+        return f"Invalid value of ${param.envvar}: {message}"
     if message.startswith(("is ", "has ")):
         return f"{max(param.opts, key=len)} {message}"
     return error.format_message().replace(error.message, message)
@@ -331,138 +328,11 @@ def for_missing_file(
     return f"the flow files here are {', '.join(map(shlex.quote, files))}" if files else None
 
 
-class Line:
-    """A command line as it was typed, from which the one that was meant is made."""
-
-    def __init__(self, ctx: click.Context, words: Sequence[str]) -> None:
-        """Find where the words of the command begin."""
-        self.ctx = ctx
-        self.words = list(words)
-        self.own_params = ctx.command.params
-        self.own = {option: param for param in self.own_params for option in param.opts}
-        is_program = ctx.parent is None
-        named = not is_program and ctx.info_name in self.words
-        self.begin = self.words.index(str(ctx.info_name)) + 1 if named else 0
-
-    def place_of(self, option: str) -> int | None:
-        """Return the place of an option, which may have its value in the same word."""
-        is_short = not option.startswith("--")
-        for place in range(self.begin, len(self.words)):
-            word = self.words[place]
-            if word.partition("=")[0] == option or (
-                is_short and word.startswith(option) and not word.startswith("--")
-            ):
-                return place
-        return None
-
-    def value_of(self, option: str) -> tuple[str | None, bool]:
-        """Return what follows an option and may be its value, and whether it is in its word."""
-        place = self.place_of(option)
-        if place is None:
-            return None, False
-        if attached := self.words[place][len(option) :]:
-            return attached.removeprefix("="), True
-        following = self.words[place + 1 : place + 2]
-        return (following[0] if following and not following[0].startswith("-") else None), False
-
-    def arguments_before(self, place: int) -> list[str]:
-        """Return the words before a place that are neither options nor their values."""
-        found, rest = [], iter(self.words[self.begin : place])
-        for word in rest:
-            if not word.startswith("-") or word == "-":
-                found.append(word)
-            elif (param := self.own.get(word)) is not None and not getattr(param, "is_flag", False):
-                next(rest, None)
-        return found
-
-    def replaced(self, option: str, ours: str, value: Sequence[str] = ()) -> str:
-        """Write the line with an option of ours, and its value, in place of another option."""
-        param = self.own[ours]
-        is_flag = getattr(param, "is_flag", False)
-        place = self.place_of(option)
-        if place is None:
-            example = [] if is_flag else value or [example_of(ours, param)]
-            return f"{self.ctx.command_path} {shlex.join([ours, *example])}"
-        typed, is_attached = self.value_of(option)
-        after = self.words[place + 1 :]
-        if is_flag:
-            new = [ours]
-        elif value:
-            new = [ours, *value]
-            takes_arguments = any(isinstance(one, click.Argument) for one in self.own_params)
-            if typed is not None and not is_attached and not takes_arguments:
-                after = after[1:]
-        elif typed is None or not is_valid(param, typed):
-            new = [ours, self.example(ours, typed)]
-            after = after[0 if is_attached or typed is None else 1 :]
-        else:
-            new, after = [ours, typed], after[0 if is_attached else 1 :]
-        return text_of([*self.words[:place], *new, *after])
-
-    def example(self, option: str, typed: str | None) -> str:
-        """Return a value for an option: of a parameter without a value, its default."""
-        if option == "--param" and typed is not None and typed in (known := declared(self.words)):
-            return f"{typed}={known[typed]}"
-        long = "--output" if option == "-o" else option
-        of_command = f"{self.ctx.info_name} {long}"
-        return foreign_words()["examples"].get(of_command) or example_of(
-            option, self.own[option], typed
-        )
-
-    def filled(self, text: str, option: str) -> str:
-        """Put what was typed before an option, and its value, into a text with placeholders."""
-        place = self.place_of(option)
-        before = [] if place is None else self.arguments_before(place)
-        value, _ = self.value_of(option)
-        key = before[0] if before and isinstance(self.ctx.command, CommandOnRun) else None
-        facts = Facts(self.ctx, self.words[self.begin :], value, key)
-        text = text.replace("LINE_WITHOUT_VALUE", self.without_option(option, has_value=True))
-        return facts.fill(text.replace("LINE", self.without_option(option)))
-
-    def without_option(self, option: str, *, has_value: bool = False) -> str:
-        """Write the line without an option, and without its value if it has one."""
-        param = self.own.get(option)
-        has_value = has_value and not getattr(param, "is_flag", False)
-        spellings = [option] if param is None else param.opts
-        place = next(filter(None, (self.place_of(one) for one in spellings)), None)
-        if place is None:
-            return text_of(self.words)
-        value, is_attached = self.value_of(self.words[place])
-        count = 2 if has_value and value is not None and not is_attached else 1
-        return text_of([*self.words[:place], *self.words[place + count :]])
-
-    def missing_options(self) -> list[click.Option]:
-        """Return the required options that are not typed."""
-        return [
-            param
-            for param in self.own_params
-            if isinstance(param, click.Option)
-            and param.required
-            and not any(self.place_of(option) is not None for option in param.opts)
-        ]
-
-    def without(self, extras: Sequence[str]) -> list[str]:
-        """Return the words without the last of them that are among some others."""
-        left = list(self.words)
-        for extra in reversed(extras):
-            for place in range(len(left) - 1, self.begin - 1, -1):
-                if left[place] == extra:
-                    del left[place]
-                    break
-        return left
-
-
-def text_of(words: Iterable[str]) -> str:
-    """Write a command line of this program."""
-    line = re.sub("(--reason[ =])[.]{3}", r"\1'...'", shlex.join([PROGRAM, *words]))
-    return AS_THE_SHELL_HAS_IT.sub(r'"\1=$\1"', line)
-
-
 def _for_command(ctx: click.Context, words: Sequence[str], known: Collection[str]) -> str | None:
     """Return the line to type instead of a command and its arguments, or why there is none."""
     word, rest = words[0], words[1:]
     pair = "_".join(words[:2])  # as in `kubectl rollout status`
-    if (line := found_in(foreign_words()["commands"], pair)) is not None:
+    if (line := _found_in(foreign_words()["commands"], pair)) is not None:
         return _filled(ctx, line, words[2:])
     nouns = foreign_words()["nouns"].split()
     if word in nouns and rest and not rest[0].startswith("-"):  # as in `gh run list`
@@ -475,7 +345,7 @@ def _for_command(ctx: click.Context, words: Sequence[str], known: Collection[str
         if word == "get" and not names_run:
             word = "watch" if "-w" in rest else "list"
             rest = [one for one in rest if one != "-w"]
-    if (reason := found_in(foreign_words()["no_commands"], word.lower())) is not None:
+    if (reason := _found_in(foreign_words()["no_commands"], word.lower())) is not None:
         return Facts(ctx, rest).fill(reason)
     return _line_of_ours(ctx, word, rest, known)
 
@@ -485,7 +355,7 @@ def _command_after_run(ctx: click.Context, words: Sequence[str]) -> str | None:
     known = ctx.command.list_commands(ctx) if isinstance(ctx.command, click.Group) else []
     if not words or looks_like_flow_file(words[0]):
         return None
-    is_command = words[0] in known or found_in(foreign_words()["commands"], words[0])
+    is_command = words[0] in known or _found_in(foreign_words()["commands"], words[0])
     return _for_command(ctx, words, known) if is_command else None
 
 
@@ -504,7 +374,7 @@ def _line_of_ours(  # noqa: PLR0911 - one for each kind of word
         of_ours = next((one for one in commands if one.split()[0] == word), word)
         last = _last_of(ctx, word)
         return _filled(ctx, f"{word} {last}" if last else of_ours, rest, word)
-    if (line := found_in(commands, word.lower())) is not None:
+    if (line := _found_in(commands, word.lower())) is not None:
         return _filled(ctx, line, rest, word.lower())
     has_argument = bool(rest) and not rest[0].startswith("-")
     alike = closest_words(word.lower(), known, least_alike=LIKE)
@@ -530,6 +400,11 @@ def _takes_arguments(ctx: click.Context, name: str) -> bool:
     return command is not None and any(isinstance(one, click.Argument) for one in command.params)
 
 
+def _found_in(table: Mapping[str, str], word: str) -> str | None:
+    """Return the entry of a table for a word that another tool uses."""
+    return next((ours for ours, theirs in table.items() if word in theirs.split()), None)
+
+
 def _filled(  # noqa: PLR0911 - as above
     ctx: click.Context, line: str, rest: Sequence[str], typed: str = ""
 ) -> str:
@@ -545,9 +420,9 @@ def _filled(  # noqa: PLR0911 - as above
     facts = Facts(ctx, arguments or [*rest])
     remarks = [facts.fill(comment)] if comment else []
     for option in lost:
-        answer = about_option(name, option)
+        answer = _about_option(name, option)
         if answer is None:
-            remarks.append(why_left_out(option)[0] or f"there is no {option}")
+            remarks.append(_why_left_out(option)[0] or f"there is no {option}")
         elif not answer.startswith((f"{PROGRAM} {name} ", "LINE")):
             return facts.fill(answer)
         else:
@@ -566,7 +441,7 @@ def _filled(  # noqa: PLR0911 - as above
         names_flow = arguments and not is_recorded(ctx, arguments[0])
         if names_flow and newest_of(ctx, arguments[0]) is not None:
             tables = foreign_words()["flow_commands"]
-            if (of_flow := found_in(tables, typed) or found_in(tables, name)) is not None:
+            if (of_flow := _found_in(tables, typed) or _found_in(tables, name)) is not None:
                 return facts.fill(of_flow)
         return _on_run(ctx, begin, arguments, options, about)
     if (file := next(filter(None, map(file_meant, arguments)), None)) is not None:
@@ -636,13 +511,13 @@ def _own_options(
                 options += [part for one in settings for part in ("--param", one)]
             else:
                 continue
-            if not is_certain and about_option(name, lost[-1]) is None:
+            if not is_certain and _about_option(name, lost[-1]) is None:
                 lost.pop()
             is_certain = True
             continue
         typed, equals, value = word.partition("=")
-        is_answered = typed not in own and about_option(name, typed) is not None
-        ours = [typed] if typed in own else [] if is_answered else option_of_ours(own, typed)
+        is_answered = typed not in own and _about_option(name, typed) is not None
+        ours = [typed] if typed in own else [] if is_answered else _option_of_ours(own, typed)
         is_certain = bool(ours)
         if not ours:
             lost.append(typed)
@@ -665,7 +540,8 @@ def _parted(own: Mapping[str, click.Parameter], words: Iterable[str]) -> Iterato
     for word in words:
         letters = dict.fromkeys(f"-{letter}" for letter in word[1:])
         ours = {
-            letter: [letter] if letter in own else option_of_ours(own, letter) for letter in letters
+            letter: [letter] if letter in own else _option_of_ours(own, letter)
+            for letter in letters
         }
         flags = [one for one in letters if len(ours[one]) > 1 or one in own or not ours[one]]
         is_one = re.fullmatch("-[A-Za-z]{2,}", word) is None or not any(ours.values())
@@ -683,6 +559,28 @@ def _settings_in(word: str) -> list[str]:
 def _names_flow(ctx: click.Context, word: str, takes_file: bool) -> bool:
     """Tell whether a word names a flow file, or for a command on a run a flow that has runs."""
     return file_meant(word) is not None if takes_file else newest_of(ctx, word) is not None
+
+
+def _why_left_out(option: str) -> tuple[str | None, bool]:
+    """Return why an option does nothing here, if it is one of these, and whether it has a value."""
+    with_value = _found_in(foreign_words()["left_out_with_value"], option)
+    return with_value or _found_in(foreign_words()["left_out"], option), with_value is not None
+
+
+def _about_option(name: str, option: str) -> str | None:
+    """Return what is said about an option that a command lacks."""
+    for names, lines in foreign_words()["no_options"].items():
+        if name in names.split(" ") and (found := _found_in(lines, option)) is not None:
+            return found
+    return None
+
+
+def _option_of_ours(own: Mapping[str, click.Parameter], theirs: str) -> list[str]:
+    """Return the option of a command, perhaps with its value, for that of another tool."""
+    for ours, words in foreign_words()["options"].items():
+        if ours.split()[0] in own and theirs in words.split():
+            return str(ours).split()
+    return []
 
 
 def _for_option(  # noqa: PLR0911, PLR0912 - as above
@@ -712,14 +610,14 @@ def _for_option(  # noqa: PLR0911, PLR0912 - as above
         if "=" in value:
             return line.replaced(name, "--env" if is_variable else "--param")
     command = "" if program is ctx else str(ctx.command.name)
-    if (found := about_option(command, name)) is not None:
+    if (found := _about_option(command, name)) is not None:
         return line.filled(found, name)
-    if ours := option_of_ours(line.own, name):
+    if ours := _option_of_ours(line.own, name):
         return line.replaced(name, ours[0], ours[1:])
     place = line.place_of(name)
-    if place is not None and name in NEWEST and isinstance(ctx.command, CommandOnRun):
+    if place is not None and name in NEWEST and is_on_run(ctx.command):
         return f"{text_of([*line.words[:place], '-', *line.words[place + 1 :]])}  # {IS_NEWEST}"
-    reason, has_value = why_left_out(name)
+    reason, has_value = _why_left_out(name)
     if place is not None and reason is not None:
         return f"{line.without_option(name, has_value=has_value)}  # {reason}"
     for near in closest_words(name, line.own, least_alike=LIKE):
@@ -786,7 +684,7 @@ def _for_value(  # noqa: PLR0911 - as above
     if isinstance(param, click.Argument):
         wrong = (word for word in line.words[line.begin :] if not is_valid(param, word))
         word = next(wrong, None) if isinstance(param.type, click.Choice) else None
-        about = found_in(foreign_words()["about_values"], (word or "").lower())
+        about = _found_in(foreign_words()["about_values"], (word or "").lower())
         text = word and corrected(line.words, word, [example_of("", param, word)])
         return f"{text}  # {about}" if text and about else text
     if not isinstance(param, click.Option):
@@ -801,7 +699,7 @@ def _for_value(  # noqa: PLR0911 - as above
         if place is None or value is None or is_valid(param, value):
             continue
         if option == "--jobs" and value.isdecimal():  # as in `make --jobs 4`
-            return line.filled(str(about_option("run", "-j")), option)
+            return line.filled(str(_about_option("run", "-j")), option)
         if (option, value) == NO_OUTCOME and (told := _already_failed(line)) is not None:
             return told
         after = line.words[place + (1 if is_attached else 2) :]
@@ -814,7 +712,7 @@ def _for_value(  # noqa: PLR0911 - as above
         words = [*line.words[:place], *head, *after]
         if option == "--older-than" and value.isdecimal():
             return f"{text_of(words)}  # {value} days"
-        about = found_in(foreign_words()["about_values"], value.lower())
+        about = _found_in(foreign_words()["about_values"], value.lower())
         return _with_options(line, words) + (f"  # {about}" if about else "")
     return None
 
@@ -870,8 +768,8 @@ def _for_extra(line: Line, found: str) -> str | None:  # noqa: PLR0911 - as abov
             return "; ".join([text_of(left), *(text_of([name, key, one]) for one in extras)])
         case "status" | "watch" | "wait" | "cancel" | "report" | "resume" | "doctor":
             return _one_by_one(line, left, extras)
-        case _ if (before := found_in(foreign_words()["arguments"], name)) is not None:
-            return text_of([*left, *(part for one in extras for part in (before, one))])
+        case _ if (more := _found_in(foreign_words()["arguments"], name)) is not None:
+            return text_of([*left, *(part for one in extras for part in (more, one))])
         case "example" | "schema":
             return f"{text_of(left)} > {shlex.quote(extras[0])}"
         case _:

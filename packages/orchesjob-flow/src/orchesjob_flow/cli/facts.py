@@ -1,4 +1,4 @@
-"""What typed words mean here: runs, flows, flow files, parameters and steps; words of other tools.
+"""A typed line, and what its words mean here: runs, flows, flow files, parameters and steps.
 
 It is imported only after a mistake (rule 6.12). `Facts` fills the placeholders of advice from them.
 """
@@ -44,6 +44,7 @@ WANTED: Mapping[str, tuple[Collection[FlowStatus], str]] = {
     "settle": (ENDED_BADLY, "has FAILED or was cancelled"),
 }
 """Which runs a command is for, and what to say if there is none."""
+AS_THE_SHELL_HAS_IT = re.compile(r"'(\w+)=\$\1'")
 
 
 @cache
@@ -53,60 +54,125 @@ def foreign_words() -> Mapping[str, Any]:
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
-def found_in(table: Mapping[str, str], word: str) -> str | None:
-    """Return the entry of a table for a word that another tool uses."""
-    return next((ours for ours, theirs in table.items() if word in theirs.split()), None)
+class Line:
+    """A command line as it was typed, from which the one that was meant is made."""
 
+    def __init__(self, ctx: click.Context, words: Sequence[str]) -> None:
+        """Find where the words of the command begin."""
+        self.ctx = ctx
+        self.words = list(words)
+        self.own_params = ctx.command.params
+        self.own = {option: param for param in self.own_params for option in param.opts}
+        is_program = ctx.parent is None
+        named = not is_program and ctx.info_name in self.words
+        self.begin = self.words.index(str(ctx.info_name)) + 1 if named else 0
 
-def why_left_out(option: str) -> tuple[str | None, bool]:
-    """Return why an option does nothing here, if it is one of these, and whether it has a value."""
-    with_value = found_in(foreign_words()["left_out_with_value"], option)
-    return with_value or found_in(foreign_words()["left_out"], option), with_value is not None
+    def place_of(self, option: str) -> int | None:
+        """Return the place of an option, which may have its value in the same word."""
+        is_short = not option.startswith("--")
+        for place in range(self.begin, len(self.words)):
+            word = self.words[place]
+            if word.partition("=")[0] == option or (
+                is_short and word.startswith(option) and not word.startswith("--")
+            ):
+                return place
+        return None
 
+    def value_of(self, option: str) -> tuple[str | None, bool]:
+        """Return what follows an option and may be its value, and whether it is in its word."""
+        place = self.place_of(option)
+        if place is None:
+            return None, False
+        if attached := self.words[place][len(option) :]:
+            return attached.removeprefix("="), True
+        following = self.words[place + 1 : place + 2]
+        return (following[0] if following and not following[0].startswith("-") else None), False
 
-def about_option(name: str, option: str) -> str | None:
-    """Return what is said about an option that a command lacks."""
-    for names, lines in foreign_words()["no_options"].items():
-        if name in names.split(" ") and (found := found_in(lines, option)) is not None:
-            return found
-    return None
+    def arguments_before(self, place: int) -> list[str]:
+        """Return the words before a place that are neither options nor their values."""
+        found, rest = [], iter(self.words[self.begin : place])
+        for word in rest:
+            if not word.startswith("-") or word == "-":
+                found.append(word)
+            elif (param := self.own.get(word)) is not None and not getattr(param, "is_flag", False):
+                next(rest, None)
+        return found
 
+    def replaced(self, option: str, ours: str, value: Sequence[str] = ()) -> str:
+        """Write the line with an option of ours, and its value, in place of another option."""
+        param = self.own[ours]
+        is_flag = getattr(param, "is_flag", False)
+        place = self.place_of(option)
+        if place is None:
+            example = [] if is_flag else value or [example_of(ours, param)]
+            return f"{self.ctx.command_path} {shlex.join([ours, *example])}"
+        typed, is_attached = self.value_of(option)
+        after = self.words[place + 1 :]
+        if is_flag:
+            new = [ours]
+        elif value:
+            new = [ours, *value]
+            takes_arguments = any(isinstance(one, click.Argument) for one in self.own_params)
+            if typed is not None and not is_attached and not takes_arguments:
+                after = after[1:]
+        elif typed is None or not is_valid(param, typed):
+            new = [ours, self.example(ours, typed)]
+            after = after[0 if is_attached or typed is None else 1 :]
+        else:
+            new, after = [ours, typed], after[0 if is_attached else 1 :]
+        return text_of([*self.words[:place], *new, *after])
 
-def option_of_ours(own: Mapping[str, click.Parameter], theirs: str) -> list[str]:
-    """Return the option of a command, perhaps with its value, for that of another tool."""
-    for ours, words in foreign_words()["options"].items():
-        if ours.split()[0] in own and theirs in words.split():
-            return str(ours).split()
-    return []
+    def example(self, option: str, typed: str | None) -> str:
+        """Return a value for an option: of a parameter without a value, its default."""
+        if option == "--param" and typed is not None and typed in (known := declared(self.words)):
+            return f"{typed}={known[typed]}"
+        long = "--output" if option == "-o" else option
+        of_command = f"{self.ctx.info_name} {long}"
+        return foreign_words()["examples"].get(of_command) or example_of(
+            option, self.own[option], typed
+        )
 
+    def filled(self, text: str, option: str) -> str:
+        """Put what was typed before an option, and its value, into a text with placeholders."""
+        place = self.place_of(option)
+        before = [] if place is None else self.arguments_before(place)
+        value, _ = self.value_of(option)
+        key = before[0] if before and is_on_run(self.ctx.command) else None
+        facts = Facts(self.ctx, self.words[self.begin :], value, key)
+        text = text.replace("LINE_WITHOUT_VALUE", self.without_option(option, has_value=True))
+        return facts.fill(text.replace("LINE", self.without_option(option)))
 
-def is_valid(param: click.Parameter, value: str) -> bool:
-    """Tell whether an option takes a value."""
-    with suppress(click.UsageError):
-        param.type.convert(value, param, None)
-        return True
-    return False
+    def without_option(self, option: str, *, has_value: bool = False) -> str:
+        """Write the line without an option, and without its value if it has one."""
+        param = self.own.get(option)
+        has_value = has_value and not getattr(param, "is_flag", False)
+        spellings = [option] if param is None else param.opts
+        place = next(filter(None, (self.place_of(one) for one in spellings)), None)
+        if place is None:
+            return text_of(self.words)
+        value, is_attached = self.value_of(self.words[place])
+        count = 2 if has_value and value is not None and not is_attached else 1
+        return text_of([*self.words[:place], *self.words[place + count :]])
 
+    def missing_options(self) -> list[click.Option]:
+        """Return the required options that are not typed."""
+        return [
+            param
+            for param in self.own_params
+            if isinstance(param, click.Option)
+            and param.required
+            and not any(self.place_of(option) is not None for option in param.opts)
+        ]
 
-def example_of(option: str, param: click.Parameter, typed: str | None = None) -> str:
-    """Return a value for an option: of several, the one most like the typed one."""
-    if typed is not None and (meant := getattr(param.type, "meant", None)) is not None:
-        found = meant(typed)
-        if found is not None:
-            return str(found)
-    if isinstance(param.type, click.Choice):
-        choices = {str(choice): str(choice) for choice in param.type.choices}
-        if typed is not None:
-            for choice, theirs in foreign_words()["values"].items():
-                if choice in choices and typed.lower() in theirs.split():
-                    return str(choice)
-            folded = {choice.lower(): choice for choice in choices}
-            for near in closest_words(typed.lower(), folded):
-                return folded[near]
-        example = foreign_words()["examples"].get(option)
-        return example if example in choices else next(iter(choices))
-    metavar = param.metavar if isinstance(param, click.Option) else ""
-    return foreign_words()["examples"].get(option) or metavar or "X"
+    def without(self, extras: Sequence[str]) -> list[str]:
+        """Return the words without the last of them that are among some others."""
+        left = list(self.words)
+        for extra in reversed(extras):
+            for place in range(len(left) - 1, self.begin - 1, -1):
+                if left[place] == extra:
+                    del left[place]
+                    break
+        return left
 
 
 class Facts:
@@ -129,8 +195,7 @@ class Facts:
         """The run that is named, by its key or by its flow; else the newest."""
         recorded = (word for word in self.words if is_recorded(self.ctx, word))
         of_flows = filter(None, (newest_of(self.ctx, word) for word in self.words))
-        is_on_run = any(param.name == "handle" for param in self.ctx.command.params)
-        of_option = None if is_on_run else self.value
+        of_option = None if is_on_run(self.ctx.command) else self.value
         named = self.key or next(recorded, None) or next(of_flows, None) or of_option
         return named or next(iter(keys_for(self.ctx, "")), None)
 
@@ -197,6 +262,11 @@ class Facts:
         steps = () if self.run is None else self.run.steps
         is_step = self.value in [step.step_id for step in steps]
         return self.value if is_step or self.run is None else None
+
+
+def is_on_run(command: click.Command) -> bool:
+    """Tell whether a command names a run."""
+    return any(param.name == "handle" for param in command.params)
 
 
 def failed_steps(run: Run) -> list[str]:
@@ -326,3 +396,38 @@ def others(name: str, keys: Sequence[str]) -> str:
     """Say which runs a command is also for, apart from the first."""
     to = f" to {name}" if name in WANTED else ""
     return f"or {', '.join(keys[1:MOST_NAMED])}" if keys[1:] else f"the only run{to}"
+
+
+def text_of(words: Iterable[str]) -> str:
+    """Write a command line of this program."""
+    line = re.sub("(--reason[ =])[.]{3}", r"\1'...'", shlex.join([PROGRAM, *words]))
+    return AS_THE_SHELL_HAS_IT.sub(r'"\1=$\1"', line)
+
+
+def is_valid(param: click.Parameter, value: str) -> bool:
+    """Tell whether an option takes a value."""
+    with suppress(click.UsageError):
+        param.type.convert(value, param, None)
+        return True
+    return False
+
+
+def example_of(option: str, param: click.Parameter, typed: str | None = None) -> str:
+    """Return a value for an option: of several, the one most like the typed one."""
+    if typed is not None and (meant := getattr(param.type, "meant", None)) is not None:
+        found = meant(typed)
+        if found is not None:
+            return str(found)
+    if isinstance(param.type, click.Choice):
+        choices = {str(choice): str(choice) for choice in param.type.choices}
+        if typed is not None:
+            for choice, theirs in foreign_words()["values"].items():
+                if choice in choices and typed.lower() in theirs.split():
+                    return str(choice)
+            folded = {choice.lower(): choice for choice in choices}
+            for near in closest_words(typed.lower(), folded):
+                return folded[near]
+        example = foreign_words()["examples"].get(option)
+        return example if example in choices else next(iter(choices))
+    metavar = param.metavar if isinstance(param, click.Option) else ""
+    return foreign_words()["examples"].get(option) or metavar or "X"
