@@ -149,7 +149,7 @@ def test_a_wrong_variable_is_named(ended: Flow, command: str) -> None:
     """What the variable says must be one of the spellings; `--format` makes it harmless (6.11)."""
     environ = {**ended.environ, "ORCHESJOB_FLOW_FORMAT": "yaml"}
     error = ended.refusal(command, "--run-key=k", env=environ)["error"]
-    assert "$ORCHESJOB_FLOW_FORMAT" in error
+    assert "of $ORCHESJOB_FLOW_FORMAT: " in error
     assert "'yaml'" in error
     assert is_json(ended.run(command, "--run-key=k", "--format=json", env=environ).stdout)
 

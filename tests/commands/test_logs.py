@@ -165,8 +165,8 @@ def ended(shared_flow: Flow) -> Flow:
     ("words", "expected"),
     [
         (["x"], "no step"),
-        (["--attempt=0"], "'0' is not the number of an attempt, from 1 on, or all"),
-        (["--tail=-1"], "'-1' is not a number of lines, from 0 on, or all"),
+        (["--attempt=0"], "'0' must be \"all\" or a whole number, at least 1"),
+        (["--tail=-1"], "'-1' must be \"all\" or a whole number, at least 0"),
     ],
 )
 def test_wrong_words(ended: Flow, words: list[str], expected: str) -> None:

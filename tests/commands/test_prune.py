@@ -88,8 +88,9 @@ def test_a_named_run_that_has_not_ended(flow: Flow, gate: Gate) -> None:
     flow.start("ended", flow.write(TRUE))
     flow.abandon(flow.write({"id": "a", "command": gate.command()}), gate)
     assert flow.refusal("prune", "ended", "k") == {
-        "error": "run 'k' has not ended; its runner is gone",
-        "help": "orchesjob-flow resume k  # or end it: orchesjob-flow cancel k",
+        "error": "run 'k' has not ended; only a run that has ended can be removed",
+        "help": "orchesjob-flow cancel k && orchesjob-flow prune k"
+        "  # to continue it instead: orchesjob-flow resume k",
     }
     assert run_keys(flow.ask("list")) == ["k", "ended"]
     gate.let_through()
@@ -285,10 +286,11 @@ def test_home_that_is_gone(flow: Flow) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ([], "which runs to remove is missing: name them, or say how long ago they ended"),
-        (["--keep=1"], "which runs to remove is missing"),
-        (["f0", "--older-than=1d"], "run 'f0' and --older-than are both given"),
-        (["f0", "--keep=1", "--flow-id=f"], "run 'f0' and --flow-id, --keep are both given"),
+        ([], "say which runs to remove: give their keys, or --older-than"),
+        (["--keep=1"], "--keep needs --older-than"),
+        (["--keep=1", "--flow-id=f"], "--flow-id and --keep need --older-than"),
+        (["f0", "--older-than=1d"], "give either the keys of runs or --older-than"),
+        (["f0", "--keep=1", "--flow-id=f"], "give either the keys of runs or --flow-id and --keep"),
         (["f0", "f1"], "no run 'f1' in"),
         (["--older-than=30"], "as in 30d"),
         (["--older-than=-1d"], "as in 30d"),

@@ -84,7 +84,7 @@ def test_nothing_to_resume(flow: Flow) -> None:
     ("words", "error"),
     [
         ([], "Missing argument 'KEY' or '--all'."),
-        (["--all", "--run-key=k"], "run 'k' and --all are both given"),
+        (["--all", "--run-key=k"], "give either a run or --all"),
     ],
 )
 def test_one_or_all(flow: Flow, words: list[str], error: str) -> None:

@@ -288,11 +288,11 @@ REFUSALS = [
     (("k", "load", "--as=failed", *WHY), "'failed' is not one of"),
     (("k", "load", *WHY), "Missing option '--as'"),
     (("k", "load", "--as=skipped"), "Missing option '--reason'"),
-    (("k", "load", "--as=skipped", "--reason= "), "'--reason': is empty; say in a few words why"),
+    (("k", "load", "--as=skipped", "--reason= "), "--reason is empty; say in a few words why"),
     (("k", "load", "--as=skipped", "--reason=a\nb"), "has a line break or a control character"),
     (("k", "load", "--as=skipped", "--reason=\x1b[31m"), "has a line break or a control"),
     (("k", "load", "--as=skipped", "--reason", "x" * 501), "has 501 characters; 500 are enough"),
-    (("k", "load", "--as=skipped", *WHY, *WHY), "'--reason': is given 2 times"),
+    (("k", "load", "--as=skipped", *WHY, *WHY), "--reason is given 2 times"),
     (("k", "load", "-k", "k", "--as=skipped", *WHY), "the run key is given twice"),
 ]
 

@@ -125,10 +125,7 @@ def test_the_variable(flow: Flow) -> None:
     shared = flow.ask("start", "--run-key=s", "--jobs=shared", file)["orchesjob_home"]
     assert shared == str(flow.orchesjob.home)
     flow.environ["ORCHESJOB_FLOW_JOBS"] = "mine"
-    assert (
-        "'mine' is not one of 'shared', 'own'"
-        in flow.refusal("start", "--run-key=x", file)["error"]
-    )
+    assert "'mine' is not one of shared, own" in flow.refusal("start", "--run-key=x", file)["error"]
 
 
 @pytest.mark.parametrize("named", [True, False])

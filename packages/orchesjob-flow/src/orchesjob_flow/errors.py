@@ -97,10 +97,18 @@ class DefinitionDiffers(FlowError, ValueError):
     @property
     def meant(self) -> tuple[str, Sequence[str]]:
         """The run key that was typed, and one that is probably free."""
-        return self.run_key, [f"{self.run_key}-2"]
+        return self.run_key, ["NEW_KEY" if self.other_flow else f"{self.run_key}-2"]
+
+    @property
+    def other_flow(self) -> str | None:
+        """The difference of the ids, if the file is that of another flow."""
+        return next((one for one in self.differences if one.startswith("flow_id was ")), None)
 
     def __str__(self) -> str:
-        """Return the sentence, which lists the differences."""
+        """Return the sentence, which lists the differences, unless it is another flow."""
+        if (other := self.other_flow) is not None:
+            other = other.replace("flow_id was", "is a run of flow")
+            return f"{self.run_key!r} {other.replace(' and is now', ', and the file is flow')}"
         return (
             f"run {self.run_key!r} was started with another definition: "
             f"{'; '.join(self.differences)}; use a new run key, or the flow file as it was"
@@ -232,9 +240,11 @@ class NothingToSettle(FlowError, ValueError):
     @property
     def details(self) -> dict[str, str]:
         """The commands that help with such a step."""
-        return {
-            "help": f"{line_about(self.run_key, 'retry', '--step', self.name)}  # runs it again"
-        }
+        again = line_about(self.run_key, "retry", "--step", self.name)
+        if {*self.outcomes} != {"SUCCEEDED"}:
+            return {"help": f"{again}  # runs it again"}
+        told = f'step "{self.name}" has SUCCEEDED; nothing needs to be settled'
+        return {"help": f"{told}  # to run it again: {again}"}
 
     def __str__(self) -> str:
         """Return the sentence, which lists the outcomes."""
@@ -282,15 +292,23 @@ class RunNotTerminal(FlowError, RuntimeError):
 
     run_key: str
     has_runner: bool = False
+    to_remove: bool = False
 
     @property
     def details(self) -> dict[str, str]:
         """The commands to go on."""
         line = line_about(self.run_key, "wait" if self.has_runner else "resume")
-        return {"help": f"{line}  # or end it: {line_about(self.run_key, 'cancel')}"}
+        cancel = line_about(self.run_key, "cancel")
+        if self.to_remove:
+            instead = "wait for its end" if self.has_runner else "continue it"
+            prune = line_about(self.run_key, "prune")
+            return {"help": f"{cancel} && {prune}  # to {instead} instead: {line}"}
+        return {"help": f"{line}  # or end it: {cancel}"}
 
     def __str__(self) -> str:
         """Return the sentence."""
+        if self.to_remove:
+            return f"run {self.run_key!r} has not ended; only a run that has ended can be removed"
         gone = "" if self.has_runner else "; its runner is gone"
         return f"run {self.run_key!r} has not ended{gone}"
 

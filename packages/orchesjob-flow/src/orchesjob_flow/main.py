@@ -218,22 +218,18 @@ def describe(error: Exception, words: Sequence[str] = ()) -> dict[str, Any]:
         from orchesjob_flow.cli.sections import cli
 
         described |= for_unknown_run(cli, words, error)
-    elif words and (line := corrected_line(error, words)) is not None:
-        described["help"] = line
+    elif hasattr(error, "path") and any(word.startswith("--db") for word in words):
+        from orchesjob_flow.cli.advice import for_wrong_database
+        from orchesjob_flow.cli.sections import cli
+
+        described |= for_wrong_database(cli, error)
+    elif words and hasattr(error, "meant"):
+        from orchesjob_flow.cli.advice import corrected_line
+        from orchesjob_flow.cli.sections import cli
+
+        if (line := corrected_line(cli, words, error)) is not None:
+            described["help"] = line
     return described
-
-
-def corrected_line(error: Exception, words: Sequence[str]) -> str | None:
-    """Return the typed line with the word that was meant in place of the wrong one, if known."""
-    meant = getattr(error, "meant", None)
-    if meant is None:
-        return None
-    from orchesjob_flow.cli.advice import corrected
-
-    typed, others = meant
-    first, *more = others
-    line = corrected(words, typed, [first])
-    return f"{line}  # or {', '.join(more)}" if line and more else line
 
 
 def describe_usage(error: Exception, words: Sequence[str]) -> dict[str, Any] | None:
@@ -249,10 +245,9 @@ def describe_usage(error: Exception, words: Sequence[str]) -> dict[str, Any] | N
         from orchesjob_flow.cli.sections import cli
 
         error.ctx = error.ctx or context_of(cli, words)
-        command = "orchesjob-flow" if error.ctx is None else error.ctx.command_path
         advice = advice_on(error, words)
         described["error"] = fact_of(error, words) or described["error"]
-        described["help"] = advice or f"{command} --help"
+        described["help"] = advice or f"{error.ctx.command_path} --help"
     return described
 
 

@@ -30,6 +30,7 @@ from orchesjob_flow.cli.facts import (
     failed_steps,
     file_meant,
     flow_files_here,
+    flow_id_of,
     flow_meant,
     foreign_words,
     is_on_run,
@@ -39,6 +40,7 @@ from orchesjob_flow.cli.facts import (
     looks_like_flow_file,
     newest_for,
     newest_of,
+    others,
     run_meant,
     run_with_step,
     text_of,
@@ -49,7 +51,7 @@ from orchesjob_flow.cli.options import (
     Misused,
     OptionGivenOnce,
 )
-from orchesjob_flow.errors import RunNotFound
+from orchesjob_flow.errors import HomeMissing, RunNotFound
 
 LIKE = 0.7
 """How alike two words must be to count as the same; "pause" is not "prune"."""
@@ -66,6 +68,7 @@ RUN_KEYS = ("-k", "--run-key", "--key", "--name", "--id", "--run-id")
 """How a run is named, in a line that starts one."""
 NEWEST = ("--latest", "--newest", "-l", "-1", "latest", "@latest", "last", "newest")
 """How other tools name the newest run."""
+IS_NEWEST = "- is the newest run"
 STARTS = f"{PROGRAM} run FLOW_FILE  # makes a key; with your own: {PROGRAM} start NEW_KEY FLOW_FILE"
 NO_FLOW_FILE = '{!r} is not a flow file; "run" only runs flows'
 REMOVES_BY_AGE = re.compile(rf"{PROGRAM} .*\bprune .*--older-than")
@@ -93,7 +96,8 @@ def _advice_on(  # noqa: PLR0911 - one for each kind of mistake
     if given is not None:
         text = WITHOUT.sub(lambda option: line.without_option(option[1], has_value=True), given)
         handle = ctx.params.get("handle")
-        return Facts(ctx, [], key="-" if handle is None else handle.run_key).fill(text)
+        key = "-" if handle is None else handle.run_key
+        return Facts(ctx, line.words[line.begin :], key=key).fill(text)
     if ctx.info_name == "run" and ctx.parent is not None:
         ours = _command_after_run(ctx.parent, line.words[line.begin :])
         if ours is not None:
@@ -126,25 +130,39 @@ def fact_of(error: click.UsageError, words: Sequence[str]) -> str | None:
         typed = line.words[line.begin :]
         if _command_after_run(ctx.parent, typed) is not None:
             return NO_FLOW_FILE.format(typed[0])
-    if ctx is not None and isinstance(error, click.BadParameter) and _is_from_environment(error):
-        variable = getattr(error.param, "envvar", None)
-        return f"Invalid value of ${variable}: {error.message}"
     if isinstance(error, click.NoSuchOption):
         return f"No such option {error.option_name!r}."
     if ctx is not None and isinstance(error, click.MissingParameter):
         missing = Line(ctx, words).missing_options()
         if error.param in missing and len(missing) > 1:
             return f"Missing options {' and '.join(repr(max(one.opts)) for one in missing)}."
+        return "Missing argument 'KEY'." if _file_as_key(ctx, error.param) else None
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        return _flaw_of_value(error, error.param)
     return None
 
 
-def context_of(program: click.Group, words: Sequence[str]) -> click.Context | None:
-    """Return the context of the command in a line, for an error of click that has none."""
+def _flaw_of_value(error: click.BadParameter, param: click.Parameter) -> str:
+    """Return what is wrong with a value, by the name of the option or the variable."""
+    message = error.message
+    if isinstance(param.type, click.Choice):
+        choices = ", ".join(map(str, param.type.choices))
+        message = f"{message.partition(' is not one of ')[0]} is not one of {choices}"
+    if _is_from_environment(error):
+        return f"Invalid value of ${param.envvar}: {message}"
+    if message.startswith(("is ", "has ")):
+        return f"{max(param.opts, key=len)} {message}"
+    return error.format_message().replace(error.message, message)
+
+
+def context_of(program: click.Group, words: Sequence[str]) -> click.Context:
+    """Return the context of the command in a line, for an error that has none."""
     ctx = click.Context(program, info_name=PROGRAM)
     known = program.list_commands(ctx)
+    ctx.params["db"] = next((word for option, word in pairwise(words) if option == "--db"), None)
     name = next((word for word in words if word in known), None)
     command = None if name is None else program.get_command(ctx, name)
-    return None if command is None else click.Context(command, ctx, name)
+    return ctx if command is None else click.Context(command, ctx, name)
 
 
 def unknown_command(
@@ -195,17 +213,19 @@ def for_unknown_run(
 
     It may be a step of the newest run, a flow or its file, an attempt, or a slip.
     """
-    ctx, typed = context_of(program, words) or click.Context(program), error.run_key
+    ctx, typed = context_of(program, words), error.run_key
     if any(typed.startswith(f"{key}:") for key in error.nearest):
         line = _instead_of_attempt(words, error.nearest[0], typed)
         return {} if line is None else {"help": line}
     if typed in NEWEST:
-        line = f"{corrected(words, typed, ['-'])}  # - is the newest run"
+        line = f"{corrected(words, typed, ['-'])}  # {IS_NEWEST}"
         return {"error": f"no run {typed!r}", "help": line}
     if (found := newest_for(ctx, str(ctx.info_name), typed)) is not None:
-        key, reason = found
-        about = f"  # the newest run of {typed}" if error.is_file else ""
-        return {"help": f"{corrected(words, typed, [key])}{about}" if key else reason}
+        key, about = found
+        about = about or (f"the newest run of {typed}" if error.is_file else "")
+        return {
+            "help": f"{corrected(words, typed, [key])}{about and f'  # {about}'}" if key else about
+        }
     if not error.nearest and (run := run_with_step(ctx, typed)) is not None:
         line = _instead_of_attempt(words, run.run_key, typed)
         fact = f'no run {typed!r}; it is a step of flow "{run.flow_id}"'
@@ -216,6 +236,28 @@ def for_unknown_run(
     first, *more = error.nearest
     line = corrected(words, typed, [first])
     return {} if line is None else {"help": f"{line}  # or {', '.join(more)}" if more else line}
+
+
+def corrected_line(program: click.Group, words: Sequence[str], error: Exception) -> str | None:
+    """Return the typed line with the word that was meant in place of the wrong one, if known."""
+    typed, (first, *more) = getattr(error, "meant", None) or ("", [""])
+    if first == "NEW_KEY":
+        first = Facts(context_of(program, words), words).fill(first)
+    line = corrected(words, typed, [first]) if typed else None
+    return f"{line}  # or {', '.join(more)}" if line and more else line
+
+
+def for_wrong_database(program: click.Group, error: Exception) -> dict[str, str]:
+    """Return better words where `--db` names a file that is not there, or a flow file."""
+    path, default = getattr(error, "path", Path()), Facts(click.Context(program), [])
+    line = f"{PROGRAM} list  # the default database, DATABASE"
+    if isinstance(error, HomeMissing):
+        return {"error": f"there is no database {path}", "help": default.fill(line)}
+    is_database = hasattr(error, "cause") and path.is_file()
+    if not is_database or (flow_id := flow_id_of(path)) is None:
+        return {}
+    line = f"{text_of(['list', '--flow-id', flow_id])}  # in the default database, DATABASE"
+    return {"error": f"{path} is a flow file, not a flow database", "help": default.fill(line)}
 
 
 def with_value_meant(
@@ -262,10 +304,9 @@ def for_missing_file(
     It is an error of its own if a run has this key, or if it is a command, as in `gh run list`.
     Otherwise the flow files of the current folder are compared.
     """
-    ctx = click.Context(program, info_name=PROGRAM)
+    ctx = context_of(program, words).find_root()
     if "run" in words and (ours := _command_after_run(ctx, words[words.index("run") + 1 :])):
         return Misused(NO_FLOW_FILE.format(file), ours)
-    ctx.params["db"] = next((word for option, word in pairwise(words) if option == "--db"), None)
     if is_recorded(ctx, file):
         told = text_of(["explain", file])
         line: str | None = f"{told}  # why its steps ended as they did"
@@ -301,7 +342,9 @@ def _for_command(ctx: click.Context, words: Sequence[str], known: Collection[str
     if rest and rest[0] in nouns and word not in known:  # as in `kubectl get runs`
         rest = rest[1:]
         names_run = any(is_recorded(ctx, one) or newest_of(ctx, one) for one in rest)
-        word = "list" if word == "get" and not names_run else word
+        if word == "get" and not names_run:
+            word = "watch" if "-w" in rest else "list"
+            rest = [one for one in rest if one != "-w"]
     if (reason := _found_in(foreign_words()["no_commands"], word.lower())) is not None:
         return Facts(ctx, rest).fill(reason)
     return _line_of_ours(ctx, word, rest, known)
@@ -382,8 +425,10 @@ def _filled(  # noqa: PLR0911 - as above
             remarks.append(_why_left_out(option)[0] or f"there is no {option}")
         elif not answer.startswith((f"{PROGRAM} {name} ", "LINE")):
             return facts.fill(answer)
-        elif reason := answer.partition("  # ")[2]:
-            remarks.append(facts.fill(reason))
+        else:
+            text, _, reason = answer.partition("  # ")
+            options += text.split()[1:] if text.startswith("LINE") else []
+            remarks += [facts.fill(reason)] if reason else []
     about = f"  # {'; '.join(dict.fromkeys(remarks))}" if remarks else ""
     options = [option for option in options if option not in begin]
     if last not in {"KEY", "FLOW_FILE"}:
@@ -413,6 +458,9 @@ def _on_run(
 ) -> str:
     """Write a line about the run that the arguments name; one for each of several runs."""
     name = begin[0]
+    if "-k" in options and not options[options.index("-k") + 1].startswith("-"):
+        place = options.index("-k")
+        arguments, options = [options[place + 1]], [*options[:place], *options[place + 2 :]]
     if not arguments and {"-k", "--run-key"}.isdisjoint(options):
         if name in WANTED:
             return _with_key(ctx, name, [*begin, *options])
@@ -420,11 +468,14 @@ def _on_run(
         if name == "prune":
             return f"{line} KEY  # `{PROGRAM} list` shows the keys"
         return f"{line} -  # - is the newest run; `{PROGRAM} list` shows all"
-    keys = ["-" if one in NEWEST else one for one in arguments if "-k" not in options]
+    keys = ["-" if one in NEWEST else one for one in arguments]
+    if "-" in {*keys} - {*arguments}:
+        about = about or f"  # {IS_NEWEST}"
     if keys and (found := newest_for(ctx, name, keys[0])) is not None:
         keys[0], reason = found
-        if reason:
+        if not keys[0]:
             return reason
+        about = f"  # {reason}" if reason else about
     if keys:
         keys[0] = run_meant(ctx, keys[0])
     most = {"logs": 2, "explain": 2, "prune": MOST_LOOKED_AT}.get(name, 1)
@@ -465,7 +516,8 @@ def _own_options(
             is_certain = True
             continue
         typed, equals, value = word.partition("=")
-        ours = [typed] if typed in own else _option_of_ours(own, typed)
+        is_answered = typed not in own and _about_option(name, typed) is not None
+        ours = [typed] if typed in own else [] if is_answered else _option_of_ours(own, typed)
         is_certain = bool(ours)
         if not ours:
             lost.append(typed)
@@ -564,7 +616,7 @@ def _for_option(  # noqa: PLR0911, PLR0912 - as above
         return line.replaced(name, ours[0], ours[1:])
     place = line.place_of(name)
     if place is not None and name in NEWEST and is_on_run(ctx.command):
-        return text_of([*line.words[:place], "-", *line.words[place + 1 :]])
+        return f"{text_of([*line.words[:place], '-', *line.words[place + 1 :]])}  # {IS_NEWEST}"
     reason, has_value = _why_left_out(name)
     if place is not None and reason is not None:
         return f"{line.without_option(name, has_value=has_value)}  # {reason}"
@@ -592,7 +644,7 @@ def _moved_behind(line: Line, option: str) -> str | None:
     moved = line.words[place : place + (2 if has_value else 1)]
     before = [*line.words[:place], *line.words[place + len(moved) : at]]
     words = [*before, line.words[at], *moved, *line.words[at + 1 :]]
-    return f"{text_of(words)}  # {option} stands after the command"
+    return f"{text_of(words)}  # {option} goes after the command"
 
 
 def _shown_options(command: click.Command) -> Iterator[click.Option]:
@@ -605,11 +657,11 @@ def _moved(line: Line, option: str) -> str:
     place = line.place_of(option)
     if place is None:
         command = line.ctx.command_path.removeprefix(f"{PROGRAM} ")
-        return f"{PROGRAM} {option} VALUE {command}  # {option} stands before the command"
+        return f"{PROGRAM} {option} VALUE {command}  # {option} goes before the command"
     count = 1 if "=" in line.words[place] else 2
     moved, after = line.words[place : place + count], line.words[place + count :]
     words = [*moved, *line.words[:place], *after]
-    return f"{text_of(words)}  # {option} stands before the command"
+    return f"{text_of(words)}  # {option} goes before the command"
 
 
 def _for_usage(line: Line, error: click.BadOptionUsage) -> str | None:
@@ -752,7 +804,7 @@ def _for_missing(  # noqa: PLR0911 - as above
         return f"{_with_options(line, words)}{f'  # or {others}' if others else ''}"
     if param is None:
         return None
-    if param.name == "flow_file" and handle is not None and looks_like_flow_file(handle.run_key):
+    if handle is not None and _file_as_key(ctx, param):
         return Facts(ctx, [handle.run_key]).fill(STARTS)
     if param.name in {"flow_file", "flow_files"}:
         return Facts(ctx, []).fill(f"{text_of(words)} FLOW_FILE")
@@ -762,6 +814,13 @@ def _for_missing(  # noqa: PLR0911 - as above
         return named if files else f"{named}  # NAME.test.yaml tests NAME.yaml beside it"
     offered = [item.value for item in param.shell_complete(ctx, "")]
     return text_of([*words, offered[0]]) if offered else None
+
+
+def _file_as_key(ctx: click.Context, missing: click.Parameter | None) -> bool:
+    """Tell whether the flow file was typed where the run key is missing."""
+    handle = ctx.params.get("handle")
+    is_file = handle is not None and looks_like_flow_file(handle.run_key)
+    return missing is not None and missing.name == "flow_file" and is_file
 
 
 def _with_options(line: Line, words: Sequence[str]) -> str:
@@ -783,7 +842,5 @@ def _with_key(ctx: click.Context, name: str, words: Sequence[str]) -> str:
     if not keys:
         what = WANTED.get(name, ((), "is recorded"))[1]
         return f"no run {what}: `{PROGRAM} list` shows all runs"
-    first, *more = keys
-    key = f"--run-key={first}" if first.startswith("-") else first
-    others = f"or {', '.join(more[: MOST_NAMED - 1])}; " if more else ""
-    return f"{text_of([*words, key])}  # {others}`{PROGRAM} list` shows all"
+    key = f"--run-key={keys[0]}" if keys[0].startswith("-") else keys[0]
+    return f"{text_of([*words, key])}  # {others(name, keys)}; `{PROGRAM} list` shows all"

@@ -24,7 +24,9 @@ from orchesjob_flow.home.runs import UNFINISHED, RunHandle, find_runs, nearest_k
 
 PROGRAM = "orchesjob-flow"
 FLOW_FILES = (".yaml", ".yml", ".json")
-PLACEHOLDER = re.compile(r"\b(?:NEW_KEY|KEY|FLOW_FILE|FLOW_ID|STEP|SECONDS|PATH|N)\b")
+PLACEHOLDER = re.compile(
+    r"\b(?:NEW_KEY|KEY|FLOW_FILE|FLOW_ID|STEP|SECONDS|PATH|DATABASE|N)\b|(?<=-T)SUFFIX"
+)
 HAS_FLOW_ID = re.compile(rb'^\s*\{?\s*"?flow_id"?\s*:\s*["\']?([^"\'\s,}]*)', re.MULTILINE)
 UNIT = re.compile(r"\.(?:service|timer)$")
 """The ending of what systemd calls a flow."""
@@ -242,6 +244,10 @@ class Facts:
             case "FLOW_ID":
                 typed = (word for word in self.words if newest_of(self.ctx, word))
                 found = next(map(flow_meant, typed), None)
+            case "DATABASE":
+                found = str(settings_of(self.ctx).home.database)
+            case "SUFFIX":  # of a picture
+                found = Path(self.value or "graph.svg").suffix[1:]
             case "STEP":
                 steps = () if self.run is None else self.run.steps
                 failed = [] if self.run is None else failed_steps(self.run)
@@ -366,9 +372,10 @@ def run_with_step(ctx: click.Context, step: str) -> Run | None:
 
 
 def newest_for(ctx: click.Context, name: str, word: str) -> tuple[str, str] | None:
-    """Return the newest run of a flow that a command is for, or else why there is none.
+    """Return the newest run that a command is for, of a flow or else of any, and what to say.
 
-    The word names the flow; None if it does not, or if it is the key of a run.
+    The word names the flow; None if it does not, or if it is the key of a run. Without any such
+    run, the key is empty.
     """
     if is_recorded(ctx, word) or newest_of(ctx, word) is None:
         return None
@@ -376,9 +383,19 @@ def newest_for(ctx: click.Context, name: str, word: str) -> tuple[str, str] | No
     with suppress(FlowError, StoreError, OSError):
         for one in find_runs(settings_of(ctx), statuses=statuses, flow_id=flow_id, limit=1):
             return one.run.run_key, ""
-    others = ", ".join(keys_for(ctx, name)[:MOST_NAMED])
-    named = f"; of other flows: {others}" if others else ""
-    return "", f'no run of flow "{flow_id}" {what}{named}'
+    none = f'no run of flow "{flow_id}" {what}'
+    with suppress(FlowError, StoreError, OSError):
+        if keys := keys_for(ctx, name):
+            of_flow = RunHandle(keys[0], settings_of(ctx)).snapshot().run.flow_id
+            about = f'{others(name, keys)}; {none}, and {keys[0]} is of flow "{of_flow}"'
+            return keys[0], about
+    return "", none
+
+
+def others(name: str, keys: Sequence[str]) -> str:
+    """Say which runs a command is also for, apart from the first."""
+    to = f" to {name}" if name in WANTED else ""
+    return f"or {', '.join(keys[1:MOST_NAMED])}" if keys[1:] else f"the only run{to}"
 
 
 def text_of(words: Iterable[str]) -> str:

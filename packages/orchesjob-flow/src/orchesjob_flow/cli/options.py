@@ -98,14 +98,13 @@ class Duration(click.ParamType):  # type: ignore[type-arg] # no subscripts befor
 
 
 class Count(click.ParamType):  # type: ignore[type-arg] # no subscripts before click 8.3.3
-    """A whole number from `least` on, or `all`."""
+    """A whole number, at least `least`, or `all`."""
 
     name = "count"
 
-    def __init__(self, least: int, what: str) -> None:
-        """Say which numbers are allowed, and what is counted."""
+    def __init__(self, least: int) -> None:
+        """Say which numbers are allowed."""
         self.least = least
-        self.what = what
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -115,13 +114,16 @@ class Count(click.ParamType):  # type: ignore[type-arg] # no subscripts before c
         if text == ALL:
             return ALL
         if not (text.isascii() and text.isdecimal() and int(text[:18]) >= self.least):
-            self.fail(f"{text!r} is not {self.what}, from {self.least} on, or {ALL}", param, ctx)
+            must = f'must be "{ALL}" or a whole number, at least {self.least}'
+            self.fail(f"{text!r} {must}", param, ctx)
         return int(text[:18])
 
     def meant(self, text: str) -> str | None:
         """Return the count that other words mean: `-1` has no limit, and `100x` begins with one."""
-        digits = re.match("[0-9]*", text)
-        return ALL if text == "-1" else digits[0] or None if digits else None
+        if text == "-1":
+            return ALL
+        digits = re.match("[0-9]+", text)
+        return digits[0] if digits and int(digits[0][:18]) >= self.least else None
 
 
 def limited(count: int | str | None) -> int | None:
@@ -331,9 +333,9 @@ def handle_of(
         return None
     if run_key == NEWEST and isinstance(ctx.command, CommandThatNames):
         raise Misused(
-            f"{NEWEST!r} means the newest run, and `{ctx.info_name}` names one: give it a key of "
-            f"its own; `run` makes a fresh one, `resume {NEWEST}` continues the newest run",
-            "orchesjob-flow run FLOW_FILE",
+            f"{NEWEST!r} means the newest run, but {ctx.info_name} needs a key of your own",
+            "orchesjob-flow start NEW_KEY FLOW_FILE  # without a key: orchesjob-flow run FLOW_FILE"
+            f"; to continue the newest run: orchesjob-flow resume {NEWEST}",
             ctx,
         )
     try:
@@ -395,23 +397,11 @@ def declare_run_key(
 run_key_option = declare_run_key("Name of the run, in place of KEY.", required=True)
 
 
-class FormatOption(click.Option):
-    """An option whose value may come from a variable, which is named if that is wrong."""
-
-    def get_error_hint(self, ctx: click.Context | None) -> str:
-        """Say where the value comes from."""
-        source = None if ctx is None or self.name is None else ctx.get_parameter_source(self.name)
-        if source is click.core.ParameterSource.ENVIRONMENT:
-            return f"'${VARIABLE}'"
-        return super().get_error_hint(ctx)
-
-
 def declare_format(*others: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare `--format`, which knows the formats of every command and some `others`."""
     return click.option(
         "--format",
         "output_format",
-        cls=FormatOption,
         type=click.Choice((*SPELLINGS, *others)),
         metavar=f"[{'|'.join((AUTO, 'json', *others, 'table'))}]",
         default=AUTO,

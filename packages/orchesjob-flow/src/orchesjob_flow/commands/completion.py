@@ -8,7 +8,7 @@ from orchesjob_flow.views.terminal import write_result
 
 
 @click.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", metavar="SHELL", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
     """Print the script with which a shell completes commands, options, run keys and steps.

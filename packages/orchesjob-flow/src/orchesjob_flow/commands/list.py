@@ -23,7 +23,7 @@ from orchesjob_flow.views.terminal import OutputFormat, print_json
 @flow_id_option
 @click.option(
     "--limit",
-    type=Count(1, "a number of runs"),
+    type=Count(1),
     metavar="N",
     default=30,
     show_default=True,

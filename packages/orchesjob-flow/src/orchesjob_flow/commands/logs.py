@@ -30,7 +30,7 @@ LOOK_SEC = 0.5
 @step_argument
 @click.option(
     "--attempt",
-    type=Count(1, "the number of an attempt"),
+    type=Count(1),
     metavar="N",
     help="This attempt, or all of them. [default: the latest]",
 )
@@ -44,7 +44,7 @@ LOOK_SEC = 0.5
 @click.option(
     "-n",
     "--tail",
-    type=Count(0, "a number of lines"),
+    type=Count(0),
     metavar="N",
     help="Only the last N lines of each file.",
 )

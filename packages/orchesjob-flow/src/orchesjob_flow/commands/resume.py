@@ -75,9 +75,9 @@ def resume(  # noqa: PLR0913, PLR0917 - its options
     """  # noqa: D301 - click reads \b
     if every and handle is not None:
         raise Misused(
-            f"run {handle.run_key!r} and --all are both given",
-            f"{line_about(handle.run_key, 'resume')}  # this run; every run without a runner: "
-            "orchesjob-flow resume --all",
+            "give either a run or --all",
+            f"{line_about(handle.run_key, 'resume')}  # resumes this run; to resume every run "
+            "without a runner: orchesjob-flow resume --all",
         )
     if not every and handle is None:
         raise click.MissingParameter(

@@ -80,7 +80,7 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
     check_detach(detach=detach, progress=progress, follow=follow)
     if only and not steps:
         raise Misused(
-            "--only is given without --step, whose steps it runs alone",
+            "--only needs --step: it reruns just the steps named there",
             line_about(handle.run_key, "retry", "--step", "STEP", "--only"),
         )
     env = dict(variables)

@@ -64,8 +64,8 @@ def doctor(
     """  # noqa: D301 - click reads \b
     if every and handle is not None:
         raise Misused(
-            f"run {handle.run_key!r} and --all are both given",
-            f"{line_about(handle.run_key, 'doctor')}  # this run; every run: "
+            "give either a run or --all",
+            f"{line_about(handle.run_key, 'doctor')}  # checks this run; to check every run: "
             "orchesjob-flow doctor --all",
         )
     if handle is not None:

@@ -149,18 +149,24 @@ def check_selection(run_keys: Sequence[str], options: Mapping[str, str]) -> None
     Raises:
         Misused: The selection is missing, or is made twice.
     """
-    chosen = chain.from_iterable({"--older-than": "30d", **options}.items())
+    kept = None if run_keys else options.get("--keep")
+    chosen = chain.from_iterable({"--older-than": "0s" if kept else "30d", **options}.items())
     by_age = shlex.join(["orchesjob-flow", "prune", *chosen, "--dry-run"])
+    given = " and ".join(sorted(options))
     if run_keys and options:
         named = shlex.join(["orchesjob-flow", "prune", *run_keys])
         raise Misused(
-            f"run {run_keys[0]!r} and {', '.join(sorted(options))} are both given",
-            f"{named}  # the named runs; by age instead: {by_age}",
+            f"give either the keys of runs or {given}",
+            f"{named}  # removes only the named runs; to remove old runs instead: {by_age}",
         )
     if not run_keys and "--older-than" not in options:
+        needs = f"{given} {'need' if len(options) > 1 else 'needs'} --older-than"
+        about = "without --dry-run it removes them"
+        if kept:
+            about = f"all that have ended but the newest {kept} of each flow; {about}"
         raise Misused(
-            "which runs to remove is missing: name them, or say how long ago they ended",
-            f"{by_age}  # without --dry-run it removes them; to remove one run, give its key",
+            needs if options else "say which runs to remove: give their keys, or --older-than",
+            f"{by_age}  # {about}{'' if kept else '; to remove one run, give its key'}",
         )
 
 
@@ -174,7 +180,8 @@ def ended_run(store: FlowStore, handle: RunHandle) -> EndedRun:
     found = store.ended_run(handle.run_key)
     if found is None:
         handle.load(store)
-        raise RunNotTerminal(handle.run_key, has_runner=handle.holder() is not None)
+        has_runner = handle.holder() is not None
+        raise RunNotTerminal(handle.run_key, has_runner=has_runner, to_remove=True)
     return found
 
 
