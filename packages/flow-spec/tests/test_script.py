@@ -61,7 +61,7 @@ def test_defaults_name_a_shell_for_all_scripts() -> None:
 
 
 ONE_LINE = 'YAML would join these lines to one; begin the text with |, as in "script: |"'
-SIGN = "a script cannot begin with #!; remove the line, and write shell:"
+SIGN = "a script cannot begin with #!; remove this line, and write shell:"
 WRONG = [
     ("script: ls\n  command: [ls]", '4:11: steps[0].script: a step has "command" or "script", not'),
     ("retries: 1", '3:3: steps[0]: a step needs the key "command" or "script"'),

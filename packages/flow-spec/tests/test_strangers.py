@@ -246,7 +246,7 @@ DOCUMENTS = [
         "flow_id: f\nsteps:\n - id: a\n   script: |\n     #!/bin/sh\n     x\n",
         "4:12",
         "a script cannot begin with #!",
-        "remove the line: bash runs a script, and stops at the first failure",
+        "remove this line: bash runs a script, and stops at the first failure",
     ),
 ]
 
@@ -675,8 +675,9 @@ WRONG_FILES = Path(__file__).with_name("wrong_files.txt").read_text("utf-8").spl
 
 
 @pytest.mark.parametrize("entry", WRONG_FILES, ids=lambda entry: entry.partition("\n")[0])
-def test_a_hundred_wrong_files(entry: str) -> None:
+def test_a_hundred_wrong_files(entry: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What people type who know another system is answered with what to type here (rule 6.12)."""
+    monkeypatch.setenv("HOME", "/home/me")
     file, _, error = entry.partition("\n")[2].partition("-----\n")
     with pytest.raises(FlowFileError) as caught:
         parse_flow(file, source="f")
@@ -736,7 +737,7 @@ REST_OF_FILE = [
     ),
     pytest.param(
         "flow_id: f\nenv: {A: {sh: date}}\nsteps: [{id: a, command: [x]}, {id: b, script: y}]\n",
-        ["remove it, and set it in the script: export A=$(date)"],
+        ["remove env:, and set it in the script: export A=$(date)"],
         id="a variable for several steps",
     ),
     pytest.param(
@@ -744,13 +745,29 @@ REST_OF_FILE = [
         "clean:\n\t-rm -f app\n",
         [
             (
-                "write flow_id: night, and steps: [{id: app, depends_on: [main-o], "
-                "script: '$CC -o app main.o'}, {id: main-o, script: '$CC -c main.c'}]"
+                "write flow_id: night, and env: {CC: gcc}, and steps: [{id: app, depends_on: "
+                "[main-o], script: '$CC -o app main.o'}, {id: main-o, script: '$CC -c main.c'}]"
+                "; left out: clean"
             )
         ],
         id="what the first rule of a Makefile needs",
     ),
     pytest.param("steps: [{id: a, command: [x]}]\n", ["add flow_id: night"], id="a missing name"),
+    pytest.param(
+        "flow_id: f\nenv: {A: {sh: date}, B: c}\nsteps: [{id: a, command: [x]}, {id: b, script: y}]\n",
+        ["remove it, and set it in the script: export A=$(date)"],
+        id="a variable beside others",
+    ),
+    pytest.param(
+        "flow_id: f\nsteps:\n  - {id: a, run: x, cmd: y, vars: {A: b}, environment: {C: d}}\n",
+        [
+            "write script: x",
+            "write script: y",
+            "write env: {A: b, C: d}",
+            "remove it: env: (above) contains it",
+        ],
+        id="keys that mean the same field",
+    ),
 ]
 
 

@@ -382,8 +382,9 @@ def _no_foreach(node: Node) -> Message:
 def _as_list(node: Node) -> str | None:
     """Return how to write a text as a list of values, or None."""
     text = spelling(node, Form.TEXT)
-    if text is not None and tuple(names_in(text)):
-        return f"write {{{SPLIT}: {messages.spelled(node)}}}"
+    if text is not None and (names := tuple(names_in(text))):
+        params = f"and params: {{{names[0]}: {{}}}} beside steps:"
+        return f"write {{{SPLIT}: {messages.spelled(node)}}}, {params}"
     return messages.as_list("values", FOREACH, node)
 
 

@@ -6,6 +6,7 @@ replaces the names in its words (rule 10.2). `concurrency` names a group that ru
 (rule 10.7).
 """
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property
@@ -15,7 +16,7 @@ import attrs
 
 import flow_conditions
 from flow_spec.documents.tree import MappingNode, Node, NodePath, ScalarNode, node_at
-from flow_spec.errors import Advised, Message
+from flow_spec.errors import Advised, Message, Span
 from flow_spec.fields import messages
 from flow_spec.fields.kinds import (
     DIRECTORY,
@@ -129,13 +130,15 @@ class ScriptText(Text):
         if node.folded:
             remedy = 'begin the text with |, as in "script: |"'
             reading.add(Advised("YAML would join these lines to one", remedy), path, node)
+        if first := re.match(r"\s*(#!.*)", node.text):
+            message = Advised("a script cannot begin with #!", _instead_of_first_line(node.text))
+            reading.add(message, path, node, span=Span(node.text, *first.span(1)))
+            return None
         return super()._read(node, path, reading)
 
     def _flaw(self, text: str) -> Message | None:
         if not text.strip(_BLANK):
             return "must not be blank"
-        if text.lstrip(_BLANK).startswith("#!"):
-            return Advised("a script cannot begin with #!", _instead_of_first_line(text))
         return flaw_of_word(text, LONGEST_WORD)
 
 
@@ -143,9 +146,9 @@ def _instead_of_first_line(text: str) -> str:
     """Return what to write instead of a first line such as `#!/usr/bin/env python3`."""
     program = text.strip(_BLANK).splitlines()[0].split()[-1].rpartition("/")[2]
     if program in {"bash", "sh"}:
-        return "remove the line: bash runs a script, and stops at the first failure"
+        return "remove this line: bash runs a script, and stops at the first failure"
     return (
-        f"remove the line, and write shell: [{program if program.isalnum() else 'python3'}, -c] "
+        f"remove this line, and write shell: [{program if program.isalnum() else 'python3'}, -c] "
         "above script:"
     )
 

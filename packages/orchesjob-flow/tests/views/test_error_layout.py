@@ -151,8 +151,15 @@ def test_other_errors() -> None:
             [
                 "  = help: a step does not repeat after success: write",
                 "    script: 'for i in $(seq 5); do x; sleep 60; done' in",
-                "    place of command:; to repeat until it",
-                "    succeeds: retries: 5, retry_delay_sec: 60",
+                "    place of command:; to repeat until it succeeds:",
+                "    retries: 5, retry_delay_sec: 60",
+            ],
+        ),
+        (
+            "    foreach: {OS: [a, b], V: [1, 2], exclude: {OS: b, V: 1}}",
+            [
+                "  = help: write each combination as a row:",
+                "    foreach: [{OS: a, V: 1}, {OS: a, V: 2}, {OS: b, V: 2}]",
             ],
         ),
         ("    when: it's", ["  = help: names are written without quotes"]),
@@ -163,6 +170,16 @@ def test_code_in_a_help_is_not_broken(line: str, lines: list[str]) -> None:
     shown = flow_file_text(step(line), Style(60)).splitlines()
     begin = next(place for place, text in enumerate(shown) if "= help" in text)
     assert shown[begin:] == lines
+
+
+def test_a_line_of_the_crontab_begins_a_line() -> None:
+    """What one pastes into another file has no word of the sentence before it."""
+    with pytest.raises(FlowFileError) as caught:
+        parse_flow("schedule: '0 3 * * *'\nsteps: []\n", source="/srv/flows/night.yaml")
+    assert (
+        "= help: remove it, and add to the crontab:\n"
+        "    0 3 * * * cd /srv/flows && orchesjob-flow run night.yaml\n"
+    ) in flow_file_text(caught.value, Style(80))
 
 
 def test_help_is_said_once() -> None:

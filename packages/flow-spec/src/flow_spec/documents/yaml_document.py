@@ -389,7 +389,8 @@ def _no_yaml(text: str, lines: list[str]) -> Mistake | None:
     words = ["make", "build"] if started is None else started[1].split()
     step_id = "build" if started is None else words[0].rpartition("/")[2].partition(".")[0]
     if kind == "a systemd timer":
-        fix = "keep it for systemd; in its service, write ExecStart=orchesjob-flow run flow.yaml"
+        fix = "keep it for systemd; in its service, write WorkingDirectory=FLOW_DIR and "
+        fix += "ExecStart=orchesjob-flow run FLOW_DIR/flow.yaml"
         return Mistake(f"this is {kind}, not a flow", fix, number, 0)
     fix = f"write flow_id: NAME, and steps: [{{id: {step_id}, command: [{', '.join(words)}]}}]"
     return Mistake(f"this looks like {kind}", fix, number, 0)

@@ -134,16 +134,7 @@ def number_of(node: Node | None) -> str | None:
 
 
 _COMMANDS = (
-    "run",
-    "script",
-    "cmd",
-    "cmds",
-    "command",
-    "commands",
-    "shell",
-    "bash",
-    "sh",
-    "exec",
+    *("run", "script", "cmd", "cmds", "command", "commands", "shell", "bash", "sh", "exec"),
     "bashcommand",
 )
 """The keys under which other systems have commands, folded."""
@@ -165,7 +156,10 @@ def lines_of(node: Node | None) -> list[str] | None:
             words = texts_of(member_of(node, "command", "args"))
             if words and isinstance(member_of(node, "command", "args"), SequenceNode):
                 return [" ".join(words)]
-            return lines_of(member_of(node, *_COMMANDS, "steps", "container", "tasks"))
+            before = "preconditions" if member_of(node, "cmds") else "beforescript"
+            first = lines_of(member_of(node, before)) or []  # of Task and of GitLab CI
+            rest = lines_of(member_of(node, *_COMMANDS, "steps", "container", "tasks"))
+            return rest and [*first, *rest]
         case _:
             return None
 
@@ -205,6 +199,7 @@ _OUTPUT = re.compile(
 def as_variables(text: str) -> str:
     """Return a text with templates of other systems replaced by variables of a shell."""
     text = _EXPRESSION.sub(lambda found: EXPRESSIONS.get(found[1], found[0]), text)
+    text = re.sub(r'"?\$\{?GITHUB_(OUTPUT|ENV)\}?"?', '"$ORCHESJOB_FLOW_RUN_DIR/values.env"', text)
     text = _OUTPUT.sub(lambda found: f'$(cat "$ORCHESJOB_FLOW_RUN_DIR/{found[1]}")', text)
     return _VARIABLES.sub(lambda found: f"${variable_for(found[1])}", text)
 
@@ -448,6 +443,17 @@ def dispatch_of(node: Node) -> str | None:
     return None if inputs is None else params_of(inputs)
 
 
+def dispatched_of(node: Node) -> str | None:
+    """Return the name of the first of these inputs."""
+    return (dispatch_of(node) or "").partition(":")[0].strip("{") or None
+
+
+def options_of(node: Node) -> str | None:
+    """Spell parameters as words of `orchesjob-flow run`."""
+    pairs = (pairs_of(node) or {}).items()
+    return ", ".join(f"--param, {as_yaml(f'{name}={value}')}" for name, value in pairs) or None
+
+
 def variables_of(node: Node) -> str | None:
     """Spell variables as a mapping."""
     return _mapped(pairs_of(node))
@@ -467,8 +473,6 @@ def vars_of(node: Node) -> str | None:
 _COUNTS = ("limit", "max", "attempts", "maxattempts", "maxretries", "count", "times", "retries")
 _DELAYS = ("intervalsec", "interval", "delay", "delayseconds", "wait", "duration", "retrydelay")
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_LIKE_ALWAYS = ("always", "unlimited", "forever", "unlessstopped", "infinite", "inf", "1")
-_EVERY_TIME = "1000000"
 
 
 def retries_of(node: Node) -> str | None:
@@ -477,8 +481,6 @@ def retries_of(node: Node) -> str | None:
         found = re.fullmatch(r"(?:on-failure:?)?\s*\"?([0-9]{0,6})\s*(?:x|times)?\"?", node.text)
         if node.text in _NUMBERS:
             return str(_NUMBERS.index(node.text))
-        if folded(node.text) in _LIKE_ALWAYS or node.text == "-1":
-            return _EVERY_TIME
         return (found[1].lstrip("0") or "3") if found and node.text else None
     if not isinstance(node, MappingNode):
         return None

@@ -284,16 +284,17 @@ def wrong_type(expected: str, node: Node, field: str = "") -> Message:
         fix = _FILL_OR_REMOVE
     elif "true or false" in expected:
         codes = None if isinstance(node, ScalarNode) else conversions.codes_beside_0_of(node)
-        truth = conversions.truth_for(text or "")
-        fix = truth and f"write {truth}"
+        fix = f"write {conversions.truth_for(text or '') or 'true or false'}"
         if codes:
             fix = f"write success_exit_codes: {codes} in place of {field}:"
     elif text is not None and text.lower() in _NO_LIMIT and field in _LIMITS:
         fix = "remove it: without it, there is no limit"
     elif isinstance(node, ScalarNode) and node.form is Form.TEXT:
         fix = "write it without quotes"
-    elif field == "retries" and (spelled := conversions.retries_of(node)):
-        fix = f"write {spelled if text is not None else f'retries: {spelled}'}"
+    elif field in {"retries", "max_parallel"} and (spelled := conversions.retries_of(node)):
+        fix = f"write {spelled if text is not None else f'{field}: {spelled}'}"
+    elif field == "retries" and text in {"-1", "always", "forever", "infinite", "unlimited"}:
+        fix = "write a number such as 3: there is no endless retry"
     elif field.isdecimal() and (codes := conversions.codes_of(node)) != f"[{text}]":
         fix = codes and f"write {codes[1:-1]}"
     elif text is not None and "seconds" not in expected:
@@ -404,7 +405,7 @@ def no_mapping(noun: str, keys: Sequence[str], node: Node) -> Message:
     elif noun == "a flow":
         fix = "write flow_id: NAME and steps: before it, and indent the list below steps:"
         if translation.is_playbook(node):
-            fix = f"write flow_id: NAME, and steps: {translation.tasks_of(node)}"
+            fix = translation.playbook_of(node)
     return advised(f"must be a mapping{expected}, got {got(node)}", fix)
 
 

@@ -194,6 +194,7 @@ _CONTEXTS = ("steps.", "needs.", "jobs.", "tasks.", "dependencies.")
 _AZURE = re.compile(r"\b(eq|ne)\(\s*([^,()]+?)\s*,\s*([^,()]+?)\s*\)", re.IGNORECASE)
 _AZURE_SIGNS = {"eq": "==", "ne": "!="}
 _RESULT = re.compile(r"!?\s*([\w-]+)\.(?:rc|exit_?code|returncode|status)\b[^&|]*", re.IGNORECASE)
+_CODE = re.compile(r"([\w-]+)\.(?:rc|exit_?code)\s*==\s*([1-9]\d*)\b")
 _SEVERAL = re.compile(r"\b(any|all|none)\(([^()]*,[^()]*)\)")
 _COPY = re.compile(r"(.+?)\[['\"]?(\w[\w-]*)['\"]?\]")
 _ALWAYS = "always"
@@ -241,6 +242,8 @@ def advice_on_condition(
         fix = f"write when: {spelled}, or move the step to finally:"
     elif fix is None and _lacks_depends_on(text, depends_on, before, in_finally=in_finally):
         fix = f"add depends_on: [{', '.join(before[-_MOST_LISTED:])}]"
+    if fix and (code := _CODE.search(bare)):
+        fix += f"; for {code[2]}, skip_exit_codes: [{code[2]}] in {code[1]} gives {code[1]}.skipped"
     if fix is not None:
         return Advised(fact, fix)
     result = _RESULT.fullmatch(bare)

@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flow_spec.documents.tree import MappingNode, Node, ScalarNode, SequenceNode
+from flow_spec.documents.tree import Form, MappingNode, Node, ScalarNode, SequenceNode
 from flow_spec.fields import conversions
 from flow_spec.fields.conversions import (
     EXPRESSIONS,
@@ -112,8 +112,10 @@ def _job(word: str, value: Node | None, noun: str, given: Mapping[str, Node]) ->
     if _is_alias(value, given):
         return Meaning("steps", "remove it: a run runs the other steps anyway")
     words = _entries_by_word()
+    keys = [key for key in ("image", "before_script") if key in given]  # of all jobs
+    once = [(ScalarNode(key, Form.BARE), given[key]) for key in keys]
     jobs = {
-        name: job
+        name: MappingNode([*once, *job.entries]) if isinstance(job, MappingNode) else job
         for name, job in given.items()
         if folded(name) not in words and not _is_alias(job, given)
     }
@@ -175,7 +177,8 @@ def with_id(meaning: Meaning, noun: str, given: Mapping[str, Node]) -> str:
         return meaning.advice
     known = ("flow_id", "steps")
     others = [meaning_of(name, noun, known, given) for name in islice(given, _MOST_KEYS)]
-    first = next((other for other in others if other and other.field == "steps"), None)
+    jobs = (other for other in others if other and other.field == "steps")
+    first = next((other for other in jobs if other.advice.startswith("write")), None)
     if first != meaning or any(other and other.field == "flow_id" for other in others):
         return meaning.advice
     return meaning.advice.replace("write ", "write flow_id: NAME, and ", 1)
@@ -283,21 +286,25 @@ def is_playbook(node: Node) -> bool:
     return isinstance(node, SequenceNode) and any(member_of(one, "hosts") for one in node.items)
 
 
-def tasks_of(node: Node) -> str:
-    """Spell the tasks of a playbook as steps, each after the one before."""
+def playbook_of(node: Node) -> str:
+    """Return what to write for a playbook: its tasks as steps, each after the one before."""
     plays = node.items if isinstance(node, SequenceNode) else []
     lists = [tasks for play in plays if isinstance(tasks := member_of(play, "tasks"), SequenceNode)]
+    items = [task for one in lists for task in one.items][:_MOST_KEYS]
     steps: list[str] = []
-    before: list[str] = []
-    for task in [task for tasks in lists for task in tasks.items][:_MOST_KEYS]:
-        step_id, runs = _task_of(task)
-        waits = f"depends_on: [{before[-1]}], " if before else ""
+    waits = ""
+    for step_id, runs in map(_task_of, items):
         steps.append(f"{{id: {step_id}, {waits}{runs}}}")
-        before.append(step_id)
+        waits = f"depends_on: [{step_id}], "
     spelled = f"[{', '.join(steps)}]"
-    if steps and len(spelled) <= LONGEST_ADVICE:
-        return spelled
-    return f"[{steps[0]}], with an item for each" if steps else "[], with an item for each task"
+    if not steps or len(spelled) > LONGEST_ADVICE:
+        spelled = f"{f'[{steps[0]}]' if steps else '[]'}, with an item for each task"
+    words = foreign_words()["playbook"]
+    given = [one for one in (*plays, *items) if isinstance(one, MappingNode)]
+    keys = {key for one in given for key, _ in one.texts()}
+    left = ", ".join(key for key in words["left_out"].split() if key in keys)
+    left = f"; left out: {left}" if left else ""
+    return f"write flow_id: NAME, and steps: {spelled}{left}; {words['hosts']}"
 
 
 def _task_of(task: Node) -> tuple[str, str]:
@@ -388,7 +395,8 @@ def _question_of_fact(text: str) -> str | None:
     fact = _FACT_COMPARED.fullmatch(text)
     if fact is None:
         return None
-    if family := _OS_FAMILIES.get((fact["name"], fact["value"])):
+    families = foreign_words()["families"] if fact["name"] == "ansible_os_family" else {}
+    if family := families.get(fact["value"]):
         return f"[test, -f, /etc/{family}]"
     instead = EXPRESSIONS.get("CI_COMMIT_TAG" if "refs/tags/" in text else fact["name"])
     sign = _SIGNS.get(fact["sign"], "=")
@@ -400,15 +408,6 @@ _FACT_COMPARED = re.compile(
     r"[\"']?(?:refs/(?:heads|tags)/)?(?P<value>[\w./-]+)[\"']?"
 )
 _FACT = re.compile(r"\s*(?:not\s+)?(?:ansible_|hostvars\b|inventory_|group_names\b)")
-_OS_FAMILIES = {
-    ("ansible_os_family", family): f"{name}"
-    for family, name in {
-        "Debian": "debian_version",
-        "RedHat": "redhat-release",
-        "Archlinux": "arch-release",
-        "Alpine": "alpine-release",
-    }.items()
-}
 _UNSET = re.compile(r"\b(?:CI|(?:CI|GITHUB|GITLAB|RUNNER|TRAVIS|JENKINS|BUILD)_[A-Z_]+)\b")
 _ASKED_PARAM = re.compile(
     r"[\"']?\$?\{*\s*(?:inputs|params|parameters|workflow\.parameters|inputs\.parameters|"
@@ -573,8 +572,6 @@ def _condition_of(node: Node) -> str | None:
     """Return a text that is a condition over steps, with predicates of ours."""
     if not isinstance(node, ScalarNode) or not _CONDITION.fullmatch(node.text):
         return None
-    if re.search(r"\.(?:target|service|socket|mount)\b", node.text):  # of systemd
-        return None
     words: dict[str, str] = foreign_words()["predicates"]
     meant = {one: ours for ours, theirs in words.items() for one in (ours, *theirs.split())}
     return re.sub(r"\.(\w+)", lambda one: f".{meant.get(one[1].lower(), one[1])}", node.text)
@@ -647,19 +644,15 @@ def _group_of(node: Node) -> str | None:
     return as_yaml(node.text) if isinstance(node, ScalarNode) and id_for(node.text) else None
 
 
-_TYPES = {
-    "ssh": "[ssh, host.example, make, build]",
-    "docker": "[docker, run, --rm, alpine, echo, hello]",
-    "http": "[curl, -f, 'https://example.org/data']",
-    "mail": "[mail, -s, report, root]",
-    "jq": "[jq, ., data.json]",
-    "python": "[python3, main.py]",
-}
-
-
 def _type_of(node: Node) -> str | None:
     name = member_of(node, "type", "name") or node
-    return _TYPES.get(name.text.lower()) if isinstance(name, ScalarNode) else None
+    types: dict[str, str] = foreign_words()["types"]
+    return types.get(name.text.lower()) if isinstance(name, ScalarNode) else None
+
+
+def _unit_of(node: Node) -> str | None:
+    text = node.text if isinstance(node, ScalarNode) else ""
+    return text if re.fullmatch(r"[\w@-]+\.(?:target|service|socket|mount)", text) else None
 
 
 def _directory_of(node: Node) -> str | None:
@@ -700,24 +693,13 @@ def _files_of(node: Node) -> str | None:
     )
 
 
-_SHELLS = {
-    **dict.fromkeys(("sh", "dash", "/bin/sh"), "[sh, -euc]"),
-    **dict.fromkeys(("zsh", "/bin/zsh", "ksh"), "[{0}, -euo, pipefail, -c]"),
-    **dict.fromkeys(("python", "python3"), "[python3, -c]"),
-    **dict.fromkeys(("node", "ruby", "perl", "lua"), "[{0}, -e]"),
-    "php": "[php, -r]",
-    **dict.fromkeys(("pwsh", "powershell"), "[pwsh, -Command]"),
-    "fish": "[fish, -c]",
-}
-
-
 def shell_for(text: str) -> str | None:
     """Return what to write for the name of a shell, or None."""
     text = text.removesuffix("{0}").strip()
     if text.rpartition("/")[2] == "bash" or truth_for(text) == "true":
         return "remove it: bash runs a script, and stops at the first failure"
-    if text in _SHELLS:
-        return f"write {_SHELLS[text].format(text)}"
+    if shell := foreign_words()["shells"].get(text.rpartition("/")[2]):
+        return f"write {shell}"
     words = text.split()
     if len(words) > 1 and words[0].rpartition("/")[2] in {"bash", "sh", "zsh", "python3", "python"}:
         words = words if words[-1].endswith("c") and words[-1][0] == "-" else [*words, "-c"]

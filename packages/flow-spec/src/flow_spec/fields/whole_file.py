@@ -13,6 +13,7 @@ from flow_spec.documents.tree import MappingNode, Node, ScalarNode, SequenceNode
 from flow_spec.errors import Problem
 from flow_spec.fields.conversions import (
     LONGEST_ADVICE,
+    as_flow_style,
     as_yaml,
     id_for,
     in_shell,
@@ -43,10 +44,9 @@ def revised(
     changed = [_with_help(one, _named(_in_full(help_of(one), text), source)) for one in problems]
     if root is not None:
         declared = node_at(root, ("params",))
-        changed = [
-            _at_key(_with_help(one, _declared(help_of(one), declared)), root) for one in changed
-        ]
-    return steps.joined([_with_help(one, steps.revised(one)) for one in changed])
+        changed = [_with_help(one, _declared(help_of(one), declared)) for one in changed]
+    changed = _merged(steps.joined([_with_help(one, steps.revised(one)) for one in changed]))
+    return changed if root is None else [_at_key(one, root) for one in changed]
 
 
 def _of_compose(problems: Sequence[Problem], root: Node | None, source: str) -> Problem:
@@ -56,7 +56,7 @@ def _of_compose(problems: Sequence[Problem], root: Node | None, source: str) -> 
     fact, name = "this is a Compose file", id_for(Path(source).stem) or "shop"
     if len(runs) > LONGEST_ADVICE:
         runs = f"steps: [{{id: up, command: [docker, compose, -f, {file}, up, -d, --wait]}}]"
-    remedy = f"keep it for Compose, and write a flow file beside it: flow_id: {name}, {runs}"
+    remedy = f"keep it for Compose, and write beside it a flow file {{flow_id: {name}, {runs}}}"
     services = next((one for one in problems if one.path == "services"), problems[0])
     return attrs.evolve(services, path=None, message=f"{fact}; {remedy}", help=remedy)
 
@@ -77,8 +77,10 @@ def _named(remedy: str, source: str) -> str:
     name = id_for(Path(source).stem)
     if Path(source).suffix and name is not None:
         remedy = remedy.replace("flow_id: NAME", f"flow_id: {name}")
-        path = source if ".git/" in remedy else str(Path(source).absolute())
-        remedy = remedy.replace("FLOW_FILE", as_yaml(path))
+        path = Path(source) if ".git/" in remedy else Path(source).absolute()
+        file = path.name if "cd FLOW_DIR" in remedy else str(path)
+        remedy = remedy.replace("FLOW_FILE", as_yaml(file))
+        remedy = remedy.replace("FLOW_DIR", as_yaml(str(path.parent)))
     return remedy
 
 
@@ -86,23 +88,35 @@ _RULE = re.compile(
     r"^([\w./-]+)(?: [\w ]+)?:(?!=)([^=\n]*)(?:\n((?:[ \t]+\S.*(?:\n|$))+))?", re.MULTILINE
 )
 _NEED = re.compile(r"[\w./-]+")
-_DAG = re.compile(r"\bDAG\(\s*(?:dag_id\s*=\s*)?[\"'](\w+)[\"']")
+_DAG = re.compile(
+    r"\bDAG\(\s*(?:dag_id\s*=\s*)?[\"'](\w+)[\"']"
+    r"(?:[^()]*\bschedule(?:_interval)?\s*=\s*[\"'](@[a-z]+|[\d*/, -]+)[\"'])?"
+)
+_SET = re.compile(r"^(\w+) *:?= *[\"']?([\w./ -]+?)[\"']? *$", re.MULTILINE)
 _NO_STEP = "[{id: build, command: [make, build]}]"
 
 
 def _in_full(remedy: str, text: str) -> str:
-    """Write the rules of a Makefile, and the name of a DAG, in place of examples."""
-    if _NO_STEP not in remedy:
-        return remedy
-    steps = _rules_in(text)
-    if steps and len(", ".join(steps)) <= LONGEST_ADVICE:
-        remedy = remedy.replace(_NO_STEP, f"[{', '.join(steps)}]")
-    dag = _DAG.search(text)
-    return remedy if dag is None else remedy.replace("flow_id: NAME", f"flow_id: {dag[1]}")
+    """Write the rules of a Makefile, and what a DAG has, in place of examples."""
+    remedy = remedy.replace("working_dir: '~/", f"working_dir: '{Path.home()}/")
+    if "RUN_DIR/values.env" in remedy:  # as GITHUB_OUTPUT
+        remedy += ", and env_file: '${{ RUN_DIR }}/values.env' in the steps that need the values"
+    if dag := _DAG.search(text):
+        remedy = f"write flow_id: {dag[1]}, and steps: with an item for each task of the DAG"
+        if dag[2]:
+            remedy += f"; add to the crontab: {dag[2]} cd FLOW_DIR && orchesjob-flow run FLOW_FILE"
+    steps, left = _rules_in(text) if _NO_STEP in remedy else ([], [])
+    spelled = f"[{', '.join(steps)}]"
+    if steps and len(spelled) <= LONGEST_ADVICE:
+        sets = {name: value for name, value in _SET.findall(text) if f"${name}" in spelled}
+        env = f"env: {as_flow_style(sets)}, and " if sets else ""
+        remedy = remedy.replace(f"steps: {_NO_STEP}", f"{env}steps: {spelled}")
+        remedy += f"; left out: {', '.join(left)}" if left else ""
+    return remedy
 
 
-def _rules_in(text: str) -> list[str]:
-    """Spell the rules of a Makefile as steps: the first, and what it needs."""
+def _rules_in(text: str) -> tuple[list[str], list[str]]:
+    """Spell the first rule of a Makefile and what it needs as steps; name what else it has."""
     found = _RULE.findall(text)
     rules = {target: (_NEED.findall(needs), recipe) for target, needs, recipe in found}
     wanted = dict.fromkeys([*rules][:1])
@@ -119,7 +133,8 @@ def _rules_in(text: str) -> list[str]:
         lines = lines.replace("$@", target).replace("$<", (needs or [""])[0])
         after = f", depends_on: [{waits}]" if waits else ""
         steps.append(f"{{id: {id_for(target)}{after}, script: {as_yaml(lines)}}}")
-    return steps
+    left = [name for name in rules if name not in wanted and rules[name][1]]
+    return steps, [*left, *re.findall(r"^set ([\w-]+)", text, re.MULTILINE)]
 
 
 _PARAM = re.compile(r", and params: \{(\w+): (?:'[^']*'|\{\})\} beside steps:")
@@ -132,18 +147,48 @@ def _declared(remedy: str, params: Node | None) -> str:
     return _PARAM.sub("", remedy) if is_there else remedy
 
 
+_WRITTEN = re.compile(
+    r"write (command|script|finally|env|params): (\[.*\]|\{.*\}|'(?:[^']|'')*'|[^\s,;]+)"
+)
+
+
+def _merged(problems: Sequence[Problem]) -> list[Problem]:
+    """Return problems of which no two tell to write the same key of a record."""
+    changed, places = [*problems], dict[tuple[str, str], int]()
+    for place, problem in enumerate(problems):
+        found = _WRITTEN.fullmatch(help_of(problem))
+        record = str(problem.path).rpartition(".")[0]
+        at = place if found is None else places.setdefault((record, found[1]), place)
+        if found is None or at == place:
+            continue
+        one, two = help_of(changed[at]).partition(": ")[2], found[2]
+        short, both = sorted((one.strip("'"), two.strip("'")), key=len)
+        if one != two and two[0] in "[{" and found[1] != "command":
+            both = f"{one[:-1]}, {two[1:]}"
+        elif not both.endswith(short):
+            continue
+        changed[at] = _with_help(changed[at], f"write {found[1]}: {max(one, two, both, key=len)}")
+        changed[place] = _with_help(problem, f"remove it: {found[1]}: (above) contains it")
+    return changed
+
+
 _PATH_PART = re.compile(r"\.?([\w-]+)|\[([0-9]+)\]")
 
 
 def _at_key(problem: Problem, root: Node) -> Problem:
-    """Point at the key if its value begins on a line below it."""
-    if not problem.path or not problem.fact.startswith(("must be", "a foreach has")):
+    """Point at the key if its value begins on a line below it; do not leave a mapping empty."""
+    if not problem.path:
         return problem
     parts = [
         name or int(index) for name, index in _PATH_PART.findall(problem.path) if name or index
     ]
     parent = node_at(root, tuple(parts[:-1]))
     if not isinstance(parent, MappingNode):
+        return problem
+    if len(parent.entries) == 1 and parts[-2:-1] in (["env"], ["defaults"], ["concurrency"]):
+        remedy = re.sub(r"^remove it(:|(?=, and))", f"remove {parts[-2]}:", help_of(problem))
+        problem = _with_help(problem, remedy)
+    if not problem.fact.startswith(("must be", "a foreach has")):
         return problem
     key = next(
         (key for key, _ in parent.entries if isinstance(key, ScalarNode) and key.text == parts[-1]),
@@ -185,7 +230,7 @@ class _Steps:
         if _goes(item) and found[2] != "uses":
             return "remove it with the step: a flow runs where its files are"
         if before is None:
-            return remedy.replace("depends_on: [ID]", "depends_on: [build]")
+            return remedy.replace("depends_on: [ID]", "depends_on: [NAME]")
         is_foreign = member_of(item, "id") is None and self._are_listed
         if is_foreign and not found[2]:
             remedy = re.sub(

@@ -446,7 +446,9 @@ class _Finder:
                 message = Advised(
                     f"{quoted(found[0])} stays as it is: names are replaced only where a flow has "
                     "params or a foreach, or uses a name that is built in",
-                    "declare it under params:, or use a variable in a script",
+                    "declare it under params:, or use a variable in a script"
+                    if "secrets." not in found[0]
+                    else "remove it, and write env_file: FILE, a file with NAME=VALUE",
                 )
                 span = Span(word.text, *found.span())
                 self._warn(WarningCode.LITERAL_SUBSTITUTION, message, word.path, span)

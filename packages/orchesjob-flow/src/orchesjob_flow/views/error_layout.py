@@ -79,7 +79,10 @@ def noted(key: str, text: str, style: Style) -> list[str]:
     return [line, *_wrapped_around_commands(f"{FURTHER}# {said}", style.columns, f"{FURTHER}# ")]
 
 
-_COMMAND = re.compile(r"`[^`]*`|\$\{\{[^}]*\}\}|(?:(?:[\d*/,-]+ ){5}|@\w+ )?orchesjob-flow [^;`]*")
+_COMMAND = re.compile(
+    r"`[^`]*`|\$\{\{[^}]*\}\}"
+    r"|(?:(?:[\d*/,A-Z-]+ ){5}|@\w+ )?(?:cd [^;&]+ && )?orchesjob-flow [^;`]*"
+)
 _KEPT = "\ue000"
 """Stands for a blank that is not the end of a word; `visible` lets none through."""
 
@@ -155,6 +158,10 @@ def problem_lines(
 _CODE = re.compile(r"""'(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|\[|\{""")
 
 
+_BEGINS = re.compile(rf"[\w-]+: |(?!\$)[^ ]*{_KEPT}")
+"""A key or a command, which begins on a line of its own after a colon, if it does not fit."""
+
+
 def _wrapped_around_code(text: str, columns: int) -> list[str]:
     """Wrap a remedy between words, but not within what one types: that can be copied whole."""
     text = _kept_together(text, columns - len(FURTHER))
@@ -162,7 +169,8 @@ def _wrapped_around_code(text: str, columns: int) -> list[str]:
     while at < len(text):
         found = _CODE.match(text, at) if text[at - 1 : at] in {"", " "} else None
         end = at + 1 if found is None else _end_of(text, found.end() - 1)
-        if text[at] == " " and text[at - 1] != ":":  # a key stays with its value
+        is_value = text[at - 1] == ":" and not _BEGINS.match(text, at + 1)
+        if text[at] == " " and not is_value:  # a key stays with its value
             pieces.append("")
         pieces[-1] += text[at:end]
         at = end
