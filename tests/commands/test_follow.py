@@ -141,11 +141,17 @@ def test_with_nothing_else(flow: Flow) -> None:
     assert started.stderr == "a | one\n"
 
 
-@pytest.mark.parametrize("words", [["start", "k", "x.yaml"], ["retry", "k"], ["resume", "--all"]])
-def test_not_in_the_background(flow: Flow, words: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("words", "background"),
+    [
+        (["start", "k", "x.yaml", "-d"], "--detach"),
+        (["retry", "k", "-d"], "--detach"),
+        (["resume", "--all"], "--all"),
+    ],
+)
+def test_not_in_the_background(flow: Flow, words: list[str], background: str) -> None:
     """A background process shows nothing; the error says what does."""
-    detach = [] if "--all" in words else ["-d"]
-    assert "--detach and --follow are both given" in flow.refusal(*words, *detach, "-f")["error"]
+    assert f"{background} and --follow are both given" in flow.refusal(*words, "-f")["error"]
 
 
 def test_retry_shows_only_what_is_new(flow: Flow, tmp_path: Path) -> None:

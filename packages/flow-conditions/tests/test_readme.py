@@ -34,10 +34,9 @@ def test_there_are_three_programs_of_thirty_lines() -> None:
     assert max(lengths) <= 30
 
 
-@pytest.mark.heavy
 def test_the_programs_are_typed(tmp_path: Path) -> None:
     """Mypy finds nothing in them, however strict it is."""
-    pytest.importorskip("mypy")
+    pytest.importorskip("mypy", reason="the session `types` runs this")
     for number, (program, _) in enumerate(PROGRAMS):
         (tmp_path / f"program_{number}.py").write_text(program)
     command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", "cache", "."]

@@ -39,9 +39,7 @@ from orchesjob_flow.views.terminal import OutputFormat
     shell_complete=complete_step,
     help="Run this step again; may be repeated.",
 )
-@click.option(
-    "--only", is_flag=True, help="With --step: rerun only these; what depends on them stays."
-)
+@click.option("--only", is_flag=True, help="With --step: rerun only these steps.")
 @option_given_once(
     "--file",
     "flow_file",
