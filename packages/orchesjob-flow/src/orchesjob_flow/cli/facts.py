@@ -372,10 +372,10 @@ def run_with_step(ctx: click.Context, step: str) -> Run | None:
 
 
 def newest_for(ctx: click.Context, name: str, word: str) -> tuple[str, str] | None:
-    """Return the newest run that a command is for, of a flow or else of any, and what to say.
+    """Return the newest run that a command is for, of the flow that a word names, and what to say.
 
-    The word names the flow; None if it does not, or if it is the key of a run. Without any such
-    run, the key is empty.
+    None if the word names no flow, or is the key of a run. Without any such run the key is empty,
+    and the other is the line that lists the runs of the flow.
     """
     if is_recorded(ctx, word) or newest_of(ctx, word) is None:
         return None
@@ -383,13 +383,8 @@ def newest_for(ctx: click.Context, name: str, word: str) -> tuple[str, str] | No
     with suppress(FlowError, StoreError, OSError):
         for one in find_runs(settings_of(ctx), statuses=statuses, flow_id=flow_id, limit=1):
             return one.run.run_key, ""
-    none = f'no run of flow "{flow_id}" {what}'
-    with suppress(FlowError, StoreError, OSError):
-        if keys := keys_for(ctx, name):
-            of_flow = RunHandle(keys[0], settings_of(ctx)).snapshot().run.flow_id
-            about = f'{others(name, keys)}; {none}, and {keys[0]} is of flow "{of_flow}"'
-            return keys[0], about
-    return "", none
+    line = text_of(["list", "--flow-id", flow_id])
+    return "", f'{line}  # no run of flow "{flow_id}" {what}, so there is none to {name}'
 
 
 def others(name: str, keys: Sequence[str]) -> str:
