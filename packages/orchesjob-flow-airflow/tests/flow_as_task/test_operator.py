@@ -550,7 +550,7 @@ def test_a_worker_elsewhere(host: "Host", tmp_path: Path) -> None:
     event = {"since": 0.0, "host": "first-host", "problem": None}
     elsewhere = operator(db=tmp_path / "elsewhere.sqlite3")
     with pytest.raises(
-        AirflowException, match=r"no run is recorded .* was started on first-host, "
+        AirflowException, match=r"there is no database .* was started on first-host, "
     ):
         elsewhere.execute_complete(context(host, 1), event)
 
