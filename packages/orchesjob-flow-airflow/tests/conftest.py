@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,13 +37,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def database() -> Path:
-    """The folder of DAG files of an Airflow with a fresh metadata database."""
+def empty_database() -> bytes:
+    """The metadata database of an Airflow that has not run anything."""
+    from airflow import settings
     from airflow.utils.db import initdb
 
     DAGS.mkdir()
     initdb()
-    return DAGS
+    settings.dispose_orm()  # who closes it last moves its log into it
+    return (HOME / "airflow.db").read_bytes()
 
 
 class Airflow:
@@ -112,12 +115,28 @@ class Airflow:
 
 
 @pytest.fixture
-def airflow(database: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Airflow]:
-    """The throwaway Airflow, with a fresh orchesjob home."""
+def airflow(
+    empty_database: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Airflow]:
+    """The throwaway Airflow, with a metadata database of its own and a fresh orchesjob home.
+
+    Threads of `dag.test()` outlive it, and use its database while the next test has begun.
+    """
+    from airflow import settings
+
+    database = HOME / f"{uuid.uuid4().hex}.db"
+    database.write_bytes(empty_database)
+    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", f"sqlite:///{database}")
+    monkeypatch.setenv(
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC", f"sqlite+aiosqlite:///{database}"
+    )
+    settings.dispose_orm()
+    settings.configure_vars()
+    settings.configure_orm()
     monkeypatch.setenv("ORCHESJOB_HOME", str(tmp_path / "jobs"))
     monkeypatch.setenv("ORCHESJOB_BIN", str(Path(sys.executable).parent / "orchesjob"))
-    yield Airflow(database)
-    for path in database.iterdir():
+    yield Airflow(DAGS)
+    for path in (*DAGS.iterdir(), *HOME.glob(f"{database.name}*")):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 

@@ -29,14 +29,12 @@ class Host:
 
     Attributes:
         folder: The folder of the DAG file and of the flow files.
-        database: Airflow's metadata database.
     """
 
     program = str(Path(sys.executable).parent / "orchesjob-flow")
 
     def __init__(self, airflow: "Airflow") -> None:
         self.folder = airflow.folder
-        self.database = airflow.folder.parent / "airflow.db"
 
     def write(self, *steps: dict[str, Any], name: str = "flow.yaml", **fields: Any) -> str:
         """Write a flow file and return its name."""

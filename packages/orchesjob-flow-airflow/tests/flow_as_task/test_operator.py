@@ -5,7 +5,6 @@ import fcntl
 import os
 import re
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -396,27 +395,12 @@ def test_keys_of_a_mapped_task(host: "Host") -> None:
 
 @contextlib.contextmanager
 def worker(host: "Host", **arguments: Any) -> Iterator[subprocess.Popen[str]]:
-    """Run a task that waits for its run itself, as Airflow does: in a process group of its own.
-
-    Its Airflow has a copy of the database: the tests kill it, and later tests need theirs whole.
-    """
+    """Run a task that waits for its run itself, as Airflow does: in a process group of its own."""
     words = "".join(f", {name}={value!r}" for name, value in arguments.items())
     host.load(f"Flow(flow_file='flow.yaml', run_key='k', deferrable=False{words})")
     script = [sys.executable, "-c", "import the_dag; print(the_dag.dag.test().state)"]
-    copy = host.folder / "worker.db"
-    with (
-        contextlib.closing(sqlite3.connect(host.database)) as database,
-        contextlib.closing(sqlite3.connect(copy)) as copied,
-    ):
-        database.backup(copied)
-    environ = {**os.environ, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{copy}"}
     with subprocess.Popen(
-        script,
-        cwd=host.folder,
-        env=environ,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
+        script, cwd=host.folder, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         yield process
 
