@@ -179,7 +179,7 @@ class StepOperator(BaseOperator):
             return self._execute(context)
         except (AirflowFailException, AirflowSkipException, InfrastructureFault, RetriedFailure):
             raise
-        except Exception as error:
+        except Exception as error:  # whatever it is, the command has not failed
             raise InfrastructureFault(error) from error
 
     def on_kill(self) -> None:
