@@ -221,4 +221,4 @@ def test_large_run_loads_fast(store: FlowStore, create: Callable[..., bool]) -> 
         durations.append(time.perf_counter() - begun)
         assert run is not None
         assert len(run.steps) == len(run.attempts) == 1600
-    assert min(durations) < 0.2, "about 0.012 s where this was written"
+    assert min(durations) < 0.5, "about 0.012 s where this was written"
