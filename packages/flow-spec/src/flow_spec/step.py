@@ -346,7 +346,7 @@ class StepSpec:
         default=True,
     )
     start_timeout_sec: float | None = declared(
-        SECONDS, "Seconds that a start waits for the command to be under way.", 30, default=None
+        SECONDS, "Seconds that a start waits for the command to run.", 30, default=None
     )
     description: str | None = declared(
         Prose(max_length=10_000),

@@ -153,7 +153,7 @@ _WRITTEN = re.compile(
 
 
 def _merged(problems: Sequence[Problem]) -> list[Problem]:
-    """Return problems of which no two tell to write the same key of a record."""
+    """Return problems so that no two remedies write the same key of a record."""
     changed, places = [*problems], dict[tuple[str, str], int]()
     for place, problem in enumerate(problems):
         found = _WRITTEN.fullmatch(help_of(problem))
