@@ -131,8 +131,8 @@ def airflow(
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC", f"sqlite+aiosqlite:///{database}"
     )
     settings.dispose_orm()
-    settings.configure_vars()
-    settings.configure_orm()
+    settings.configure_vars()  # type: ignore[no-untyped-call] # Airflow's
+    settings.configure_orm()  # type: ignore[no-untyped-call] # Airflow's
     monkeypatch.setenv("ORCHESJOB_HOME", str(tmp_path / "jobs"))
     monkeypatch.setenv("ORCHESJOB_BIN", str(Path(sys.executable).parent / "orchesjob"))
     yield Airflow(DAGS)
