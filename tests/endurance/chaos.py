@@ -40,7 +40,7 @@ WATCHING_SEC = 5
 """After how long those are ended who might watch a run for ever that nobody advances."""
 
 PATIENT_SEC = 3 * CALL_SEC
-"""How long it may take until all that was begun has ended, on a machine with other work."""
+"""How long nothing at all may end, once all is left in peace: more work only takes longer."""
 
 TERMINAL = {"SUCCEEDED", "FAILED", "CANCELLED"}
 DEADLY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
@@ -179,6 +179,20 @@ class Call(NamedTuple):
     output: Path
 
 
+class Patience:
+    """Lasts for `PATIENT_SEC` from the last moment at which something had moved."""
+
+    def __init__(self) -> None:
+        self._seen: object = None
+        self._deadline = 0.0
+
+    def lasts(self, seen: object) -> bool:
+        """Tell whether there is time left; `seen` is equal as long as nothing moves."""
+        if seen != self._seen:
+            self._seen, self._deadline = seen, time.monotonic() + PATIENT_SEC
+        return time.monotonic() < self._deadline
+
+
 class Chaos:
     """Commands that run at once, and the signals for them and for what they have begun."""
 
@@ -204,8 +218,9 @@ class Chaos:
             self._look()
             time.sleep(self._random.uniform(0, 0.1))
         self._go_on(float("inf"))
+        patience = Patience()
         while self._calls:
-            assert time.monotonic() < until + PATIENT_SEC, [call.words for call in self._calls]
+            assert patience.lasts(len(self._calls)), [call.words for call in self._calls]
             self._look()
             time.sleep(0.1)
 
@@ -214,9 +229,9 @@ class Chaos:
 
         An inner run without a runner whose outer one is over is left to whoever comes (5.8a).
         """
-        deadline = time.monotonic() + PATIENT_SEC
+        patience = Patience()
         while unfinished := [run for run in self._runs() if run["status"] not in TERMINAL]:
-            assert time.monotonic() < deadline, unfinished
+            assert patience.lasts((len(unfinished), len(self.ledger.lines()))), unfinished
             if all(run["flow_id"] == "inner" for run in unfinished):
                 for run in unfinished:
                     self._flow.run("cancel", f"--run-key={run['run_key']}")

@@ -1,6 +1,6 @@
 """What the documents say is so: every command shown is run, every output shown was printed.
 
-README.md, CONTRIBUTING.md and docs/*.md follow these conventions:
+README.md, CONTRIBUTING.md and docs/**/*.md follow these conventions:
 
 - A `console` block is run, line by line after each `$ `, in one bash for the whole document, in a
   throwaway home with the real orchesjob. What it prints must be what is shown, after `normalise`.
@@ -38,10 +38,10 @@ from orchesjob_flow.errors import NoRunYet
 from support.files import write_program
 
 ROOT = Path(__file__).resolve().parents[2]
-GUIDES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md"))]
+GUIDES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md"))]
 DOCUMENTS = [
     *sorted(ROOT.glob("*.md")),
-    *sorted(ROOT.glob("docs/*.md")),
+    *sorted(ROOT.glob("docs/**/*.md")),
     *sorted(ROOT.glob("packages/*/README.md")),
 ]
 FOR_DEVELOPERS = [ROOT / "CONTRIBUTING.md", ROOT / "docs" / "architecture.md"]
