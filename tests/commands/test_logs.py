@@ -179,6 +179,6 @@ def test_nothing_was_printed(flow: Flow) -> None:
     flow.start("k", flow.write({"id": "a", "command": ["true"]}))
     for words, whose in ((("logs", "k"), "run 'k'"), (("logs", "k", "a"), "step 'a'")):
         code, shown = flow.run_on_terminal(*words)
-        assert (code, shown) == (0, f"orchesjob-flow: nothing of {whose} has been printed\n")
+        assert (code, shown) == (0, f"orchesjob-flow: {whose} printed nothing\n")
         answer = flow.run(*words)
         assert (answer.stdout, answer.stderr) == ("", "")

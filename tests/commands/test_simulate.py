@@ -70,7 +70,7 @@ def test_text(flow: Flow) -> None:
         "its condition was false: load FAILED\n"
         "alert   OK SUCCEEDED  1        1 min 3 s  1 min 4 s\n"
         "\n"
-        "This was a simulation, and nothing was run. The run would end FAILED after 1 min 4 s, "
+        "This was a simulation; nothing ran. The run would end FAILED after 1 min 4 s, "
         "with exit code 1: 1 step failed: load.\n"
     )
 
@@ -101,7 +101,7 @@ def test_names_of_steps(flow: Flow) -> None:
         (["--skip=load"], "step 'load' is never skipped once it runs: it has neither"),
         (["--skip=fetch", "--fail=fetch"], "step 'fetch' cannot both fail and be skipped"),
         (["--fail=often"], "step 'often' would be retried 2,001 times before it fails"),
-        (["--cancel-at=load", "--cancel-at=fetch"], "is given 2 times; only one can be meant"),
+        (["--cancel-at=load", "--cancel-at=fetch"], "is given 2 times; give one"),
         (["--param=DAY=7"], 'the flow has no parameter "DAY"'),
     ],
 )
@@ -119,8 +119,8 @@ def test_what_changes_nothing_is_said(flow: Flow) -> None:
         ("fetch", "load", "report", "alert"), SKIP
     )
     assert warnings(answer.stderr) == [
-        "orchesjob-flow: --fail alert changes nothing: nothing of alert comes to its end",
-        "orchesjob-flow: --cancel-at report changes nothing: nothing of it begins",
+        "orchesjob-flow: --fail alert has no effect: alert never ends by itself",
+        "orchesjob-flow: --cancel-at report has no effect: report never begins",
     ]
 
 

@@ -49,7 +49,7 @@ def test_lost_answer_of_start(
 
 
 def test_unknown_status(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
-    """A status that we do not know is taken for running, and reported once (rule 5.3)."""
+    """A status that we do not know is treated as running, and reported once (rule 5.3)."""
     fake_orchesjob.script([{"call": "start", "fault": "answer", "set": {"status": "PAUSED"}}])
     runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
     gate.await_arrival()
@@ -59,7 +59,7 @@ def test_unknown_status(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -
     _, stderr = runner.communicate()
     assert runner.returncode == 0
     assert len(warnings(stderr)) == 1
-    assert "unknown status, taken for running: PAUSED" in stderr
+    assert "unknown status, treated as running: PAUSED" in stderr
 
 
 def unusable_answers(*calls: str) -> list[Rule]:

@@ -32,7 +32,7 @@ ERRORS = [
     (
         errors.NotReady("k", 7, 80.0, "no", Path("/h/l")),
         TimeoutError,
-        "process 7 advances it, but has had no answer of orchesjob within 80 s: no (/h/l)",
+        "process 7 advances it, but orchesjob has not answered within 80 s: no (/h/l)",
     ),
     (errors.UnsafePlace(DATABASE, "is odd"), OSError, "/h/f.db is odd; name another place"),
 ]

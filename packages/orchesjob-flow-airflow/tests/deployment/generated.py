@@ -12,7 +12,7 @@ from support.generated_flows import FLOWS, LEDGERS, GeneratedFlow, LocalRun, Out
 
 from .deployment import Deployment
 
-DEPLOYED = FLOWS // 10
+DEPLOYED = FLOWS // 5
 AS_ONE_TASK = 2
 """How many of them are run as one task, too."""
 END_SEC = 600.0

@@ -67,7 +67,7 @@ class RunNotFound(FlowError, LookupError):
             return f"no run {self.run_key!r} in {self.database}"
         return (
             f"no run {self.run_key!r} in {self.database}: check the run key, and that --db, "
-            "ORCHESJOB_FLOW_HOME and ORCHESJOB_HOME are those with which it was started"
+            "ORCHESJOB_FLOW_HOME and ORCHESJOB_HOME are the ones it was started with"
         )
 
 
@@ -282,8 +282,8 @@ class NotPruned(FlowError, RuntimeError):
             by_cause.setdefault(error, []).append(repr(run_key))
         kept = "; ".join(f"{', '.join(keys)}: {error}" for error, keys in by_cause.items())
         return (
-            f"not removed, because what they have left behind could not be: {kept}; `prune` again, "
-            "or with --keep-output if it is their output"
+            f"not removed, because their files could not be removed: {kept}; run `prune` again, "
+            "with --keep-output if the files are their output"
         )
 
 
@@ -413,9 +413,9 @@ class NotReady(FlowError, TimeoutError):
     """
 
     says = (
-        "run {run_key!r} is recorded and process {pid} advances it, but has had no answer of "
-        "orchesjob within {waited_sec:g} s: {cause} ({log}); it goes on trying, and `status` shows "
-        "what comes of it"
+        "run {run_key!r} is recorded and process {pid} advances it, but orchesjob has not answered "
+        "within {waited_sec:g} s: {cause} ({log}); the process keeps trying, and `status` shows "
+        "how far it is"
     )
     run_key: str
     pid: int
@@ -488,7 +488,7 @@ class ResultLost(FlowError, OSError):
     """A result could not be written to stdout; the command itself succeeded."""
 
     says = (
-        "what was asked for was done, but could not be written to stdout: {cause}; send "
+        "the command succeeded, but its result could not be written to stdout: {cause}; redirect "
         "it elsewhere (`status` prints a run again)"
     )
     cause: str

@@ -32,7 +32,7 @@ def test_its_attempt_says_so(world: World, step: Make) -> None:
     world.drive()
     first, second = world.attempts()
     assert (first.status, second.status) == (AttemptStatus.NEVER_RAN, AttemptStatus.SUCCEEDED)
-    assert first.error == "orchesjob never carried it out"
+    assert first.error == "orchesjob never started it"
     assert '"status":"ABORTED"' in str(first.job)
 
 
@@ -83,7 +83,7 @@ def test_a_worker_that_comes_before_the_abort(world: World, step: Make, strict: 
     first, second = world.executions("a")
     assert first.end is not None
     assert second.begin >= first.end
-    assert "its start died and it was ended" in str(world.states_of("a"))
+    assert "its job was ended" in str(world.states_of("a"))
 
 
 def test_cancelled(world: World, step: Make) -> None:

@@ -80,7 +80,7 @@ def test_a_process_id_that_is_somebody_elses(world: World, step: Make) -> None:
     world.plan("a:1", seconds=20.0, worker_lives=5.0)
     world.machine.after(4.0, lambda: setattr(world.job("a:1"), "pid_reused", True))
     assert world.drive().status == "SUCCEEDED"
-    error = "outcome unknown: its worker is gone, though orchesjob takes it for running"
+    error = "outcome unknown: its worker is gone, but orchesjob still reports it as running"
     assert error in str(world.states_of("a"))
     assert world.step("a").attempt_no == 2
 
@@ -98,7 +98,7 @@ def test_an_unknown_status(world: World, step: Make) -> None:
     world.jobs.insert("k:a:1", ["a"], status="PAUSED", worker_pid=7, worker_alive=True)
     world.machine.after(60.0, partial(succeed, world))
     assert world.drive().status == "SUCCEEDED"
-    error = "orchesjob reports an unknown status, taken for running: PAUSED"
+    error = "orchesjob reports an unknown status, treated as running: PAUSED"
     assert ("RUNNING", error) in world.states_of("a")
     assert world.warnings == [f"k:a:1: {error}"]
     assert world.step("a").error is None

@@ -222,7 +222,7 @@ def once_for_each_name(
     names = [name for name, _ in values]
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
-        raise click.BadParameter(f"{repeated!r} is given twice; only one can be meant", ctx, param)
+        raise click.BadParameter(f"{repeated!r} is given twice; give one", ctx, param)
     return dict(values)
 
 
@@ -240,7 +240,7 @@ def option_given_once(
 
     def the_only(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...]) -> Any:
         if len(values) > 1:
-            message = f"is given {len(values)} times; only one can be meant"
+            message = f"is given {len(values)} times; give one"
             raise click.BadParameter(message, ctx, param)
         value = values[0] if values else None
         return value if callback is None else callback(ctx, param, value)
@@ -264,7 +264,7 @@ class WarningCodes(click.ParamType):  # type: ignore[type-arg] # no subscripts b
         """Check the code, or list all codes."""
         codes = self._codes()
         if value not in codes:
-            self.fail(f"{value!r} is no code; there are {', '.join(codes)}", param, ctx)
+            self.fail(f"{value!r} is not a code; the codes are {', '.join(codes)}", param, ctx)
         return str(value)
 
     def shell_complete(
@@ -307,7 +307,7 @@ class CommandOnRun(click.Command):
             if all(isinstance(word, str) for word in words) and not ctx.resilient_parsing:
                 raise click.UsageError(
                     f"the run key is given twice, as {words[0]!r} and as --run-key "
-                    f"{given[RUN_KEY_OPTION][0]!r}; only one can be meant",
+                    f"{given[RUN_KEY_OPTION][0]!r}; give one",
                     ctx,
                 )
             ctx.meta[NAMED_BY_OPTION] = True
@@ -464,7 +464,7 @@ env_option = click.option(
     metavar="NAME=VALUE",
     type=Variable(),
     multiple=True,
-    help="Set a variable, over the flow's; repeatable.",
+    help="Set an environment variable for every step, overriding the flow's `env`; repeatable.",
 )
 param_option = click.option(
     "--param",
@@ -481,7 +481,7 @@ until_option = click.option(
     metavar="STEP",
     multiple=True,
     shell_complete=complete_step_of_file,
-    help="Only this step and what it needs; repeatable.",
+    help="Run only this step and the steps it needs; repeatable.",
 )
 detach_option = click.option(
     "-d", "--detach", is_flag=True, help="Return at once; run in the background."
@@ -499,12 +499,12 @@ progress_option = click.option(
     type=click.Choice(["auto", "plain", "none"]),
     default="auto",
     show_default=True,
-    help="On stderr: a table on a terminal, lines, or nothing.",
+    help="What to show on stderr. auto: a table on a terminal, plain lines elsewhere.",
 )
 
 
 follow_option = click.option(
-    "-f", "--follow", is_flag=True, help="On stderr: what steps print, as they print it."
+    "-f", "--follow", is_flag=True, help="Show on stderr what the steps print, as they print it."
 )
 
 

@@ -24,7 +24,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Run": {
         "run": "Run FLOW_FILE once, under a new key.",
         "start": "Start a run of FLOW_FILE under your key, or continue it.",
-        "cancel": "Cancel a run, and return when nothing of it is left.",
+        "cancel": "Cancel a run, and wait until its steps have exited.",
     },
     "Inspect": {
         "status": "Print the status of a run and of its steps.",
@@ -35,25 +35,25 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "report": "Report what happened in a run, for people or for CI.",
         "overview": "Write a page about the last runs of each flow.",
         "list": "List the runs, newest first.",
-        "stats": "Tell how long runs take, how often they fail, and at which step.",
+        "stats": "Show how long runs take, how often they fail, and at which step.",
         "metrics": "Print the figures of stats for Prometheus.",
         "doctor": "Check the installation and audit the recorded attempts.",
     },
     "Maintain": {
         "resume": "Resume a run, or all runs, whose runner is gone.",
-        "retry": "Run failed and cancelled steps again, and what depends on them.",
+        "retry": "Rerun failed and cancelled steps, and the steps that depend on them.",
         "settle": "Override the outcome of a failed step, and continue its run.",
         "prune": "Remove runs that ended long ago, with their logs and output.",
     },
     "Files": {
         "validate": "Check flow files, and warn about likely mistakes.",
-        "simulate": "Show how a run of a flow file would go, and run nothing.",
+        "simulate": "Show how a run of a flow file would go, without running it.",
         "test": "Run the cases that test flow files, in virtual time.",
         "graph": "Draw the steps of a flow file, or of a run.",
         "schema": "Print the JSON Schema of flow files, for editors.",
         "example": "Print a commented flow that this program runs.",
     },
-    "Shell": {"completion": "Print the script with which a shell completes commands."},
+    "Shell": {"completion": "Print a shell script that completes commands."},
 }
 """The commands with their lines in the help and for TAB, which import no command."""
 SHOWN = {name: line for section in SECTIONS.values() for name, line in section.items()}
@@ -130,14 +130,14 @@ class Commands(click.Group):
     type=Duration(zero=False),
     default=DEFAULT_POLL_INTERVAL_SEC,
     show_default=True,
-    help="Time between checks of a job whose end the system cannot announce.",
+    help="Time between checks of a job whose exit the system cannot announce.",
 )
 @click.option(
     "--patience",
     type=Duration(zero=True),
     default=DEFAULT_PATIENCE_SEC,
     show_default=True,
-    help="Time for which a call that fails is tried again.",
+    help="How long to retry an orchesjob call that fails.",
 )
 @click.pass_context
 def cli(

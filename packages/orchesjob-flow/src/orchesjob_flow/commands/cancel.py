@@ -33,14 +33,14 @@ TOO_LATE = "no step was left to stop"
     type=Duration(zero=True),
     help="How long a step may clean up before it is killed (orchesjob's default: 5).",
 )
-@click.option("--now", is_flag=True, help="End the steps of `finally` too, or let none begin.")
+@click.option("--now", is_flag=True, help="Stop the steps of `finally` too, or start none of them.")
 @format_option
 def cancel(
     handle: RunHandle, grace_seconds: float | None, now: bool, output_format: OutputFormat
 ) -> None:
-    """Cancel a run: start nothing more, end what runs, and return when nothing is left.
+    """Cancel a run: start no more steps, stop those that run, and wait until all have exited.
 
-    The steps of `finally` run, and are waited for; a second `cancel` meanwhile ends these too. If
+    The steps of `finally` still run, and `cancel` waits for them; a second `cancel` stops them. If
     no other step is left to stop, the run keeps its outcome.
 
     \b
@@ -105,7 +105,7 @@ def what_is_in_the_way(handle: RunHandle, run: Run) -> str:
     keys = [attempt_key(run.run_key, step.step_id, step.attempt_no) for step in running]
     if not keys:
         return "there was no time left to carry it out"
-    return f"orchesjob still takes {', '.join(keys)} for running, to be aborted"
+    return f"orchesjob still reports {', '.join(keys)} as running; it will be aborted"
 
 
 class Waiting:

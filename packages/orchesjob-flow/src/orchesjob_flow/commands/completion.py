@@ -11,7 +11,7 @@ from orchesjob_flow.views.terminal import write_result
 @click.argument("shell", metavar="SHELL", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print the script with which a shell completes commands, options, run keys and steps.
+    """Print a shell script that completes commands, options, run keys and steps.
 
     \b
     Example:

@@ -51,7 +51,7 @@ COLOURS = {
     type=click.Choice(["text", "mermaid", "dot"]),
     default="text",
     show_default=True,
-    help="For people, for Mermaid, or for Graphviz.",
+    help="Text for people, or the source of a Mermaid or Graphviz diagram.",
 )
 @param_option
 @click.argument("flow_file", metavar="[FLOW_FILE]", required=False, type=FLOW_FILE)

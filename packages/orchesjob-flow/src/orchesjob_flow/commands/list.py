@@ -18,7 +18,7 @@ from orchesjob_flow.views.terminal import OutputFormat, print_json
     "statuses",
     type=click.Choice([status.value for status in FlowStatus], case_sensitive=False),
     multiple=True,
-    help="Only runs with this status; may be repeated.",
+    help="Only runs with this status; repeatable.",
 )
 @flow_id_option
 @click.option(

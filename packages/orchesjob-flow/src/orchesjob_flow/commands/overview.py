@@ -31,7 +31,7 @@ from orchesjob_flow.views.terminal import paragraph, stderr, visible, write_mess
 def overview(settings: Settings, output: str, limit: int) -> None:
     """Write a page about the last runs of each flow, and the reports of these runs.
 
-    Any server of files can show the folder. Only reports of new and changed runs are written again.
+    Any file server can serve the folder. Only reports of new and changed runs are rewritten.
 
     \b
     Example:

@@ -30,7 +30,7 @@ from orchesjob_flow.views.terminal import stdout, visible, write_message, write_
     type=click.Choice(Report.formats),
     default="html",
     show_default=True,
-    help="A page, test cases of JUnit, a summary in Markdown, or a trace for Perfetto.",
+    help="An HTML page, JUnit test cases, a Markdown summary, or a trace for Perfetto.",
 )
 @option_given_once(
     "-o",
@@ -40,7 +40,7 @@ from orchesjob_flow.views.terminal import stdout, visible, write_message, write_
     help="Write into this file, in one step. [default: stdout; a page on a terminal: KEY.html]",
 )
 def report(handle: RunHandle, report_format: str, output: str | None) -> None:
-    """Report what happened in a run, at any time, from what is recorded.
+    """Report what happened in a run, from its records.
 
     \b
     Example:

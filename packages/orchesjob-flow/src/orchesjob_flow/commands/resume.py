@@ -164,7 +164,7 @@ def resumed_lines(resumed: Sequence[Resumed], left: Sequence[RunSummary]) -> lis
         for one in resumed
         if one.pid is not None or one.error is not None
     ]
-    lines += [f"{run.run_key}  left: it belongs to an attempt that is over" for run in left]
+    lines += [f"{run.run_key}  left alone: it belongs to an attempt that has ended" for run in left]
     return list(map(visible, lines)) or ["every run that has not ended has its runner"]
 
 

@@ -37,7 +37,7 @@ from orchesjob_flow.views.terminal import OutputFormat
     metavar="ID",
     multiple=True,
     shell_complete=complete_step,
-    help="Run this step again; may be repeated.",
+    help="Rerun this step; repeatable.",
 )
 @click.option("--only", is_flag=True, help="With --step: rerun only these steps.")
 @option_given_once(
@@ -45,7 +45,7 @@ from orchesjob_flow.views.terminal import OutputFormat
     "flow_file",
     metavar="FLOW_FILE",
     type=FLOW_FILE,
-    help="Continue with this flow instead.",
+    help="Continue with the flow in this file instead.",
 )
 @param_option
 @env_option
@@ -65,9 +65,9 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
     progress: str,
     output_format: OutputFormat,
 ) -> int:
-    """Run failed and cancelled steps again, and what depends on them.
+    """Rerun failed and cancelled steps, and the steps that depend on them.
 
-    Other succeeded steps keep their outcomes; --step names one to run again.
+    Steps that succeeded keep their outcomes; --step reruns one of them too.
 
     \b
     Example:

@@ -7,9 +7,11 @@ from orchesjob_flow.views.terminal import dump_json, write_result
 
 
 @click.command()
-@click.option("--cases", "of_cases", is_flag=True, help="That of the files which test flows.")
+@click.option(
+    "--cases", "of_cases", is_flag=True, help="Print the schema of the files that test flows."
+)
 def schema(of_cases: bool) -> None:
-    """Print the JSON Schema of flow files, with which editors complete and check them.
+    """Print the JSON Schema of flow files, so that editors complete and check them.
 
     \b
     Example:

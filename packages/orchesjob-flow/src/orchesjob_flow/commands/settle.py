@@ -57,7 +57,8 @@ def settle(  # noqa: PLR0913, PLR0917 - its options
 ) -> int:
     """Override the outcome of a failed or cancelled step, and continue its run.
 
-    What depends on it is decided again, as by `retry`. Who decided, when and why is recorded.
+    The steps that depend on it are decided again, as by `retry`. The run records who settled it,
+    when and why.
 
     \b
     Example:

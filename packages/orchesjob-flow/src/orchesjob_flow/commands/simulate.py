@@ -63,14 +63,14 @@ OPTIONS = {StepStatus.FAILED: "--fail", StepStatus.SKIPPED: "--skip"}
     metavar="STEP",
     multiple=True,
     shell_complete=complete_step_of_file,
-    help="Let a step fail in every attempt; repeatable.",
+    help="Let this step fail in every attempt; repeatable.",
 )
 @click.option(
     "--skip",
     metavar="STEP",
     multiple=True,
     shell_complete=complete_step_of_file,
-    help="Let a step be skipped by its exit code or its only_if; repeatable.",
+    help="Let this step be skipped, by its exit code or its only_if; repeatable.",
 )
 @option_given_once(
     "--cancel-at",
@@ -79,7 +79,7 @@ OPTIONS = {StepStatus.FAILED: "--fail", StepStatus.SKIPPED: "--skip"}
     help="Cancel the run when a step begins.",
 )
 @until_option
-@click.option("--all", "every", is_flag=True, help="Show all ways in which a run can end.")
+@click.option("--all", "every", is_flag=True, help="Show every way in which a run can end.")
 @param_option
 @format_option
 @click.argument("flow_file", metavar="FLOW_FILE", type=FLOW_FILE)
@@ -93,10 +93,10 @@ def simulate(  # noqa: PLR0913, PLR0917 - its options
     output_format: OutputFormat,
     flow_file: str,
 ) -> int | None:
-    """Play FLOW_FILE in virtual time: what would start when, and how it would end.
+    """Simulate a run of FLOW_FILE in virtual time: what would start when, and how it would end.
 
-    Every command succeeds unless it is named. Nothing is run or recorded. The exit code is that of
-    the run; with --all it is 0.
+    Every command succeeds unless an option names its step. Nothing is run or recorded. The
+    exit code is that of the run; with --all it is 0.
 
     \b
     Example:
@@ -129,9 +129,9 @@ def without_effect(
     for option, names in (("--fail", fail), ("--skip", skip)):
         for name in names:
             if played.outcomes.keys().isdisjoint(step.id for step in flow.named(name)):
-                yield f"{option} {name} changes nothing: nothing of {name} comes to its end"
+                yield f"{option} {name} has no effect: {name} never ends by itself"
     if cancel_at is not None and played.cancelled_at is None:
-        yield f"--cancel-at {cancel_at} changes nothing: nothing of it begins"
+        yield f"--cancel-at {cancel_at} has no effect: {cancel_at} never begins"
 
 
 def simulated_json(run: Run) -> dict[str, Any]:
@@ -199,7 +199,7 @@ def ending_words(run: Run, exit_code: int) -> str:
     after = moment(run.finished_at)
     error = "" if run.error is None else f": {run.error}"
     return (
-        f"This was a simulation, and nothing was run. The run would end {run.status.value} after "
+        f"This was a simulation; nothing ran. The run would end {run.status.value} after "
         f"{after}, with exit code {exit_code}{error}."
     )
 
@@ -243,7 +243,8 @@ def endings_lines(flow: FlowSpec, endings: Endings) -> Iterator[str]:
             yield visible(f"{status.value}, {condition_words(ending)}{colon}{'; '.join(others)}")
     if len(shown) < len(endings.found) or not endings.is_complete:
         yield ""
-        yield f"Shown are the {len(shown)} with the fewest steps that do not succeed by themselves."
+        few = "with the fewest steps that fail or are skipped by themselves"
+        yield f"Shown are the {len(shown)} {few}."
 
 
 def total_words(endings: Endings) -> str:

@@ -43,8 +43,8 @@ def start(  # noqa: PLR0913, PLR0917 - its options
 ) -> int:
     """Start a run of FLOW_FILE under your key, or continue it.
 
-    Repeating the command is safe: a run that has ended is only reported, one in progress is waited
-    for, and one without a runner is resumed.
+    Repeating the command is safe. `start` reports a run that has ended, waits for one in progress,
+    and resumes one without a runner.
 
     \b
     Example:

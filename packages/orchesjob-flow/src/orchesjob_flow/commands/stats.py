@@ -27,9 +27,9 @@ from orchesjob_flow.views.terminal import OutputFormat, print_json, write_result
 def stats(
     settings: Settings, flow_id: str | None, since_sec: float | None, output_format: OutputFormat
 ) -> None:
-    """Tell how long the runs of each flow take, how often they fail, and what they wait for.
+    """Show how long the runs of each flow take, how often they fail, and what they wait for.
 
-    With --flow-id also of each step, the largest share of the critical path first.
+    With --flow-id, show each step too, the largest share of the critical path first.
 
     \b
     Example:

@@ -59,15 +59,15 @@ COLOURS = {True: 32, False: 31}
     "--coverage",
     "is_covered",
     is_flag=True,
-    help="List the steps and conditions that the cases leave out.",
+    help="List the steps and conditions that no case covers.",
 )
 @declare_format("junit")
 @click.argument("case_files", metavar="FILE...", nargs=-1, required=True, type=FLOW_FILE)
 def test(is_covered: bool, output_format: OutputFormat, case_files: tuple[str, ...]) -> int:
     """Run the cases in each FILE, which test a flow file; run none of its commands.
 
-    A case says how steps end, and what must come of it. NAME.test.yaml tests NAME.yaml beside it.
-    The exit code is 1 if a case fails, and 2 if a file is not valid.
+    A case says how steps end, and how the run must then end. NAME.test.yaml tests NAME.yaml beside
+    it. The exit code is 1 if a case fails, and 2 if a file is not valid.
 
     \b
     Example:

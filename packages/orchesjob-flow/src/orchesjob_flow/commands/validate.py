@@ -45,16 +45,16 @@ def explain(ctx: click.Context, _param: click.Parameter, code: str | None) -> No
     callback=explain,
     is_eager=True,
     expose_value=False,
-    help="Print what a warning with this code means and how to fix it, and do nothing else.",
+    help="Explain the warning with this code, and how to fix it; check nothing.",
 )
-@click.option("--strict", is_flag=True, help="Exit with 2 if there are warnings, too.")
+@click.option("--strict", is_flag=True, help="Exit with 2 if there are warnings.")
 @click.option(
     "--allow",
     "allowed",
     metavar="CODE",
     type=WarningCodes(),
     multiple=True,
-    help="Leave out the warnings with this code; may be repeated.",
+    help="Ignore the warnings with this code; repeatable.",
 )
 @param_option
 @format_option
@@ -156,7 +156,7 @@ def finding_lines(finding: CheckedFile) -> Iterator[str]:
                     yield f"{warning_text(finding.file, warning, style_of(terminal))}\n"
                 else:
                     yield warning_line(finding.file, warning)
-            unproven = "" if finding.is_proven else ", too entangled to prove all of it"
+            unproven = "" if finding.is_proven else ", too complex to check completely"
             words = f"{summary(flow, len(finding.warnings))}{unproven}"
             yield visible(f"{finding.file}: valid: {words}")
         case ReadCases() as found:

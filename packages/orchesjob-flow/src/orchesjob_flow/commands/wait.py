@@ -21,7 +21,7 @@ from orchesjob_flow.views.terminal import OutputFormat, warn
 def wait(handle: RunHandle, timeout: float | None, output_format: OutputFormat) -> int:
     """Wait until a run has ended, and print it.
 
-    The exit code is 0 if it SUCCEEDED, 1 if it ended otherwise, 8 if the time is over.
+    The exit code is 0 if it SUCCEEDED, 1 if it ended otherwise, 8 if it has not ended in time.
 
     \b
     Example:

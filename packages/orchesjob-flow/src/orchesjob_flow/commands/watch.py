@@ -43,7 +43,7 @@ REFRESH_SEC = 0.25
     help="Redraw in place (the default on a terminal), or print one table below the other.",
 )
 @follow_option
-@click.option("--advance", is_flag=True, help="Advance the run too, if no other process does.")
+@click.option("--advance", is_flag=True, help="Advance the run as well, if no other process does.")
 @click.pass_context
 def watch(  # noqa: PLR0913, PLR0917 - its options
     ctx: click.Context,

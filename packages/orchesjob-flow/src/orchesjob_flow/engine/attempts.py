@@ -253,7 +253,7 @@ def contradicted(context: UpdateContext, attempt: OpenAttempt, known: bool) -> N
     """
     attempt.contradictions += 1
     if known and attempt.contradictions >= CONTRADICTIONS:
-        why = "its worker is gone, though orchesjob takes it for running"
+        why = "its worker is gone, but orchesjob still reports it as running"
         lost(context, attempt, why)
     else:
         calls.ask_again(context, attempt)
@@ -263,7 +263,7 @@ def unknown_status(
     context: UpdateContext, step: RunStep, attempt: OpenAttempt, report: JobReport
 ) -> None:
     """Report a status that this version does not know; it counts as running (rule 5.3)."""
-    error = f"orchesjob reports an unknown status, taken for running: {report.status}"
+    error = f"orchesjob reports an unknown status, treated as running: {report.status}"
     if step.row.error != error:
         context.record_step(step, error=error)
         context.do(Warn(f"{attempt.attempt_key}: {error}"))
@@ -351,7 +351,7 @@ def remains_seen(
             error = f"timed out after {step.spec.timeout_sec:g} s"
             failed(context, step, attempt, error)
         case _:
-            error = "outcome unknown: its start died and it was ended"
+            error = "outcome unknown: the call that started it died, and its job was ended"
             failed(context, step, attempt, error)
 
 
@@ -470,7 +470,7 @@ def foreign(context: UpdateContext, step: RunStep, attempt: OpenAttempt, report:
 
 def never_ran(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
     """Use up the number of a dead start, but no retry (rule 4.2)."""
-    close_attempt(context, step, attempt, AttemptStatus.NEVER_RAN, "orchesjob never carried it out")
+    close_attempt(context, step, attempt, AttemptStatus.NEVER_RAN, "orchesjob never started it")
     context.record_step(step, status=StepStatus.PENDING)
     step.dead_starts += 1
     if step.dead_starts >= DEAD_STARTS_IN_A_ROW:

@@ -42,7 +42,7 @@ MARKS = {Grade.OK: "OK", Grade.NOTE: "--", Grade.PROBLEM: "NG"}
 
 
 @click.command(cls=CommandOnRun)
-@declare_run_key("Audit this run only, which is quicker if there are many.", required=False)
+@declare_run_key("Audit only this run, which is quicker if there are many.", required=False)
 @click.option(
     "--all",
     "every",

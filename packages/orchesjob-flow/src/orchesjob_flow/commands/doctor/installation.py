@@ -85,9 +85,9 @@ def check_processes() -> Check:
         folder = usable_cgroup_folder()
     except OSError as error:
         message = (
-            "no cgroups can be made here, so that a process is only recognised by its environment, "
+            "cgroups cannot be created here, so a process is recognised only by its environment, "
             f"its parent, its session and its group: {error.filename}: {error.strerror}; what "
-            "a step leaves behind with a cleared environment, as under sudo, is not noticed"
+            "a step leaves behind with a cleared environment, as under sudo, goes unnoticed"
         )
         return Check("processes", Grade.NOTE, message)
     return Check("processes", Grade.OK, f"each attempt has a cgroup of its own below {folder}")

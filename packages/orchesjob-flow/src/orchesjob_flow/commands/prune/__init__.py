@@ -60,7 +60,7 @@ _LONGEST_PAUSE_SEC = 0.11
     "older_than_sec",
     type=Duration(zero=True, needs_unit=True),
     metavar="AGE",
-    help="Remove the runs that ended at least so long ago: 30d, 12h, 90m.",
+    help="Remove runs that ended at least this long ago: 30d, 12h, 90m.",
 )
 @click.option(
     "--keep",
@@ -69,8 +69,8 @@ _LONGEST_PAUSE_SEC = 0.11
     help="Keep the N newest runs of each flow, however old.",
 )
 @flow_id_option
-@click.option("--keep-output", is_flag=True, help="Leave orchesjob's jobs, and what they printed.")
-@click.option("--dry-run", is_flag=True, help="Print what would be removed, and remove nothing.")
+@click.option("--keep-output", is_flag=True, help="Keep orchesjob's jobs and their output.")
+@click.option("--dry-run", is_flag=True, help="Print what would be removed, without removing it.")
 @format_option
 @click.argument("run_keys", metavar="[KEY...]", nargs=-1, shell_complete=complete_ended_run)
 @click.pass_obj

@@ -255,7 +255,7 @@ def jobs_of(store: FlowStore, run_key: str) -> Found | None:
             return None
         found = [job_of(run, attempt) for attempt in attempts if attempt.job_id is not None]
     except StoreBroken as error:
-        warn(f"what run {run_key!r} has printed is left in orchesjob's home: {error}")
+        warn(f"the output of run {run_key!r} remains in orchesjob's home: {error}")
         return None
     return run, found
 
