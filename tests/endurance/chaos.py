@@ -220,7 +220,8 @@ class Chaos:
         self._go_on(float("inf"))
         patience = Patience()
         while self._calls:
-            assert patience.lasts(len(self._calls)), [call.words for call in self._calls]
+            moves = (len(self._calls), len(self.ledger.lines()))
+            assert patience.lasts(moves), [call.words for call in self._calls]
             self._look()
             time.sleep(0.1)
 
