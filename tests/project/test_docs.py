@@ -30,6 +30,7 @@ import pytest
 import yaml
 
 from flow_spec import parse_flow
+from flow_spec.fields.predicates import FINALLY_PREDICATES, End, holds, parse_when
 from flow_spec.fields.translation import meaning_of
 from flow_spec.flow import FLOW
 from flow_spec.step import STEP
@@ -278,6 +279,34 @@ def test_what_is_called_otherwise_here() -> None:
         for word in re.findall(r"`([A-Za-z-]+)`", " ".join(theirs)):
             if word not in known and word not in PROGRAMS and not word.startswith("-"):
                 assert any(meaning_of(word, noun, records[noun], {}) for noun in records), word
+
+
+ENDS = {
+    "ok": End("SUCCEEDED", passed=True),
+    "bad": End("FAILED", passed=False),
+    "allowed": End("FAILED", passed=True),
+    "nothing to do": End("SKIPPED", passed=True),
+    "left out": End("SKIPPED", passed=False),
+    "stopped": End("CANCELLED", passed=False),
+}
+"""The ends of a step, as docs/conditions.md calls them."""
+
+
+def test_the_truth_table_is_true() -> None:
+    """docs/conditions.md has every predicate, with its value for every end of a step (3.2, 3.8)."""
+    text = (ROOT / "docs" / "conditions.md").read_text(encoding="utf-8")
+    table = text.partition("\n| Condition | ok |")[2].partition("\n\n")[0]
+    header, _, *rows = (line.strip("| ").split(" | ") for line in table.splitlines())
+    assert ["ok", *header] == [*ENDS]
+    asked = set()
+    for conditions, *values in rows:
+        for condition in map(parse_when, re.findall(r"`([^`]+)`", conditions)):
+            (operand,) = condition.operands
+            asked.add(operand.predicate)
+            for end, value in zip(ENDS.values(), values, strict=True):
+                answer = condition.evaluate({operand: holds(operand.predicate, end)})
+                assert str(answer).lower() == value, (condition, end)
+    assert asked == {None, *FINALLY_PREDICATES}
 
 
 @pytest.mark.parametrize("document", GUIDES, ids=name)
