@@ -97,7 +97,7 @@ def test_while_it_happens(flow: Flow, gate: Gate) -> None:
     assert json.loads(stdout)["status"] == "FAILED"
     assert stderr.splitlines() == [
         "run k of flow f FAILED: 1 step failed: a",
-        "a FAILED exit code 1, after it has printed:",
+        "a FAILED exit code 1, after printing:",
         "a | trying",
     ]
 
@@ -130,7 +130,7 @@ def test_with_lines(flow: Flow) -> None:
         "b | two",
         "b FAILED exit code 3",
         "k FAILED 1 step failed: b",
-        "b FAILED exit code 3, after it has printed:",
+        "b FAILED exit code 3, after printing:",
     ]
 
 

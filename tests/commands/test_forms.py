@@ -164,7 +164,7 @@ def test_the_end_of_a_run(flow: Flow, progress: str) -> None:
     assert end.count("Status: ") == 1
     table, _, rest = end.rpartition("\nload ")
     assert "exit code 3" in table
-    assert ("\n\ncheck FAILED exit code 3, after it has printed:\ncheck | row 17" in rest) == (
+    assert ("\n\ncheck FAILED exit code 3, after printing:\ncheck | row 17" in rest) == (
         progress != "none"
     )
     assert rest.rstrip().splitlines()[-1].startswith("orchesjob-flow retry k  # ")

@@ -261,7 +261,7 @@ def test_last_lines_of_what_failed(real_flow: Flow, options: list[str], heading:
     lines = [line for line in started.stderr.splitlines() if not MOMENT.match(line)]
     assert lines == [
         *heading,
-        "load FAILED exit code 3, after it has printed:",
+        "load FAILED exit code 3, after printing:",
         *(f"load | line {number}" for number in range(3, 13)),
         *(f"load | wrong {number}" for number in range(3, 13)),
         "quiet FAILED exit code 1, and has printed nothing",

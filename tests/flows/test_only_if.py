@@ -301,7 +301,7 @@ def test_what_a_failed_gate_has_printed(flow: Flow) -> None:
     """When a run ends FAILED, the last lines of a gate that failed are told too (rule 9.14)."""
     file = flow.write({"id": "a", "command": ["true"], "only_if": exits(3, "echo broken")})
     said = flow.run("start", "--run-key=k", file).stderr
-    assert "a FAILED only_if: exit code 3, after it has printed:\na | broken\n" in said
+    assert "a FAILED only_if: exit code 3, after printing:\na | broken\n" in said
 
 
 def test_drawn(flow: Flow) -> None:

@@ -4,7 +4,8 @@ README.md, CONTRIBUTING.md and docs/**/*.md follow these conventions:
 
 - A `console` block is run, line by line after each `$ `, in one bash for the whole document, in a
   throwaway home with the real orchesjob. What it prints must be what is shown, after `normalise`.
-- A block after a line `<!-- file: NAME -->` is that file, written before the commands.
+- A block after a line `<!-- file: NAME -->` is that file, written before the commands. A later
+  block with the same name replaces the file before the commands below it.
 - A `synopsis` block of docs/reference.md is what click knows of the command.
 - A message in a heading of docs/troubleshooting.md is one that the program has; `...` stands for
   what differs each time.
@@ -29,6 +30,7 @@ import pytest
 import yaml
 
 from flow_spec import parse_flow
+from flow_spec.fields.predicates import FINALLY_PREDICATES, End, holds, parse_when
 from flow_spec.fields.translation import meaning_of
 from flow_spec.flow import FLOW
 from flow_spec.step import STEP
@@ -56,6 +58,7 @@ PATH = r"`([\w.-]+/[\w./-]*)`"
 CITATION = r"\brules? ((?:\d+\.\d+(?:, | and | to )?)+)"
 HOME = "/home/me"
 SEPARATOR = "=== the next command ==="
+END_OF_FILE = "=== file ==="
 LONGEST_SESSION_SEC = 180  # some thirty calls, on a machine that is busy with other tests
 DETACHED = ("detached", "pid")
 
@@ -124,8 +127,18 @@ def commands(block: Block) -> Iterator[tuple[str, str]]:
 
 
 def session(document: Path) -> list[tuple[str, str]]:
-    """Return the commands of all console blocks of a document."""
-    return [command for block in blocks(document, "console") for command in commands(block)]
+    """Return the commands of all console blocks of a document, led by the files shown again."""
+    found: list[tuple[str, str]] = []
+    names: set[str | None] = set()
+    again = ""
+    for block in blocks(document):
+        if block.file in names - {None}:
+            again += f"cat > {block.file} <<'{END_OF_FILE}'\n{block.text}{END_OF_FILE}\n"
+        names.add(block.file)
+        for command, output in commands(block) if block.language == "console" else ():
+            found.append((f"{again}{command}", output))
+            again = ""
+    return found
 
 
 def run_session(words: list[str], folder: Path, environ: dict[str, str]) -> list[str]:
@@ -154,7 +167,7 @@ def test_shown_commands_print_what_is_shown(
     """A reader who types the commands of a document sees what the document shows."""
     home = tmp_path / "me"
     (home / "bin").mkdir(parents=True)
-    for block in blocks(document):
+    for block in reversed(blocks(document)):  # the first of a name stays
         if block.file is not None:
             (home / block.file).write_text(block.text, encoding="utf-8")
     environ = {**real_orchesjob.environ, "HOME": str(home), "LC_ALL": "C.UTF-8"}
@@ -229,7 +242,7 @@ def test_data_blocks_parse(document: Path) -> None:
 
 
 PROGRAMS = {"make", "ifeq", "ps", "kill", "actionlint"}
-"""What docs/coming-from.md names of other systems that is no field of theirs."""
+"""What docs/how-to/coming-from.md names of other systems that is no field of theirs."""
 
 
 def fields_shown(document: Path) -> Iterator[tuple[str, str]]:
@@ -241,11 +254,11 @@ def fields_shown(document: Path) -> Iterator[tuple[str, str]]:
 
 
 def test_what_is_called_otherwise_here() -> None:
-    """docs/coming-from.md shows fields as a flow may have them, and what else is called so there.
+    """docs/how-to/coming-from.md shows fields as a flow may have them, and their names elsewhere.
 
     Every word of other systems in it that is a key is answered with ours (rule 6.12).
     """
-    document = ROOT / "docs" / "coming-from.md"
+    document = ROOT / "docs" / "how-to" / "coming-from.md"
     first = "flow_id: f\nsteps:\n  - {id: build, command: [make]}\n"
     shown = list(fields_shown(document))
     assert len(shown) > 20
@@ -266,6 +279,34 @@ def test_what_is_called_otherwise_here() -> None:
         for word in re.findall(r"`([A-Za-z-]+)`", " ".join(theirs)):
             if word not in known and word not in PROGRAMS and not word.startswith("-"):
                 assert any(meaning_of(word, noun, records[noun], {}) for noun in records), word
+
+
+ENDS = {
+    "ok": End("SUCCEEDED", passed=True),
+    "bad": End("FAILED", passed=False),
+    "allowed": End("FAILED", passed=True),
+    "nothing to do": End("SKIPPED", passed=True),
+    "left out": End("SKIPPED", passed=False),
+    "stopped": End("CANCELLED", passed=False),
+}
+"""The ends of a step, as docs/conditions.md calls them."""
+
+
+def test_the_truth_table_is_true() -> None:
+    """docs/conditions.md has every predicate, with its value for every end of a step (3.2, 3.8)."""
+    text = (ROOT / "docs" / "conditions.md").read_text(encoding="utf-8")
+    table = text.partition("\n| Condition | ok |")[2].partition("\n\n")[0]
+    header, _, *rows = (line.strip("| ").split(" | ") for line in table.splitlines())
+    assert ["ok", *header] == [*ENDS]
+    asked = set()
+    for conditions, *values in rows:
+        for condition in map(parse_when, re.findall(r"`([^`]+)`", conditions)):
+            (operand,) = condition.operands
+            asked.add(operand.predicate)
+            for end, value in zip(ENDS.values(), values, strict=True):
+                answer = condition.evaluate({operand: holds(operand.predicate, end)})
+                assert str(answer).lower() == value, (condition, end)
+    assert asked == {None, *FINALLY_PREDICATES}
 
 
 @pytest.mark.parametrize("document", GUIDES, ids=name)

@@ -1,4 +1,4 @@
-"""The crontab of docs/recipes.md under Debian's cron: what it mails, and what it does not."""
+"""The crontab of docs/how-to/cron.md under Debian's cron: what it mails, and what it does not."""
 
 import email
 import email.message
@@ -19,6 +19,7 @@ from .machine import Machine, documented, folder_of, need
 MINUTE_SEC = 60
 """Cron looks at its tables no more often."""
 SPOOL = "/var/spool/cron/crontabs"
+SCRIPT = "<!-- file: nightly -->"
 FAILING = ["sh", "-c", "echo 120 orders; echo 'no such table: orders' >&2; exit 2"]
 
 
@@ -70,7 +71,7 @@ def cron(real_flow: Flow) -> Iterator[Callable[[str], Cron]]:
     started: list[Cron] = []
 
     def start(lines: str) -> Cron:
-        variables, _, _ = documented("## cron", language="crontab").partition("\n\n")
+        variables, _, _ = documented("cron.md", "crontab").partition("\n\n")
         ours = {
             "/home/me/.local/share/orchesjob": str(real_flow.orchesjob.home),
             "/home/me/.local/bin": f"{real_flow.folder}:{folder_of(real_flow)}",
@@ -97,16 +98,16 @@ def command_lines(text: str, flow_file: Path | str) -> str:
 def test_a_foreground_start_fails(real_flow: Flow, cron: Callable[[str], Cron]) -> None:
     """One mail tells by its subject which script it is, and what has failed and why (9.14)."""
     file = real_flow.write({"id": "load", "command": FAILING})
-    script = documented("<!-- file: nightly -->", language="bash")
+    script = documented("cron.md", "bash")
     write_program(real_flow.folder / "nightly", script.replace("/home/me/flows/nightly.yaml", file))
-    running = cron(command_lines(documented("<!-- file: nightly -->", language="crontab"), file))
+    running = cron(command_lines(documented("cron.md", "crontab", after=SCRIPT), file))
     running.await_true(running.mail)
     (mail,) = running.mail()
     assert mail["Subject"].endswith("> nightly")
     (run,) = real_flow.ask("list")["runs"]
     assert mail.get_content().splitlines() == [
         f"run {run['run_key']} of flow f FAILED: 1 step failed: load",
-        "load FAILED exit code 2, after it has printed:",
+        "load FAILED exit code 2, after printing:",
         "load | 120 orders",
         "load | no such table: orders",
     ]
@@ -116,7 +117,7 @@ def test_all_is_well(real_flow: Flow, cron: Callable[[str], Cron]) -> None:
     """The documented lines start a run once, repeat themselves, and mail nothing (4.3, 9.8)."""
     beats = real_flow.folder / "beats"
     file = real_flow.write({"id": "load", "command": ["true"]})
-    lines = command_lines(documented("## cron", language="crontab"), file)
+    lines = command_lines(documented("cron.md", "crontab"), file)
     running = cron(f"{lines}* * * * * echo >> {beats}\n")
     running.await_true(lambda: beats.exists() and beats.read_text(encoding="ascii") == "\n\n")
     (run,) = real_flow.ask("list")["runs"]
@@ -130,7 +131,7 @@ def test_a_runner_gives_up(real_flow: Flow, cron: Callable[[str], Cron]) -> None
     path = real_flow.folder / "orchesjob"  # the first on cron's PATH
     write_program(path, "#!/bin/sh\necho no such disk >&2\nexit 70\n")
     file = real_flow.write({"id": "load", "command": ["true"]})
-    lines = command_lines(documented("## cron", language="crontab"), file)
+    lines = command_lines(documented("cron.md", "crontab"), file)
     running = cron(re.sub("orchesjob-flow (?=start|resume)", r"\g<0>--patience=1 ", lines))
 
     def mailed_by(line: str) -> str:

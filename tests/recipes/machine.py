@@ -59,10 +59,10 @@ def need(program: str) -> str:
     return found
 
 
-def documented(after: str, *, language: str) -> str:
-    """Return the first block of a language that docs/recipes.md has after a text."""
-    document = Path(__file__).parents[2] / "docs" / "recipes.md"
-    _, _, rest = document.read_text(encoding="utf-8").partition(after)
+def documented(page: str, language: str, *, after: str = "") -> str:
+    """Return the first block of a language that a page of docs/how-to has, or has after a text."""
+    document = Path(__file__).parents[2] / "docs" / "how-to" / page
+    _, _, rest = document.read_text(encoding="utf-8").partition(after or "\n")
     _, _, block = rest.partition(f"```{language}\n")
     return block.partition("```")[0]
 

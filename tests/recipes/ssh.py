@@ -1,4 +1,4 @@
-"""The commands of docs/recipes.md over a real sshd: found, and not ended with the connection."""
+"""The commands of docs/how-to/ssh.md over a real sshd: found, and not ended with the connection."""
 
 import json
 import os
@@ -92,7 +92,7 @@ def sshd(real_flow: Flow) -> Iterator[Sshd]:
 
 def remote(flow: Flow, *words: str) -> str:
     """Return a command line as the document has it, with the paths of this machine."""
-    lines = documented("## SSH", language="bash")
+    lines = documented("ssh.md", "bash")
     (prefix,) = re.findall(r"^flow='(.*)'$", lines, re.MULTILINE)
     assert prefix.endswith(" ~/.local/bin/orchesjob-flow")
     home = shlex.quote(str(flow.orchesjob.home))

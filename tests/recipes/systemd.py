@@ -1,4 +1,4 @@
-"""The unit of docs/recipes.md under a real systemd: steps outlive their runner."""
+"""The unit of docs/how-to/systemd.md under a real systemd: steps outlive their runner."""
 
 import json
 import shlex
@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from support.deadlines import EVENT_SEC
+from support.files import write_program
 from support.flow import Flow
 from support.gate import Gate
 
 from .machine import Machine, documented, folder_of, need
 
 UNITS = "/etc/systemd/system"
+OWN = "[Unit]\nDefaultDependencies=no\n"
 TARGET = "[Unit]\nDescription=Nothing but what the test starts\nDefaultDependencies=no\n"
 
 
@@ -24,7 +26,7 @@ def write_units(flow: Flow, flow_file: str) -> Path:
     """Write the documented units with this machine's paths, and a restart without delay."""
     folder = flow.folder / "units"
     folder.mkdir()
-    service = documented("nightly.service`", language="ini")
+    service = documented("systemd.md", "ini", after="`nightly.service`")
     for documented_line, line in {
         "User=flows\n": "",
         "StateDirectory=orchesjob\n": "",
@@ -33,13 +35,19 @@ def write_units(flow: Flow, flow_file: str) -> Path:
         "WorkingDirectory=/srv/flows": f"WorkingDirectory={flow.folder}",
         "/srv/flows/nightly.yaml": flow_file,
         "RestartSec=60": "RestartSec=0",
-        "[Unit]\n": "[Unit]\nDefaultDependencies=no\n",
+        "[Unit]\n": OWN,
     }.items():
         assert documented_line in service, documented_line
         service = service.replace(documented_line, line)
     (folder / "nightly.service").write_text(service, encoding="utf-8")
-    timer = documented("nightly.timer`", language="ini")
+    timer = documented("systemd.md", "ini", after="`nightly.timer`")
     (folder / "nightly.timer").write_text(timer, encoding="utf-8")
+    alert = documented("systemd.md", "ini", after="`flow-failed@.service`")
+    mail = write_program(flow.folder / "mail", f'#!/bin/sh\necho "$@" >>{flow.folder}/alerts\n')
+    for documented_line, line in {"| mail ": f"| {mail} ", "[Unit]\n": OWN}.items():
+        assert documented_line in alert, documented_line
+        alert = alert.replace(documented_line, line)
+    (folder / "flow-failed@.service").write_text(alert, encoding="utf-8")
     (folder / "idle.target").write_text(TARGET, encoding="utf-8")
     return folder
 
@@ -136,3 +144,19 @@ def test_a_stop(systemd: Systemd, gate: Gate) -> None:
     run = systemd.run()
     assert run["status"] == "SUCCEEDED"
     assert [len(step["attempts"]) for step in run["steps"]] == [1, 1]
+
+
+def test_a_failed_flow(real_flow: Flow) -> None:
+    """Systemd starts the unit of `OnFailure=` once, and does not restart the service."""
+    file = real_flow.write({"id": "load", "command": ["false"]})
+    with closing(Systemd(real_flow, write_units(real_flow, file))) as systemd:
+        systemd.ask("start", "nightly.service")
+        alerts = real_flow.folder / "alerts"
+        real_flow.await_true(alerts.exists)
+        systemd.flow.await_true(
+            lambda: systemd.ask("is-active", "flow-failed@nightly.service.service") == "inactive"
+        )
+        (alert,) = alerts.read_text(encoding="utf-8").splitlines()
+        assert alert.startswith("-s nightly.service failed on ")
+        assert systemd.ask("is-failed", "nightly.service") == "failed"
+        assert systemd.run()["status"] == "FAILED"

@@ -1,4 +1,4 @@
-"""The recipe for background services, as the patterns show it, without orchesjob on `PATH`."""
+"""The recipe for background services, as its page shows it, without orchesjob on `PATH`."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ from support.answers import outcomes
 from support.files import write_program
 from support.flow import Flow
 
-PATTERNS = Path(__file__).parents[2] / "docs" / "patterns.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "background-services.md"
 SERVER = """#!/bin/sh
 echo "$@" >up
 until [ -e down ]; do sleep 0.05; done
@@ -25,7 +25,7 @@ def test_the_recipe(each_flow: Flow, tmp_path: Path, *, ends_by_itself: bool) ->
     """The server runs beside the tests and is stopped, or has ended by itself (rule 9.13)."""
     flow = each_flow
     shown = r"<!-- file: tests-on-a-server.yaml -->\n```yaml\n(.*?)```"
-    (text,) = re.findall(shown, PATTERNS.read_text(encoding="utf-8"), re.DOTALL)
+    (text,) = re.findall(shown, PAGE.read_text(encoding="utf-8"), re.DOTALL)
     (flow.folder / "flow.yaml").write_text(text, encoding="utf-8")
     write_program(flow.folder / "server", SERVER)
     tests = TESTS_THAT_END_IT if ends_by_itself else "#!/bin/sh\ntest -e up\n"

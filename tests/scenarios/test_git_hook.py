@@ -1,4 +1,4 @@
-"""The git hook of docs/recipes.md checks what is committed, whatever its name."""
+"""The git hook of docs/how-to/new-flow.md checks what is committed, whatever its name."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from support.flow import Flow
 from support.repository import Repository
 
-RECIPES = Path(__file__).parents[2] / "docs" / "recipes.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "new-flow.md"
 RIGHT = "flow_id: nightly\nsteps: [{id: a, command: [true]}]\n"
 WRONG = "flow_id: nightly\nsteps: []\n"
 
@@ -16,7 +16,7 @@ WRONG = "flow_id: nightly\nsteps: []\n"
 @pytest.fixture
 def repository(flow: Flow) -> Repository:
     """Return a repository with the hook as the document shows it."""
-    text = RECIPES.read_text(encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
     (hook,) = re.findall(r"<!-- file: pre-commit -->\n```bash\n(.*?)```", text, re.DOTALL)
     return Repository(flow, hook)
 

@@ -396,7 +396,7 @@ def show_failure(step: Step, sources: Mapping[Source, Path]) -> None:
     if not has_content(sources.values()):
         write_paragraph(f"{what}, and has printed nothing")
         return
-    write_paragraph(f"{what}, after it has printed:")
+    write_paragraph(f"{what}, after printing:")
     prefixes = {step.step_id: f"{step.step_id} | "}
     is_terminal = terminal.stderr().stream.isatty()
     printer = Printer(
