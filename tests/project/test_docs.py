@@ -5,7 +5,7 @@ README.md, CONTRIBUTING.md and docs/**/*.md follow these conventions:
 - A `console` block is run, line by line after each `$ `, in one bash for the whole document, in a
   throwaway home with the real orchesjob. What it prints must be what is shown, after `normalise`.
 - A block after a line `<!-- file: NAME -->` is that file, written before the commands.
-- A `synopsis` block of docs/reference.md is what click knows of the command.
+- A `synopsis` block of docs/reference/commands/*.md is what click knows of the command.
 - A message in a heading of docs/troubleshooting.md is one that the program has; `...` stands for
   what differs each time.
 - Everything else (`bash`, `crontab`, `ini`, `yaml`, `json`, `python`) is checked, but not run.
@@ -455,15 +455,21 @@ def test_cited_rules_exist() -> None:
 # Nothing is left undocumented.
 
 
-REFERENCE = ROOT / "docs" / "reference.md"
+REFERENCE = ROOT / "docs" / "reference"
+COMMANDS = REFERENCE / "commands"
 TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
 PUBLIC = [load_command(name) for name in SHOWN]
 
 
-def section(heading: str) -> str:
-    """Return what stands below a heading of docs/reference.md, up to the next of its rank."""
-    text = REFERENCE.read_text(encoding="utf-8")
-    return re.split(r"^#{2,3} ", text.split(f"\n### {heading}\n")[1], flags=re.MULTILINE)[0]
+def page_of(command: str) -> str:
+    """Return the page of a command in the reference."""
+    return (COMMANDS / f"{command}.md").read_text(encoding="utf-8")
+
+
+def section(page: Path, heading: str) -> str:
+    """Return what stands below a heading of a page, up to the next heading."""
+    text = page.read_text(encoding="utf-8")
+    return re.split(r"^#+ ", text.split(f"\n## {heading}\n")[1], flags=re.MULTILINE)[0]
 
 
 def usage(param: click.Parameter, context: click.Context) -> str:
@@ -487,16 +493,16 @@ def metavar(param: click.Parameter, context: click.Context) -> str:
 
 
 def test_the_reference_has_the_sections_of_the_help() -> None:
-    """docs/reference.md lists the commands in the sections and in the order of the help."""
-    part = REFERENCE.read_text(encoding="utf-8").split("## Commands\n")[1].split("\n#")[0]
-    rows = re.findall(r"^\| (\w+) \| (\[.*) \|$", part, flags=re.MULTILINE)
-    listed = {title: re.findall(r"\[`(\w+)`\]", row) for title, row in rows}
+    """The reference has a page for each command, in the sections and in the order of the help."""
+    rows = re.findall(r"^\| (\w+) \| (\[.*) \|$", page_of("index"), flags=re.MULTILINE)
+    listed = {title: re.findall(r"\[`(\w+)`\]\(\1\.md\)", row) for title, row in rows}
     assert list(listed.items()) == [(title, [*commands]) for title, commands in SECTIONS.items()]
+    assert {path.stem for path in COMMANDS.iterdir()} == {"index", *SHOWN}
 
 
 @pytest.mark.parametrize("command", PUBLIC, ids=lambda command: str(command.name))
 def test_every_synopsis_is_what_the_program_takes(command: click.Command) -> None:
-    """docs/reference.md has a section for each command, led by its options and arguments.
+    """The page of each command in the reference is led by its options and arguments.
 
     The run key comes first; that an option may give it instead is said once for all (rule 6.12).
     """
@@ -510,14 +516,14 @@ def test_every_synopsis_is_what_the_program_takes(command: click.Command) -> Non
         *(param for param in arguments if param not in key),
     ]
     words = [context.command_path, *(usage(param, context) for param in params)]
-    (synopsis,) = re.findall(r"```synopsis\n(.*?)```", section(str(command.name)), re.DOTALL)
+    (synopsis,) = re.findall(r"```synopsis\n(.*?)```", page_of(str(command.name)), re.DOTALL)
     assert synopsis.split() == " ".join(words).split()
 
 
 @pytest.mark.parametrize("command", [cli, *PUBLIC], ids=lambda command: str(command.name))
 def test_every_option_has_its_row(command: click.Command) -> None:
-    """A section's table has each option, with the default that is in force."""
-    text = section("Global options" if command is cli else str(command.name))
+    """A page's table has each option, with the default that is in force."""
+    text = page_of("index" if command is cli else str(command.name))
     rows = dict(re.findall(r"^\| (`-.*?`) \|.*\| ?(.*?) ?\|$", text, flags=re.MULTILINE))
     context = click.Context(command)
     expected = {}
@@ -543,15 +549,16 @@ def test_every_field_is_documented(field: str) -> None:
 
 
 def test_every_key_of_the_json_is_documented(flow: Any) -> None:
-    """docs/reference.md has every key that `start` and `status` print of a run and its steps."""
+    """The reference has every key that `start` and `status` print of a run and its steps."""
     file = flow.write({"id": "a", "command": ["true"]})
     run = flow.ask("start", "--run-key=k", "-d", file)
+    page = REFERENCE / "json.md"
     for heading, keys in (
         ("Keys of the run", [key for key in run if "log" not in key and key not in DETACHED]),
         ("Keys of a step", list(run["steps"][0])),
         ("Keys of start -d", [key for key in run if "log" in key or key in DETACHED]),
     ):
-        assert re.findall(r"^\| `(\w+)` \|", section(heading), flags=re.MULTILINE) == keys
+        assert re.findall(r"^\| `(\w+)` \|", section(page, heading), flags=re.MULTILINE) == keys
 
 
 def keys_of(value: object) -> Iterator[str]:
@@ -565,7 +572,7 @@ def keys_of(value: object) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("heading", "options"),
+    ("command", "options"),
     [
         ("list", []),
         ("stats", []),
@@ -576,14 +583,14 @@ def keys_of(value: object) -> Iterator[str]:
         ("validate", ["flow.json"]),
     ],
 )
-def test_every_key_of_a_command_is_documented(flow: Any, heading: str, options: list[str]) -> None:
-    """A command's section in docs/reference.md has the keys of its JSON."""
+def test_every_key_of_a_command_is_documented(flow: Any, command: str, options: list[str]) -> None:
+    """A command's page in the reference has the keys of its JSON."""
     file = flow.write(
         {"id": "a", "command": ["true"]}, {"id": "b", "when": "a", "command": ["true"]}
     )
     flow.start("k", file)
-    printed = flow.ask(heading, *options)
-    assert {key for key in keys_of(printed) if f"`{key}`" not in section(heading)} == set()
+    printed = flow.ask(command, *options)
+    assert {key for key in keys_of(printed) if f"`{key}`" not in page_of(command)} == set()
 
 
 # The symptoms of trouble are those that the program shows.
