@@ -1,7 +1,8 @@
-"""Write the files that are made of others: the manual page, the completions, and topics of help.
+"""Write what is made of the program's help and of the documents.
 
-The first two come from the program's own help, and are in share/. Parts of the documents become
-plain text in the package, for `help TOPIC` and `validate --explain`. After a change of a command,
+The manual page and the completions in share/, and the options in the reference, come from the help.
+Parts of the documents become plain text in the package, for `help TOPIC` and `validate --explain`.
+After a change of a command,
 an option, a field of flow files or those documents, run
 `python packages/orchesjob-flow/make_share.py`; a test compares.
 """
@@ -22,12 +23,28 @@ from flow_spec.case_file import CASE, CASE_FILE
 from flow_spec.fields.records import Declaration
 from flow_spec.flow import FLOW
 from flow_spec.foreach import BLOCK, ITEM_STEP
-from orchesjob_flow.cli.sections import SECTIONS, cli, load_command
+from orchesjob_flow.cli.sections import SECTIONS, SHOWN, cli, load_command
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED, SIGNALLED, UNFINISHED, WRONG
 
 PROGRAM = "orchesjob-flow"
 SHARE = Path(__file__).parent / "share"
 DOCUMENTS = Path(__file__).parents[2] / "docs"
+COMMANDS = DOCUMENTS / "reference" / "commands"
+OPTIONS_TABLE = "| Option | Meaning | Default |\n| --- | --- | --- |\n"
+OPTIONS = re.compile(re.escape(OPTIONS_TABLE) + r"(?:\|.*\n)*")
+MORE = {
+    "db": "../files.md",
+    "follow": "start.md#following",
+    "output_format": "../output.md#text-and-json",
+    "jobs": "../files.md#a-home-of-its-own",
+    "orchesjob_bin": "../environment.md",
+    "params": "../../flow-files.md#params",
+    "progress": "start.md#progress",
+    "reports": "report.md",
+    "run_key_option": "../run-keys.md",
+    "until": "start.md#until-a-step",
+}
+"""Where the reference says more about an option, by the name of its parameter."""
 INSTALLED_TOPICS = Path(__file__).parent / "src" / "orchesjob_flow" / "topics"
 TOPICS = {
     "conditions": ["flow-files.md#Conditions"],
@@ -90,11 +107,41 @@ def files() -> dict[Path, str]:
     for shell, path in COMPLETIONS.items():
         made[SHARE / path] = completion(shell)
     if DOCUMENTS.exists():
+        for command in (cli, *map(load_command, SHOWN)):
+            page = COMMANDS / f"{'index' if command is cli else command.name}.md"
+            table = OPTIONS_TABLE + "".join(f"| {' | '.join(row)} |\n" for row in rows(command))
+            made[page] = OPTIONS.sub(table.replace("\\", r"\\"), page.read_text("utf-8"))
         for topic, sources in TOPICS.items():
             lines = (line for source in sources for line in plain(document(source)))
             made[INSTALLED_TOPICS / f"{topic}.txt"] = "\n".join(lines)
     made[INSTALLED_TOPICS / "flow-files.txt"] = "\n".join(topic_of_flow_files())
     return made
+
+
+def rows(command: click.Command) -> Iterator[tuple[str, str, str]]:
+    """Yield a row for each option of a command: how it is written, its meaning, its default."""
+    context = click.Context(command, info_name=command.name)
+    for param in command.params:
+        if not isinstance(param, click.Option):
+            continue
+        is_named = not (param.is_flag or isinstance(param.type, click.Choice))
+        value = f" {param.make_metavar(context)}" if is_named else ""
+        text, _, told = str(param.help).partition(" [default: ")
+        default = told.rstrip("]")
+        if param.required:
+            default = "required"
+        elif param.is_flag:
+            default = "off" if param.expose_value else ""
+        elif not default and isinstance(param.default, str):
+            default = f"`{param.default}`"
+        elif not default and isinstance(param.default, int | float):
+            default = f"`{param.default:g}`"
+        if isinstance(param.type, click.Choice):
+            choices = param.make_metavar(context).strip("[]").split("|")
+            text += f" One of {', '.join(f'`{choice}`' for choice in choices)}."
+        if more := MORE.get(str(param.name)):
+            text += f" [More]({more})"
+        yield ", ".join(f"`{word}{value}`" for word in param.opts), text, default
 
 
 def document(source: str) -> str:

@@ -29,8 +29,10 @@ import pytest
 import yaml
 
 from flow_spec import parse_flow
+from flow_spec.fields.records import Declaration
 from flow_spec.fields.translation import meaning_of
 from flow_spec.flow import FLOW
+from flow_spec.foreach import ITEM_STEP
 from flow_spec.step import STEP
 from orchesjob_flow.cli.options import RUN_KEY_OPTION, KeyArgument, OptionGivenOnce
 from orchesjob_flow.cli.sections import SECTIONS, SHOWN, cli, load_command
@@ -542,10 +544,21 @@ def test_every_option_has_its_row(command: click.Command) -> None:
             assert rows[label] == f"`{shown}`"
 
 
-@pytest.mark.parametrize("field", FLOW.fields() | STEP.fields())
-def test_every_field_is_documented(field: str) -> None:
-    """Every field that a flow file may have has a heading of its own in docs/flow-files.md."""
-    assert f"`{field}`" in (ROOT / "docs" / "flow-files.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("heading", "fields"),
+    [("Fields of the flow", FLOW.fields()), ("Fields of a step", ITEM_STEP.fields())],
+)
+def test_every_field_has_its_row(heading: str, fields: dict[str, Declaration]) -> None:
+    """docs/flow-files.md has each field that a flow file may have, with its default."""
+    text = section(ROOT / "docs" / "flow-files.md", heading)
+    rows = dict(re.findall(r"^\| `([\w-]+)` \|.*\| ([^|]+) \|[^|]+\|$", text, flags=re.MULTILINE))
+    assert set(rows) == set(fields)
+    for name, field in fields.items():
+        default = field.schema().get("default")
+        if field.required:
+            assert rows[name] == "required"
+        elif default is not None:
+            assert yaml.safe_load(rows[name].strip("`")) == json.loads(json.dumps(default))
 
 
 def test_every_key_of_the_json_is_documented(flow: Any) -> None:
