@@ -1,8 +1,10 @@
-"""Write the files that are made of others: the manual page, the completions, and the warnings.
+"""Write what is made of the program's help and of the documents.
 
-The first two come from the program's own help, and are in share/. The document about warnings is
-copied into the package, for `validate --explain`. After a change of a command, an option, a field
-of flow files or that document, run `python packages/orchesjob-flow/make_share.py`; a test compares.
+The manual page and the completions in share/, and the options in the reference, come from the help.
+Parts of the documents become plain text in the package, for `help TOPIC` and `validate --explain`.
+After a change of a command,
+an option, a field of flow files or those documents, run
+`python packages/orchesjob-flow/make_share.py`; a test compares.
 """
 
 import inspect
@@ -11,7 +13,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -20,13 +23,42 @@ from flow_spec.case_file import CASE, CASE_FILE
 from flow_spec.fields.records import Declaration
 from flow_spec.flow import FLOW
 from flow_spec.foreach import BLOCK, ITEM_STEP
-from orchesjob_flow.cli.sections import SECTIONS, cli, load_command
+from orchesjob_flow.cli.sections import SECTIONS, SHOWN, cli, load_command
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED, SIGNALLED, UNFINISHED, WRONG
 
 PROGRAM = "orchesjob-flow"
 SHARE = Path(__file__).parent / "share"
-WARNINGS = Path(__file__).parents[2] / "docs" / "warnings.md"
-INSTALLED_WARNINGS = Path(__file__).parent / "src" / "orchesjob_flow" / "commands" / "warnings.md"
+DOCUMENTS = Path(__file__).parents[2] / "docs"
+COMMANDS = DOCUMENTS / "reference" / "commands"
+OPTIONS_TABLE = "| Option | Meaning | Default |\n| --- | --- | --- |\n"
+OPTIONS = re.compile(re.escape(OPTIONS_TABLE) + r"(?:\|.*\n)*")
+MORE = {
+    "db": "../files.md",
+    "follow": "start.md#following",
+    "output_format": "../output.md#text-and-json",
+    "jobs": "../files.md#a-home-of-its-own",
+    "orchesjob_bin": "../environment.md",
+    "params": "../../flow-files.md#params",
+    "progress": "start.md#progress",
+    "reports": "report.md",
+    "run_key_option": "../run-keys.md",
+    "until": "start.md#until-a-step",
+}
+"""Where the reference says more about an option, by the name of its parameter."""
+INSTALLED_TOPICS = Path(__file__).parent / "src" / "orchesjob_flow" / "topics"
+TOPICS = {
+    "conditions": ["flow-files.md#Conditions"],
+    "durations": ["flow-files.md#Durations"],
+    "environment": ["reference/environment.md", "flow-files.md#`env`, `working_dir`"],
+    "exit-codes": ["reference/exit-codes.md", "flow-files.md#Exit codes"],
+    "files": ["reference/files.md"],
+    "foreach": ["flow-files.md#`foreach`"],
+    "json": ["reference/json.md"],
+    "run-keys": ["reference/run-keys.md"],
+    "statuses": ["reference/statuses.md"],
+    "warnings": ["warnings.md"],
+}
+"""The documents, or the sections of documents, that each topic is made of."""
 COMPLETIONS = {
     "bash": f"bash-completion/completions/{PROGRAM}",
     "zsh": f"zsh/site-functions/_{PROGRAM}",
@@ -74,10 +106,121 @@ def files() -> dict[Path, str]:
     made = {SHARE / "man" / "man1" / f"{PROGRAM}.1": "\n".join(manual()) + "\n"}
     for shell, path in COMPLETIONS.items():
         made[SHARE / path] = completion(shell)
-    if WARNINGS.exists():
-        marks = re.compile(r"^<!-- .* -->\n", re.MULTILINE)  # they tell the tests what to try
-        made[INSTALLED_WARNINGS] = marks.sub("", WARNINGS.read_text("utf-8"))
+    if DOCUMENTS.exists():
+        for command in (cli, *map(load_command, SHOWN)):
+            page = COMMANDS / f"{'index' if command is cli else command.name}.md"
+            table = OPTIONS_TABLE + "".join(f"| {' | '.join(row)} |\n" for row in rows(command))
+            made[page] = OPTIONS.sub(table.replace("\\", r"\\"), page.read_text("utf-8"))
+        for topic, sources in TOPICS.items():
+            lines = (line for source in sources for line in plain(document(source)))
+            made[INSTALLED_TOPICS / f"{topic}.txt"] = "\n".join(lines)
+    made[INSTALLED_TOPICS / "flow-files.txt"] = "\n".join(topic_of_flow_files())
     return made
+
+
+def rows(command: click.Command) -> Iterator[tuple[str, str, str]]:
+    """Yield a row for each option of a command: how it is written, its meaning, its default."""
+    context = click.Context(command, info_name=command.name)
+    for param in command.params:
+        if not isinstance(param, click.Option):
+            continue
+        is_named = not (param.is_flag or isinstance(param.type, click.Choice))
+        value = f" {param.make_metavar(context)}" if is_named else ""
+        text, _, told = str(param.help).partition(" [default: ")
+        default = told.rstrip("]")
+        if param.required:
+            default = "required"
+        elif param.is_flag:
+            default = "off" if param.expose_value else ""
+        elif not default and isinstance(param.default, str):
+            default = f"`{param.default}`"
+        elif not default and isinstance(param.default, int | float):
+            default = f"`{param.default:g}`"
+        if isinstance(param.type, click.Choice):
+            choices = param.make_metavar(context).strip("[]").split("|")
+            text += f" One of {', '.join(f'`{choice}`' for choice in choices)}."
+        if more := MORE.get(str(param.name)):
+            text += f" [More]({more})"
+        yield ", ".join(f"`{word}{value}`" for word in param.opts), text, default
+
+
+def document(source: str) -> str:
+    """Return a document, or a section of it with those below."""
+    name, _, heading = source.partition("#")
+    text = (DOCUMENTS / name).read_text("utf-8")
+    if not heading:
+        return text
+    # A comment in a fenced block is no heading.
+    headings = [
+        found
+        for found in re.finditer(r"^```.*?^```$|^(#+) ([^\n]+)$", text, re.MULTILINE | re.DOTALL)
+        if found[1]
+    ]
+    own = next(found for found in headings if found[2] == heading)
+    ends = (one.start() for one in headings if one.start() > own.start() and one[1] <= own[1])
+    return text[own.start() : next(ends, len(text))]
+
+
+def plain(text: str) -> Iterator[str]:
+    """Yield the lines of a document as a terminal shows them, without links and tables."""
+    text = re.sub(r"!?\[([^]]*)\]\((https:[^)]*)\)", r"\1 <\2>", text)
+    text = re.sub(r"!?\[([^]]*)\]\([^)]*\)", r"\1", text).replace("**", "")
+    text = re.sub(
+        r"^<!-- .* -->\n", "", text, flags=re.MULTILINE
+    )  # they tell the tests what to try
+    for block in re.findall(r"^```.*?^```$|^(?:(?!```)[^\n]+\n?)+", text, re.MULTILINE | re.DOTALL):
+        lines = block.splitlines()
+        if block.startswith("```"):
+            yield from (f"    {line}".rstrip() for line in lines[1:-1])
+        elif block.startswith("|"):
+            yield from table(lines)
+        elif block.startswith("#"):
+            yield from lines
+        else:
+            for item in re.split(r"\n(?=- |\d+\. )", block):
+                yield from wrapped(item, "", "  " if re.match(r"- |\d+\. ", item) else "")
+        yield ""
+
+
+def table(lines: list[str]) -> Iterator[str]:
+    """Yield the rows of a table: the first cell, and below it the others with their headings."""
+    cells = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines]
+    heads, _, *rows = [[cell.strip().replace("\\|", "|") for cell in row] for row in cells]
+    if len(heads[1:]) == 1:
+        yield from listed(heads[0], heads[1:])
+    for first, *others in rows:
+        named = zip(heads[1:], others, strict=True)
+        shown = others if len(others) == 1 else [f"{head}: {cell}" for head, cell in named if cell]
+        yield from listed(first, shown)
+
+
+def listed(term: str, texts: Iterable[str]) -> Iterator[str]:
+    """Yield a term, with its descriptions below."""
+    yield from wrapped(term, "  ", "  ")
+    for text in texts:
+        yield from wrapped(text, " " * 6, " " * 6)
+
+
+def wrapped(text: str, first: str, later: str) -> Iterator[str]:
+    """Yield the lines of a paragraph, with what each begins with."""
+    wrapper = textwrap.TextWrapper(
+        79,
+        initial_indent=first,
+        subsequent_indent=later,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    yield from wrapper.wrap(" ".join(text.split()))
+
+
+def topic_of_flow_files() -> Iterator[str]:
+    """Yield the lines of the topic that is made of the declarations."""
+    yield "# Flow files"
+    for title, rows in flow_files():
+        yield from ("", f"## {title}", "")
+        for term, text in rows.items():
+            yield from listed(term, [text])
+    yield ""
 
 
 def completion(shell: str) -> str:
@@ -103,17 +246,20 @@ def manual() -> Iterator[str]:
         yield f'.SH "COMMANDS: {title.upper()}"'
         for name in commands:
             yield from section(load_command(name))
-    yield from flow_files()
+    yield '.SH "FLOW FILES"'
+    yield "A flow is a YAML or JSON file. Keys that begin with x\\- are the user's own."
+    for title, rows in flow_files():
+        yield f'.SS "{title}"'
+        for term, text in rows.items():
+            yield from entry(rf"\fB{escaped(term)}\fR", text)
     for title, rows in (("EXIT STATUS", EXIT_CODES), ("ENVIRONMENT", VARIABLES)):
         yield f".SH {title}"
         for term, text in rows.items():
             yield from entry(rf"\fB{escaped(term)}\fR", text)
 
 
-def flow_files() -> Iterator[str]:
-    """Yield what a flow file can say: fields, conditions and names."""
-    yield '.SH "FLOW FILES"'
-    yield "A flow is a YAML or JSON file. Keys that begin with x\\- are the user's own."
+def flow_files() -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield what a flow file can say: fields, conditions and names, under their headings."""
     for title, fields in (
         ("Fields of a flow", FLOW.fields()),
         ("Fields of a step", ITEM_STEP.fields()),
@@ -121,13 +267,9 @@ def flow_files() -> Iterator[str]:
         ("Fields of a file of cases, which test runs", CASE_FILE.fields()),
         ("Fields of a case", CASE.fields()),
     ):
-        yield f'.SS "{title}"'
-        for name, field in fields.items():
-            yield from entry(rf"\fB{escaped(name)}\fR", described(field))
-    for title, rows in (("Conditions", CONDITIONS), ("Names in words", NAMES)):
-        yield f'.SS "{title}"'
-        for term, text in rows.items():
-            yield from entry(rf"\fB{escaped(term)}\fR", text)
+        yield title, {name: described(field) for name, field in fields.items()}
+    yield "Conditions", CONDITIONS
+    yield "Names in words", NAMES
 
 
 def described(field: Declaration) -> str:

@@ -11,7 +11,7 @@ from support.flow import Flow
 from support.gate import Gate
 from support.terminal import PICTURE, Terminal
 
-REFERENCE = Path(__file__).parents[2] / "docs" / "reference.md"
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "output.md"
 FAILS = {"id": "check", "command": ["sh", "-c", "echo row 17 is broken; exit 3"], "when": "fetch"}
 STEPS = (
     {"id": "fetch", "command": ["true"]},
@@ -230,7 +230,7 @@ def test_errors(wrong: Flow, words: tuple[str, ...], shown: str) -> None:
 
 
 def test_the_error_in_the_reference(wrong: Flow) -> None:
-    """docs/reference.md shows what is shown on a terminal."""
+    """docs/reference/output.md shows what is shown on a terminal."""
     step = "  - id: load\n    command: [x]\n"
     text = f"flow_id: f\nsteps:\n{step}  - id: b\n    command: [x]\n    when: load && chek\n"
     (wrong.folder / "nightly.yaml").write_text(text + step.replace("load", "check"))

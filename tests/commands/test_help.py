@@ -1,6 +1,7 @@
-"""`--help`, `--version` and `example`: what the command says about itself (rules 6.8 and 6.9)."""
+"""`--help`, `--version`, `example` and `help`: what the program says of itself (6.8, 6.9, 6.16)."""
 
 import json
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -8,6 +9,7 @@ from importlib.metadata import version
 import pytest
 
 from orchesjob_flow.cli.sections import SHOWN
+from orchesjob_flow.commands.help import TOPICS
 from support.deadlines import CALL_SEC
 from support.flow import Flow
 from support.steps import TRUE
@@ -60,3 +62,40 @@ def test_help_of_a_command(flow: Flow, command: str) -> None:
     answer = flow.run(command, "--help")
     assert (answer.returncode, answer.stderr) == (0, "")
     assert f"orchesjob-flow {command}" in answer.stdout.partition("Example:")[2]
+
+
+@pytest.mark.parametrize("command", SHOWN)
+def test_help_without_dashes(flow: Flow, command: str) -> None:
+    """`help COMMAND` is `COMMAND --help` (rule 6.16)."""
+    assert flow.run("help", command).stdout == flow.run(command, "--help").stdout
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_a_topic_is_installed(flow: Flow, topic: str) -> None:
+    """A topic is plain text that leads to nothing which an installed program lacks (rule 6.16)."""
+    answer = flow.run("help", topic)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert answer.stdout.startswith("#")
+    assert re.findall(r"\]\(|\bdocs/|\w\.md\b|```|^\|", answer.stdout, re.MULTILINE) == []
+
+
+def test_all_topics_are_named(flow: Flow) -> None:
+    """`help` alone is the help of the program, and names the topics (rule 6.16)."""
+    shown = flow.run("help").stdout
+    assert shown.startswith(flow.run("--help").stdout)
+    for topic in ("conditions", "durations", "environment", "exit-codes", "files", "flow-files"):
+        assert topic in shown
+
+
+@pytest.mark.parametrize(
+    ("topic", "advice"),
+    [
+        ("duration", "orchesjob-flow help durations"),
+        ("exit_codes", "orchesjob-flow help exit-codes"),
+        ("statu", "orchesjob-flow help status"),
+        ("xyzzy", "orchesjob-flow help  # lists commands and topics"),
+    ],
+)
+def test_an_unknown_topic(flow: Flow, topic: str, advice: str) -> None:
+    """The closest topic or command is offered (rule 6.16)."""
+    assert flow.refusal("help", topic) == {"error": f"No help on {topic!r}.", "help": advice}

@@ -49,12 +49,13 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "graph -k k": ("fetch", "check", "load", "FAILED"),
     "schema": ('"flow_id"',),
     "example": ("flow_id:",),
+    "help durations": ("timeout_sec:1h30m",),
     "completion bash": ("COMPREPLY",),
     "status nope": ("error:norun'nope'in", "`orchesjob-flowlist`showstherunkeys"),
     "start k nofile.yaml": ("error:nosuchfile", "-->nofile.yaml"),
 }
 """Command lines, and what must be on the screen, without its blanks and line breaks."""
-DOCUMENTS = ("report", "metrics", "schema", "example", "completion")
+DOCUMENTS = ("report", "metrics", "schema", "example", "help", "completion")
 """The commands whose results are files, which no terminal may break into other lines."""
 SIZES = [(40, 10, "dumb"), (80, 24, "xterm-256color"), (200, 50, "xterm-256color")]
 ESCAPES = re.compile(r"\x1b\[[?0-9;]*[A-Za-z]")

@@ -6,7 +6,7 @@ README.md, CONTRIBUTING.md and docs/**/*.md follow these conventions:
   throwaway home with the real orchesjob. What it prints must be what is shown, after `normalise`.
 - A block after a line `<!-- file: NAME -->` is that file, written before the commands. A later
   block with the same name replaces the file before the commands below it.
-- A `synopsis` block of docs/reference.md is what click knows of the command.
+- A `synopsis` block of docs/reference/commands/*.md is what click knows of the command.
 - A message in a heading of docs/troubleshooting.md is one that the program has; `...` stands for
   what differs each time.
 - Everything else (`bash`, `crontab`, `ini`, `yaml`, `json`, `python`) is checked, but not run.
@@ -31,8 +31,10 @@ import yaml
 
 from flow_spec import parse_flow
 from flow_spec.fields.predicates import FINALLY_PREDICATES, End, holds, parse_when
+from flow_spec.fields.records import Declaration
 from flow_spec.fields.translation import meaning_of
 from flow_spec.flow import FLOW
+from flow_spec.foreach import ITEM_STEP
 from flow_spec.step import STEP
 from orchesjob_flow.cli.options import RUN_KEY_OPTION, KeyArgument, OptionGivenOnce
 from orchesjob_flow.cli.sections import SECTIONS, SHOWN, cli, load_command
@@ -496,15 +498,21 @@ def test_cited_rules_exist() -> None:
 # Nothing is left undocumented.
 
 
-REFERENCE = ROOT / "docs" / "reference.md"
+REFERENCE = ROOT / "docs" / "reference"
+COMMANDS = REFERENCE / "commands"
 TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
 PUBLIC = [load_command(name) for name in SHOWN]
 
 
-def section(heading: str) -> str:
-    """Return what stands below a heading of docs/reference.md, up to the next of its rank."""
-    text = REFERENCE.read_text(encoding="utf-8")
-    return re.split(r"^#{2,3} ", text.split(f"\n### {heading}\n")[1], flags=re.MULTILINE)[0]
+def page_of(command: str) -> str:
+    """Return the page of a command in the reference."""
+    return (COMMANDS / f"{command}.md").read_text(encoding="utf-8")
+
+
+def section(page: Path, heading: str) -> str:
+    """Return what stands below a heading of a page, up to the next heading."""
+    text = page.read_text(encoding="utf-8")
+    return re.split(r"^#+ ", text.split(f"\n## {heading}\n")[1], flags=re.MULTILINE)[0]
 
 
 def usage(param: click.Parameter, context: click.Context) -> str:
@@ -528,16 +536,16 @@ def metavar(param: click.Parameter, context: click.Context) -> str:
 
 
 def test_the_reference_has_the_sections_of_the_help() -> None:
-    """docs/reference.md lists the commands in the sections and in the order of the help."""
-    part = REFERENCE.read_text(encoding="utf-8").split("## Commands\n")[1].split("\n#")[0]
-    rows = re.findall(r"^\| (\w+) \| (\[.*) \|$", part, flags=re.MULTILINE)
-    listed = {title: re.findall(r"\[`(\w+)`\]", row) for title, row in rows}
+    """The reference has a page for each command, in the sections and in the order of the help."""
+    rows = re.findall(r"^\| (\w+) \| (\[.*) \|$", page_of("index"), flags=re.MULTILINE)
+    listed = {title: re.findall(r"\[`(\w+)`\]\(\1\.md\)", row) for title, row in rows}
     assert list(listed.items()) == [(title, [*commands]) for title, commands in SECTIONS.items()]
+    assert {path.stem for path in COMMANDS.iterdir()} == {"index", *SHOWN}
 
 
 @pytest.mark.parametrize("command", PUBLIC, ids=lambda command: str(command.name))
 def test_every_synopsis_is_what_the_program_takes(command: click.Command) -> None:
-    """docs/reference.md has a section for each command, led by its options and arguments.
+    """The page of each command in the reference is led by its options and arguments.
 
     The run key comes first; that an option may give it instead is said once for all (rule 6.12).
     """
@@ -551,14 +559,14 @@ def test_every_synopsis_is_what_the_program_takes(command: click.Command) -> Non
         *(param for param in arguments if param not in key),
     ]
     words = [context.command_path, *(usage(param, context) for param in params)]
-    (synopsis,) = re.findall(r"```synopsis\n(.*?)```", section(str(command.name)), re.DOTALL)
+    (synopsis,) = re.findall(r"```synopsis\n(.*?)```", page_of(str(command.name)), re.DOTALL)
     assert synopsis.split() == " ".join(words).split()
 
 
 @pytest.mark.parametrize("command", [cli, *PUBLIC], ids=lambda command: str(command.name))
 def test_every_option_has_its_row(command: click.Command) -> None:
-    """A section's table has each option, with the default that is in force."""
-    text = section("Global options" if command is cli else str(command.name))
+    """A page's table has each option, with the default that is in force."""
+    text = page_of("index" if command is cli else str(command.name))
     rows = dict(re.findall(r"^\| (`-.*?`) \|.*\| ?(.*?) ?\|$", text, flags=re.MULTILINE))
     context = click.Context(command)
     expected = {}
@@ -577,22 +585,34 @@ def test_every_option_has_its_row(command: click.Command) -> None:
             assert rows[label] == f"`{shown}`"
 
 
-@pytest.mark.parametrize("field", FLOW.fields() | STEP.fields())
-def test_every_field_is_documented(field: str) -> None:
-    """Every field that a flow file may have has a heading of its own in docs/flow-files.md."""
-    assert f"`{field}`" in (ROOT / "docs" / "flow-files.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("heading", "fields"),
+    [("Fields of the flow", FLOW.fields()), ("Fields of a step", ITEM_STEP.fields())],
+)
+def test_every_field_has_its_row(heading: str, fields: dict[str, Declaration]) -> None:
+    """docs/flow-files.md has each field that a flow file may have, with its default."""
+    text = section(ROOT / "docs" / "flow-files.md", heading)
+    rows = dict(re.findall(r"^\| `([\w-]+)` \|.*\| ([^|]+) \|[^|]+\|$", text, flags=re.MULTILINE))
+    assert set(rows) == set(fields)
+    for name, field in fields.items():
+        default = field.schema().get("default")
+        if field.required:
+            assert rows[name] == "required"
+        elif default is not None:
+            assert yaml.safe_load(rows[name].strip("`")) == json.loads(json.dumps(default))
 
 
 def test_every_key_of_the_json_is_documented(flow: Any) -> None:
-    """docs/reference.md has every key that `start` and `status` print of a run and its steps."""
+    """The reference has every key that `start` and `status` print of a run and its steps."""
     file = flow.write({"id": "a", "command": ["true"]})
     run = flow.ask("start", "--run-key=k", "-d", file)
+    page = REFERENCE / "json.md"
     for heading, keys in (
         ("Keys of the run", [key for key in run if "log" not in key and key not in DETACHED]),
         ("Keys of a step", list(run["steps"][0])),
         ("Keys of start -d", [key for key in run if "log" in key or key in DETACHED]),
     ):
-        assert re.findall(r"^\| `(\w+)` \|", section(heading), flags=re.MULTILINE) == keys
+        assert re.findall(r"^\| `(\w+)` \|", section(page, heading), flags=re.MULTILINE) == keys
 
 
 def keys_of(value: object) -> Iterator[str]:
@@ -606,7 +626,7 @@ def keys_of(value: object) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("heading", "options"),
+    ("command", "options"),
     [
         ("list", []),
         ("stats", []),
@@ -617,14 +637,14 @@ def keys_of(value: object) -> Iterator[str]:
         ("validate", ["flow.json"]),
     ],
 )
-def test_every_key_of_a_command_is_documented(flow: Any, heading: str, options: list[str]) -> None:
-    """A command's section in docs/reference.md has the keys of its JSON."""
+def test_every_key_of_a_command_is_documented(flow: Any, command: str, options: list[str]) -> None:
+    """A command's page in the reference has the keys of its JSON."""
     file = flow.write(
         {"id": "a", "command": ["true"]}, {"id": "b", "when": "a", "command": ["true"]}
     )
     flow.start("k", file)
-    printed = flow.ask(heading, *options)
-    assert {key for key in keys_of(printed) if f"`{key}`" not in section(heading)} == set()
+    printed = flow.ask(command, *options)
+    assert {key for key in keys_of(printed) if f"`{key}`" not in page_of(command)} == set()
 
 
 # The symptoms of trouble are those that the program shows.

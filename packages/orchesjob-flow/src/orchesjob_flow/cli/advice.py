@@ -359,7 +359,7 @@ def _command_after_run(ctx: click.Context, words: Sequence[str]) -> str | None:
     return _for_command(ctx, words, known) if is_command else None
 
 
-def _line_of_ours(  # noqa: PLR0911 - one for each kind of word
+def _line_of_ours(
     ctx: click.Context, word: str, rest: Sequence[str], known: Collection[str]
 ) -> str | None:
     """Return the line for a word of another tool or a misspelled one."""
@@ -368,8 +368,6 @@ def _line_of_ours(  # noqa: PLR0911 - one for each kind of word
         return _filled(ctx, "run FLOW_FILE", [file, *rest])
     if is_recorded(ctx, word):
         return text_of(["status", word])
-    if word == "help" and rest and rest[0] in known:
-        return text_of([rest[0], "--help"])
     if word in known:  # after a noun
         of_ours = next((one for one in commands if one.split()[0] == word), word)
         last = _last_of(ctx, word)

@@ -53,7 +53,10 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "schema": "Print the JSON Schema of flow files, for editors.",
         "example": "Print a commented flow that this program runs.",
     },
-    "Shell": {"completion": "Print a shell script that completes commands."},
+    "Shell": {
+        "help": "Print the help of a command, or a text about a topic.",
+        "completion": "Print a shell script that completes commands.",
+    },
 }
 """The commands with their lines in the help and for TAB, which import no command."""
 SHOWN = {name: line for section in SECTIONS.values() for name, line in section.items()}

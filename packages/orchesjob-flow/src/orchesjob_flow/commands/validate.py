@@ -6,13 +6,13 @@ that are missing here, as far as that is known before a run, and prints everythi
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 
 from flow_spec import FlowFileError, FlowSpec, FlowWarning, ReadCases, find_warnings, read_document
 from orchesjob_flow.cli.options import FLOW_FILE, WarningCodes, format_option, param_option
+from orchesjob_flow.commands.help import topic_text
 from orchesjob_flow.exit_codes import DONE, WRONG
 from orchesjob_flow.launch.inputs import is_program_missing, list_reader, read_to_run
 from orchesjob_flow.views.error_layout import (
@@ -29,8 +29,7 @@ def explain(ctx: click.Context, _param: click.Parameter, code: str | None) -> No
     """Print the section about a warning, and end the program."""
     if code is None:
         return
-    pages = Path(__file__).with_name("warnings.md").read_text("utf-8")
-    for section in re.split(r"^## ", pages, flags=re.MULTILINE)[1:]:
+    for section in re.split(r"^## ", topic_text("warnings"), flags=re.MULTILINE)[1:]:
         title, _, text = section.partition("\n")
         if title == code:
             write_result(f"{code}\n{text.rstrip()}\n")

@@ -1,0 +1,116 @@
+"""How Sphinx makes the site of these documents; `python3 noxfile.py -s site` builds it.
+
+The documents are plain Markdown, which GitHub shows too. So what only a site needs is added here
+while a page is read: the navigation, links to what is in the repository and not on the site, and
+the names above the files that a page shows.
+"""
+
+import re
+from pathlib import Path
+
+from sphinx.application import Sphinx
+from sphinx.util.logging import getLogger
+
+DOCS = Path(__file__).resolve().parent
+ROOT = DOCS.parent
+REPOSITORY = "https://github.com/orchesjob/orchesjob-flow"
+
+project = "orchesjob-flow"
+author = "the authors of orchesjob-flow"
+extensions = ["myst_parser"]
+myst_heading_anchors = 4
+# Flow files have conditions without quotes, such as `!a && b`, which are not YAML to Pygments.
+suppress_warnings = ["misc.highlighting_failure"]
+html_theme = "furo"
+html_title = project
+html_copy_source = False
+html_static_path = ["site.css"]
+html_css_files = ["site.css"]
+smartquotes = False  # a page reads as it does in the repository
+html_theme_options = {
+    "source_repository": REPOSITORY,
+    "source_branch": "main",
+    "source_directory": "docs/",
+    "top_of_page_buttons": ["view"],
+}
+
+NAVIGATION = {
+    "index": {
+        "Tutorial": ["tutorial"],
+        "How-to": [
+            "how-to/install",
+            "how-to/*",
+            "troubleshooting",
+            "questions",
+        ],
+        "Reference": [
+            "Overview <reference/index>",
+            "cheat-sheet",
+            "reference/commands/index",
+            "flow-files",
+            "warnings",
+            "reference/*",
+            "airflow-dag",
+            "rules",
+            "vocabulary",
+        ],
+        "Explanation": ["conditions", "reliability", "performance", "airflow", "architecture", "*"],
+    },
+    "reference/commands/index": {"": ["reference/commands/*"]},
+}
+"""Below which page are which pages, under which heading; `*` means those that are named nowhere."""
+NAMED = {Path("index.md"), Path("reference/commands/index.md")} | {
+    Path(f"{entry.rpartition('<')[2].rstrip('>')}.md")
+    for headings in NAVIGATION.values()
+    for entries in headings.values()
+    for entry in entries
+}
+LINK = re.compile(r"(?<=\]\()(?!https?:|#)(?P<path>[^)\s#]+)(?P<anchor>#[^)\s]*)?(?=\))")
+SHOWN_FILE = re.compile(r"^<!-- file: (?P<name>\S+) -->\n```(?P<language>\w+)$", re.MULTILINE)
+LANGUAGE = re.compile(r"^```(crontab|synopsis)$", re.MULTILINE)
+KNOWN_LANGUAGES = {"crontab": "bash", "synopsis": "text"}
+"""What is closest, to Pygments, to the languages that it does not know."""
+
+
+def navigation(page: str) -> str:
+    """Return the tables of contents of a page: the named pages that are there, then all others."""
+    tables = []
+    for heading, entries in NAVIGATION.get(page, {}).items():
+        rows = []
+        for entry in entries:
+            name = entry.rpartition("<")[2].rstrip(">")
+            found = sorted(path.relative_to(DOCS) for path in DOCS.glob(f"{name}.md"))
+            if "*" in name:
+                rows += [f"/{path.with_suffix('')}" for path in found if path not in NAMED]
+            elif found:
+                rows.append(entry.replace(name, f"/{name}"))
+        if rows:
+            caption = f":caption: {heading}\n" if heading else ""
+            listed = "\n".join(rows)
+            tables.append(f"```{{toctree}}\n:hidden:\n{caption}\n{listed}\n```\n")
+    return "\n".join(tables)
+
+
+def link_to_repository(page: Path, link: re.Match[str]) -> str:
+    """Return a link as the site has it: what is not a page of it is in the repository."""
+    target = (page.parent / link["path"]).resolve()
+    if not target.exists():
+        getLogger(__name__).warning("there is no %s", link["path"], location=str(page))
+    if target.is_relative_to(DOCS) and target.suffix in {".md", ".png", ".svg"}:
+        return link[0]
+    kind = "tree" if target.is_dir() else "blob"
+    return f"{REPOSITORY}/{kind}/main/{target.relative_to(ROOT)}{link['anchor'] or ''}"
+
+
+def complete(_app: Sphinx, page: str, source: list[str]) -> None:
+    """Turn a document of the repository into a page of the site."""
+    path = DOCS / f"{page}.md"
+    text = LINK.sub(lambda link: link_to_repository(path, link), source[0])
+    text = SHOWN_FILE.sub("```{code-block} \\g<language>\n:caption: \\g<name>\n", text)
+    text = LANGUAGE.sub(lambda fence: f"```{KNOWN_LANGUAGES[fence[1]]}", text)
+    source[0] = f"{text}\n{navigation(page)}"
+
+
+def setup(app: Sphinx) -> None:
+    """Have Sphinx ask for that."""
+    app.connect("source-read", complete)
