@@ -37,12 +37,7 @@ html_theme_options = {
 NAVIGATION = {
     "index": {
         "Tutorial": ["tutorial"],
-        "How-to": [
-            "how-to/install",
-            "how-to/*",
-            "troubleshooting",
-            "questions",
-        ],
+        "How-to": ["how-to/install", "how-to/index", "troubleshooting", "questions"],
         "Reference": [
             "Overview <reference/index>",
             "cheat-sheet",
@@ -56,10 +51,11 @@ NAVIGATION = {
         ],
         "Explanation": ["conditions", "reliability", "performance", "airflow", "architecture", "*"],
     },
+    "how-to/index": {"": ["how-to/*"]},
     "reference/commands/index": {"": ["reference/commands/*"]},
 }
 """Below which page are which pages, under which heading; `*` means those that are named nowhere."""
-NAMED = {Path("index.md"), Path("reference/commands/index.md")} | {
+NAMED = {Path("index.md")} | {
     Path(f"{entry.rpartition('<')[2].rstrip('>')}.md")
     for headings in NAVIGATION.values()
     for entries in headings.values()
@@ -91,11 +87,11 @@ def navigation(page: str) -> str:
     return "\n".join(tables)
 
 
-def link_to_repository(page: Path, link: re.Match[str]) -> str:
+def link_to_repository(page: str, link: re.Match[str]) -> str:
     """Return a link as the site has it: what is not a page of it is in the repository."""
-    target = (page.parent / link["path"]).resolve()
+    target = (DOCS / f"{page}.md").parent.joinpath(link["path"]).resolve()
     if not target.exists():
-        getLogger(__name__).warning("there is no %s", link["path"], location=str(page))
+        getLogger(__name__).warning("there is no %s", link["path"], location=page)
     if target.is_relative_to(DOCS) and target.suffix in {".md", ".png", ".svg"}:
         return link[0]
     kind = "tree" if target.is_dir() else "blob"
@@ -104,8 +100,7 @@ def link_to_repository(page: Path, link: re.Match[str]) -> str:
 
 def complete(_app: Sphinx, page: str, source: list[str]) -> None:
     """Turn a document of the repository into a page of the site."""
-    path = DOCS / f"{page}.md"
-    text = LINK.sub(lambda link: link_to_repository(path, link), source[0])
+    text = LINK.sub(lambda link: link_to_repository(page, link), source[0])
     text = SHOWN_FILE.sub("```{code-block} \\g<language>\n:caption: \\g<name>\n", text)
     text = LANGUAGE.sub(lambda fence: f"```{KNOWN_LANGUAGES[fence[1]]}", text)
     source[0] = f"{text}\n{navigation(page)}"

@@ -673,6 +673,11 @@ def template_of(node: ast.AST) -> str | None:
             return None
 
 
+def test_no_message_names_a_document() -> None:
+    """An installed program has no documents: it names commands, and has texts of its own (6.16)."""
+    assert re.findall(r"\bdocs/|\w\.md\b", messages()) == []
+
+
 def quoted_messages() -> list[str]:
     """Return the messages in the headings of docs/troubleshooting.md."""
     text = prose(TROUBLESHOOTING)

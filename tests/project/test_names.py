@@ -27,7 +27,7 @@ EXAMPLES = {"/proc", "KEY", "NAME", "PYTHON*", "echo", "nightly", "utils", "v0.2
 """Words that stand for others, and what is named because it is not there."""
 OF_TESTS = {"PLAIN_START", "console"}
 """A variable and the language of a block that the tests know."""
-MADE = {".nox/bootstrap", "dist/", "locks/KEY.calls", "locks/KEY.lock"}
+MADE = {".nox/bootstrap", ".site/", "dist/", "locks/KEY.calls", "locks/KEY.lock"}
 MADE |= {"locks/calls-N.slot", "locks/calls.queue"}
 """Files and folders that are there when the program runs, or has been built."""
 
