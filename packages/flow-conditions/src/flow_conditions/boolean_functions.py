@@ -23,7 +23,7 @@ from functools import cache, partial
 from itertools import combinations
 
 from flow_conditions.errors import BudgetExceeded
-from flow_conditions.normal_form import ALWAYS, NEVER, Groups, NormalForm, among, companions_of
+from flow_conditions.normal_form import ALWAYS, NEVER, Groups, NormalForm, among, places_of
 
 
 class Budget:
@@ -231,7 +231,13 @@ class DecisionDiagrams(Manager):
         return done.pop()
 
     def example(self, function: int) -> frozenset[int]:
-        """Return the levels that are true in the first values that make a function true."""
+        """Return the levels that are true in the first values that make a function true.
+
+        Raises:
+            ValueError: The function is false everywhere.
+        """
+        if function == FALSE:
+            raise ValueError("a function that is false everywhere has no example")
         chosen = set()
         while function != TRUE:
             level = self.level(function)
@@ -376,7 +382,7 @@ def _levels(
     Lowest is what is nested deepest: the rest of its junction then comes on top of it. Operands
     that exclude each other stand side by side.
     """
-    companions = companions_of(exclusions)
+    places, placed = places_of(exclusions), set[int]()
     level_of: dict[int, int] = {}
     todo = [form.root]
     while todo:
@@ -384,8 +390,12 @@ def _levels(
         if part < 0:
             todo += reversed(_largest_first(form.members[~part], sizes))
             continue
-        for operand in (part >> 1, *companions.get(part >> 1, ())):
-            level_of.setdefault(operand, len(level_of))
+        level_of.setdefault(part >> 1, len(level_of))
+        for group in places.get(part >> 1, ()):
+            if group not in placed:
+                placed.add(group)
+                for operand in exclusions[group]:
+                    level_of.setdefault(operand, len(level_of))
     return level_of
 
 

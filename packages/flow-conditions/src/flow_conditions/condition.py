@@ -13,7 +13,7 @@ that is not known.
 The tree, the explanation and the algebra are imported when they are first asked for.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -30,6 +30,7 @@ from flow_conditions.grammar import (
     OPEN,
     OPERATORS,
     OR,
+    PREDICATE,
     SPELLING,
     SPELLING_OF,
 )
@@ -79,10 +80,12 @@ class Name(str):
     @classmethod
     def spelled(cls, spelling: str) -> "Name":
         """Return the operand that a program spells in this way."""
-        if spelling[-1] != CLOSE:
-            return cls(*spelling.split(DOT))
-        quantifier, _, operand = spelling[:-1].partition(OPEN)
-        name, _, predicate = operand.partition(DOT)
+        if not spelling.endswith(CLOSE):
+            return cls(*spelling.split(DOT, 1))
+        quantifier, _, argument = spelling[:-1].partition(OPEN)
+        name, _, predicate = (
+            argument.partition(DOT) if SPELLING.fullmatch(argument) else (argument, "", "")
+        )
         return cls(name, predicate or None, quantifier)
 
     @property
@@ -160,8 +163,12 @@ class Condition:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The distinct plain names (`load.failed` counts as `load`), in order of appearance."""
-        return tuple(dict.fromkeys(operand.name for operand in self.operands))
+        """The distinct plain names (`load.failed` counts as `load`), in order of appearance.
+
+        What stands in parentheses is not among them: only the vocabulary knows whether it is one.
+        """
+        plain = (operand.name for operand in self.operands if operand.quantifier is None)
+        return tuple(dict.fromkeys(plain))
 
     @property
     def spans(self) -> tuple[tuple[Name, int, int], ...]:
@@ -188,10 +195,14 @@ class Condition:
 
     @classmethod
     def from_tree(cls, tree: "Tree") -> "Condition":
-        """Return the condition of a tree."""
+        """Return the condition of a tree.
+
+        Raises:
+            ConditionDataError: a `Name` in it is spelled like no operand.
+        """
         from flow_conditions.tree import postfix
 
-        return made(postfix(tree))
+        return made(postfix(tree, checked=True))
 
     def to_dot(self) -> str:
         """Return the tree as a drawing in the language of Graphviz."""
@@ -231,25 +242,27 @@ class Condition:
         """
         from flow_conditions.algebra import decided
 
-        return decided(self.program, self._answers(lookup), exclusions, budget)
+        return decided(self.program, lookup, exclusions, budget)
 
     def blame(
         self, lookup: Lookup, *, exclusions: Exclusions = (), budget: int = BUDGET
     ) -> tuple[Name, ...] | None:
         """Return a smallest set of operands whose values alone decide, or None while nothing does.
 
-        They come in order of appearance. The set is empty if the condition has one value only.
+        They come in order of appearance. The set is empty if the condition has one value only. With
+        `exclusions`, operands of theirs that the condition lacks may be to blame too.
         """
         from flow_conditions.algebra import blame
 
-        blamed = blame(self.program, self._answers(lookup), exclusions, budget)
+        blamed = blame(self.program, lookup, exclusions, budget)
         return None if blamed is None else tuple(map(Name.spelled, blamed))
 
     def restrict(self, known: Known, *, exclusions: Exclusions = ()) -> "Condition":
         """Return what is left when some operands are known: a condition without them.
 
         `known` may name other operands too, and map an operand that is not known to None. The
-        result is `TRUE` or `FALSE` where what is known settles the matter.
+        result is `TRUE` or `FALSE` where what is known settles the matter, and the condition itself
+        if nothing known occurs in it.
         """
         from flow_conditions.algebra import restrict
 
@@ -259,22 +272,27 @@ class Condition:
         self, instead: "Mapping[str, Condition] | Mapping[Name, Condition]"
     ) -> "Condition":
         """Return the condition with conditions in place of some operands."""
-        programs = {str(operand): condition.program for operand, condition in instead.items()}
+        programs = {operand: program_of(condition) for operand, condition in items(instead)}
         parts = (programs.get(token, (token,)) for token in self.program)
         return self._changed(tuple(token for part in parts for token in part))
 
-    def rename(self, names: Mapping[str, str]) -> "Condition":
-        """Return the condition with other names; an operand keeps its predicate and quantifier.
+    def rename(self, names: Mapping[str, str], *, quantifiers: Collection[str] = ()) -> "Condition":
+        """Return the condition with other names; an operand keeps its predicate.
+
+        Calls stay as they are, because most are functions. In calls of these `quantifiers`, such as
+        `any(load.late)`, names are changed too.
 
         Raises:
             InvalidNameError: one of them is not a plain name.
         """
-        for name in names.values():
+        instead = dict(items(names))
+        for name in instead.values():
             if not NAME.fullmatch(name):
                 raise InvalidNameError(name)
         renamed = {
-            str(one): str(Name(names.get(one.name, one.name), one.predicate, one.quantifier))
-            for one in self.operands
+            spelling: str(Name(instead.get(one.name, one.name), one.predicate, one.quantifier))
+            for spelling, one in self._spelled
+            if one.quantifier is None or one.quantifier in quantifiers
         }
         return self._changed(tuple(renamed.get(token, token) for token in self.program))
 
@@ -284,7 +302,7 @@ class Condition:
         """Return values of all operands that make it true and fit what is given, or None."""
         from flow_conditions.algebra import model
 
-        values = model(self.program, given or {}, exclusions, budget)
+        values = model(self.program, {} if given is None else given, exclusions, budget)
         if values is None:
             return None
         return {operand: values.get(operand, False) for operand in self.operands}
@@ -308,8 +326,9 @@ class Condition:
     def simplify(self, *, exclusions: Exclusions = (), budget: int = BUDGET) -> "Condition":
         """Return an equivalent condition that is shorter, or itself if none is found.
 
-        The text is never longer and never has more operands. A condition with one value only
-        becomes `TRUE` or `FALSE`. With `exclusions` it is equivalent where these hold.
+        It never has more operands, counted as often as they occur. A condition with one value only
+        becomes `TRUE` or `FALSE`; any other text is never longer than it was. With `exclusions` it
+        is equivalent where these hold.
         """
         from flow_conditions.simplification import simplify
 
@@ -346,15 +365,7 @@ class Condition:
 
     def _answers(self, lookup: Lookup) -> dict[str, Value]:
         """Ask for each operand once, and return the answers, and the constants, by spelling."""
-        answers: dict[str, Value] = {}
-        ask: Callable[[Name], Value] = lookup if callable(lookup) else lookup.get
-        for spelling, operand in self._spelled:
-            answers[spelling] = answer = ask(operand)
-            if answer is not True and answer is not False and answer is not None:
-                raise TypeError(
-                    f"the lookup returned {answer!r} for {spelling!r}; "
-                    "it must return True, False or None"
-                )
+        answers = asked(self._spelled, lookup)
         return {**answers, **CONSTANTS} if self._has_constants else answers
 
     def __str__(self) -> str:
@@ -368,6 +379,41 @@ class Condition:
     def __reduce__(self) -> "tuple[Callable[[Program], Condition], tuple[Program]]":
         """Pickle and copy the program without what was worked out from it."""
         return made, (self.program,)
+
+
+def asked(operands: Iterable[tuple[str, Name]], lookup: Lookup) -> dict[str, Value]:
+    """Ask for each operand once, and return the answers by spelling."""
+    answers: dict[str, Value] = {}
+    try:
+        ask: Callable[[Name], Value] = lookup if callable(lookup) else lookup.get
+    except AttributeError:
+        raise TypeError(f"a lookup is a mapping or a function, not {lookup!r}") from None
+    for spelling, operand in operands:
+        answers[spelling] = answer = ask(operand)
+        if answer is not True and answer is not False and answer is not None:
+            raise TypeError(
+                f"the lookup returned {answer!r} for {spelling!r}; "
+                "it must return True, False or None"
+            )
+    return answers
+
+
+def items[T](mapping: Mapping[str, T] | Mapping[Name, T]) -> Iterator[tuple[str, T]]:
+    """Yield the items of a mapping by the spelling of operands, without those of constants."""
+    if not isinstance(mapping, Mapping):
+        raise TypeError(f"expected a mapping from operands, got {mapping!r}")
+    for operand, value in mapping.items():
+        if not isinstance(operand, str):
+            raise TypeError(f"an operand is a text, not {operand!r}")
+        if operand not in CONSTANTS:
+            yield str(operand), value
+
+
+def program_of(condition: Condition) -> Program:
+    """Return the program of a condition, and refuse anything else."""
+    if not isinstance(condition, Condition):
+        raise TypeError(f"expected a Condition, got {condition!r}")
+    return condition.program
 
 
 def made(program: Program) -> Condition:
@@ -404,6 +450,8 @@ def joined(names: Iterable[str], operator: str, predicate: str | None = None) ->
     """Return all the names with the predicate, joined by an operator: `A.late || B.late`."""
     if isinstance(names, str):
         raise TypeError(f"names must be a collection of names, not the single string {names!r}")
+    if predicate is not None and not PREDICATE.fullmatch(predicate):
+        raise InvalidNameError(predicate, "predicate")
     ending = "" if predicate is None else f"{DOT}{predicate}"
     program: list[str] = []
     for name in names:

@@ -71,7 +71,9 @@ class InvalidNameError(ConditionError, ValueError):
 
     def __str__(self) -> str:
         """Return the sentence, with the characters that are allowed."""
-        return f"{quoted(self.word)} is not a {self.role}: {ALPHABETS[self.role]}"
+        is_operator = self.word.lower() in {"not", "and", "or"}  # no alphabet refuses these
+        reason = "it is an operator" if is_operator else ALPHABETS[self.role]
+        return f"{quoted(self.word)} is not a {self.role}: {reason}"
 
 
 ALPHABETS = {

@@ -92,7 +92,7 @@ class Explanation:
             part = Explanation(self._evaluation, position)
             text = part.text
             if len(text) > width:
-                text = text[: max(0, width - 3)] + "..."
+                text = (text[: max(0, width - 3)] + "...")[:width]
             yield f"{'  ' * level}{_WORDS[part.value]}: {text}"
             if level < depth:
                 todo += [(below, level + 1) for below in reversed(part._parts())]

@@ -13,7 +13,8 @@
     quantifier = [A-Za-z_][A-Za-z0-9_]*
 
 ASCII white space, including line ends, may stand between any two tokens. A quantifier that no
-parenthesis follows is a name like any other.
+parenthesis follows is a name like any other. The spelling of a call has no white space inside its
+parentheses, and `true` and `false` take no argument.
 
 This module gives words no meaning, except `true()` and `false()`: callers say which predicates,
 quantifiers and functions exist, and what names stand for.
@@ -47,8 +48,11 @@ PREDICATE = re.compile(_PREDICATE, re.ASCII)
 # parser refuses it. `&&&` and `==` come in one piece because people mean one thing by them.
 TOKEN = re.compile(rf"{_NAME}(?:\.{_PREDICATE})?|&+|\|+|!?=+|\S", re.ASCII)
 FUNCTION = r"\s*\([^()]*\)"  # what follows the word of a function
-SPELLING = re.compile(  # of an operand in a program
-    rf"{_NAME}(?:\.{_PREDICATE})?|{_PREDICATE}\([^()]*\)", re.ASCII
+SPACE = " \t\n\r\f\v"
+SPELLING = re.compile(  # of an operand or a constant in a program
+    rf"{_NAME}(?:\.{_PREDICATE})?"
+    rf"|(?!(?:true|false)\([^)]){_PREDICATE}\((?:[^()\s](?:[^()]*[^()\s])?)?\)",
+    re.ASCII,
 )
 NAME_START = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
 

@@ -61,7 +61,14 @@ def _no_operand(text: str, index: int, vocabulary: Vocabulary) -> ConditionSynta
     if token and vocabulary.sign(token)[0] in NAME_START:
         if found := _comparison(text, start, vocabulary):
             return found
+        if token[-1] == CLOSE:
+            constant = token.partition(OPEN)[0].rstrip() + OPEN + CLOSE
+            fact = f"{quoted(constant)} takes no argument"
+            return ConditionSyntaxError(text, start, end, fact, f"write {constant!r}")
         name, _, word = token.partition(DOT)
+        if vocabulary.sign(name) != name:
+            end, fact = start + len(name), f"{quoted(name)} is an operator here"
+            return ConditionSyntaxError(text, start, end, fact, "it cannot be a name")
         fact = f"unknown predicate {quoted(word)}"
         advice = _known(word, vocabulary)
         return ConditionSyntaxError(text, start + len(name) + len(DOT), end, fact, advice)
@@ -90,9 +97,10 @@ def _no_operator(
     if token == OPEN and known and CLOSE not in text[start:]:
         fact = f"the call of {quoted(before)} is never closed"
         return ConditionSyntaxError(text, before_start, end, fact, f"expected {CLOSE!r} after it")
-    if token == OPEN and DOT in before:
+    if token in (OPEN, DOT) and DOT in before:
+        fact = "is asked without parentheses" if token == OPEN else "has a predicate already"
         return ConditionSyntaxError(
-            text, start, end, f"{quoted(before)} is asked without parentheses", f"write {before!r}"
+            text, start, end, f"{quoted(before)} {fact}", f"write {before!r}"
         )
     closing = repr(CLOSE) if _open_parentheses(text, vocabulary, index) else "the end"
     remark = _instead(token, vocabulary)
@@ -190,7 +198,12 @@ def _advice_on_call(call: "re.Match[str]", vocabulary: Vocabulary) -> str | None
             known = f"with one of {', '.join(vocabulary.predicates)}"
             return f"write '{quantifier.word}(...)' {known}; it asks about {vocabulary.domain}"
     predicate = _predicate_meant(word, vocabulary)
-    return f"write '{argument}.{predicate}'" if predicate and NAME.fullmatch(argument) else None
+    if predicate and NAME.fullmatch(argument):
+        return f"write '{argument}.{predicate}'"
+    import difflib
+
+    similar = difflib.get_close_matches(word.lower(), vocabulary.called, n=1)
+    return f"did you mean '{similar[0]}({argument})'?" if similar else None
 
 
 def _predicate_meant(word: str, vocabulary: Vocabulary) -> str | None:

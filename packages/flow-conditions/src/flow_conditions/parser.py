@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from itertools import repeat
 
 from flow_conditions.condition import Condition, Program, joined, made
 from flow_conditions.errors import InvalidNameError
@@ -22,9 +23,10 @@ from flow_conditions.grammar import (
     NOT,
     OPEN,
     OPERATOR_WORDS,
-    OPERATORS,
     OR,
     PREDICATE,
+    SPACE,
+    SPELLING,
     TOKEN,
 )
 
@@ -93,16 +95,24 @@ class Vocabulary:
 
     def __post_init__(self) -> None:
         """Take copies, so that the vocabulary cannot change under its users."""
-        if isinstance(self.predicates, str):
-            raise TypeError(f"predicates must be a collection of words, not {self.predicates!r}")
-        object.__setattr__(self, "predicates", tuple(self.predicates))
         object.__setattr__(self, "hints", dict(self.hints))
-        object.__setattr__(self, "quantifiers", tuple(self.quantifiers))
-        object.__setattr__(self, "functions", tuple(self.functions))
-        for role, words in (("predicate", self.predicates), ("function", self.functions)):
-            for word in words:
-                if not PREDICATE.fullmatch(word):
+        for words, kind in ("predicates", str), ("quantifiers", Quantifier), ("functions", str):
+            given: Collection[object] = getattr(self, words)
+            copied = () if isinstance(given, str) else tuple(given)
+            if isinstance(given, str) or not all(isinstance(each, kind) for each in copied):
+                raise TypeError(f"{words} must be a collection of {kind.__name__}, not {given!r}")
+            object.__setattr__(self, words, copied)
+        for role, each_word in ("predicate", self.predicates), ("function", self.called):
+            for word in each_word:
+                if not PREDICATE.fullmatch(word) or self.sign(word) != word:
                     raise InvalidNameError(word, role)
+        if len(set(self.called)) < len(self.called):
+            raise ValueError(f"two quantifiers or functions have the same word: {self.called}")
+
+    @cached_property
+    def called(self) -> tuple[str, ...]:
+        """The words that may be called: those of quantifiers and functions."""
+        return (*(quantifier.word for quantifier in self.quantifiers), *self.functions)
 
     @cached_property
     def token(self) -> "re.Pattern[str]":
@@ -125,11 +135,13 @@ class Vocabulary:
         return self.hints.get(word) or self.hints.get(word.lower())
 
     def is_operand(self, token: str) -> bool:
-        """Return whether a token is a name, or a name with one of the predicates."""
+        """Return whether a token is a name, with one of the predicates if any, or a function."""
         if token[0] not in NAME_START:
             return False
-        _, dot, predicate = token.partition(DOT)
-        return not dot or predicate in self.predicates or token[-1] == CLOSE
+        if token[-1] == CLOSE:
+            return SPELLING.fullmatch(_canonical(token)) is not None
+        name, dot, predicate = token.partition(DOT)
+        return not dot or (predicate in self.predicates and self.sign(name) == name)
 
     def quantifier(self, word: str) -> Quantifier | None:
         """Return the quantifier that is spelled like this, if there is one."""
@@ -139,7 +151,7 @@ class Vocabulary:
 _PLAIN = Vocabulary()
 
 
-def parse(text: str, vocabulary: Vocabulary = _PLAIN, over: Collection[str] = ()) -> Condition:
+def parse(text: str, vocabulary: Vocabulary = _PLAIN, over: Iterable[str] = ()) -> Condition:  # noqa: PLR0912 - one loop
     """Return the condition that a text spells.
 
     Operands are names, with one of the vocabulary's predicates if any; `!` binds before `&&`, `&&`
@@ -152,11 +164,13 @@ def parse(text: str, vocabulary: Vocabulary = _PLAIN, over: Collection[str] = ()
             allows.
         InvalidNameError: a quantifier is called, and something in `over` is not a plain name.
     """
+    if not isinstance(vocabulary, Vocabulary):
+        raise TypeError(f"expected a Vocabulary, got {vocabulary!r}")
+    names = over if isinstance(over, str) else tuple(over)
     program: list[str] = []
-    places: list[int] = []  # by operand of the program: the token that it, or its call, begins with
-    waiting: list[str] = []  # operators whose right side is not complete, and open parentheses
+    waiting = [OPEN]  # operators whose right side is not complete, and open parentheses
     operand_is_next = True
-    calls_left = vocabulary.max_calls if over else 0
+    calls_left = vocabulary.max_calls
     tokens = vocabulary.tokens(text)
     numbered = enumerate(tokens)
     for index, token in numbered:
@@ -165,24 +179,24 @@ def parse(text: str, vocabulary: Vocabulary = _PLAIN, over: Collection[str] = ()
                 waiting.append(token)
             elif vocabulary.is_operand(token):
                 program.append(token if token[-1] != CLOSE else _canonical(token))
-                places.append(index)
                 operand_is_next = False
             else:
                 break
         elif token in (AND, OR):
-            _complete(BINDING[token], waiting, program)
+            while BINDING[waiting[-1]] >= BINDING[token]:
+                program.append(waiting.pop())
             waiting.append(token)
             operand_is_next = True
         elif token == CLOSE:
-            _complete(BINDING[OR], waiting, program)
-            if not waiting:
+            while waiting[-1] != OPEN:
+                program.append(waiting.pop())
+            if len(waiting) == 1:
                 break
             waiting.pop()
         elif token == OPEN and (
-            call := _call(tokens, index, vocabulary, over if calls_left else ())
+            call := _call(tokens, index, vocabulary, names if calls_left else ())
         ):
             program[-1:] = call
-            places[-1:] = [index - 1] * (len(call) - sum(map(OPERATORS.__contains__, call)))
             _, argument = next(numbered)
             calls_left -= argument in vocabulary.predicates
             next(numbered)  # the closing parenthesis
@@ -190,30 +204,36 @@ def parse(text: str, vocabulary: Vocabulary = _PLAIN, over: Collection[str] = ()
             break
     else:
         index = len(tokens)
-        _complete(BINDING[OR], waiting, program)
-        if not (operand_is_next or waiting):
+        while waiting[-1] != OPEN:
+            program.append(waiting.pop())
+        if not operand_is_next and len(waiting) == 1:
             condition = made(tuple(program))
-            condition.__dict__["_find_spans"] = partial(_spans, vocabulary.token, text, places)
+            condition.__dict__["_find_spans"] = partial(_spans, text, vocabulary, len(names))
             return condition
     from flow_conditions.mistakes import mistake
 
-    raise mistake(text, index, vocabulary, over, operand_is_next=operand_is_next)
+    raise mistake(text, index, vocabulary, names, operand_is_next=operand_is_next)
 
 
 def _canonical(call: str) -> str:
     """Return the call of a function without white space around its argument."""
     word, _, argument = call[:-1].partition(OPEN)
-    return f"{word.rstrip()}{OPEN}{argument.strip()}{CLOSE}"
+    return f"{word.rstrip(SPACE)}{OPEN}{argument.strip(SPACE)}{CLOSE}"
 
 
-def _spans(
-    pattern: "re.Pattern[str]", text: str, places: Sequence[int]
-) -> Iterator[tuple[int, int]]:
-    """Yield where the operands and calls stand that begin with these tokens."""
-    found = list(pattern.finditer(text))
-    for place in places:
-        is_call = [each.group() for each in found[place + 1 : place + 2]] == [OPEN]
-        yield found[place].start(), found[place + 3 * is_call].end()
+def _spans(text: str, vocabulary: Vocabulary, over: int) -> Iterator[tuple[int, int]]:
+    """Yield where the operands of a condition stand; `over` is how many names calls ask."""
+    found = list(vocabulary.token.finditer(text))
+    tokens = vocabulary.tokens(text)
+    index = 0
+    while index < len(tokens):
+        last = index
+        if vocabulary.is_operand(tokens[index]):
+            is_call = tokens[index + 1 : index + 2] == [OPEN]
+            last += 3 * is_call
+            times = over if is_call and tokens[index + 2] in vocabulary.predicates else 1
+            yield from repeat((found[index].start(), found[last].end()), times)
+        index = last + 1
 
 
 def _call(
@@ -225,13 +245,9 @@ def _call(
         return ()
     argument = tokens[index + 1]
     if argument in vocabulary.predicates:
+        if strangers := [name for name in over if vocabulary.sign(name) != name]:
+            raise InvalidNameError(strangers[0])
         return quantifier.over(over, argument).program if over else ()
-    if vocabulary.asks_one and vocabulary.is_operand(argument):
+    if vocabulary.asks_one and argument[-1] != CLOSE and vocabulary.is_operand(argument):
         return (f"{quantifier.word}{OPEN}{argument}{CLOSE}",)
     return ()
-
-
-def _complete(binding: int, waiting: list[str], program: list[str]) -> None:
-    """Move to the program the operators since the last open parenthesis that bind as strongly."""
-    while waiting and BINDING[waiting[-1]] >= binding:
-        program.append(waiting.pop())

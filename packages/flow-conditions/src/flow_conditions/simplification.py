@@ -16,7 +16,16 @@ The last two are repeated until neither finds anything. What is returned would b
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from flow_conditions.boolean_functions import FALSE, TRUE, Budget, DecisionDiagrams, Manager, Solver
-from flow_conditions.condition import BUDGET, Condition, Exclusions, Name, Program, infix, made
+from flow_conditions.condition import (
+    BUDGET,
+    Condition,
+    Exclusions,
+    Name,
+    Program,
+    infix,
+    made,
+    program_of,
+)
 from flow_conditions.grammar import SPELLING_OF
 from flow_conditions.normal_form import (
     ALWAYS,
@@ -211,7 +220,7 @@ class Functions(DecisionDiagrams):
 
     def of(self, condition: Condition, function_of: FunctionOf) -> int:
         """Return the function that a condition is."""
-        form = NormalForm.of(condition.program)
+        form = NormalForm.of(program_of(condition))
         return self._functions(form, function_of)[form.root]
 
     def without_idle_parts(

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from flow_conditions.condition import Name, Program
-from flow_conditions.grammar import AND, CONSTANTS, NOT, OPERATORS, OR, SPELLING_OF
+from flow_conditions.errors import ConditionDataError, quoted
+from flow_conditions.grammar import AND, CONSTANTS, NOT, OPERATORS, OR, SPELLING, SPELLING_OF
 
 
 class _Operation:
@@ -20,9 +21,7 @@ class _Operation:
     def __post_init__(self) -> None:
         """Refuse anything else here, so that no loop has to check."""
         for side in self.__slots__:
-            node = getattr(self, side)
-            if not isinstance(node, Name | _Operation | bool):
-                raise TypeError(f"a tree is made of Name, Not, And, Or and bool, not of {node!r}")
+            _check(getattr(self, side))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, _Operation):
@@ -84,11 +83,18 @@ def grow(program: Program) -> Tree:
     return nodes.pop()
 
 
-def postfix(tree: Tree | _Operation) -> Program:
-    """Return the postfix program of a tree.
+def _check(node: object) -> None:
+    """Refuse what is no node of a tree."""
+    if not isinstance(node, Name | _Operation | bool):
+        raise TypeError(f"a tree is made of Name, Not, And, Or and bool, not of {node!r}")
+
+
+def postfix(tree: Tree | _Operation, *, checked: bool = False) -> Program:
+    """Return the postfix program of a tree, whose names may have to be `checked`.
 
     It is written backwards, because an operator is met before its operands.
     """
+    _check(tree)
     program: list[str] = []
     todo: list[Tree | _Operation] = [tree]
     while todo:
@@ -96,6 +102,8 @@ def postfix(tree: Tree | _Operation) -> Program:
             case bool() as value:
                 program.append(SPELLING_OF[value])
             case Name() as name:
+                if checked and (name in CONSTANTS or not SPELLING.fullmatch(name)):
+                    raise ConditionDataError(f"{quoted(str(name))} is no operand")
                 program.append(str(name))
             case node:
                 program.append(_SIGN_OF[type(node)])
