@@ -177,9 +177,9 @@ class Condition:
         All operands that a call such as `any(late)` stands for have the place of the call. There
         are none if the condition was not parsed.
         """
-        find_spans = self.__dict__.get("_find_spans", tuple)
+        find_spans, *text = self.__dict__.get("_parsed", (tuple,))
         spellings = (token for token in self.program if token not in OPERATORS)
-        placed = zip(spellings, find_spans(), strict=False)
+        placed = zip(spellings, find_spans(*text), strict=False)
         return tuple(
             (Name.spelled(spelling), start, end)
             for spelling, (start, end) in placed
@@ -218,7 +218,7 @@ class Condition:
         not known. The logic is Kleene's: an unknown operand leaves the result unknown unless the
         known ones settle it (`A && B` is false as soon as `A` is).
         """
-        answers = self._answers(lookup)
+        answers = asked(self._spelled, lookup, has_constants=self._has_constants)
         cached = self.__dict__
         if "_evaluated" not in cached:
             # Most conditions are evaluated once only, and a jump program would not pay for itself.
@@ -231,7 +231,8 @@ class Condition:
         """Evaluate, and return the result with that of every part; `lookup` as in `evaluate`."""
         from flow_conditions.explanation import explain
 
-        return explain(self.program, self._answers(lookup))
+        answers = asked(self._spelled, lookup, has_constants=self._has_constants)
+        return explain(self.program, answers)
 
     def decided(
         self, lookup: Lookup, *, exclusions: Exclusions = (), budget: int = BUDGET
@@ -363,11 +364,6 @@ class Condition:
         """Return the condition that this one does not hold."""
         return made((*self.program, NOT))
 
-    def _answers(self, lookup: Lookup) -> dict[str, Value]:
-        """Ask for each operand once, and return the answers, and the constants, by spelling."""
-        answers = asked(self._spelled, lookup)
-        return {**answers, **CONSTANTS} if self._has_constants else answers
-
     def __str__(self) -> str:
         """Return the canonical text, with the fewest parentheses; it parses to an equal value."""
         return infix(self.program)
@@ -381,8 +377,10 @@ class Condition:
         return made, (self.program,)
 
 
-def asked(operands: Iterable[tuple[str, Name]], lookup: Lookup) -> dict[str, Value]:
-    """Ask for each operand once, and return the answers by spelling."""
+def asked(
+    operands: Iterable[tuple[str, Name]], lookup: Lookup, *, has_constants: bool = False
+) -> dict[str, Value]:
+    """Ask for each operand once, and return the answers, and the constants, by spelling."""
     answers: dict[str, Value] = {}
     try:
         ask: Callable[[Name], Value] = lookup if callable(lookup) else lookup.get
@@ -395,7 +393,7 @@ def asked(operands: Iterable[tuple[str, Name]], lookup: Lookup) -> dict[str, Val
                 f"the lookup returned {answer!r} for {spelling!r}; "
                 "it must return True, False or None"
             )
-    return answers
+    return {**answers, **CONSTANTS} if has_constants else answers
 
 
 def items[T](mapping: Mapping[str, T] | Mapping[Name, T]) -> Iterator[tuple[str, T]]:

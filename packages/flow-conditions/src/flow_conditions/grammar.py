@@ -27,9 +27,7 @@ NOT, AND, OR = "!", "&&", "||"
 OPEN, CLOSE = "(", ")"
 DOT = "."
 
-# How strongly an operator binds. The open parenthesis waits among the operators while parsing and
-# binds weakest, so that no operator reaches across it.
-BINDING = {OPEN: 0, OR: 1, AND: 2, NOT: 3}
+BINDING = {OR: 1, AND: 2, NOT: 3}  # how strongly an operator binds
 OPERATORS = frozenset((NOT, AND, OR))
 OPERATOR_WORDS = {"not": NOT, "and": AND, "or": OR}
 CONSTANTS = {"true()": True, "false()": False}

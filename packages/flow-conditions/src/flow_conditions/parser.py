@@ -8,14 +8,13 @@ parser replaces that name with what the call stands for.
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import repeat
 
 from flow_conditions.condition import Condition, Program, joined, made
 from flow_conditions.errors import InvalidNameError
 from flow_conditions.grammar import (
     AND,
-    BINDING,
     CLOSE,
     DOT,
     FUNCTION,
@@ -150,6 +149,10 @@ class Vocabulary:
 
 _PLAIN = Vocabulary()
 
+_PREFIXES = frozenset((NOT, OPEN))
+# By token: before which of those that wait all others come into the program.
+_STOPS = {AND: frozenset((OPEN, OR)), OR: frozenset((OPEN,)), CLOSE: frozenset((OPEN,))}
+
 
 def parse(text: str, vocabulary: Vocabulary = _PLAIN, over: Iterable[str] = ()) -> Condition:  # noqa: PLR0912 - one loop
     """Return the condition that a text spells.
@@ -175,24 +178,23 @@ def parse(text: str, vocabulary: Vocabulary = _PLAIN, over: Iterable[str] = ()) 
     numbered = enumerate(tokens)
     for index, token in numbered:
         if operand_is_next:
-            if token in (NOT, OPEN):
-                waiting.append(token)
-            elif vocabulary.is_operand(token):
+            if token[0] in NAME_START and (token.isalnum() or vocabulary.is_operand(token)):
                 program.append(token if token[-1] != CLOSE else _canonical(token))
                 operand_is_next = False
+            elif token in _PREFIXES:
+                waiting.append(token)
             else:
                 break
-        elif token in (AND, OR):
-            while BINDING[waiting[-1]] >= BINDING[token]:
+        elif stops := _STOPS.get(token):
+            while waiting[-1] not in stops:
                 program.append(waiting.pop())
-            waiting.append(token)
-            operand_is_next = True
-        elif token == CLOSE:
-            while waiting[-1] != OPEN:
-                program.append(waiting.pop())
-            if len(waiting) == 1:
+            if token != CLOSE:
+                waiting.append(token)
+                operand_is_next = True
+            elif len(waiting) > 1:
+                waiting.pop()
+            else:
                 break
-            waiting.pop()
         elif token == OPEN and (
             call := _call(tokens, index, vocabulary, names if calls_left else ())
         ):
@@ -208,7 +210,7 @@ def parse(text: str, vocabulary: Vocabulary = _PLAIN, over: Iterable[str] = ()) 
             program.append(waiting.pop())
         if not operand_is_next and len(waiting) == 1:
             condition = made(tuple(program))
-            condition.__dict__["_find_spans"] = partial(_spans, text, vocabulary, len(names))
+            condition.__dict__["_parsed"] = _spans, text, vocabulary, len(names)
             return condition
     from flow_conditions.mistakes import mistake
 
