@@ -1,16 +1,13 @@
 """What can be proven about conditions: questions about all values of their operands at once.
 
-Quick ways come first. `restricted` puts in what is known; `propagated` sees in one pass what a
-literal decides for the parts beside it. If no operand is left with both signs, and none excludes
-another, the condition has both values, and most conditions are of that kind. Only the rest is
-proven by `boolean_functions.example`.
+Quick ways come first: what is known is put in, and `propagated` sees what literals decide beside
+them. If no operand is left with both signs, and none excludes another, the condition has both
+values. Only the rest, a small part, is proven by `boolean_functions.example`.
 
 `blame` looks for a smallest set of operands whose values alone decide. If no operand occurs twice
-and none excludes another, one pass finds it: a junction that needs all its parts needs what each of
-them needs, a junction that needs one takes the cheapest. Otherwise it is a *minimum hitting set*.
-As long as some operands do not decide, there are values of the others that change the result; one
-of those that differ must be in the set too. The smallest set that holds one of each such difference
-is tried, until it decides.
+and none excludes another, one pass finds it. Otherwise it is a *minimum hitting set*. As long as
+some operands do not decide, there are values of the others that change the result; one of those
+that differ must be in the set too. The smallest set with one of each such difference is tried.
 """
 
 from collections.abc import Mapping, Sequence

@@ -2,15 +2,11 @@
 
 A condition is stored as a *postfix program*: a flat tuple of tokens in which each operator follows
 its operands. `(A && B) || !C` is `A B && C ! ||`. Conditions nest as deep as their author likes,
-and a loop over a flat tuple cannot exhaust the stack. A program holds no calls: the parser writes
-each of them out.
+and a loop over a flat tuple cannot exhaust the stack.
 
 Values are those of Kleene's strong three-valued logic, where None stands for "not known yet". Two
 things evaluate a program: Kleene's truth tables, one lookup for each token; and a *jump program*,
-which skips operands that cannot matter, as compilers do for an `if`, but stops at the first one
-that is not known.
-
-The tree, the explanation and the algebra are imported when they are first asked for.
+which skips operands that cannot matter, but stops at the first one that is not known.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -121,10 +117,7 @@ class Condition:
 
     What takes a `budget` raises `BudgetExceeded` beyond so many steps. What takes values raises
     `TypeError` if one is not True, False or None, and `ExclusionError` if two are true that exclude
-    each other.
-
-    Raises:
-        ConditionDataError: `program` is not one.
+    each other. The constructor raises `ConditionDataError` if `program` is not one.
     """
 
     program: Program
@@ -174,8 +167,8 @@ class Condition:
     def spans(self) -> tuple[tuple[Name, int, int], ...]:
         """Each occurrence of an operand, and where it stands in the text that was parsed.
 
-        All operands that a call such as `any(late)` stands for have the place of the call. There
-        are none if the condition was not parsed.
+        All operands that a call such as `any(late)` stands for have its place. Only what `parse`
+        returns has spans; what was copied, pickled or made of others has none.
         """
         find_spans, *text = self.__dict__.get("_parsed", (tuple,))
         spellings = (token for token in self.program if token not in OPERATORS)
@@ -195,14 +188,10 @@ class Condition:
 
     @classmethod
     def from_tree(cls, tree: "Tree") -> "Condition":
-        """Return the condition of a tree.
-
-        Raises:
-            ConditionDataError: a `Name` in it is spelled like no operand.
-        """
+        """Return the condition of a tree."""
         from flow_conditions.tree import postfix
 
-        return made(postfix(tree, checked=True))
+        return made(postfix(tree))
 
     def to_dot(self) -> str:
         """Return the tree as a drawing in the language of Graphviz."""
@@ -215,8 +204,7 @@ class Condition:
 
         `lookup` is a mapping or a function of an operand. It is asked once for each of `operands`,
         in their order, and says True, False, or None for "not known yet". What a mapping lacks is
-        not known. The logic is Kleene's: an unknown operand leaves the result unknown unless the
-        known ones settle it (`A && B` is false as soon as `A` is).
+        not known. An unknown operand leaves the result unknown unless the known ones settle it.
         """
         answers = asked(self._spelled, lookup, has_constants=self._has_constants)
         cached = self.__dict__
@@ -262,8 +250,8 @@ class Condition:
         """Return what is left when some operands are known: a condition without them.
 
         `known` may name other operands too, and map an operand that is not known to None. The
-        result is `TRUE` or `FALSE` where what is known settles the matter, and the condition itself
-        if nothing known occurs in it.
+        result is `TRUE` or `FALSE` where that settles the matter, and the condition itself if
+        nothing known occurs in it.
         """
         from flow_conditions.algebra import restrict
 
@@ -280,11 +268,8 @@ class Condition:
     def rename(self, names: Mapping[str, str], *, quantifiers: Collection[str] = ()) -> "Condition":
         """Return the condition with other names; an operand keeps its predicate.
 
-        Calls stay as they are, because most are functions. In calls of these `quantifiers`, such as
-        `any(load.late)`, names are changed too.
-
-        Raises:
-            InvalidNameError: one of them is not a plain name.
+        Functions are opaque. In calls of these `quantifiers`, such as `any(load.late)`, names are
+        changed too. A name that is not plain raises `InvalidNameError`.
         """
         instead = dict(items(names))
         for name in instead.values():
@@ -425,9 +410,7 @@ TRUE, FALSE = made((SPELLING_OF[True],)), made((SPELLING_OF[False],))
 
 
 def all_of(names: Iterable[str]) -> Condition:
-    """Return the condition that holds when all the named things do: `A && B && C`.
-
-    Of no names it is `TRUE`.
+    """Return the condition that holds when all the named things do: `A && B && C`, or `TRUE`.
 
     Raises:
         InvalidNameError: something is not a plain name.
@@ -437,10 +420,7 @@ def all_of(names: Iterable[str]) -> Condition:
 
 
 def any_of(names: Iterable[str]) -> Condition:
-    """Return the condition that holds when one of the named things does: `A || B || C`.
-
-    Of no names it is `FALSE`. It takes and raises what `all_of` does.
-    """
+    """Return the condition that one of the named things holds, or `FALSE`; see `all_of`."""
     return joined(names, OR)
 
 
@@ -462,11 +442,7 @@ def joined(names: Iterable[str], operator: str, predicate: str | None = None) ->
 
 
 def _checked(data: object) -> Program:
-    """Return data as a postfix program.
-
-    Raises:
-        ConditionDataError: it is not one.
-    """
+    """Return data as a postfix program, or raise ConditionDataError."""
     if not isinstance(data, list | tuple):
         raise ConditionDataError(f"it must be a list, not {type(data).__name__}")
     parts = 0
@@ -504,10 +480,7 @@ _OR = {(_NOT[one], _NOT[other]): _NOT[value] for (one, other), value in _AND.ite
 
 
 def values(program: Iterable[str], answers: Mapping[str, Value]) -> list[Value]:
-    """Return the value of every position of a program; the last one is the condition's.
-
-    `answers` holds the value of each operand, by its spelling.
-    """
+    """Return the value of every position of a program; the last one is the condition's."""
     found: list[Value] = []
     stack: list[Value] = []
     for token in program:
@@ -540,9 +513,9 @@ _NEXT = -1  # in place of a target: the jump of the operand to the right, once t
 def jump_program(program: Sequence[str]) -> list[Jump]:
     """Return the jump program of a postfix program: one jump for each operand, the first one last.
 
-    Read backwards, a postfix program has the right side of an operator before the left one. When a
-    left side begins, the last jump made so far is therefore the one that the right side begins
-    with. All targets of a jump are smaller numbers than its own, so the jumps come to an end.
+    Read backwards, a program has the right side of an operator before the left one. When a left
+    side begins, the last jump made so far is the first of the right side. All targets of a jump are
+    smaller numbers than its own, so the jumps come to an end.
     """
     jumps: list[Jump] = [*_ENDS]
     if_trues, if_falses = [_TRUE], [_FALSE]  # of the parts that are still to come
@@ -567,10 +540,7 @@ def jump_program(program: Sequence[str]) -> list[Jump]:
 
 
 def decide(jumps: Sequence[Jump], answers: Mapping[str, Value]) -> Value:
-    """Return the value of a jump program, or None at the first operand that is not known yet.
-
-    `answers` holds the value of each operand, by its spelling.
-    """
+    """Return the value of a jump program, or None at the first operand that is not known yet."""
     number = len(jumps) - 1
     while number > _TRUE:
         operand, if_true, if_false = jumps[number]
@@ -593,11 +563,7 @@ _SIGN = {NOT: NOT, AND: f" {AND} ", OR: f" {OR} "}
 
 
 def infix(program: Sequence[str]) -> str:
-    """Return the canonical text of a program.
-
-    Parentheses stand only where leaving them out would change the program, one space stands on
-    either side of `&&` and `||`, and none elsewhere.
-    """
+    """Return the canonical text of a program, with the fewest parentheses and spaces."""
     # It is written from right to left: a program, read backwards, has the operators first.
     tokens = reversed(program)
     pieces: list[str] = []

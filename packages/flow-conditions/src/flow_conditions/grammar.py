@@ -13,11 +13,8 @@
     quantifier = [A-Za-z_][A-Za-z0-9_]*
 
 ASCII white space, including line ends, may stand between any two tokens. A quantifier that no
-parenthesis follows is a name like any other. The spelling of a call has no white space inside its
-parentheses, and `true` and `false` take no argument.
-
-This module gives words no meaning, except `true()` and `false()`: callers say which predicates,
-quantifiers and functions exist, and what names stand for.
+parenthesis follows is a name like any other. The spelling of a call has no white space around its
+argument; `true` and `false` have none. Callers give all other words their meaning.
 """
 
 import re
@@ -84,8 +81,9 @@ class Occurrence:
 def operands_in(text: str, predicates: Collection[str] = ()) -> Iterator[Occurrence]:
     """Yield every operand and call in the text of a condition, from left to right.
 
-    The text need not be a condition: what looks like an operand or a call is taken for one. A call
-    such as `any(late)` asks many names if `late` is one of the predicates, else the name `late`.
+    The text need not be a condition: what looks like an operand or a call is taken for one, also
+    words of operators and arguments of functions. A call such as `any(late)` asks many names if
+    `late` is one of the predicates, else the name `late`.
 
     >>> list(operands_in("load && any(failed)", ["failed"]))
     [Occurrence('load', None, 0, 4, 0), Occurrence(None, 'failed', 8, 19, 12)]

@@ -205,8 +205,7 @@ def is_read_once(form: NormalForm, groups: Groups) -> bool:
 def is_unate(form: NormalForm, groups: Groups) -> bool:
     """Tell whether no operand occurs with both signs, and none excludes another.
 
-    Such a condition has both values: it is true where all of its literals are, and false where none
-    is. A constant is not unate.
+    Such a condition has both values; a constant is not unate.
     """
     literals = set(form.literals())
     return (
@@ -219,8 +218,7 @@ def is_unate(form: NormalForm, groups: Groups) -> bool:
 def propagated(form: NormalForm, groups: Groups = ()) -> NormalForm:
     """Leave out what a literal beside it, or beside a junction around it, decides already.
 
-    Beside a literal in a junction, the rest of the junction knows what the operand is worth: in
-    `a && (a || b)` the parenthesis is true. This is idempotence, complement, absorption and unit
+    In `a && (a || b)` the parenthesis is true. This is idempotence, complement, absorption and unit
     propagation at any distance. It leaves little to prove in the conditions that people write.
     """
     places = places_of(among(form, groups))
@@ -277,8 +275,7 @@ class ShortestText:
     """The shortest text of a normal form with its parts in the order they have.
 
     What can be chosen is where `!` stands: before operands, or before a parenthesis around several
-    of them (`!(a || b || c || d)` is shorter than `!a && !b && !c && !d`). The form must not be a
-    constant.
+    (`!(a || b || c || d)` is shorter than `!a && !b && !c && !d`). The form must be no constant.
     """
 
     def __init__(self, form: NormalForm) -> None:

@@ -1,8 +1,7 @@
 """`parse`, and the `Vocabulary` and `Quantifier`s that say which words a condition may use.
 
-One scan finds the tokens, and one shunting-yard pass makes a postfix program of them. A call of a
-quantifier looks like a name before a parenthesis, where otherwise no parenthesis can stand. The
-parser replaces that name with what the call stands for.
+One scan finds the tokens, and one shunting-yard pass makes a postfix program of them. A name before
+a parenthesis is a call, and is replaced with what that stands for.
 """
 
 import re
@@ -35,8 +34,7 @@ class Quantifier:
     """A word that asks one predicate of many names at once: `any(failed)`.
 
     `operator` (`&&` or `||`) joins the predicate of all names, and `negated` puts a `!` before the
-    whole. `synonyms` are words in lower case that users type instead of `word`; they get an error
-    that names it.
+    whole. `synonyms` are words in lower case that users type instead; an error names `word`.
     """
 
     word: str
@@ -67,20 +65,17 @@ class Vocabulary:
     `predicates` are written without the dot, in the order in which messages list them. `hints` maps
     a word that users type (`success`, `and`, `always`) to what they should write: a replacement
     (one word: a predicate or an operator) or a whole sentence. A hint is given for an unknown
-    predicate and for a name that stands where an operator belongs or directly before another
-    operand; a name in its proper place is never questioned. An all-lower-case key serves every
-    spelling of its word. A key such as `always()` is a call that does not exist.
+    predicate and for a name in the place of an operator, or before another operand. An
+    all-lower-case key serves every spelling. A key such as `always()` is a call that is unknown.
 
     `quantifiers` are the words that may be called with a predicate, over the names that `parse` is
     given; messages call these names `domain` ("the steps of this group"). One condition may hold
-    `max_calls` calls, since each of them may stand for thousands of operands. With `asks_one`, a
-    quantifier may also be called with an operand, such as `any(load.late)`, whose name stands for
-    many things; that is one operand.
+    `max_calls` calls, since each may stand for thousands of operands. With `asks_one`, a quantifier
+    may also be called with an operand, as in `any(load.late)`; that is one operand.
 
     `functions` are words of operands with an argument that has no parentheses, such as
     `changed(src/**)` or `always()`, which only the lookup gives a meaning. `true()` and `false()`
-    are the constants. With `operator_words`, `not`, `and` and `or`, in any case, are operators too,
-    and no names.
+    are the constants. With `operator_words`, `not`, `and` and `or` are operators, and no names.
     """
 
     predicates: Collection[str] = ()
@@ -157,14 +152,12 @@ _STOPS = {AND: frozenset((OPEN, OR)), OR: frozenset((OPEN,)), CLOSE: frozenset((
 def parse(text: str, vocabulary: Vocabulary = _PLAIN, over: Iterable[str] = ()) -> Condition:  # noqa: PLR0912 - one loop
     """Return the condition that a text spells.
 
-    Operands are names, with one of the vocabulary's predicates if any; `!` binds before `&&`, `&&`
-    before `||`, and both associate to the left. A call of one of the vocabulary's quantifiers is
-    read as what it stands for over the names `over`.
+    A call of one of the vocabulary's quantifiers is read as what it stands for over the names
+    `over`.
 
     Raises:
-        ConditionSyntaxError: the text is not a condition, uses a predicate that does not exist,
-            calls a quantifier although `over` is empty, or holds more calls than the vocabulary
-            allows.
+        ConditionSyntaxError: the text is not a condition with this vocabulary, or calls a
+            quantifier although `over` is empty.
         InvalidNameError: a quantifier is called, and something in `over` is not a plain name.
     """
     if not isinstance(vocabulary, Vocabulary):

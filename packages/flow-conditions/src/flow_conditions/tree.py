@@ -1,8 +1,7 @@
 """The tree of a condition, for callers that walk one.
 
-Nodes are values: equal by shape, hashable, picklable, copyable, and shown as the calls that make
-them. Nothing in this package computes on trees, and no method here recurses, because a tree is as
-deep as its author wrote it.
+Nodes are values: equal by shape, hashable, picklable, and shown as the calls that make them. No
+method here recurses, because a tree is as deep as its author wrote it.
 """
 
 from collections.abc import Callable
@@ -84,13 +83,15 @@ def grow(program: Program) -> Tree:
 
 
 def _check(node: object) -> None:
-    """Refuse what is no node of a tree."""
+    """Refuse what is no node of a tree, and a name that no text can spell."""
     if not isinstance(node, Name | _Operation | bool):
         raise TypeError(f"a tree is made of Name, Not, And, Or and bool, not of {node!r}")
+    if isinstance(node, Name) and (node in CONSTANTS or not SPELLING.fullmatch(node)):
+        raise ConditionDataError(f"{quoted(str(node))} is no operand")
 
 
-def postfix(tree: Tree | _Operation, *, checked: bool = False) -> Program:
-    """Return the postfix program of a tree, whose names may have to be `checked`.
+def postfix(tree: Tree | _Operation) -> Program:
+    """Return the postfix program of a tree.
 
     It is written backwards, because an operator is met before its operands.
     """
@@ -102,8 +103,6 @@ def postfix(tree: Tree | _Operation, *, checked: bool = False) -> Program:
             case bool() as value:
                 program.append(SPELLING_OF[value])
             case Name() as name:
-                if checked and (name in CONSTANTS or not SPELLING.fullmatch(name)):
-                    raise ConditionDataError(f"{quoted(str(name))} is no operand")
                 program.append(str(name))
             case node:
                 program.append(_SIGN_OF[type(node)])
