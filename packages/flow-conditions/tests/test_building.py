@@ -198,7 +198,9 @@ def test_what_cannot_be_read_back_is_refused(spelling: str) -> None:
         *(Condition.from_tree, Not, lambda name: And(Name("a"), name), lambda name: Or(name, True)),
     ]
     for make in makers:
-        with pytest.raises(ConditionDataError, match=f"{re.escape(repr(spelling))} is no operand"):
+        with pytest.raises(
+            ConditionDataError, match=f"{re.escape(repr(spelling))} is not an operand"
+        ):
             make(Name(spelling))
     with pytest.raises(ConditionDataError):
         Condition((spelling,))
@@ -208,7 +210,7 @@ def test_what_cannot_be_read_back_is_refused(spelling: str) -> None:
 
 def test_a_constant_in_a_tree_is_a_bool() -> None:
     """A `Name` that is spelled like one would be another operand afterwards."""
-    with pytest.raises(ConditionDataError, match=r"'true\(\)' is no operand"):
+    with pytest.raises(ConditionDataError, match=r"'true\(\)' is not an operand"):
         Condition.from_tree(Name("", None, "true"))
 
 

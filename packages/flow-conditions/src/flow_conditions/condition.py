@@ -451,7 +451,7 @@ def _checked(data: object) -> Program:
             raise ConditionDataError(f"it must be text, not {type(token).__name__}", position)
         if token not in OPERATORS:
             if not SPELLING.fullmatch(token):
-                raise ConditionDataError(f"{quoted(token)} is no operand or operator", position)
+                raise ConditionDataError(f"{quoted(token)} is not an operand or operator", position)
             parts += 1
         elif token == NOT:
             if not parts:

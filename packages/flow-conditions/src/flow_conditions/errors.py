@@ -139,7 +139,7 @@ class ExclusionError(ConditionError, ValueError):
 
 
 class ConditionDataError(ConditionError, ValueError):
-    """Data or a tree are no condition; `position` is the place in a list, or None for the whole."""
+    """Data or a tree are not a condition; `position` is the place in a list, None for the whole."""
 
     message: str
     position: int | None = None

@@ -275,7 +275,7 @@ class ShortestText:
     """The shortest text of a normal form with its parts in the order they have.
 
     What can be chosen is where `!` stands: before operands, or before a parenthesis around several
-    (`!(a || b || c || d)` is shorter than `!a && !b && !c && !d`). The form must be no constant.
+    (`!(a || b || c || d)` is shorter than `!a && !b && !c && !d`). It must not be a constant.
     """
 
     def __init__(self, form: NormalForm) -> None:

@@ -240,8 +240,9 @@ def _call(
         return ()
     argument = tokens[index + 1]
     if argument in vocabulary.predicates:
-        if strangers := [name for name in over if vocabulary.sign(name) != name]:
-            raise InvalidNameError(strangers[0])
+        for name in over if vocabulary.operator_words else ():
+            if vocabulary.sign(name) != name:
+                raise InvalidNameError(name)
         return quantifier.over(over, argument).program if over else ()
     if vocabulary.asks_one and argument[-1] != CLOSE and vocabulary.is_operand(argument):
         return (f"{quantifier.word}{OPEN}{argument}{CLOSE}",)

@@ -87,7 +87,7 @@ def _check(node: object) -> None:
     if not isinstance(node, Name | _Operation | bool):
         raise TypeError(f"a tree is made of Name, Not, And, Or and bool, not of {node!r}")
     if isinstance(node, Name) and (node in CONSTANTS or not SPELLING.fullmatch(node)):
-        raise ConditionDataError(f"{quoted(str(node))} is no operand")
+        raise ConditionDataError(f"{quoted(str(node))} is not an operand")
 
 
 def postfix(tree: Tree | _Operation) -> Program:
