@@ -1415,4 +1415,28 @@ MUTATIONS = (
         replace("among(form, groups)", "()"),
         tests="test_algebra -k constants_and_comparisons",
     ),
+    Mutation(
+        "what is known beside a condition decides nothing",
+        "flow-conditions: _answers",
+        replace("chain(program, *groups)", "program"),
+        tests="test_algebra -k beside",
+    ),
+    Mutation(
+        "a tree has names that no text can spell",
+        "flow-conditions: _check",
+        drop("if isinstance(node, Name) and (node in CONSTANTS or not SPELLING.fullmatch(node)):"),
+        tests="test_building -k read_back",
+    ),
+    Mutation(
+        "a mapping changes constants",
+        "flow-conditions: items",
+        replace("operand not in CONSTANTS", "True"),
+        tests="test_algebra -k constants_have",
+    ),
+    Mutation(
+        "an operator is a name with a predicate",
+        "flow-conditions: Vocabulary.is_operand",
+        replace("self.sign(name) == name", "True"),
+        tests="test_building -k words_of_operators",
+    ),
 )

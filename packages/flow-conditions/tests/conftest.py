@@ -31,7 +31,8 @@ class Case:
         other: Another one over the same names.
         exclusions: Groups of names of which one at most is true; often there are none.
         rows: All values of the names that the exclusions allow.
-        known: Some values of one row, None for the others, as a lookup would have them.
+        known: Some values of one row, None for the others, as a lookup would have them; also of
+            names that the condition lacks.
     """
 
     seed: int
@@ -78,7 +79,7 @@ def _case(seed: int) -> Case:
         if all(sum(values[names.index(name)] for name in group) < 2 for group in exclusions)
     ]
     row = dice.choice(rows)
-    known = {name: row[name] if dice.random() < 0.7 else None for name in condition.operands}
+    known = {name: row[name] if dice.random() < 0.7 else None for name in map(Name, names)}
     return Case(seed, condition, other, exclusions, rows, known)
 
 

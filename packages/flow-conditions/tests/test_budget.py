@@ -9,7 +9,7 @@ from itertools import cycle, pairwise
 
 import pytest
 
-from flow_conditions import BudgetExceeded, Condition, equivalent, implies, parse
+from flow_conditions import FALSE, BudgetExceeded, Condition, equivalent, implies, parse
 
 pytestmark = pytest.mark.heavy
 
@@ -190,6 +190,20 @@ def test_exclusions_are_searched_with_clauses_of_few() -> None:
     pairs = parse(" && ".join(f"({a} || {b})" for a, b in pairwise(NAMES[: SOME // 10])))
     assert not pairs.is_satisfiable(exclusions=groups)
     assert pairs.is_satisfiable()
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+def test_a_large_group_costs_no_more_than_its_size(groups: int) -> None:
+    """A group of 20,000 operands is no work for every two of them (rule 11.1)."""
+    row, excluded = parse(" || ".join(NAMES)), [NAMES[place:] for place in range(groups)]
+    assert row.is_satisfiable(exclusions=excluded)
+    assert not row.is_tautology(exclusions=excluded)
+    assert row.decided({NAMES[-1]: True}, exclusions=excluded) is True
+    assert not parse(" && ".join(NAMES)).is_satisfiable(exclusions=excluded)
+    with pytest.raises(BudgetExceeded):
+        row.is_satisfiable(exclusions=excluded, budget=100)
+    pairs = parse(" || ".join(f"{a} && {b}" for a, b in pairwise(NAMES)))
+    assert pairs.simplify(exclusions=excluded) == FALSE
 
 
 @pytest.mark.parametrize("shape", REFUSED)

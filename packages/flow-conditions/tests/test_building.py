@@ -3,24 +3,32 @@
 import copy
 import pickle
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from flow_conditions import (
     FALSE,
     TRUE,
+    And,
     Condition,
     ConditionDataError,
     ConditionSyntaxError,
+    Functions,
     InvalidNameError,
     Name,
+    Not,
     Or,
     Quantifier,
     Vocabulary,
     all_of,
     any_of,
+    equivalent,
+    implies,
     parse,
 )
 
@@ -81,7 +89,7 @@ def test_constants_are_conditions() -> None:
     assert condition.evaluate({"a": None}) is None
     assert condition.simplify() == parse("a")
     assert condition.blame({"a": True}) == (Name("a"),)
-    assert parse("a || true()").restrict({}) == TRUE
+    assert parse("a || true()").restrict({"a": False}) == TRUE
     assert [TRUE.evaluate({}), FALSE.evaluate({})] == [True, False]
     assert [TRUE.is_tautology(), FALSE.is_satisfiable()] == [True, False]
     assert (TRUE.count_models(), FALSE.count_models(), TRUE.model()) == (1, 0, {})
@@ -147,17 +155,143 @@ def test_what_finds_nothing_returns_the_same_object() -> None:
     condition = parse("a && (b || c)")
     assert condition.simplify() is condition
     assert condition.restrict({"z": True}) is condition
+    with_constant = parse("a || true()")
+    for known in ({}, {"z": True}, {"a": None}):
+        assert with_constant.restrict(known) is with_constant
     assert condition.substitute({"z": FALSE}) is condition
     assert condition.rename({"z": "y"}) is condition
 
 
 def test_a_name_that_cannot_be_spelt_is_refused() -> None:
-    """`rename` keeps predicates and quantifiers, and takes plain names only."""
-    vocabulary = Vocabulary(["late"], quantifiers=[Quantifier("any", "||")], asks_one=True)
-    renamed = parse("any(a.late) && a && b", vocabulary).rename({"a": "c"})
-    assert str(renamed) == "any(c.late) && c && b"
+    """`rename` keeps predicates, and takes plain names only."""
+    renamed = parse("a.failed && a && b", WORDS).rename({"a": "c"})
+    assert str(renamed) == "c.failed && c && b"
     with pytest.raises(InvalidNameError, match="'a b' is not a name"):
         renamed.rename({"c": "a b"})
+
+
+def test_what_stands_in_parentheses_is_no_name() -> None:
+    """Functions are opaque; `rename` is told which calls are of quantifiers (rule 11.1)."""
+    vocabulary = Vocabulary(
+        ["late"], quantifiers=[Quantifier("any", "||")], asks_one=True, functions=["changed"]
+    )
+    condition = parse("any(a.late) && a && changed(a) && changed(src/a.py)", vocabulary)
+    assert condition.names == ("a",)
+    names = {"a": "b"}
+    assert str(condition.rename(names)) == str(condition).replace("&& a &&", "&& b &&")
+    renamed = condition.rename(names, quantifiers=["any"])
+    assert str(renamed) == "any(b.late) && b && changed(a) && changed(src/a.py)"
+    call = condition.operands[-1]
+    assert (call.name, call.predicate, call.argument) == ("src/a.py", None, "src/a.py")
+
+
+NO_OPERANDS = [
+    *("", "!", "&&", "||", "a b", "a || b", "-a", "a.b.c", "a\n", "(a)", "any(a b", "f( x )"),
+    *("f(x )", "f(\tx)", "f (x)", "f(x)y", "f(g(x))", "true( )", "true(x)", "false(a.b)"),
+]
+
+
+@pytest.mark.parametrize("spelling", NO_OPERANDS)
+def test_what_cannot_be_read_back_is_refused(spelling: str) -> None:
+    """A condition has operands in the spelling that `parse` gives them (rule 11.1)."""
+    makers: list[Callable[[Name], object]] = [
+        *(Condition.from_tree, Not, lambda name: And(Name("a"), name), lambda name: Or(name, True)),
+    ]
+    for make in makers:
+        with pytest.raises(
+            ConditionDataError, match=f"{re.escape(repr(spelling))} is not an operand"
+        ):
+            make(Name(spelling))
+    with pytest.raises(ConditionDataError):
+        Condition((spelling,))
+    with pytest.raises(InvalidNameError, match="is not a predicate"):
+        Quantifier("any", "||").over(["a"], spelling)
+
+
+def test_a_constant_in_a_tree_is_a_bool() -> None:
+    """A `Name` that is spelled like one would be another operand afterwards."""
+    with pytest.raises(ConditionDataError, match=r"'true\(\)' is not an operand"):
+        Condition.from_tree(Name("", None, "true"))
+
+
+@settings(deadline=None)
+@given(
+    st.builds(
+        Name,
+        st.text("ab.!&|() \n", max_size=3),
+        st.none() | st.text("a. ", max_size=2),
+        st.none() | st.sampled_from(["f", "true"]),
+    )
+)
+def test_a_name_is_refused_or_read_back(name: Name) -> None:
+    """Whatever it was made of (rule 11.1)."""
+    try:
+        conditions = [Condition.from_tree(name), Condition.from_tree(Or(Not(name), True))]
+    except ConditionDataError:
+        return
+    anything = Vocabulary(["a"], functions=["f", "true", "false"])
+    for each in conditions:
+        assert parse(str(each), anything) == Condition.from_json(each.to_json()) == each
+        assert Condition.from_tree(each.tree) == each
+
+
+def of(value: object) -> Any:
+    """Return a value of a type that is wrong."""
+    return value
+
+
+WRONG_TYPES: Mapping[str, Callable[[], object]] = {
+    "expected a Vocabulary, got ['late']": lambda: parse("a", of(["late"])),
+    "functions must be a collection of str, not 'ab'": lambda: Vocabulary(functions="ab"),
+    "a collection of Quantifier, not ['any']": lambda: Vocabulary(quantifiers=of(["any"])),
+    "predicates must be a collection of str, not [1]": lambda: Vocabulary(of([1])),
+    "made of Name, Not, And, Or and bool, not of 'a'": lambda: Condition.from_tree(of("a")),
+    "a lookup is a mapping or a function, not None": lambda: parse("a").evaluate(of(None)),
+    "a lookup is a mapping or a function, not 'ab'": lambda: parse("a").decided(of("ab")),
+    "a mapping from operands, got <class 'bool'>": lambda: parse("a").restrict(of(bool)),
+    "an operand is a text, not 1": lambda: parse("a").restrict(of({1: True})),
+    "an operand is a text, not 2": lambda: parse("a").simplify(exclusions=[("a", of(2))]),
+    "expected a mapping from operands, got []": lambda: parse("a").model(of([])),
+    "expected a mapping from operands, got 'ab'": lambda: parse("a").rename(of("ab")),
+    "expected a Condition, got 'b'": lambda: parse("a").substitute({"a": of("b")}),
+    "expected a Condition, got 'c'": lambda: implies(parse("a"), of("c")),
+    "expected a Condition, got 'd'": lambda: equivalent(of("d"), of("d")),
+    "expected a Condition, got 'e'": lambda: Functions().of(of("e"), lambda _: 0),
+}
+
+
+@pytest.mark.parametrize("message", WRONG_TYPES)
+def test_a_value_of_the_wrong_type_is_named(message: str) -> None:
+    """It is a `TypeError` with a sentence, at the call that was wrong."""
+    with pytest.raises(TypeError, match=re.escape(message)):
+        WRONG_TYPES[message]()
+
+
+@pytest.mark.parametrize("word", ["not", "And", "OR"])
+def test_words_of_operators_are_nothing_else(word: str) -> None:
+    """With `operator_words`, no name, function, predicate or quantifier is one (rule 11.1)."""
+    with pytest.raises(ConditionSyntaxError, match=f"'{word}' is an operator here; it cannot be"):
+        parse(f"{word}.failed", WORDS)
+    message = f"'{word}' is not a [a-z]+: it is an operator"
+    quantifier = Quantifier(word, "||")
+    for fields in ({"functions": [word]}, {"predicates": [word]}, {"quantifiers": [quantifier]}):
+        with pytest.raises(InvalidNameError, match=message):
+            Vocabulary(**of(fields), operator_words=True)
+        assert isinstance(Vocabulary(**of(fields)), Vocabulary)
+    any_of_them = replace(WORDS, quantifiers=[Quantifier("any", "||")], asks_one=True)
+    with pytest.raises(InvalidNameError, match=message):
+        parse("any(failed)", any_of_them, over=["a", word])
+    for text in (f"any({word})", f"any({word}.failed)"):
+        with pytest.raises(ConditionSyntaxError):
+            parse(text, any_of_them)
+
+
+def test_two_words_that_are_called_differ() -> None:
+    """Nobody could tell which of them a call is of."""
+    some, every = Quantifier("any", "||"), Quantifier("any", "&&")
+    for quantifiers, functions in (([some, every], []), ([some], ["any"]), ([], ["f", "f"])):
+        with pytest.raises(ValueError, match="two quantifiers or functions have the same word"):
+            Vocabulary(["late"], quantifiers=quantifiers, functions=functions)
 
 
 def test_declared_functions_are_operands() -> None:
@@ -196,12 +330,49 @@ def test_operators_are_words_too_where_the_vocabulary_says_so(text: str, same: s
         ("a (and b)", "expected '&&', '||' or the end, got '('"),
         ("changed(a", "the call of 'changed' is never closed; expected ')' after it"),
         ("a and (b or c", "this '(' is never closed"),
+        ("a and chnged(x)", "there is no 'chnged(x)'; did you mean 'changed(x)'?"),
+        ("Always( )", "there is no 'Always( )'; did you mean 'always()'?"),
+        ("a Changed(x)", "there is no 'Changed(x)'; did you mean 'changed(x)'?"),
+        ("exists(x)", "expected '&&', '||' or the end, got '('"),
     ],
 )
 def test_mistakes_beside_words_and_functions(text: str, message: str) -> None:
     """What is shown is what the text has."""
     with pytest.raises(ConditionSyntaxError, match=re.escape(message)):
         parse(text, WORDS)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("true(x)", "'true()' takes no argument; write 'true()'"),
+        ("a && false ( b.c )", "'false()' takes no argument; write 'false()'"),
+        ("True()", "there is no 'True()'; did you mean 'true()'?"),
+        ("a || FALSE( )", "there is no 'FALSE( )'; did you mean 'false()'?"),
+    ],
+)
+def test_constants_have_one_spelling(text: str, message: str) -> None:
+    """What looks like one of them is not silently an operand (rule 11.1)."""
+    with pytest.raises(ConditionSyntaxError, match=re.escape(message)):
+        parse(text)
+
+
+def test_white_space_in_calls_is_that_between_tokens() -> None:
+    """Six characters are white space; others stay in an argument (rule 11.1)."""
+    vocabulary = Vocabulary(functions=["on"])
+    assert str(parse("on \t( \n\r\f\vx )", vocabulary)) == "on(x)"
+    for argument in ("\x1cx\x1f", "\u00a0", "\x85x"):
+        condition = parse(f"on( {argument} )", vocabulary)
+        assert condition.operands[0].argument == argument
+        assert Condition(condition.program) == condition == parse(str(condition), vocabulary)
+
+
+def test_a_generator_of_names_serves_every_call() -> None:
+    """`over` is read once."""
+    vocabulary = Vocabulary(["late"], quantifiers=[Quantifier("any", "||")])
+    condition = parse("any(late) && any(late)", vocabulary, over=(name for name in "ab"))
+    assert str(condition) == "(a.late || b.late) && (a.late || b.late)"
+    assert [span[1:] for span in condition.spans] == [(0, 9)] * 2 + [(13, 22)] * 2
 
 
 def test_a_call_without_its_end_says_so() -> None:

@@ -147,7 +147,7 @@ def test_a_tree_made_by_hand_has_no_depth_limit() -> None:
         ("!" * DEPTH, DEPTH, "got the end"),
         ("A && " * DEPTH + "&", 5 * DEPTH, "got '&'"),
         ("A" + " && A" * DEPTH + " A", 5 * DEPTH + 2, "got 'A'"),
-        ("A.late" + ".late" * DEPTH, 6, "got '.'"),
+        ("A.late" + ".late" * DEPTH, 6, "write 'A.late'"),
         ("A" + "&" * DEPTH + "A", 1, "for '&&&"),
         ("A " + "B" * DEPTH, 2, f"got '{'B' * 60}...'"),
         ("A." + "B" * DEPTH, 2, f"unknown predicate '{'B' * 60}...'"),

@@ -92,7 +92,7 @@ def _error(text: str, vocabulary: Vocabulary) -> ConditionSyntaxError:
         ("A.", 1, 2, f"{OPERATOR}, got '.'; write NAME.succeeded, without a space"),
         ("A .failed", 2, 3, f"{OPERATOR}, got '.'; write NAME.succeeded, without a space"),
         ("A. failed", 1, 2, f"{OPERATOR}, got '.'; write NAME.succeeded, without a space"),
-        ("A.failed.x", 8, 9, f"{OPERATOR}, got '.'; write NAME.succeeded, without a space"),
+        ("A.failed.x", 8, 9, "'A.failed' has a predicate already; write 'A.failed'"),
         # The operators of other languages, where an operator belongs.
         ("A and B", 2, 5, f"{OPERATOR}, got 'and'; for 'and' write '&&'"),
         ("A AND B", 2, 5, f"{OPERATOR}, got 'AND'; for 'AND' write '&&'"),

@@ -39,6 +39,14 @@ def test_an_explanation_is_data() -> None:
     assert (inner.operands, inner.children) == ({C: True}, ())
 
 
+@pytest.mark.parametrize("width", range(10))
+def test_no_text_is_wider_than_it_may_be(width: int) -> None:
+    """Also where there is no room for the mark of the cut."""
+    (line,) = parse("a && b").explain({}).lines(depth=0, width=width)
+    text = line.removeprefix("undecided: ")
+    assert text == ("a && b" if width > 5 else "a && b"[: max(0, width - 3)] + "..."[:width])
+
+
 @pytest.mark.parametrize(
     ("text", "children"),
     [

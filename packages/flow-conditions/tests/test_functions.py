@@ -81,6 +81,16 @@ def test_a_compound_part_is_left_out_as_a_whole() -> None:
     assert (str(rest), parts) == ("x", [frozenset({Name("y"), Name("z")})])
 
 
+def test_what_is_false_everywhere_has_no_example() -> None:
+    """It says so, and does not search for ever (rule 11.1)."""
+    functions = Functions(1000)
+    never = functions.both(functions.variable(0), functions.variable(0) ^ 1)
+    for function in (functions.FALSE, never):
+        with pytest.raises(ValueError, match="false everywhere has no example"):
+            functions.example(function)
+    assert functions.example(functions.TRUE) == frozenset()
+
+
 def test_the_work_is_bounded() -> None:
     """Beyond the budget there is an error, and never a hang; more may be allowed then."""
     functions = Functions(budget=10)

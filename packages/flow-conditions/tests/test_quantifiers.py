@@ -192,7 +192,7 @@ def test_the_name_in_a_call_is_an_operand() -> None:
         "Name('load', None, 'all')",
         "Name('load')",
     ]
-    assert condition.names == ("load",)
+    assert {operand.name for operand in condition.operands} == {"load"}
     assert not condition.is_satisfiable()
     either = parse("any(load.late) || load", ASKING)
     assert either.blame(lambda operand: operand.quantifier is None) == (Name("load"),)

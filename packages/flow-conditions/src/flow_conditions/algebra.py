@@ -1,24 +1,32 @@
 """What can be proven about conditions: questions about all values of their operands at once.
 
-Quick ways come first. `restricted` puts in what is known; `propagated` sees in one pass what a
-literal decides for the parts beside it. If no operand is left with both signs, and none excludes
-another, the condition has both values, and most conditions are of that kind. Only the rest is
-proven by `boolean_functions.example`.
+Quick ways come first: what is known is put in, and `propagated` sees what literals decide beside
+them. If no operand is left with both signs, and none excludes another, the condition has both
+values. Only the rest, a small part, is proven by `boolean_functions.example`.
 
 `blame` looks for a smallest set of operands whose values alone decide. If no operand occurs twice
-and none excludes another, one pass finds it: a junction that needs all its parts needs what each of
-them needs, a junction that needs one takes the cheapest. Otherwise it is a *minimum hitting set*.
-As long as some operands do not decide, there are values of the others that change the result; one
-of those that differ must be in the set too. The smallest set that holds one of each such difference
-is tried, until it decides.
+and none excludes another, one pass finds it. Otherwise it is a *minimum hitting set*. As long as
+some operands do not decide, there are values of the others that change the result; one of those
+that differ must be in the set too. The smallest set with one of each such difference is tried.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 from flow_conditions.boolean_functions import FALSE, Budget, DecisionDiagrams, Solver, example
-from flow_conditions.condition import BUDGET, Condition, Exclusions, Known, Program, Value
-from flow_conditions.errors import ExclusionError
-from flow_conditions.grammar import AND, CONSTANTS, NOT, OPERATORS, OR, SPELLING_OF
+from flow_conditions.condition import (
+    BUDGET,
+    Condition,
+    Exclusions,
+    Known,
+    Lookup,
+    Name,
+    Program,
+    Value,
+    asked,
+    program_of,
+)
+from flow_conditions.grammar import AND, CONSTANTS, NO_OPERANDS, NOT, OPERATORS, OR, SPELLING_OF
 from flow_conditions.normal_form import (
     Groups,
     NormalForm,
@@ -35,9 +43,10 @@ def equivalent(
     first: Condition, second: Condition, *, exclusions: Exclusions = (), budget: int = BUDGET
 ) -> bool:
     """Tell whether two conditions have the same value whatever their operands are worth."""
-    return first == second or (
-        implies(first, second, exclusions=exclusions, budget=budget)
-        and implies(second, first, exclusions=exclusions, budget=budget)
+    groups = grouped(exclusions)
+    return program_of(first) == program_of(second) or (
+        implies(first, second, exclusions=groups, budget=budget)
+        and implies(second, first, exclusions=groups, budget=budget)
     )
 
 
@@ -45,13 +54,14 @@ def implies(
     first: Condition, second: Condition, *, exclusions: Exclusions = (), budget: int = BUDGET
 ) -> bool:
     """Tell whether the second condition is true wherever the first one is."""
-    counterexample = (*first.program, *second.program, NOT, AND)
+    counterexample = (*program_of(first), *program_of(second), NOT, AND)
     return model(counterexample, {}, exclusions, budget) is None
 
 
 def restrict(program: Program, known: Known, exclusions: Exclusions) -> Program:
     """Return what is left of a program when some operands are known."""
-    return _restricted(program, settled(known, grouped(exclusions)))
+    values = settled(known, grouped(exclusions))
+    return program if values.keys().isdisjoint(program) else _restricted(program, values)
 
 
 def count_models(program: Program, exclusions: Exclusions, budget: int) -> int:
@@ -101,10 +111,7 @@ def model(
 ) -> dict[str, bool] | None:
     """Return values that make a program true and fit what is given, if there are any."""
     groups = grouped(exclusions)
-    try:
-        known = settled(given, groups)
-    except ExclusionError:
-        return None
+    known = settled(given, groups)
     found = _example(_restricted(program, known), groups, budget)
     return None if found is None else known | found
 
@@ -130,24 +137,32 @@ def _model_of_unate(form: NormalForm) -> dict[str, bool]:
     return chosen
 
 
-def decided(
-    program: Program, answers: Mapping[str, Value], exclusions: Exclusions, budget: int
-) -> Value:
+def _answers(program: Program, lookup: Lookup, groups: Groups) -> dict[str, Value]:
+    """Ask for the operands of a program and of groups, and return the answers by spelling."""
+    operands = dict.fromkeys(chain(program, *groups))
+    return asked(((one, Name.spelled(one)) for one in operands if one not in NO_OPERANDS), lookup)
+
+
+def decided(program: Program, lookup: Lookup, exclusions: Exclusions, budget: int) -> Value:
     """Return the value of a program if it is the same whatever the unknown operands are worth."""
     groups = grouped(exclusions)
-    residue = _restricted(program, settled(answers, groups))
+    residue = _restricted(program, settled(_answers(program, lookup, groups), groups))
     if _example(residue, groups, budget) is None:
         return False
     return True if _example((*residue, NOT), groups, budget) is None else None
 
 
 def blame(
-    program: Program, answers: Mapping[str, Value], exclusions: Exclusions, budget: int
+    program: Program, lookup: Lookup, exclusions: Exclusions, budget: int
 ) -> list[str] | None:
     """Return a smallest set of operands that decides a program, or None if nothing does yet."""
     groups = grouped(exclusions)
+    answers = _answers(program, lookup, groups)
     settled(answers, groups)  # raises if two operands are true that exclude each other
-    form = NormalForm.of(program)
+    # What is true beside the program can decide too, so each such operand joins it: x || !x.
+    beside = {one for one, answer in answers.items() if answer}.difference(program)
+    joined = chain.from_iterable((one, one, NOT, OR, AND) for one in answers if one in beside)
+    form = NormalForm.of((*program, *joined))
     if not among(form, groups):
         # With exclusions, an operand without effect may still decide what another one is worth.
         form = propagated(form)

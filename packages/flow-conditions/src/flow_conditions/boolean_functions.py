@@ -6,31 +6,23 @@ decision diagrams in two orders. What is hard for one of them is often easy for 
 
 A *manager*, as packages for decision diagrams call it, makes functions of others. The operands of
 its functions stand on levels. Equal functions are the same number, so a proof is a comparison.
-`TRUE` is zero, and `f ^ FALSE` is the negation of a function `f`. There are two managers:
-
-- `TruthTables` for up to twelve operands: several times quicker, and twice as large with each
-  operand more;
-- `DecisionDiagrams`, reduced and ordered, for any number. Their work is counted and bounded.
-
-Neither recurses, and neither knows what operands are called: `Solver` does. Whatever works within a
-`Budget` raises `BudgetExceeded` when that is spent.
+`TRUE` is zero, and `f ^ FALSE` is the negation of a function `f`. `TruthTables`, for up to twelve
+operands, are several times quicker than `DecisionDiagrams`, whose work is counted and bounded.
+Neither recurses, and neither knows what operands are called: `Solver` does.
 """
 
 import heapq
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache, partial
 from itertools import combinations
 
 from flow_conditions.errors import BudgetExceeded
-from flow_conditions.normal_form import ALWAYS, NEVER, Groups, NormalForm, among, companions_of
+from flow_conditions.normal_form import ALWAYS, NEVER, Groups, NormalForm, among, places_of
 
 
 class Budget:
-    """How many steps of work an answer may take.
-
-    Steps are counted, not time, so that an answer does not depend on the machine.
-    """
+    """How many steps of work an answer may take: no time, which would depend on the machine."""
 
     def __init__(self, steps: int) -> None:
         """Begin with all of them."""
@@ -56,16 +48,13 @@ class Manager(ABC):
 
     @abstractmethod
     def choice(self, level: int, low: int, high: int) -> int:
-        """Return the function that is `high` if the operand on a level is true, else `low`.
-
-        The level is above those of both.
-        """
+        """Return `high` where the operand on a level is true, else `low`, both on levels below."""
 
     @abstractmethod
     def example(self, function: int) -> frozenset[int]:
         """Return the levels that are true in the first values that make a function true.
 
-        First is what has the highest level false. The function is not false everywhere.
+        First is what has the highest level false.
         """
 
     @abstractmethod
@@ -89,6 +78,23 @@ class Manager(ABC):
         for function in functions:
             whole = both(whole, function ^ sign)
         return whole ^ sign
+
+    def parts(
+        self, form: NormalForm, operands: Mapping[int, int], order: Callable[[int, int], int]
+    ) -> dict[int, int]:
+        """Return the function of every part of a form, whose `operands` are these functions.
+
+        The parts of a junction are joined in an `order` by part and function, the least first.
+        """
+        function_of = {ALWAYS: self.TRUE, NEVER: self.FALSE}
+        for operand, function in operands.items():
+            function_of[2 * operand], function_of[2 * operand + 1] = function, function ^ self.FALSE
+        for number in form.junctions():
+            members = [(part, function_of[part]) for part in form.members[number]]
+            members.sort(key=lambda member: order(*member))
+            functions = [function for _, function in members]
+            function_of[~number] = self.joined(form.conjunctive[number], functions)
+        return function_of
 
     def at_most_one(self, levels: Collection[int]) -> int:
         """Return the function that is true where not two of these operands are."""
@@ -149,11 +155,8 @@ class DecisionDiagrams(Manager):
 
     An *edge* is twice the number of a node, plus one where the function is the negation of the
     node's. Node 0 is the constant. At any other node, the operand on its level decides between two
-    edges. The one for "true" is never a negation, so that a function has one edge only.
-
-    Operands that come first have the lowest level, and the highest level is on top. A junction that
-    grows by one operand then grows by one node; with the first operand on top, it would have to be
-    built again.
+    edges. The one for "true" is never a negation, so that a function has one edge only. The highest
+    level is on top, and what comes first is lowest: a row that grows by an operand adds one node.
     """
 
     FALSE = FALSE
@@ -182,10 +185,7 @@ class DecisionDiagrams(Manager):
         return 2 * node + sign
 
     def cofactors(self, edge: int, level: int) -> tuple[int, int]:
-        """Return a function where the operand on a level is false, and where true.
-
-        The level is that of the function's top, or above it.
-        """
+        """Return a function where the operand on a level, its top or higher, is false, and true."""
         node, sign = edge >> 1, edge & 1
         if self.levels[node] != level:
             return edge, edge
@@ -231,7 +231,13 @@ class DecisionDiagrams(Manager):
         return done.pop()
 
     def example(self, function: int) -> frozenset[int]:
-        """Return the levels that are true in the first values that make a function true."""
+        """Return the levels that are true in the first values that make a function true.
+
+        Raises:
+            ValueError: The function is false everywhere.
+        """
+        if function == FALSE:
+            raise ValueError("a function that is false everywhere has no example")
         chosen = set()
         while function != TRUE:
             level = self.level(function)
@@ -256,19 +262,12 @@ class DecisionDiagrams(Manager):
 
 
 class Solver[Kind: Manager]:
-    """The functions of a condition and its parts, within what exclusions allow.
-
-    `functions` has that of every part, and `allowed` is what the exclusions allow.
-    """
+    """The functions of a condition and its parts, and of what exclusions allow."""
 
     def __init__(
         self, form: NormalForm, groups: Groups, manager: Kind, *, by_size: bool = True
     ) -> None:
-        """Set the order of the operands, and make the functions.
-
-        What is `by_size` comes in the order of size, the largest part first; otherwise in that of
-        appearance.
-        """
+        """Make the functions, with operands in the order of the largest parts, or of appearance."""
         self.manager = manager
         exclusions = among(form, groups)
         sizes = _sizes(form) if by_size else {}
@@ -277,7 +276,8 @@ class Solver[Kind: Manager]:
         # Groups join from the lowest up, so that each comes on top of what is there.
         by_level = sorted([self._level_of[operand] for operand in group] for group in exclusions)
         self.allowed = manager.joined(True, map(manager.at_most_one, by_level))
-        self.functions = self._functions(form, sizes)
+        operands = {operand: manager.variable(level) for operand, level in self._level_of.items()}
+        self.functions = manager.parts(form, operands, lambda part, _: -sizes.get(part, 1))
         self.root = self.functions[form.root]
 
     @staticmethod
@@ -298,20 +298,6 @@ class Solver[Kind: Manager]:
         solver.manager.budget = budget
         return solver
 
-    def _functions(self, form: NormalForm, sizes: dict[int, int]) -> dict[int, int]:
-        """Return the function of every part that the root of a normal form is made of."""
-        manager = self.manager
-        function_of = {ALWAYS: manager.TRUE, NEVER: manager.FALSE}
-        for operand in form.occurring():
-            function = manager.variable(self._level_of[operand])
-            function_of[2 * operand] = function
-            function_of[2 * operand + 1] = function ^ manager.FALSE
-        for number in form.junctions():
-            members = _largest_first(form.members[number], sizes)
-            functions = [function_of[part] for part in members]
-            function_of[~number] = manager.joined(form.conjunctive[number], functions)
-        return function_of
-
     def within(self, function: int) -> int:
         """Return the function that is true where a function is and the exclusions allow it."""
         return self.manager.both(function, self.allowed)
@@ -326,25 +312,16 @@ class Solver[Kind: Manager]:
 
 
 def example(form: NormalForm, groups: Groups, steps: int) -> dict[str, bool] | None:
-    """Return values that make a form true and fit what exclusions allow, or None.
-
-    Operands without a value may have either.
-    """
+    """Return values that make a form true and fit what exclusions allow, or None."""
     if len(form.occurring()) <= MOST_IN_TABLES:
         return Solver.of(form, groups, Budget(steps)).example()
-
-    def search(budget: Budget) -> dict[str, bool] | None:
-        return _Search(form, groups, budget).example()
-
-    def by_size(budget: Budget) -> dict[str, bool] | None:
-        return _by_diagrams(form, groups, True, budget).example()
-
-    def by_appearance(budget: Budget) -> dict[str, bool] | None:
-        return _by_diagrams(form, groups, False, budget).example()
-
-    small = (search, 0.04), (by_size, 0.03), (by_appearance, 0.03)
-    large = (search, 0.6), (by_size, 0.15), (by_appearance, 0.15)
-    return _first_answer(Budget(steps), (*small, *large))
+    ways: list[Callable[[Budget], dict[str, bool] | None]] = [
+        lambda budget: _Search(form, groups, budget).example(),
+        lambda budget: _by_diagrams(form, groups, True, budget).example(),
+        lambda budget: _by_diagrams(form, groups, False, budget).example(),
+    ]
+    shares = 0.04, 0.03, 0.03, 0.6, 0.15, 0.15
+    return _first_answer(Budget(steps), list(zip(ways * 2, shares, strict=True)))
 
 
 def _by_diagrams(
@@ -373,10 +350,9 @@ def _levels(
 ) -> dict[int, int]:
     """Return on which level each operand stands, in the order of the levels.
 
-    Lowest is what is nested deepest: the rest of its junction then comes on top of it. Operands
-    that exclude each other stand side by side.
+    What is nested deepest is lowest. Operands that exclude each other stand side by side.
     """
-    companions = companions_of(exclusions)
+    places, placed = places_of(exclusions), set[int]()
     level_of: dict[int, int] = {}
     todo = [form.root]
     while todo:
@@ -384,8 +360,12 @@ def _levels(
         if part < 0:
             todo += reversed(_largest_first(form.members[~part], sizes))
             continue
-        for operand in (part >> 1, *companions.get(part >> 1, ())):
-            level_of.setdefault(operand, len(level_of))
+        level_of.setdefault(part >> 1, len(level_of))
+        for group in places.get(part >> 1, ()):
+            if group not in placed:
+                placed.add(group)
+                for operand in exclusions[group]:
+                    level_of.setdefault(operand, len(level_of))
     return level_of
 
 
@@ -412,8 +392,7 @@ _AHEAD = 1000.0  # the score with which conjunctions begin; each conflict with o
 class _Search:
     """A search for values that make clauses true: DPLL with unit propagation and learnt clauses.
 
-    A literal is a number, as in a normal form. A conjunction in a disjunction has a variable that
-    implies it. So a form has as many clauses as parts.
+    A conjunction in a disjunction has a variable that implies it. There is a clause for each part.
     """
 
     def __init__(self, form: NormalForm, groups: Groups, budget: Budget) -> None:

@@ -2,18 +2,14 @@
 
 A condition is stored as a *postfix program*: a flat tuple of tokens in which each operator follows
 its operands. `(A && B) || !C` is `A B && C ! ||`. Conditions nest as deep as their author likes,
-and a loop over a flat tuple cannot exhaust the stack. A program holds no calls: the parser writes
-each of them out.
+and a loop over a flat tuple cannot exhaust the stack.
 
 Values are those of Kleene's strong three-valued logic, where None stands for "not known yet". Two
 things evaluate a program: Kleene's truth tables, one lookup for each token; and a *jump program*,
-which skips operands that cannot matter, as compilers do for an `if`, but stops at the first one
-that is not known.
-
-The tree, the explanation and the algebra are imported when they are first asked for.
+which skips operands that cannot matter, but stops at the first one that is not known.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -30,6 +26,7 @@ from flow_conditions.grammar import (
     OPEN,
     OPERATORS,
     OR,
+    PREDICATE,
     SPELLING,
     SPELLING_OF,
 )
@@ -79,10 +76,12 @@ class Name(str):
     @classmethod
     def spelled(cls, spelling: str) -> "Name":
         """Return the operand that a program spells in this way."""
-        if spelling[-1] != CLOSE:
-            return cls(*spelling.split(DOT))
-        quantifier, _, operand = spelling[:-1].partition(OPEN)
-        name, _, predicate = operand.partition(DOT)
+        if not spelling.endswith(CLOSE):
+            return cls(*spelling.split(DOT, 1))
+        quantifier, _, argument = spelling[:-1].partition(OPEN)
+        name, _, predicate = (
+            argument.partition(DOT) if SPELLING.fullmatch(argument) else (argument, "", "")
+        )
         return cls(name, predicate or None, quantifier)
 
     @property
@@ -118,10 +117,7 @@ class Condition:
 
     What takes a `budget` raises `BudgetExceeded` beyond so many steps. What takes values raises
     `TypeError` if one is not True, False or None, and `ExclusionError` if two are true that exclude
-    each other.
-
-    Raises:
-        ConditionDataError: `program` is not one.
+    each other. The constructor raises `ConditionDataError` if `program` is not one.
     """
 
     program: Program
@@ -160,19 +156,23 @@ class Condition:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The distinct plain names (`load.failed` counts as `load`), in order of appearance."""
-        return tuple(dict.fromkeys(operand.name for operand in self.operands))
+        """The distinct plain names (`load.failed` counts as `load`), in order of appearance.
+
+        What stands in parentheses is not among them: only the vocabulary knows whether it is one.
+        """
+        plain = (operand.name for operand in self.operands if operand.quantifier is None)
+        return tuple(dict.fromkeys(plain))
 
     @property
     def spans(self) -> tuple[tuple[Name, int, int], ...]:
         """Each occurrence of an operand, and where it stands in the text that was parsed.
 
-        All operands that a call such as `any(late)` stands for have the place of the call. There
-        are none if the condition was not parsed.
+        All operands that a call such as `any(late)` stands for have its place. Only what `parse`
+        returns has spans; what was copied, pickled or made of others has none.
         """
-        find_spans = self.__dict__.get("_find_spans", tuple)
+        find_spans, *text = self.__dict__.get("_parsed", (tuple,))
         spellings = (token for token in self.program if token not in OPERATORS)
-        placed = zip(spellings, find_spans(), strict=False)
+        placed = zip(spellings, find_spans(*text), strict=False)
         return tuple(
             (Name.spelled(spelling), start, end)
             for spelling, (start, end) in placed
@@ -204,10 +204,9 @@ class Condition:
 
         `lookup` is a mapping or a function of an operand. It is asked once for each of `operands`,
         in their order, and says True, False, or None for "not known yet". What a mapping lacks is
-        not known. The logic is Kleene's: an unknown operand leaves the result unknown unless the
-        known ones settle it (`A && B` is false as soon as `A` is).
+        not known. An unknown operand leaves the result unknown unless the known ones settle it.
         """
-        answers = self._answers(lookup)
+        answers = asked(self._spelled, lookup, has_constants=self._has_constants)
         cached = self.__dict__
         if "_evaluated" not in cached:
             # Most conditions are evaluated once only, and a jump program would not pay for itself.
@@ -220,7 +219,8 @@ class Condition:
         """Evaluate, and return the result with that of every part; `lookup` as in `evaluate`."""
         from flow_conditions.explanation import explain
 
-        return explain(self.program, self._answers(lookup))
+        answers = asked(self._spelled, lookup, has_constants=self._has_constants)
+        return explain(self.program, answers)
 
     def decided(
         self, lookup: Lookup, *, exclusions: Exclusions = (), budget: int = BUDGET
@@ -231,25 +231,27 @@ class Condition:
         """
         from flow_conditions.algebra import decided
 
-        return decided(self.program, self._answers(lookup), exclusions, budget)
+        return decided(self.program, lookup, exclusions, budget)
 
     def blame(
         self, lookup: Lookup, *, exclusions: Exclusions = (), budget: int = BUDGET
     ) -> tuple[Name, ...] | None:
         """Return a smallest set of operands whose values alone decide, or None while nothing does.
 
-        They come in order of appearance. The set is empty if the condition has one value only.
+        They come in order of appearance. The set is empty if the condition has one value only. With
+        `exclusions`, operands of theirs that the condition lacks may be to blame too.
         """
         from flow_conditions.algebra import blame
 
-        blamed = blame(self.program, self._answers(lookup), exclusions, budget)
+        blamed = blame(self.program, lookup, exclusions, budget)
         return None if blamed is None else tuple(map(Name.spelled, blamed))
 
     def restrict(self, known: Known, *, exclusions: Exclusions = ()) -> "Condition":
         """Return what is left when some operands are known: a condition without them.
 
         `known` may name other operands too, and map an operand that is not known to None. The
-        result is `TRUE` or `FALSE` where what is known settles the matter.
+        result is `TRUE` or `FALSE` where that settles the matter, and the condition itself if
+        nothing known occurs in it.
         """
         from flow_conditions.algebra import restrict
 
@@ -259,22 +261,24 @@ class Condition:
         self, instead: "Mapping[str, Condition] | Mapping[Name, Condition]"
     ) -> "Condition":
         """Return the condition with conditions in place of some operands."""
-        programs = {str(operand): condition.program for operand, condition in instead.items()}
+        programs = {operand: program_of(condition) for operand, condition in items(instead)}
         parts = (programs.get(token, (token,)) for token in self.program)
         return self._changed(tuple(token for part in parts for token in part))
 
-    def rename(self, names: Mapping[str, str]) -> "Condition":
-        """Return the condition with other names; an operand keeps its predicate and quantifier.
+    def rename(self, names: Mapping[str, str], *, quantifiers: Collection[str] = ()) -> "Condition":
+        """Return the condition with other names; an operand keeps its predicate.
 
-        Raises:
-            InvalidNameError: one of them is not a plain name.
+        Functions are opaque. In calls of these `quantifiers`, such as `any(load.late)`, names are
+        changed too. A name that is not plain raises `InvalidNameError`.
         """
-        for name in names.values():
+        instead = dict(items(names))
+        for name in instead.values():
             if not NAME.fullmatch(name):
                 raise InvalidNameError(name)
         renamed = {
-            str(one): str(Name(names.get(one.name, one.name), one.predicate, one.quantifier))
-            for one in self.operands
+            spelling: str(Name(instead.get(one.name, one.name), one.predicate, one.quantifier))
+            for spelling, one in self._spelled
+            if one.quantifier is None or one.quantifier in quantifiers
         }
         return self._changed(tuple(renamed.get(token, token) for token in self.program))
 
@@ -284,7 +288,7 @@ class Condition:
         """Return values of all operands that make it true and fit what is given, or None."""
         from flow_conditions.algebra import model
 
-        values = model(self.program, given or {}, exclusions, budget)
+        values = model(self.program, {} if given is None else given, exclusions, budget)
         if values is None:
             return None
         return {operand: values.get(operand, False) for operand in self.operands}
@@ -308,8 +312,9 @@ class Condition:
     def simplify(self, *, exclusions: Exclusions = (), budget: int = BUDGET) -> "Condition":
         """Return an equivalent condition that is shorter, or itself if none is found.
 
-        The text is never longer and never has more operands. A condition with one value only
-        becomes `TRUE` or `FALSE`. With `exclusions` it is equivalent where these hold.
+        It never has more operands, counted as often as they occur. A condition with one value only
+        becomes `TRUE` or `FALSE`; any other text is never longer than it was. With `exclusions` it
+        is equivalent where these hold.
         """
         from flow_conditions.simplification import simplify
 
@@ -344,19 +349,6 @@ class Condition:
         """Return the condition that this one does not hold."""
         return made((*self.program, NOT))
 
-    def _answers(self, lookup: Lookup) -> dict[str, Value]:
-        """Ask for each operand once, and return the answers, and the constants, by spelling."""
-        answers: dict[str, Value] = {}
-        ask: Callable[[Name], Value] = lookup if callable(lookup) else lookup.get
-        for spelling, operand in self._spelled:
-            answers[spelling] = answer = ask(operand)
-            if answer is not True and answer is not False and answer is not None:
-                raise TypeError(
-                    f"the lookup returned {answer!r} for {spelling!r}; "
-                    "it must return True, False or None"
-                )
-        return {**answers, **CONSTANTS} if self._has_constants else answers
-
     def __str__(self) -> str:
         """Return the canonical text, with the fewest parentheses; it parses to an equal value."""
         return infix(self.program)
@@ -370,6 +362,43 @@ class Condition:
         return made, (self.program,)
 
 
+def asked(
+    operands: Iterable[tuple[str, Name]], lookup: Lookup, *, has_constants: bool = False
+) -> dict[str, Value]:
+    """Ask for each operand once, and return the answers, and the constants, by spelling."""
+    answers: dict[str, Value] = {}
+    try:
+        ask: Callable[[Name], Value] = lookup if callable(lookup) else lookup.get
+    except AttributeError:
+        raise TypeError(f"a lookup is a mapping or a function, not {lookup!r}") from None
+    for spelling, operand in operands:
+        answers[spelling] = answer = ask(operand)
+        if answer is not True and answer is not False and answer is not None:
+            raise TypeError(
+                f"the lookup returned {answer!r} for {spelling!r}; "
+                "it must return True, False or None"
+            )
+    return {**answers, **CONSTANTS} if has_constants else answers
+
+
+def items[T](mapping: Mapping[str, T] | Mapping[Name, T]) -> Iterator[tuple[str, T]]:
+    """Yield the items of a mapping by the spelling of operands, without those of constants."""
+    if not isinstance(mapping, Mapping):
+        raise TypeError(f"expected a mapping from operands, got {mapping!r}")
+    for operand, value in mapping.items():
+        if not isinstance(operand, str):
+            raise TypeError(f"an operand is a text, not {operand!r}")
+        if operand not in CONSTANTS:
+            yield str(operand), value
+
+
+def program_of(condition: Condition) -> Program:
+    """Return the program of a condition, and refuse anything else."""
+    if not isinstance(condition, Condition):
+        raise TypeError(f"expected a Condition, got {condition!r}")
+    return condition.program
+
+
 def made(program: Program) -> Condition:
     """Return the condition of a program that is known to be one."""
     condition = object.__new__(Condition)
@@ -381,9 +410,7 @@ TRUE, FALSE = made((SPELLING_OF[True],)), made((SPELLING_OF[False],))
 
 
 def all_of(names: Iterable[str]) -> Condition:
-    """Return the condition that holds when all the named things do: `A && B && C`.
-
-    Of no names it is `TRUE`.
+    """Return the condition that holds when all the named things do: `A && B && C`, or `TRUE`.
 
     Raises:
         InvalidNameError: something is not a plain name.
@@ -393,10 +420,7 @@ def all_of(names: Iterable[str]) -> Condition:
 
 
 def any_of(names: Iterable[str]) -> Condition:
-    """Return the condition that holds when one of the named things does: `A || B || C`.
-
-    Of no names it is `FALSE`. It takes and raises what `all_of` does.
-    """
+    """Return the condition that one of the named things holds, or `FALSE`; see `all_of`."""
     return joined(names, OR)
 
 
@@ -404,6 +428,8 @@ def joined(names: Iterable[str], operator: str, predicate: str | None = None) ->
     """Return all the names with the predicate, joined by an operator: `A.late || B.late`."""
     if isinstance(names, str):
         raise TypeError(f"names must be a collection of names, not the single string {names!r}")
+    if predicate is not None and not PREDICATE.fullmatch(predicate):
+        raise InvalidNameError(predicate, "predicate")
     ending = "" if predicate is None else f"{DOT}{predicate}"
     program: list[str] = []
     for name in names:
@@ -416,11 +442,7 @@ def joined(names: Iterable[str], operator: str, predicate: str | None = None) ->
 
 
 def _checked(data: object) -> Program:
-    """Return data as a postfix program.
-
-    Raises:
-        ConditionDataError: it is not one.
-    """
+    """Return data as a postfix program, or raise ConditionDataError."""
     if not isinstance(data, list | tuple):
         raise ConditionDataError(f"it must be a list, not {type(data).__name__}")
     parts = 0
@@ -429,7 +451,7 @@ def _checked(data: object) -> Program:
             raise ConditionDataError(f"it must be text, not {type(token).__name__}", position)
         if token not in OPERATORS:
             if not SPELLING.fullmatch(token):
-                raise ConditionDataError(f"{quoted(token)} is no operand or operator", position)
+                raise ConditionDataError(f"{quoted(token)} is not an operand or operator", position)
             parts += 1
         elif token == NOT:
             if not parts:
@@ -458,10 +480,7 @@ _OR = {(_NOT[one], _NOT[other]): _NOT[value] for (one, other), value in _AND.ite
 
 
 def values(program: Iterable[str], answers: Mapping[str, Value]) -> list[Value]:
-    """Return the value of every position of a program; the last one is the condition's.
-
-    `answers` holds the value of each operand, by its spelling.
-    """
+    """Return the value of every position of a program; the last one is the condition's."""
     found: list[Value] = []
     stack: list[Value] = []
     for token in program:
@@ -494,9 +513,9 @@ _NEXT = -1  # in place of a target: the jump of the operand to the right, once t
 def jump_program(program: Sequence[str]) -> list[Jump]:
     """Return the jump program of a postfix program: one jump for each operand, the first one last.
 
-    Read backwards, a postfix program has the right side of an operator before the left one. When a
-    left side begins, the last jump made so far is therefore the one that the right side begins
-    with. All targets of a jump are smaller numbers than its own, so the jumps come to an end.
+    Read backwards, a program has the right side of an operator before the left one. When a left
+    side begins, the last jump made so far is the first of the right side. All targets of a jump are
+    smaller numbers than its own, so the jumps come to an end.
     """
     jumps: list[Jump] = [*_ENDS]
     if_trues, if_falses = [_TRUE], [_FALSE]  # of the parts that are still to come
@@ -521,10 +540,7 @@ def jump_program(program: Sequence[str]) -> list[Jump]:
 
 
 def decide(jumps: Sequence[Jump], answers: Mapping[str, Value]) -> Value:
-    """Return the value of a jump program, or None at the first operand that is not known yet.
-
-    `answers` holds the value of each operand, by its spelling.
-    """
+    """Return the value of a jump program, or None at the first operand that is not known yet."""
     number = len(jumps) - 1
     while number > _TRUE:
         operand, if_true, if_false = jumps[number]
@@ -547,11 +563,7 @@ _SIGN = {NOT: NOT, AND: f" {AND} ", OR: f" {OR} "}
 
 
 def infix(program: Sequence[str]) -> str:
-    """Return the canonical text of a program.
-
-    Parentheses stand only where leaving them out would change the program, one space stands on
-    either side of `&&` and `||`, and none elsewhere.
-    """
+    """Return the canonical text of a program, with the fewest parentheses and spaces."""
     # It is written from right to left: a program, read backwards, has the operators first.
     tokens = reversed(program)
     pieces: list[str] = []

@@ -61,25 +61,22 @@ class ConditionError(DeclaredError):
 
 
 class InvalidNameError(ConditionError, ValueError):
-    """A word cannot be a name, predicate, quantifier or function: no condition can spell it.
-
-    `role` says which of the four `word` should be.
-    """
+    """No condition can spell a `word`, whose `role` is name, predicate, quantifier or function."""
 
     word: str
     role: str = "name"
 
     def __str__(self) -> str:
         """Return the sentence, with the characters that are allowed."""
-        return f"{quoted(self.word)} is not a {self.role}: {ALPHABETS[self.role]}"
+        reason = f"{self.role}s are made of A-Z, a-z, 0-9 and '_', and do not begin with a digit"
+        if self.word.lower() in {"not", "and", "or"}:  # which no alphabet refuses
+            reason = "it is an operator"
+        elif self.role == "name":
+            reason = NAMES_ARE
+        return f"{quoted(self.word)} is not a {self.role}: {reason}"
 
 
-ALPHABETS = {
-    "name": "names are made of A-Z, a-z, 0-9, '_' and '-', and do not begin with '-'",
-    "predicate": "predicates are made of A-Z, a-z, 0-9 and '_', and do not begin with a digit",
-    "function": "functions are made of A-Z, a-z, 0-9 and '_', and do not begin with a digit",
-    "quantifier": "quantifiers are made of A-Z, a-z, 0-9 and '_', and do not begin with a digit",
-}
+NAMES_ARE = "names are made of A-Z, a-z, 0-9, '_' and '-', and do not begin with '-'"
 
 
 class ConditionSyntaxError(ConditionError, ValueError):
@@ -142,10 +139,7 @@ class ExclusionError(ConditionError, ValueError):
 
 
 class ConditionDataError(ConditionError, ValueError):
-    """`Condition.from_json` cannot read its data.
-
-    `position` is the place in the list; None stands for the whole list.
-    """
+    """Data or a tree are not a condition; `position` is the place in a list, None for the whole."""
 
     message: str
     position: int | None = None

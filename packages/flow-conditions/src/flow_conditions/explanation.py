@@ -83,8 +83,7 @@ class Explanation:
         """Yield a line for this part and one for each part below it, indented by two spaces.
 
         Parts nested more than `depth` levels down get no lines of their own, and a part's text is
-        cut to `width` characters (`...` marks the cut), so that the output of any condition stays
-        proportional to its number of operands.
+        cut to `width` characters (`...` marks the cut).
         """
         todo = [(self._position, 0)]
         while todo:
@@ -92,7 +91,7 @@ class Explanation:
             part = Explanation(self._evaluation, position)
             text = part.text
             if len(text) > width:
-                text = text[: max(0, width - 3)] + "..."
+                text = (text[: max(0, width - 3)] + "...")[:width]
             yield f"{'  ' * level}{_WORDS[part.value]}: {text}"
             if level < depth:
                 todo += [(below, level + 1) for below in reversed(part._parts())]
@@ -108,11 +107,7 @@ class Explanation:
 
 def explain(program: Program, answers: Mapping[str, Value]) -> Explanation:
     """Return the explanation of a program, given the values of its operands by spelling."""
-    evaluation = _Evaluation(
-        program,
-        tuple(values(program, answers)),
-        tuple(_starts(program)),
-    )
+    evaluation = _Evaluation(program, tuple(values(program, answers)), tuple(_starts(program)))
     return Explanation(evaluation, len(program) - 1)
 
 

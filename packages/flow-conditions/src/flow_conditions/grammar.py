@@ -13,10 +13,8 @@
     quantifier = [A-Za-z_][A-Za-z0-9_]*
 
 ASCII white space, including line ends, may stand between any two tokens. A quantifier that no
-parenthesis follows is a name like any other.
-
-This module gives words no meaning, except `true()` and `false()`: callers say which predicates,
-quantifiers and functions exist, and what names stand for.
+parenthesis follows is a name like any other. The spelling of a call has no white space around its
+argument; `true` and `false` have none. Callers give all other words their meaning.
 """
 
 import re
@@ -26,9 +24,7 @@ NOT, AND, OR = "!", "&&", "||"
 OPEN, CLOSE = "(", ")"
 DOT = "."
 
-# How strongly an operator binds. The open parenthesis waits among the operators while parsing and
-# binds weakest, so that no operator reaches across it.
-BINDING = {OPEN: 0, OR: 1, AND: 2, NOT: 3}
+BINDING = {OR: 1, AND: 2, NOT: 3}  # how strongly an operator binds
 OPERATORS = frozenset((NOT, AND, OR))
 OPERATOR_WORDS = {"not": NOT, "and": AND, "or": OR}
 CONSTANTS = {"true()": True, "false()": False}
@@ -47,8 +43,11 @@ PREDICATE = re.compile(_PREDICATE, re.ASCII)
 # parser refuses it. `&&&` and `==` come in one piece because people mean one thing by them.
 TOKEN = re.compile(rf"{_NAME}(?:\.{_PREDICATE})?|&+|\|+|!?=+|\S", re.ASCII)
 FUNCTION = r"\s*\([^()]*\)"  # what follows the word of a function
-SPELLING = re.compile(  # of an operand in a program
-    rf"{_NAME}(?:\.{_PREDICATE})?|{_PREDICATE}\([^()]*\)", re.ASCII
+SPACE = " \t\n\r\f\v"
+SPELLING = re.compile(  # of an operand or a constant in a program
+    rf"{_NAME}(?:\.{_PREDICATE})?"
+    rf"|(?!(?:true|false)\([^)]){_PREDICATE}\((?:[^()\s](?:[^()]*[^()\s])?)?\)",
+    re.ASCII,
 )
 NAME_START = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
 
@@ -82,8 +81,9 @@ class Occurrence:
 def operands_in(text: str, predicates: Collection[str] = ()) -> Iterator[Occurrence]:
     """Yield every operand and call in the text of a condition, from left to right.
 
-    The text need not be a condition: what looks like an operand or a call is taken for one. A call
-    such as `any(late)` asks many names if `late` is one of the predicates, else the name `late`.
+    The text need not be a condition: what looks like an operand or a call is taken for one, also
+    words of operators and arguments of functions. A call such as `any(late)` asks many names if
+    `late` is one of the predicates, else the name `late`.
 
     >>> list(operands_in("load && any(failed)", ["failed"]))
     [Occurrence('load', None, 0, 4, 0), Occurrence(None, 'failed', 8, 19, 12)]

@@ -1,22 +1,19 @@
 """The wording of syntax errors: what was expected, what stands there, and how to fix it.
 
-The parser imports this module once it has found that a text is not a condition. It names a mistake
-by the index of its token; where that token is in the text is looked up here.
+The parser imports this module once it has found a mistake, and names that by the index of a token.
 """
 
 import re
 from collections.abc import Collection
 
-from flow_conditions.errors import ALPHABETS, ConditionSyntaxError, quoted
+from flow_conditions.errors import NAMES_ARE, ConditionSyntaxError, quoted
 from flow_conditions.grammar import AND, CLOSE, DOT, NAME, NAME_START, NOT, OPEN, OR, TOKEN
 from flow_conditions.parser import Vocabulary
 
 _AN_OPERAND = f"a name, {NOT!r} or {OPEN!r}"
 
-# How other languages spell the operators. As a word each is also a fine name, so this is consulted
-# only where no name can stand.
+# How other languages spell the operators. Each word is a fine name where a name can stand.
 _FOREIGN = {"and": AND, "&": AND, ",": AND, ";": AND, "or": OR, "|": OR, "not": NOT, "~": NOT}
-_FOREIGN_PREFIXES = frozenset("~")
 _COMPARISONS = frozenset("=<>")
 _QUOTES = frozenset("'\"`")
 
@@ -47,10 +44,16 @@ def mistake(
     """
     if operand_is_next:
         return _no_operand(text, index, vocabulary)
-    token, _, _ = _token(text, index, vocabulary)
-    if token == CLOSE:
-        return _nothing_to_close(text, index, vocabulary)
-    return _no_operator(text, index, vocabulary, over) if token else _never_closed(text, vocabulary)
+    token, start, end = _token(text, index, vocabulary)
+    if token and token != CLOSE:
+        return _no_operator(text, index, vocabulary, over)
+    message = f"expected {AND!r}, {OR!r} or the end, got {CLOSE!r}, which closes nothing"
+    if not token:
+        message = (
+            f"this {OPEN!r} is never closed: expected {AND!r}, {OR!r} or {CLOSE!r}, got the end"
+        )
+        _, start, end = _token(text, _open_parentheses(text, vocabulary)[-1], vocabulary)
+    return ConditionSyntaxError(text, start, end, message)
 
 
 def _no_operand(text: str, index: int, vocabulary: Vocabulary) -> ConditionSyntaxError:
@@ -61,14 +64,20 @@ def _no_operand(text: str, index: int, vocabulary: Vocabulary) -> ConditionSynta
     if token and vocabulary.sign(token)[0] in NAME_START:
         if found := _comparison(text, start, vocabulary):
             return found
+        if token[-1] == CLOSE:
+            constant = token.partition(OPEN)[0].rstrip() + OPEN + CLOSE
+            fact = f"{quoted(constant)} takes no argument"
+            return ConditionSyntaxError(text, start, end, fact, f"write {constant!r}")
         name, _, word = token.partition(DOT)
+        if vocabulary.sign(name) != name:
+            end, fact = start + len(name), f"{quoted(name)} is an operator here"
+            return ConditionSyntaxError(text, start, end, fact, "it cannot be a name")
         fact = f"unknown predicate {quoted(word)}"
         advice = _known(word, vocabulary)
         return ConditionSyntaxError(text, start + len(name) + len(DOT), end, fact, advice)
-    remark = (_instead if token in _FOREIGN_PREFIXES else _remark)(token, vocabulary)
-    return ConditionSyntaxError(
-        text, start, end, f"expected {_AN_OPERAND}, got {_shown(token)}", remark
-    )
+    remark = (_instead if token.startswith("~") else _remark)(token, vocabulary)
+    fact = f"expected {_AN_OPERAND}, got {_shown(token)}"
+    return ConditionSyntaxError(text, start, end, fact, remark)
 
 
 def _no_operator(
@@ -90,10 +99,10 @@ def _no_operator(
     if token == OPEN and known and CLOSE not in text[start:]:
         fact = f"the call of {quoted(before)} is never closed"
         return ConditionSyntaxError(text, before_start, end, fact, f"expected {CLOSE!r} after it")
-    if token == OPEN and DOT in before:
-        return ConditionSyntaxError(
-            text, start, end, f"{quoted(before)} is asked without parentheses", f"write {before!r}"
-        )
+    if token in (OPEN, DOT) and DOT in before:
+        fact = "is asked without parentheses" if token == OPEN else "has a predicate already"
+        fact = f"{quoted(before)} {fact}"
+        return ConditionSyntaxError(text, start, end, fact, f"write {before!r}")
     closing = repr(CLOSE) if _open_parentheses(text, vocabulary, index) else "the end"
     remark = _instead(token, vocabulary)
     if not remark and (token in (NOT, OPEN) or token[0] in NAME_START):
@@ -105,20 +114,6 @@ def _no_operator(
     remark = remark or _remark(token, vocabulary)
     fact = f"expected {AND!r}, {OR!r} or {closing}, got {_shown(token)}"
     return ConditionSyntaxError(text, start, end, fact, remark)
-
-
-def _nothing_to_close(text: str, index: int, vocabulary: Vocabulary) -> ConditionSyntaxError:
-    """Describe a closing parenthesis without an opening one."""
-    _, start, end = _token(text, index, vocabulary)
-    message = f"expected {AND!r}, {OR!r} or the end, got {CLOSE!r}, which closes nothing"
-    return ConditionSyntaxError(text, start, end, message)
-
-
-def _never_closed(text: str, vocabulary: Vocabulary) -> ConditionSyntaxError:
-    """Describe the innermost parenthesis that is still open at the end."""
-    _, start, end = _token(text, _open_parentheses(text, vocabulary)[-1], vocabulary)
-    message = f"this {OPEN!r} is never closed: expected {AND!r}, {OR!r} or {CLOSE!r}, got the end"
-    return ConditionSyntaxError(text, start, end, message)
 
 
 def _known(word: str, vocabulary: Vocabulary) -> str:
@@ -169,12 +164,8 @@ def _comparison(text: str, start: int, vocabulary: Vocabulary) -> ConditionSynta
     if predicate is None:
         return None
     negated = NOT if sign.startswith(("!", "ne", "is not")) else ""
-    return ConditionSyntaxError(
-        text,
-        *found.span(),
-        _NO_COMPARISONS,
-        f"write '{negated}{name}.{predicate}'",
-    )
+    advice = f"write '{negated}{name}.{predicate}'"
+    return ConditionSyntaxError(text, *found.span(), _NO_COMPARISONS, advice)
 
 
 def _advice_on_call(call: "re.Match[str]", vocabulary: Vocabulary) -> str | None:
@@ -190,7 +181,12 @@ def _advice_on_call(call: "re.Match[str]", vocabulary: Vocabulary) -> str | None
             known = f"with one of {', '.join(vocabulary.predicates)}"
             return f"write '{quantifier.word}(...)' {known}; it asks about {vocabulary.domain}"
     predicate = _predicate_meant(word, vocabulary)
-    return f"write '{argument}.{predicate}'" if predicate and NAME.fullmatch(argument) else None
+    if predicate and NAME.fullmatch(argument):
+        return f"write '{argument}.{predicate}'"
+    import difflib
+
+    similar = difflib.get_close_matches(word.lower(), vocabulary.called, n=1)
+    return f"did you mean '{similar[0]}({argument})'?" if similar else None
 
 
 def _predicate_meant(word: str, vocabulary: Vocabulary) -> str | None:
@@ -228,8 +224,7 @@ def _shown(token: str) -> str:
 def _instead(word: str, vocabulary: Vocabulary) -> str | None:
     """Return what to write for a word in an operator's place; the caller's own hint goes first.
 
-    A hint of several words speaks for itself; a single one replaces the word, and a predicate does
-    so after a name. The first character alone stands for runs such as `&&&`.
+    A hint of several words speaks for itself. The first character stands for runs such as `&&&`.
     """
     hint = vocabulary.hint(word) or _FOREIGN.get(word.lower()) or _FOREIGN.get(word[0])
     if hint is None and word in vocabulary.predicates:
@@ -253,5 +248,5 @@ def _remark(token: str, vocabulary: Vocabulary) -> str | None:
     if first == DOT:
         return f"write {example}, without a space" if example else "names contain no '.'"
     if first not in NAME_START and (first.isalnum() or first == "-"):
-        return ALPHABETS["name"]
+        return NAMES_ARE
     return None

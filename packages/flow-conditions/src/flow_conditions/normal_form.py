@@ -13,7 +13,7 @@ visits the leaves before the root.
 from collections.abc import Generator, Iterable, Sequence
 from typing import Any
 
-from flow_conditions.condition import Exclusions, Known, Program
+from flow_conditions.condition import Exclusions, Known, Program, items
 from flow_conditions.errors import ExclusionError
 from flow_conditions.grammar import AND, CONSTANTS, NO_OPERANDS, NOT, OPERATORS, OR
 
@@ -149,19 +149,19 @@ def grouped(exclusions: Exclusions) -> Groups:
     for group in exclusions:
         if isinstance(group, str):
             raise TypeError(f"exclusions are collections of operands, not the string {group!r}")
-        groups.append(tuple(dict.fromkeys(map(str, group))))
+        groups.append(tuple(operand for operand, _ in items(dict.fromkeys(group))))
     return groups
 
 
 def settled(known: Known, groups: Groups) -> dict[str, bool]:
     """Return what is known, by spelling, and what follows from it: the others are false."""
     values: dict[str, bool] = {}
-    for operand, value in known.items():
+    for operand, value in items(known):
         if value is None:
             continue
         if value is not True and value is not False:
-            raise TypeError(f"{str(operand)!r} is {value!r}; it must be True, False or None")
-        values[str(operand)] = value
+            raise TypeError(f"{operand!r} is {value!r}; it must be True, False or None")
+        values[operand] = value
     implied: dict[str, bool] = {}
     for group in groups:
         true = [operand for operand in group if values.get(operand)]
@@ -185,16 +185,13 @@ def among(form: NormalForm, groups: Groups) -> list[list[int]]:
     return [group for group in numbers if len(group) > 1]
 
 
-def companions_of(groups: Sequence[Sequence[int]]) -> dict[int, list[int]]:
-    """Return, for each operand of these groups, those that are false where it is true."""
-    companions: dict[int, dict[int, None]] = {}
-    for group in groups:
+def places_of(groups: Sequence[Sequence[int]]) -> dict[int, list[int]]:
+    """Return, for each operand of these groups, the numbers of those that it is in."""
+    places: dict[int, list[int]] = {}
+    for number, group in enumerate(groups):
         for operand in group:
-            companions.setdefault(operand, {}).update(dict.fromkeys(group))
-    return {
-        operand: [other for other in others if other != operand]
-        for operand, others in companions.items()
-    }
+            places.setdefault(operand, []).append(number)
+    return places
 
 
 # What one pass sees, in time proportional to the length of a condition.
@@ -208,8 +205,7 @@ def is_read_once(form: NormalForm, groups: Groups) -> bool:
 def is_unate(form: NormalForm, groups: Groups) -> bool:
     """Tell whether no operand occurs with both signs, and none excludes another.
 
-    Such a condition has both values: it is true where all of its literals are, and false where none
-    is. A constant is not unate.
+    Such a condition has both values; a constant is not unate.
     """
     literals = set(form.literals())
     return (
@@ -222,22 +218,20 @@ def is_unate(form: NormalForm, groups: Groups) -> bool:
 def propagated(form: NormalForm, groups: Groups = ()) -> NormalForm:
     """Leave out what a literal beside it, or beside a junction around it, decides already.
 
-    Beside a literal in a junction, the rest of the junction knows what the operand is worth: in
-    `a && (a || b)` the parenthesis is true. This is idempotence, complement, absorption and unit
+    In `a && (a || b)` the parenthesis is true. This is idempotence, complement, absorption and unit
     propagation at any distance. It leaves little to prove in the conditions that people write.
     """
-    companions = companions_of(among(form, groups))
+    places = places_of(among(form, groups))
     fresh = NormalForm(form.operands)
-    facts: set[int] = set()  # the literals that are true
+    facts: set[int] = set()  # the literals that are true, and ~group where one of a group is
 
-    def learn(fact: int) -> list[int]:
-        """Take a fact and what follows from it, and return what was not known before."""
-        learnt = [fact]
-        if not fact & 1:
-            learnt += [2 * other + 1 for other in companions.get(fact >> 1, ())]
-            learnt = [each for each in learnt if each not in facts]
-        facts.update(learnt)
-        return learnt
+    def is_fact(literal: int) -> bool:
+        """Tell whether a literal is true, or one that excludes its operand is."""
+        return literal in facts or (
+            bool(places and literal & 1)
+            and literal ^ 1 not in facts
+            and any(~group in facts for group in places.get(literal >> 1, ()))
+        )
 
     def reduced(number: int) -> Recursion[int]:
         conjunctive = form.conjunctive[number]
@@ -249,12 +243,14 @@ def propagated(form: NormalForm, groups: Groups = ()) -> NormalForm:
             fact = part if conjunctive else part ^ 1
             if part < 0:
                 kept.append(part)
-            elif fact ^ 1 in facts:
+            elif is_fact(fact ^ 1):
                 facts.difference_update(learnt)
                 return opposite
-            elif fact not in facts:
+            elif not is_fact(fact):
                 kept.append(part)
-                learnt += learn(fact)
+                new = [fact] if fact & 1 else [fact, *(~at for at in places.get(fact >> 1, ()))]
+                facts.update(new)
+                learnt += new
         for place, part in enumerate(kept):
             if part < 0:
                 kept[place] = yield reduced(~part)
@@ -279,8 +275,7 @@ class ShortestText:
     """The shortest text of a normal form with its parts in the order they have.
 
     What can be chosen is where `!` stands: before operands, or before a parenthesis around several
-    of them (`!(a || b || c || d)` is shorter than `!a && !b && !c && !d`). The form must not be a
-    constant.
+    (`!(a || b || c || d)` is shorter than `!a && !b && !c && !d`). It must not be a constant.
     """
 
     def __init__(self, form: NormalForm) -> None:

@@ -1,20 +1,19 @@
 """`parse`, and the `Vocabulary` and `Quantifier`s that say which words a condition may use.
 
-One scan finds the tokens, and one shunting-yard pass makes a postfix program of them. A call of a
-quantifier looks like a name before a parenthesis, where otherwise no parenthesis can stand. The
-parser replaces that name with what the call stands for.
+One scan finds the tokens, and one shunting-yard pass makes a postfix program of them. A name before
+a parenthesis is a call, and is replaced with what that stands for.
 """
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
+from itertools import repeat
 
 from flow_conditions.condition import Condition, Program, joined, made
 from flow_conditions.errors import InvalidNameError
 from flow_conditions.grammar import (
     AND,
-    BINDING,
     CLOSE,
     DOT,
     FUNCTION,
@@ -22,9 +21,10 @@ from flow_conditions.grammar import (
     NOT,
     OPEN,
     OPERATOR_WORDS,
-    OPERATORS,
     OR,
     PREDICATE,
+    SPACE,
+    SPELLING,
     TOKEN,
 )
 
@@ -34,8 +34,7 @@ class Quantifier:
     """A word that asks one predicate of many names at once: `any(failed)`.
 
     `operator` (`&&` or `||`) joins the predicate of all names, and `negated` puts a `!` before the
-    whole. `synonyms` are words in lower case that users type instead of `word`; they get an error
-    that names it.
+    whole. `synonyms` are words in lower case that users type instead; an error names `word`.
     """
 
     word: str
@@ -66,20 +65,17 @@ class Vocabulary:
     `predicates` are written without the dot, in the order in which messages list them. `hints` maps
     a word that users type (`success`, `and`, `always`) to what they should write: a replacement
     (one word: a predicate or an operator) or a whole sentence. A hint is given for an unknown
-    predicate and for a name that stands where an operator belongs or directly before another
-    operand; a name in its proper place is never questioned. An all-lower-case key serves every
-    spelling of its word. A key such as `always()` is a call that does not exist.
+    predicate and for a name in the place of an operator, or before another operand. An
+    all-lower-case key serves every spelling. A key such as `always()` is a call that is unknown.
 
     `quantifiers` are the words that may be called with a predicate, over the names that `parse` is
     given; messages call these names `domain` ("the steps of this group"). One condition may hold
-    `max_calls` calls, since each of them may stand for thousands of operands. With `asks_one`, a
-    quantifier may also be called with an operand, such as `any(load.late)`, whose name stands for
-    many things; that is one operand.
+    `max_calls` calls, since each may stand for thousands of operands. With `asks_one`, a quantifier
+    may also be called with an operand, as in `any(load.late)`; that is one operand.
 
     `functions` are words of operands with an argument that has no parentheses, such as
     `changed(src/**)` or `always()`, which only the lookup gives a meaning. `true()` and `false()`
-    are the constants. With `operator_words`, `not`, `and` and `or`, in any case, are operators too,
-    and no names.
+    are the constants. With `operator_words`, `not`, `and` and `or` are operators, and no names.
     """
 
     predicates: Collection[str] = ()
@@ -93,16 +89,24 @@ class Vocabulary:
 
     def __post_init__(self) -> None:
         """Take copies, so that the vocabulary cannot change under its users."""
-        if isinstance(self.predicates, str):
-            raise TypeError(f"predicates must be a collection of words, not {self.predicates!r}")
-        object.__setattr__(self, "predicates", tuple(self.predicates))
         object.__setattr__(self, "hints", dict(self.hints))
-        object.__setattr__(self, "quantifiers", tuple(self.quantifiers))
-        object.__setattr__(self, "functions", tuple(self.functions))
-        for role, words in (("predicate", self.predicates), ("function", self.functions)):
-            for word in words:
-                if not PREDICATE.fullmatch(word):
+        for words, kind in ("predicates", str), ("quantifiers", Quantifier), ("functions", str):
+            given: Collection[object] = getattr(self, words)
+            copied = () if isinstance(given, str) else tuple(given)
+            if isinstance(given, str) or not all(isinstance(each, kind) for each in copied):
+                raise TypeError(f"{words} must be a collection of {kind.__name__}, not {given!r}")
+            object.__setattr__(self, words, copied)
+        for role, each_word in ("predicate", self.predicates), ("function", self.called):
+            for word in each_word:
+                if not PREDICATE.fullmatch(word) or self.sign(word) != word:
                     raise InvalidNameError(word, role)
+        if len(set(self.called)) < len(self.called):
+            raise ValueError(f"two quantifiers or functions have the same word: {self.called}")
+
+    @cached_property
+    def called(self) -> tuple[str, ...]:
+        """The words that may be called: those of quantifiers and functions."""
+        return (*(quantifier.word for quantifier in self.quantifiers), *self.functions)
 
     @cached_property
     def token(self) -> "re.Pattern[str]":
@@ -125,11 +129,13 @@ class Vocabulary:
         return self.hints.get(word) or self.hints.get(word.lower())
 
     def is_operand(self, token: str) -> bool:
-        """Return whether a token is a name, or a name with one of the predicates."""
+        """Return whether a token is a name, with one of the predicates if any, or a function."""
         if token[0] not in NAME_START:
             return False
-        _, dot, predicate = token.partition(DOT)
-        return not dot or predicate in self.predicates or token[-1] == CLOSE
+        if token[-1] == CLOSE:
+            return SPELLING.fullmatch(_canonical(token)) is not None
+        name, dot, predicate = token.partition(DOT)
+        return not dot or (predicate in self.predicates and self.sign(name) == name)
 
     def quantifier(self, word: str) -> Quantifier | None:
         """Return the quantifier that is spelled like this, if there is one."""
@@ -138,51 +144,54 @@ class Vocabulary:
 
 _PLAIN = Vocabulary()
 
+_PREFIXES = frozenset((NOT, OPEN))
+# By token: before which of those that wait all others come into the program.
+_STOPS = {AND: frozenset((OPEN, OR)), OR: frozenset((OPEN,)), CLOSE: frozenset((OPEN,))}
 
-def parse(text: str, vocabulary: Vocabulary = _PLAIN, over: Collection[str] = ()) -> Condition:
+
+def parse(text: str, vocabulary: Vocabulary = _PLAIN, over: Iterable[str] = ()) -> Condition:  # noqa: PLR0912 - one loop
     """Return the condition that a text spells.
 
-    Operands are names, with one of the vocabulary's predicates if any; `!` binds before `&&`, `&&`
-    before `||`, and both associate to the left. A call of one of the vocabulary's quantifiers is
-    read as what it stands for over the names `over`.
+    A call of one of the vocabulary's quantifiers is read as what it stands for over the names
+    `over`.
 
     Raises:
-        ConditionSyntaxError: the text is not a condition, uses a predicate that does not exist,
-            calls a quantifier although `over` is empty, or holds more calls than the vocabulary
-            allows.
+        ConditionSyntaxError: the text is not a condition with this vocabulary, or calls a
+            quantifier although `over` is empty.
         InvalidNameError: a quantifier is called, and something in `over` is not a plain name.
     """
+    if not isinstance(vocabulary, Vocabulary):
+        raise TypeError(f"expected a Vocabulary, got {vocabulary!r}")
+    names = over if isinstance(over, str) else tuple(over)
     program: list[str] = []
-    places: list[int] = []  # by operand of the program: the token that it, or its call, begins with
-    waiting: list[str] = []  # operators whose right side is not complete, and open parentheses
+    waiting = [OPEN]  # operators whose right side is not complete, and open parentheses
     operand_is_next = True
-    calls_left = vocabulary.max_calls if over else 0
+    calls_left = vocabulary.max_calls
     tokens = vocabulary.tokens(text)
     numbered = enumerate(tokens)
     for index, token in numbered:
         if operand_is_next:
-            if token in (NOT, OPEN):
-                waiting.append(token)
-            elif vocabulary.is_operand(token):
+            if token[0] in NAME_START and (token.isalnum() or vocabulary.is_operand(token)):
                 program.append(token if token[-1] != CLOSE else _canonical(token))
-                places.append(index)
                 operand_is_next = False
+            elif token in _PREFIXES:
+                waiting.append(token)
             else:
                 break
-        elif token in (AND, OR):
-            _complete(BINDING[token], waiting, program)
-            waiting.append(token)
-            operand_is_next = True
-        elif token == CLOSE:
-            _complete(BINDING[OR], waiting, program)
-            if not waiting:
+        elif stops := _STOPS.get(token):
+            while waiting[-1] not in stops:
+                program.append(waiting.pop())
+            if token != CLOSE:
+                waiting.append(token)
+                operand_is_next = True
+            elif len(waiting) > 1:
+                waiting.pop()
+            else:
                 break
-            waiting.pop()
         elif token == OPEN and (
-            call := _call(tokens, index, vocabulary, over if calls_left else ())
+            call := _call(tokens, index, vocabulary, names if calls_left else ())
         ):
             program[-1:] = call
-            places[-1:] = [index - 1] * (len(call) - sum(map(OPERATORS.__contains__, call)))
             _, argument = next(numbered)
             calls_left -= argument in vocabulary.predicates
             next(numbered)  # the closing parenthesis
@@ -190,30 +199,36 @@ def parse(text: str, vocabulary: Vocabulary = _PLAIN, over: Collection[str] = ()
             break
     else:
         index = len(tokens)
-        _complete(BINDING[OR], waiting, program)
-        if not (operand_is_next or waiting):
+        while waiting[-1] != OPEN:
+            program.append(waiting.pop())
+        if not operand_is_next and len(waiting) == 1:
             condition = made(tuple(program))
-            condition.__dict__["_find_spans"] = partial(_spans, vocabulary.token, text, places)
+            condition.__dict__["_parsed"] = _spans, text, vocabulary, len(names)
             return condition
     from flow_conditions.mistakes import mistake
 
-    raise mistake(text, index, vocabulary, over, operand_is_next=operand_is_next)
+    raise mistake(text, index, vocabulary, names, operand_is_next=operand_is_next)
 
 
 def _canonical(call: str) -> str:
     """Return the call of a function without white space around its argument."""
     word, _, argument = call[:-1].partition(OPEN)
-    return f"{word.rstrip()}{OPEN}{argument.strip()}{CLOSE}"
+    return f"{word.rstrip(SPACE)}{OPEN}{argument.strip(SPACE)}{CLOSE}"
 
 
-def _spans(
-    pattern: "re.Pattern[str]", text: str, places: Sequence[int]
-) -> Iterator[tuple[int, int]]:
-    """Yield where the operands and calls stand that begin with these tokens."""
-    found = list(pattern.finditer(text))
-    for place in places:
-        is_call = [each.group() for each in found[place + 1 : place + 2]] == [OPEN]
-        yield found[place].start(), found[place + 3 * is_call].end()
+def _spans(text: str, vocabulary: Vocabulary, over: int) -> Iterator[tuple[int, int]]:
+    """Yield where the operands of a condition stand; `over` is how many names calls ask."""
+    found = list(vocabulary.token.finditer(text))
+    tokens = vocabulary.tokens(text)
+    index = 0
+    while index < len(tokens):
+        last = index
+        if vocabulary.is_operand(tokens[index]):
+            is_call = tokens[index + 1 : index + 2] == [OPEN]
+            last += 3 * is_call
+            times = over if is_call and tokens[index + 2] in vocabulary.predicates else 1
+            yield from repeat((found[index].start(), found[last].end()), times)
+        index = last + 1
 
 
 def _call(
@@ -225,13 +240,10 @@ def _call(
         return ()
     argument = tokens[index + 1]
     if argument in vocabulary.predicates:
+        for name in over if vocabulary.operator_words else ():
+            if vocabulary.sign(name) != name:
+                raise InvalidNameError(name)
         return quantifier.over(over, argument).program if over else ()
-    if vocabulary.asks_one and vocabulary.is_operand(argument):
+    if vocabulary.asks_one and argument[-1] != CLOSE and vocabulary.is_operand(argument):
         return (f"{quantifier.word}{OPEN}{argument}{CLOSE}",)
     return ()
-
-
-def _complete(binding: int, waiting: list[str], program: list[str]) -> None:
-    """Move to the program the operators since the last open parenthesis that bind as strongly."""
-    while waiting and BINDING[waiting[-1]] >= binding:
-        program.append(waiting.pop())

@@ -6,17 +6,25 @@
   worth. One pass sees that (see `normal_form.propagated`).
 - *Factors*: what junctions beside each other have in common is written once: `a && b || a && c` is
   `a && (b || c)`, and likewise with the operators exchanged.
-- *Redundancy*: what a part is worth matters only where the parts beside it do not settle their
-  junction. A part that has one value wherever it matters is left out, the last parts first. That is
-  proven, and uses what the exclusions say.
+- *Redundancy*: a part matters only where the parts beside it do not settle their junction. If it
+  has one value there, which is proven, it is left out, the last parts first.
 
 The last two are repeated until neither finds anything. What is returned would be returned again.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from flow_conditions.boolean_functions import FALSE, TRUE, Budget, DecisionDiagrams, Manager, Solver
-from flow_conditions.condition import BUDGET, Condition, Exclusions, Name, Program, infix, made
+from flow_conditions.boolean_functions import TRUE, Budget, DecisionDiagrams, Manager, Solver
+from flow_conditions.condition import (
+    BUDGET,
+    Condition,
+    Exclusions,
+    Name,
+    Program,
+    infix,
+    made,
+    program_of,
+)
 from flow_conditions.grammar import SPELLING_OF
 from flow_conditions.normal_form import (
     ALWAYS,
@@ -45,10 +53,7 @@ def simplify(program: Program, exclusions: Exclusions, budget: int) -> Program:
 
 
 def _irreducible(form: NormalForm, groups: Groups, budget: Budget) -> NormalForm:
-    """Return an equivalent form in which every part is needed.
-
-    If no operand occurs twice, that is so already.
-    """
+    """Return an equivalent form in which every part is needed."""
     while not is_read_once(form, groups):
         before = len(form.literals())
         budget.spend(before)
@@ -136,8 +141,7 @@ def _irredundant(
     """Return what is left of a form where something matters, and the parts that are left out.
 
     `functions` has that of every part; operands may depend on each other. `care` is where the whole
-    matters. Junctions that have one value there are that constant. `keep` tells of a literal, and
-    of whether it stands in a conjunction, whether it must stay.
+    matters. `keep` tells of a literal, and of whether it stands in a conjunction, if it must stay.
     """
     both, true, false = manager.both, manager.TRUE, manager.FALSE
     fresh = NormalForm(form.operands)
@@ -187,8 +191,7 @@ class Functions(DecisionDiagrams):
     """Functions of numbered variables: `TRUE`, `FALSE`, and what the methods make of them.
 
     Where operands depend on each other, a condition does not show which values it can have. Here
-    each operand is a function of free variables, which the caller numbers. So is every condition
-    over such operands, and equal functions are equal numbers.
+    each operand is a function of free variables, as is every condition over such operands.
 
     It is quickest where a function is made of others whose variables have smaller numbers. `f ^ 1`
     is the negation of a function `f`. All work is bounded.
@@ -211,7 +214,7 @@ class Functions(DecisionDiagrams):
 
     def of(self, condition: Condition, function_of: FunctionOf) -> int:
         """Return the function that a condition is."""
-        form = NormalForm.of(condition.program)
+        form = NormalForm.of(program_of(condition))
         return self._functions(form, function_of)[form.root]
 
     def without_idle_parts(
@@ -219,9 +222,8 @@ class Functions(DecisionDiagrams):
     ) -> tuple[Condition, list[frozenset[Name]]]:
         """Return what is left of a condition without the parts that have no effect, and these.
 
-        Without all of them together the condition has the same values. Each part is the operands in
-        it; none of them may occur twice in the condition. An operand that `keep` says stays may
-        still be in a part that is left out. The condition must have both values.
+        Each part is the operands in it; none may occur twice in the condition, which must have both
+        values. An operand that `keep` says stays may still be in a larger part that is left out.
         """
         form = NormalForm.of(condition.program)
         names = [Name.spelled(spelling) for spelling in form.operands]
@@ -239,12 +241,6 @@ class Functions(DecisionDiagrams):
 
     def _functions(self, form: NormalForm, function_of: FunctionOf) -> dict[int, int]:
         """Return the function of every part of a normal form."""
-        functions = {ALWAYS: TRUE, NEVER: FALSE}
-        for number, spelling in enumerate(form.operands):
-            function = function_of(Name.spelled(spelling))
-            functions[2 * number], functions[2 * number + 1] = function, function ^ 1
-        for number in form.junctions():
-            # From the lowest up, so that each comes on top of what is there.
-            members = sorted((functions[part] for part in form.members[number]), key=self.level)
-            functions[~number] = self.joined(form.conjunctive[number], members)
-        return functions
+        operands = {at: function_of(Name.spelled(one)) for at, one in enumerate(form.operands)}
+        # From the lowest up, so that each comes on top of what is there.
+        return self.parts(form, operands, lambda _, function: self.level(function))

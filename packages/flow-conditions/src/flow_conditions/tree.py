@@ -1,15 +1,15 @@
 """The tree of a condition, for callers that walk one.
 
-Nodes are values: equal by shape, hashable, picklable, copyable, and shown as the calls that make
-them. Nothing in this package computes on trees, and no method here recurses, because a tree is as
-deep as its author wrote it.
+Nodes are values: equal by shape, hashable, picklable, and shown as the calls that make them. No
+method here recurses, because a tree is as deep as its author wrote it.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from flow_conditions.condition import Name, Program
-from flow_conditions.grammar import AND, CONSTANTS, NOT, OPERATORS, OR, SPELLING_OF
+from flow_conditions.errors import ConditionDataError, quoted
+from flow_conditions.grammar import AND, CONSTANTS, NOT, OPERATORS, OR, SPELLING, SPELLING_OF
 
 
 class _Operation:
@@ -20,9 +20,7 @@ class _Operation:
     def __post_init__(self) -> None:
         """Refuse anything else here, so that no loop has to check."""
         for side in self.__slots__:
-            node = getattr(self, side)
-            if not isinstance(node, Name | _Operation | bool):
-                raise TypeError(f"a tree is made of Name, Not, And, Or and bool, not of {node!r}")
+            _check(getattr(self, side))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, _Operation):
@@ -84,11 +82,20 @@ def grow(program: Program) -> Tree:
     return nodes.pop()
 
 
+def _check(node: object) -> None:
+    """Refuse what is no node of a tree, and a name that no text can spell."""
+    if not isinstance(node, Name | _Operation | bool):
+        raise TypeError(f"a tree is made of Name, Not, And, Or and bool, not of {node!r}")
+    if isinstance(node, Name) and (node in CONSTANTS or not SPELLING.fullmatch(node)):
+        raise ConditionDataError(f"{quoted(str(node))} is not an operand")
+
+
 def postfix(tree: Tree | _Operation) -> Program:
     """Return the postfix program of a tree.
 
     It is written backwards, because an operator is met before its operands.
     """
+    _check(tree)
     program: list[str] = []
     todo: list[Tree | _Operation] = [tree]
     while todo:

@@ -417,7 +417,7 @@ class Expression(Text):
             reading.add(message, path, node, excerpt=dedent(drawing) or None, span=span)
             return
         called = {operand.name: operand for operand in condition.operands if operand.quantifier}
-        for name in condition.names:
+        for name in dict.fromkeys(operand.name for operand in condition.operands):
             flaw = flaw_of_name_of_step(name, path, reading)
             if flaw is None and name in called:
                 flaw = flaw_of_call(called[name], path, reading)
