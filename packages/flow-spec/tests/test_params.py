@@ -59,7 +59,7 @@ def test_a_parameter_is_a_variable() -> None:
     """Of every command, over all files of variables; no `env` can hide it (rule 10.2)."""
     flow = bound({"DAY": "2026-05"}).filled(NAMES)
     for step in flow.steps:
-        seen = flow.environment(step, run_key="k", attempt=1, failed=())
+        seen = flow.environment(step, run_key="k", attempt_no=1, failed=())
         assert {name: seen[name] for name in ("DAY", "SHOP", "LEVEL")} == dict(flow.values)
         for file in flow.env_files_of(step):
             assert file.outranked_by >= {"DAY", "SHOP", "LEVEL"}

@@ -328,7 +328,7 @@ class FlowSpec:
         step: StepSpec,
         *,
         run_key: str,
-        attempt: int,
+        attempt_no: int,
         failed: Iterable[str],
         outcome: str | None = None,
     ) -> dict[str, str]:
@@ -345,7 +345,7 @@ class FlowSpec:
                 run_key=run_key,
                 flow_id=self.flow_id,
                 step_id=step.id,
-                attempt=attempt,
+                attempt_no=attempt_no,
                 failed=failed,
                 outcome=outcome,
             ),

@@ -488,7 +488,7 @@ class Choice(NamedTuple):
     """
 
     step: str | None
-    attempt: int | None
+    attempt_no: int | None
     streams: Sequence[str]
     tail: int | None
     every: bool = False
@@ -510,12 +510,12 @@ def files_of(run: Run, attempts: Sequence[Attempt], choice: Choice) -> dict[Sour
     """Return the files that are asked for, in the order of the steps."""
     wanted: dict[int, list[Attempt]] = {}
     for attempt in attempts:  # by step and number: the latest of a step comes last
-        by_default = choice.attempt is None and not attempt.is_gate
+        by_default = choice.attempt_no is None and not attempt.is_gate
         if attempt.job is None:
             continue
         if choice.every:
             wanted.setdefault(attempt.position, []).append(attempt)
-        elif by_default or choice.attempt == attempt.number:
+        elif by_default or choice.attempt_no == attempt.number:
             wanted[attempt.position] = [attempt]
     files: dict[Source, Path] = {}
     for step in run.steps:

@@ -165,12 +165,15 @@ class SpanKind(StrEnum):
 
 
 class TimeSpan(NamedTuple):
-    """A time of a step; `attempt` is the one that ran, or the next one. `is_open` if it goes on."""
+    """A time of a step; `is_open` if it goes on.
+
+    `attempt_no` is that of the attempt that ran, or of the next one.
+    """
 
     kind: SpanKind
     begin: float
     end: float
-    attempt: int
+    attempt_no: int
     status: AttemptStatus | None = None
     is_open: bool = False
 
@@ -211,11 +214,11 @@ def spans_of(
 
 
 def span(
-    kind: SpanKind, begin: float, end: float, attempt: int, *, is_open: bool = False
+    kind: SpanKind, begin: float, end: float, attempt_no: int, *, is_open: bool = False
 ) -> Iterator[TimeSpan]:
     """Yield a span, unless it has no length because the clock was set back."""
     if end > begin:
-        yield TimeSpan(kind, begin, end, attempt, is_open=is_open)
+        yield TimeSpan(kind, begin, end, attempt_no, is_open=is_open)
 
 
 class Timed(NamedTuple):
@@ -309,7 +312,7 @@ class StepTiming:
     def took(self, kind: SpanKind) -> float:
         """Return how many seconds it spent on this since it was last decided."""
         earlier = self.earlier
-        current = (one for one in self.spans if one.attempt not in earlier)
+        current = (one for one in self.spans if one.attempt_no not in earlier)
         return sum(one.length_sec for one in current if one.kind is kind)
 
 
