@@ -13,9 +13,9 @@ from typing import NamedTuple, Self
 
 from flow_store import (
     Attempt,
-    FlowStatus,
     FlowStore,
     Run,
+    RunStatus,
     RunSummary,
     RunToken,
     StepStatus,
@@ -46,7 +46,7 @@ NEWEST_LOOKED_AT, NEXT_LOOKED_AT, MOST_NAMED = 200, 50, 3
 """How many runs are compared with a mistyped key, and how many are suggested."""
 LOOK_SEC = 0.1
 """Seconds between two looks at a run whose end is awaited."""
-UNFINISHED = tuple(status for status in FlowStatus if not status.is_terminal)
+UNFINISHED = tuple(status for status in RunStatus if not status.is_terminal)
 STREAMS = ("stdout", "stderr")
 
 
@@ -283,7 +283,7 @@ def has_runner(handle: RunHandle) -> bool:
 def find_runs(
     settings: Settings,
     *,
-    statuses: Collection[FlowStatus] = (),
+    statuses: Collection[RunStatus] = (),
     flow_id: str | None = None,
     limit: int | None = None,
 ) -> list[Listed]:

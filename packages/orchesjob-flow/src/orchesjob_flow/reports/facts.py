@@ -22,8 +22,8 @@ from flow_spec import FlowSpec, StepSpec
 from flow_store import (
     Attempt,
     AttemptStatus,
-    FlowStatus,
     Run,
+    RunStatus,
     Settlement,
     Step,
     StepStatus,
@@ -565,18 +565,18 @@ def headline(facts: Facts) -> str:
     """Say in one sentence what happened, or what the run is doing."""
     run, took = facts.run, duration_text(facts.took_sec)
     match run.status:
-        case FlowStatus.SUCCEEDED:
+        case RunStatus.SUCCEEDED:
             return f"{how_it_went(facts, took)}."
-        case FlowStatus.FAILED:
+        case RunStatus.FAILED:
             return f"It failed after {took}{what_failed(facts)}."
-        case FlowStatus.CANCELLED:
+        case RunStatus.CANCELLED:
             how = "cancelled" if run.error is None else visible(run.error)
             return f"It was {how} after {took}{while_running(facts)}."
         case _ if facts.is_abandoned:
             line = shlex.join(["orchesjob-flow", "resume", key_argument(run.run_key)])
             known = visible(f"{silence_words(run)}; `{line}` continues it")
             return f"It has no runner, {known}: {progress_so_far(facts)}."
-        case FlowStatus.RUNNING:
+        case RunStatus.RUNNING:
             return f"It has run for {took}: {progress_so_far(facts)}."
         case _:
             return f"It has not begun: it {visible(waiting_words(run) or 'waits for its runner')}."
