@@ -324,7 +324,7 @@ class _Finder:
                     message = Advised(
                         f"this list is read before the run begins, and {writer} writes it only "
                         "later: the copies are those of what an earlier run has left",
-                        f"write it before start, or move this {FOREACH} into a flow of its own, "
+                        f"write it before the run, or move this {FOREACH} into a flow of its own, "
                         f"which a step starts after {writer}",
                     )
                     self._warn(WarningCode.STALE_LIST, message, at)

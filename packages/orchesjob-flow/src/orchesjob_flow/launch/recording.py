@@ -145,7 +145,10 @@ def tell_ended(handle: RunHandle, run: Run) -> None:
 
 def refuse_another_definition(flow: FlowSpec, run: Run) -> None:
     """Refuse a flow that means something else than the recorded definition (rule 4.4)."""
-    changes = differences(FlowSpec.from_json(run.definition), flow)
+    changes = tuple(
+        f"--{change}" if change.startswith("until ") else change  # an option here
+        for change in differences(FlowSpec.from_json(run.definition), flow)
+    )
     if changes:
         raise DefinitionDiffers(run.run_key, changes)
 
