@@ -1,6 +1,5 @@
 """What the package offers to programs: the ways to read, places for problems, its README."""
 
-import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -151,12 +150,6 @@ def test_errors_name_no_command_line() -> None:
 
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
-
-
-def test_the_readme_has_every_public_name() -> None:
-    """Each is in a table."""
-    names = re.findall(r"`(\w+)`", README.partition("## Public names")[2])
-    assert sorted(set(names) & set(flow_spec.__all__)) == sorted(flow_spec.__all__)
 
 
 def test_the_readme_has_every_field() -> None:

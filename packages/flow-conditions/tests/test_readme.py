@@ -1,10 +1,22 @@
-"""The reference of the package has every public name."""
+"""What the README shows, and the reference; whether its programs work, the project tests."""
 
+import re
 from pathlib import Path
 
 import flow_conditions
 
 PACKAGE = Path(__file__).parents[1]
+README = (PACKAGE / "README.md").read_text()
+PROGRAMS = re.findall(
+    r"^```python\n(.*?)^```\n\n```text\n(.*?)^```", README, re.MULTILINE | re.DOTALL
+)
+
+
+def test_there_are_three_programs_of_thirty_lines() -> None:
+    """A front page shows what the package is for."""
+    lengths = [sum(map(bool, program.splitlines())) for program, _ in PROGRAMS]
+    assert len(lengths) == 3
+    assert max(lengths) <= 30
 
 
 def test_the_reference_has_every_public_name() -> None:
