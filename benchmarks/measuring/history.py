@@ -14,7 +14,7 @@ from statistics import median
 from threading import Event, Thread
 
 from flow_spec import load_flow
-from flow_store import Attempt, AttemptStatus, Changes, FlowStatus, FlowStore, RunHeader
+from flow_store import Attempt, AttemptStatus, Changes, FlowStore, RunHeader, RunStatus
 from measuring import flows
 from measuring.figures import Figure, interleave, ratios
 from measuring.workplace import NEAR_FREE, OWN_USAGE, Workplace, run, seconds
@@ -314,7 +314,7 @@ def record_many(database: Path, count: int) -> None:
     with FlowStore.open(database) as store:
         record(store, "run")
         attempts = {(step, 1): attempt._replace(position=step) for step in range(STEPS)}
-        end = RunHeader(FlowStatus.SUCCEEDED, None, LONG_AGO)
+        end = RunHeader(RunStatus.SUCCEEDED, None, LONG_AGO)
         store.apply("run", Changes(end, attempts=attempts), revision=0)
         store.checkpoint()
     multiply(database, count, finished_at=f"iif(copy < {count // 2}, finished_at, {time.time()})")

@@ -5,7 +5,7 @@ import re
 import click
 import pytest
 
-from flow_store import FlowStatus
+from flow_store import RunStatus
 from orchesjob_flow.cli.sections import load_command
 from support.answers import run_keys
 from support.flow import Flow
@@ -62,7 +62,7 @@ def test_every_status_can_be_asked_for() -> None:
     """The option takes each status that a run can have."""
     (option,) = (param for param in load_command("list").params if "--status" in param.opts)
     assert isinstance(option.type, click.Choice)
-    assert set(option.type.choices) == set(FlowStatus)
+    assert set(option.type.choices) == set(RunStatus)
 
 
 def test_a_run_under_way(flow: Flow, gate: Gate) -> None:

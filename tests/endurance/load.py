@@ -17,7 +17,7 @@ from statistics import median
 
 import pytest
 
-from flow_store import FlowStatus, FlowStore
+from flow_store import FlowStore, RunStatus
 from support.flow import Flow
 from support.gate import Gate
 
@@ -201,7 +201,7 @@ def test_hundred_thousand_runs(flow: Flow) -> None:
         "FlowStore.runs": lambda history, _: stores[history].runs(limit=1),
         "FlowStore.runs of one flow": lambda history, _: stores[history].runs(flow_id="f", limit=1),
         "FlowStore.runs of one status": lambda history, _: stores[history].runs(
-            statuses=[FlowStatus.SUCCEEDED], limit=1
+            statuses=[RunStatus.SUCCEEDED], limit=1
         ),
         "FlowStore.open": lambda history, _: FlowStore.open(databases[history]).close(),
         "FlowStore.create": create,

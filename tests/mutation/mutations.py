@@ -460,7 +460,7 @@ MUTATIONS = (
     Mutation(
         "how the steps have ended is not recorded before `finally` begins",
         "orchesjob-flow: engine/finish",
-        drop("context.record_run(FlowStatus.RUNNING, None)"),
+        drop("context.record_run(RunStatus.RUNNING, None)"),
     ),
     Mutation(
         "`finally` begins while a failed step is alive",

@@ -1,7 +1,13 @@
 """The six distributions: one version, only the allowed arrows, and what an index shows of them."""
 
+import ast
 import re
+import subprocess
+import sys
+import tarfile
 import tomllib
+import zipfile
+from email import message_from_bytes
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +156,96 @@ def test_sdist_is_whole(name: str) -> None:
     made_by_tools = {"__pycache__", "dist"}
     there = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
     assert set(included) == there - always - made_by_tools
+
+
+def build(folder: Path, kind: str, place: Path) -> Path:
+    """Build as installers do, without a network: a wheel, an editable one, or an sdist."""
+    script = (
+        "import sys; from hatchling import build; print(getattr(build, sys.argv[1])(sys.argv[2]))"
+    )
+    command = [sys.executable, "-c", script, f"build_{kind}", str(place)]
+    built = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+    return place / built.stdout.split()[-1]
+
+
+def required(wheel: Path) -> set[str]:
+    """Return what a wheel requires of our packages."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        lines = message_from_bytes(archive.read(name)).get_all("Requires-Dist", [])
+    return {line for line in lines if siblings([line])}
+
+
+WITH_SIBLINGS = [name for name, arrows in ARROWS.items() if arrows]
+
+
+@pytest.mark.parametrize("name", WITH_SIBLINGS)
+def test_a_folder_brings_its_siblings(name: str, tmp_path: Path) -> None:
+    """Who installs one folder gets its siblings from the checkout; an index names versions only."""
+    folder = ROOT / "packages" / name
+    pins = {f"{sibling}=={VERSION}" for sibling in ARROWS[name]}
+    folders = {f"{sibling} @ {(folder.parent / sibling).as_uri()}" for sibling in ARROWS[name]}
+    assert required(build(folder, "wheel", tmp_path)) == folders
+    with tarfile.open(build(folder, "sdist", tmp_path)) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (unpacked,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    assert "Requires-Dist: flow-conditions==" in (unpacked / "PKG-INFO").read_text("utf-8")
+    assert "@ file:" not in (unpacked / "PKG-INFO").read_text("utf-8")
+    (tmp_path / "wheel").mkdir()
+    assert required(build(unpacked, "wheel", tmp_path / "wheel")) == pins
+
+
+def test_editable_siblings_are_named(tmp_path: Path) -> None:
+    """All editable packages in one command are no conflict for pip: they name versions only."""
+    wheel = build(ROOT / "packages" / "flow-spec", "editable", tmp_path)
+    assert required(wheel) == {f"flow-conditions=={VERSION}"}
+
+
+def test_one_hook() -> None:
+    """The packages with siblings have the same hook, each its own copy, for an sdist needs it."""
+    hooks = {path.parent.name: path.read_bytes() for path in ROOT.glob("packages/*/hatch_build.py")}
+    assert sorted(hooks) == sorted(WITH_SIBLINGS)
+    assert len(set(hooks.values())) == 1
+
+
+@pytest.mark.parametrize("name", ARROWS)
+def test_an_sdist_has_the_rules(name: str) -> None:
+    """Code and tests cite the rules by number, so an sdist has them."""
+    included = settings(ROOT / "packages" / name)["tool"]["hatch"]["build"]["targets"]["sdist"]
+    assert included["force-include"] == {"../../docs/rules.md": "RULES.md"}
+    assert (ROOT / "docs" / "rules.md").is_file()
+
+
+MODULES = {"jsonschema_rs": "jsonschema-rs", "ruamel": "ruamel.yaml", "yaml": "PyYAML"}
+"""The distributions whose modules have other names."""
+OPTIONAL = {"playwright"}
+"""What only the checks in a browser import, which no sdist runs."""
+
+
+@pytest.mark.parametrize("name", ARROWS)
+def test_what_the_tests_of_an_sdist_need(name: str) -> None:
+    """A package declares what its tests import, with the bounds of the checkout's group."""
+    folder = ROOT / "packages" / name
+    declared = settings(folder)["dependency-groups"]["test"]
+    assert set(declared) <= set(settings(ROOT)["dependency-groups"]["test"])
+    lines = [*declared, *PROJECTS[name]["dependencies"]]
+    known = {re.split(r"[^A-Za-z0-9_.-]", line, maxsplit=1)[0] for line in lines}
+    known |= {"airflow"} if name == ON_AIRFLOW else set()
+    tests = [*folder.glob("tests/**/*.py"), *folder.glob("conftest.py")]
+    own = {path.stem for path in tests} | {path.parent.name for path in tests} | {"support"}
+    found = {module for path in tests for module in imported(path)}
+    foreign = found - set(sys.stdlib_module_names) - own - OPTIONAL - {name.replace("-", "_")}
+    used = {MODULES.get(module, module.replace("_", "-")) for module in foreign}
+    assert used <= known
+    assert {re.split(r"[^A-Za-z0-9_.-]", line)[0] for line in declared} - {"pytest"} <= used
+
+
+def imported(path: Path) -> set[str]:
+    """Return the first names of the modules that a file imports."""
+    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+    return {name.partition(".")[0] for name in names}
 
 
 @pytest.mark.parametrize("name", ARROWS)

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from flow_conditions import Name
-from flow_spec import PREDICATES, FlowSpec, UnknownStepError
+from flow_spec import FlowSpec, UnknownStepError
+from flow_spec.fields.predicates import PREDICATES
 
 type Complaints = Callable[..., list[str]]
 type Steps = Callable[..., FlowSpec]

@@ -67,7 +67,7 @@ def test_variables_are_merged_by_name() -> None:
     s, t = flow.steps
     assert s.env == (("B", "all"), ("C", "step"), ("D", "step"))
     assert t.env == (("B", "all"), ("C", "all"))
-    environment = flow.environment(s, run_key="k", attempt=1, failed=())
+    environment = flow.environment(s, run_key="k", attempt_no=1, failed=())
     assert [environment[name] for name in "ABCD"] == ["flow", "all", "step", "step"]
 
 

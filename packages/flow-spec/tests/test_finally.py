@@ -243,7 +243,7 @@ def test_the_outcome_is_in_their_environment() -> None:
     """Only a step of `finally` is told how the others have ended (rule 10.1)."""
     flow = read("{id: c, command: [x]}")
     told, untold = (
-        flow.environment(flow.step(step_id), run_key="k", attempt=1, failed=(), outcome=outcome)
+        flow.environment(flow.step(step_id), run_key="k", attempt_no=1, failed=(), outcome=outcome)
         for step_id, outcome in (("c", "TIMED_OUT"), ("a", None))
     )
     assert told["ORCHESJOB_FLOW_OUTCOME"] == "TIMED_OUT"

@@ -10,7 +10,6 @@ from flow_spec import (
     FlowSpec,
     Param,
     ParamsError,
-    bind_params,
     differences,
     parse_flow,
 )
@@ -34,7 +33,7 @@ NAMES = {"FLOW_DIR": "/flows", "RUN_DIR": "/runs/k", "RUN_KEY": "k"}
 
 def bound(given: dict[str, str], text: str = FLOW) -> FlowSpec:
     """Return a flow for a run with these values."""
-    return bind_params(parse_flow(text), given)
+    return parse_flow(text).with_params(given)
 
 
 def flaws(given: dict[str, str], text: str = FLOW) -> list[str]:
@@ -60,7 +59,7 @@ def test_a_parameter_is_a_variable() -> None:
     """Of every command, over all files of variables; no `env` can hide it (rule 10.2)."""
     flow = bound({"DAY": "2026-05"}).filled(NAMES)
     for step in flow.steps:
-        seen = flow.environment(step, run_key="k", attempt=1, failed=())
+        seen = flow.environment(step, run_key="k", attempt_no=1, failed=())
         assert {name: seen[name] for name in ("DAY", "SHOP", "LEVEL")} == dict(flow.values)
         for file in flow.env_files_of(step):
             assert file.outranked_by >= {"DAY", "SHOP", "LEVEL"}
@@ -77,7 +76,7 @@ def test_all_that_is_wrong_with_values() -> None:
     assert flaws({"SHOPS": "x", "Q": "x", "LEVEL": "3"}) == [
         'the flow has no parameter "SHOPS"; did you mean "SHOP"?',
         'the flow has no parameter "Q"; its parameters are DAY, SHOP, LEVEL',
-        "params.DAY: has no value: give it one with --param DAY=VALUE (the month)",
+        "params.DAY: has no value (the month)",
         'params.LEVEL: must be one of "1", "2", got "3"',
     ]
     for wrong in ("2026-05\n", "2026-05-07", "", " 2026-05"):
@@ -228,7 +227,7 @@ def test_a_thousand_parameters() -> None:
     command = ["x", *("${{ " + name + " }}" for name in params)]
     steps = [{"id": f"s{number}", "command": command} for number in range(100)]
     text = json.dumps({"flow_id": "f", "params": params, "steps": steps})
-    flow = bind_params(parse_flow(text, format="json"), dict.fromkeys(params, "v"))
+    flow = parse_flow(text, format="json").with_params(dict.fromkeys(params, "v"))
     assert flow.filled(NAMES).steps[99].command[1:] == ("v",) * 1000
     with pytest.raises(
         FlowFileError,

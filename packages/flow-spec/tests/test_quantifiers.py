@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from flow_spec import PREDICATES, FlowSpec, StepSpec, differences
+from flow_spec import FlowSpec, StepSpec, differences
+from flow_spec.fields.predicates import PREDICATES
 
 type Complaints = Callable[..., list[str]]
 type Steps = Callable[..., FlowSpec]

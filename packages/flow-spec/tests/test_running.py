@@ -68,7 +68,7 @@ def test_variables() -> None:
     flow = parse_flow(
         "{flow_id: f, env: {A: flow, B: flow}, steps: [{id: s, command: [x], env: {B: step}}]}"
     )
-    assert flow.environment(flow.step("s"), run_key="k", attempt=2, failed=["a", "b"]) == {
+    assert flow.environment(flow.step("s"), run_key="k", attempt_no=2, failed=["a", "b"]) == {
         "A": "flow",
         "B": "step",
         "ORCHESJOB_FLOW_RUN_KEY": "k",
@@ -83,7 +83,7 @@ def test_the_list_of_failed_steps_is_bounded() -> None:
     """No more ids are named than one variable may hold, and none is cut (rule 9.13)."""
     step = StepSpec("s", ("x",))
     ids = [f"{number:0128}" for number in range(1000)]
-    variables = FlowSpec("f", (step,)).environment(step, run_key="k", attempt=1, failed=ids)
+    variables = FlowSpec("f", (step,)).environment(step, run_key="k", attempt_no=1, failed=ids)
     named = variables["ORCHESJOB_FLOW_FAILED_STEPS"].split()
     assert named == ids[: len(named)]
     assert 500 < len(named) < 512

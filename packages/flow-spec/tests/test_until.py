@@ -59,9 +59,9 @@ def test_unknown_steps(name: str, meant: str) -> None:
 @pytest.mark.parametrize(
     ("was", "now", "sentence"),
     [
-        ([], ["load"], '--until was not set and is now "load"'),
-        (["load"], [], '--until was "load" and is now not set'),
-        (["load"], ["load", "alone"], '--until was "load" and is now "alone, load"'),
+        ([], ["load"], 'until was not set and is now "load"'),
+        (["load"], [], 'until was "load" and is now not set'),
+        (["load"], ["load", "alone"], 'until was "load" and is now "alone, load"'),
         (["load", "alone", "load"], ["alone", "load"], None),
     ],
 )

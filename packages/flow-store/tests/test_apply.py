@@ -11,11 +11,11 @@ from flow_store import (
     CancelRequest,
     CancelRequested,
     Changes,
-    FlowStatus,
     FlowStore,
     NotRecorded,
     Outcome,
     RunHeader,
+    RunStatus,
     RunTakenOver,
     Step,
     StepStatus,
@@ -25,14 +25,14 @@ from flow_store import (
 )
 
 TERMINAL_STEPS = [status for status in StepStatus if status.is_terminal]
-TERMINAL_FLOWS = [status for status in FlowStatus if status.is_terminal]
+TERMINAL_RUNS = [status for status in RunStatus if status.is_terminal]
 ENDED_ATTEMPTS = [status for status in AttemptStatus if not status.is_open]
 
 
 def test_revision_counts_changes(run_store: FlowStore, step: Step) -> None:
     """Each set of changes takes the run to the next revision."""
     assert run_store.apply("k", Changes(steps={0: step}), revision=0) == 1
-    assert run_store.apply("k", Changes(RunHeader(FlowStatus.RUNNING)), revision=1) == 2
+    assert run_store.apply("k", Changes(RunHeader(RunStatus.RUNNING)), revision=1) == 2
     run = run_store.load("k")
     assert run is not None
     assert run.revision == 2
@@ -107,15 +107,15 @@ def test_open_attempt_goes_on(run_store: FlowStore, attempt: Attempt) -> None:
         assert run_store.attempts("k") == (now,)
 
 
-@pytest.mark.parametrize("status", TERMINAL_FLOWS)
+@pytest.mark.parametrize("status", TERMINAL_RUNS)
 def test_terminal_run_stays(
-    run_store: FlowStore, step: Step, attempt: Attempt, status: FlowStatus
+    run_store: FlowStore, step: Step, attempt: Attempt, status: RunStatus
 ) -> None:
     """A run that has ended takes no change at all, of its steps and attempts neither (rule 5.1)."""
     run_store.apply("k", Changes(RunHeader(status, None, 200.0)), revision=0)
     before = run_store.load("k")
     for changes in (
-        Changes(RunHeader(FlowStatus.RUNNING)),
+        Changes(RunHeader(RunStatus.RUNNING)),
         Changes(RunHeader(status, None, 200.0)),
         Changes(steps={0: step}),
         Changes(attempts={(0, 1): attempt}),
@@ -130,7 +130,7 @@ def test_a_refusal_undoes_the_rest(run_store: FlowStore, step: Step, attempt: At
     ended = step._replace(position=2, step_id="c", status=StepStatus.SUCCEEDED)
     run_store.apply("k", Changes(steps={2: ended}), revision=0)
     before = run_store.load("k")
-    header = RunHeader(FlowStatus.RUNNING)
+    header = RunHeader(RunStatus.RUNNING)
     with pytest.raises(TerminalStatus):
         run_store.apply("k", Changes(header, {0: step, 2: ended}, {(0, 1): attempt}), revision=1)
     assert run_store.load("k") == before
@@ -154,7 +154,7 @@ def test_steps_of_finally_start_after_a_cancel_request(
 ) -> None:
     """Once it is recorded how the steps have ended, those of `finally` may start (rule 10.1)."""
     run_store.request_cancel("k", requested_at=105.0, grace_sec=None)
-    header = RunHeader(FlowStatus.RUNNING, finally_after=Outcome.CANCELLED)
+    header = RunHeader(RunStatus.RUNNING, finally_after=Outcome.CANCELLED)
     revision = 0 if at_once else run_store.apply("k", Changes(header), revision=0)
     starts = Changes(header if at_once else None, {0: step}, {(0, 1): attempt})
     revision = run_store.apply("k", starts, revision=revision)
@@ -174,7 +174,7 @@ def test_a_running_attempt_ends_after_a_cancel_request(
     for status in (AttemptStatus.STARTING, AttemptStatus.RUNNING, AttemptStatus.CANCELLED):
         now = attempt._replace(status=status, abort_reason="cancel")
         revision = run_store.apply("k", Changes(attempts={(0, 1): now}), revision=revision)
-    ended = Changes(RunHeader(FlowStatus.CANCELLED, None, 110.0))
+    ended = Changes(RunHeader(RunStatus.CANCELLED, None, 110.0))
     assert run_store.apply("k", ended, revision=revision) == revision + 1
 
 
@@ -198,7 +198,7 @@ def test_an_adopted_attempt_after_a_cancel_request(run_store: FlowStore, attempt
 def test_unknown_run_or_step(run_store: FlowStore, step: Step, attempt: Attempt) -> None:
     """Only what was recorded can change: the run, and its step by position and id."""
     table: list[tuple[str, Changes, type[StoreError]]] = [
-        ("gone", Changes(RunHeader(FlowStatus.RUNNING)), NotRecorded),
+        ("gone", Changes(RunHeader(RunStatus.RUNNING)), NotRecorded),
         ("k", Changes(steps={7: step._replace(position=7)}), NotRecorded),
         ("k", Changes(steps={0: step._replace(step_id="b")}), NotRecorded),
         ("k", Changes(steps={0: step._replace(step_id="A")}), NotRecorded),
@@ -241,8 +241,8 @@ def test_runs_are_apart(run_store: FlowStore, create: Callable[..., bool], step:
     assert run_store.load("k2") == before
 
 
-@pytest.mark.parametrize("status", FlowStatus)
-def test_flow_status_is_stored(run_store: FlowStore, status: FlowStatus) -> None:
+@pytest.mark.parametrize("status", RunStatus)
+def test_run_status_is_stored(run_store: FlowStore, status: RunStatus) -> None:
     """A run can be recorded with every status that there is (rule 5.1)."""
     run_store.apply("k", Changes(RunHeader(status)), revision=0)
     run = run_store.load("k")

@@ -8,15 +8,15 @@ from flow_store import (
     CancelRequest,
     CancelRequested,
     Changes,
-    FlowStatus,
     FlowStore,
     NotRecorded,
     Outcome,
     Parent,
     RunHeader,
+    RunStatus,
 )
 
-TIDYING = RunHeader(FlowStatus.RUNNING, finally_after=Outcome.CANCELLED)
+TIDYING = RunHeader(RunStatus.RUNNING, finally_after=Outcome.CANCELLED)
 
 
 @pytest.mark.parametrize("grace_sec", [None, 0.0, 2.5])
@@ -28,7 +28,7 @@ def test_request_is_recorded(run_store: FlowStore, grace_sec: float | None) -> N
     assert run_store.cancel_request("k") == request
     run = run_store.load("k")
     assert run is not None
-    assert (run.cancel, run.revision, run.status) == (request, 0, FlowStatus.PENDING)
+    assert (run.cancel, run.revision, run.status) == (request, 0, RunStatus.PENDING)
 
 
 def test_first_request_wins(run_store: FlowStore) -> None:
@@ -38,8 +38,8 @@ def test_first_request_wins(run_store: FlowStore) -> None:
     assert run_store.cancel_request("k") == CancelRequest(105.0, None)
 
 
-@pytest.mark.parametrize("status", [status for status in FlowStatus if status.is_terminal])
-def test_an_ended_run_takes_no_request(run_store: FlowStore, status: FlowStatus) -> None:
+@pytest.mark.parametrize("status", [status for status in RunStatus if status.is_terminal])
+def test_an_ended_run_takes_no_request(run_store: FlowStore, status: RunStatus) -> None:
     """On a run that has ended nothing is recorded (rule 6.7)."""
     run_store.apply("k", Changes(RunHeader(status)), revision=0)
     before = run_store.load("k")
@@ -50,7 +50,7 @@ def test_an_ended_run_takes_no_request(run_store: FlowStore, status: FlowStatus)
 def test_a_cancelled_run_still_names_its_request(run_store: FlowStore) -> None:
     """The request that ended a run is the answer to a later one."""
     first = run_store.request_cancel("k", requested_at=105.0, grace_sec=1.0)
-    run_store.apply("k", Changes(RunHeader(FlowStatus.CANCELLED)), revision=0)
+    run_store.apply("k", Changes(RunHeader(RunStatus.CANCELLED)), revision=0)
     assert run_store.request_cancel("k", requested_at=300.0, grace_sec=None) == first
 
 
@@ -66,7 +66,7 @@ def test_what_is_inside_is_cancelled_too(run_store: FlowStore, create: Callable[
     create(run_store, "ended", parent=Parent("k", "b", 3))
     create(run_store, "inmost", parent=Parent("ended", "a", 1))
     create(run_store, "beside")
-    run_store.apply("ended", Changes(RunHeader(FlowStatus.FAILED)), revision=0)
+    run_store.apply("ended", Changes(RunHeader(RunStatus.FAILED)), revision=0)
     assert run_store.unfinished_inside("k") == ("in", "inmost")
     request = run_store.request_cancel("k", requested_at=105.0, grace_sec=3.0)
     found = {key: run_store.cancel_request(key) for key in ("in", "ended", "inmost", "beside")}

@@ -6,12 +6,12 @@ import pytest
 
 from flow_store import (
     Changes,
-    FlowStatus,
     FlowStore,
     GivenUp,
     NotRecorded,
     Reopening,
     RunHeader,
+    RunStatus,
     RunTakenOver,
     TerminalStatus,
 )
@@ -34,14 +34,14 @@ def test_recorded_and_removed(run_store: FlowStore) -> None:
     assert recorded(run_store) is None
     run_store.record_giving_up("k", FAILED_CALL, revision=0)
     assert recorded(run_store) == AS_STORED
-    run_store.apply("k", Changes(RunHeader(FlowStatus.RUNNING)), revision=0)
+    run_store.apply("k", Changes(RunHeader(RunStatus.RUNNING)), revision=0)
     assert recorded(run_store) == AS_STORED
     run_store.record_giving_up("k", None, revision=1)
     assert recorded(run_store) is None
 
 
-@pytest.mark.parametrize("status", [status for status in FlowStatus if status.is_terminal])
-def test_removed_by_the_end(run_store: FlowStore, status: FlowStatus) -> None:
+@pytest.mark.parametrize("status", [status for status in RunStatus if status.is_terminal])
+def test_removed_by_the_end(run_store: FlowStore, status: RunStatus) -> None:
     """A run that has ended, or was reopened since, does not say that a runner gave up."""
     run_store.record_giving_up("k", FAILED_CALL, revision=0)
     run_store.apply("k", Changes(RunHeader(status)), revision=0)
@@ -54,7 +54,7 @@ def test_removed_by_the_end(run_store: FlowStore, status: FlowStatus) -> None:
 
 def test_only_by_who_drives_it(run_store: FlowStore) -> None:
     """A runner that was overtaken records nothing: the run has another one (rule 4.5)."""
-    run_store.apply("k", Changes(RunHeader(FlowStatus.RUNNING)), revision=0)
+    run_store.apply("k", Changes(RunHeader(RunStatus.RUNNING)), revision=0)
     with pytest.raises(RunTakenOver):
         run_store.record_giving_up("k", FAILED_CALL, revision=0)
     assert recorded(run_store) is None

@@ -18,7 +18,6 @@ from flow_store import (
     Changes,
     CircleOfGroups,
     Deadline,
-    FlowStatus,
     FlowStore,
     GroupPlace,
     GroupTaken,
@@ -28,22 +27,23 @@ from flow_store import (
     Queue,
     Reopening,
     RunHeader,
+    RunStatus,
 )
 from flow_store.store import RunInGroup, find_circle, waits_of
 
 type Create = Callable[..., bool]
 
 JOINING = Joining("g")
-BEGINS = RunHeader(FlowStatus.RUNNING, deadline=Deadline(1.0, 2.0, "boot"))
+BEGINS = RunHeader(RunStatus.RUNNING, deadline=Deadline(1.0, 2.0, "boot"))
 
 
 def begin(store: FlowStore, key: str, *passes: str, revision: int = 0) -> None:
-    changes = Changes(RunHeader(FlowStatus.RUNNING))
+    changes = Changes(RunHeader(RunStatus.RUNNING))
     changes.passes = frozenset(passes)
     store.apply(key, changes, revision=revision)
 
 
-def end(store: FlowStore, key: str, status: FlowStatus = FlowStatus.SUCCEEDED) -> None:
+def end(store: FlowStore, key: str, status: RunStatus = RunStatus.SUCCEEDED) -> None:
     run = store.load(key)
     assert run is not None
     store.apply(key, Changes(RunHeader(status, finished_at=9.0)), revision=run.revision)
@@ -87,12 +87,12 @@ def test_nothing_of_a_beginning_that_is_refused_is_written(
 ) -> None:
     """The first attempt is recorded with the beginning, or not at all."""
     begin(three, "a")
-    changes = Changes(RunHeader(FlowStatus.RUNNING), attempts={(0, 1): attempt})
+    changes = Changes(RunHeader(RunStatus.RUNNING), attempts={(0, 1): attempt})
     with pytest.raises(GroupTaken):
         three.apply("b", changes, revision=0)
     run = three.load("b")
     assert run is not None
-    assert (run.status, run.revision, run.attempts) == (FlowStatus.PENDING, 0, {})
+    assert (run.status, run.revision, run.attempts) == (RunStatus.PENDING, 0, {})
 
 
 def test_groups_are_apart(store: FlowStore, create: Create) -> None:
@@ -109,7 +109,7 @@ def test_a_cancel_before_the_beginning(three: FlowStore) -> None:
     with pytest.raises(CancelRequested):
         begin(three, "a")
     assert refusal(three, "b") == ("a", False)
-    end(three, "a", FlowStatus.CANCELLED)
+    end(three, "a", RunStatus.CANCELLED)
     begin(three, "b")
 
 
@@ -129,7 +129,7 @@ def test_what_is_read_of_it(three: FlowStore) -> None:
 def test_a_retry_comes_last(three: FlowStore) -> None:
     """A run that is opened again has its place behind all that wait."""
     begin(three, "a")
-    end(three, "a", FlowStatus.FAILED)
+    end(three, "a", RunStatus.FAILED)
     three.reopen("a", Reopening("new", {0: 1}), revision=2, joining=JOINING)
     assert three.queue("a") == Queue(None, ("b", "c"))
     assert three.queue("b") == Queue(None, ())
@@ -180,7 +180,7 @@ def test_a_run_that_does_not_wait(store: FlowStore, create: Create, is_under_way
     assert create(store, "b", joining=joining._replace(passes=frozenset("a")))
     run = store.load("b")
     assert run is not None
-    assert (run.status, run.deadline) == (FlowStatus.RUNNING, BEGINS.deadline)
+    assert (run.status, run.deadline) == (RunStatus.RUNNING, BEGINS.deadline)
     if not is_under_way:
         assert refusal(store, "a") == ("b", True)
     assert not create(store, "b", joining=joining), "it is recorded: it is not in its own way"
@@ -189,18 +189,18 @@ def test_a_run_that_does_not_wait(store: FlowStore, create: Create, is_under_way
 def test_a_retry_that_does_not_wait(three: FlowStore) -> None:
     """It begins in the transaction in which it is opened, or stays as it ended."""
     begin(three, "a")
-    end(three, "a", FlowStatus.FAILED)
+    end(three, "a", RunStatus.FAILED)
     joining = JOINING._replace(begins=BEGINS)
     with pytest.raises(GroupTaken):
         three.reopen("a", Reopening("new", {0: 1}), revision=2, joining=joining)
     run = three.load("a")
     assert run is not None
-    assert (run.status, run.revision, run.definition) == (FlowStatus.FAILED, 2, '{"opaque": true}')
+    assert (run.status, run.revision, run.definition) == (RunStatus.FAILED, 2, '{"opaque": true}')
     alone = joining._replace(passes=frozenset("bc"))
     three.reopen("a", Reopening("new", {0: 1}), revision=2, joining=alone)
     run = three.load("a")
     assert run is not None
-    assert (run.status, run.deadline) == (FlowStatus.RUNNING, BEGINS.deadline)
+    assert (run.status, run.deadline) == (RunStatus.RUNNING, BEGINS.deadline)
 
 
 def start(store: FlowStore, create: Create, key: str, group: str, inside: str | None) -> None:
@@ -242,8 +242,8 @@ def test_the_newest_remains(three: FlowStore, create: Create) -> None:
     for key in "bcd":
         with pytest.raises(CancelRequested):
             begin(three, key)
-        end(three, key, FlowStatus.CANCELLED)
-    end(three, "a", FlowStatus.CANCELLED)
+        end(three, key, RunStatus.CANCELLED)
+    end(three, "a", RunStatus.CANCELLED)
     begin(three, "e")
 
 
@@ -259,7 +259,7 @@ def test_a_cancel_by_hand_stays(three: FlowStore, create: Create) -> None:
 
 def test_finally_is_left_alone(three: FlowStore, create: Create) -> None:
     """However many ask a run to end, its `finally` goes on, and the runs that this has started."""
-    header = RunHeader(FlowStatus.RUNNING, finally_after=Outcome.CANCELLED)
+    header = RunHeader(RunStatus.RUNNING, finally_after=Outcome.CANCELLED)
     begin(three, "a")
     three.apply("a", Changes(header), revision=1)
     create(three, "inner", parent=Parent("a", "a", 1))
@@ -283,7 +283,7 @@ def test_a_retry_replaces(three: FlowStore) -> None:
     """A run that is opened again asks all others to end, and nobody asks it any more."""
     begin(three, "a")
     three.request_cancel("a", requested_at=1.0, grace_sec=None)
-    end(three, "a", FlowStatus.CANCELLED)
+    end(three, "a", RunStatus.CANCELLED)
     begin(three, "b")
     three.reopen("a", Reopening("new", {0: 1}), revision=2, joining=REPLACING)
     assert successors(three) == {"b": "a", "c": "a"}
@@ -294,7 +294,7 @@ def test_the_newest_remains_after_a_retry(three: FlowStore, create: Create) -> N
     begin(three, "a")
     create(three, "d", joining=REPLACING)
     for key in "bca":
-        end(three, key, FlowStatus.CANCELLED)
+        end(three, key, RunStatus.CANCELLED)
     three.reopen("a", Reopening("new", {0: 1}), revision=2, joining=JOINING)
     three.request_cancel("a", requested_at=7.0, grace_sec=None)
     assert three.cancel_request("a") == CancelRequest(7.0, None)
@@ -305,7 +305,7 @@ def test_it_is_recorded_already(three: FlowStore, create: Create) -> None:
     create(three, "d", joining=REPLACING)
     create(three, "e", joining=JOINING)
     for key in "abc":
-        end(three, key, FlowStatus.CANCELLED)
+        end(three, key, RunStatus.CANCELLED)
     begin(three, "e", "d")
     assert not create(three, "d", joining=REPLACING)
     assert three.cancel_request("e") is None
@@ -379,7 +379,7 @@ def test_a_retry_in_a_circle(store: FlowStore, create: Create) -> None:
     """A nested run that is opened again is refused, whoever opens it; it stays as it ended."""
     start(store, create, "a", "g", None)
     start(store, create, "b", "h", "a")
-    end(store, "b", FlowStatus.FAILED)
+    end(store, "b", RunStatus.FAILED)
     start(store, create, "c", "h", None)
     start(store, create, "d", "g", "c")
     with pytest.raises(CircleOfGroups):

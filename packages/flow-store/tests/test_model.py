@@ -17,7 +17,6 @@ from flow_store import (
     CancelRequested,
     Changes,
     Deadline,
-    FlowStatus,
     FlowStore,
     NotRecorded,
     NotTerminal,
@@ -26,6 +25,7 @@ from flow_store import (
     Reopening,
     Run,
     RunHeader,
+    RunStatus,
     RunTakenOver,
     Step,
     StepStatus,
@@ -72,7 +72,7 @@ def _attempt(draw: st.DrawFn) -> Attempt:
 @st.composite
 def _changes(draw: st.DrawFn) -> Changes:
     # Most headers keep the run open: an ended one refuses everything, which is soon dull.
-    statuses = [FlowStatus.RUNNING] * 6 + list(FlowStatus)
+    statuses = [RunStatus.RUNNING] * 6 + list(RunStatus)
     deadlines = st.none() | st.builds(Deadline, st.floats(0, 1e10), st.floats(0, 1e10), KEYS)
     outcomes = st.none() | st.sampled_from(Outcome)
     headers = st.builds(RunHeader, st.sampled_from(statuses), TEXTS, TIMES, deadlines, outcomes)
@@ -132,7 +132,7 @@ class ModelRun:
 
     def reopen(self, resets: Mapping[int, int]) -> None:
         """Let the steps at these positions wait again, with so many retries."""
-        self.header = RunHeader(FlowStatus.PENDING)
+        self.header = RunHeader(RunStatus.PENDING)
         self.revision += 1
         self.cancel = None
         retry_no = max(step.retry_no for step in self.steps) + 1
@@ -173,7 +173,7 @@ class StoreMachine(RuleBasedStateMachine):
             steps = [
                 Step(n, step_id, StepStatus.PENDING, 0, 0, retries) for n, step_id in enumerate(IDS)
             ]
-            self.model[key] = ModelRun(RunHeader(FlowStatus.PENDING), 0, steps, {})
+            self.model[key] = ModelRun(RunHeader(RunStatus.PENDING), 0, steps, {})
 
     @rule(key=KEYS, changes=_changes(), lag=st.sampled_from([0, 0, 0, 0, 1]))
     def apply(self, key: str, changes: Changes, lag: int) -> None:

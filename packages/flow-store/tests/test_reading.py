@@ -11,12 +11,12 @@ from flow_store import (
     Changes,
     DamagedRecord,
     EndMark,
-    FlowStatus,
     FlowStore,
     GivenUp,
     Joining,
     Reopening,
     RunHeader,
+    RunStatus,
     RunSummary,
     Step,
     StepStatus,
@@ -34,7 +34,7 @@ def three(store: FlowStore, create: Create) -> FlowStore:
     create(store, run_key="old", flow_id="f", started_at=300.0, steps=[("a", 0), ("b", 0)])
     create(store, run_key="mid", flow_id="g", started_at=100.0)
     create(store, run_key="new", flow_id="f", started_at=200.0)
-    header = RunHeader(FlowStatus.FAILED, "1 step failed: a", 400.0)
+    header = RunHeader(RunStatus.FAILED, "1 step failed: a", 400.0)
     step = Step(0, "a", StepStatus.FAILED, 1, 1, 0)
     store.apply("old", Changes(header, steps={0: step}), revision=0)
     return store
@@ -55,7 +55,7 @@ def test_summary(three: FlowStore) -> None:
     assert old == RunSummary(
         run_key="old",
         flow_id="f",
-        status=FlowStatus.FAILED,
+        status=RunStatus.FAILED,
         error="1 step failed: a",
         started_at=300.0,
         finished_at=400.0,
@@ -77,9 +77,9 @@ def test_summary(three: FlowStore) -> None:
     [
         ({"flow_id": "f"}, ["new", "old"]),
         ({"flow_id": "F"}, []),
-        ({"statuses": [FlowStatus.FAILED]}, ["old"]),
-        ({"statuses": [FlowStatus.PENDING, FlowStatus.RUNNING]}, ["new", "mid"]),
-        ({"statuses": [FlowStatus.PENDING], "flow_id": "f"}, ["new"]),
+        ({"statuses": [RunStatus.FAILED]}, ["old"]),
+        ({"statuses": [RunStatus.PENDING, RunStatus.RUNNING]}, ["new", "mid"]),
+        ({"statuses": [RunStatus.PENDING], "flow_id": "f"}, ["new"]),
         ({"limit": 2}, ["new", "mid"]),
         ({"limit": 1, "flow_id": "g"}, ["mid"]),
         ({"limit": 0}, []),
@@ -104,7 +104,7 @@ def test_keys_next_to_one(three: FlowStore) -> None:
     assert three.run_keys_around("z", 2) == ("old", "new")
 
 
-def end(store: FlowStore, run_key: str, status: FlowStatus, at: float, revision: int = 0) -> None:
+def end(store: FlowStore, run_key: str, status: RunStatus, at: float, revision: int = 0) -> None:
     """Let a run end."""
     store.apply(run_key, Changes(RunHeader(status, None, at)), revision=revision)
 
@@ -114,9 +114,9 @@ def several(store: FlowStore, create: Create) -> FlowStore:
     """Runs of two flows, of which `a2` and `b1` have not ended."""
     for key in ("a1", "b1", "a2", "a3"):
         create(store, key, flow_id=key[0])
-    end(store, "a1", FlowStatus.FAILED, 200.0)
-    end(store, "a3", FlowStatus.SUCCEEDED, 300.0)
-    store.apply("b1", Changes(RunHeader(FlowStatus.RUNNING)), revision=0)
+    end(store, "a1", RunStatus.FAILED, 200.0)
+    end(store, "a3", RunStatus.SUCCEEDED, 300.0)
+    store.apply("b1", Changes(RunHeader(RunStatus.RUNNING)), revision=0)
     return store
 
 
@@ -124,7 +124,7 @@ def test_flows(several: FlowStore) -> None:
     """Each flow is named once, its newest run is the one recorded last, however it stands."""
     assert several.flow_ids() == ("a", "b")
     assert [run.run_key for run in several.newest_runs()] == ["a3", "b1"]
-    assert several.unfinished() == {"a": {FlowStatus.PENDING: 1}, "b": {FlowStatus.RUNNING: 1}}
+    assert several.unfinished() == {"a": {RunStatus.PENDING: 1}, "b": {RunStatus.RUNNING: 1}}
 
 
 def test_no_flows(store: FlowStore) -> None:
@@ -146,7 +146,7 @@ def test_an_end_has_a_mark_of_its_own(several: FlowStore) -> None:
     (before,) = (mark for mark in several.end_marks() if mark.run_id == 1)
     several.reopen("a1", Reopening("{}", {0: 0}), revision=1)
     assert {mark.run_id for mark in several.end_marks()} == {4}
-    end(several, "a1", FlowStatus.FAILED, 200.0, revision=2)
+    end(several, "a1", RunStatus.FAILED, 200.0, revision=2)
     (after,) = (mark for mark in several.end_marks() if mark.run_id == 1)
     assert (after.finished_at, after != before) == (before.finished_at, True)
 
@@ -156,7 +156,7 @@ def test_the_number_of_a_removed_run(several: FlowStore, create: Create) -> None
     before = several.end_marks()
     several.remove({"a3": 1}, finished_by=300.0)
     create(several, "new")
-    end(several, "new", FlowStatus.SUCCEEDED, 300.5)
+    end(several, "new", RunStatus.SUCCEEDED, 300.5)
     assert several.end_marks() - before == {EndMark(4, 1, 300.5)}
 
 
@@ -174,14 +174,14 @@ def test_a_run_by_its_mark(store: FlowStore, create: Create, attempt: Attempt) -
     done = attempt._replace(status=AttemptStatus.FAILED, finished_at=102.0)
     store.apply("k", Changes(attempts={(0, 1): done}), revision=0)
     assert store.load_ended(1) is None
-    end(store, "k", FlowStatus.FAILED, 103.0, revision=1)
+    end(store, "k", RunStatus.FAILED, 103.0, revision=1)
     found = store.load_ended(1)
     assert found == (EndMark(1, 2, 103.0), store.load("k"), store.attempts("k"))
     assert found[2] == (done,)
     assert store.load_ended(2) is None
 
 
-RUNNING, GAVE_UP = RunHeader(FlowStatus.RUNNING), GivenUp(1.0, "no answer")
+RUNNING, GAVE_UP = RunHeader(RunStatus.RUNNING), GivenUp(1.0, "no answer")
 CHANGES: dict[str, Callable[[FlowStore, Step], object]] = {
     "a step": lambda store, step: store.apply("k", Changes(steps={0: step}), revision=0),
     "the run": lambda store, _: store.apply("k", Changes(RUNNING), revision=0),
@@ -212,7 +212,7 @@ def test_a_run_that_waits(store: FlowStore, create: Create) -> None:
     create(store, "first", joining=Joining("g"))
     create(store, "k", joining=Joining("g"))
     before = store.token_of("k")
-    ended = RunHeader(FlowStatus.CANCELLED, finished_at=5.0)
+    ended = RunHeader(RunStatus.CANCELLED, finished_at=5.0)
     store.apply("first", Changes(ended), revision=0)
     assert store.token_of("k") != before
 

@@ -8,9 +8,9 @@ import pytest
 
 from flow_store import (
     Changes,
-    FlowStatus,
     FlowStore,
     RunHeader,
+    RunStatus,
     StoreMissing,
     StoreUnavailable,
 )
@@ -65,7 +65,7 @@ def test_readonly_does_not_write(filled: Path) -> None:
     """A store opened for reading refuses to record anything."""
     with FlowStore.open_readonly(filled) as store:
         with pytest.raises(StoreUnavailable, match="readonly") as caught:
-            store.apply("k", Changes(RunHeader(FlowStatus.RUNNING)), revision=0)
+            store.apply("k", Changes(RunHeader(RunStatus.RUNNING)), revision=0)
         assert not caught.value.retryable
         store.checkpoint()
 

@@ -6,16 +6,16 @@ from flow_store import (
     Attempt,
     AttemptStatus,
     Changes,
-    FlowStatus,
     RunHeader,
+    RunStatus,
     Step,
     StepStatus,
 )
 
 
-def test_terminal_flow_statuses() -> None:
+def test_terminal_run_statuses() -> None:
     """A flow ends SUCCEEDED, FAILED or CANCELLED (rule 5.1)."""
-    assert {s for s in FlowStatus if s.is_terminal} == {"SUCCEEDED", "FAILED", "CANCELLED"}
+    assert {s for s in RunStatus if s.is_terminal} == {"SUCCEEDED", "FAILED", "CANCELLED"}
 
 
 def test_terminal_step_statuses() -> None:
@@ -36,7 +36,7 @@ def test_no_changes_are_false() -> None:
 
 def test_any_change_is_true(step: Step, attempt: Attempt) -> None:
     """A header, a step or an attempt alone is something to write."""
-    assert Changes(header=RunHeader(FlowStatus.RUNNING))
+    assert Changes(header=RunHeader(RunStatus.RUNNING))
     assert Changes(steps={0: step})
     assert Changes(attempts={(0, 1): attempt})
 

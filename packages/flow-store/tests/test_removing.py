@@ -9,10 +9,10 @@ from flow_store import (
     Attempt,
     Changes,
     EndedRun,
-    FlowStatus,
     FlowStore,
     Reopening,
     RunHeader,
+    RunStatus,
     StoreUnavailable,
 )
 
@@ -22,7 +22,7 @@ def ended(store: FlowStore, create: Callable[..., bool]) -> FlowStore:
     """A store with the run `k`, which FAILED at 400.0, and the run `other`, which is PENDING."""
     create(store)
     create(store, run_key="other")
-    store.apply("k", Changes(RunHeader(FlowStatus.FAILED, "1 step failed: a", 400.0)), revision=0)
+    store.apply("k", Changes(RunHeader(RunStatus.FAILED, "1 step failed: a", 400.0)), revision=0)
     return store
 
 
@@ -50,7 +50,7 @@ def test_retried_and_ended_again(ended: FlowStore) -> None:
     (_, chosen) = ended.runs()
     ended.reopen("k", Reopening("{}", {0: 2}), revision=1)
     assert not ended.remove({"k": 2}, finished_by=500.0)
-    ended.apply("k", Changes(RunHeader(FlowStatus.SUCCEEDED, None, 400.0)), revision=2)
+    ended.apply("k", Changes(RunHeader(RunStatus.SUCCEEDED, None, 400.0)), revision=2)
     assert not ended.remove({"k": chosen.revision}, finished_by=400.0)
     assert keys(ended) == ["other", "k"]
 
@@ -61,7 +61,7 @@ def many(store: FlowStore, create: Callable[..., bool]) -> FlowStore:
     for number in range(1, 7):
         key, flow_id = f"k{number}", "odd" if number % 2 else "even"
         create(store, key, flow_id=flow_id)
-        ended = RunHeader(FlowStatus.SUCCEEDED, None, float(number))
+        ended = RunHeader(RunStatus.SUCCEEDED, None, float(number))
         if number < 6:
             store.apply(key, Changes(ended), revision=0)
     return store
@@ -86,11 +86,11 @@ def test_choice(many: FlowStore) -> None:
 
 def test_what_is_chosen(ended: FlowStore, attempt: Attempt) -> None:
     """Of a run that is chosen it is known whether orchesjob has had jobs of it."""
-    expected = EndedRun("k", "daily import", FlowStatus.FAILED, 400.0, 1, False)
+    expected = EndedRun("k", "daily import", RunStatus.FAILED, 400.0, 1, False)
     assert ended.ended_runs(finished_by=400.0) == (expected,)
     ended.reopen("k", Reopening("{}", {0: 2}), revision=1)
     job = attempt._replace(job_id="j", job="{}")
-    changes = Changes(RunHeader(FlowStatus.FAILED, None, 500.0), attempts={(0, 1): job})
+    changes = Changes(RunHeader(RunStatus.FAILED, None, 500.0), attempts={(0, 1): job})
     ended.apply("k", changes, revision=2)
     (found,) = ended.ended_runs(finished_by=500.0)
     assert found.has_jobs
@@ -102,7 +102,7 @@ def test_space_is_given_back(store: FlowStore, create: Callable[..., bool], path
     before = path.stat().st_size
     for number in range(60):
         create(store, f"k{number}", definition="x" * 500_000)
-        end = RunHeader(FlowStatus.SUCCEEDED, None, 1.0)
+        end = RunHeader(RunStatus.SUCCEEDED, None, 1.0)
         store.apply(f"k{number}", Changes(end), revision=0)
         store.checkpoint()
     assert path.stat().st_size > 30_000_000
@@ -139,7 +139,7 @@ def test_each_is_looked_up(store: FlowStore, create: Callable[..., bool]) -> Non
 
     def record(number: int) -> None:
         create(store, f"k{number}")
-        end = RunHeader(FlowStatus.SUCCEEDED, None, 1.0)
+        end = RunHeader(RunStatus.SUCCEEDED, None, 1.0)
         store.apply(f"k{number}", Changes(end), revision=0)
 
     record(0)

@@ -9,13 +9,13 @@ from flow_store import (
     AttemptStatus,
     Changes,
     Deadline,
-    FlowStatus,
     FlowStore,
     NotRecorded,
     NotTerminal,
     PastAttempt,
     Reopening,
     RunHeader,
+    RunStatus,
     RunTakenOver,
     Step,
     StepStatus,
@@ -31,7 +31,7 @@ def ended(store: FlowStore, create: Callable[..., bool]) -> FlowStore:
     create(store, steps=[("a", 2), ("b", 1)])
     store.request_cancel("k", requested_at=105.0, grace_sec=3.0)
     changes = Changes(
-        RunHeader(FlowStatus.FAILED, "1 step failed: b", 130.0, Deadline(1, 2, "boot"))
+        RunHeader(RunStatus.FAILED, "1 step failed: b", 130.0, Deadline(1, 2, "boot"))
     )
     changes.steps[0] = Step(0, "a", StepStatus.SUCCEEDED, 0, 0, 2, started_at=1.0, finished_at=2.0)
     changes.steps[1] = Step(1, "b", StepStatus.FAILED, 1, 2, 1, 1.0, 2.0, "x", 3.0, 4.0, "exit 1")
@@ -47,7 +47,7 @@ def test_reopen(ended: FlowStore) -> None:
     run = ended.load("k")
     assert before is not None
     assert run is not None
-    assert (run.status, run.error, run.finished_at) == (FlowStatus.PENDING, None, None)
+    assert (run.status, run.error, run.finished_at) == (RunStatus.PENDING, None, None)
     assert (run.definition, run.cancel, run.deadline, run.revision) == ("new", None, None, 2)
     assert run.started_at == before.started_at
     assert run.steps == (
@@ -61,7 +61,7 @@ def test_reopen(ended: FlowStore) -> None:
 def test_retries_are_numbered(ended: FlowStore) -> None:
     """Each step names the `retry` that had it decided last: what predates what can be told."""
     ended.reopen("k", Reopening("new", {1: 5}), revision=1)
-    ended.apply("k", Changes(RunHeader(FlowStatus.FAILED, "x", 140.0)), revision=2)
+    ended.apply("k", Changes(RunHeader(RunStatus.FAILED, "x", 140.0)), revision=2)
     ended.reopen("k", Reopening("new", {}, [("c", 7)]), revision=3)
     run = ended.load("k")
     assert run is not None

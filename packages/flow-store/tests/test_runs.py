@@ -11,10 +11,10 @@ from flow_store import (
     AttemptStatus,
     Changes,
     Deadline,
-    FlowStatus,
     FlowStore,
     Run,
     RunHeader,
+    RunStatus,
     RunTakenOver,
     Step,
     StepStatus,
@@ -38,7 +38,7 @@ def test_new_run(run_store: FlowStore) -> None:
         directory="/srv/data",
         flow_dir="/srv/flows",
         orchesjob_home="/srv/jobs",
-        status=FlowStatus.PENDING,
+        status=RunStatus.PENDING,
         error=None,
         started_at=100.5,
         finished_at=None,
@@ -62,7 +62,7 @@ def test_the_folder_of_its_home(run_store: FlowStore) -> None:
     assert (recorded.home_inode, recorded.revision) == (2**63 - 1, 0)
     with pytest.raises(RunTakenOver):
         run_store.record_home("k", 7, revision=1)
-    run_store.apply("k", Changes(RunHeader(FlowStatus.SUCCEEDED)), revision=0)
+    run_store.apply("k", Changes(RunHeader(RunStatus.SUCCEEDED)), revision=0)
     with pytest.raises(TerminalStatus):
         run_store.record_home("k", 7, revision=1)
 
@@ -127,7 +127,7 @@ def test_everything_survives_reopening(
         finished_at=109.0,
         error="the last attempt's process 12 is still alive",
     )
-    header = RunHeader(FlowStatus.FAILED, "a step failed", 120.5, Deadline(400.5, 37.5, "boot-1"))
+    header = RunHeader(RunStatus.FAILED, "a step failed", 120.5, Deadline(400.5, 37.5, "boot-1"))
     with FlowStore.open(path) as store:
         create(store)
         changes = Changes(header, {0: delayed}, {(0, 1): first, (0, 2): second})
@@ -167,7 +167,7 @@ def test_directory_need_not_be_text(store: FlowStore, create: Callable[..., bool
 def test_foreign_text_is_escaped(run_store: FlowStore, step: Step, attempt: Attempt) -> None:
     """A surrogate in an error or a job is spelled out, which in JSON means the same character."""
     changes = Changes(
-        RunHeader(FlowStatus.RUNNING, "caf\udce9"),
+        RunHeader(RunStatus.RUNNING, "caf\udce9"),
         {0: step._replace(error="caf\udce9 \0 日本")},
         {(0, 1): attempt._replace(job='{"cwd": "caf\udce9"}', error="\udce9")},
     )

@@ -13,11 +13,11 @@ from flow_store import (
     CancelRequest,
     Changes,
     Deadline,
-    FlowStatus,
     FlowStore,
     Person,
     Reopening,
     RunHeader,
+    RunStatus,
     Settlement,
     Step,
     StepStatus,
@@ -63,7 +63,7 @@ def test_tables_have_the_columns_of_the_records(filled: Path) -> None:
 
 def test_definitions_stand_apart(run_store: FlowStore, raw: sqlite3.Connection) -> None:
     """A run's row, which each change rewrites, does not hold its definition."""
-    run_store.apply("k", Changes(RunHeader(FlowStatus.CANCELLED, finished_at=2.0)), revision=0)
+    run_store.apply("k", Changes(RunHeader(RunStatus.CANCELLED, finished_at=2.0)), revision=0)
     run_store.reopen("k", Reopening("another", {0: 0}), revision=1)
     run = run_store.load("k")
     assert run is not None
@@ -132,7 +132,7 @@ def test_an_older_file_is_read_as_it_is(older: Path, reader: FlowStore) -> None:
     before = older.read_bytes()
     run = reader.load("k")
     assert run is not None
-    assert (run.status, run.deadline, run.settlements) == (FlowStatus.RUNNING, None, ())
+    assert (run.status, run.deadline, run.settlements) == (RunStatus.RUNNING, None, ())
     assert run.cancel == CancelRequest(5, None)
     assert run.steps == (Step(0, "a", StepStatus.RUNNING, 2, 1, 2),)
     assert {place: one.number for place, one in run.attempts.items()} == {0: 2}
@@ -164,7 +164,7 @@ def test_a_migration_adds_columns(older: Path, step: Step, attempt: Attempt) -> 
     """After an upgrade the columns that it added are written and read like all others."""
     database = Database(older, "rw")
     upgrade(database, (OLDER, LATER))
-    changes = Changes(RunHeader(FlowStatus.RUNNING, "why", None, Deadline(1, 2, "boot")))
+    changes = Changes(RunHeader(RunStatus.RUNNING, "why", None, Deadline(1, 2, "boot")))
     changes.steps[0] = step._replace(next_attempt_boot="boot")
     changes.attempts[0, 3] = attempt._replace(number=3, abort_reason="cancel")
     with FlowStore(database) as store:
@@ -184,7 +184,7 @@ def test_a_migration_adds_a_table(older: Path, step: Step) -> None:
     )
     database = Database(older, "rw")
     upgrade(database, (OLDER, LATER))
-    changes = Changes(RunHeader(FlowStatus.FAILED), {0: step._replace(status=StepStatus.FAILED)})
+    changes = Changes(RunHeader(RunStatus.FAILED), {0: step._replace(status=StepStatus.FAILED)})
     with FlowStore(database) as store:
         store.apply("k", changes, revision=0)
         store.reopen("k", Reopening("{}", {}, settled=[settlement]), revision=1)

@@ -8,13 +8,13 @@ from flow_store import (
     Attempt,
     AttemptStatus,
     Changes,
-    FlowStatus,
     FlowStore,
     NotSettleable,
     NotTerminal,
     Person,
     Reopening,
     RunHeader,
+    RunStatus,
     RunTakenOver,
     Settlement,
     Step,
@@ -31,7 +31,7 @@ BY_HAND = Settlement(
 
 def end(store: FlowStore, revision: int, retry_no: int = 0) -> None:
     """Let the run `k` fail at `b`."""
-    changes = Changes(RunHeader(FlowStatus.FAILED, "1 step failed: b", 130.0))
+    changes = Changes(RunHeader(RunStatus.FAILED, "1 step failed: b", 130.0))
     changes.steps[1] = Step(
         *(1, "b", StepStatus.FAILED, 1, 1, 0),
         started_at=110.0,
@@ -45,7 +45,7 @@ def end(store: FlowStore, revision: int, retry_no: int = 0) -> None:
 @pytest.fixture
 def ended(run_store: FlowStore) -> FlowStore:
     """A store with the run `k`, which has failed at its second step of three."""
-    changes = Changes(RunHeader(FlowStatus.RUNNING), attempts={(1, 1): ATTEMPT})
+    changes = Changes(RunHeader(RunStatus.RUNNING), attempts={(1, 1): ATTEMPT})
     changes.steps[0] = Step(0, "a", StepStatus.SUCCEEDED, 1, 0, 2, started_at=1.0, finished_at=2.0)
     changes.steps[2] = Step(2, "c", StepStatus.CANCELLED, 0, 0, 1, finished_at=130.0)
     run_store.apply("k", changes, revision=0)
@@ -61,7 +61,7 @@ def test_settle(ended: FlowStore) -> None:
     assert ended.reopen("k", reopening, revision=2) == 3
     run = ended.load("k")
     assert run is not None
-    assert run.status is FlowStatus.PENDING
+    assert run.status is RunStatus.PENDING
     assert run.steps[1] == before.steps[1]._replace(status=StepStatus.SUCCEEDED, error=None)
     assert run.steps[2] == Step(2, "c", StepStatus.PENDING, 0, 0, 4, retry_no=1)
     assert (run.attempts, run.history) == (before.attempts, before.history)
@@ -84,7 +84,7 @@ def test_who_says_so_is_kept_as_it_is(ended: FlowStore) -> None:
 def test_a_retry_makes_it_history(ended: FlowStore) -> None:
     """Once the step is decided anew the settlement holds no more; the next one is another."""
     ended.reopen("k", Reopening("{}", {}, settled=[BY_HAND]), revision=2)
-    ended.apply("k", Changes(RunHeader(FlowStatus.SUCCEEDED, None, 160.0)), revision=3)
+    ended.apply("k", Changes(RunHeader(RunStatus.SUCCEEDED, None, 160.0)), revision=3)
     ended.reopen("k", Reopening("{}", {1: 0}), revision=4)
     run = ended.load("k")
     assert run is not None
@@ -125,7 +125,7 @@ def test_once(ended: FlowStore) -> None:
         ended.reopen("k", reopening, revision=2)
     with pytest.raises(NotTerminal):
         ended.reopen("k", reopening, revision=3)
-    ended.apply("k", Changes(RunHeader(FlowStatus.SUCCEEDED, None, 160.0)), revision=3)
+    ended.apply("k", Changes(RunHeader(RunStatus.SUCCEEDED, None, 160.0)), revision=3)
     with pytest.raises(NotSettleable):
         ended.reopen("k", reopening, revision=4)
 
@@ -133,7 +133,7 @@ def test_once(ended: FlowStore) -> None:
 def test_it_goes_with_its_run(ended: FlowStore, path: Path) -> None:
     """Settlements do not outlive their run."""
     ended.reopen("k", Reopening("{}", {}, settled=[BY_HAND]), revision=2)
-    ended.apply("k", Changes(RunHeader(FlowStatus.SUCCEEDED, None, 160.0)), revision=3)
+    ended.apply("k", Changes(RunHeader(RunStatus.SUCCEEDED, None, 160.0)), revision=3)
     assert ended.remove({"k": 4}, finished_by=200.0) == {"k"}
     database = Database(path, "ro")
     assert database.query("SELECT * FROM settlements") == []

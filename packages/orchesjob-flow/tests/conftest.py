@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flow_store import Attempt, AttemptStatus, FlowStatus, FlowStore, Run, Step, StepStatus
+from flow_store import Attempt, AttemptStatus, FlowStore, Run, RunStatus, Step, StepStatus
 from orchesjob_flow.home.paths import Home, Settings
 from orchesjob_flow.home.runs import RunHandle, open_store
 
@@ -40,7 +40,7 @@ def make_run(ten_o_clock: float) -> Callable[..., Run]:
             "directory": "/srv",
             "flow_dir": "/srv",
             "orchesjob_home": "/srv/jobs",
-            "status": FlowStatus.RUNNING,
+            "status": RunStatus.RUNNING,
             "error": None,
             "started_at": ten_o_clock,
             "finished_at": None,

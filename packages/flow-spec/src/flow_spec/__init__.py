@@ -7,13 +7,14 @@ warnings, and to read files of cases, is imported when it is asked for.
 from importlib import import_module
 
 from flow_spec.comparison import differences
-from flow_spec.documents.source import is_opened_by_caller, values_of_lines
+from flow_spec.documents.source import is_opened_by_caller
 from flow_spec.errors import (
     EnvFileError,
     FlowFileError,
     FlowSpecError,
     ListError,
     Mark,
+    MissingValuesError,
     ParamsError,
     Problem,
     StoredFlowError,
@@ -24,24 +25,23 @@ from flow_spec.fields.env import EnvFile, StepVariable, flaw_of_setting, read_en
 from flow_spec.fields.kinds import parse_duration
 from flow_spec.fields.messages import program_as_script
 from flow_spec.fields.params import Param
-from flow_spec.fields.predicates import PREDICATES, End, holds, holds_of_copies, operands_of
+from flow_spec.fields.predicates import End, holds, holds_of_copies, operands_of
 from flow_spec.fields.reading import BUILT_IN, ListReader, filled, read_list
-from flow_spec.flow import FlowSpec, bind_params, json_schema
+from flow_spec.flow import FlowSpec, json_schema
 from flow_spec.flow_file import (
     Document,
     ReadFlow,
-    flow_in,
     load_flow,
     parse_flow,
     read_document,
     read_flow,
+    read_text,
 )
 from flow_spec.foreach import Block, Copy, base_of
 from flow_spec.step import Concurrency, OnConflict, StepSpec, WarningCode
 
 __all__ = [
     "BUILT_IN",
-    "PREDICATES",
     "Block",
     "Case",
     "Concurrency",
@@ -57,6 +57,7 @@ __all__ = [
     "ListError",
     "ListReader",
     "Mark",
+    "MissingValuesError",
     "OnConflict",
     "Param",
     "ParamsError",
@@ -69,7 +70,6 @@ __all__ = [
     "UnknownStepError",
     "WarningCode",
     "base_of",
-    "bind_params",
     "cases_schema",
     "closest_words",
     "constant_conditions",
@@ -77,7 +77,6 @@ __all__ = [
     "filled",
     "find_warnings",
     "flaw_of_setting",
-    "flow_in",
     "holds",
     "holds_of_copies",
     "is_opened_by_caller",
@@ -92,8 +91,8 @@ __all__ = [
     "read_env_files",
     "read_flow",
     "read_list",
+    "read_text",
     "steps_that_never_run",
-    "values_of_lines",
 ]
 
 TYPE_CHECKING = False  # type checkers take it for true; importing it would import all of typing

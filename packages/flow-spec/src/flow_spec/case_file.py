@@ -13,7 +13,15 @@ from typing import Any
 import attrs
 
 from flow_spec.documents.source import opened_by_caller
-from flow_spec.documents.tree import MappingNode, Node, NodePath, ScalarNode, items_of, node_at
+from flow_spec.documents.tree import (
+    MappingNode,
+    Node,
+    NodePath,
+    ScalarNode,
+    items_of,
+    nearest,
+    node_at,
+)
 from flow_spec.errors import (
     Advised,
     FlowFileError,
@@ -27,8 +35,8 @@ from flow_spec.fields import messages
 from flow_spec.fields.kinds import FILE, Kind, Line, OneOf, Schema, Text
 from flow_spec.fields.reading import ListReader, Reading
 from flow_spec.fields.records import ListOf, Record, Variables, declared
-from flow_spec.flow import FlowSpec, bind_params
-from flow_spec.flow_file import CASES, Document, flow_in, read_document
+from flow_spec.flow import FlowSpec
+from flow_spec.flow_file import CASES, Document, read_document
 
 RUN = "run"
 """The key of `expect` that means the run."""
@@ -214,7 +222,7 @@ class ReadCases:
         """Return the error that something is wrong with the value of these keys of a case."""
         reading = Reading()
         path: NodePath = (CASES, self.cases.index(case), *keys)
-        reading.add(message, path, _nearest(self._document.root, path))
+        reading.add(message, path, nearest(self._document.root, path))
         return self._document.error(reading.problems)
 
 
@@ -290,14 +298,14 @@ def _flows_of_cases(
         }
         same = frozenset(given.items())
         if same not in read:  # a long flow takes a while
-            read[same] = flow_in(document, read_list=read_list, params=given).flow
+            read[same] = document.read_flow(read_list=read_list, params=given).flow
         flow = flows[position] = read[same]
         path: NodePath = (CASES, position, "params")
         problems = len(reading.problems)
         _report_params(flow, params, path, params or case, reading)
         if len(reading.problems) == problems:
             try:
-                flows[position] = bind_params(flow, given)
+                flows[position] = flow.with_params(given)
             except ParamsError as error:
                 _report_values(error, params or case, path, reading)
     return flows
@@ -368,9 +376,3 @@ def _entries(node: Node | None) -> Iterator[tuple[str, Node, Node]]:
     for key, value in node.entries if isinstance(node, MappingNode) else ():
         if isinstance(key, ScalarNode):
             yield key.text, key, value
-
-
-def _nearest(root: Node, path: NodePath) -> Node:
-    """Return the node at a path, or at as much of it as there is."""
-    found = (node_at(root, path[:length]) for length in range(len(path), 0, -1))
-    return next(filter(None, found), root)

@@ -79,7 +79,7 @@ def differences(old: FlowSpec, new: FlowSpec) -> tuple[str, ...]:
     values, new_values = dict(old.values), dict(new.values)
     for name in sorted(values.keys() | new_values.keys()):
         sentences += _changes(f"params.{name}", values.get(name), new_values.get(name))
-    sentences += _changes("--until", *(", ".join(flow.until) or None for flow in (old, new)))
+    sentences += _changes("until", *(", ".join(flow.until) or None for flow in (old, new)))
     sentences += _field_differences(old, new, besides={STEPS, FINALLY, "concurrency"})
     sentences += _changes("concurrency.group", old.group, new.group)
     was, now = (flow.concurrency and flow.concurrency.on_conflict.value for flow in (old, new))

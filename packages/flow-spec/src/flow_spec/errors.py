@@ -120,7 +120,8 @@ class Problem:
 
     `path` is the field (`steps[2].retries`). `line` and `column` count from 1 and are known if the
     file is YAML. `excerpt` is one or more lines to show under the message (rule 2.7). If the remedy
-    is known, `message` ends with it, and `help` is that part (rule 6.12).
+    is known, `message` ends with it, and `help` is that part (rule 6.12). `param` is the parameter
+    that has no value, if that is what is wrong: only the caller knows how values are given.
     """
 
     message: str
@@ -129,6 +130,7 @@ class Problem:
     column: int | None = None
     excerpt: str | None = None
     help: str | None = None
+    param: str | None = attrs.field(default=None, kw_only=True)
     span: Span | None = attrs.field(default=None, eq=False, repr=False)
     mark: Mark | None = attrs.field(default=None, eq=False, repr=False)
 
@@ -188,7 +190,8 @@ class DocumentError(FlowSpecError, ValueError):
     def problem(self) -> Problem:
         """The error as a problem of the whole file."""
         remedy = self.message.help if isinstance(self.message, Advised) else None
-        return Problem(str(self), None, self.line, self.column, self.excerpt, remedy, self.span)
+        place = self.line, self.column, self.excerpt
+        return Problem(str(self), None, *place, remedy, span=self.span)
 
 
 class EnvFileError(FlowSpecError, ValueError):
@@ -224,6 +227,17 @@ class ParamsError(FlowSpecError, ValueError):
     def __str__(self) -> str:
         """Return each problem on a line of its own."""
         return "\n".join(f"flow {quoted(self.flow_id)}: {problem}" for problem in self.problems)
+
+
+class MissingValuesError(FlowSpecError, LookupError):
+    """Some names in the words of a flow or of a step have no value; `names` holds them."""
+
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Return the sentence."""
+        listed = ", ".join(f"${{{{ {name} }}}}" for name in self.names)
+        return f"no value for {listed}: pass one for each, and parameters to with_params before"
 
 
 class ListError(FlowSpecError, ValueError):

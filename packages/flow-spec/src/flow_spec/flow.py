@@ -1,8 +1,8 @@
 """`FlowSpec`, a flow as an immutable value: its fields, its steps, and the order they can run in.
 
 Its declared fields are the schema of a flow file; `json_schema` returns it for editors (rule 9.2).
-`bind_params` gives its parameters their values for a run: every flaw of a value, and of a word
-rendered with it, is found before the run is recorded (rule 10.2).
+`FlowSpec.with_params` gives its parameters their values for a run: every flaw of a value, and of a
+word rendered with it, is found before the run is recorded (rule 10.2).
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -15,6 +15,7 @@ from flow_spec.documents.tree import MappingNode, Node, NodePath
 from flow_spec.errors import (
     Advised,
     Message,
+    MissingValuesError,
     ParamsError,
     Problem,
     UnknownStepError,
@@ -51,6 +52,7 @@ from flow_spec.step import (
     WarningCode,
     fields_to_fill,
     filled_record,
+    names_to_fill,
 )
 
 if TYPE_CHECKING:
@@ -326,7 +328,7 @@ class FlowSpec:
         step: StepSpec,
         *,
         run_key: str,
-        attempt: int,
+        attempt_no: int,
         failed: Iterable[str],
         outcome: str | None = None,
     ) -> dict[str, str]:
@@ -343,7 +345,7 @@ class FlowSpec:
                 run_key=run_key,
                 flow_id=self.flow_id,
                 step_id=step.id,
-                attempt=attempt,
+                attempt_no=attempt_no,
                 failed=failed,
                 outcome=outcome,
             ),
@@ -395,6 +397,25 @@ class FlowSpec:
         left_out = tuple(step.id for step in self.steps if step.id not in needed)
         return attrs.evolve(self, until=tuple(sorted({*names})), left_out=left_out)
 
+    def with_params(self, given: Mapping[str, str]) -> Self:
+        """Return the flow with a value for each parameter: the given one, else the default.
+
+        Its words still hold the names, for some have values only in a run: see `filled`.
+
+        Raises:
+            ParamsError: A value is missing, not allowed, or of an unknown parameter, or makes a
+                word that cannot be an argument; holds every problem.
+        """
+        problems = tuple(_problems_of_values(self, given))
+        if problems:
+            raise ParamsError(self.flow_id, problems)
+        defaults = {param.name: param.default or "" for param in self.params}
+        bound = attrs.evolve(self, values=tuple({**defaults, **given}.items()))
+        problems = tuple(_problems_of_words(bound))
+        if problems:
+            raise ParamsError(self.flow_id, problems)
+        return bound
+
     @property
     def has_names(self) -> bool:
         """Whether some words hold names to replace (rule 10.2)."""
@@ -404,10 +425,23 @@ class FlowSpec:
         """Return the flow with all names replaced, in its words and those of its steps (rule 10.2).
 
         Parameters have the values of the run; a copy also has those of its block (rule 10.3).
+
+        Raises:
+            MissingValuesError: There is no value for some names; holds all of these.
         """
         if not self.has_names:
             return self
         values = {**values, **dict(self.values)}
+        try:
+            return self._filled(values)
+        except MissingValuesError:
+            missing = [name for name in names_to_fill(self, self.fills) if name not in values]
+            for step in self.all_steps:
+                known = values.keys() | self.values_of(step.id).keys()
+                missing += (n for n in names_to_fill(step, step.fills) if n not in known)
+            raise MissingValuesError(tuple(dict.fromkeys(missing))) from None
+
+    def _filled(self, values: Mapping[str, str]) -> Self:
         return attrs.evolve(
             filled_record(self, self.fills, values),
             steps=tuple(
@@ -526,24 +560,6 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": dialect, **about, **FLOW.schema()}
 
 
-def bind_params(flow: FlowSpec, given: Mapping[str, str]) -> FlowSpec:
-    """Return the flow with a value for each parameter: the given one, else the default.
-
-    Raises:
-        ParamsError: A value is missing, not allowed, or of an unknown parameter, or makes a word
-            that cannot be an argument; holds every problem.
-    """
-    problems = tuple(_problems_of_values(flow, given))
-    if problems:
-        raise ParamsError(flow.flow_id, problems)
-    defaults = {param.name: param.default or "" for param in flow.params}
-    bound = attrs.evolve(flow, values=tuple({**defaults, **given}.items()))
-    problems = tuple(_problems_of_words(bound))
-    if problems:
-        raise ParamsError(flow.flow_id, problems)
-    return bound
-
-
 def _problems_of_values(flow: FlowSpec, given: Mapping[str, str]) -> Iterator[Problem]:
     known = {param.name: param for param in flow.params}
     speller = Speller()
@@ -554,7 +570,8 @@ def _problems_of_values(flow: FlowSpec, given: Mapping[str, str]) -> Iterator[Pr
             yield Problem(str(message), help=remedy)
     for name, param in known.items():
         if flaw := param.flaw_of(given.get(name, param.default)):
-            yield Problem(flaw, f"params.{name}")
+            has_value = name in given or param.default is not None
+            yield Problem(flaw, f"params.{name}", param=None if has_value else name)
 
 
 def _parameters_of(known: Collection[str], name: str) -> str:

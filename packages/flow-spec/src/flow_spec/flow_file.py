@@ -22,6 +22,7 @@ from flow_spec.documents.tree import (
     NodePath,
     ScalarNode,
     items_of,
+    nearest,
     node_at,
     with_marks,
     written,
@@ -82,10 +83,42 @@ class Document:
         in_order = sorted(revised([*problems], self.root, self.source, self.text), key=_position)
         return FlowFileError(self.source, with_marks(in_order, self.text, is_yaml=self.is_yaml))
 
+    def read_flow(
+        self,
+        *,
+        read_list: ListReader = not_read,
+        params: Mapping[str, str] = MappingProxyType({}),
+    ) -> "ReadFlow":
+        """Check the flow that this holds; the arguments are those of the function `read_flow`.
+
+        Raises:
+            FlowFileError: It is not a valid flow; holds every problem, by position (rule 2.7).
+        """
+        if self.holds_cases:
+            raise self.error((_no_flow(self.root),))
+        root = self.root
+        known = path_params(node_at(root, ("params",)), params)
+        reading = Reading(read_list=read_list, flow_dir=_folder(self.source), path_params=known)
+        try:
+            note_steps(root, reading)
+        except DocumentError as error:
+            raise self.error((error.problem,)) from None
+        # Nothing is missing from the flow where there is no problem.
+        flow: FlowSpec = FLOW.read(root, (), reading)
+        reading.report_names()
+        if not reading.problems:
+            flow = _with_asked_steps_named(flow, reading)
+            if reading.names.words and not reading.names.are_filled:
+                flow = flow.unfilled()
+            _refuse_cycle(flow, root, reading)
+        if reading.problems:
+            raise self.error(reading.problems)
+        return ReadFlow(flow.with_copies(), root, reading, self.text, self.is_yaml)
+
 
 @attrs.frozen(eq=False)
 class ReadFlow:
-    """A flow, and the file it was read from, which has the place of each field."""
+    """A flow, and the text it was read from, which has the place of each field."""
 
     flow: FlowSpec
     root: Node
@@ -93,14 +126,24 @@ class ReadFlow:
     text: str
     is_yaml: bool
 
-    def problem(self, message: str, step_id: str, *keys: str | int) -> Problem:
-        """Return a problem with the value of these keys of a step, or of `defaults`."""
-        path = (*self.reading.steps[base_of(step_id)].path, *keys)
-        node = node_at(self.root, path)
-        if node is None:
-            path = ("defaults", *keys)
-            node = node_at(self.root, path) or self.root
-        return Problem(message, written(path), node.line, node.column)
+    def problem(self, message: str, step_id: str | None, *keys: str | int) -> Problem:
+        """Return a problem with the value of these keys of a step, or of the flow if it is None.
+
+        A value that the step takes from `defaults` is there. If it is nowhere, the place is that of
+        what should hold it.
+
+        Raises:
+            UnknownStepError: There is no such step.
+        """
+        path: NodePath = keys
+        if step_id is not None:
+            self.flow.named(step_id)  # raises for an unknown one
+            path = (*self.reading.steps[base_of(step_id)].path, *keys)
+            default = ("defaults", *keys)
+            if keys and node_at(self.root, path) is None and node_at(self.root, default):
+                path = default
+        node = nearest(self.root, path)
+        return Problem(message, written(path) or None, node.line, node.column)
 
 
 _FORMATS: Mapping[str, Format] = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
@@ -131,12 +174,12 @@ def read_flow(
     The path `-` is the standard input. A source without a name, such as this or a shell's `<(...)`,
     is JSON if it begins with a brace, else YAML. `read_list` reads the lists of a `foreach` that
     are outside the flow file (rule 10.3); without it such a flow is refused. `params` are the
-    values of parameters, only for the paths of these lists: see `bind_params`.
+    values of parameters, only for the paths of these lists: see `FlowSpec.with_params`.
 
     Raises:
         FlowFileError: It cannot be read, or is not a valid flow; holds every problem (rule 2.7).
     """
-    return flow_in(read_document(path), read_list=read_list, params=params)
+    return read_document(path).read_flow(read_list=read_list, params=params)
 
 
 def read_document(path: str | os.PathLike[str]) -> Document:
@@ -185,7 +228,28 @@ def parse_flow(
         FlowFileError: It is not a valid flow; holds every problem, by position (rule 2.7).
         ValueError: There is no such format.
     """
-    return flow_in(_parsed(data, source, format), read_list=read_list, params=params).flow
+    return _parsed(data, source, format).read_flow(read_list=read_list, params=params).flow
+
+
+def read_text(
+    text: str,
+    name: str,
+    *,
+    read_list: ListReader = not_read,
+    params: Mapping[str, str] = MappingProxyType({}),
+) -> ReadFlow:
+    """Do as `read_flow` does with a text that is not a file yet, such as an editor's buffer.
+
+    `name` is the path of the file that it will be: errors call it so, and its ending is the format.
+
+    Raises:
+        FlowFileError: It is not a valid flow, or the name has another ending.
+    """
+    try:
+        format_ = _format_of(Path(name), text.encode(errors="surrogatepass"))
+    except DocumentError as error:
+        raise FlowFileError(name, (error.problem,)) from None
+    return _parsed(text, name, format_).read_flow(read_list=read_list, params=params)
 
 
 def _parsed(data: bytes | str, source: str, format_: Format) -> Document:
@@ -203,35 +267,10 @@ def _parsed(data: bytes | str, source: str, format_: Format) -> Document:
         raise FlowFileError(source, with_marks(problems, text, is_yaml=is_yaml)) from None
 
 
-def flow_in(
-    document: Document,
-    *,
-    read_list: ListReader = not_read,
-    params: Mapping[str, str] = MappingProxyType({}),
-) -> ReadFlow:
-    """Check the flow that a document holds; `read_list` and `params` are those of `read_flow`.
-
-    Raises:
-        FlowFileError: It is not a valid flow; holds every problem, by position (rule 2.7).
-    """
-    if document.holds_cases:
-        raise document.error((_no_flow(document.root),))
-    root = document.root
-    try:
-        reading = first_pass(root, read_list, params)
-    except DocumentError as error:
-        raise document.error((error.problem,)) from None
-    # Nothing is missing from the flow where there is no problem.
-    flow: FlowSpec = FLOW.read(root, (), reading)
-    reading.report_names()
-    if not reading.problems:
-        flow = _with_asked_steps_named(flow, reading)
-        if reading.names.words and not reading.names.are_filled:
-            flow = flow.unfilled()
-        _refuse_cycle(flow, root, reading)
-    if reading.problems:
-        raise document.error(reading.problems)
-    return ReadFlow(flow.with_copies(), root, reading, document.text, document.is_yaml)
+def _folder(source: str) -> str:
+    """Return the folder of a file, as it is named; the current one for what has no name."""
+    is_named = opened_by_caller(Path(source)) is None
+    return (os.path.dirname(source) if is_named else "") or "."  # noqa: PTH120 - text, as given
 
 
 def _no_flow(root: Node) -> Problem:
@@ -302,17 +341,13 @@ def _position(problem: Problem) -> tuple[int, int]:
     return (problem.line or 0, problem.column or 0)
 
 
-def first_pass(root: Node, read_list: ListReader, params: Mapping[str, str]) -> Reading:
-    """Return a reading that knows the steps of a file, and their copies (rules 2.6 and 10.3).
-
-    `params` are the values of parameters, for the paths of lists.
+def note_steps(root: Node, reading: Reading) -> None:
+    """Note the steps of a file, and their copies (rules 2.6 and 10.3).
 
     Raises:
         DocumentError: The conditions of `finally` ask about more steps than a file may have values
             (rule 2.8).
     """
-    known = path_params(node_at(root, ("params",)), params)
-    reading = Reading(read_list=read_list, path_params=known)
     items, last = items_of(node_at(root, (STEPS,))), items_of(node_at(root, (FINALLY,)))
     lists = [node_at(item, (FOREACH,)) for item in items]
     budget = CopyBudget(MOST_STEPS - lists.count(None) - len(last))
@@ -328,7 +363,6 @@ def first_pass(root: Node, read_list: ListReader, params: Mapping[str, str]) -> 
         reading.blocks[path] = found
         reading.names.declare(path, found.names)
     _note_finally(last, reading)
-    return reading
 
 
 def _note_step(step: Node, path: NodePath, reading: Reading, block: NodePath | None = None) -> None:

@@ -180,8 +180,8 @@ ITEM = "ITEM"
 ORIGINS = (LINES, GLOB)
 """The origins of lists outside the flow file."""
 
-OF_LISTS = ("FLOW_DIR",)
-"""The built-in names that the path of a list may hold."""
+FLOW_DIR = "FLOW_DIR"
+"""The built-in name that the path of a list may hold."""
 
 MAX_PARALLEL = "max_parallel"
 AT = "at"
@@ -505,10 +505,11 @@ def _from_elsewhere(
     text = _PATH.read(value, place, reading)
     if len(reading.problems) > problems:
         return None
-    if not _is_known_by_now(text, place, value, reading, OF_LISTS):
+    if not _is_known_by_now(text, place, value, reading, (FLOW_DIR,)):
         return None
     try:
-        values = tuple(reading.read_list(origin, text, reading.path_params.values))
+        names = {**reading.path_params.values, FLOW_DIR: reading.flow_dir}
+        values = tuple(reading.read_list(origin, text, names))
     except ListError as error:
         reading.add(f"{quoted(text)} {error}", place, value)
         return None
@@ -526,19 +527,20 @@ def _is_known_by_now(
     held, params = dict.fromkeys(names_in(text)), reading.path_params
     others = [name for name in held if name not in built_in]
     known = [*(f"${{{{ {name} }}}}" for name in built_in), "parameters"]
-    flaws = [str(flaw.message) for flaw in flaws_of_names(text, held, reading.speller)]
-    if params.are_known:
-        flaws += [
-            f"needs the parameter {name}, which {params.flaws[name]}"
-            if name in params.flaws
-            else f"a list is read before its run begins, and ${{{{ {name} }}}} has no value then; "
-            f"only {' and '.join(known)} have"
-            for name in others
-            if name not in params.values or name in params.flaws
-        ]
-    for flaw in flaws:
-        reading.add(flaw, path, node)
-    return not flaws and (params.are_known or not others)
+    problems = len(reading.problems)
+    for flaw in flaws_of_names(text, held, reading.speller):
+        reading.add(str(flaw.message), path, node)
+    for name in others if params.are_known else ():
+        if name in params.flaws:
+            message = f"needs the parameter {name}, which {params.flaws[name]}"
+            reading.add(message, path, node)
+            if name not in params.values:
+                reading.problems[-1] = attrs.evolve(reading.problems[-1], param=name)
+        elif name not in params.values:
+            when = "a list is read before its run begins"
+            rest = f"has no value then; only {' and '.join(known)} have"
+            reading.add(f"{when}, and ${{{{ {name} }}}} {rest}", path, node)
+    return len(reading.problems) == problems and (params.are_known or not others)
 
 
 def _flaw_of_values(values: Values, name: str) -> str | None:

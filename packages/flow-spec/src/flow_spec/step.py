@@ -38,7 +38,7 @@ from flow_spec.fields.kinds import (
 )
 from flow_spec.fields.messages import LONGEST_WORD, flaw_of_word
 from flow_spec.fields.predicates import End, operands_of, parse_when
-from flow_spec.fields.reading import FINALLY, FOREACH, Reading, escaped, filled
+from flow_spec.fields.reading import FINALLY, FOREACH, Reading, escaped, filled, names_in
 from flow_spec.fields.records import (
     ENV_FILES,
     CommandWords,
@@ -205,6 +205,19 @@ def filled_record[Record](
     # mypy knows no bound for "an instance of an attrs class".
     evolved: Record = attrs.evolve(cast("Any", record), **words, fills=())
     return evolved
+
+
+def names_to_fill(record: object, fields: Iterable[str]) -> Collection[str]:
+    """Return the names in the words of these fields of a flow or of a step."""
+    names: dict[str, None] = {}
+
+    def note(text: str) -> str:
+        names.update(dict.fromkeys(names_in(text)))
+        return text
+
+    for name in fields:
+        _mapped(getattr(record, name), note)
+    return names
 
 
 def _mapped(value: Any, change: Callable[[str], str]) -> Any:

@@ -16,12 +16,12 @@ from flow_store.records import (
     CancelRequest,
     EndedRun,
     EndMark,
-    FlowStatus,
     GroupPlace,
     PastAttempt,
     Queue,
     Run,
     RunGuard,
+    RunStatus,
     RunSummary,
     StepStatus,
 )
@@ -90,7 +90,7 @@ class RunReader:
     def runs(
         self,
         *,
-        statuses: Collection[FlowStatus] = (),
+        statuses: Collection[RunStatus] = (),
         flow_id: str | None = None,
         limit: int | None = None,
     ) -> tuple[RunSummary, ...]:
@@ -162,13 +162,13 @@ class RunReader:
         """Return the latest recorded run of each flow, the latest of them first."""
         return self._summaries(sql.IS_NEWEST, ())
 
-    def unfinished(self) -> Mapping[str, Mapping[FlowStatus, int]]:
+    def unfinished(self) -> Mapping[str, Mapping[RunStatus, int]]:
         """Count the runs that have not ended, by flow and status."""
-        counts: dict[str, dict[FlowStatus, int]] = {}
+        counts: dict[str, dict[RunStatus, int]] = {}
         found = self._database.query(sql.COUNT_UNFINISHED)
         with self._readable():
             for flow_id, status, count in found:
-                counts.setdefault(flow_id, {})[FlowStatus(status)] = count
+                counts.setdefault(flow_id, {})[RunStatus(status)] = count
         return counts
 
     def ended_runs(
@@ -207,9 +207,9 @@ class RunReader:
         return EndMark(run_id, run.revision, run.finished_at), run, attempts
 
     def _queue_before(
-        self, run_key: str, status: FlowStatus, group: GroupPlace | None
+        self, run_key: str, status: RunStatus, group: GroupPlace | None
     ) -> Queue | None:
-        if group is None or status is not FlowStatus.PENDING:
+        if group is None or status is not RunStatus.PENDING:
             return None
         return read_queue(self._database, run_key, group)
 
@@ -275,8 +275,8 @@ class RunReader:
 def read_queue(database: Database, run_key: str, place: GroupPlace) -> Queue:
     """Return the runs ahead of a run that has not begun (rule 10.7)."""
     found = database.query(sql.SELECT_GROUP, (place.name, run_key, place.place))
-    holders = [key for key, status in found if status == FlowStatus.RUNNING]
-    waiting = tuple(key for key, status in found if status == FlowStatus.PENDING)
+    holders = [key for key, status in found if status == RunStatus.RUNNING]
+    waiting = tuple(key for key, status in found if status == RunStatus.PENDING)
     return Queue(holders[0] if holders else None, waiting)
 
 

@@ -24,7 +24,7 @@ def attempt_key(run_key: str, step_id: str, number: int) -> str:
     return f"{run_key}:{step_id}:{number}"
 
 
-class FlowStatus(StrEnum):
+class RunStatus(StrEnum):
     """The status of a run (rule 5.1)."""
 
     PENDING = "PENDING"
@@ -36,7 +36,7 @@ class FlowStatus(StrEnum):
     @property
     def is_terminal(self) -> bool:
         """Whether the run has ended."""
-        return self not in (FlowStatus.PENDING, FlowStatus.RUNNING)
+        return self not in (RunStatus.PENDING, RunStatus.RUNNING)
 
 
 class StepStatus(StrEnum):
@@ -311,7 +311,7 @@ class Run(NamedTuple):
     directory: SystemPath
     flow_dir: SystemPath
     orchesjob_home: SystemPath
-    status: FlowStatus
+    status: RunStatus
     error: ForeignText | None
     started_at: float
     finished_at: float | None
@@ -338,7 +338,7 @@ class EndedRun(NamedTuple):
 
     run_key: str
     flow_id: str
-    status: FlowStatus
+    status: RunStatus
     finished_at: float
     revision: int
     has_jobs: bool
@@ -361,7 +361,7 @@ class RunSummary(NamedTuple):
 
     run_key: str
     flow_id: str
-    status: FlowStatus
+    status: RunStatus
     error: ForeignText | None
     started_at: float
     finished_at: float | None
@@ -391,7 +391,7 @@ class RunGuard(NamedTuple):
 
     id: int
     revision: int
-    status: FlowStatus
+    status: RunStatus
     cancel: CancelRequest | None
     finally_after: Outcome | None
     group: GroupPlace | None
@@ -399,7 +399,7 @@ class RunGuard(NamedTuple):
     @property
     def is_waiting(self) -> bool:
         """Whether the run waits for its group (rule 10.7)."""
-        return self.status is FlowStatus.PENDING and self.group is not None
+        return self.status is RunStatus.PENDING and self.group is not None
 
     @property
     def forbids_starts(self) -> CancelRequest | None:
@@ -416,7 +416,7 @@ class RunGuard(NamedTuple):
 class RunHeader(NamedTuple):
     """The facts of the run itself that a runner may change."""
 
-    status: FlowStatus
+    status: RunStatus
     error: ForeignText | None = None
     finished_at: float | None = None
     deadline: Deadline | None = None

@@ -35,7 +35,6 @@ from flow_store.records import (
     AttemptStatus,
     CancelRequest,
     Changes,
-    FlowStatus,
     GivenUp,
     GroupPlace,
     Joining,
@@ -45,6 +44,7 @@ from flow_store.records import (
     Run,
     RunGuard,
     RunHeader,
+    RunStatus,
     Settlement,
     Step,
 )
@@ -141,7 +141,7 @@ class FlowStore(RunReader):
             directory=directory,
             flow_dir=flow_dir,
             orchesjob_home=orchesjob_home,
-            status=FlowStatus.PENDING,
+            status=RunStatus.PENDING,
             error=None,
             started_at=started_at,
             finished_at=None,
@@ -405,7 +405,7 @@ class RunWriter:
         run_id = self._guard.id
         if not self._guard.status.is_terminal:
             raise NotTerminal(self._run_key)
-        header = RunHeader(FlowStatus.PENDING)
+        header = RunHeader(RunStatus.PENDING)
         group: tuple[str | None, int | None] = (None, None)
         if joining is not None:
             header = joining.begins or header
@@ -430,7 +430,7 @@ class RunWriter:
         guard, header = self._guard, changes.header
         if guard.group is None or not guard.is_waiting:
             return
-        if header is None or header.status is not FlowStatus.RUNNING:
+        if header is None or header.status is not RunStatus.RUNNING:
             return
         if guard.cancel is not None:
             raise CancelRequested(self._run_key, guard.cancel)
@@ -511,7 +511,7 @@ class RunInGroup(NamedTuple):
     @property
     def order(self) -> tuple[bool, int]:
         """Sorts the runs of a group: the one that holds it, then the others by their places."""
-        return self.status != FlowStatus.RUNNING, self.place or 0
+        return self.status != RunStatus.RUNNING, self.place or 0
 
 
 type Waits = Mapping[str, Sequence[tuple[str, str | None]]]
@@ -525,7 +525,7 @@ def waits_of(runs: Mapping[str, RunInGroup], run_key: str, joining: Joining) -> 
     nested runs, whether their starts have returned (`start -d`) or not: a later step may wait for
     them. A run without a runner waits too, because it can be resumed.
     """
-    active = {key for key, run in runs.items() if not FlowStatus(run.status).is_terminal}
+    active = {key for key, run in runs.items() if not RunStatus(run.status).is_terminal}
     active.add(run_key)
     waits: dict[str, list[tuple[str, str | None]]] = {key: [] for key in active}
     nested = [(key, runs[key].outer) for key in active & runs.keys()]
@@ -541,7 +541,7 @@ def waits_of(runs: Mapping[str, RunInGroup], run_key: str, joining: Joining) -> 
     for group, queue in queues.items():
         first, *_ = queue
         for before, key in pairwise(queue):
-            if before != first and runs[first].status == FlowStatus.RUNNING:
+            if before != first and runs[first].status == RunStatus.RUNNING:
                 waits[key].append((first, group))
             waits[key].append((before, group))
     return waits

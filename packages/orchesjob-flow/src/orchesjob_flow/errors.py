@@ -430,15 +430,15 @@ class NotReady(FlowError, TimeoutError):
 
 
 class NoOutput(FlowError, LookupError):
-    """A step has no output to show (rule 9.6); `attempt` is None if none was asked for."""
+    """A step has no output to show (rule 9.6); `attempt_no` is None if none was asked for."""
 
     step_id: str
-    attempt: int | None
+    attempt_no: int | None
     reason: str
 
     def __str__(self) -> str:
         """Return the sentence, which names the attempt if there is one."""
-        attempt = "" if self.attempt is None else f"attempt {self.attempt} of "
+        attempt = "" if self.attempt_no is None else f"attempt {self.attempt_no} of "
         return f"there is no output of {attempt}step {self.step_id!r}: {self.reason}"
 
 

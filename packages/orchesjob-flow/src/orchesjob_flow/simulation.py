@@ -25,10 +25,10 @@ from flow_spec import End, FlowSpec, StepSpec, base_of
 from flow_store import (
     Attempt,
     CancelRequest,
-    FlowStatus,
     GroupPlace,
     PastAttempt,
     Run,
+    RunStatus,
     Step,
     StepStatus,
 )
@@ -324,7 +324,7 @@ def unbegun(flow: FlowSpec) -> Run:
         flow_id=flow.flow_id,
         definition=flow.to_json(),
         directory="",
-        status=FlowStatus.PENDING,
+        status=RunStatus.PENDING,
         error=None,
         started_at=0.0,
         finished_at=None,
@@ -371,7 +371,7 @@ def recorded_at_end(run: Run, state: RunState, attempts: dict[tuple[int, int], A
 class Ending(NamedTuple):
     """How a run and its steps end, and the outcomes of steps that cause it."""
 
-    status: FlowStatus
+    status: RunStatus
     steps: Mapping[str, StepStatus]
     by_themselves: Mapping[str, StepStatus]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flow_spec import FlowSpec, StepSpec, UnknownStepError
-from flow_store import Attempt, AttemptStatus, FlowStatus, Run, Step, StepStatus
+from flow_store import Attempt, AttemptStatus, Run, RunStatus, Step, StepStatus
 from orchesjob_flow.engine.reopening import plan_retry
 from orchesjob_flow.errors import NothingToRetry, OutcomesDiffer
 
@@ -34,7 +34,7 @@ OUTCOMES = "SUCCEEDED FAILED SKIPPED SUCCEEDED SUCCEEDED SKIPPED"
 def ended(make_run: MakeRun) -> Callable[..., Run]:
     """Make a run of `STEPS` that has ended with some outcomes."""
 
-    def make(outcomes: str, status: FlowStatus = FlowStatus.FAILED) -> Run:
+    def make(outcomes: str, status: RunStatus = RunStatus.FAILED) -> Run:
         steps = [
             (Step(position, spec.id, StepStatus(outcome), 1, 0, spec.retries, started_at=1.0), None)
             for position, (spec, outcome) in enumerate(zip(STEPS, outcomes.split(), strict=True))
@@ -97,7 +97,7 @@ def test_budget(ended: Callable[..., Run]) -> None:
 def test_nothing(ended: Callable[..., Run], report: str) -> None:
     """Of a run that SUCCEEDED a step must be named, one that was allowed to fail too."""
     outcomes = f"SUCCEEDED SUCCEEDED {report} SUCCEEDED SKIPPED SKIPPED"
-    run = ended(outcomes, FlowStatus.SUCCEEDED)
+    run = ended(outcomes, RunStatus.SUCCEEDED)
     with pytest.raises(NothingToRetry, match="--step"):
         again(run)
 
@@ -165,7 +165,7 @@ def test_exit_codes_of_an_earlier_attempt(
     step = Step(0, "x", StepStatus.SKIPPED, 1, 0, 0, started_at=1.0, retry_no=1)._replace(**changes)
     attempt = Attempt(0, 1, AttemptStatus.SUCCEEDED, 1.0, None, "boot", "j", EXITED)
     failed = Step(1, "get", StepStatus.FAILED, 1, 1, 0, started_at=1.0)
-    facts = {"status": FlowStatus.FAILED, "definition": before.to_json()}
+    facts = {"status": RunStatus.FAILED, "definition": before.to_json()}
     run = make_run((step, attempt), (failed, None), settled=settled, **facts)
     if is_refused:
         with pytest.raises(OutcomesDiffer, match="'x' keeps its outcome, but its exit codes"):
@@ -188,7 +188,7 @@ def tidied(make_run: MakeRun) -> Run:
         (Step(position, spec.id, StepStatus(outcome), 1, 0, spec.retries, started_at=1.0), None)
         for position, (spec, outcome) in enumerate(zip(TIDY.all_steps, outcomes, strict=True))
     ]
-    return make_run(*steps, status=FlowStatus.FAILED, definition=TIDY.to_json())
+    return make_run(*steps, status=RunStatus.FAILED, definition=TIDY.to_json())
 
 
 @pytest.mark.parametrize(

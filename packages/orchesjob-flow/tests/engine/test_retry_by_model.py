@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flow_spec import FlowSpec, StepSpec
-from flow_store import FlowStatus, Run, Step, StepStatus
+from flow_store import Run, RunStatus, Step, StepStatus
 from orchesjob_flow.engine.reopening import plan_retry
 
 MOST_STEPS = 7
@@ -52,7 +52,7 @@ def make_run(rows: tuple[Step, ...]) -> Run:
         directory="/",
         flow_dir="/",
         orchesjob_home="/srv/jobs",
-        status=FlowStatus.FAILED,
+        status=RunStatus.FAILED,
         error=None,
         started_at=1.0,
         finished_at=2.0,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from flow_spec import Block, Copy, FlowSpec, StepSpec, UnknownStepError
-from flow_store import FlowStatus, Person, Reopening, Run, Settlement, Step, StepStatus
+from flow_store import Person, Reopening, Run, RunStatus, Settlement, Step, StepStatus
 from orchesjob_flow.engine.reopening import Settling, plan_retry, plan_settle
 from orchesjob_flow.errors import NoCopies, NothingToSettle
 
@@ -49,7 +49,7 @@ def ended(make_run: MakeRun) -> Callable[..., Run]:
             )
         ]
         steps = [(row, None) for row in rows]
-        facts = {"status": FlowStatus.FAILED, "definition": flow.to_json(), **facts}
+        facts = {"status": RunStatus.FAILED, "definition": flow.to_json(), **facts}
         return make_run(*steps, **facts)
 
     return make

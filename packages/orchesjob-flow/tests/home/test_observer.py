@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from flow_store import Changes, FlowStatus, FlowStore, RunHeader
+from flow_store import Changes, FlowStore, RunHeader, RunStatus
 from orchesjob_flow.errors import RunRemoved
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import Observer, RunHandle, open_store
@@ -52,7 +52,7 @@ def test_something_happens(handle: RunHandle, observer: Observer) -> None:
 def test_the_run_is_removed(handle: RunHandle, observer: Observer) -> None:
     """A run that is gone is reported as one that never was, again and again."""
     revision = observer.snapshot().run.revision
-    ended = Changes(RunHeader(FlowStatus.CANCELLED, finished_at=5.0))
+    ended = Changes(RunHeader(RunStatus.CANCELLED, finished_at=5.0))
     with handle.open() as store:
         revision = store.apply("k", ended, revision=revision)
         assert store.remove({"k": revision}, finished_by=9.0)

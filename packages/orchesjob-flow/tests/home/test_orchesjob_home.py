@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flow_store import Attempt, AttemptStatus, FlowStatus, Run
+from flow_store import Attempt, AttemptStatus, Run, RunStatus
 from orchesjob_client import orchesjob_home
 from orchesjob_flow.errors import OtherOrchesjobHome, UnusableOrchesjobHome
 from orchesjob_flow.home.orchesjob_home import (
@@ -38,7 +38,7 @@ def run_in(home: str) -> Run:
         directory="/",
         flow_dir="/",
         orchesjob_home=home,
-        status=FlowStatus.RUNNING,
+        status=RunStatus.RUNNING,
         error=None,
         started_at=1.0,
         finished_at=None,

@@ -10,10 +10,10 @@ from flow_store import (
     Attempt,
     AttemptStatus,
     Changes,
-    FlowStatus,
     FlowStore,
     Parent,
     RunHeader,
+    RunStatus,
     Step,
     StepStatus,
 )
@@ -66,7 +66,7 @@ def write(
     status: AttemptStatus = AttemptStatus.RUNNING,
     *,
     step: StepStatus = StepStatus.RUNNING,
-    run: FlowStatus = FlowStatus.RUNNING,
+    run: RunStatus = RunStatus.RUNNING,
 ) -> None:
     """Record an attempt at the step `a` of `k`, and the statuses of both."""
     before = store.load("k")
@@ -176,7 +176,7 @@ def test_fates(store: FlowStore, *, succeeds: bool) -> None:
     write(store, number=2)
     assert fate() is InnerFate.IS_LEFT
     assert fate(Parent("k", "a", 2)) is InnerFate.GOES_ON
-    end = FlowStatus.SUCCEEDED if succeeds else FlowStatus.FAILED
+    end = RunStatus.SUCCEEDED if succeeds else RunStatus.FAILED
     write(store, 2, AttemptStatus(end), step=StepStatus(end), run=end)
     assert fate() is InnerFate.ENDS
     assert fate(Parent("k", "b", 1)) is InnerFate.ENDS

@@ -15,7 +15,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from flow_store import FlowStatus
+from flow_store import RunStatus
 from orchesjob_flow.reports.facts import Facts
 from orchesjob_flow.reports.page import as_html
 from orchesjob_flow.reports.trace import as_trace
@@ -46,7 +46,7 @@ FACTS: dict[str, Facts] = {
     "now": facts_from(
         RecordedStep(step("a"), [(0, None, None)]),
         RecordedStep(step("b", when="a")),
-        status=FlowStatus.RUNNING,
+        status=RunStatus.RUNNING,
         finished_at=None,
     ),
     "many": layers_of_steps(24, 4),

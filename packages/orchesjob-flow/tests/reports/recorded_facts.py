@@ -8,9 +8,9 @@ from flow_spec import FlowSpec, StepSpec
 from flow_store import (
     Attempt,
     AttemptStatus,
-    FlowStatus,
     Person,
     Run,
+    RunStatus,
     RunSummary,
     Settlement,
     Step,
@@ -112,7 +112,7 @@ def facts_from(
         "directory": "/",
         "flow_dir": "/",
         "orchesjob_home": "/srv/jobs",
-        "status": FlowStatus.SUCCEEDED,
+        "status": RunStatus.SUCCEEDED,
         "error": None,
         "started_at": 0.0,
         "finished_at": max(ended, default=None),
@@ -155,7 +155,7 @@ def night(text: str) -> Facts:
         RecordedStep(step("ended"), [(3, 4, None)], StepStatus.CANCELLED),
         RecordedStep(step("never", when="ended"), status=StepStatus.CANCELLED, ended_at=4.0),
         finally_=[RecordedStep(step("tidy"), [(3.5, 4, 0)])],
-        status=FlowStatus.FAILED,
+        status=RunStatus.FAILED,
         description=f"What it\nis for: {what}",
         run_key=text,
         flow_id=text,
@@ -203,22 +203,22 @@ def overview_of(text: str) -> str:
     run = facts.run
     key = "".join(filter(str.isprintable, text))  # as run keys are
 
-    def mark(number: int, status: FlowStatus, runner: Holder | None = None) -> RunMark:
+    def mark(number: int, status: RunStatus, runner: Holder | None = None) -> RunMark:
         end = float(60 + number) if status.is_terminal else None
         shared = {name: getattr(run, name) for name in RunSummary._fields if name != "steps"}
         changed = {"status": status, "run_key": f"{key}-{number}", "finished_at": end}
         summary = RunSummary(**{**shared, **changed}, steps={})
         return RunMark(Listed(summary, runner), 30 + number)
 
-    marks = [mark(number, status, Holder(7)) for number, status in enumerate([*FlowStatus] * 5)]
+    marks = [mark(number, status, Holder(7)) for number, status in enumerate([*RunStatus] * 5)]
     wrong = [one for one in facts.steps if one.went_wrong]
-    failed = mark(70, FlowStatus.FAILED)
-    abandoned = mark(71, FlowStatus.RUNNING)
+    failed = mark(70, RunStatus.FAILED)
+    abandoned = mark(71, RunStatus.RUNNING)
     lines = [
         FlowLine(f"{text} failed", [*marks, failed], 40.0, 50.0),
         FlowLine(f"{text} has no runner", [abandoned], None, None),
-        FlowLine(f"{text} is well", [*marks, mark(72, FlowStatus.SUCCEEDED)], 100.0, 132.0),
-        FlowLine("unreadable", [mark(73, FlowStatus.FAILED)], 1.0, 1.0),
+        FlowLine(f"{text} is well", [*marks, mark(72, RunStatus.SUCCEEDED)], 100.0, 132.0),
+        FlowLine("unreadable", [mark(73, RunStatus.FAILED)], 1.0, 1.0),
     ]
     troubles = [
         Trouble(abandoned, f"It has no runner: `{text}`", []),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from flow_store import Attempt, AttemptStatus, FlowStatus, StepStatus
+from flow_store import Attempt, AttemptStatus, RunStatus, StepStatus
 from orchesjob_flow.explanation import explain_steps
 from orchesjob_flow.reports.facts import Facts, SpanKind, headline
 
@@ -35,7 +35,7 @@ def test_under_way() -> None:
         RecordedStep(step("a"), [(0, None, None)]),
         RecordedStep(step("b"), [(0, 900, 1)], StepStatus.DELAYED),
         RecordedStep(step("c", depends_on=("a",))),
-        status=FlowStatus.RUNNING,
+        status=RunStatus.RUNNING,
         finished_at=None,
     )
     assert spans(facts, "a") == [(RAN, 0, 1000)]
@@ -133,27 +133,27 @@ def test_what_a_shorter_step_would_have_saved() -> None:
                 RecordedStep(step("a", retries=1), [(0, 1, 1), (60, 75.4, 4)]),
                 RecordedStep(step("b", when="a"), status=StepStatus.SKIPPED, ended_at=75.0),
             ],
-            {"status": FlowStatus.FAILED},
+            {"status": RunStatus.FAILED},
             "It failed after 1 min 15 s, at step a (exit code 4, attempt 2); 1 step was skipped.",
         ),
         (
             [RecordedStep(step(name), [(0, 1, 1)]) for name in "ab"],
-            {"status": FlowStatus.FAILED},
+            {"status": RunStatus.FAILED},
             "It failed after 1 s, at 2 steps: a (exit code 1), b.",
         ),
         (
             [RecordedStep(step("a"), [(0, 1, None)], StepStatus.CANCELLED)],
-            {"status": FlowStatus.CANCELLED},
+            {"status": RunStatus.CANCELLED},
             "It was cancelled after 1 s, while a was running.",
         ),
         (
             [RecordedStep(step("a"), [(0, 1, None)], StepStatus.CANCELLED)],
-            {"status": FlowStatus.FAILED, "error": "flow timed out after 1 s"},
+            {"status": RunStatus.FAILED, "error": "flow timed out after 1 s"},
             "It failed after 1 s: flow timed out after 1 s.",
         ),
         (
             [RecordedStep(step("a"))],
-            {"status": FlowStatus.PENDING},
+            {"status": RunStatus.PENDING},
             "It has not begun: it waits for its runner.",
         ),
     ],

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 from junitparser import Error, Failure, JUnitXml, Skipped
 
-from flow_store import FlowStatus
+from flow_store import RunStatus
 from orchesjob_flow.reports.facts import Facts, headline
 from orchesjob_flow.reports.junit import as_junit
 from orchesjob_flow.reports.markdown import as_markdown
@@ -106,7 +106,7 @@ def test_markdown_is_bounded(number: int) -> None:
         RecordedStep(step(f"{long}{place}"), [(0, 1, 0)]) for place in range(number - 1)
     ]
     facts = facts_from(
-        *recorded_steps, RecordedStep(step("bad"), [(0, 1, 1)]), status=FlowStatus.FAILED
+        *recorded_steps, RecordedStep(step("bad"), [(0, 1, 1)]), status=RunStatus.FAILED
     )
     text = as_markdown(facts)
     assert len(text.encode()) <= 64 * 1024

@@ -9,7 +9,7 @@ import pytest
 from markupsafe import escape
 
 from flow_spec import Block, Copy, FlowSpec, StepSpec
-from flow_store import FlowStatus, StepStatus
+from flow_store import RunStatus, StepStatus
 from orchesjob_flow.reports.facts import SpanKind
 from orchesjob_flow.reports.graph import Size, drawing_of, lay_out
 from orchesjob_flow.reports.page import as_html, merged, timeline_of
@@ -96,10 +96,10 @@ def test_what_a_failed_step_has_not_printed() -> None:
     assert "What it has printed is left out here; <code>logs</code> shows it." in unread
 
 
-@pytest.mark.parametrize("status", [FlowStatus.PENDING, FlowStatus.RUNNING])
-def test_a_run_that_has_not_ended(status: FlowStatus) -> None:
+@pytest.mark.parametrize("status", [RunStatus.PENDING, RunStatus.RUNNING])
+def test_a_run_that_has_not_ended(status: RunStatus) -> None:
     """A run without attempts, and one that is under way, have pages too."""
-    waiting = facts_from(RecordedStep(step("a")), status=FlowStatus.PENDING, finished_at=None)
+    waiting = facts_from(RecordedStep(step("a")), status=RunStatus.PENDING, finished_at=None)
     running = facts_from(
         RecordedStep(step("a"), [(0, None, None)]), status=status, finished_at=None
     )

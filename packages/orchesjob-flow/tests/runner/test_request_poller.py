@@ -7,7 +7,7 @@ import attrs
 import pytest
 
 from flow_spec import Concurrency, FlowSpec, OnConflict, StepSpec
-from flow_store import Changes, FlowStatus, FlowStore, Joining, Queue, RunHeader
+from flow_store import Changes, FlowStore, Joining, Queue, RunHeader, RunStatus
 from orchesjob_flow.engine.messages import QueueSeen
 from orchesjob_flow.engine.state import Limits, RunState
 from orchesjob_flow.errors import GaveUp
@@ -59,11 +59,11 @@ def test_who_is_before_a_run(path: Path, store: FlowStore) -> None:
     living.clear()  # which nobody records
     assert list(poller.look(run)) == [QueueSeen(queue, frozenset())]
     with FlowStore.open(path) as other:
-        other.apply("first", Changes(RunHeader(FlowStatus.RUNNING)), revision=0)
+        other.apply("first", Changes(RunHeader(RunStatus.RUNNING)), revision=0)
     assert list(poller.look(run)) == [QueueSeen(Queue("first", ()), frozenset())]
     assert list(poller.look(run)) == []
     with FlowStore.open(path) as other:
-        other.apply("first", Changes(RunHeader(FlowStatus.FAILED, finished_at=2.0)), revision=1)
+        other.apply("first", Changes(RunHeader(RunStatus.FAILED, finished_at=2.0)), revision=1)
     assert list(poller.look(run)) == [QueueSeen(Queue(None, ()), frozenset())]
 
 
@@ -109,7 +109,7 @@ def test_a_holder_that_is_to_end(path: Path, store: FlowStore) -> None:
 
     poller = RequestPoller(store, lambda key: key in living, end)
     with FlowStore.open(path) as other:
-        other.apply("first", Changes(RunHeader(FlowStatus.RUNNING)), revision=0)
+        other.apply("first", Changes(RunHeader(RunStatus.RUNNING)), revision=0)
         other.request_cancel("first", requested_at=1.0, grace_sec=None)
     seen = QueueSeen(Queue("first", ()), frozenset(), holder_is_to_end=True)
     assert list(poller.look(run)) == [seen]

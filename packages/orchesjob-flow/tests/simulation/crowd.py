@@ -12,7 +12,7 @@ from random import Random
 from typing import Self
 
 from flow_spec import Concurrency, OnConflict, StepSpec
-from flow_store import FlowStatus, FlowStore
+from flow_store import FlowStore, RunStatus
 from orchesjob_flow.runner.loop import Runner
 
 from .facts import Broken
@@ -216,7 +216,7 @@ class Crowd:
 
     # What must hold then.
 
-    def status(self, key: str) -> FlowStatus:
+    def status(self, key: str) -> RunStatus:
         """Read the status of a run."""
         return self.worlds[key].run().status
 
@@ -230,7 +230,7 @@ class Crowd:
 
     def under_way(self) -> list[str]:
         """List the runs that have begun and not ended."""
-        return [key for key in self.order_of_all() if self.status(key) is FlowStatus.RUNNING]
+        return [key for key in self.order_of_all() if self.status(key) is RunStatus.RUNNING]
 
     def _see(self, key: str) -> None:
         """Check what must hold of the group after any change that the runner of a run has made."""
@@ -241,13 +241,13 @@ class Crowd:
             require(
                 not running or other in under_way, "nothing_runs_outside", f"{running} of {other}"
             )
-            if world.history and world.run().status is FlowStatus.CANCELLED:
+            if world.history and world.run().status is RunStatus.CANCELLED:
                 self._see_cancelled(other)
-        if key not in self.order or self.status(key) is FlowStatus.PENDING:
+        if key not in self.order or self.status(key) is RunStatus.PENDING:
             return
         earlier = self.order[: self.order.index(key)]
         self.order.remove(key)
-        if self.status(key) is FlowStatus.CANCELLED:
+        if self.status(key) is RunStatus.CANCELLED:
             return
         require(key not in self.ended_early, "cancelled_at_once", f"{key} has begun")
         ignored = set(earlier) - self.passed[key]

@@ -13,9 +13,9 @@ from flow_spec import StepSpec
 from flow_store import (
     Attempt,
     AttemptStatus,
-    FlowStatus,
     Outcome,
     Run,
+    RunStatus,
     Step,
     StepStatus,
     attempt_key,
@@ -256,7 +256,7 @@ def nothing_starts_after_a_cancel(world: "World", commit: Commit) -> None:
 
 def cancelled_means_gone(world: "World", commit: Commit) -> None:
     """A run is ended early when no process of what has not succeeded is alive (5.6, 6.7, 9.12)."""
-    if commit.after.status is FlowStatus.CANCELLED:
+    if commit.after.status is RunStatus.CANCELLED:
         if commit.after.cancel is None and world.keeps_an_early_end:
             return  # this time it has ended by itself
         assert commit.after.cancel is not None, "nobody asked for a cancel"
@@ -276,7 +276,7 @@ def what_waits_begins_or_is_cancelled(_: "World", commit: Commit) -> None:
     if commit.before.queue is None:
         return
     if not ended_before_it_began(commit):
-        assert commit.after.status is FlowStatus.RUNNING, f"it waits, and is {commit.after.status}"
+        assert commit.after.status is RunStatus.RUNNING, f"it waits, and is {commit.after.status}"
         assert commit.before.cancel is None, "it begins, and is to be cancelled"
         return
     assert commit.attempts == commit.attempts_before, "something of a run that waits has begun"
@@ -562,7 +562,7 @@ def the_run_is_its_steps(world: "World", commit: Commit) -> None:
         finally_hides_nothing(run, failed=bool(failed), cancelled=is_cut)
         cancelled, ending = False, True
     assert (run.finished_at is not None) == run.status.is_terminal, "the run's end"
-    if run.status is FlowStatus.CANCELLED:
+    if run.status is RunStatus.CANCELLED:
         assert ended, "CANCELLED, with steps that have not ended"
         successor = run.cancel and run.cancel.successor
         expected = None if successor is None else f"replaced by run {successor!r}"
@@ -574,12 +574,12 @@ def the_run_is_its_steps(world: "World", commit: Commit) -> None:
         return
     assert not cancelled, f"a step is CANCELLED in a run that is {run.status}"
     if not ended or ending:
-        assert run.status is FlowStatus.RUNNING or (ended and run.status.is_terminal), run.status
-    if run.status is FlowStatus.RUNNING:
+        assert run.status is RunStatus.RUNNING or (ended and run.status.is_terminal), run.status
+    if run.status is RunStatus.RUNNING:
         assert not ended or ending, "all steps have ended, and the run has not"
         assert run.error is None or ending, f"a running run says {run.error}"
         return
-    assert run.status is (FlowStatus.FAILED if failed else FlowStatus.SUCCEEDED), run.status
+    assert run.status is (RunStatus.FAILED if failed else RunStatus.SUCCEEDED), run.status
     assert all(name in (run.error or "") for name in failed), f"{failed} are not in {run.error}"
     assert failed or run.error is None, f"a successful run says {run.error}"
 
@@ -601,7 +601,7 @@ def cancelled_if_a_step_was(world: "World", commit: Commit) -> None:
     )
     failed = any(makes_fail(world, step) for step in run.steps)
     expected = cut or (tidied and not failed)
-    assert (run.status is FlowStatus.CANCELLED) is expected, f"{run.status}: {run.steps}"
+    assert (run.status is RunStatus.CANCELLED) is expected, f"{run.status}: {run.steps}"
 
 
 def what_had_ended_is_not_cancelled(world: "World", commit: Commit) -> None:
@@ -630,13 +630,13 @@ def finally_hides_nothing(run: Run, *, failed: bool, cancelled: bool) -> None:
         return
     match run.finally_after:
         case Outcome.CANCELLED:
-            assert run.status is FlowStatus.CANCELLED, f"a cancelled run is {run.status}"
+            assert run.status is RunStatus.CANCELLED, f"a cancelled run is {run.status}"
         case Outcome.TIMED_OUT:
             assert has_timed_out(run), f"a run that timed out is {run.status}: {run.error}"
         case _ if failed:
-            assert run.status is FlowStatus.FAILED, f"a step has failed, and the run {run.status}"
+            assert run.status is RunStatus.FAILED, f"a step has failed, and the run {run.status}"
         case _:
-            expected = FlowStatus.CANCELLED if cancelled else FlowStatus.SUCCEEDED
+            expected = RunStatus.CANCELLED if cancelled else RunStatus.SUCCEEDED
             assert run.status is expected, f"{run.status}, and not {expected}"
 
 
@@ -887,7 +887,7 @@ def alive(world: "World", step: Step) -> object:
 
 def has_timed_out(run: Run) -> bool:
     """Tell whether a run has been ended by its own timeout (9.12)."""
-    return run.status is FlowStatus.FAILED and (run.error or "").startswith("timed out")
+    return run.status is RunStatus.FAILED and (run.error or "").startswith("timed out")
 
 
 # After a settlement.

@@ -13,7 +13,7 @@ from signal import SIGTERM
 
 import attrs
 
-from flow_store import FlowStatus, FlowStore, RunTakenOver, StepStatus
+from flow_store import FlowStore, RunStatus, RunTakenOver, StepStatus
 from orchesjob_flow.engine.state import Limits
 from orchesjob_flow.errors import GaveUp, Interrupted
 
@@ -271,7 +271,7 @@ class Storm:
             self.case = retry(self.world, self._retries, self.case)
             return
         named: list[str] = []
-        if self.world.run().status is FlowStatus.SUCCEEDED:
+        if self.world.run().status is RunStatus.SUCCEEDED:
             named = [self._retries.choice(self.case.steps).id]
         self.world.retry(*named)
 

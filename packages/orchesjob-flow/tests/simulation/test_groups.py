@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from flow_spec import OnConflict
-from flow_store import FlowStatus
+from flow_store import RunStatus
 
 from .crowd import Crowd
 
@@ -62,7 +62,7 @@ def test_a_holder_without_a_runner(database: Path, turns: int, is_killed_again: 
             f"replaced by run {newest!r}",
         )
         assert not crowd.worlds[waiting].executions()
-        has_begun = before.status is not FlowStatus.PENDING
+        has_begun = before.status is not RunStatus.PENDING
         assert len(crowd.worlds[holder].executions("z")) == int(has_begun)
         if before.finally_after is None:
             assert (runs[holder].status, runs[holder].error) == (

@@ -4,7 +4,7 @@ import pytest
 
 from flow_spec import FlowSpec
 from flow_spec.warnings.proofs import Proofs
-from flow_store import FlowStatus, StepStatus
+from flow_store import RunStatus, StepStatus
 from orchesjob_flow.simulation import Ending, Scenario, endings_of
 
 from .model import generate
@@ -46,7 +46,7 @@ def check(flow: FlowSpec) -> None:
             assert all(ending.steps[one] is not SKIP for ending in endings.found for one in ids)
     if (verdict := proofs.unhandled_failure) is not None:
         shown = [end for end in endings.found if verdict.outcomes.items() <= end.steps.items()]
-        assert FlowStatus.FAILED in {ending.status for ending in shown}
+        assert RunStatus.FAILED in {ending.status for ending in shown}
 
 
 def has_run(ending: Ending, name: str) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flow_spec import StepSpec
-from flow_store import Changes, FlowStatus, FlowStore, RunHeader, RunTakenOver
+from flow_store import Changes, FlowStore, RunHeader, RunStatus, RunTakenOver
 from orchesjob_flow.errors import GaveUp
 
 from .world import World
@@ -67,7 +67,7 @@ def test_somebody_else_drives_the_run(world: World, step: Make, store: FlowStore
     world.plan("a:1", seconds=5.0)
 
     def take_over() -> None:
-        changes = Changes(RunHeader(FlowStatus.RUNNING))
+        changes = Changes(RunHeader(RunStatus.RUNNING))
         store.apply("k", changes, revision=world.run().revision)
 
     world.machine.after(3.0, take_over)

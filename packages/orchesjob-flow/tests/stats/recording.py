@@ -9,10 +9,10 @@ from flow_store import (
     Attempt,
     AttemptStatus,
     Changes,
-    FlowStatus,
     FlowStore,
     Reopening,
     RunHeader,
+    RunStatus,
     StepStatus,
 )
 
@@ -78,7 +78,7 @@ def end(
     key: str,
     finished_at: float,
     endings: Mapping[str, Ending],
-    status: FlowStatus = FlowStatus.SUCCEEDED,
+    status: RunStatus = RunStatus.SUCCEEDED,
 ) -> None:
     """Let the steps of a run end, and then the run."""
     run = store.load(key)

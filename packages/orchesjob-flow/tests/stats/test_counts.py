@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flow_spec import FlowSpec
-from flow_store import FlowStatus, FlowStore
+from flow_store import FlowStore, RunStatus
 from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.home.paths import Home
 from orchesjob_flow.stats.counts import (
@@ -43,7 +43,7 @@ def store(home: Home) -> Iterator[FlowStore]:
         for key, took in (("k1", 3), ("k2", 4), ("k3", 50)):
             succeed(opened, key, FLOWS[0], 100, took)
         record(opened, "k4", FLOWS[0], 100)
-        end(opened, "k4", 102, {"a": failed(100, 102)}, FlowStatus.FAILED)
+        end(opened, "k4", 102, {"a": failed(100, 102)}, RunStatus.FAILED)
         yield opened
 
 
@@ -73,7 +73,7 @@ def test_what_it_comes_to(store: FlowStore, home: Home) -> None:
             ("b", 3, 0.5),
         ]
         assert (g.flow_id, g.runs.total, g.steps) == ("g", 0, [])
-        assert g.unfinished == {FlowStatus.PENDING: 1}
+        assert g.unfinished == {RunStatus.PENDING: 1}
     assert home.stats_cache.stat().st_mode & 0o777 == 0o600
 
 
@@ -148,7 +148,7 @@ def do(store: FlowStore, home: Home, what: str, key: str, took: int) -> None:
         is_good = what == "end"
         endings = {"a": ran(0, took)} if run.steps[0].started_at is None else {}
         endings |= {"b": ran(took, 2 * took) if is_good else failed(took, 2 * took)}
-        status = FlowStatus.SUCCEEDED if is_good else FlowStatus.FAILED
+        status = RunStatus.SUCCEEDED if is_good else RunStatus.FAILED
         end(store, key, 2 * took, endings, status)
     elif run.status.is_terminal and what == "retry":
         open_again(store, key, "b")

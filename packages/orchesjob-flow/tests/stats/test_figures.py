@@ -11,10 +11,10 @@ import pytest
 from flow_spec import FlowSpec, parse_flow
 from flow_store import (
     AttemptStatus,
-    FlowStatus,
     FlowStore,
     Person,
     Reopening,
+    RunStatus,
     Settlement,
     StepStatus,
 )
@@ -76,7 +76,7 @@ def test_a_failure(store: FlowStore) -> None:
     """What failed has no duration, and a run that failed shares nothing out."""
     record(store, "k", CHAIN)
     endings = {"a": failed(1, 4), "b": SKIPPED, "c": SKIPPED}
-    end(store, "k", 4.0, endings, FlowStatus.FAILED)
+    end(store, "k", 4.0, endings, RunStatus.FAILED)
     assert added(store) == {
         THE_RUN: Figure(THE_RUN, "FAILED", True, 0, None, 1000, None),
         "a": Figure("a", "FAILED", True, 0, None, 1000, None),
@@ -88,7 +88,7 @@ def test_a_failure(store: FlowStore) -> None:
 def test_a_run_in_which_nothing_began(store: FlowStore) -> None:
     """A run that was cancelled before its first step is counted, and nothing else."""
     record(store, "k", FlowSpec("f", (step("a"),)))
-    end(store, "k", 4.0, {"a": Ending(StepStatus.CANCELLED)}, FlowStatus.CANCELLED)
+    end(store, "k", 4.0, {"a": Ending(StepStatus.CANCELLED)}, RunStatus.CANCELLED)
     assert added(store) == {
         THE_RUN: Figure(THE_RUN, "CANCELLED", False, 0, None, None, None),
         "a": Figure("a", "CANCELLED", False, 0, None, None, None),
@@ -117,7 +117,7 @@ def test_a_run_that_was_opened_again(store: FlowStore) -> None:
     """Its own duration would hold the time in which it had ended; its steps' do not."""
     record(store, "k", CHAIN)
     endings = {"a": ran(0, 4), "b": failed(4, 5), "c": ran(4, 6)}
-    end(store, "k", 6.0, endings, FlowStatus.FAILED)
+    end(store, "k", 6.0, endings, RunStatus.FAILED)
     open_again(store, "k", "b")
     end(store, "k", 1003.0, {"b": ran(1000, 1003)})
     figures = added(store)
@@ -129,7 +129,7 @@ def test_a_run_that_was_opened_again(store: FlowStore) -> None:
 def test_a_step_that_a_person_has_settled(store: FlowStore) -> None:
     """It has no duration, since no attempt succeeded; nor has the run, which was opened again."""
     record(store, "k", CHAIN)
-    end(store, "k", 4.0, {"a": ran(1, 2), "b": ran(2, 3), "c": failed(2, 4)}, FlowStatus.FAILED)
+    end(store, "k", 4.0, {"a": ran(1, 2), "b": ran(2, 3), "c": failed(2, 4)}, RunStatus.FAILED)
     run = store.load("k")
     assert run is not None
     by = Person("ann", 1)

@@ -3,7 +3,7 @@
 import pytest
 
 from flow_spec import Block, Copy, FlowSpec, StepSpec
-from flow_store import FlowStatus, Run, Step, StepStatus
+from flow_store import Run, RunStatus, Step, StepStatus
 from orchesjob_flow.clock import BOOT, now
 from orchesjob_flow.views.reasons import (
     Dependencies,
@@ -151,7 +151,7 @@ def repeated(flow: FlowSpec, statuses: str) -> Run:
         directory="/",
         flow_dir="/",
         orchesjob_home="/srv/jobs",
-        status=FlowStatus.RUNNING,
+        status=RunStatus.RUNNING,
         error=None,
         started_at=1.0,
         finished_at=None,

@@ -9,12 +9,12 @@ import pytest
 from flow_store import (
     Attempt,
     AttemptStatus,
-    FlowStatus,
     GivenUp,
     GroupPlace,
     Parent,
     Queue,
     Run,
+    RunStatus,
     RunSummary,
     Step,
     StepStatus,
@@ -65,7 +65,7 @@ def test_the_table_of_the_rule(daily: Run, ten_o_clock: float) -> None:
 
 def test_a_short_run(daily: Run, ten_o_clock: float) -> None:
     """A short time that is over has its tenths, as those of the steps have (rule 6.11)."""
-    ended = daily._replace(status=FlowStatus.FAILED, finished_at=ten_o_clock + 1.26)
+    ended = daily._replace(status=RunStatus.FAILED, finished_at=ten_o_clock + 1.26)
     (line,) = (
         line
         for line in header(Snapshot(ended, None), (), ten_o_clock + 70, colour=None)
@@ -77,7 +77,7 @@ def test_a_short_run(daily: Run, ten_o_clock: float) -> None:
 def test_the_end_of_a_run(daily: Run, ten_o_clock: float) -> None:
     """A run that has ended shows when, how long it took, and its error; time stands still."""
     ended = daily._replace(
-        status=FlowStatus.FAILED, finished_at=ten_o_clock + 3661, error="1 step failed: x"
+        status=RunStatus.FAILED, finished_at=ten_o_clock + 3661, error="1 step failed: x"
     )
     lines = run_table(Snapshot(ended, None), ten_o_clock + 9999, colour=None).splitlines()
     assert lines[1] == "Status: NG FAILED  Steps: 1/3 done, 1 running, 0 failed"
@@ -212,11 +212,11 @@ def test_a_run_that_waits_for_its_group(
     daily: Run, ten_o_clock: float, queue: Queue, words: str
 ) -> None:
     """The table names the group, and the run that is before it (rule 10.7)."""
-    waits = daily._replace(status=FlowStatus.PENDING, group=GroupPlace("g", 7), queue=queue)
+    waits = daily._replace(status=RunStatus.PENDING, group=GroupPlace("g", 7), queue=queue)
     lines = run_table(Snapshot(waits, Holder(1)), ten_o_clock, colour=None).splitlines()
     assert lines[3] == f"Waits: for group g, {words}"
     pending = listed("k").run._replace(
-        status=FlowStatus.PENDING, finished_at=None, group=waits.group, queue=queue
+        status=RunStatus.PENDING, finished_at=None, group=waits.group, queue=queue
     )
     (row,) = runs_table([Listed(pending, None)], 5.0, colour=None).splitlines()[2:]
     assert row.startswith(f". PENDING ({words})  k ")
@@ -225,7 +225,7 @@ def test_a_run_that_waits_for_its_group(
 def listed(run_key: str, outer: str | None = None) -> Listed:
     """Make a run in a list, inside another one or not."""
     parent = None if outer is None else Parent(outer, "a", 1)
-    status = FlowStatus.SUCCEEDED
+    status = RunStatus.SUCCEEDED
     nothing_else = (None, None, None, None, None)
     run = RunSummary(run_key, "f", status, None, 1.0, 2.0, 1, None, parent, *nothing_else, {})
     return Listed(run, None)
@@ -525,7 +525,7 @@ def test_a_list(columns: int) -> None:
     """Of a list, the status, the key and who advances the run stay; no line is wider."""
     nothing_else = (None, None, None, None, None)
     keys = ["k", "nightly-2026-05-07-of-a-long-name-of-forty", "日" * 30]
-    status = FlowStatus.RUNNING
+    status = RunStatus.RUNNING
     runs = [
         RunSummary(key, "f" * 20, status, None, 1.0, 2.0, 1, None, None, *nothing_else, {})
         for key in keys
@@ -544,7 +544,7 @@ def test_what_is_empty_is_left_out() -> None:
     nothing_else = (None, None, None, None, None)
     runs = [
         RunSummary(
-            key, "nightly", FlowStatus.SUCCEEDED, None, 1.0, 2.0, 1, None, None, *nothing_else, {}
+            key, "nightly", RunStatus.SUCCEEDED, None, 1.0, 2.0, 1, None, None, *nothing_else, {}
         )
         for key in ("nightly-20260507T020000-k3x9", "nightly-20260506T020000-a2b4")
     ]

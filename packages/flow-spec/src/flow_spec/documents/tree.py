@@ -110,6 +110,12 @@ def node_at(node: Node | None, path: NodePath) -> Node | None:
     return node
 
 
+def nearest(root: Node, path: NodePath) -> Node:
+    """Return the node at a path, or at as much of it as there is."""
+    found = (node_at(root, path[:length]) for length in range(len(path), 0, -1))
+    return next(filter(None, found), root)
+
+
 def items_of(node: Node | None) -> list[Node]:
     """Return the items of a list; none if it is something else."""
     return node.items if isinstance(node, SequenceNode) else []

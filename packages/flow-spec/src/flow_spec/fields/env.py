@@ -87,7 +87,7 @@ def run_variables(  # noqa: PLR0913 - what a step is told
     run_key: str,
     flow_id: str,
     step_id: str,
-    attempt: int,
+    attempt_no: int,
     failed: Iterable[str],
     outcome: str | None,
 ) -> dict[str, str]:
@@ -100,7 +100,7 @@ def run_variables(  # noqa: PLR0913 - what a step is told
         StepVariable.RUN_KEY: run_key,
         StepVariable.ID: flow_id,
         StepVariable.STEP: step_id,
-        StepVariable.ATTEMPT: str(attempt),
+        StepVariable.ATTEMPT: str(attempt_no),
         StepVariable.FAILED_STEPS: " ".join(_within(failed, _LONGEST_LIST)),
     }
     return variables if outcome is None else variables | {StepVariable.OUTCOME: outcome}

@@ -71,7 +71,7 @@ class Param:
         if value is None:
             what = self.description
             about = "" if what is None else f" ({printable(what.strip())})"
-            return f"has no value: give it one with --param {self.name}=VALUE{about}"
+            return f"has no value{about}"
         flaw = flaw_of_setting(self.name, value)
         if flaw is not None:
             return flaw

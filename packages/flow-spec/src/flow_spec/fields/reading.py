@@ -24,7 +24,16 @@ from flow_spec.documents.tree import (
     is_merge_key,
     written,
 )
-from flow_spec.errors import Advised, ListError, Message, Problem, Span, pointed, quoted
+from flow_spec.errors import (
+    Advised,
+    ListError,
+    Message,
+    MissingValuesError,
+    Problem,
+    Span,
+    pointed,
+    quoted,
+)
 from flow_spec.fields import messages
 from flow_spec.fields.messages import Speller
 
@@ -71,8 +80,16 @@ def flaws_of_names(text: str, known: Collection[str], speller: Speller) -> Itera
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:
-    """Return a word with its names replaced by `values`, which must have all of them."""
-    return _TO_FILL.sub(lambda found: values[found[1]] if found[1] else OPENING, text)
+    """Return a word with its names replaced by `values`.
+
+    Raises:
+        MissingValuesError: They do not have all of them.
+    """
+    try:
+        return _TO_FILL.sub(lambda found: values[found[1]] if found[1] else OPENING, text)
+    except KeyError:
+        missing = dict.fromkeys(name for name in names_in(text) if name not in values)
+        raise MissingValuesError(tuple(missing)) from None
 
 
 def escaped(text: str) -> str:
@@ -204,18 +221,21 @@ class PathParams:
 type ListReader = Callable[[str, str, Mapping[str, str]], Sequence[str]]
 """Returns the lines of a file, or the file names that match a pattern.
 
-Its arguments are `LINES` or `GLOB`, the path or pattern as written, and the values of the
-parameters, which the path may name.
+Its arguments are `LINES` or `GLOB`, the path or pattern as written, and the values of the names
+that it may hold: the parameters, and `FLOW_DIR`, the folder of the flow file as it was named.
+`read_list` is one; `partial(read_list, below=FOLDER)` is another.
 """
 
 
-def not_read(_origin: str, _text: str, _params: Mapping[str, str]) -> Sequence[str]:
-    """Refuse to read any list; only a flow that is about to run needs them."""
-    raise ListError("is read where a run is recorded, and only there")
+def not_read(_origin: str, _text: str, _names: Mapping[str, str]) -> Sequence[str]:
+    """Refuse to read any list: reading a flow file reads no other file unless the caller says."""
+    raise ListError(
+        "is outside the flow file, and no reader of lists was given; pass read_list=read_list"
+    )
 
 
-def read_list(origin: str, text: str, names: Mapping[str, str], below: str) -> Sequence[str]:
-    """Return the values of a list.
+def read_list(origin: str, text: str, names: Mapping[str, str], below: str = ".") -> Sequence[str]:
+    """Return the values of a list; this is a `ListReader`.
 
     Args:
         origin: `LINES` or `GLOB`.
@@ -294,6 +314,7 @@ class Reading:
         names: The words with names in them, which are checked at the end.
         blocks: The lists of each `foreach`, by its path.
         read_list: Reads lists that are in other files.
+        flow_dir: The folder of the flow file, as it was named.
         path_params: The parameters that paths of lists may name.
         problems: Every problem so far.
         speller: Finds the known word that was probably meant.
@@ -305,6 +326,7 @@ class Reading:
     names: TemplateNames = attrs.Factory(TemplateNames)
     blocks: dict[NodePath, BlockLists] = attrs.Factory(dict)
     read_list: ListReader = not_read
+    flow_dir: str = "."
     path_params: PathParams = attrs.Factory(PathParams)
     problems: list[Problem] = attrs.Factory(list)
     speller: Speller = attrs.Factory(Speller)
@@ -331,7 +353,7 @@ class Reading:
         remedy = message.help if isinstance(message, Advised) else None
         place = written(path) or None
         self.problems.append(
-            Problem(str(message), place, node.line, node.column, excerpt, remedy, span)
+            Problem(str(message), place, node.line, node.column, excerpt, remedy, span=span)
         )
 
     def report_names(self) -> None:

@@ -15,12 +15,12 @@ import attrs
 from flow_conditions import Name
 from flow_spec.documents.tree import (
     MappingNode,
-    Node,
     NodePath,
     ScalarNode,
     SequenceNode,
     items_of,
     joins_in,
+    nearest,
     node_at,
     with_marks,
     written,
@@ -324,7 +324,7 @@ class _Finder:
                     message = Advised(
                         f"this list is read before the run begins, and {writer} writes it only "
                         "later: the copies are those of what an earlier run has left",
-                        f"write it before start, or move this {FOREACH} into a flow of its own, "
+                        f"write it before the run, or move this {FOREACH} into a flow of its own, "
                         f"which a step starts after {writer}",
                     )
                     self._warn(WarningCode.STALE_LIST, message, at)
@@ -574,15 +574,14 @@ class _Finder:
         step = self._at.get(step_path(path))
         if code in self.read.flow.allow_warnings + (step.allow_warnings if step else ()):
             return
-        node = self._node(path)
-        remedy = f"{message.help}; more: orchesjob-flow validate --explain {code}"
+        node = nearest(self.read.root, path)
         self.found.append(
             FlowWarning(
-                f"{message.fact}; {remedy}",
+                str(message),
                 written(path) or None,
                 node.line,
                 node.column,
-                help=remedy,
+                help=message.help,
                 span=span,
                 code=code,
                 outcomes=outcomes or {},
@@ -591,8 +590,3 @@ class _Finder:
 
     def _path(self, name: str) -> NodePath:
         return self.read.reading.steps[name].path
-
-    def _node(self, path: NodePath) -> Node:
-        """Return the node at a path, or the nearest one above it."""
-        found = node_at(self.read.root, path)
-        return found or (self._node(path[:-1]) if path else self.read.root)

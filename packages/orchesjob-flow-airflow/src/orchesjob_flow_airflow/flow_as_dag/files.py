@@ -82,7 +82,7 @@ def _list_reader(path: str, folder: str) -> ListReader:
 
 def names_parameter(text: str, params: Iterable[str]) -> bool:
     """Return whether the text of a list names one of these parameters (rule 10.3)."""
-    here, there = ({"FLOW_DIR": "", **dict.fromkeys(params, one)} for one in ("here", "there"))
+    here, there = ({**dict.fromkeys(params, one), "FLOW_DIR": ""} for one in ("here", "there"))
     return filled(text, here) != filled(text, there)
 
 

@@ -311,7 +311,7 @@ class StepOperator(BaseOperator):
             variables = self.flow.environment(
                 self.step,
                 run_key=ti.run_id,
-                attempt=this.gate.attempt,
+                attempt_no=this.gate.attempt,
                 failed=[step_id for step_id, outcome in this.ended.items() if outcome == "FAILED"],
                 outcome=self._run_outcome,
             )

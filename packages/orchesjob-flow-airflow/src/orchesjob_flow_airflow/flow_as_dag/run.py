@@ -27,7 +27,6 @@ from flow_spec import (
     StepVariable,
     StoredFlowError,
     base_of,
-    bind_params,
 )
 from orchesjob_flow_airflow.errors import DefinitionChanged, RunDirUnusable
 
@@ -161,8 +160,8 @@ def bound_flow(context: Mapping[str, Any], flow: FlowSpec) -> FlowSpec:
     )
     if problems:
         raise ParamsError(flow.flow_id, problems)
-    return bind_params(
-        flow, {name: _text_of(value) for name, value in values.items() if value is not None}
+    return flow.with_params(
+        {name: _text_of(value) for name, value in values.items() if value is not None}
     )
 
 

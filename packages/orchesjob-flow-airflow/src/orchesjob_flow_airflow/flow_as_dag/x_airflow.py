@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from flow_spec import FlowFileError, FlowSpec, StepSpec, closest_words, filled
+from flow_spec import FlowFileError, FlowSpec, MissingValuesError, StepSpec, closest_words, filled
 from orchesjob_flow_airflow.flow_as_dag.refusals import REFUSED_DEFAULTS
 
 _KEY = "x-airflow"
@@ -86,8 +86,8 @@ def _filled(value: Any, values: Mapping[str, str]) -> Any:
         case str():
             try:
                 return filled(value, values)
-            except KeyError as error:
-                name = error.args[0]
+            except MissingValuesError as error:
+                name = error.names[0]
                 raise _Flaw(
                     f"${{{{ {name} }}}} has no value before a run; here only names of a `foreach` "
                     "have one"

@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from flow_spec import FlowSpecError, closest_words, load_flow
-from flow_store import FlowStatus, FlowStore, Run, StepStatus, StoreError
+from flow_store import FlowStore, Run, RunStatus, StepStatus, StoreError
 from orchesjob_flow.cli.completion import settings_of
 from orchesjob_flow.errors import FlowError
 from orchesjob_flow.home.runs import UNFINISHED, RunHandle, find_runs, nearest_keys
@@ -34,8 +34,8 @@ HEAD, MOST_LOOKED_AT, MOST_SEARCHED, MOST_NAMED = 65536, 200, 20, 3
 """How much is read of how many files, in how many runs a step is searched, and how many files or
 runs are named.
 """
-ENDED_BADLY = (FlowStatus.FAILED, FlowStatus.CANCELLED)
-WANTED: Mapping[str, tuple[Collection[FlowStatus], str]] = {
+ENDED_BADLY = (RunStatus.FAILED, RunStatus.CANCELLED)
+WANTED: Mapping[str, tuple[Collection[RunStatus], str]] = {
     "cancel": (UNFINISHED, "is running"),
     "resume": (UNFINISHED, "is without a runner"),
     "watch": (UNFINISHED, "is running"),

@@ -9,7 +9,7 @@ from functools import partial
 
 import click
 
-from flow_store import CancelRequest, FlowStatus, FlowStore, Outcome, Run, StepStatus, attempt_key
+from flow_store import CancelRequest, FlowStore, Outcome, Run, RunStatus, StepStatus, attempt_key
 from orchesjob_client import DEFAULT_GRACE_SEC
 from orchesjob_flow.cli.options import CommandOnRun, Duration, format_option, run_key_option
 from orchesjob_flow.errors import CancelUnfinished, GaveUp
@@ -50,7 +50,7 @@ def cancel(
     with handle.open() as store, status_line() as line:
         end = partial(request_and_await, store=store, grace_sec=grace_seconds, now=now, line=line)
         run = end(handle)
-        if run.status is FlowStatus.CANCELLED:
+        if run.status is RunStatus.CANCELLED:
             for run_key in store.unfinished_inside(run.run_key):  # rule 5.6
                 inner = handle._replace(run_key=run_key)
                 end(inner.in_recorded_home_of(inner.load(store)), again=False)
@@ -87,7 +87,7 @@ def request_and_await(  # noqa: PLR0913 - the options of a cancel
         if waiting.is_over(run):
             raise CancelUnfinished(handle.run_key, what_is_in_the_way(handle, run))
         finish(handle, store, waiting)
-    if run.status is not FlowStatus.CANCELLED:
+    if run.status is not RunStatus.CANCELLED:
         stopped = any(step.status is StepStatus.CANCELLED for step in steps_of_finally(run))
         left = "only finally was left to stop" if stopped else TOO_LATE
         warn(f"run {handle.run_key!r}: {left}; it {run.status.value}")

@@ -15,7 +15,7 @@ from flow_spec import FlowSpec, StepSpec, base_of, load_flow, operands_of, steps
 from flow_store import Run, StepStatus
 from orchesjob_flow.cli.options import FLOW_FILE, Misused, declare_key_option, param_option
 from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.launch.inputs import list_reader
+from orchesjob_flow.launch.inputs import list_reader, naming_option
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.reasons import Copies, counts_text, dependencies_in, urgency
 from orchesjob_flow.views.table import aligned_table, steps_in
@@ -67,7 +67,8 @@ def graph(
     """  # noqa: D301 - click reads \b
     if flow_file is not None and handle is None:
         # `params` are for the paths of lists that a file names (rule 10.3).
-        flow = load_flow(flow_file, read_list=list_reader(flow_file), params=params)
+        with naming_option():
+            flow = load_flow(flow_file, read_list=list_reader(flow_file), params=params)
         drawn = drawn_flow(flow, {})._replace(never=steps_that_never_run(flow))
     elif handle is not None and flow_file is None:
         if params:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from flow_store import FlowStatus, StepStatus
+from flow_store import RunStatus, StepStatus
 from orchesjob_flow.cli.options import Count, flow_id_option, format_option, limited
 from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import Listed, find_runs
@@ -16,7 +16,7 @@ from orchesjob_flow.views.terminal import OutputFormat, print_json
 @click.option(
     "--status",
     "statuses",
-    type=click.Choice([status.value for status in FlowStatus], case_sensitive=False),
+    type=click.Choice([status.value for status in RunStatus], case_sensitive=False),
     multiple=True,
     help="Only runs with this status; repeatable.",
 )
@@ -44,7 +44,7 @@ def list(  # noqa: A001 - named as the command
     Example:
       orchesjob-flow list --status FAILED --limit 10
     """  # noqa: D301 - click reads \b
-    wanted = [FlowStatus(status) for status in statuses]
+    wanted = [RunStatus(status) for status in statuses]
     listed = find_runs(settings, statuses=wanted, flow_id=flow_id, limit=limited(limit))
     if output_format is OutputFormat.TEXT:
         from orchesjob_flow.views.table import print_runs

@@ -132,7 +132,7 @@ def unstarted_attempts(
     chosen: dict[object, Attempt] = {
         (one.position, one.number if choice.every else None): one
         for one in attempts
-        if choice.attempt in (None, one.number)
+        if choice.attempt_no in (None, one.number)
     }
     for attempt in chosen.values():
         step_id = run.steps[attempt.position].step_id
@@ -152,8 +152,8 @@ def why_not(run: Run, choice: Choice) -> str:
     if found is None:
         return "it has no copies"
     step, reason = found
-    if choice.attempt is not None and choice.attempt > step.attempt_no > 0:
+    if choice.attempt_no is not None and choice.attempt_no > step.attempt_no > 0:
         return f"the last one is attempt {step.attempt_no}"
-    if choice.attempt is None and not choice.every and is_at_gate(run, step):
+    if choice.attempt_no is None and not choice.every and is_at_gate(run, step):
         return f"{reason}; --attempt {step.attempt_no} shows what its only_if has printed"
     return "its files are missing" if step.attempt_no > 0 else reason

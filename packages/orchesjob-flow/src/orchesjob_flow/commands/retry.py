@@ -24,7 +24,13 @@ from orchesjob_flow.cli.options import (
 from orchesjob_flow.engine.reopening import plan_retry
 from orchesjob_flow.errors import line_about
 from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.launch.inputs import folder_of, list_reader, ready_to_run, with_inputs
+from orchesjob_flow.launch.inputs import (
+    folder_of,
+    list_reader,
+    naming_option,
+    ready_to_run,
+    with_inputs,
+)
 from orchesjob_flow.launch.recording import Plan, reopen, tell_empty_lists
 from orchesjob_flow.views.terminal import OutputFormat
 
@@ -112,11 +118,12 @@ def new_flow(handle: RunHandle, flow_file: str, params: Mapping[str, str]) -> Fl
     """
     with handle.open_readonly() as store:
         run = handle.load(store)
-    return load_flow(
-        flow_file,
-        read_list=list_reader(flow_file, run.directory),
-        params={**(run.params or {}), **params},
-    )
+    with naming_option():
+        return load_flow(
+            flow_file,
+            read_list=list_reader(flow_file, run.directory),
+            params={**(run.params or {}), **params},
+        )
 
 
 def refuse_other_lists(recorded: FlowSpec, flow: FlowSpec) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from flow_spec import FlowSpec
-from flow_store import FlowStatus, Run, Step, StepStatus
+from flow_store import Run, RunStatus, Step, StepStatus
 from orchesjob_flow.cli.completion import complete_step_of_file
 from orchesjob_flow.cli.options import (
     FLOW_FILE,
@@ -233,7 +233,7 @@ def endings_lines(flow: FlowSpec, endings: Endings) -> Iterator[str]:
     shown = endings.found[:MOST_SHOWN]
     yield f"Flow: {visible(flow.flow_id)}"
     yield f"Endings: {total_words(endings)}"
-    for status in FlowStatus:
+    for status in RunStatus:
         group = [ending for ending in shown if ending.status is status]
         if group:
             yield ""
@@ -255,7 +255,7 @@ def total_words(endings: Endings) -> str:
         is_short = endings.total < MOST_IN_FULL
         return f"{endings.total:,}" if is_short else f"some 10^{len(str(endings.total)) - 1}"
     counts = Counter(ending.status for ending in endings.found)
-    kinds = ", ".join(f"{counts[status]:,} {status}" for status in FlowStatus if counts[status])
+    kinds = ", ".join(f"{counts[status]:,} {status}" for status in RunStatus if counts[status])
     return f"{endings.total:,} ({kinds})"
 
 

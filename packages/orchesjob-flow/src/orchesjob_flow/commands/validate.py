@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import attrs
 import click
 
 from flow_spec import FlowFileError, FlowSpec, FlowWarning, ReadCases, find_warnings, read_document
@@ -111,8 +112,14 @@ def check(file: str, params: Mapping[str, str] | None, allowed: Collection[str])
     except FlowFileError as error:
         return CheckedFile(file, error)
     warned = find_warnings(found, is_program_missing)
-    warnings = [warning for warning in warned.warnings if warning.code not in allowed]
+    warnings = [with_more(warning) for warning in warned.warnings if warning.code not in allowed]
     return CheckedFile(file, found.flow, warnings, warned.is_complete)
+
+
+def with_more(warning: FlowWarning) -> FlowWarning:
+    """Return a warning that says where there is more about it."""
+    more = f"; more: orchesjob-flow validate --explain {warning.code}"
+    return attrs.evolve(warning, message=warning.message + more, help=f"{warning.help}{more}")
 
 
 def finding_json(finding: CheckedFile) -> dict[str, Any]:

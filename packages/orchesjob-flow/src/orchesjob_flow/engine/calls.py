@@ -88,7 +88,7 @@ def start_job(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> No
         env=run.flow.environment(
             spec,
             run_key=run.run_key,
-            attempt=attempt.row.number,
+            attempt_no=attempt.row.number,
             failed=run.failed_step_ids,
             outcome=run.finally_after,
         ),

@@ -12,10 +12,10 @@ from flow_spec import FlowSpec, StepSpec, base_of
 from flow_store import (
     Attempt,
     DamagedRecord,
-    FlowStatus,
     Person,
     Reopening,
     Run,
+    RunStatus,
     Settlement,
     Step,
     StepStatus,
@@ -73,7 +73,7 @@ def plan_retry(
         NothingToRetry: The run SUCCEEDED, and no step is named.
         DamagedRecord: What orchesjob reported about an attempt cannot be read.
     """
-    if not steps and run.status is FlowStatus.SUCCEEDED:
+    if not steps and run.status is RunStatus.SUCCEEDED:
         names = dict.fromkeys(base_of(step.step_id) for step in run.steps)
         raise NothingToRetry(run.run_key, list(names))
     before = FlowSpec.from_json(run.definition)

@@ -21,11 +21,11 @@ from flow_store import (
     CancelRequest,
     Changes,
     Deadline,
-    FlowStatus,
     GroupPlace,
     Outcome,
     Run,
     RunHeader,
+    RunStatus,
     Step,
     StepStatus,
     attempt_key,
@@ -225,7 +225,7 @@ class RunState:
     flow: FlowSpec
     steps: list[RunStep]
     limits: Limits
-    status: FlowStatus
+    status: RunStatus
     error: str | None
     started_at: float
     finished_at: float | None
@@ -324,7 +324,7 @@ class RunState:
     @property
     def is_waiting(self) -> bool:
         """Whether it waits in the queue of its group, and nothing of it may run (rule 10.7)."""
-        return self.status is FlowStatus.PENDING and self.group is not None
+        return self.status is RunStatus.PENDING and self.group is not None
 
     @property
     def replaces(self) -> bool:
@@ -502,7 +502,7 @@ class UpdateContext:
         """Ask for an effect."""
         self.decision.effects.append(effect)
 
-    def record_run(self, status: FlowStatus, error: str | None) -> None:
+    def record_run(self, status: RunStatus, error: str | None) -> None:
         """Change the run's status or error."""
         run = self.run
         run.status, run.error = status, error

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from flow_spec import FlowSpec
-from flow_store import CancelRequest, Deadline, FlowStatus, Outcome, RunHeader, StepStatus
+from flow_store import CancelRequest, Deadline, Outcome, RunHeader, RunStatus, StepStatus
 from orchesjob_client import Process
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine import attempts, calls, steps
@@ -99,7 +99,7 @@ def runner_started(context: UpdateContext, _event: RunnerStarted) -> None:
 
     A run of a group waits until it is the first in the queue (rule 10.7).
     """
-    if context.run.status is FlowStatus.PENDING and not context.run.is_waiting:
+    if context.run.status is RunStatus.PENDING and not context.run.is_waiting:
         begin_run(context)
     for attempt in context.run.open_attempts():
         calls.ask_status(context, attempt)
@@ -275,13 +275,13 @@ def header_at_start(flow: FlowSpec, now: Now) -> RunHeader:
     """Return the header of a run that begins now, with the deadline from its `timeout_sec`."""
     limit = flow.timeout_sec
     deadline = None if limit is None else Deadline(now.wall + limit, now.mono + limit, now.boot)
-    return RunHeader(FlowStatus.RUNNING, deadline=deadline)
+    return RunHeader(RunStatus.RUNNING, deadline=deadline)
 
 
 def begin_run(context: UpdateContext) -> None:
     """Record that the run has begun."""
     context.run.deadline = header_at_start(context.run.flow, context.now).deadline
-    context.record_run(FlowStatus.RUNNING, None)
+    context.record_run(RunStatus.RUNNING, None)
 
 
 def queue_seen(context: UpdateContext, event: QueueSeen) -> None:
@@ -408,7 +408,7 @@ def swept(context: UpdateContext, survivors: Sequence[Process]) -> None:
         return
     error = f"{why_swept(run)}, but these cannot be ended: {steps.name_processes(survivors)}"
     if run.error != error:
-        context.record_run(FlowStatus.RUNNING, error)
+        context.record_run(RunStatus.RUNNING, error)
     context.set_timer(SWEEP_AGAIN_SEC, Timer.SWEEP)
 
 
@@ -432,7 +432,7 @@ def finish(context: UpdateContext) -> None:
             steps.finish_step(context, step, StepStatus.CANCELLED, run.ending_error)
     if run.finally_after is None and run.flow.finally_:
         run.begin_finally(outcome)
-        context.record_run(FlowStatus.RUNNING, None)
+        context.record_run(RunStatus.RUNNING, None)
     else:
         finish_run(context, outcome)
 
@@ -471,18 +471,18 @@ def finish_run(context: UpdateContext, outcome: Outcome) -> None:
     """Record the end of the run (rule 5.1)."""
     match outcome:
         case Outcome.SUCCEEDED:
-            context.record_run(FlowStatus.SUCCEEDED, None)
+            context.record_run(RunStatus.SUCCEEDED, None)
         case Outcome.CANCELLED:
             successor = context.run.cancel and context.run.cancel.successor
             error = None if successor is None else f"replaced by run {successor!r}"
-            context.record_run(FlowStatus.CANCELLED, error)
+            context.record_run(RunStatus.CANCELLED, error)
         case Outcome.TIMED_OUT:
-            context.record_run(FlowStatus.FAILED, timeout_words(context.run))
+            context.record_run(RunStatus.FAILED, timeout_words(context.run))
         case Outcome.FAILED:
             failed = failed_steps(context.run)
             noun = "step" if len(failed) == 1 else "steps"
             context.record_run(
-                FlowStatus.FAILED, f"{len(failed)} {noun} failed: {', '.join(failed)}"
+                RunStatus.FAILED, f"{len(failed)} {noun} failed: {', '.join(failed)}"
             )
 
 

@@ -16,10 +16,10 @@ from flow_store import (
     LONGEST_PATH,
     AttemptStatus,
     DamagedRecord,
-    FlowStatus,
     FlowStore,
     Parent,
     Run,
+    RunStatus,
     attempt_key,
     reported_job,
 )
@@ -361,7 +361,7 @@ def parent_by_cgroup(store: FlowStore) -> Parent | None:
         mark(run.orchesjob_home, attempt_key(run.run_key, step_id, attempt.number)): Parent(
             run.run_key, step_id, attempt.number
         )
-        for summary in (store.runs(statuses=[FlowStatus.RUNNING]) if marks else ())
+        for summary in (store.runs(statuses=[RunStatus.RUNNING]) if marks else ())
         if (run := store.load(summary.run_key)) is not None
         for position, attempt in run.attempts.items()
         if attempt.status.is_open and (step_id := run.steps[position].step_id)

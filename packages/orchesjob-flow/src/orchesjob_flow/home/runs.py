@@ -13,9 +13,9 @@ from typing import NamedTuple, Self
 
 from flow_store import (
     Attempt,
-    FlowStatus,
     FlowStore,
     Run,
+    RunStatus,
     RunSummary,
     RunToken,
     StepStatus,
@@ -46,7 +46,7 @@ NEWEST_LOOKED_AT, NEXT_LOOKED_AT, MOST_NAMED = 200, 50, 3
 """How many runs are compared with a mistyped key, and how many are suggested."""
 LOOK_SEC = 0.1
 """Seconds between two looks at a run whose end is awaited."""
-UNFINISHED = tuple(status for status in FlowStatus if not status.is_terminal)
+UNFINISHED = tuple(status for status in RunStatus if not status.is_terminal)
 STREAMS = ("stdout", "stderr")
 
 
@@ -283,7 +283,7 @@ def has_runner(handle: RunHandle) -> bool:
 def find_runs(
     settings: Settings,
     *,
-    statuses: Collection[FlowStatus] = (),
+    statuses: Collection[RunStatus] = (),
     flow_id: str | None = None,
     limit: int | None = None,
 ) -> list[Listed]:
@@ -488,7 +488,7 @@ class Choice(NamedTuple):
     """
 
     step: str | None
-    attempt: int | None
+    attempt_no: int | None
     streams: Sequence[str]
     tail: int | None
     every: bool = False
@@ -510,12 +510,12 @@ def files_of(run: Run, attempts: Sequence[Attempt], choice: Choice) -> dict[Sour
     """Return the files that are asked for, in the order of the steps."""
     wanted: dict[int, list[Attempt]] = {}
     for attempt in attempts:  # by step and number: the latest of a step comes last
-        by_default = choice.attempt is None and not attempt.is_gate
+        by_default = choice.attempt_no is None and not attempt.is_gate
         if attempt.job is None:
             continue
         if choice.every:
             wanted.setdefault(attempt.position, []).append(attempt)
-        elif by_default or choice.attempt == attempt.number:
+        elif by_default or choice.attempt_no == attempt.number:
             wanted[attempt.position] = [attempt]
     files: dict[Source, Path] = {}
     for step in run.steps:

@@ -10,6 +10,7 @@ import os
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache, partial
 
 import attrs
@@ -21,13 +22,12 @@ from flow_spec import (
     FlowFileError,
     FlowSpec,
     ListReader,
+    MissingValuesError,
     ParamsError,
     Problem,
     ReadFlow,
     StepSpec,
-    bind_params,
     filled,
-    flow_in,
     is_opened_by_caller,
     read_document,
 )
@@ -73,7 +73,8 @@ def read_to_run(
     Raises:
         FlowFileError: It is not a valid flow, or cannot run like this.
     """
-    read = flow_in(document, read_list=read_list, params=params or {})
+    with naming_option():
+        read = document.read_flow(read_list=read_list, params=params or {})
     return attrs.evolve(read, flow=ready_to_run(read.flow, document.source, env, params))
 
 
@@ -87,7 +88,7 @@ def ready_to_run(flow: FlowSpec, flow_file: str, env: Values, params: Values | N
     try:
         flow = with_inputs(flow, env, params)
     except ParamsError as error:
-        raise FlowFileError(flow_file, error.problems) from error
+        raise FlowFileError(flow_file, tuple(map(with_option, error.problems))) from error
     # The directory of the run does not exist yet: no program is found through it.
     names = {param.name: param.default or "" for param in flow.params}
     names |= {**dict.fromkeys(BUILT_IN, ""), "FLOW_DIR": folder_of(flow_file)}
@@ -95,6 +96,23 @@ def ready_to_run(flow: FlowSpec, flow_file: str, env: Values, params: Values | N
     if without_shell:
         raise FlowFileError(flow_file, (missing_shell(without_shell),))
     return flow
+
+
+@contextmanager
+def naming_option() -> Iterator[None]:
+    """Let an error about a parameter without a value name the option that gives it one."""
+    try:
+        yield
+    except FlowFileError as error:
+        raise FlowFileError(error.source, tuple(map(with_option, error.problems))) from None
+
+
+def with_option(problem: Problem) -> Problem:
+    """Return a problem that names the option, if it is about a parameter without a value."""
+    if problem.param is None:
+        return problem
+    remedy = f"has no value: give it one with --param {problem.param}=VALUE"
+    return attrs.evolve(problem, message=problem.message.replace("has no value", remedy, 1))
 
 
 def with_inputs(flow: FlowSpec, env: Values, params: Values | None) -> FlowSpec:
@@ -110,7 +128,7 @@ def with_inputs(flow: FlowSpec, env: Values, params: Values | None) -> FlowSpec:
     if confused:
         raise ParamsError(flow.flow_id, confused)
     flow = flow.with_env(env)
-    return flow if params is None else bind_params(flow, params)
+    return flow if params is None else flow.with_params(params)
 
 
 def steps_without_shell(flow: FlowSpec) -> Iterator[StepSpec]:
@@ -159,7 +177,7 @@ def with_values(word: str, flow: FlowSpec, step: StepSpec) -> str | None:
         return word
     try:
         return filled(word, flow.values_of(step.id))
-    except KeyError:
+    except MissingValuesError:
         return None
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import NamedTuple
 
 from flow_spec import FlowSpec, ListReader, OnConflict, differences
-from flow_store import FlowStatus, FlowStore, GroupTaken, Joining, Parent, Reopening, Run
+from flow_store import FlowStore, GroupTaken, Joining, Parent, Reopening, Run, RunStatus
 from orchesjob_client import locate
 from orchesjob_flow.clock import now
 from orchesjob_flow.engine.update import header_at_start
@@ -135,7 +135,7 @@ def tell_ended(handle: RunHandle, run: Run) -> None:
     """Say on stderr that a run has ended, so that nothing is run, and how to go on (rule 4.3)."""
     if not run.status.is_terminal:
         return
-    step = ("--step", "STEP") if run.status is FlowStatus.SUCCEEDED else ()
+    step = ("--step", "STEP") if run.status is RunStatus.SUCCEEDED else ()
     line = command_line(handle.settings, "retry", run.run_key, *step)
     warn(
         f"run {run.run_key!r} ended {run.status.value} at {clock_time(run.finished_at)}, "
@@ -145,7 +145,10 @@ def tell_ended(handle: RunHandle, run: Run) -> None:
 
 def refuse_another_definition(flow: FlowSpec, run: Run) -> None:
     """Refuse a flow that means something else than the recorded definition (rule 4.4)."""
-    changes = differences(FlowSpec.from_json(run.definition), flow)
+    changes = tuple(
+        f"--{change}" if change.startswith("until ") else change  # an option here
+        for change in differences(FlowSpec.from_json(run.definition), flow)
+    )
     if changes:
         raise DefinitionDiffers(run.run_key, changes)
 

@@ -22,8 +22,8 @@ from flow_spec import FlowSpec, StepSpec
 from flow_store import (
     Attempt,
     AttemptStatus,
-    FlowStatus,
     Run,
+    RunStatus,
     Settlement,
     Step,
     StepStatus,
@@ -165,12 +165,15 @@ class SpanKind(StrEnum):
 
 
 class TimeSpan(NamedTuple):
-    """A time of a step; `attempt` is the one that ran, or the next one. `is_open` if it goes on."""
+    """A time of a step; `is_open` if it goes on.
+
+    `attempt_no` is that of the attempt that ran, or of the next one.
+    """
 
     kind: SpanKind
     begin: float
     end: float
-    attempt: int
+    attempt_no: int
     status: AttemptStatus | None = None
     is_open: bool = False
 
@@ -211,11 +214,11 @@ def spans_of(
 
 
 def span(
-    kind: SpanKind, begin: float, end: float, attempt: int, *, is_open: bool = False
+    kind: SpanKind, begin: float, end: float, attempt_no: int, *, is_open: bool = False
 ) -> Iterator[TimeSpan]:
     """Yield a span, unless it has no length because the clock was set back."""
     if end > begin:
-        yield TimeSpan(kind, begin, end, attempt, is_open=is_open)
+        yield TimeSpan(kind, begin, end, attempt_no, is_open=is_open)
 
 
 class Timed(NamedTuple):
@@ -309,7 +312,7 @@ class StepTiming:
     def took(self, kind: SpanKind) -> float:
         """Return how many seconds it spent on this since it was last decided."""
         earlier = self.earlier
-        current = (one for one in self.spans if one.attempt not in earlier)
+        current = (one for one in self.spans if one.attempt_no not in earlier)
         return sum(one.length_sec for one in current if one.kind is kind)
 
 
@@ -562,18 +565,18 @@ def headline(facts: Facts) -> str:
     """Say in one sentence what happened, or what the run is doing."""
     run, took = facts.run, duration_text(facts.took_sec)
     match run.status:
-        case FlowStatus.SUCCEEDED:
+        case RunStatus.SUCCEEDED:
             return f"{how_it_went(facts, took)}."
-        case FlowStatus.FAILED:
+        case RunStatus.FAILED:
             return f"It failed after {took}{what_failed(facts)}."
-        case FlowStatus.CANCELLED:
+        case RunStatus.CANCELLED:
             how = "cancelled" if run.error is None else visible(run.error)
             return f"It was {how} after {took}{while_running(facts)}."
         case _ if facts.is_abandoned:
             line = shlex.join(["orchesjob-flow", "resume", key_argument(run.run_key)])
             known = visible(f"{silence_words(run)}; `{line}` continues it")
             return f"It has no runner, {known}: {progress_so_far(facts)}."
-        case FlowStatus.RUNNING:
+        case RunStatus.RUNNING:
             return f"It has run for {took}: {progress_so_far(facts)}."
         case _:
             return f"It has not begun: it {visible(waiting_words(run) or 'waits for its runner')}."

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from flow_spec import StoredFlowError
-from flow_store import DamagedRecord, FlowStatus, FlowStore, RunSummary, StoreMissing
+from flow_store import DamagedRecord, FlowStore, RunStatus, RunSummary, StoreMissing
 from orchesjob_flow.clock import now
 from orchesjob_flow.errors import NotOurReport, ReportNotWritten, RunNotFound
 from orchesjob_flow.home.paths import Settings, encode_run_key
@@ -112,7 +112,7 @@ class FlowLine(NamedTuple):
     @property
     def went_wrong(self) -> bool:
         """Whether the newest run FAILED or was CANCELLED."""
-        return self.newest.run.status in (FlowStatus.FAILED, FlowStatus.CANCELLED)
+        return self.newest.run.status in (RunStatus.FAILED, RunStatus.CANCELLED)
 
 
 class Trouble(NamedTuple):
@@ -223,9 +223,9 @@ def read_flows(
             continue
         longest = max(map(seconds_of, runs))
         marks = [mark_of(listed, longest) for listed in with_runners(settings, runs)]
-        good = [run for run in runs if run.status is FlowStatus.SUCCEEDED]
+        good = [run for run in runs if run.status is RunStatus.SUCCEEDED]
         middle = median(map(seconds_of, good)) if good else None
-        latest = store.runs(flow_id=flow_id, statuses=[FlowStatus.SUCCEEDED], limit=1)
+        latest = store.runs(flow_id=flow_id, statuses=[RunStatus.SUCCEEDED], limit=1)
         lines.append(FlowLine(flow_id, marks, middle, latest[0].finished_at if latest else None))
     unfinished = with_runners(settings, store.runs(statuses=UNFINISHED))
     lines.sort(key=lambda line: not line.went_wrong)

@@ -232,7 +232,7 @@ class Row(NamedTuple):
         Only the bars since the step was last decided are critical.
         """
         earlier = self.one.earlier
-        bars = [bar for bar in self.bars if bar.span.attempt not in earlier]
+        bars = [bar for bar in self.bars if bar.span.attempt_no not in earlier]
         if not bars or not self.one.is_critical:
             return None
         return bars[0].left, bars[-1].left + bars[-1].width - bars[0].left
@@ -352,7 +352,7 @@ def bar_of(axis: Axis, span: TimeSpan) -> Bar:
 def words_of(one: StepFacts) -> str:
     """Describe the spans of a row in words."""
     return ", ".join(
-        f"attempt {span.attempt} ran for {duration_text(span.length_sec)}"
+        f"attempt {span.attempt_no} ran for {duration_text(span.length_sec)}"
         + (f" ({span.status.value})" if span.status else "")
         if span.kind is SpanKind.RAN
         else f"{span.kind.value} for {duration_text(span.length_sec)}"

@@ -62,13 +62,13 @@ def metadata_event(what: str, lane: int, name: str) -> dict[str, Any]:
 def event(facts: Facts, one: StepFacts, span: TimeSpan, lane: int) -> dict[str, Any]:
     """Describe an attempt, or a time between two of them."""
     is_attempt = span.kind is SpanKind.RAN
-    attempt = next(other for other in one.attempts if other.number == span.attempt)
+    attempt = next(other for other in one.attempts if other.number == span.attempt_no)
     what = {
-        "attempt": span.attempt,
+        "attempt": span.attempt_no,
         "status": attempt.status.value,
         "ended": endings_text([attempt]),
     }
-    delayed = {"next_attempt": span.attempt}
+    delayed = {"next_attempt": span.attempt_no}
     begin = microseconds(span.begin - facts.begin)
     return {
         "ph": "X",
@@ -132,9 +132,9 @@ def stays_of(one: StepFacts) -> Iterator[Sequence[TimeSpan]]:
     """Yield the spans of a step from its first attempt on; those before a `retry` one by one."""
     earlier = one.earlier
     known = {attempt.number for attempt in one.attempts}
-    spans = [span for span in one.spans if span.attempt in known]
-    yield from ([span] for span in spans if span.attempt in earlier)
-    current = [span for span in spans if span.attempt not in earlier]
+    spans = [span for span in one.spans if span.attempt_no in known]
+    yield from ([span] for span in spans if span.attempt_no in earlier)
+    current = [span for span in spans if span.attempt_no not in earlier]
     while current and current[0].kind is not SpanKind.RAN:
         current = current[1:]
     if current:

@@ -15,12 +15,12 @@ from typing import NamedTuple
 from flow_store import (
     CancelRequested,
     Changes,
-    FlowStatus,
     FlowStore,
     GivenUp,
     GroupTaken,
     Queue,
     Run,
+    RunStatus,
     RunTakenOver,
     StoreError,
     StoreUnavailable,
@@ -241,7 +241,7 @@ class Runner:
         self._held: list[Event | Stop] = [RunnerStarted()]
         self._commits = 0
 
-    def drive(self, *, until: float | None = None) -> FlowStatus:
+    def drive(self, *, until: float | None = None) -> RunStatus:
         """Advance the run until it is terminal, or until the monotonic clock reaches `until`.
 
         Raises:
@@ -260,7 +260,7 @@ class Runner:
         while not self.run.status.is_terminal and not self.is_ready:
             self.run_once()
 
-    def drain(self) -> FlowStatus:
+    def drain(self) -> RunStatus:
         """Advance the run until every effect is answered and nothing else can be done now."""
         while not self.run.status.is_terminal and (self._held or self._unanswered):
             self.run_once()

@@ -19,9 +19,9 @@ from flow_store import (
     AttemptStatus,
     DamagedRecord,
     EndMark,
-    FlowStatus,
     FlowStore,
     Run,
+    RunStatus,
     StepStatus,
 )
 from orchesjob_flow.errors import UnsafePlace
@@ -168,7 +168,7 @@ class FlowStats(NamedTuple):
     flow_id: str
     runs: Series
     steps: Sequence[Series]
-    unfinished: Mapping[FlowStatus, int]
+    unfinished: Mapping[RunStatus, int]
 
 
 def figures_of(run: Run, attempts: Sequence[Attempt]) -> list[Figure]:
@@ -182,7 +182,7 @@ def figures_of(run: Run, attempts: Sequence[Attempt]) -> list[Figure]:
     except (StoredFlowError, DamagedRecord):
         return [Figure(THE_RUN, run.status, bool(run.history), 0, None, None, None)]
     names = {copy: name for name, copies in flow.copies.items() for copy in copies}
-    shares = shares_of(timing, names) if run.status is FlowStatus.SUCCEEDED else {}
+    shares = shares_of(timing, names) if run.status is RunStatus.SUCCEEDED else {}
     steps: list[Figure] = []
     for one in timing.steps:
         name = names.get(one.spec.id, one.spec.id)
@@ -199,7 +199,7 @@ def figure_of_run(run: Run, timing: Timing, steps: Sequence[Figure]) -> Figure:
     waits = [one.took(SpanKind.WAITED) for one in timing.steps if one.spec.id in on_path]
     was_opened_again = any(step.retry_no > 0 for step in run.steps)
     has_ended_once = not was_opened_again and not run.settlements
-    has_duration = run.status is FlowStatus.SUCCEEDED and has_ended_once
+    has_duration = run.status is RunStatus.SUCCEEDED and has_ended_once
     return Figure(
         THE_RUN,
         run.status,

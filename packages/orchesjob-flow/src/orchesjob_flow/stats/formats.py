@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from flow_store import FlowStatus, RunSummary
+from flow_store import RunStatus, RunSummary
 from orchesjob_flow.home.runs import UNFINISHED, Listed
 from orchesjob_flow.stats.counts import FlowStats, Percentiles, Series
 from orchesjob_flow.views.table import fit_table, simple_table
@@ -112,7 +112,7 @@ def gauges_of_now(newest: Sequence[RunSummary], unfinished: Sequence[Listed]) ->
         [
             (of_flow(run.flow_id, status=status), int(run.status is status))
             for run in runs
-            for status in FlowStatus
+            for status in RunStatus
         ],
     )
     yield Gauge(

@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from flow_store import AttemptStatus, FlowStatus, Run, StepStatus, StoreError, was_found
+from flow_store import AttemptStatus, Run, RunStatus, StepStatus, StoreError, was_found
 from orchesjob_flow.errors import FlowError, ResourceExhausted, exhaustion_named
 from orchesjob_flow.home.runs import Observer, RunHandle, Snapshot
 from orchesjob_flow.views import terminal
@@ -121,7 +121,7 @@ def show_outcome(handle: RunHandle, shown: ShownRun) -> None:
     if not shown.reports_outcome or (before is not None and before.revision == run.revision):
         return
     warn_about_found(run, before)
-    if run.status is FlowStatus.FAILED:
+    if run.status is RunStatus.FAILED:
         from orchesjob_flow.views.step_output import show_failures
 
         try:

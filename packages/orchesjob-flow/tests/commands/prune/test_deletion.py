@@ -11,11 +11,11 @@ from flow_store import (
     Attempt,
     AttemptStatus,
     Changes,
-    FlowStatus,
     FlowStore,
     Reopening,
     Run,
     RunHeader,
+    RunStatus,
 )
 from orchesjob_flow.commands.prune import HOLD_SEC, Deletion, Yielder, pause_after, shrink
 from orchesjob_flow.commands.prune.output import Cleaner, Found, Output, PrintedJob
@@ -24,7 +24,7 @@ from orchesjob_flow.home.paths import Home, Settings
 from orchesjob_flow.home.runs import RunHandle, open_store
 
 LONG_AGO = 5.0
-ENDED = RunHeader(FlowStatus.SUCCEEDED, None, LONG_AGO)
+ENDED = RunHeader(RunStatus.SUCCEEDED, None, LONG_AGO)
 
 
 class Remembering(Cleaner):

@@ -11,7 +11,7 @@ from typing import TextIO
 
 import pytest
 
-from flow_store import FlowStatus, Run, Step, StepStatus
+from flow_store import Run, RunStatus, Step, StepStatus
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import Snapshot
 from orchesjob_flow.views.progress import CLEAR_BELOW, CLEAR_LINE, NO_WRAP, WRAP, Screen
@@ -54,7 +54,7 @@ def picture_lines(text: str) -> list[str]:
 
 def test_drawn_only_when_it_differs(paper: Paper, daily: Run) -> None:
     """A picture that is still right is not drawn again."""
-    ended = daily._replace(status=FlowStatus.FAILED, finished_at=daily.started_at)
+    ended = daily._replace(status=RunStatus.FAILED, finished_at=daily.started_at)
     screen = Screen(paper.terminal, [])
     screen.show(Snapshot(ended, None))
     screen.refresh()
@@ -126,7 +126,7 @@ def test_the_last_column_stays(paper: Paper, daily: Run) -> None:
 def test_the_end_shows_every_step(paper: Paper, make_run: Callable[..., Run]) -> None:
     """What stays on the screen is whole: 200 steps on a screen of 24 lines scroll (rule 6.6)."""
     steps = [(Step(n, f"s{n}", StepStatus.SUCCEEDED, 1, 0, 0), None) for n in range(200)]
-    run = make_run(*steps, status=FlowStatus.SUCCEEDED, finished_at=1.0)
+    run = make_run(*steps, status=RunStatus.SUCCEEDED, finished_at=1.0)
     screen = Screen(paper.terminal, [])
     screen.show(Snapshot(run, None))
     assert sum("SUCCEEDED" in line for line in picture_lines(paper[-1])) == 201
@@ -178,7 +178,7 @@ def test_drawn_below_what_is_there(paper: Paper, seen: Emulator, daily: Run) -> 
         assert lines[:2] == [COMMAND, "Flow: daily-import  Run: daily-20260507"]
         assert len(lines) == 10
         moment += 1
-    ended = daily._replace(status=FlowStatus.FAILED, finished_at=moment, revision=9)
+    ended = daily._replace(status=RunStatus.FAILED, finished_at=moment, revision=9)
     screen.show(Snapshot(ended, None))
     lines = look(paper, seen)
     assert (lines[0], len(lines)) == (COMMAND, 10)
@@ -222,7 +222,7 @@ def test_a_resize(
         assert sum("Status: " in line for line in on_screen) == 1
         assert sum("RUNNING" in line for line in on_screen) == 2
         assert all(len(line) <= columns for line in on_screen)
-    ended = daily._replace(status=FlowStatus.FAILED, finished_at=9.0, revision=9)
+    ended = daily._replace(status=RunStatus.FAILED, finished_at=9.0, revision=9)
     screen.show(Snapshot(ended, None))
     assert sum("FAILED" in line for line in look(paper, seen)) == 1
 

@@ -1,0 +1,160 @@
+"""What the package offers to programs: the ways to read, places for problems, its README."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+import flow_spec
+from flow_spec import (
+    FlowFileError,
+    MissingValuesError,
+    ReadFlow,
+    UnknownStepError,
+    find_warnings,
+    parse_flow,
+    read_flow,
+    read_list,
+    read_text,
+)
+from flow_spec.fields.params import PARAM
+from flow_spec.flow import FLOW
+from flow_spec.foreach import BLOCK, ITEM_STEP
+from flow_spec.step import CONCURRENCY
+
+FLOW_FILE = """\
+flow_id: f
+defaults: {retries: 2}
+steps:
+  - {id: a, command: [x]}
+  - {id: b, command: [y], when: a && !a}
+  - foreach: [p, q]
+    steps:
+      - {id: c, command: [z, '${{ ITEM }}']}
+"""
+
+
+def buffer(text: str = FLOW_FILE) -> ReadFlow:
+    return read_text(text, "flow.yaml")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("flow.yaml", FLOW_FILE), ("f.json", '{"flow_id": "f", "steps": []}')]
+)
+def test_a_text_is_read_like_a_file(name: str, text: str, tmp_path: Path) -> None:
+    """An editor's buffer gives what its file gives: the flow, the warnings, the errors."""
+
+    def outcome(read: Callable[[], ReadFlow]) -> object:
+        try:
+            return read().flow, find_warnings(read())
+        except FlowFileError as error:
+            return str(error)
+
+    path = tmp_path / name
+    path.write_text(text)
+    from_file = outcome(lambda: read_flow(path))
+    assert outcome(lambda: read_text(text, str(path))) == from_file
+
+
+def test_the_name_of_a_text_has_an_ending() -> None:
+    """The format is that of the file that the text will be."""
+    with pytest.raises(FlowFileError, match=r"flow\.txt: the name must end in \.yaml"):
+        read_text(FLOW_FILE, "flow.txt")
+
+
+LISTS = "flow_id: f\nsteps: [{foreach: {%s}, id: a, command: [x]}]\n"
+
+
+@pytest.mark.parametrize(
+    ("origin", "values"),
+    [
+        ("lines: days.txt", ("mon", "tue")),
+        ("lines: '${{ FLOW_DIR }}/days.txt'", ("mon", "tue")),
+        ("glob: '*.txt'", ("days.txt",)),
+    ],
+)
+def test_read_list_fits(
+    origin: str, values: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`read_list` reads the lists of a flow as it is, or bound to another folder (rule 10.3)."""
+    (tmp_path / "days.txt").write_text("mon\ntue\n")
+    text, name = LISTS % origin, str(tmp_path / "flow.yaml")
+    elsewhere = read_text(text, name, read_list=partial(read_list, below=str(tmp_path)))
+    monkeypatch.chdir(tmp_path)
+    for read in (elsewhere, read_text(text, name, read_list=read_list)):
+        assert tuple(copy.values[0] for copy in read.flow.blocks[0].copies) == values
+
+
+@pytest.mark.parametrize("origin", ["lines: days.txt", "glob: '*.txt'"])
+def test_a_missing_reader_is_named(origin: str) -> None:
+    """Without a reader nothing but the flow file is read, and the error says what to pass."""
+    with pytest.raises(FlowFileError, match="no reader of lists was given; pass read_list=read_li"):
+        buffer(LISTS % origin)
+
+
+@pytest.mark.parametrize(
+    ("step_id", "keys", "place"),
+    [
+        ("b", ("when",), ("steps[1].when", 5, 33)),
+        ("b", ("timeout_sec",), ("steps[1].timeout_sec", 5, 5)),
+        ("b", ("env", "A"), ("steps[1].env.A", 5, 5)),
+        ("b", ("retries",), ("defaults.retries", 2, 21)),
+        ("b", (), ("steps[1]", 5, 5)),
+        ("b", ("command", 0), ("steps[1].command[0]", 5, 23)),
+        ("b", ("command", 7), ("steps[1].command[7]", 5, 22)),
+        ("c@q", ("retry_backoff",), ("steps[2].steps[0].retry_backoff", 8, 9)),
+        (None, ("flow_id",), ("flow_id", 1, 10)),
+        (None, ("description",), ("description", 1, 1)),
+        (None, (), (None, 1, 1)),
+    ],
+)
+def test_a_problem_has_a_place(
+    step_id: str | None, keys: tuple[str | int, ...], place: tuple[str | None, int, int]
+) -> None:
+    """A value that is absent is placed at what should hold it."""
+    problem = buffer().problem("is wrong", step_id, *keys)
+    assert (problem.path, problem.line, problem.column) == place
+
+
+def test_a_problem_of_an_unknown_step() -> None:
+    """It is said which step was probably meant."""
+    with pytest.raises(UnknownStepError, match="has no step"):
+        buffer().problem("is wrong", "d")
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [({}, ("ROOT", "RUN_KEY")), ({"ROOT": "/"}, ("RUN_KEY",)), ({"RUN_KEY": "k"}, ("ROOT",))],
+)
+def test_all_missing_values_are_named(given: dict[str, str], missing: tuple[str, ...]) -> None:
+    """Of the flow and of every step, each name once (rule 10.2)."""
+    flow = parse_flow(
+        "{flow_id: f, params: {ROOT: {}}, env: {A: '${{ ROOT }}'}, steps: ["
+        "{foreach: [p], id: a, command: [x, '${{ ITEM }}${{ RUN_KEY }}']},"
+        "{id: b, command: [y, '${{ RUN_KEY }}${{ ROOT }}']}]}"
+    )
+    with pytest.raises(MissingValuesError) as caught:
+        flow.filled(given)
+    assert caught.value.names == missing
+    assert f"no value for ${{{{ {missing[0]} }}}}" in str(caught.value)
+
+
+def test_errors_name_no_command_line() -> None:
+    """How values are given, only the program knows that uses the package."""
+    flow = parse_flow("{flow_id: f, params: {DAY: {}}, steps: [{id: a, command: [x]}]}")
+    with pytest.raises(flow_spec.ParamsError) as caught:
+        flow.with_params({})
+    assert str(caught.value) == 'flow "f": params.DAY: has no value'
+    assert caught.value.problems[0].param == "DAY"
+
+
+README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+
+
+def test_the_readme_has_every_field() -> None:
+    """Each is in the table of fields, also those inside of `params` and `concurrency`."""
+    table = README.partition("## What a file may say")[2].partition("\n## ")[0]
+    records = (FLOW, ITEM_STEP, BLOCK, PARAM, CONCURRENCY)
+    fields = {name for record in records for name in record.fields()}
+    assert {name for name in fields if f"`{name}`" not in table} == set()
