@@ -135,7 +135,7 @@ def test_a_worker_that_is_a_stranger(jobs: Jobs) -> None:
     """A job is not waited for for ever if its PID is another process's by now."""
     jobs.report("k", "RUNNING", os.getpid())
     with pytest.raises(BadAnswer, match=rf"'k' is RUNNING, .* process {os.getpid()}, has exited"):
-        jobs.client.wait("k")
+        jobs.client.wait("k", timeout=1)
 
 
 def test_without_a_worker(jobs: Jobs) -> None:
@@ -192,7 +192,7 @@ def test_time_is_over(jobs: Jobs, spawn: Spawn, keys: list[str]) -> None:
 def test_unknown(jobs: Jobs) -> None:
     """A key that orchesjob does not know, or none at all, cannot be waited for."""
     with pytest.raises(JobNotFound, match="orchesjob status knows no such job: 'k'"):
-        jobs.client.wait("k")
+        jobs.client.wait("k", timeout=1)
     with pytest.raises(ValueError, match="needs the key of a job"):
         jobs.client.wait_any([])
 
@@ -252,6 +252,15 @@ def test_marks_are_added(answer: Answer, executable: Executable, tmp_path: Path)
     own = second.removeprefix("start ")
     assert len(own) == 32
     assert (first, third) == (f"start outer:{own}", "status outer")
+
+
+def test_one_home(answer: Answer, executable: Executable, tmp_path: Path) -> None:
+    """A job is in the client's home, whatever home the environment of its command names."""
+    (tmp_path / "answer").write_text(json.dumps(answer()), encoding="utf-8")
+    path = executable(f"echo $ORCHESJOB_HOME > {tmp_path}/seen; cat {tmp_path}/answer")
+    client = OrchesjobClient(path, home=tmp_path / "home")
+    client.start("k", ["true"], env={"PATH": os.defpath, "ORCHESJOB_HOME": "/another"})
+    assert (tmp_path / "seen").read_text(encoding="utf-8") == f"{tmp_path}/home\n"
 
 
 def test_an_error_of_a_callback(
