@@ -20,11 +20,9 @@ from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 from orchesjob_client import call
-from orchesjob_client.backoff import FIRST_BACKOFF_SEC, longer, pauses
 from orchesjob_client.call import NOTHING, PLAIN, Hold, Launcher
 from orchesjob_client.encoding import in_utf8, start_in_utf8
 from orchesjob_client.environment import (
@@ -263,6 +261,10 @@ class OrchesjobClient:
             OrchesjobError: No usable answer. `BadAnswer` if a job is reported as running although
                 its worker has exited.
         """
+        from queue import Empty, SimpleQueue  # a runner has a loop of its own, and pays for neither
+
+        from orchesjob_client.internals import FIRST_BACKOFF_SEC, longer
+
         due = keys = tuple(dict.fromkeys(job_keys))
         if not keys:
             raise ValueError("wait_any() needs the key of a job")
@@ -308,6 +310,8 @@ class OrchesjobClient:
 
     def _patiently[Answer](self, ask: Callable[[], Answer], deadline: float) -> Answer:
         """Repeat a call while it gives no usable answer, as long as there is time."""
+        from orchesjob_client.internals import pauses
+
         left = pauses(min(_PATIENCE_SEC, max(0.0, deadline - time.monotonic())))
         while True:
             try:

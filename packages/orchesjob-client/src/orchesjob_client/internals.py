@@ -3,6 +3,10 @@
 The packages of this repository are released together, under one version. So this may change with
 any version, and nobody else should import it.
 
+`pauses` are how long to wait before something that may pass is tried again: a call, a locked
+database. The first is short, each next one twice as long, up to a limit. Not the delay between two
+attempts of a step, which a flow file states.
+
 `read_call` is for a caller that succeeds one that has died, which may have left a call of
 orchesjob. A call that changes something is known by its words, which name the job:
 `start --run-key=KEY` or `abort --job-id=ID`. orchesjob's worker has no such words, nor has a job's
@@ -12,10 +16,10 @@ checks that.
 """
 
 import os
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from orchesjob_client.backoff import FIRST_BACKOFF_SEC, longer, pauses
 from orchesjob_client.client import DEFAULT_GRACE_SEC, DEFAULT_START_TIMEOUT_SEC, CallLimits
 from orchesjob_client.environment import (
     MARK,
@@ -54,6 +58,34 @@ __all__ = [
     "unmarked",
     "usable_cgroup_folder",
 ]
+
+
+FIRST_BACKOFF_SEC = 0.1
+LONGEST_BACKOFF_SEC = 5.0
+
+
+def longer(backoff_sec: float) -> float:
+    """Return the pause after one that did not help.
+
+    >>> longer(FIRST_BACKOFF_SEC), longer(4.0)
+    (0.2, 5.0)
+    """
+    return min(2 * backoff_sec, LONGEST_BACKOFF_SEC)
+
+
+def pauses(patience_sec: float, clock: Callable[[], float] = time.monotonic) -> Iterator[float]:
+    """Yield the seconds to wait before each new try; end when the patience does.
+
+    The patience counts from this call. The last pause ends with it, so there is one try more.
+    """
+    return _pauses(clock() + patience_sec, clock)
+
+
+def _pauses(end: float, clock: Callable[[], float]) -> Iterator[float]:
+    backoff = FIRST_BACKOFF_SEC
+    while (left := end - clock()) > 0:
+        yield min(backoff, left)
+        backoff = longer(backoff)
 
 
 class RunningCall(NamedTuple):
