@@ -239,9 +239,9 @@ class OrchesjobClient:
 
     def wait(self, job_key: str, timeout: float | None = None) -> JobReport:
         """Wait until a job has a final status, and return its report; see `wait_any`."""
-        return self.wait_any([job_key], timeout)
+        return self.wait_any(job_key, timeout)
 
-    def wait_any(self, job_keys: Iterable[str], timeout: float | None = None) -> JobReport:
+    def wait_any(self, job_keys: str | Iterable[str], timeout: float | None = None) -> JobReport:
         """Wait until one of some jobs has a final status, and return its report.
 
         The kernel tells when a worker exits. Where it cannot, orchesjob is asked, ever more seldom
@@ -251,7 +251,7 @@ class OrchesjobClient:
         whose start was killed may stay STARTING, with no `worker_pid`, until somebody aborts it.
 
         Args:
-            job_keys: The keys of the jobs.
+            job_keys: A key or several.
             timeout: How long to wait, in seconds; None is without an end.
 
         Raises:
@@ -265,7 +265,7 @@ class OrchesjobClient:
 
         from orchesjob_client.internals import FIRST_BACKOFF_SEC, longer
 
-        due = keys = tuple(dict.fromkeys(job_keys))
+        due = keys = tuple(dict.fromkeys(_keys_of(job_keys)))
         if not keys:
             raise ValueError("wait_any() needs the key of a job")
         deadline = time.monotonic() + (math.inf if timeout is None else timeout)
