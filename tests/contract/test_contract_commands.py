@@ -79,7 +79,7 @@ def test_answer_is_ascii(orchesjob: Orchesjob) -> None:
     orchesjob.environ |= {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"}  # as our client calls it
     raw = orchesjob.run("start", "--run-key=ключ/ a:b", "--", "true", word)
     assert raw.stdout.isascii()
-    report = orchesjob.client().status("ключ/ a:b", env=orchesjob.environ)
+    report = orchesjob.client().status("ключ/ a:b")
     assert report is not None
     assert report.command == ("true", word)
 
@@ -227,12 +227,12 @@ def test_clean_one_job(orchesjob: Orchesjob) -> None:
     orchesjob.start("k", "echo", "2")
     second = orchesjob.await_end("k")
     client = orchesjob.client()
-    assert client.clean(first["job_id"], env=orchesjob.environ)
+    assert client.clean(first["job_id"])
     for job, is_there in ((first, False), (second, True)):
         assert Path(job["stdout_file"]).exists() is is_there
         assert Path(job["stderr_file"]).exists() is is_there
     assert orchesjob.status("k")["job_id"] == second["job_id"]
-    assert not client.clean(first["job_id"], env=orchesjob.environ)
+    assert not client.clean(first["job_id"])
     answer = orchesjob.ask("clean", f"--job-id={second['job_id']}")
     assert (answer["deleted"], answer["errors"]) == (1, 0)
     assert [item["job_id"] for item in answer["items"]] == [second["job_id"]]
@@ -242,7 +242,7 @@ def test_clean_one_job(orchesjob: Orchesjob) -> None:
 def test_clean_a_running_job(orchesjob: Orchesjob) -> None:
     """A job that runs is never removed."""
     job = orchesjob.start("k", "sleep", "60")
-    assert not orchesjob.client().clean(job["job_id"], env=orchesjob.environ)
+    assert not orchesjob.client().clean(job["job_id"])
     assert orchesjob.status("k")["status"] == "RUNNING"
 
 
@@ -254,7 +254,7 @@ def test_clean_what_cannot_be_removed(orchesjob: Orchesjob) -> None:
     path.unlink()
     path.mkdir()
     with pytest.raises(CallFailed, match="directory"):
-        orchesjob.client().clean(job["job_id"], env=orchesjob.environ)
+        orchesjob.client().clean(job["job_id"])
     assert orchesjob.run("status", "--run-key=k").returncode == 3
 
 
@@ -270,16 +270,16 @@ def test_clean_a_span(orchesjob: Orchesjob) -> None:
     ids = {key: orchesjob.status(key)["job_id"] for key in ends}
     files = {key: Path(orchesjob.status(key)["stdout_file"]) for key in ends}
     client = orchesjob.client()
-    found = client.ended(1001, 1003, env=orchesjob.environ)
+    found = client.ended(1001, 1003)
     selected = {"first": 1001, "last": 1002, "lost": 1001}
     assert set(found) == {EndedJob(ids[key], key, at) for key, at in selected.items()}
-    from_then_on = client.ended(1003, env=orchesjob.environ)
+    from_then_on = client.ended(1003)
     assert from_then_on == (EndedJob(ids["late"], "late", 1003),)
-    assert client.ended(1004, env=orchesjob.environ) == ()
+    assert client.ended(1004) == ()
     assert all(path.exists() for path in files.values())
-    removed = client.clean_ended(1001, 1003, most=3, env=orchesjob.environ)
+    removed = client.clean_ended(1001, 1003, most=3)
     assert set(removed) == set(found)
     assert {key for key, path in files.items() if not path.exists()} == set(selected)
     assert orchesjob.run("status", "--run-key=lost").returncode == 3
     assert orchesjob.status("active")["status"] == "RUNNING"
-    assert client.clean_ended(1001, 1003, most=3, env=orchesjob.environ) == ()
+    assert client.clean_ended(1001, 1003, most=3) == ()

@@ -27,7 +27,7 @@ from support.processes import await_exit, is_gone
 
 
 def run_report(orchesjob: Orchesjob, *command: str, **options: Any) -> JobReport:
-    return orchesjob.client().start("k", command, env=orchesjob.environ, **options)
+    return orchesjob.client().start("k", command, **options)
 
 
 def ids(pid: int | None) -> tuple[int, int]:
@@ -84,7 +84,7 @@ def test_terminal_before_the_worker_exits(orchesjob: Orchesjob) -> None:
     watcher = JobWatcher(exits.put)
     for number in range(3):
         key = f"k{number}"
-        report = orchesjob.client().start(key, ["sleep", "0.1"], env=orchesjob.environ)
+        report = orchesjob.client().start(key, ["sleep", "0.1"])
         if watcher.watch(key, report) is Watch.WATCHING:
             assert exits.get(timeout=EVENT_SEC) == key
         end = orchesjob.status(key)
@@ -103,7 +103,7 @@ def test_lost(orchesjob: Orchesjob, number: signal.Signals) -> None:
     assert (lost["status"], lost["exit_code"]) == ("LOST", None)
     assert not is_gone(report.target_pid)
     with pytest.raises(JobNotRunning):
-        orchesjob.client().abort(job_key="k", env=orchesjob.environ)
+        orchesjob.client().abort(job_key="k")
     marked = orchesjob.processes()
     assert [process.pid for process in marked] == [report.target_pid]
     assert end_processes(marked, 5) == []
@@ -117,8 +117,8 @@ def test_running(orchesjob: Orchesjob) -> None:
     orchesjob.start("ended", "true")
     orchesjob.await_end("ended")
     assert orchesjob.ask("status", "--running") == []
-    lost = client.start("lost", ["sleep", "60"], env=orchesjob.environ)
-    client.start("running", ["sleep", "60"], env=orchesjob.environ)
+    lost = client.start("lost", ["sleep", "60"])
+    client.start("running", ["sleep", "60"])
     assert {report.job_key for report in client.running()} == {"lost", "running"}
     assert lost.worker_pid is not None
     os.kill(lost.worker_pid, signal.SIGKILL)
@@ -130,9 +130,7 @@ def test_running(orchesjob: Orchesjob) -> None:
 def test_abort(orchesjob: Orchesjob) -> None:
     """An abort ends a command that obeys SIGTERM, and its worker."""
     report = run_report(orchesjob, "sleep", "60")
-    aborted = orchesjob.client().abort(
-        job_id=report.job_id, job_key="k", reason="why", env=orchesjob.environ
-    )
+    aborted = orchesjob.client().abort(job_id=report.job_id, job_key="k", reason="why")
     assert aborted.known_status is JobStatus.ABORTED
     assert aborted.exit_code is None
     assert (aborted.worker_pid, aborted.target_pid) == (report.worker_pid, report.target_pid)
@@ -176,14 +174,14 @@ def test_abort_of_the_ended(orchesjob: Orchesjob) -> None:
     orchesjob.start("k", "true")
     orchesjob.await_end("k")
     with pytest.raises(JobNotRunning, match="status=SUCCEEDED"):
-        orchesjob.client().abort(job_key="k", env=orchesjob.environ)
+        orchesjob.client().abort(job_key="k")
     assert orchesjob.status("k")["status"] == "SUCCEEDED"
 
 
 def test_abort_of_the_unknown(orchesjob: Orchesjob) -> None:
     """Aborting an unknown job is an error of its own."""
     with pytest.raises(JobNotFound):
-        orchesjob.client().abort(job_key="k", env=orchesjob.environ)
+        orchesjob.client().abort(job_key="k")
 
 
 def test_first_terminal_status_wins(orchesjob: Orchesjob, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ TERMINAL = {"SUCCEEDED", "FAILED", "LOST", "CANCELLED", "ABORTED"}
 
 def test_new_key(orchesjob: Orchesjob) -> None:
     """A new key is accepted, and its command is running when the answer comes."""
-    report = orchesjob.client().start("k", ["sleep", "60"], env=orchesjob.environ)
+    report = orchesjob.client().start("k", ["sleep", "60"])
     assert report.known_status is JobStatus.RUNNING
     assert not report.existing
     assert report.target_pid is not None
@@ -114,7 +114,7 @@ def test_not_spawned(orchesjob: Orchesjob, tmp_path: Path, kind: str) -> None:
         path.write_text("true\n", encoding="utf-8")
         path.chmod(0o644 if kind == "plain file" else 0o755)
     command = "" if kind == "empty word" else str(path)
-    report = orchesjob.client().start("k", [command], env=orchesjob.environ)
+    report = orchesjob.client().start("k", [command])
     assert report.not_spawned
     assert report.stdout_file is not None
     assert report.stderr_file is not None
@@ -124,7 +124,7 @@ def test_not_spawned(orchesjob: Orchesjob, tmp_path: Path, kind: str) -> None:
 def test_start_timeout(orchesjob: Orchesjob) -> None:
     """With a start timeout of 0 the answer is STARTING, and the job keeps running."""
     client = orchesjob.client()
-    report = client.start("k", ["true"], start_timeout_sec=0, env=orchesjob.environ)
+    report = client.start("k", ["true"], start_timeout_sec=0)
     assert report.known_status is JobStatus.STARTING
     assert orchesjob.await_end("k")["status"] == "SUCCEEDED"
 

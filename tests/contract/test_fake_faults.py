@@ -25,13 +25,13 @@ type Rule = dict[str, Any]
 
 
 def start(fake: FakeOrchesjob, *command: str, key: str = "k", **options: Any) -> JobReport:
-    return fake.client().start(key, command or ["sleep", "60"], env=fake.environ, **options)
+    return fake.client().start(key, command or ["sleep", "60"], **options)
 
 
 CALLS: dict[str, Callable[[FakeOrchesjob], object]] = {
     "start": start,
-    "status": lambda fake: fake.client().status("k", env=fake.environ),
-    "abort": lambda fake: fake.client().abort(job_key="k", env=fake.environ),
+    "status": lambda fake: fake.client().status("k"),
+    "abort": lambda fake: fake.client().abort(job_key="k"),
 }
 
 
@@ -45,7 +45,7 @@ def test_start_fails(fake_orchesjob: FakeOrchesjob, fault: str, when: str) -> No
     assert caught.value.exit_code == (1 if fault == "locked" else -signal.SIGKILL)
     if fault == "locked":
         assert caught.value.cause_text == "sqlite3.OperationalError: database is locked"
-    report = fake_orchesjob.client().status("k", env=fake_orchesjob.environ)
+    report = fake_orchesjob.client().status("k")
     if when == "before":
         assert report is None
     else:
@@ -93,7 +93,7 @@ def test_hang_for_ever(fake_orchesjob: FakeOrchesjob) -> None:
     fake_orchesjob.script([{"call": "status", "fault": "hang"}])
     client = OrchesjobClient(fake_orchesjob.path, limits=CallLimits(status_sec=0.3))
     with pytest.raises(CallTimedOut):
-        client.status("k", env=fake_orchesjob.environ)
+        client.status("k")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_exit_code(fake_orchesjob: FakeOrchesjob) -> None:
     rule = {"call": "status", "fault": "exit", "code": 126, "stderr": "cannot execute\n"}
     fake_orchesjob.script([rule])
     with pytest.raises(CallFailed, match="cannot execute") as caught:
-        fake_orchesjob.client().status("k", env=fake_orchesjob.environ)
+        fake_orchesjob.client().status("k")
     assert caught.value.exit_code == 126
 
 
@@ -190,18 +190,18 @@ def test_abort_dies_before_its_signals(fake_orchesjob: FakeOrchesjob) -> None:
     report = start(fake_orchesjob)
     fake_orchesjob.script([{"call": "abort", "fault": "die", "when": "recorded"}])
     with pytest.raises(CallFailed):
-        fake_orchesjob.client().abort(job_key="k", env=fake_orchesjob.environ)
+        fake_orchesjob.client().abort(job_key="k")
     assert fake_orchesjob.status("k")["status"] == "ABORTED"
     assert not is_gone(report.target_pid)
     with pytest.raises(JobNotRunning):
-        fake_orchesjob.client().abort(job_key="k", env=fake_orchesjob.environ)
+        fake_orchesjob.client().abort(job_key="k")
 
 
 def test_abort_without_signals(fake_orchesjob: FakeOrchesjob) -> None:
     """A command can survive an abort that reports success."""
     report = start(fake_orchesjob)
     fake_orchesjob.script([{"call": "abort", "fault": "no_signals"}])
-    fake_orchesjob.client().abort(job_key="k", env=fake_orchesjob.environ)
+    fake_orchesjob.client().abort(job_key="k")
     assert not is_gone(report.target_pid)
     assert not is_gone(report.worker_pid)
 
@@ -210,7 +210,7 @@ def test_abort_of_the_leader_only(fake_orchesjob: FakeOrchesjob) -> None:
     """A member of the group can survive its leader."""
     report = start(fake_orchesjob, "sh", "-c", "sleep 61 & wait")
     fake_orchesjob.script([{"call": "abort", "fault": "leader_only"}])
-    fake_orchesjob.client().abort(job_key="k", env=fake_orchesjob.environ)
+    fake_orchesjob.client().abort(job_key="k")
     await_exit(report.target_pid)
     marked = fake_orchesjob.processes()
     assert [process.command for process in marked] == ["sleep 61"]
@@ -233,7 +233,7 @@ def test_finished_just_now(fake_orchesjob: FakeOrchesjob, code: int, status: str
     report = start(fake_orchesjob)
     fake_orchesjob.script([{"call": "abort", "fault": "finish", "exit_code": code}])
     with pytest.raises(JobNotRunning, match=f"status={status}"):
-        fake_orchesjob.client().abort(job_key="k", env=fake_orchesjob.environ)
+        fake_orchesjob.client().abort(job_key="k")
     end = fake_orchesjob.await_end("k")
     assert (end["status"], end["exit_code"]) == (status, code)
     await_exit(report.target_pid)
@@ -271,6 +271,6 @@ def test_forgotten_key(fake_orchesjob: FakeOrchesjob) -> None:
     """A key can be forgotten after its answer; then even a strict start runs it again."""
     fake_orchesjob.script([{"call": "start", "nth": 1, "fault": "forget", "when": "answered"}])
     first = start(fake_orchesjob, "true")
-    assert fake_orchesjob.client().status("k", env=fake_orchesjob.environ) is None
+    assert fake_orchesjob.client().status("k") is None
     assert start(fake_orchesjob, "true").job_id != first.job_id
     assert fake_orchesjob.begun() == ["k", "k"]

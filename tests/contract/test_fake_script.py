@@ -11,7 +11,7 @@ from support.processes import await_exit
 
 
 def start(fake: FakeOrchesjob, *command: str, key: str = "k", **options: Any) -> JobReport:
-    return fake.client().start(key, command or ["sleep", "60"], env=fake.environ, **options)
+    return fake.client().start(key, command or ["sleep", "60"], **options)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,6 @@ def test_executable_in_the_checkout(fake_orchesjob: FakeOrchesjob) -> None:
     """The fake can be run straight from the checkout, without these fixtures."""
     path = Path(__file__).parents[1] / "support" / "fake_orchesjob" / "orchesjob"
     client = OrchesjobClient(str(path))
-    report = client.start("k", ["true"], env=fake_orchesjob.environ)
+    report = client.start("k", ["true"])
     await_exit(report.worker_pid)
     assert fake_orchesjob.status("k")["status"] == "SUCCEEDED"

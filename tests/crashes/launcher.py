@@ -32,7 +32,7 @@ from orchesjob_flow.__main__ import main
 from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.home.paths import Home
 from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.runner import background, performer
+from orchesjob_flow.runner import background
 from orchesjob_flow.runner.performer import Performer
 from orchesjob_flow.views import terminal
 
@@ -60,8 +60,8 @@ EFFECTS: tuple[tuple[Any, str], ...] = (
     (OrchesjobClient, "status"),
     (OrchesjobClient, "running"),
     (OrchesjobClient, "abort"),
-    (performer, "find_survivors"),
-    (performer, "end_survivors"),
+    (OrchesjobClient, "survivors"),
+    (OrchesjobClient, "end_survivors"),
 )
 
 

@@ -203,7 +203,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
     [
         pytest.param(Path.mkdir, "is not a flow database: it is not a regular file", id="folder"),
         pytest.param(
-            text, "is not a flow database: it is not an SQLite file; check --db", id="text"
+            text, "is not a flow database: it is not an SQLite file; check the path", id="text"
         ),
         pytest.param(foreign, "is not a flow database: another program's data", id="foreign"),
         pytest.param(damaged, "is broken: database disk image is malformed;", id="damaged"),

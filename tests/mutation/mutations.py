@@ -927,6 +927,27 @@ MUTATIONS = (
         tests="orchesjob-client/test_survivors",
     ),
     Mutation(
+        "a client starts jobs without a mark",
+        "orchesjob-client: OrchesjobClient.start",
+        replace(
+            "marked_environment(self._environment(env), job_key, home=self.home)",
+            "self._environment(env)",
+        ),
+        tests="test_waiting -k marks",
+    ),
+    Mutation(
+        "a job is started in the home that its own environment names",
+        "orchesjob-client: OrchesjobClient._environment",
+        replace("environment | self._named_home", "self._named_home | dict(env or environment)"),
+        tests="test_waiting -k one_home",
+    ),
+    Mutation(
+        "who waits for a job believes that a stranger is its worker",
+        "orchesjob-client: OrchesjobClient.wait_any",
+        replace("report.job_id in gone", "False"),
+        tests="test_waiting -k stranger",
+    ),
+    Mutation(
         "what is inside a step has its own mark alone",
         "orchesjob-client: marked_environment",
         replace("f'{outer}{_JOIN}{own}' if outer else own", "own"),

@@ -26,6 +26,8 @@ ARROWS = {
     },
     "orchesjob_flow_airflow": {"airflow", "flow_conditions", "flow_spec", "orchesjob_client"},
 }
+INTERNALS = {"orchesjob_client.internals"}
+"""What a package offers to its siblings in this repository, and to nobody else."""
 ENTRY_POINTS = {
     "orchesjob_flow.__main__",
     "orchesjob_flow.main",
@@ -49,8 +51,7 @@ ACTORS = {
     "orchesjob_flow.clock.now",
     "flow_store.FlowStore",
     *("orchesjob_client.ForkServer", "orchesjob_client.JobWatcher"),
-    *("orchesjob_client.OrchesjobClient", "orchesjob_client.end_survivors"),
-    "orchesjob_client.find_survivors",
+    "orchesjob_client.OrchesjobClient",
 }
 """What our own packages offer that does the same; their values may be used."""
 
@@ -159,7 +160,7 @@ def test_arrows(package: str) -> None:
 
 @pytest.mark.parametrize("package", ARROWS)
 def test_no_package_looks_into_another(package: str) -> None:
-    """Packages know each other by their public names only."""
+    """Packages know each other by their public names, and by what is named as not public."""
     modules = [module for module in SOURCES if module.split(".")[0] == package]
     foreign = {
         name
@@ -167,7 +168,8 @@ def test_no_package_looks_into_another(package: str) -> None:
         for name in imports(module)
         if name.split(".")[0] in set(ARROWS) - {package}
     }
-    assert {name for name in foreign if name.count(".") > 1} == set()
+    left = {name for name in foreign if name.rpartition(".")[0] not in INTERNALS}
+    assert {name for name in left if name.count(".") > 1} == set()
 
 
 def test_every_module_is_needed() -> None:
@@ -252,7 +254,7 @@ def test_the_world_is_outside(name: str) -> None:
 
 
 MOST_MODULES = 210
-MOST_IMPORTS = 803
+MOST_IMPORTS = 816
 MOST_THIN = 15
 MOST_IN_A_FOLDER = 20
 THIN_LINES = 60

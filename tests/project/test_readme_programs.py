@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from flow_store import Changes, FlowStore, RunHeader, RunStatus, Step, StepStatus
 from support.deadlines import CALL_SEC
 
 PACKAGES = Path(__file__).parents[2] / "packages"
@@ -25,8 +26,32 @@ PROGRAMS = {
     for readme in sorted(PACKAGES.glob("*/README.md"))
     for number, (program, printed) in enumerate(PROGRAM.findall(readme.read_text("utf-8")), 1)
 }
-WITH_PROGRAMS = {"flow-conditions", "flow-spec"}
+WITH_PROGRAMS = {"flow-conditions", "flow-spec", "flow-store", "orchesjob-client"}
 """The packages whose README begins with one."""
+
+
+def record_runs(folder: Path) -> None:
+    """Record what the program of flow-store reads: three runs, of which one has failed."""
+    with FlowStore.open(folder / "flow.sqlite3") as store:
+        for day, status in ((6, RunStatus.SUCCEEDED), (7, RunStatus.FAILED), (8, None)):
+            key = f"daily-2026050{day}"
+            store.create(
+                run_key=key,
+                flow_id="daily",
+                definition="{}",
+                directory="/srv",
+                flow_dir="/srv",
+                orchesjob_home="/var/lib/orchesjob",
+                started_at=86400.0 * day,
+                steps=[("download", 0), ("import", 0)],
+            )
+            if status is not None:
+                header = RunHeader(status, finished_at=86400.0 * day + 60)
+                error = "exit code 4" if status is RunStatus.FAILED else None
+                ended = StepStatus(status)
+                first = Step(0, "download", StepStatus.SUCCEEDED, 1, 0, 0)
+                steps = {0: first, 1: Step(1, "import", ended, 1, 0, 0, error=error)}
+                store.apply(key, Changes(header, steps), revision=0)
 
 
 def write_shown_files(folder: Path) -> None:
@@ -36,7 +61,10 @@ def write_shown_files(folder: Path) -> None:
         (folder / name).write_text(text, encoding="utf-8")
 
 
-PREPARED: dict[str, Callable[[Path], None]] = {"flow-spec": write_shown_files}
+PREPARED: dict[str, Callable[[Path], None]] = {
+    "flow-spec": write_shown_files,
+    "flow-store": record_runs,
+}
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -67,7 +95,7 @@ def test_a_readme_begins_with_one() -> None:
         assert first.startswith(program), name
 
 
-@pytest.mark.parametrize("package", ["flow-spec"])
+@pytest.mark.parametrize("package", ["flow-spec", "flow-store", "orchesjob-client"])
 def test_a_readme_explains_every_public_name(package: str) -> None:
     """What is not explained is not public."""
     readme = (PACKAGES / package / "README.md").read_text("utf-8")

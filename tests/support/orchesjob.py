@@ -102,8 +102,8 @@ class Orchesjob:
         self.change(statement, *columns.values(), key)
 
     def client(self) -> OrchesjobClient:
-        """Return a client, whose calls need `env=orchesjob.environ` for the script and the mark."""
-        return OrchesjobClient(self.path, home=str(self.home))
+        """Return a client of this home, whose calls see the script and the mark."""
+        return OrchesjobClient(self.path, home=self.home, environ=self.environ)
 
     def processes(self) -> list[Process]:
         """Return the processes that the test has started, at whatever remove, and that live."""

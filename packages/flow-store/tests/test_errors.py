@@ -10,6 +10,7 @@ from flow_store import (
     CancelRequest,
     CancelRequested,
     DamagedRecord,
+    NoSuchPosition,
     NotRecorded,
     RunTakenOver,
     StoreBroken,
@@ -20,6 +21,7 @@ from flow_store import (
     StoreUnavailable,
     TerminalStatus,
     Unstorable,
+    WrongThread,
 )
 
 FILE = Path("/home/me/flow.sqlite3")
@@ -65,8 +67,7 @@ LOCKED = StoreUnavailable(FILE, errno.EAGAIN, "database is locked", retryable=Tr
             StoreBroken,
             (
                 "/home/me/flow.sqlite3 is not a flow database: it is not a regular file; "
-                "check --db and ORCHESJOB_FLOW_HOME first, and move the file away only if it was "
-                "the flow database"
+                "check the path, which --db or ORCHESJOB_FLOW_HOME names"
             ),
         ),
         (
@@ -76,6 +77,19 @@ LOCKED = StoreUnavailable(FILE, errno.EAGAIN, "database is locked", retryable=Tr
                 "the flow database /home/me/flow.sqlite3 has schema version 7, but this program "
                 "knows versions up to 1 only: install the newer program or name another file"
             ),
+        ),
+        (
+            WrongThread(FILE),
+            RuntimeError,
+            (
+                "the flow database /home/me/flow.sqlite3 was opened by another thread: "
+                "open it again in this one"
+            ),
+        ),
+        (
+            NoSuchPosition("k", 7, 2),
+            LookupError,
+            "run 'k' has no step at position 7: its positions are 0 to 2",
         ),
         (
             Unstorable("Python int too large to convert to SQLite INTEGER"),

@@ -1,6 +1,7 @@
 """Reading runs: lists, all runs of a flow, tokens, and orchesjob's reports (rules 9.5 and 12.2)."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -14,8 +15,10 @@ from flow_store import (
     FlowStore,
     GivenUp,
     Joining,
+    NotRecorded,
     Reopening,
     RunHeader,
+    RunReader,
     RunStatus,
     RunSummary,
     Step,
@@ -46,6 +49,45 @@ def test_order(three: FlowStore) -> None:
     assert three.run_keys() == ("new", "mid", "old")
     assert three.run_keys(limit=2) == ("new", "mid")
     assert three.run_keys(limit=0) == ()
+
+
+@pytest.mark.parametrize(
+    ("since", "keys"), [(0.0, "new mid old"), (400.0, "new mid old"), (400.1, "new mid")]
+)
+def test_since(three: FlowStore, since: float, keys: str) -> None:
+    """What had ended before is left out; what has not ended never is."""
+    assert [run.run_key for run in three.runs(since=since)] == keys.split()
+
+
+def test_pages(three: FlowStore) -> None:
+    """Each page goes on after the last run of the one before, whatever is recorded meanwhile."""
+    seen: list[str] = []
+    page = three.runs(flow_id="f", limit=1)
+    while page:
+        seen += [run.run_key for run in page]
+        three.create(
+            run_key=f"later {len(seen)}",
+            flow_id="f",
+            definition="{}",
+            directory="/srv",
+            flow_dir="/srv",
+            orchesjob_home="/srv",
+            started_at=0.0,
+            steps=[],
+        )
+        page = three.runs(flow_id="f", before=seen[-1], limit=1)
+    assert seen == ["new", "old"]
+    with pytest.raises(NotRecorded, match="run 'gone' is not recorded"):
+        three.runs(before="gone")
+
+
+def test_a_reader(three: FlowStore, path: Path) -> None:
+    """What only reads needs no store: it sees the same, and records nothing."""
+    with RunReader.open_readonly(path) as reader:
+        assert reader.runs() == three.runs()
+        assert reader.load("old") == three.load("old")
+        assert type(reader) is RunReader
+    reader.close()
 
 
 def test_summary(three: FlowStore) -> None:

@@ -10,6 +10,7 @@ from flow_store import (
     Changes,
     Deadline,
     FlowStore,
+    NoSuchPosition,
     NotRecorded,
     NotTerminal,
     PastAttempt,
@@ -101,6 +102,14 @@ def test_all_or_nothing(ended: FlowStore) -> None:
     before = ended.load("k")
     with pytest.raises(Unstorable):
         ended.reopen("k", Reopening("new", {1: 0}, [("c", 0), ("\ud800", 0)]), revision=1)
+    assert ended.load("k") == before
+
+
+def test_no_such_position(ended: FlowStore) -> None:
+    """A step that the run does not have cannot run again."""
+    before = ended.load("k")
+    with pytest.raises(NoSuchPosition, match="no step at position 9: its positions are 0 to"):
+        ended.reopen("k", Reopening("new", {9: 0}), revision=1)
     assert ended.load("k") == before
 
 

@@ -21,6 +21,7 @@ from flow_store import (
     RunTakenOver,
     Step,
     StoreUnavailable,
+    WrongThread,
 )
 from flow_store.database import BUSY_TIMEOUT_SEC
 
@@ -179,13 +180,13 @@ def test_full_disk(run_store: FlowStore, path: Path, python: Python) -> None:
 
 
 def test_another_thread_is_refused(run_store: FlowStore) -> None:
-    """A store belongs to the thread that opened it."""
+    """A store belongs to the thread that opened it, and says so to another one."""
     errors: list[Exception] = []
 
     def use() -> None:
         try:
             run_store.load("k")
-        except StoreUnavailable as error:
+        except WrongThread as error:
             errors.append(error)
 
     thread = threading.Thread(target=use)

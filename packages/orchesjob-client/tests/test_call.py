@@ -186,7 +186,7 @@ def test_home(
         (None, None, f"{tmp_path}/inherited"),
     ]:
         environment = None if env is None else {"PATH": os.defpath, **env}
-        OrchesjobClient(path, home=home).status("k", env=environment)
+        OrchesjobClient(path, home=home, environ=environment).status("k")
         assert seen_home(tmp_path) == seen
 
 
@@ -204,12 +204,12 @@ def test_a_home_that_is_replaced(
     home.mkdir()
     folder = folder_of_home(environ)
     path = executable(f"echo >>{tmp_path}/called; {{ mv {home} {home}.away; }} 2>&-; exit 3")
-    client = OrchesjobClient(path, folder=folder)
+    client = OrchesjobClient(path, environ=environ, folder=folder)
     calls: list[Callable[[], object]] = [
-        lambda: client.status("k", env=environ),
-        lambda: client.start("k", ["true"], env=environ),
-        lambda: client.abort(job_key="k", env=environ),
-        lambda: client.running(env=environ),
+        lambda: client.status("k"),
+        lambda: client.start("k", ["true"]),
+        lambda: client.abort(job_key="k"),
+        client.running,
     ]
     for count, call in enumerate(calls, 1):
         with pytest.raises(HomeReplaced, match=f"its home {home} is gone"):  # after the call

@@ -12,22 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from orchesjob_client import (
-    JobCgroups,
-    discard_empty_cgroups,
-    end_survivors,
-    find_survivors,
-    mark,
-    usable_cgroup_folder,
-)
 from orchesjob_client.call import run
 from orchesjob_client.environment import LEFT
+from orchesjob_client.internals import discard_empty_cgroups, mark, usable_cgroup_folder
 from orchesjob_client.processes import cgroups
+from orchesjob_client.processes.cgroups import JobCgroups
 from orchesjob_client.processes.proc import has_ended
+from orchesjob_client.processes.survivors import end_survivors, find_survivors
 
 # Two processes that run tests at the same time must not end what the other one has begun.
 HOME = f"/var/lib/orchesjob-of-test-{os.getpid()}"
-CGROUPS = JobCgroups({"ORCHESJOB_HOME": HOME})
+CGROUPS = JobCgroups(HOME)
 EVENT_SEC = 30.0
 
 
@@ -109,7 +104,7 @@ def test_found_from_elsewhere(key: str) -> None:
     script = (
         "import os, sys; from pathlib import Path;"
         "Path(sys.argv[1], 'cgroup.procs').write_text('0');"
-        "from orchesjob_client import find_survivors;"
+        "from orchesjob_client.processes.survivors import find_survivors;"
         "print([one.pid for one in find_survivors(sys.argv[2], [sys.argv[3]])])"
     )
     elsewhere = usable_cgroup_folder() / f"a-test-{key}"
@@ -128,9 +123,9 @@ def test_a_starter_that_is_moved(key: str) -> None:
     script = """
 import os, sys
 from pathlib import Path
-from orchesjob_client import JobCgroups
+from orchesjob_client.processes.cgroups import JobCgroups
 elsewhere, home, key = sys.argv[1:]
-jobs = JobCgroups({"ORCHESJOB_HOME": home})
+jobs = JobCgroups(home)
 for place in (None, elsewhere):
     if place:
         Path(place, "cgroup.procs").write_text("0", "ascii")
@@ -153,7 +148,7 @@ for place in (None, elsewhere):
 def test_who_is_in_it_does_not_end_itself(key: str) -> None:
     """A job that ends its own processes, by a `cancel` say, does not end the one that does so."""
     script = (
-        "from orchesjob_client import end_survivors;"
+        "from orchesjob_client.processes.survivors import end_survivors;"
         f"print(len(end_survivors({HOME!r}, [{key!r}], 0.0)))"
     )
     path = os.environ.get("PYTHONPATH", "")
@@ -172,11 +167,11 @@ def test_inside_another_job(key: str, variable: str, *, is_inside: bool) -> None
     """
     inner = f"{key}:inner"
     script = (
-        "import os, subprocess, sys; from orchesjob_client import JobCgroups, leave_cgroups;"
-        "from orchesjob_client.processes.cgroups import join;"
+        "import os, subprocess, sys;"
+        "from orchesjob_client.processes.cgroups import JobCgroups, join, leave_cgroups;"
         "environ = {'ORCHESJOB_HOME': sys.argv[1], sys.argv[2]: sys.argv[3]};"
         "leave_cgroups(environ);"
-        "manager = JobCgroups(environ).joinable(sys.argv[4]);"
+        "manager = JobCgroups(sys.argv[1]).joinable(sys.argv[4]);"
         "cgroup = manager.__enter__();"
         "words = ['/usr/bin/env', '-i', '/bin/sleep', '600'];"
         "null = subprocess.DEVNULL;"
@@ -240,11 +235,13 @@ def test_a_job_with_cgroups_of_its_own(key: str) -> None:
 WITHOUT = """
 import sys
 from pathlib import Path
-from orchesjob_client import JobCgroups, discard_empty_cgroups, find_survivors
+from orchesjob_client.internals import discard_empty_cgroups
+from orchesjob_client.processes.survivors import find_survivors
+from orchesjob_client.processes.cgroups import JobCgroups
 from orchesjob_client.call import run
 from orchesjob_client.processes.cgroups import is_populated
 home, key, elsewhere = sys.argv[1:]
-with JobCgroups({"ORCHESJOB_HOME": home}).joinable(key) as cgroup:
+with JobCgroups(home).joinable(key) as cgroup:
     print(cgroup, run("a test", ["/bin/echo", "x"], limit_sec=30, env={}, cgroup=cgroup).stdout)
 discard_empty_cgroups()
 print(find_survivors(home, [key]), is_populated(Path(elsewhere)))

@@ -11,15 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from orchesjob_client import (
-    ProcessesKeepAppearing,
+from orchesjob_client import ProcessesKeepAppearing
+from orchesjob_client.environment import WantedMarks
+from orchesjob_client.internals import marked_environment
+from orchesjob_client.processes.proc import Entry, read_started
+from orchesjob_client.processes.survivors import (
     end_survivors,
     find_survivors,
-    marked_environment,
+    kill_on_sight,
+    take_snapshot,
 )
-from orchesjob_client.environment import WantedMarks
-from orchesjob_client.processes.proc import Entry, read_started
-from orchesjob_client.processes.survivors import kill_on_sight, take_snapshot
 
 # Two processes that run tests at the same time must not end what the other one has begun.
 HOME = f"/var/lib/orchesjob-of-test-{os.getpid()}"

@@ -9,13 +9,10 @@ from typing import Any
 
 import pytest
 
-from orchesjob_client import (
+from orchesjob_client import JobReport, Process, end_processes
+from orchesjob_client.environment import LEFT, left_marks
+from orchesjob_client.internals import (
     MARK,
-    JobReport,
-    Process,
-    end_processes,
-    end_survivors,
-    find_survivors,
     foreign_target,
     is_marked,
     mark,
@@ -23,9 +20,8 @@ from orchesjob_client import (
     orchesjob_home,
     unmarked,
 )
-from orchesjob_client.environment import LEFT, left_marks
 from orchesjob_client.processes.proc import read_started
-from orchesjob_client.processes.survivors import marked_trees
+from orchesjob_client.processes.survivors import end_survivors, find_survivors, marked_trees
 
 # Two processes that run tests at the same time must not end what the other one has begun.
 HOME = f"/var/lib/orchesjob-of-test-{os.getpid()}"

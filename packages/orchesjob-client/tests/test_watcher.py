@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
-from orchesjob_client import JobReport, JobWatcher, Process, Watch, has_exited
+from orchesjob_client import JobReport, JobWatcher, Process, Watch
+from orchesjob_client.internals import has_exited
 from orchesjob_client.processes import proc
 
 type Answer = Callable[..., dict[str, Any]]
 type Spawn = Callable[..., subprocess.Popen[bytes]]
 Exits = queue.SimpleQueue[object]
+Watcher = JobWatcher[object]
 
 JOB = "91f4bcfc-bdf2-4d52-b806-0687b9b7c0e4"
 
@@ -28,7 +30,7 @@ def exits() -> Exits:
 
 
 @pytest.fixture
-def watcher(exits: Exits) -> Iterator[JobWatcher]:
+def watcher(exits: Exits) -> Iterator[Watcher]:
     watcher = JobWatcher(exits.put)
     yield watcher
     watcher.close()
@@ -57,7 +59,7 @@ def await_zombie(process: subprocess.Popen[bytes]) -> None:
     os.close(pidfd)
 
 
-def test_exit_is_told_once(watcher: JobWatcher, exits: Exits, spawn: Spawn, report: Report) -> None:
+def test_exit_is_told_once(watcher: Watcher, exits: Exits, spawn: Spawn, report: Report) -> None:
     """The exit of a worker is reported once, under its own token, and immediately."""
     workers = {token: spawn(JOB) for token in ("a", "b")}
     for token, worker in workers.items():
@@ -81,7 +83,7 @@ def test_a_single_look(spawn: Spawn) -> None:
     assert has_exited(worker.pid, JOB)
 
 
-def test_reaped_worker_is_gone(watcher: JobWatcher, spawn: Spawn, report: Report) -> None:
+def test_reaped_worker_is_gone(watcher: Watcher, spawn: Spawn, report: Report) -> None:
     """A worker whose PID is free again is gone."""
     worker = spawn(JOB)
     end(worker)
@@ -89,7 +91,7 @@ def test_reaped_worker_is_gone(watcher: JobWatcher, spawn: Spawn, report: Report
     assert watcher.watch("a", report(worker.pid)) is Watch.GONE
 
 
-def test_zombie_is_gone(watcher: JobWatcher, exits: Exits, spawn: Spawn, report: Report) -> None:
+def test_zombie_is_gone(watcher: Watcher, exits: Exits, spawn: Spawn, report: Report) -> None:
     """A worker that is not reaped yet has exited, too."""
     worker = spawn(JOB)
     end(worker)
@@ -98,13 +100,13 @@ def test_zombie_is_gone(watcher: JobWatcher, exits: Exits, spawn: Spawn, report:
     assert exits.empty()
 
 
-def test_stranger_is_gone(watcher: JobWatcher, spawn: Spawn, report: Report) -> None:
+def test_stranger_is_gone(watcher: Watcher, spawn: Spawn, report: Report) -> None:
     """A process without the job's id in its command line has only inherited the PID."""
     assert watcher.watch("a", report(spawn("another-job").pid)) is Watch.GONE
     assert watcher.watch("a", report(1)) is Watch.GONE
 
 
-def test_thread_is_gone(watcher: JobWatcher, report: Report) -> None:
+def test_thread_is_gone(watcher: Watcher, report: Report) -> None:
     """A PID that has become the id of a thread is no worker."""
     stop, ids = threading.Event(), queue.SimpleQueue[int]()
 
@@ -127,7 +129,7 @@ def found(pid: int) -> Process:
     return Process(pid, ticks, "", "")
 
 
-def test_a_process(watcher: JobWatcher, exits: Exits, spawn: Spawn) -> None:
+def test_a_process(watcher: Watcher, exits: Exits, spawn: Spawn) -> None:
     """The end of any process that was found is reported too, whatever its command line is."""
     process = spawn("nothing of a job")
     assert watcher.watch_process("a", found(process.pid)) is Watch.WATCHING
@@ -136,7 +138,7 @@ def test_a_process(watcher: JobWatcher, exits: Exits, spawn: Spawn) -> None:
     assert exits.get(timeout=10) == "a"
 
 
-def test_a_process_that_has_ended(watcher: JobWatcher, exits: Exits, spawn: Spawn) -> None:
+def test_a_process_that_has_ended(watcher: Watcher, exits: Exits, spawn: Spawn) -> None:
     """A process that is a zombie, is reaped, or whose PID is another's by now, is gone."""
     process = spawn("x")
     before = found(process.pid)
@@ -165,7 +167,7 @@ def test_unsupported(exits: Exits, spawn: Spawn, report: Report) -> None:
 
 
 @pytest.mark.parametrize("spare", [0, 1])
-def test_no_descriptors(watcher: JobWatcher, spawn: Spawn, report: Report, spare: int) -> None:
+def test_no_descriptors(watcher: Watcher, spawn: Spawn, report: Report, spare: int) -> None:
     """A system short of descriptors cannot watch, and says so instead of failing."""
     worker = spawn(JOB)
     process = found(worker.pid)
@@ -184,7 +186,7 @@ def test_no_descriptors(watcher: JobWatcher, spawn: Spawn, report: Report, spare
     assert watcher.watch("a", report(worker.pid)) is Watch.WATCHING
 
 
-def test_unwatch(watcher: JobWatcher, exits: Exits, spawn: Spawn, report: Report) -> None:
+def test_unwatch(watcher: Watcher, exits: Exits, spawn: Spawn, report: Report) -> None:
     """A token that was taken back is not told; an unknown one may be taken back."""
     first, second = spawn(JOB), spawn(JOB)
     watcher.watch("first", report(first.pid))
@@ -199,7 +201,7 @@ def test_unwatch(watcher: JobWatcher, exits: Exits, spawn: Spawn, report: Report
 
 
 def test_token_changes_its_job(
-    watcher: JobWatcher, exits: Exits, spawn: Spawn, report: Report
+    watcher: Watcher, exits: Exits, spawn: Spawn, report: Report
 ) -> None:
     """A token that is watched again means the new job only."""
     old, new = spawn(JOB), spawn(JOB)
@@ -263,7 +265,7 @@ def test_one_thread_and_no_leaks(exits: Exits, spawn: Spawn, report: Report) -> 
 def test_close_from_the_callback(spawn: Spawn, report: Report) -> None:
     """The callback itself may close the watcher."""
     closed = threading.Event()
-    watchers: list[JobWatcher] = []
+    watchers: list[Watcher] = []
 
     def close(_: object) -> None:
         watchers[0].close()

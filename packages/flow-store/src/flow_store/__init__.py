@@ -1,89 +1,89 @@
 """The record of flow runs in SQLite: what has happened, safe from crashes and other processes.
 
-`FlowStore` records runs, their steps and every attempt. It knows no flow files and does not decide
-what runs next: a run's definition is opaque text to it.
+`RunReader` reads runs, their steps and every attempt. It knows no flow files: a run's definition is
+opaque text to it. The names in `__all__` are public, and the README explains them.
+
+The other names are for orchesjob-flow, which records runs with `FlowStore`. They are not public:
+`FlowStore` trusts its caller, and may change with any version.
 """
 
+# ruff: noqa: I001 - a name that is imported `as` itself is one of those
+
 from flow_store.errors import (
-    LONGEST_PATH,
-    CancelRequested,
-    CircleOfGroups,
+    LONGEST_PATH as LONGEST_PATH,
+    CancelRequested as CancelRequested,
+    CircleOfGroups as CircleOfGroups,
     DamagedRecord,
-    GroupTaken,
+    GroupTaken as GroupTaken,
+    NoSuchPosition as NoSuchPosition,
     NotRecorded,
-    NotSettleable,
-    NotTerminal,
-    RunTakenOver,
+    NotSettleable as NotSettleable,
+    NotTerminal as NotTerminal,
+    RunTakenOver as RunTakenOver,
     StoreBroken,
     StoreError,
     StoreForeign,
     StoreMissing,
     StoreNewer,
     StoreUnavailable,
-    TerminalStatus,
-    Unstorable,
+    TerminalStatus as TerminalStatus,
+    Unstorable as Unstorable,
+    WrongThread,
 )
-from flow_store.reading import RunToken, reported_job, was_found
+from flow_store.reading import (
+    RunReader,
+    RunToken as RunToken,
+    reported_job,
+    was_found,
+)
 from flow_store.records import (
     Attempt,
     AttemptStatus,
     CancelRequest,
-    Changes,
+    Changes as Changes,
     Deadline,
-    EndedRun,
-    EndMark,
+    EndedRun as EndedRun,
+    EndMark as EndMark,
+    RunStatus,
     GivenUp,
     GroupPlace,
-    Joining,
+    Joining as Joining,
     Outcome,
     Parent,
     PastAttempt,
     Person,
     Queue,
-    Reopening,
+    Reopening as Reopening,
     Run,
-    RunHeader,
-    RunStatus,
+    RunHeader as RunHeader,
     RunSummary,
     Settlement,
     Step,
     StepStatus,
     attempt_key,
 )
-from flow_store.store import FlowStore
+from flow_store.store import (
+    FlowStore as FlowStore,
+)
 
 __all__ = [
-    "LONGEST_PATH",
     "Attempt",
     "AttemptStatus",
     "CancelRequest",
-    "CancelRequested",
-    "Changes",
-    "CircleOfGroups",
     "DamagedRecord",
     "Deadline",
-    "EndMark",
-    "EndedRun",
-    "FlowStore",
     "GivenUp",
     "GroupPlace",
-    "GroupTaken",
-    "Joining",
     "NotRecorded",
-    "NotSettleable",
-    "NotTerminal",
     "Outcome",
     "Parent",
     "PastAttempt",
     "Person",
     "Queue",
-    "Reopening",
     "Run",
-    "RunHeader",
+    "RunReader",
     "RunStatus",
     "RunSummary",
-    "RunTakenOver",
-    "RunToken",
     "Settlement",
     "Step",
     "StepStatus",
@@ -93,8 +93,7 @@ __all__ = [
     "StoreMissing",
     "StoreNewer",
     "StoreUnavailable",
-    "TerminalStatus",
-    "Unstorable",
+    "WrongThread",
     "attempt_key",
     "reported_job",
     "was_found",

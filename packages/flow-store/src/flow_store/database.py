@@ -22,6 +22,7 @@ from flow_store.errors import (
     StoreMissing,
     StoreUnavailable,
     Unstorable,
+    WrongThread,
 )
 
 BUSY_TIMEOUT_SEC = 2.0
@@ -57,7 +58,7 @@ _UNAVAILABLE = {
     sqlite3.SQLITE_READONLY: (errno.EROFS, False),
     sqlite3.SQLITE_CANTOPEN: (errno.EACCES, False),
     sqlite3.SQLITE_PERM: (errno.EACCES, False),
-    # A closed connection, or one used from another thread.
+    # A closed connection.
     sqlite3.SQLITE_MISUSE: (errno.EBADF, False),
 }
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
@@ -257,6 +258,8 @@ def _store_error(path: Path, error: sqlite3.Error) -> StoreError:
     # Errors that Python's module raises itself carry no result code: misuse, or text in the file
     # that is not UTF-8.
     misuse = isinstance(error, sqlite3.ProgrammingError | sqlite3.InterfaceError)
+    if misuse and "thread" in str(error):
+        return WrongThread(path)
     default = sqlite3.SQLITE_MISUSE if misuse else sqlite3.SQLITE_CORRUPT
     result = getattr(error, "sqlite_errorcode", default) & 0xFF  # the rest is detail
     if result == sqlite3.SQLITE_CANTOPEN and (lack := _lack_of_descriptors()):

@@ -124,8 +124,8 @@ class StoreForeign(StoreBroken):
     """The file belongs to another program; it is left as it is."""
 
     says = (
-        "{path} is not a flow database: {cause}; check --db and ORCHESJOB_FLOW_HOME first, and "
-        "move the file away only if it was the flow database"
+        "{path} is not a flow database: {cause}; check the path, which --db or ORCHESJOB_FLOW_HOME "
+        "names"
     )
 
 
@@ -142,6 +142,13 @@ class StoreNewer(StoreError, RuntimeError):
     path: Path
     found: int
     known: int
+
+
+class WrongThread(StoreError, RuntimeError):
+    """The database is used from another thread than the one that opened it; nothing was done."""
+
+    says = "the flow database {path} was opened by another thread: open it again in this one"
+    path: Path
 
 
 class Unstorable(StoreError, ValueError):
@@ -166,7 +173,7 @@ class DamagedRecord(StoreError, ValueError):
 
 
 class NotRecorded(StoreError, LookupError):
-    """A run, or a step of a run, cannot be changed because it is not in the database.
+    """A run, or a step of a run, is named that is not in the database.
 
     `step_id` is None if the run itself is unknown.
     """
@@ -178,6 +185,15 @@ class NotRecorded(StoreError, LookupError):
         """Return the sentence, which names the step if there is one."""
         step = "" if self.step_id is None else f"step {self.step_id!r} of "
         return f"{step}run {self.run_key!r} is not recorded: it was removed or never started"
+
+
+class NoSuchPosition(StoreError, LookupError):
+    """A run has no step at a position, which counts from 0; nothing was written."""
+
+    says = "run {run_key!r} has no step at position {position}: its positions are 0 to {last}"
+    run_key: str
+    position: int
+    last: int
 
 
 class CancelRequested(StoreError, RuntimeError):

@@ -1,16 +1,20 @@
 """Reading runs: `RunReader`, and what orchesjob reported about a job.
 
-Each method reads one moment's state. What a report means is decided elsewhere. Recording runs and
-opening a file is in `store`.
+Each method reads one moment's state. What a report means is decided elsewhere. Recording runs is in
+`store`.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, NewType
+import errno
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NewType, Self
 
-from flow_store import sql
-from flow_store.database import Database
-from flow_store.errors import DamagedRecord, StoreBroken
+from flow_store import schema, sql
+from flow_store.database import Database, has_wal
+from flow_store.errors import DamagedRecord, NotRecorded, StoreBroken, StoreUnavailable
 from flow_store.records import (
     Attempt,
     CancelRequest,
@@ -34,11 +38,63 @@ RunToken = NewType("RunToken", tuple[object, ...])
 
 
 class RunReader:
-    """Reads the runs of an open database, one by one or all runs of a flow."""
+    """Reads the runs in one SQLite file, used from the thread that opened it.
+
+    Every method may raise `StoreUnavailable` (locked, not permitted; see `retryable`),
+    `StoreBroken` and `WrongThread`.
+    """
 
     def __init__(self, database: Database) -> None:
-        """Read from a database whose tables exist: `FlowStore.open` makes sure of that."""
+        """Read from a database whose tables exist: `open_readonly` makes sure of that."""
         self._database = database
+
+    @classmethod
+    def open_readonly(cls, path: str | os.PathLike[str]) -> Self:
+        """Open the file for reading; create, upgrade and record nothing (rule 6.1).
+
+        Where SQLite cannot create its index beside the file (a read-only folder, a full disk), the
+        file is read without its write-ahead log, unless that log may hold newer commits. In a file
+        of an older version, columns that were added later read as NULL.
+
+        Raises:
+            StoreMissing: There is no file, or an empty one.
+            StoreNewer: A later version wrote the file.
+            StoreForeign, StoreBroken: It is not a flow database, or it is damaged.
+            StoreUnavailable: It cannot be opened now.
+        """
+        file = Path(path).absolute()
+        try:
+            return cls._opened(Database(file, "ro"), schema.require_recorded)
+        except StoreUnavailable as error:
+            if error.errno == errno.EAGAIN or has_wal(file):  # locked, or not all in the file
+                raise
+        return cls._opened(Database(file, "ro&immutable=1"), schema.require_recorded)
+
+    @classmethod
+    def _opened(cls, database: Database, check_tables: Callable[[Database], None]) -> Self:
+        """Return a reader of a database whose tables exist; close the database on an error."""
+        with ExitStack() as unless_checked:
+            unless_checked.callback(database.close)
+            check_tables(database)
+            unless_checked.pop_all()
+        return cls(database)
+
+    def close(self) -> None:
+        """Close the file. Closing again does nothing."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        """Return the reader; the end of the block closes it."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the file."""
+        self.close()
 
     def has(self, run_key: str) -> bool:
         """Whether a run of this key is recorded; the run itself is not read."""
@@ -92,11 +148,23 @@ class RunReader:
         *,
         statuses: Collection[RunStatus] = (),
         flow_id: str | None = None,
+        since: float | None = None,
+        before: str | None = None,
         limit: int | None = None,
     ) -> tuple[RunSummary, ...]:
         """Return the runs, the latest recorded first.
 
-        `statuses` and `flow_id` select runs; `limit` bounds their number.
+        Args:
+            statuses: Only runs with one of these; all if there are none.
+            flow_id: Only runs of this flow.
+            since: Not the runs that had ended before this time. So a run that took long is there,
+                and one that has not ended.
+            before: Only runs that were recorded before this one. With the key of the last run of a
+                page, the next page follows; that of a page that is empty is the end.
+            limit: How many runs to return at most.
+
+        Raises:
+            NotRecorded: The run `before` is not recorded, or was removed meanwhile.
         """
         conditions = ["TRUE"]
         values: list[object] = []
@@ -106,6 +174,15 @@ class RunReader:
         if flow_id is not None:
             conditions.append("flow_id = ?")
             values.append(flow_id)
+        if since is not None:
+            conditions.append("(finished_at IS NULL OR finished_at >= ?)")
+            values.append(since)
+        if before is not None:
+            guard = self._guard(before)
+            if guard is None:
+                raise NotRecorded(before)
+            conditions.append("id < ?")
+            values.append(guard.id)
         return self._summaries(" AND ".join(conditions), values, limit)
 
     def attempts(self, run_key: str) -> tuple[Attempt, ...]:

@@ -459,7 +459,8 @@ class Reopening(NamedTuple):
 class Changes:  # noqa: PLW1641 - it grows
     """The changes that one event makes to a run, to be written in one transaction.
 
-    `steps` is keyed by position, `attempts` by position and number. If the run begins, `passes`
+    The header, and each step and attempt, replaces the recorded one as a whole. `steps` is keyed by
+    position, `attempts` by position and number. If the run begins, `passes`
     are the runs that wait for its group and that no process advances (rule 10.7).
     """
 

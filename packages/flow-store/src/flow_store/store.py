@@ -1,4 +1,7 @@
-"""`FlowStore`: opening the file, and recording runs in it.
+"""`FlowStore`: recording runs in the file.
+
+This is for the engine of orchesjob-flow and not public: it trusts what it is given. A run can be
+recorded here that no engine would record, and that the program then calls damaged.
 
 The guards are here and in the statements: only the process that knows a run's revision changes it,
 what has ended is never overwritten, and nothing starts in a run that is to be cancelled. They are
@@ -6,28 +9,28 @@ checked in the transaction that writes. So is whether a run that joins a group w
 (rule 10.7). What a run may do next is decided elsewhere. Reading runs is in `reading`.
 """
 
-import errno
 import os
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple, Self
 
 from flow_store import schema, sql
-from flow_store.database import Database, create_file, has_wal
+from flow_store.database import Database, create_file
 from flow_store.errors import (
     CancelRequested,
     CircleOfGroups,
     GroupTaken,
+    NoSuchPosition,
     NotRecorded,
     NotSettleable,
     NotTerminal,
     RunTakenOver,
     StoreUnavailable,
     TerminalStatus,
+    Unstorable,
 )
 from flow_store.reading import RunReader, read_queue
 from flow_store.records import (
@@ -56,8 +59,8 @@ PAGES_AT_A_TIME = 2048
 class FlowStore(RunReader):
     """The record of all runs in one SQLite file, used from the thread that opened it.
 
-    Every method may raise `StoreUnavailable` (locked, full, read-only; see `retryable`) and
-    `StoreBroken`; after an error nothing of the call was written.
+    Every method may raise `StoreUnavailable` (locked, full, read-only; see `retryable`),
+    `StoreBroken` and `WrongThread`; after an error nothing of the call was written.
     """
 
     @classmethod
@@ -75,35 +78,6 @@ class FlowStore(RunReader):
         file = Path(path).absolute()
         create_file(file)
         return cls._opened(Database(file, "rw"), schema.upgrade)
-
-    @classmethod
-    def open_readonly(cls, path: str | os.PathLike[str]) -> Self:
-        """Open the file for reading; create, upgrade and record nothing (rule 6.1).
-
-        Where SQLite cannot create its index beside the file (a read-only folder, a full disk), the
-        file is read without its write-ahead log, unless that log may hold newer commits. In a file
-        of an older version, columns that were added later read as NULL.
-
-        Raises:
-            StoreMissing: There is no file, or an empty one.
-            StoreNewer, StoreForeign, StoreBroken, StoreUnavailable: As `open`.
-        """
-        file = Path(path).absolute()
-        try:
-            return cls._opened(Database(file, "ro"), schema.require_recorded)
-        except StoreUnavailable as error:
-            if error.errno == errno.EAGAIN or has_wal(file):  # locked, or not all in the file
-                raise
-        return cls._opened(Database(file, "ro&immutable=1"), schema.require_recorded)
-
-    @classmethod
-    def _opened(cls, database: Database, check_tables: Callable[[Database], None]) -> Self:
-        """Return a store of a database whose tables exist; close the database on an error."""
-        with ExitStack() as unless_checked:
-            unless_checked.callback(database.close)
-            check_tables(database)
-            unless_checked.pop_all()
-        return cls(database)
 
     def create(  # noqa: PLR0913 - a run has that many facts
         self,
@@ -199,8 +173,9 @@ class FlowStore(RunReader):
     def apply(self, run_key: str, changes: Changes, *, revision: int) -> int:
         """Write `changes` in one transaction and return the run's new revision.
 
-        `revision` is the run's revision when it was loaded or last changed. Only the rows named in
-        `changes` are written.
+        `revision` is the run's revision when it was loaded or last changed. The header, and each
+        step and attempt in `changes`, replaces the recorded one as a whole: a field that has its
+        default erases what was recorded. All other rows stay.
 
         Raises:
             RunTakenOver: The run has another revision: another process drives it (rule 4.5).
@@ -210,7 +185,8 @@ class FlowStore(RunReader):
                 group, and would begin (rule 10.7).
             GroupTaken: The run would begin while another run of its group is ahead of it.
             TerminalStatus: The run, a step or an attempt has ended already (rule 5.1).
-            NotRecorded: There is no such run, or no such step at that position.
+            NotRecorded: There is no such run, or another step at that position.
+            NoSuchPosition: The run has no step at that position.
             Unstorable: SQLite or the schema cannot store a value.
         """
         with self._database.transaction("IMMEDIATE"):
@@ -231,6 +207,7 @@ class FlowStore(RunReader):
             NotTerminal: The run has not ended.
             NotSettleable: The status of a step is not what a settlement says (rule 12.3).
             NotRecorded: There is no such run.
+            NoSuchPosition: The run has no step at a position that is to be reset or settled.
             Unstorable: A text holds a lone surrogate.
         """
         with self._database.transaction("IMMEDIATE"):
@@ -295,23 +272,6 @@ class FlowStore(RunReader):
         """
         with suppress(StoreUnavailable):
             self._database.checkpoint()
-
-    def close(self) -> None:
-        """Close the file. Closing again does nothing."""
-        self._database.close()
-
-    def __enter__(self) -> Self:
-        """Return the store; the end of the block closes it."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the file."""
-        self.close()
 
     def _writer(self, run_key: str, revision: int) -> "RunWriter":
         """Return what writes to a run, if the run still has this revision.
@@ -421,6 +381,7 @@ class RunWriter:
         for position, retries in reopening.resets.items():
             waiting = Step.waiting(position, "", retries, retry_no)  # the recorded name stays
             reset = sql.STEP_RESET.values(waiting)
+            self._refuse_position(position)
             self._database.change(sql.RESET_STEP, (*reset, run_id, position))
         ((count,),) = self._database.query(sql.COUNT_ALL_STEPS, (run_id,))
         add_steps(self._database, run_id, reopening.added, start=count, retry_no=retry_no)
@@ -446,20 +407,33 @@ class RunWriter:
             return
         if self._database.query(sql.SELECT_STEP, key):
             raise TerminalStatus(self._run_key, f"step {step.step_id!r}")
+        self._refuse_position(step.position)
         raise NotRecorded(self._run_key, step.step_id)
 
     def _write_settlement(self, settlement: Settlement) -> None:
         run_id, position, retry_no = self._guard.id, settlement.position, settlement.retry_no
         found = (run_id, position, retry_no, settlement.was)
         if self._database.change(sql.SETTLE_STEP, (settlement.status, *found)) == 0:
+            self._refuse_position(position)
             raise NotSettleable(self._run_key, position, settlement.was.value)
         self._database.change(sql.INSERT_SETTLEMENT, (run_id, *sql.SETTLEMENT.values(settlement)))
 
     def _write_attempt(self, attempt: Attempt) -> None:
         values = (self._guard.id, *sql.ATTEMPT.values(attempt))
-        if self._database.change(sql.UPSERT_ATTEMPT, values) == 0:
+        try:
+            changed = self._database.change(sql.UPSERT_ATTEMPT, values)
+        except Unstorable:
+            self._refuse_position(attempt.position)
+            raise
+        if changed == 0:
             part = f"attempt {attempt.number} at step {attempt.position + 1}"
             raise TerminalStatus(self._run_key, part)
+
+    def _refuse_position(self, position: int) -> None:
+        """Return if the run has a step at this position; its positions have no gaps."""
+        ((count,),) = self._database.query(sql.COUNT_ALL_STEPS, (self._guard.id,))
+        if not 0 <= position < count:
+            raise NoSuchPosition(self._run_key, position, count - 1)
 
 
 def refuse_taken(

@@ -1,6 +1,8 @@
-"""A typed wrapper of the orchesjob command: calls, reports, and the processes of jobs."""
+"""A typed wrapper of the orchesjob command: calls, reports, and the processes of jobs.
 
-from orchesjob_client.backoff import FIRST_BACKOFF_SEC, longer, pauses
+The names in `__all__` are public, and the README explains them. `internals` is not public.
+"""
+
 from orchesjob_client.call import Hold
 from orchesjob_client.client import (
     DEFAULT_GRACE_SEC,
@@ -10,17 +12,7 @@ from orchesjob_client.client import (
     OrchesjobClient,
     locate,
 )
-from orchesjob_client.environment import (
-    EXECUTABLE,
-    MARK,
-    HomeFolder,
-    folder_of_home,
-    is_marked,
-    mark,
-    marked_environment,
-    orchesjob_home,
-    unmarked,
-)
+from orchesjob_client.environment import EXECUTABLE, HomeFolder, folder_of_home
 from orchesjob_client.errors import (
     BadAnswer,
     CallFailed,
@@ -32,26 +24,12 @@ from orchesjob_client.errors import (
     OrchesjobError,
     OrchesjobMissing,
     ProcessesKeepAppearing,
+    WaitTimedOut,
 )
 from orchesjob_client.forkserver.launcher import ForkServer
-from orchesjob_client.processes.cgroups import (
-    JobCgroups,
-    discard_empty_cgroups,
-    enclosing_marks,
-    leave_cgroups,
-    usable_cgroup_folder,
-)
 from orchesjob_client.processes.proc import Process, is_alive
-from orchesjob_client.processes.survivors import (
-    RunningCall,
-    end_processes,
-    end_survivors,
-    find_survivors,
-    foreign_target,
-    marked_processes,
-    read_call,
-)
-from orchesjob_client.processes.watcher import JobWatcher, Watch, has_exited
+from orchesjob_client.processes.survivors import end_processes, marked_processes
+from orchesjob_client.processes.watcher import JobWatcher, Watch
 from orchesjob_client.report import (
     JobReport,
     JobStatus,
@@ -64,8 +42,6 @@ __all__ = [
     "DEFAULT_GRACE_SEC",
     "DEFAULT_START_TIMEOUT_SEC",
     "EXECUTABLE",
-    "FIRST_BACKOFF_SEC",
-    "MARK",
     "BadAnswer",
     "CallFailed",
     "CallLimits",
@@ -76,7 +52,6 @@ __all__ = [
     "Hold",
     "HomeFolder",
     "HomeReplaced",
-    "JobCgroups",
     "JobNotFound",
     "JobNotRunning",
     "JobReport",
@@ -87,30 +62,14 @@ __all__ = [
     "OrchesjobMissing",
     "Process",
     "ProcessesKeepAppearing",
-    "RunningCall",
+    "WaitTimedOut",
     "Watch",
     "describe_failure",
     "describe_loss",
-    "discard_empty_cgroups",
-    "enclosing_marks",
     "end_processes",
-    "end_survivors",
     "exit_code_of",
-    "find_survivors",
     "folder_of_home",
-    "foreign_target",
-    "has_exited",
     "is_alive",
-    "is_marked",
-    "leave_cgroups",
     "locate",
-    "longer",
-    "mark",
-    "marked_environment",
     "marked_processes",
-    "orchesjob_home",
-    "pauses",
-    "read_call",
-    "unmarked",
-    "usable_cgroup_folder",
 ]

@@ -1,7 +1,12 @@
-"""The commands of orchesjob as methods, and where its executable is.
+"""The commands of orchesjob as methods, what follows from them, and where its executable is.
 
 Each method pairs a command line with its time limit, exit codes and answer. Running a process
-belongs to `call`, reading a job object to `report`; the caller decides what to do next.
+belongs to `call`, reading a job object to `report`, finding processes to `processes`; the caller
+decides what to do next.
+
+Every job is started with a mark, made of the client's home and the job's key, and in a cgroup of
+its own where there can be one. So the same client, and any other one of this home, finds what is
+left of the job.
 """
 
 import math
@@ -9,15 +14,26 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from orchesjob_client import call
 from orchesjob_client.call import NOTHING, PLAIN, Hold, Launcher
 from orchesjob_client.encoding import in_utf8, start_in_utf8
-from orchesjob_client.environment import EXECUTABLE, HOME, HomeFolder, folder_of_home, named_home
+from orchesjob_client.environment import (
+    EXECUTABLE,
+    HOME,
+    HomeFolder,
+    folder_of_home,
+    marked_environment,
+    named_home,
+    orchesjob_home,
+)
 from orchesjob_client.errors import (
     BadAnswer,
     CallFailed,
@@ -27,7 +43,12 @@ from orchesjob_client.errors import (
     JobNotRunning,
     OrchesjobError,
     OrchesjobMissing,
+    WaitTimedOut,
 )
+from orchesjob_client.processes.cgroups import JobCgroups
+from orchesjob_client.processes.proc import Process
+from orchesjob_client.processes.survivors import end_survivors, find_survivors
+from orchesjob_client.processes.watcher import JobWatcher, Watch
 from orchesjob_client.report import JobReport, parse_json
 
 DEFAULT_START_TIMEOUT_SEC = 10.0
@@ -40,8 +61,13 @@ _USAGE_ERROR = 2
 _NOT_FOUND = 3  # there is no job with this key or id
 _NOT_RUNNING = 4  # the job has ended already
 
+_PATIENCE_SEC = 60.0
+"""For how long a call that gives no usable answer is repeated while a job is waited for."""
+
 _NAME = "orchesjob"
 _BESIDE = Path(sys.executable).parent
+
+type StrPath = str | os.PathLike[str]
 
 
 class CallLimits(NamedTuple):
@@ -83,40 +109,61 @@ class EndedJob(NamedTuple):
 
 
 class OrchesjobClient:
-    """One orchesjob executable and its home; several threads may use it at the same time."""
+    """One orchesjob executable and one home; several threads may use it at the same time.
 
-    def __init__(
+    Attributes:
+        home: The real path of its home, which is in the marks of its jobs.
+    """
+
+    def __init__(  # noqa: PLR0913 - what all calls have in common
         self,
-        executable: str,
+        executable: StrPath,
         *,
-        home: str | None = None,
+        home: StrPath | None = None,
+        environ: Mapping[str, str] | None = None,
         folder: HomeFolder | None = None,
         limits: CallLimits = DEFAULT_LIMITS,
         launcher: Launcher = PLAIN,
     ) -> None:
-        """Set the executable (see `locate`), the home, the time limits and the launcher of calls.
+        """Set what all calls have in common.
 
-        A relative home, here or in an environment, is relative to the caller's directory; to
-        orchesjob itself it would be relative to the directory of each call. With `folder`, every
-        call raises `HomeReplaced` unless the home is that folder, before and after the call.
+        Args:
+            executable: The orchesjob to call, see `locate`.
+            home: The folder of its jobs; None is the one that the environment names now, or else
+                orchesjob's default. A relative one is relative to the caller's directory; to
+                orchesjob itself it would be relative to the directory of each call.
+            environ: The environment of its calls; None is the caller's at each call.
+            folder: Every call raises `HomeReplaced` unless the home is this folder, before and
+                after the call; see `folder_of_home`.
+            limits: How long calls may take.
+            launcher: How the processes of calls are started, such as a `ForkServer`.
         """
-        self._executable = executable
-        self._home = None if home is None else os.path.abspath(home)  # noqa: PTH100 - text, `..`
+        self._executable = os.fspath(executable)
+        self._environ = None if environ is None else dict(environ)
+        # To orchesjob an empty home would be the current directory, which nobody intends.
+        named = self.environ.get(HOME) if home is None else os.fspath(home)
+        self._named_home = {HOME: os.path.abspath(named)} if named else {}  # noqa: PTH100 - text
+        self.home = orchesjob_home(self._named_home)
         self._folder = folder
         self._limits = limits
         self._launcher = launcher
+        self._cgroups = JobCgroups(self.home)
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The environment of its calls, and of a command that is given no other."""
+        return os.environ if self._environ is None else self._environ
 
     def start(  # noqa: PLR0913 - what orchesjob can be told about a job
         self,
         job_key: str,
-        command: Sequence[str],
+        command: Sequence[StrPath],
         *,
         strict: bool = True,
-        cwd: str | None = None,
+        cwd: StrPath | None = None,
         env: Mapping[str, str] | None = None,
         start_timeout_sec: float | None = None,
         hold: Hold = NOTHING,
-        cgroup: int | None = None,
     ) -> JobReport:
         """Start `command` under `job_key`, or find the job that the key has already.
 
@@ -124,56 +171,56 @@ class OrchesjobClient:
             job_key: The job's key.
             command: The command and its arguments; they are passed on unchanged. If orchesjob
                 would not speak UTF-8, `env` leads them, which gives the command its own locale.
-            strict: Never run a key twice. If false, a key whose job has ended runs again.
+            strict: Never run a key twice. If false, a key whose job has a final status runs again.
+                So does the key of a LOST job, whose command may still run: see `survivors`.
             cwd: The command's directory.
-            env: The command's whole environment; None is the caller's.
+            env: The command's whole environment; None is the client's. The job's mark and the
+                client's home are added.
             start_timeout_sec: How long orchesjob waits for the command to run; None is its default.
             hold: Descriptors that are held until this call has ended.
-            cgroup: The folder's descriptor of the cgroup in which it runs; None is the caller's.
 
         Raises:
+            TypeError: The command is one text, or a word of it is neither a text nor a path.
             OrchesjobError: No usable answer. After a retryable one the job may be running.
         """
+        told_command = _words_of(command)
         words = ["start", _key_option("orchesjob start", job_key)]
         if strict:
             words.append("--strict")
         if start_timeout_sec is not None:
             words.append(f"--start-timeout={_seconds('orchesjob start', start_timeout_sec)!r}")
         wait_sec = DEFAULT_START_TIMEOUT_SEC if start_timeout_sec is None else start_timeout_sec
-        environment = self._environment(env)
+        environment = marked_environment(self._environment(env), job_key, home=self.home)
         told = (job_key, environment.get(HOME, ""))
         try:
-            command, environment = start_in_utf8(command, environment, also_told=told)
+            passed, environment = start_in_utf8(told_command, environment, also_told=told)
         except ValueError as error:
             raise CallRefused("orchesjob start", str(error)) from error
-        finished = self._run(
-            "orchesjob start",
-            [*words, "--", *command],
-            limit_sec=self._limits.start_sec + max(0, wait_sec),
-            env=environment,
-            cwd=cwd,
-            hold=hold,
-            cgroup=cgroup,
-        )
-        return _one_job("orchesjob start", finished, job_key=job_key)
+        with self._cgroups.joinable(job_key) as cgroup:
+            finished = self._run(
+                "orchesjob start",
+                [*words, "--", *passed],
+                limit_sec=self._limits.start_sec + max(0, wait_sec),
+                env=environment,
+                cwd=None if cwd is None else os.fspath(cwd),
+                hold=hold,
+                cgroup=cgroup,
+            )
+        return self._cleared(_one_job("orchesjob start", finished, job_key=job_key))
 
-    def status(
-        self, job_key: str, *, env: Mapping[str, str] | None = None, hold: Hold = NOTHING
-    ) -> JobReport | None:
+    def status(self, job_key: str, *, hold: Hold = NOTHING) -> JobReport | None:
         """Ask for the latest job under `job_key`; None if orchesjob does not know the key.
 
         Raises:
             OrchesjobError: No usable answer, which says nothing about the job.
         """
         words = ["status", _key_option("orchesjob status", job_key)]
-        finished = self._ask("orchesjob status", words, env=env, hold=hold)
+        finished = self._ask("orchesjob status", words, hold=hold)
         if finished.exit_code == _NOT_FOUND:
             return None
-        return _one_job("orchesjob status", finished, job_key=job_key)
+        return self._cleared(_one_job("orchesjob status", finished, job_key=job_key))
 
-    def running(
-        self, *, env: Mapping[str, str] | None = None, hold: Hold = NOTHING
-    ) -> tuple[JobReport, ...]:
+    def running(self, *, hold: Hold = NOTHING) -> tuple[JobReport, ...]:
         """Ask for all active jobs of the home, also those that others started.
 
         A job that is missing here has ended, was lost, or never existed.
@@ -182,7 +229,7 @@ class OrchesjobClient:
             OrchesjobError: No usable answer.
         """
         name = "orchesjob status --running"
-        finished = self._ask(name, ["status", "--running"], env=env, hold=hold)
+        finished = self._ask(name, ["status", "--running"], hold=hold)
         if finished.exit_code != 0:
             raise _error_of(name, finished)
         documents = parse_json(finished.stdout, call=name)
@@ -190,7 +237,131 @@ class OrchesjobClient:
             raise BadAnswer(name, "expected a JSON array")
         return tuple(_read_report(name, document) for document in documents)
 
-    def abort(  # noqa: PLR0913 - what orchesjob can be told about an abort
+    def wait(self, job_key: str, timeout: float | None = None) -> JobReport:
+        """Wait until a job has a final status, and return its report; see `wait_any`."""
+        return self.wait_any(job_key, timeout)
+
+    def wait_any(self, job_keys: str | Iterable[str], timeout: float | None = None) -> JobReport:
+        """Wait until one of some jobs has a final status, and return its report.
+
+        The kernel tells when a worker exits. Where it cannot, orchesjob is asked, ever more seldom
+        up to once in five seconds. A call without a usable answer is repeated for a minute.
+
+        A job that was LOST is returned too, though its command may still run: see `survivors`. One
+        whose start was killed may stay STARTING, with no `worker_pid`, until somebody aborts it.
+
+        Args:
+            job_keys: A key or several.
+            timeout: How long to wait, in seconds; None is without an end.
+
+        Raises:
+            ValueError: There are no keys.
+            WaitTimedOut: None of the jobs has ended in this time.
+            JobNotFound: orchesjob does not know one of them.
+            OrchesjobError: No usable answer. `BadAnswer` if a job is reported as running although
+                its worker has exited.
+        """
+        from queue import Empty, SimpleQueue  # a runner has a loop of its own, and pays for neither
+
+        from orchesjob_client.internals import FIRST_BACKOFF_SEC, longer
+
+        due = keys = tuple(dict.fromkeys(_keys_of(job_keys)))
+        if not keys:
+            raise ValueError("wait_any() needs the key of a job")
+        deadline = time.monotonic() + (math.inf if timeout is None else timeout)
+        exits: SimpleQueue[str] = SimpleQueue()
+        unwatched: dict[str, None] = {}
+        gone: set[str] = set()
+        pause_sec = FIRST_BACKOFF_SEC
+        with closing(_new_watcher(exits.put)) as watcher:
+            while True:
+                for report in self._reports_of(due, deadline):
+                    if report.is_terminal:
+                        return report
+                    unwatched.pop(report.job_key, None)
+                    match watcher.watch(report.job_key, report):
+                        case Watch.UNSUPPORTED:
+                            unwatched[report.job_key] = None
+                        case Watch.GONE if report.job_id in gone:
+                            raise _contradiction(report)
+                        case Watch.GONE:  # since it was asked for: the next answer is the outcome
+                            gone.add(report.job_id)
+                            exits.put(report.job_key)
+                left_sec = max(0.0, deadline - time.monotonic())
+                wait_sec = min(left_sec, pause_sec) if unwatched else left_sec
+                try:
+                    due = (exits.get(timeout=None if math.isinf(wait_sec) else wait_sec),)
+                except Empty:
+                    if time.monotonic() >= deadline:
+                        named = ", ".join(map(repr, keys))
+                        cause = f"no end of {named} within {timeout} s"
+                        raise WaitTimedOut("waiting", cause) from None
+                    due, pause_sec = tuple(unwatched), longer(pause_sec)
+
+    def _reports_of(self, job_keys: Sequence[str], deadline: float) -> Iterable[JobReport]:
+        """Yield the report of each job; one call answers for all that are active."""
+        active = self._patiently(self.running, deadline) if len(job_keys) > 1 else ()
+        found = {report.job_key: report for report in active}
+        for key in job_keys:
+            report = found.get(key) or self._patiently(partial(self.status, key), deadline)
+            if report is None:
+                raise JobNotFound("orchesjob status", repr(key))
+            yield report
+
+    def _patiently[Answer](self, ask: Callable[[], Answer], deadline: float) -> Answer:
+        """Repeat a call while it gives no usable answer, as long as there is time."""
+        from orchesjob_client.internals import pauses
+
+        left = pauses(min(_PATIENCE_SEC, max(0.0, deadline - time.monotonic())))
+        while True:
+            try:
+                return ask()
+            except OrchesjobError as error:
+                if not error.retryable or (pause_sec := next(left, None)) is None:
+                    raise
+            time.sleep(pause_sec)
+
+    def survivors(
+        self, job_keys: str | Iterable[str], known: Collection[Process] = ()
+    ) -> Sequence[Process]:
+        """Find the living processes of one or several jobs, and their process trees.
+
+        Any client of this home finds the jobs that any other one has started, whatever orchesjob
+        says of them. A process of another user shows no mark, and no tree either once its parents
+        have exited (rule 5.8).
+
+        Args:
+            job_keys: A key or several.
+            known: Processes that were found earlier; those that live are found too.
+
+        Raises:
+            ProcessesKeepAppearing: Processes come and go too fast to say anything.
+            OSError: The process table cannot be read.
+        """
+        return find_survivors(self.home, _keys_of(job_keys), known)
+
+    def end_survivors(
+        self,
+        job_keys: str | Iterable[str],
+        grace_sec: float = DEFAULT_GRACE_SEC,
+        known: Collection[Process] = (),
+    ) -> Sequence[Process]:
+        """End what `survivors` finds: TERM, the grace time, KILL; return what could not be ended.
+
+        A process that appears during the grace time of others has what is left of it. After that,
+        each is killed on sight. orchesjob is told nothing: `abort` a job that is active first.
+
+        Args:
+            job_keys: A key or several.
+            grace_sec: Seconds between TERM and KILL.
+            known: Processes that were found earlier.
+
+        Raises:
+            ProcessesKeepAppearing, OSError: As `survivors`.
+        """
+        return end_survivors(self.home, _keys_of(job_keys), grace_sec, known)
+
+    def abort(
         self,
         *,
         job_key: str | None = None,
@@ -198,9 +369,11 @@ class OrchesjobClient:
         grace_sec: float | None = None,
         reason: str | None = None,
         hold: Hold = NOTHING,
-        env: Mapping[str, str] | None = None,
     ) -> JobReport:
         """End a job: TERM, the grace time, KILL. The answer does not prove that the job is dead.
+
+        The command of a job that orchesjob has LOST may still run, and orchesjob refuses to abort
+        it: `end_survivors` ends that, and daemons of any job.
 
         Args:
             job_key: The job's key.
@@ -209,12 +382,11 @@ class OrchesjobClient:
             grace_sec: Seconds between TERM and KILL; None is orchesjob's default.
             reason: A text that orchesjob keeps with the job.
             hold: Descriptors that are held until this call has ended.
-            env: The call's whole environment; None is the caller's.
 
         Raises:
             TypeError: Neither the key nor the id is given.
             JobNotFound: There is no such job.
-            JobNotRunning: It has ended already.
+            JobNotRunning: Its status is final already: it has ended, or was LOST.
             OrchesjobError: No usable answer. After a retryable one the job may be ABORTED.
         """
         if job_key is None and job_id is None:
@@ -231,7 +403,7 @@ class OrchesjobClient:
             name,
             words,
             limit_sec=self._limits.abort_sec + max(0, wait_sec),
-            env=in_utf8(self._environment(env)),
+            env=in_utf8(self._environment()),
             hold=hold,
         )
         if finished.exit_code == _NOT_FOUND:
@@ -240,7 +412,7 @@ class OrchesjobClient:
             raise JobNotRunning(name, _message_of(finished))
         return _one_job(name, finished, job_key=job_key, job_id=job_id)
 
-    def clean(self, job_id: str, *, env: Mapping[str, str] | None = None) -> bool:
+    def clean(self, job_id: str) -> bool:
         """Remove a job that has ended, with its output; tell whether there was one.
 
         An active job stays, and so do other executions of its key. If this was the latest one, the
@@ -251,12 +423,10 @@ class OrchesjobClient:
                 may be gone.
         """
         name = "orchesjob clean"
-        finished = self._ask(name, ["clean", f"--job-id={job_id}"], env=env)
+        finished = self._ask(name, ["clean", f"--job-id={job_id}"])
         return bool(_selected_jobs(name, finished))
 
-    def ended(
-        self, after: int, before: int | None = None, *, env: Mapping[str, str] | None = None
-    ) -> tuple[EndedJob, ...]:
+    def ended(self, after: int, before: int | None = None) -> tuple[EndedJob, ...]:
         """List the jobs of the home that have ended from one second on, and before another.
 
         Raises:
@@ -264,11 +434,9 @@ class OrchesjobClient:
         """
         name = "orchesjob clean --dry-run"
         words = ["clean", *_span(after, before), "--dry-run"]
-        return _selected_jobs(name, self._ask(name, words, env=env))
+        return _selected_jobs(name, self._ask(name, words))
 
-    def clean_ended(
-        self, after: int, before: int, *, most: int, env: Mapping[str, str] | None = None
-    ) -> tuple[EndedJob, ...]:
+    def clean_ended(self, after: int, before: int, *, most: int) -> tuple[EndedJob, ...]:
         """Remove all jobs of the home that `ended` lists, with their output; return them.
 
         The time limit grows with `most`, the number of jobs that are expected.
@@ -280,7 +448,7 @@ class OrchesjobClient:
         name = "orchesjob clean"
         words = ["clean", *_span(after, before)]
         more_sec = most * self._limits.clean_each_sec
-        return _selected_jobs(name, self._ask(name, words, env=env, more_sec=more_sec))
+        return _selected_jobs(name, self._ask(name, words, more_sec=more_sec))
 
     def version(self) -> str:
         """Ask for orchesjob's version, such as `1.1.0`.
@@ -289,7 +457,7 @@ class OrchesjobClient:
             OrchesjobError: No usable answer.
         """
         name = "orchesjob --version"
-        finished = self._ask(name, ["--version"], env=None)
+        finished = self._ask(name, ["--version"])
         if finished.exit_code != 0:
             raise _error_of(name, finished)
         match = re.fullmatch(r"orchesjob (\S{1,40})\s*", finished.stdout)
@@ -302,7 +470,6 @@ class OrchesjobClient:
         name: str,
         words: Sequence[str],
         *,
-        env: Mapping[str, str] | None,
         hold: Hold = NOTHING,
         more_sec: float = 0,
     ) -> call.Finished:
@@ -310,7 +477,7 @@ class OrchesjobClient:
             name,
             words,
             limit_sec=self._limits.status_sec + more_sec,
-            env=in_utf8(self._environment(env)),
+            env=in_utf8(self._environment()),
             hold=hold,
         )
 
@@ -325,7 +492,7 @@ class OrchesjobClient:
         hold: Hold = NOTHING,
         cgroup: int | None = None,
     ) -> call.Finished:
-        self._refuse_replaced(name, env)
+        self._refuse_replaced(name)
         finished = call.run(
             name,
             [self._executable, *words],
@@ -336,29 +503,73 @@ class OrchesjobClient:
             cgroup=cgroup,
             launcher=self._launcher,
         )
-        self._refuse_replaced(name, env)
+        self._refuse_replaced(name)
         return finished
 
-    def _refuse_replaced(self, name: str, env: Mapping[str, str]) -> None:
+    def _refuse_replaced(self, name: str) -> None:
         """Refuse to call orchesjob, or to believe it, where the home is not the client's folder."""
         if self._folder is None:
             return
-        home = named_home(env)
+        home = named_home(self._named_home)
         try:
-            found = folder_of_home(env)
+            found = folder_of_home(self._named_home)
         except OSError as error:
             reason = "is gone" if isinstance(error, FileNotFoundError) else str(error.strerror)
             raise HomeReplaced(name, f"its home {home} {reason}") from error
         if found != self._folder:
             raise HomeReplaced(name, f"its home {home} is another folder than before")
 
-    def _environment(self, env: Mapping[str, str] | None) -> dict[str, str]:
-        environment = dict(os.environ if env is None else env)
-        # To orchesjob an empty home would be the current directory, which nobody intends.
-        home = environment.pop(HOME, "") if self._home is None else self._home
-        if home:
-            environment[HOME] = os.path.abspath(home)  # noqa: PTH100 - text, `..`
-        return environment
+    def _environment(self, env: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Return an environment, or the client's own, in which the home is the client's."""
+        environment = dict(self.environ if env is None else env)
+        environment.pop(HOME, None)
+        return environment | self._named_home
+
+    def _cleared(self, report: JobReport) -> JobReport:
+        """Return a report; remove the cgroup of a job that has ended, unless a process is left."""
+        if report.is_terminal:
+            self._cgroups.discard(report.job_key)
+        return report
+
+
+def _words_of(command: Sequence[StrPath]) -> list[str]:
+    """Return the words of a command.
+
+    Raises:
+        TypeError: It is one text, or a word is neither a text nor a path.
+    """
+    if isinstance(command, str | bytes | os.PathLike):
+        raise TypeError(
+            f"the command must be a list of words, such as ['ls', '-l'], not {command!r}; "
+            "a line for a shell is ['sh', '-c', LINE]"
+        )
+    words: list[str] = []
+    for word in command:
+        text: object = os.fspath(word) if isinstance(word, os.PathLike) else word
+        if not isinstance(text, str):
+            raise TypeError(f"word {len(words)} of the command is {word!r}, not a text or a path")
+        words.append(text)
+    return words
+
+
+def _keys_of(job_keys: str | Iterable[str]) -> list[str]:
+    return [job_keys] if isinstance(job_keys, str) else list(job_keys)
+
+
+def _new_watcher(on_exit: Callable[[str], object]) -> JobWatcher[str]:
+    """Return a watcher, which watches nothing if there is no descriptor or thread left for it."""
+    try:
+        return JobWatcher(on_exit)
+    except (OSError, RuntimeError, MemoryError):
+        return JobWatcher(on_exit, use_pidfd=False)
+
+
+def _contradiction(report: JobReport) -> BadAnswer:
+    return BadAnswer(
+        "orchesjob status",
+        f"job {report.job_key!r} is {report.status}, but its worker, process {report.worker_pid}, "
+        "has exited",
+    )
 
 
 def _key_option(name: str, job_key: str) -> str:
@@ -447,7 +658,9 @@ def _message_of(finished: call.Finished) -> str:
     return f"killed by signal {-code}" if code < 0 else f"exit {code} without a message"
 
 
-def locate(explicit: str | None, environ: Mapping[str, str], *, beside: Path = _BESIDE) -> str:
+def locate(
+    explicit: StrPath | None, environ: Mapping[str, str], *, beside: StrPath = _BESIDE
+) -> str:
     """Return the absolute path of the orchesjob to use, without running it (rule 6.2).
 
     It is `explicit` if given, else `ORCHESJOB_BIN`, else `orchesjob` on `PATH`, else the one in the
@@ -459,16 +672,16 @@ def locate(explicit: str | None, environ: Mapping[str, str], *, beside: Path = _
     """
     search_path = environ.get("PATH", os.defpath)
     for origin, named in (
-        ("as asked for", explicit),
+        ("as asked for", explicit and os.fspath(explicit)),
         (f"from {EXECUTABLE}", environ.get(EXECUTABLE)),
     ):
         if named:
             return _executable(shutil.which(named, path=search_path), named, origin)
-    found = shutil.which(_NAME, path=search_path) or shutil.which(str(beside / _NAME))
+    found = shutil.which(_NAME, path=search_path) or shutil.which(Path(beside, _NAME))
     return _executable(found, _NAME, f"neither on PATH nor in {beside}")
 
 
-def _executable(found: str | None, name: str, origin: str) -> str:
+def _executable(found: StrPath | None, name: str, origin: str) -> str:
     if found is None:
         raise OrchesjobMissing(_NAME, f"{name} ({origin}) is not an executable file", name)
     return os.path.abspath(found)  # noqa: PTH100 - text, and `..` after a link stays as it is

@@ -125,9 +125,19 @@ class JobNotFound(OrchesjobError, LookupError):
 
 
 class JobNotRunning(OrchesjobError, RuntimeError):
-    """The job has ended already, so it cannot be aborted."""
+    """The job's status is final, so it cannot be aborted; the command of a LOST job may still run.
+
+    `OrchesjobClient.end_survivors` ends what is left of a job.
+    """
 
     summary = "found that the job has ended"
+
+
+class WaitTimedOut(OrchesjobError, TimeoutError):
+    """None of the jobs that were waited for has ended in time; nothing was done to them."""
+
+    retryable = True
+    summary = "timed out"
 
 
 class ProcessesKeepAppearing(OrchesjobError, TimeoutError):

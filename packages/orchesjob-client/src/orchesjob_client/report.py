@@ -19,15 +19,27 @@ _LONGEST_WORD = 60  # characters of a program's name that a sentence quotes
 
 
 class JobStatus(StrEnum):
-    """The statuses of orchesjob 1.1.0."""
+    """The statuses of orchesjob 1.1.0. STARTING and RUNNING change, the others are final."""
 
     STARTING = "STARTING"
+    """Recorded. It stays so if the call that starts it is killed; then only `abort` ends it."""
+
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
+    """The command exited with 0."""
+
     FAILED = "FAILED"
+    """The command exited with another code, was killed, or could not be started."""
+
     LOST = "LOST"
+    """orchesjob has lost sight of the job, because its worker vanished. The command may still run,
+    may have succeeded, or may never have begun; no later status will tell."""
+
     CANCELLED = "CANCELLED"
+    """Never written by 1.1.0."""
+
     ABORTED = "ABORTED"
+    """Somebody aborted it. This is recorded before the processes are signalled."""
 
 
 _ACTIVE = {JobStatus.STARTING, JobStatus.RUNNING}
@@ -46,7 +58,8 @@ class JobReport(NamedTuple):
         target_pid: The command's process and process group.
         existing: Whether `start` found the job instead of starting it.
         payload: The whole job object as compact ASCII JSON, at most 6,000,000 characters.
-        stdout_file: The file that holds the command's output.
+        stdout_file: The file that holds the command's output, as bytes, while it runs too. It is
+            missing until the command has begun.
         stderr_file: The file that holds the command's error output.
         started_at: When orchesjob recorded the job, as a Unix timestamp in whole seconds.
         finished_at: When the job ended, as a Unix timestamp in whole seconds. It may be None even
@@ -119,7 +132,10 @@ class JobReport(NamedTuple):
 
     @property
     def is_terminal(self) -> bool:
-        """Whether the job has ended, so that its status never changes again."""
+        """Whether the status never changes again: the job has ended, or orchesjob has lost it.
+
+        The processes of a LOST or ABORTED job may still run: `OrchesjobClient.survivors` sees them.
+        """
         return not self.is_active
 
     @property

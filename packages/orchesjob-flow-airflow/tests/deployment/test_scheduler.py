@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchesjob_client import OrchesjobClient, find_survivors
+from orchesjob_client import OrchesjobClient
 
 from .deployment import NOTICES_SOON, Deployment
 
@@ -157,7 +157,7 @@ def test_cleared(deployment: Deployment) -> None:
     deployment.wait_for(lambda: "begun 1" in deployment.log("patient", run_id, "a"))
     deployment.clear("patient", run_id, "a")
     deployment.wait_for(lambda: "begun 2" in deployment.log("patient", run_id, "a", 2))
-    assert not find_survivors(os.path.realpath(deployment.jobs), [f"patient:{run_id}:a:1"])
+    assert not client(deployment).survivors(f"patient:{run_id}:a:1")
     report = client(deployment).status(f"patient:{run_id}:a:1")
     assert report is not None
     assert report.status == "ABORTED"
@@ -193,8 +193,7 @@ def test_stubborn(deployment: Deployment) -> None:
     task = f"dags/stubborn/dagRuns/{run_id}/taskInstances/a"
     deployment.ask("PATCH", task, {"new_state": "failed"})
     key = f"stubborn:{run_id}:a:1"
-    home = os.path.realpath(deployment.jobs)
-    deployment.wait_for(lambda: not find_survivors(home, [key]), 30)
+    deployment.wait_for(lambda: not client(deployment).survivors(key), 30)
     report = client(deployment).status(key)
     assert report is not None
     assert report.status == "ABORTED"

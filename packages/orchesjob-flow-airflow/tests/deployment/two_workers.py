@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from orchesjob_client import OrchesjobClient, find_survivors
+from orchesjob_client import OrchesjobClient
 from support.generated_flows import generated_flows
 
 from .celery_deployment import CeleryDeployment
@@ -116,6 +116,11 @@ class Middle:
         """What its commands have written into the ledger."""
         path = self._deployment.home / self.run_id / "ledger"
         return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    def client(self) -> OrchesjobClient:
+        """Return a client of the home of its worker, which need not live any more."""
+        home = self._deployment.home / self.worker
+        return OrchesjobClient(self._deployment.environ["ORCHESJOB_BIN"], home=home)
 
     def key(self, number: int) -> str:
         """Name the key of a try of the long step."""
@@ -218,7 +223,7 @@ def test_a_killed_worker_whose_job_runs_on_another_host(deployment: CeleryDeploy
     run = Middle(deployment)
     deployment.kill_worker(run.worker)
     deployment.wait_for(lambda: f"long 1 begun on {run.other}" in run.ledger)
-    assert find_survivors(os.path.realpath(deployment.home / run.worker), [run.key(1)])
+    assert run.client().survivors(run.key(1))
     words = f"orchesjob does not know {run.key(1)} on this host; it may run elsewhere"
     assert words in deployment.log("middle", run.run_id, "long", 2)
     done = run.end()
@@ -232,8 +237,7 @@ def test_a_worker_that_is_killed_with_its_jobs(deployment: CeleryDeployment) -> 
     deployment.start_worker("two", jobs=deployment.home / "two")
     run = Middle(deployment)
     deployment.kill_worker(run.worker)
-    home = os.path.realpath(deployment.home / run.worker)
-    while survivors := find_survivors(home, [run.key(1)]):
+    while survivors := run.client().survivors(run.key(1)):
         for process in survivors:
             os.kill(process.pid, signal.SIGKILL)
     deployment.wait_for(lambda: f"long 1 begun on {run.other}" in run.ledger)

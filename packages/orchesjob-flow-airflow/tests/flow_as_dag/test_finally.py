@@ -191,7 +191,7 @@ finally:
 # A worker that dies: it has begun a job, and nobody sees how that ends.
 DYING = """
 import os
-from orchesjob_client import OrchesjobClient, locate, marked_environment
+from orchesjob_client import OrchesjobClient, locate
 from orchesjob_flow_airflow.flow_as_dag.ending import StepNote, write_note
 def die(context):
     ti = context["ti"]
@@ -199,7 +199,7 @@ def die(context):
         key = f"{ti.dag_id}:{ti.run_id}:a:1"
         client = OrchesjobClient(locate(None, os.environ))
         command = context["task"].step.command
-        client.start(key, command, env=marked_environment(os.environ, key))
+        client.start(key, command)
         write_note(context, "a", StepNote(attempt_key=key))
         raise RuntimeError("the worker died")
 """

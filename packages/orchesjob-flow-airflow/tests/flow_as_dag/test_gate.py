@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from orchesjob_client import OrchesjobClient, find_survivors, locate, orchesjob_home
+from orchesjob_client import OrchesjobClient, locate
 from orchesjob_flow_airflow.flow_as_dag.run import TaskIds
 from orchesjob_flow_airflow.flow_as_dag.tries import AttemptKeys, GateRecord
 
@@ -208,7 +208,8 @@ def test_killed(
     assert time.monotonic() - began < 50
     said, run_id = executed().splitlines()
     assert said == "gate 1"
-    assert find_survivors(orchesjob_home(os.environ), [f"f:{run_id}:a:1:only_if"]) == []
+    client = OrchesjobClient(locate(None, os.environ))
+    assert client.survivors(f"f:{run_id}:a:1:only_if") == []
 
 
 def test_killed_between_the_two(

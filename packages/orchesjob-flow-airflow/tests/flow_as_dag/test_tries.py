@@ -17,16 +17,7 @@ from airflow.sdk import RetryDecision
 from airflow.sdk.exceptions import AirflowFailException
 
 from flow_spec import StepSpec
-from orchesjob_client import (
-    JobReport,
-    OrchesjobClient,
-    Process,
-    ProcessesKeepAppearing,
-    find_survivors,
-    locate,
-    marked_environment,
-    orchesjob_home,
-)
+from orchesjob_client import JobReport, OrchesjobClient, Process, ProcessesKeepAppearing, locate
 from orchesjob_client.processes import cgroups
 from orchesjob_client.processes.proc import read_started
 from orchesjob_flow_airflow.errors import AttemptFailed, AttemptTimedOut
@@ -49,14 +40,14 @@ OK, NG, SKIP = "success", "failed", "skipped"
 # A worker that dies in its first try: its job has been started, and nobody sees how it ends.
 DYING = """
 import os
-from orchesjob_client import OrchesjobClient, locate, marked_environment
+from orchesjob_client import OrchesjobClient, locate
 def die(context):
     ti = context["ti"]
     if (ti.task_id, ti.try_number) == ("a", 1):
         step = context["task"].step
         key = f"{ti.dag_id}:{ti.run_id}:{step.id}:1"
         client = OrchesjobClient(locate(None, os.environ))
-        report = client.start(key, step.command, env=marked_environment(os.environ, key))
+        report = client.start(key, step.command)
         while JOB_ENDS and report.is_active:
             report = client.status(key)
         raise RuntimeError("the worker died")
@@ -84,7 +75,7 @@ def unexpected(key: str) -> Execution:
 
 def survivors(keys: list[str]) -> list[str]:
     """Name the living processes of some keys."""
-    found = find_survivors(orchesjob_home(os.environ), keys)
+    found = OrchesjobClient(locate(None, os.environ)).survivors(keys)
     return [process.command for process in found]
 
 
@@ -162,7 +153,7 @@ def test_the_time_of_a_job_that_is_taken_over(monkeypatch: pytest.MonkeyPatch) -
     command = ("sleep", "600")
     client.start("k:1", command)
     keys = AttemptKeys(own="k:2", earlier=("k:1",), open=("k:1",), last=())
-    orchesjob = RetryingClient(client, os.environ, logging.getLogger())
+    orchesjob = RetryingClient(client, logging.getLogger())
     find = orchesjob.find
 
     def find_aged(key: str) -> JobReport | None:  # nobody wants to wait for a job to grow old
@@ -196,7 +187,7 @@ def test_a_job_that_ends_when_its_time_is_over(followed: str) -> None:
     while report is not None and report.is_active:
         report = client.status(followed)
     keys = AttemptKeys(own="k:2", earlier=("k:1",), open=("k:1",), last=())
-    orchesjob = RetryingClient(client, os.environ, logging.getLogger())
+    orchesjob = RetryingClient(client, logging.getLogger())
     for executed, code in ((command, 7), (("true",), None)):
         execution = Execution(executed, "", "", {}, (), None, None)
         attempt = Attempt(orchesjob, execution, keys, None, unexpected)
@@ -240,11 +231,11 @@ def no_cgroups() -> Path:
 def test_killed_after_another_has_taken_over(*, is_newer: bool) -> None:
     """A try that is killed leaves a job alone that a later one follows; the later one ends it."""
     client = OrchesjobClient(locate(None, os.environ))
-    orchesjob = RetryingClient(client, os.environ, logging.getLogger())
+    orchesjob = RetryingClient(client, logging.getLogger())
     execution = Execution(("sleep", "60"), "", "", {}, (), None, None)
     old = AttemptKeys(own="k:1", earlier=(), open=(), last=())
     new = AttemptKeys(own="k:2", earlier=("k:1",), open=("k:1",), last=())
-    client.start("k:1", execution.command, env=marked_environment(os.environ, "k:1"))
+    client.start("k:1", execution.command)
     orchesjob.take_over("k:1", "k:2")
     keys = new if is_newer else old
     Attempt(orchesjob, execution, keys, logging.getLogger(), unexpected).end()
@@ -508,15 +499,15 @@ def test_when_processes_keep_appearing(
     """Not to know whether an earlier try is alive fails no try: it is asked again (5.7, 5.8)."""
     looks = []
 
-    def fail_once(home: str, keys: Sequence[str]) -> Sequence[Process]:
+    def fail_once(client: OrchesjobClient, keys: Sequence[str]) -> Sequence[Process]:
         looks.append(keys)
         if len(looks) == 1:
             raise ProcessesKeepAppearing("the search for processes")
-        return find_survivors(home, keys)
+        return look(client, keys)
 
     # No test can have a machine begin processes faster than they are read: so the look is replaced.
-    place = "orchesjob_flow_airflow.flow_as_dag.attempts.find_survivors"
-    monkeypatch.setattr(place, fail_once)
+    look = OrchesjobClient.survivors
+    monkeypatch.setattr(OrchesjobClient, "survivors", fail_once)
     fields = "retries: 1"
     assert airflow.run_flow(flow("[ $ORCHESJOB_FLOW_ATTEMPT = 2 ]", fields)) == (OK, {"a": OK})
     assert "processes keep appearing; trying again" in capsys.readouterr().out

@@ -14,7 +14,6 @@ import pytest
 
 from flow_spec import EnvFile
 from orchesjob_client import (
-    MARK,
     CallFailed,
     CallRefused,
     Hold,
@@ -69,6 +68,8 @@ class Client:
     answer: Any = JOB
     asked: list[tuple[Any, ...]] = attrs.Factory(list)
     holds: list[Hold] = attrs.Factory(list)
+    environ: Mapping[str, str] = ENVIRON
+    real: OrchesjobClient = attrs.Factory(lambda: OrchesjobClient("orchesjob", environ=ENVIRON))
 
     def _answer(self, *asked: Any) -> Any:
         self.asked.append(asked)
@@ -80,17 +81,23 @@ class Client:
         self.holds.append(hold)
         return self._answer("start", run_key, command, options)
 
-    def status(self, run_key: str, *, env: Mapping[str, str], hold: Hold) -> Any:
+    def status(self, run_key: str, *, hold: Hold) -> Any:
         self.holds.append(hold)
-        return self._answer("status", run_key, env)
+        return self._answer("status", run_key)
 
-    def running(self, *, env: Mapping[str, str], hold: Hold) -> Any:
+    def running(self, *, hold: Hold) -> Any:
         self.holds.append(hold)
-        return self._answer("running", env)
+        return self._answer("running")
 
     def abort(self, *, hold: Hold, **options: Any) -> Any:
         self.holds.append(hold)
         return self._answer("abort", options)
+
+    def survivors(self, *looked_for: Any) -> Any:
+        return self.real.survivors(*looked_for)
+
+    def end_survivors(self, *looked_for: Any) -> Any:
+        return self.real.end_survivors(*looked_for)
 
 
 @pytest.fixture
@@ -131,7 +138,6 @@ def performer(
         starts=2,
         slots=CallSlots(SlotFiles(queue, [slot])),
         abort_slots=CallSlots(SlotFiles(abort_line, [abort_place])),
-        environ=ENVIRON,
         warn=warnings.put,
     )
     performer.prepare()
@@ -190,13 +196,11 @@ def test_a_start_that_can_do_without_its_files(
 
 
 def test_a_start(client: Client, perform: Callable[[Any], Event]) -> None:
-    """A start runs in the run's directory, marked, and holds the lock of the calls (rule 5.8)."""
+    """A start runs in the run's directory and holds the lock of the calls (rule 5.8)."""
     assert perform(START) == StartAnswered(ID, JOB)
     ((_, run_key, command, options),) = client.asked
     assert (run_key, command) == ("k:a:1", ("echo", "x"))
     env = options.pop("env")
-    options.pop("cgroup")  # a descriptor, where cgroups can be made
-    assert env.pop(MARK)
     assert env == {"ORCHESJOB_HOME": "/var/lib/of-a-test", "PATH": "/opt", "SHOP": "berlin"}
     assert options == {
         "strict": True,
@@ -219,7 +223,7 @@ def test_an_abort(client: Client, perform: Callable[[Any], Event]) -> None:
     """An abort names the job, the reason and the grace, and holds the lock of the calls."""
     assert perform(ABORT) == AbortAnswered(ID, JOB)
     options = {"job_id": "j", "grace_sec": 2.0, "reason": ABORT.reason}
-    assert client.asked == [("abort", {**options, "env": ENVIRON})]
+    assert client.asked == [("abort", options)]
     assert 11 in client.holds[0].descriptors
 
 
@@ -233,16 +237,12 @@ def test_nothing_to_abort(
 
 
 def test_questions(client: Client, perform: Callable[[Any], Event]) -> None:
-    """A status is answered by a job or by none, the running ones by their keys.
-
-    They are asked for in the environment that names orchesjob's home (rule 4.8).
-    """
+    """A status is answered by a job or by none, the running ones by their keys."""
     assert perform(AskStatus(ID, "k:a:1")) == StatusAnswered(ID, JOB)
     client.answer = None
     assert perform(AskStatus(ID, "k:a:1")) == StatusAnswered(ID, None)
     client.answer = [JOB]
     assert perform(AskRunning()) == RunningAnswered(frozenset({"k:a:1"}))
-    assert all(asked[-1] == ENVIRON for asked in client.asked)
 
 
 def test_a_call_has_its_place(

@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from orchesjob_client.environment import left_marks, mark, orchesjob_home
+from orchesjob_client.environment import left_marks, mark
 
 _PREFIX = "orchesjob-flow-"
 _TRIES = 5
@@ -45,16 +45,16 @@ class _Place(NamedTuple):
 class JobCgroups:
     """The cgroups of the jobs that a process starts, below its own; several threads may use it."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        """Resolve the orchesjob home that `environ` names, which is in the marks of its jobs."""
-        self._home = orchesjob_home(environ)
+    def __init__(self, home: str) -> None:
+        """Keep the real path of the orchesjob home, which is in the marks of its jobs."""
+        self._home = home
         self._found: _Place | None = None
         self._made: dict[str, str] = {}
         """The folders of the jobs that have not ended."""
 
     @contextlib.contextmanager
     def joinable(self, job_key: str) -> Iterator[int | None]:
-        """Make a job's cgroup; yield its descriptor for `OrchesjobClient.start`, or None.
+        """Make a job's cgroup; yield the descriptor of its folder, or None.
 
         None means that there can be none here. Nobody removes the folder while the block is being
         executed.

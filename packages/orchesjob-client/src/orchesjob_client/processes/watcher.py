@@ -9,7 +9,7 @@ import errno
 import os
 import select
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from enum import Enum
 from pathlib import Path
 
@@ -33,15 +33,15 @@ class Watch(Enum):
     """The worker cannot be watched from here: ask for the status from time to time."""
 
 
-class JobWatcher:
+class JobWatcher[Token: Hashable]:
     """Calls `on_exit(token)` once when a watched process has ended, mostly the worker of a job."""
 
-    def __init__(self, on_exit: Callable[[object], None], *, use_pidfd: bool = True) -> None:
+    def __init__(self, on_exit: Callable[[Token], object], *, use_pidfd: bool = True) -> None:
         """Start the one thread that waits for all jobs.
 
         Args:
-            on_exit: Called in that thread, so it must be quick and must not raise; it is meant to
-                put the token into a queue.
+            on_exit: Called in that thread, so it must be quick, such as the `put` of a queue. If it
+                raises an exception, `threading.excepthook` is told, and the thread goes on.
             use_pidfd: If false, every job is UNSUPPORTED, as on a system without pidfds.
 
         Raises:
@@ -49,8 +49,8 @@ class JobWatcher:
         """
         self._on_exit = on_exit
         self._lock = threading.Lock()
-        self._pidfds: dict[object, int] = {}
-        self._tokens: dict[int, object] = {}
+        self._pidfds: dict[Token, int] = {}
+        self._tokens: dict[int, Token] = {}
         self._supported = use_pidfd and hasattr(os, "pidfd_open") and hasattr(select, "epoll")
         if self._supported:
             with contextlib.ExitStack() as unless_started:
@@ -64,7 +64,7 @@ class JobWatcher:
                 self._thread.start()
                 unless_started.pop_all()
 
-    def watch(self, token: object, report: JobReport) -> Watch:
+    def watch(self, token: Token, report: JobReport) -> Watch:
         """Watch the worker of `report` under `token`, a hashable value that the caller chooses.
 
         A token that is in use already changes to the new job. `on_exit` may be called before this
@@ -76,11 +76,11 @@ class JobWatcher:
             return Watch.UNSUPPORTED
         return self._watch(token, pid, lambda pidfd: _state(pidfd, pid, report.job_id))
 
-    def watch_process(self, token: object, process: Process) -> Watch:
+    def watch_process(self, token: Token, process: Process) -> Watch:
         """Watch a process under `token`, in the same way as a worker."""
         return self._watch(token, process.pid, lambda pidfd: _state_of_process(pidfd, process))
 
-    def _watch(self, token: object, pid: int, look: Callable[[int], Watch]) -> Watch:
+    def _watch(self, token: Token, pid: int, look: Callable[[int], Watch]) -> Watch:
         """Watch the process with this PID, unless `look`, given its pidfd, says otherwise."""
         self.unwatch(token)
         if not self._supported:
@@ -96,7 +96,7 @@ class JobWatcher:
             os.close(pidfd)
         return state
 
-    def unwatch(self, token: object) -> None:
+    def unwatch(self, token: Token) -> None:
         """Forget a token, if it is known. A call of `on_exit` may be in progress."""
         with self._lock:
             self._forget(token)
@@ -112,7 +112,7 @@ class JobWatcher:
             if threading.current_thread() is not self._thread:
                 self._thread.join()
 
-    def _register(self, token: object, pidfd: int) -> Watch:
+    def _register(self, token: Token, pidfd: int) -> Watch:
         with self._lock:
             if not self._supported:
                 return Watch.UNSUPPORTED
@@ -124,7 +124,7 @@ class JobWatcher:
             self._tokens[pidfd] = token
         return Watch.WATCHING
 
-    def _forget(self, token: object) -> None:
+    def _forget(self, token: Token) -> None:
         pidfd = self._pidfds.pop(token, None)
         if pidfd is not None:
             del self._tokens[pidfd]
@@ -144,7 +144,15 @@ class JobWatcher:
                         continue
                     token = self._tokens[pidfd]
                     self._forget(token)
-                self._on_exit(token)
+                self._tell(token)
+
+    def _tell(self, token: Token) -> None:
+        try:
+            self._on_exit(token)
+        except Exception as error:  # noqa: BLE001 - whoever waits for other jobs waits for them still
+            threading.excepthook(
+                threading.ExceptHookArgs((type(error), error, error.__traceback__, self._thread))
+            )
 
 
 def has_exited(worker_pid: int, job_id: str) -> bool:

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple, Self
 
 from flow_spec import EnvFile, EnvFileError, FlowSpec, StepSpec, read_env_files
 from orchesjob_client import (
-    JobCgroups,
     JobNotFound,
     JobNotRunning,
     JobReport,
@@ -27,13 +26,9 @@ from orchesjob_client import (
     OrchesjobMissing,
     Process,
     Watch,
-    end_survivors,
     exit_code_of,
-    find_survivors,
-    marked_environment,
-    orchesjob_home,
-    pauses,
 )
+from orchesjob_client.internals import pauses
 from orchesjob_flow_airflow.errors import AttemptTimedOut, ForeignJob, NoOutcome
 from orchesjob_flow_airflow.flow_as_dag.tries import AttemptKeys
 
@@ -325,7 +320,7 @@ class FollowedJob:
             OrchesjobError: orchesjob gave no usable answer.
         """
         report = self._report
-        exits: SimpleQueue[object] = SimpleQueue()
+        exits: SimpleQueue[str] = SimpleQueue()
         watcher = JobWatcher(exits.put)
         contradictions = 0
         try:
@@ -356,7 +351,7 @@ class FollowedJob:
                 output.finish()
         return report
 
-    def _await(self, exits: SimpleQueue[object], limit_sec: float = math.inf) -> None:
+    def _await(self, exits: SimpleQueue[str], limit_sec: float = math.inf) -> None:
         """Pass on output until the job's worker has exited or the time is up."""
         until = min(time.monotonic() + limit_sec, self._deadline)
         while (left := until - time.monotonic()) > 0:
@@ -430,12 +425,9 @@ def _line_text(line: bytes) -> str:
 class RetryingClient:
     """The orchesjob of this host; a call without a usable answer is retried (rule 5.7)."""
 
-    def __init__(self, client: OrchesjobClient, environ: Mapping[str, str], log: Any) -> None:
-        """Use the home that `environ` names, and log errors in the task's log."""
+    def __init__(self, client: OrchesjobClient, log: Any) -> None:
+        """Log errors in the task's log."""
         self._client = client
-        self._environ = environ
-        self._home = orchesjob_home(environ)
-        self._cgroups = JobCgroups(environ)
         self._log = log
 
     def start(
@@ -447,23 +439,21 @@ class RetryingClient:
         environ: Mapping[str, str],
         start_timeout_sec: float | None,
     ) -> JobReport:
-        """Start a job in a cgroup of its own, or find the one of this key.
+        """Start a job, or find the one of this key.
 
         Raises:
             OrchesjobError: It gave no usable answer within `PATIENCE_SEC`.
         """
-        with self._cgroups.joinable(key) as cgroup:
-            report = self._retry(
-                lambda: self._client.start(
-                    key,
-                    command,
-                    strict=True,
-                    cwd=directory,
-                    env=marked_environment(environ, key),
-                    start_timeout_sec=start_timeout_sec,
-                    cgroup=cgroup,
-                )
+        report = self._retry(
+            lambda: self._client.start(
+                key,
+                command,
+                strict=True,
+                cwd=directory,
+                env=environ,
+                start_timeout_sec=start_timeout_sec,
             )
+        )
         self._discard_if_ended(report)
         return report
 
@@ -473,7 +463,7 @@ class RetryingClient:
         Raises:
             OrchesjobError: It gave no usable answer within `PATIENCE_SEC`.
         """
-        report = self._retry(lambda: self._client.status(key, env=self._environ))
+        report = self._retry(lambda: self._client.status(key))
         self._discard_if_ended(report)
         return report
 
@@ -483,7 +473,7 @@ class RetryingClient:
         Raises:
             OrchesjobError: The search failed.
         """
-        return self._retry(lambda: find_survivors(self._home, keys))
+        return self._retry(lambda: self._client.survivors(keys))
 
     def take_over(self, key: str, follower: str) -> None:
         """Tell all tries on this host that another one follows this job. Errors are logged."""
@@ -503,20 +493,18 @@ class RetryingClient:
 
     def _succession(self, key: str) -> Path:
         name = hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()
-        return Path(self._home) / "taken-over" / name
+        return Path(self._client.home) / "taken-over" / name
 
     def abort(self, key: str) -> None:
         """End a job if it runs: TERM, the grace time, KILL. Errors are logged."""
         with self._logged_errors(), suppress(JobNotFound, JobNotRunning):
-            self._client.abort(
-                job_key=key, grace_sec=GRACE_SEC, reason="the task ended", env=self._environ
-            )
+            self._client.abort(job_key=key, grace_sec=GRACE_SEC, reason="the task ended")
 
     def seen(self, keys: Sequence[str]) -> Sequence[Process]:
         """Return what one search for processes of these keys finds. Errors are logged."""
         found: list[Process] = []
         with self._logged_errors():
-            found += find_survivors(self._home, keys)
+            found += self._client.survivors(keys)
         return found
 
     def end_survivors(self, keys: Sequence[str], known: Sequence[Process]) -> None:
@@ -525,13 +513,12 @@ class RetryingClient:
         `known` are processes that were found before the job was aborted.
         """
         with self._logged_errors():
-            if survivors := end_survivors(self._home, keys, GRACE_SEC, known):
+            if survivors := self._client.end_survivors(keys, GRACE_SEC, known):
                 self._log.error("could not be ended: %s", listed(survivors))
 
     def _discard_if_ended(self, report: JobReport | None) -> None:
         """Remove what is kept of a job only while it runs."""
         if report is not None and not report.is_active:
-            self._cgroups.discard(report.job_key)
             with suppress(OSError):
                 self._succession(report.job_key).unlink()
 
@@ -559,8 +546,9 @@ class RetryingClient:
 
 def end_jobs_here(keys: Sequence[str], environ: Mapping[str, str], log: Any) -> None:
     """End the living processes of these jobs on this host, whose tasks Airflow may have killed."""
+    client = OrchesjobClient("orchesjob", environ=environ)  # it is not called
     try:
-        survivors = end_survivors(orchesjob_home(environ), keys, GRACE_SEC)
+        survivors = client.end_survivors(keys, GRACE_SEC)
     except (OrchesjobError, OSError) as error:
         log.error("%s", error)
         return

@@ -329,7 +329,7 @@ class StepOperator(BaseOperator):
 
         task = f"{ti.dag_id}:{ti.run_id}:{ti.task_id}"
         keys = AttemptKeys.of(task, this.tries, this.gate, is_gate=is_gate)
-        client = RetryingClient(OrchesjobClient(orchesjob), os.environ, self.log)
+        client = RetryingClient(OrchesjobClient(orchesjob), self.log)
         return Attempt(client, execution(), keys, self.log, after_abort)
 
     def _timed_out_job(self, error: AttemptTimedOut, *, is_gate: bool) -> "JobReport":

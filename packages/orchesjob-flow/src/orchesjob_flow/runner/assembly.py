@@ -23,16 +23,8 @@ from types import FrameType
 
 from flow_spec import FlowSpec, StepVariable
 from flow_store import FlowStore, Run, attempt_key
-from orchesjob_client import (
-    EXECUTABLE,
-    CallLimits,
-    ForkServer,
-    OrchesjobClient,
-    RunningCall,
-    leave_cgroups,
-    locate,
-    read_call,
-)
+from orchesjob_client import EXECUTABLE, CallLimits, ForkServer, OrchesjobClient, locate
+from orchesjob_client.internals import RunningCall, leave_cgroups, read_call
 from orchesjob_flow.clock import now
 from orchesjob_flow.engine.state import Limits, RunState
 from orchesjob_flow.errors import CallsInFlight, Passing, exhaustion_named
@@ -160,19 +152,25 @@ def runner_of(
             if (inode := stored_inode(folder)) != run.home_inode:
                 record = partial(store.record_home, run.run_key, inode, revision=run.revision)
                 patiently(settings, record)
+            client = OrchesjobClient(
+                orchesjob,
+                environ={
+                    **settings.environ,
+                    **built_in_variables(run, handle.directory),
+                    EXECUTABLE: orchesjob,
+                },
+                folder=folder,
+                limits=call_limits,
+                launcher=launcher,
+            )
             performer = Performer(
-                OrchesjobClient(orchesjob, folder=folder, limits=call_limits, launcher=launcher),
+                client,
                 inbox.put,
                 directory=run.directory,
                 calls_lock=calls_lock.fileno(),
                 starts=limits.starts,
                 slots=CallSlots(settings.call_slot_files),
                 abort_slots=CallSlots(settings.abort_slot_files),
-                environ={
-                    **settings.environ,
-                    **built_in_variables(run, handle.directory),
-                    EXECUTABLE: orchesjob,
-                },
                 warn=warn,
             )
             held.enter_context(closing(performer))

@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -13,22 +13,15 @@ from flow_spec import EnvFileError, read_env_files
 from orchesjob_client import (
     CallFailed,
     Hold,
-    JobCgroups,
     JobNotFound,
     JobNotRunning,
-    JobReport,
     JobWatcher,
     OrchesjobClient,
     OrchesjobError,
     Process,
     Watch,
-    discard_empty_cgroups,
-    end_survivors,
-    find_survivors,
-    foreign_target,
-    marked_environment,
-    orchesjob_home,
 )
+from orchesjob_client.internals import discard_empty_cgroups, foreign_target
 from orchesjob_flow.engine.messages import (
     AbortAnswered,
     AbortJob,
@@ -132,7 +125,6 @@ class Performer:
         starts: int,
         slots: CallSlots,
         abort_slots: CallSlots,
-        environ: Mapping[str, str],
         warn: Callable[[str], None],
     ) -> None:
         """Prepare to perform; `post` receives the answers, from other threads, as does `warn`.
@@ -140,17 +132,13 @@ class Performer:
         `directory` is the default working directory of steps. `calls_lock` is a descriptor that
         every start and abort holds until it returns. `starts` is how many starts, and how many
         queries, may run at once. `slots` bounds these over all runners, `abort_slots` the aborts.
-        `environ` names orchesjob's home.
         """
         self._client = client
         self._post = post
         self._warn = warn
         self._directory = directory
         self._calls_lock = calls_lock
-        self._environ = dict(environ)
-        self._home = orchesjob_home(environ)
-        self._cgroups = JobCgroups(environ)
-        self._watcher: JobWatcher | None = None
+        self._watcher: JobWatcher[AttemptId] | None = None
         self._starts = _CallQueue(WorkerPool(starts), slots)
         self._questions = _CallQueue(WorkerPool(starts), slots)
         self._endings = _CallQueue(WorkerPool(ENDING_THREADS), abort_slots)
@@ -207,8 +195,7 @@ class Performer:
         foreign = foreign_target(effect.job) if watch is Watch.WATCHING else None
         return WatchAnswered(effect.attempt, watch, foreign)
 
-    def _job_exited(self, attempt: object) -> None:
-        assert isinstance(attempt, AttemptId)  # noqa: S101 - it is the token given to `watch`
+    def _job_exited(self, attempt: AttemptId) -> None:
         self._post(JobExited(attempt))
 
     def _call(
@@ -244,12 +231,6 @@ class Performer:
             event = CallUnanswered(attempt, CallFailed("orchesjob", why))
         if began or claim.take():
             self._post(event)
-        if isinstance(event, StartAnswered | StatusAnswered):  # the run need not wait for this
-            self._discard_cgroup(event.report)
-
-    def _discard_cgroup(self, report: JobReport | None) -> None:
-        if report is not None and report.is_terminal:
-            self._cgroups.discard(report.job_key)
 
     def _call_off(self, attempt: AttemptId) -> None:
         if self._claims[attempt].take():
@@ -267,18 +248,15 @@ class Performer:
         if unread:
             files, errors = zip(*unread, strict=True)
             return StartPrevented(effect.attempt, f"without {'; '.join(map(str, errors))}", files)
-        environ = {**self._environ, **effect.env, **from_files}
-        with self._cgroups.joinable(effect.attempt_key) as cgroup:
-            report = self._client.start(
-                effect.attempt_key,
-                effect.command,
-                strict=effect.strict,
-                cwd=self._directory_of(effect),
-                env=marked_environment(environ, effect.attempt_key, home=self._home),
-                start_timeout_sec=effect.start_timeout_sec,
-                hold=self._hold(slot, self._calls_lock),
-                cgroup=cgroup,
-            )
+        report = self._client.start(
+            effect.attempt_key,
+            effect.command,
+            strict=effect.strict,
+            cwd=self._directory_of(effect),
+            env={**self._client.environ, **effect.env, **from_files},
+            start_timeout_sec=effect.start_timeout_sec,
+            hold=self._hold(slot, self._calls_lock),
+        )
         return StartAnswered(effect.attempt, report)
 
     def _directory_of(self, effect: StartJob) -> str:
@@ -287,12 +265,11 @@ class Performer:
         return os.path.join(self._directory, effect.working_dir)  # noqa: PTH118 - text, as given
 
     def _status(self, effect: AskStatus, slot: CallSlot) -> Event:
-        hold = self._hold(slot)
-        report = self._client.status(effect.attempt_key, env=self._environ, hold=hold)
+        report = self._client.status(effect.attempt_key, hold=self._hold(slot))
         return StatusAnswered(effect.attempt, report)
 
     def _running(self, slot: CallSlot) -> Event:
-        running = self._client.running(env=self._environ, hold=self._hold(slot))
+        running = self._client.running(hold=self._hold(slot))
         return RunningAnswered(frozenset(report.job_key for report in running))
 
     def _abort(self, effect: AbortJob, slot: CallSlot) -> Event:
@@ -302,7 +279,6 @@ class Performer:
                 grace_sec=effect.grace_sec,
                 reason=effect.reason,
                 hold=self._hold(slot, self._calls_lock),
-                env=self._environ,
             )
         except (JobNotFound, JobNotRunning):
             return AbortAnswered(effect.attempt, None)
@@ -313,10 +289,10 @@ class Performer:
         while True:
             try:
                 if isinstance(effect, EndSurvivors):
-                    return end_survivors(
-                        self._home, effect.attempt_keys, effect.grace_sec, effect.known
+                    return self._client.end_survivors(
+                        effect.attempt_keys, effect.grace_sec, effect.known
                     )
-                return find_survivors(self._home, effect.attempt_keys, effect.known)
+                return self._client.survivors(effect.attempt_keys, effect.known)
             except Exception as error:  # noqa: BLE001 - an error is not "none found"
                 if not warned:
                     warned = True

@@ -1,0 +1,314 @@
+"""Waiting for jobs, and what is left of them, through the client alone."""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchesjob_client import (
+    BadAnswer,
+    CallFailed,
+    JobNotFound,
+    JobReport,
+    JobWatcher,
+    OrchesjobClient,
+    WaitTimedOut,
+)
+from orchesjob_client.internals import MARK
+
+type Answer = Callable[..., dict[str, Any]]
+type Executable = Callable[[str], str]
+type Spawn = Callable[..., subprocess.Popen[bytes]]
+
+EVENT_SEC = 30.0
+
+
+class Jobs:
+    """An orchesjob whose answers a test writes, job by job."""
+
+    def __init__(self, folder: Path, executable: Executable, answer: Answer) -> None:
+        self._folder = folder
+        self._answer = answer
+        self.asked = folder / "asked"
+        self.asked.touch()
+        path = executable(
+            f'echo "$2" >> {self.asked}; cd {folder}\n'
+            'if [ "$2" = --running ]; then\n'
+            "  printf '['; comma=\n"
+            "  for job in *.active; do\n"
+            '    [ -e "$job" ] && { printf "%s" "$comma"; cat "$job"; comma=,; }\n'
+            "  done; echo ']'; exit\n"
+            "fi\n"
+            'for job in "${2#--run-key=}".*; do [ -e "$job" ] && exec cat "$job"; done; exit 3'
+        )
+        self.client = OrchesjobClient(path, home=folder / "home")
+
+    def report(self, key: str, status: str, worker: int | None = None, job: str = "") -> None:
+        """Say from now on that a job has this status."""
+        is_active = status in {"STARTING", "RUNNING"}
+        kind = "active" if is_active else "ended"
+        document = self._answer(
+            run_key=key, job_id=job or f"job-of-{key}", status=status, worker_pid=worker
+        )
+        new = self._folder / f"new-{key}"
+        new.write_text(json.dumps(document), encoding="utf-8")
+        new.rename(self._folder / f"{key}.{kind}")
+        if not is_active:
+            (self._folder / f"{key}.active").unlink(missing_ok=True)
+
+    @property
+    def questions(self) -> list[str]:
+        """What orchesjob was asked about."""
+        return self.asked.read_text(encoding="utf-8").split()
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, executable: Executable, answer: Answer) -> Jobs:
+    folder = tmp_path / "jobs"
+    folder.mkdir()
+    return Jobs(folder, executable, answer)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    process.stdin.close()
+    process.wait()
+
+
+def waiting(call: Callable[[], JobReport]) -> Callable[[], JobReport]:
+    """Wait in another thread; return what returns the report there."""
+    found: list[JobReport] = []
+    thread = threading.Thread(target=lambda: found.append(call()))
+    thread.start()
+
+    def result() -> JobReport:
+        thread.join(EVENT_SEC)
+        return found[0]
+
+    return result
+
+
+@pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "LOST", "ABORTED"])
+def test_a_final_status(jobs: Jobs, status: str) -> None:
+    """What has a final status is not waited for, and costs one question."""
+    jobs.report("k", status)
+    assert jobs.client.wait("k", timeout=EVENT_SEC).status == status
+    assert jobs.questions == ["--run-key=k"]
+
+
+def test_until_the_worker_exits(jobs: Jobs, spawn: Spawn) -> None:
+    """The kernel tells when the worker exits; then orchesjob is asked once."""
+    worker = spawn("job-of-k")
+    jobs.report("k", "RUNNING", worker.pid)
+    result = waiting(lambda: jobs.client.wait("k", timeout=EVENT_SEC))
+    while not jobs.questions:
+        time.sleep(0.01)
+    jobs.report("k", "SUCCEEDED", worker.pid)
+    end(worker)
+    assert result().status == "SUCCEEDED"
+    assert jobs.questions == ["--run-key=k"] * 2
+
+
+def test_gone_between_answer_and_watch(jobs: Jobs, spawn: Spawn, monkeypatch: Any) -> None:
+    """A worker that exits before it is watched is asked about at once."""
+    worker = spawn("job-of-k")
+    jobs.report("k", "RUNNING", worker.pid)
+    watch = JobWatcher.watch
+
+    def late(watcher: Any, token: Any, report: JobReport) -> Any:
+        jobs.report("k", "FAILED", worker.pid)
+        end(worker)
+        return watch(watcher, token, report)
+
+    monkeypatch.setattr(JobWatcher, "watch", late)
+    assert jobs.client.wait("k").status == "FAILED"
+
+
+def test_a_worker_that_is_a_stranger(jobs: Jobs) -> None:
+    """A job is not waited for for ever if its PID is another process's by now."""
+    jobs.report("k", "RUNNING", os.getpid())
+    with pytest.raises(BadAnswer, match=rf"'k' is RUNNING, .* process {os.getpid()}, has exited"):
+        jobs.client.wait("k", timeout=1)
+
+
+def test_without_a_worker(jobs: Jobs) -> None:
+    """Where nothing can be watched, orchesjob is asked again and again."""
+    jobs.report("k", "STARTING")
+    result = waiting(lambda: jobs.client.wait("k"))
+    while len(jobs.questions) < 3:
+        time.sleep(0.01)
+    jobs.report("k", "SUCCEEDED")
+    assert result().status == "SUCCEEDED"
+
+
+def test_no_thread_is_left_for_it(jobs: Jobs, spawn: Spawn, monkeypatch: Any) -> None:
+    """A process that can start no thread asks again and again."""
+    worker = spawn("job-of-k")
+    jobs.report("k", "RUNNING", worker.pid)
+
+    def refuse(_: object) -> None:
+        jobs.report("k", "SUCCEEDED", worker.pid)
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        assert jobs.client.wait("k").status == "SUCCEEDED"
+
+
+def test_any_of_several(jobs: Jobs, spawn: Spawn) -> None:
+    """The first that ends is returned; one question is about all that are active."""
+    workers = {key: spawn(f"job-of-{key}") for key in ("a", "b", "c")}
+    for key, worker in workers.items():
+        jobs.report(key, "RUNNING", worker.pid)
+    result = waiting(lambda: jobs.client.wait_any(workers, EVENT_SEC))
+    while not jobs.questions:
+        time.sleep(0.01)
+    jobs.report("b", "FAILED", workers["b"].pid)
+    end(workers["b"])
+    assert result().job_key == "b"
+    assert jobs.questions == ["--running", "--run-key=b"]
+    assert jobs.client.wait_any(["a", "b", "c"]).job_key == "b"
+
+
+@pytest.mark.parametrize("keys", [["k"], ["k", "l"]])
+def test_time_is_over(jobs: Jobs, spawn: Spawn, keys: list[str]) -> None:
+    """A wait that ends without a job's end is an error, and a built-in one too."""
+    for key in keys:
+        jobs.report(key, "RUNNING", spawn(f"job-of-{key}").pid)
+    with pytest.raises(TimeoutError) as raised:
+        jobs.client.wait_any(keys, timeout=0.1)
+    named = ", ".join(map(repr, keys))
+    assert isinstance(raised.value, WaitTimedOut)
+    assert str(raised.value) == f"waiting timed out: no end of {named} within 0.1 s"
+
+
+def test_unknown(jobs: Jobs) -> None:
+    """A key that orchesjob does not know, or none at all, cannot be waited for."""
+    with pytest.raises(JobNotFound, match="orchesjob status knows no such job: 'k'"):
+        jobs.client.wait("k", timeout=1)
+    with pytest.raises(ValueError, match="needs the key of a job"):
+        jobs.client.wait_any([])
+
+
+def test_a_question_that_fails(executable: Executable, answer: Answer, tmp_path: Path) -> None:
+    """A call without a usable answer is repeated, but not beyond the time."""
+    flag = tmp_path / "flag"
+    ended = json.dumps(answer(status="SUCCEEDED"))
+    path = executable(f"[ -e {flag} ] || {{ touch {flag}; exit 1; }}; echo '{ended}'")
+    client = OrchesjobClient(path)
+    assert client.wait("k").status == "SUCCEEDED"
+    flag.unlink()
+    with pytest.raises(CallFailed):
+        client.wait("k", timeout=0)
+
+
+STARTS = """\
+[ "$1" = start ] || exit 3
+cat "{folder}/answer"
+setsid sleep 600 >&- 2>&- </dev/null &
+"""
+"""An orchesjob that starts a job which nobody sees again."""
+
+
+@pytest.mark.parametrize("environ", [None, {"ORCHESJOB_HOME": "/another/home"}])
+def test_what_is_left_of_a_job(
+    answer: Answer, executable: Executable, tmp_path: Path, environ: dict[str, str] | None
+) -> None:
+    """Every job is marked for the client's home, whatever home its environment names."""
+    (tmp_path / "answer").write_text(json.dumps(answer()), encoding="utf-8")
+    path = executable(STARTS.format(folder=tmp_path))
+    given = None if environ is None else {**os.environ, **environ}
+    (tmp_path / "link").symlink_to(tmp_path / "home")
+    client = OrchesjobClient(path, home=tmp_path / "link")
+    other = OrchesjobClient(path, environ={"ORCHESJOB_HOME": str(tmp_path / "home")})
+    client.start("k", ["sleep", "600"], env=given)
+    try:
+        found = client.survivors("k")
+        assert [process.command for process in found] == ["sleep 600"]
+        assert other.survivors(["another", "k"]) == found
+        assert client.survivors("another") == []
+        assert OrchesjobClient(path, home="/another/home").survivors("k") == []
+    finally:
+        assert client.end_survivors("k", 5) == []
+    assert client.survivors("k", known=found) == []
+
+
+def test_marks_are_added(answer: Answer, executable: Executable, tmp_path: Path) -> None:
+    """A job inside another one has the marks of both; other calls carry no mark of their own."""
+    (tmp_path / "answer").write_text(json.dumps(answer()), encoding="utf-8")
+    path = executable(f'echo "$1 ${MARK}" >> {tmp_path}/seen; cat {tmp_path}/answer')
+    client = OrchesjobClient(path, environ={"PATH": os.defpath, MARK: "outer"})
+    client.start("k", ["true"])
+    client.start("k", ["true"], env={"PATH": os.defpath})
+    client.status("k")
+    first, second, third = (tmp_path / "seen").read_text(encoding="utf-8").splitlines()
+    own = second.removeprefix("start ")
+    assert len(own) == 32
+    assert (first, third) == (f"start outer:{own}", "status outer")
+
+
+def test_one_home(answer: Answer, executable: Executable, tmp_path: Path) -> None:
+    """A job is in the client's home, whatever home the environment of its command names."""
+    (tmp_path / "answer").write_text(json.dumps(answer()), encoding="utf-8")
+    path = executable(f"echo $ORCHESJOB_HOME > {tmp_path}/seen; cat {tmp_path}/answer")
+    client = OrchesjobClient(path, home=tmp_path / "home")
+    client.start("k", ["true"], env={"PATH": os.defpath, "ORCHESJOB_HOME": "/another"})
+    assert (tmp_path / "seen").read_text(encoding="utf-8") == f"{tmp_path}/home\n"
+
+
+def test_an_error_of_a_callback(
+    spawn: Spawn, answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A callback that raises is told, and the other jobs are watched on."""
+    told: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", told.append)
+    called = threading.Semaphore(0)
+
+    def fail(token: str) -> None:
+        called.release()
+        raise LookupError(token)
+
+    watcher = JobWatcher(fail)
+    workers = {key: spawn(key) for key in ("a", "b")}
+    for key, worker in workers.items():
+        watcher.watch(key, JobReport.from_payload(answer(job_id=key, worker_pid=worker.pid)))
+    for worker in workers.values():
+        worker.send_signal(signal.SIGKILL)
+        assert called.acquire(timeout=EVENT_SEC)
+    watcher.close()
+    assert sorted(args.exc_value.args for args in told) == [("a",), ("b",)]
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("ls -l", "the command must be a list of words, .* not 'ls -l'"),
+        (b"ls", "the command must be a list of words"),
+        (Path("/bin/ls"), "the command must be a list of words"),
+        (["echo", 5], "word 1 of the command is 5, not a text or a path"),
+        (["echo", b"x"], "word 1 of the command is b'x', not a text or a path"),
+        ([None], "word 0 of the command is None, not a text or a path"),
+    ],
+)
+def test_what_is_no_command(command: Any, message: str) -> None:
+    """A command that is no list of words is refused by name, before anything runs."""
+    with pytest.raises(TypeError, match=message):
+        OrchesjobClient("/nonexistent").start("k", command)
+
+
+def test_paths(answer: Answer, executable: Executable, tmp_path: Path) -> None:
+    """Wherever a path is meant, a `Path` will do."""
+    (tmp_path / "answer").write_text(json.dumps(answer()), encoding="utf-8")
+    code = f'echo "$PWD $ORCHESJOB_HOME $4 $5" > {tmp_path}/seen; cat {tmp_path}/answer'
+    path = Path(executable(code))
+    client = OrchesjobClient(path, home=tmp_path / "home")
+    client.start("k", [Path("/bin/echo"), tmp_path], cwd=tmp_path)
+    seen = (tmp_path / "seen").read_text(encoding="utf-8")
+    assert seen == f"{tmp_path} {tmp_path}/home -- /bin/echo\n"
