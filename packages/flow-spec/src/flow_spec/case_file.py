@@ -125,7 +125,7 @@ class Case:
         ByStep(
             OneOf(CaseOutcome), {CANCEL_AT: StepName(), TIMEOUT_AT: StepName()}, "{load: failed}"
         ),
-        "How steps end that do not succeed; where the run is cancelled or a time limit expires.",
+        "How the steps end that do not succeed, and where the run is cancelled or times out.",
         {"load": "failed", "fetch@rome": "skipped"},
         {"cancel_at": "load"},
         default=(),

@@ -77,7 +77,7 @@ class FlowSpec:
     )
     working_dir: str | None = declared(
         DIRECTORY,
-        "The directory in which the commands run, taken from that in which the run is started.",
+        "The working directory of the commands, relative to where the run is started.",
         "/srv/shop",
         default=None,
     )
@@ -86,28 +86,28 @@ class FlowSpec:
     )
     timeout_sec: float | None = declared(
         SECONDS_ABOVE_ZERO,
-        "Seconds after which the whole run is ended and has failed.",
+        "Time limit of the whole run, in seconds; a run that exceeds it is stopped and FAILED.",
         14_400,
         "4h",
         default=None,
     )
     env_file: tuple[str | ListedFile, ...] = declared(
         ENV_FILES,
-        "Files of NAME=VALUE lines, read whenever an attempt starts and never recorded.",
+        "Files of NAME=VALUE lines, read when an attempt starts and never recorded.",
         "/etc/shop/secrets.env",
         ["common.env", {"path": "secrets.env", "required": False}],
         default=(),
     )
     concurrency: Concurrency | None = declared(
         CONCURRENCY,
-        "Let only one run of a group be under way at a time.",
+        "Let only one run of a group run at a time.",
         {"on_conflict": "wait"},
         {"group": "warehouse", "on_conflict": "skip"},
         default=None,
     )
     finally_: tuple[StepSpec, ...] = declared(
         ListOf(FINALLY_STEP, "steps", "[{id: tidy, command: [rm, -rf, work]}]"),
-        "Steps that run when all others have ended, in whatever way, also after a cancel.",
+        "Steps that run after all others have ended, whatever their outcomes, even after a cancel.",
         [{"id": "tidy", "command": ["rm", "-rf", "work"]}],
         default=(),
     )
@@ -134,7 +134,7 @@ class FlowSpec:
 
     allow_warnings: tuple[WarningCode, ...] = declared(
         WARNINGS,
-        "What `validate` does not warn of anywhere in the flow, because it is meant.",
+        "Warnings to ignore in the whole flow, because what they warn about is intended.",
         ["no-such-program"],
         significant=False,
         default=(),
@@ -489,7 +489,7 @@ class FlowSpec:
 
 _DEFAULTS = Declaration(
     DEFAULTS,
-    "Values for the fields of all steps that do not set them.",
+    "Default values for the fields of every step.",
     default=None,
     examples=({"retries": 2, "timeout_sec": "1h"},),
 )

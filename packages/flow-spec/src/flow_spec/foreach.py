@@ -667,7 +667,7 @@ class ItemRecord(StepRecord):
     @cached_property
     def _fields(self) -> dict[str, Declaration]:
         """The fields of a step, and those that repeat it."""
-        doc = "The values for which the step is run: a list, lists by name, or a list of mappings."
+        doc = "The values to run the step for: a list, lists by name, or a list of mappings."
         examples = (["berlin", "paris"], *_FIELDS[FOREACH].examples)
         beside = {FOREACH: _FIELDS[FOREACH]._replace(doc=doc, default=None, examples=examples)}
         return STEP.fields() | beside | {MAX_PARALLEL: _FIELDS[MAX_PARALLEL]}

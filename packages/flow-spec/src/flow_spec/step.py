@@ -155,13 +155,13 @@ def _instead_of_first_line(text: str) -> str:
 
 SCRIPT = Declaration(
     ScriptText(),
-    "Text for a shell, instead of a command.",
+    "A script for a shell, instead of a command.",
     default=None,
     examples=("zcat *.gz | wc -l > count.txt",),
 )
 SHELL_OF_SCRIPT = Declaration(
     CommandWords(Word(), "words", "[bash, -euo, pipefail, -c]", min_items=1),
-    "The program that runs the script, and its arguments up to the text.",
+    "The shell that runs the script, with its arguments.",
     default=SHELL,
     examples=(["bash", "-c"], ["python3", "-c"]),
 )
@@ -256,16 +256,16 @@ class StepSpec:
     The classes do not check what they are given; `load_flow` and `parse_flow` do.
     """
 
-    id: str = declared(StepId(), "The step's name, by which conditions refer to it.", "download")
+    id: str = declared(StepId(), "The step's name; conditions refer to it.", "download")
     command: tuple[str, ...] = declared(
         CommandWords(Word(), "words", '["echo", "hello"]', min_items=1),
-        "The program and its arguments, run as they stand, without a shell.",
+        "The program and its arguments, run without a shell.",
         ["python3", "load.py", "--all"],
         ["sh", "-c", "gzip -k *.csv"],
     )
     when: str | None = declared(
         Expression(),
-        "The condition over other steps' outcomes under which the step runs.",
+        "A condition over the outcomes of other steps; the step runs if it is true.",
         "download && validate",
         "!load",
         "fetch.failed || load.failed",
@@ -281,7 +281,7 @@ class StepSpec:
     )
     only_if: tuple[str, ...] = declared(
         CommandWords(Word(), "words", '["test", "-f", "/etc/backups/auto"]', min_items=1),
-        "A command that is asked once `when` is true: with 0 the step runs, with 1 it is skipped.",
+        "A command that decides once `when` is true: exit code 0 runs the step, 1 skips it.",
         ["test", "-f", "/etc/backups/auto"],
         ["systemctl", "is-active", "--quiet", "postgresql"],
         default=(),
@@ -289,7 +289,7 @@ class StepSpec:
     """The gate: the command that decides whether the step runs, or nothing (rule 10.8)."""
     retries: int = declared(
         Integer(minimum=0, maximum=1_000_000),
-        "How many more times a failed attempt is made.",
+        "How many times a failed step is retried.",
         3,
         default=0,
     )
@@ -303,11 +303,11 @@ class StepSpec:
         default=1.0,
     )
     retry_max_delay_sec: float | None = declared(
-        SECONDS, "Seconds beyond which the delay does not grow.", 900, "15m", default=None
+        SECONDS, "The longest delay between attempts, in seconds.", 900, "15m", default=None
     )
     env: tuple[tuple[str, str], ...] = declared(
         Variables(),
-        "Environment variables for the command, laid over those of the flow.",
+        "Environment variables for the command, which override those of the flow.",
         {"LANG": "C", "SHOP": "berlin"},
         default=(),
     )
@@ -320,46 +320,46 @@ class StepSpec:
     )
     working_dir: str | None = declared(
         DIRECTORY,
-        "The directory in which the command runs, instead of that of the flow.",
+        "The working directory of the command, instead of the flow's.",
         "load",
         default=None,
     )
     timeout_sec: float | None = declared(
         SECONDS_ABOVE_ZERO,
-        "Seconds after which an attempt is aborted and counts as failed.",
+        "Time limit of an attempt, in seconds; an attempt that exceeds it is stopped and fails.",
         3600,
         "1h30m",
         default=None,
     )
     success_exit_codes: tuple[int, ...] = declared(
         SetOf(_EXIT_CODE, "exit codes", "[0, 3]", min_items=1),
-        "The exit codes with which an attempt succeeds.",
+        "Exit codes that mean success.",
         [0, 3],
         default=(0,),
     )
     skip_exit_codes: tuple[int, ...] = declared(
         SetOf(_EXIT_CODE, "exit codes", "[4]"),
-        "The exit codes with which an attempt makes the step SKIPPED.",
+        "Exit codes that make the step SKIPPED.",
         [4],
         default=(),
     )
     retry_exit_codes: tuple[int, ...] = declared(
         SetOf(_EXIT_CODE, "exit codes", "[75]", min_items=1),
-        "The only exit codes after which a failed attempt is made again.",
+        "Exit codes after which a failed attempt is retried; by default after any.",
         [75],
         default=(),
     )
     allow_failure: bool = declared(
-        Boolean(), "Whether the run may succeed though this step has failed.", True, default=False
+        Boolean(), "Whether the run may succeed although this step failed.", True, default=False
     )
     strict: bool = declared(
         Boolean(),
-        "Whether a run key that has succeeded is never executed again.",
+        "Whether a step that succeeded never runs again under the same run key.",
         False,
         default=True,
     )
     start_timeout_sec: float | None = declared(
-        SECONDS, "Seconds that a start waits for the command to run.", 30, default=None
+        SECONDS, "How long, in seconds, a start waits for the command to begin.", 30, default=None
     )
     description: str | None = declared(
         Prose(max_length=10_000),
@@ -371,7 +371,7 @@ class StepSpec:
 
     allow_warnings: tuple[WarningCode, ...] = declared(
         WARNINGS,
-        "What `validate` does not warn of, because it is meant.",
+        "Warnings to ignore in this step, because what they warn about is intended.",
         ["no-effect"],
         significant=False,
         default=(),

@@ -365,13 +365,13 @@ def values_of_lines(data: bytes) -> tuple[str, ...]:
         ListError: It is not UTF-8 text, or has more lines than a flow may have steps.
     """
     if (offset := data.find(0)) >= 0:
-        raise ListError(f"is no text: it has a NUL byte in line {_line_at(data, offset)}")
+        raise ListError(f"is not text: it has a NUL byte in line {_line_at(data, offset)}")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         byte, line = error.object[error.start], _line_at(error.object, error.start)
         raise ListError(
-            f"is no UTF-8 text: byte 0x{byte:02x} in line {line}; save it as UTF-8"
+            f"is not UTF-8 text: byte 0x{byte:02x} in line {line}; save it as UTF-8"
         ) from None
     lines = (line.removesuffix("\r") for line in text.split("\n"))
     values = tuple(line for line in lines if line.strip())
