@@ -14,10 +14,12 @@ from flow_store import (
     NotRecorded,
     NotTerminal,
     PastAttempt,
+    Person,
     Reopening,
     RunHeader,
     RunStatus,
     RunTakenOver,
+    Settlement,
     Step,
     StepStatus,
     Unstorable,
@@ -106,10 +108,13 @@ def test_all_or_nothing(ended: FlowStore) -> None:
 
 
 def test_no_such_position(ended: FlowStore) -> None:
-    """A step that the run does not have cannot run again."""
+    """A step that the run does not have cannot run again, and nobody can settle it."""
     before = ended.load("k")
-    with pytest.raises(NoSuchPosition, match="no step at position 9: its positions are 0 to"):
-        ended.reopen("k", Reopening("new", {9: 0}), revision=1)
+    status, was = StepStatus.SUCCEEDED, StepStatus.FAILED
+    by_hand = Settlement(9, 0, status, was, None, Person("ada", 1000), 1.0, "seen")
+    for reopening in (Reopening("new", {9: 0}), Reopening("new", {}, settled=[by_hand])):
+        with pytest.raises(NoSuchPosition, match="no step at position 9: its positions are 0 to"):
+            ended.reopen("k", reopening, revision=1)
     assert ended.load("k") == before
 
 
