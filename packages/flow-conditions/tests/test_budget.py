@@ -206,6 +206,18 @@ def test_a_large_group_costs_no_more_than_its_size(groups: int) -> None:
     assert pairs.simplify(exclusions=excluded) == FALSE
 
 
+def test_many_groups_cost_no_more_than_their_number() -> None:
+    """One operand may exclude 20,000 others, one by one, wherever it occurs (rule 11.1)."""
+    excluded = [("a", name) for name in NAMES]
+    apart = parse(" || ".join(f"a && z{name} || {name}" for name in NAMES))
+    assert apart.is_satisfiable(exclusions=excluded)
+    assert not apart.is_tautology(exclusions=excluded)
+    together = [f"a && {name}" for name in NAMES]
+    assert not parse(" || ".join(together[:SOME])).is_satisfiable(exclusions=excluded)
+    with pytest.raises(BudgetExceeded):
+        parse(" || ".join(together)).is_satisfiable(exclusions=excluded)
+
+
 @pytest.mark.parametrize("shape", REFUSED)
 def test_what_is_too_much_is_refused(shape: str) -> None:
     """Beyond the budget there is an error that says so, and no verb hangs."""

@@ -361,7 +361,7 @@ def _levels(
             todo += reversed(_largest_first(form.members[~part], sizes))
             continue
         level_of.setdefault(part >> 1, len(level_of))
-        for group in places.get(part >> 1, ()):
+        for group in places.pop(part >> 1, ()):
             if group not in placed:
                 placed.add(group)
                 for operand in exclusions[group]:

@@ -219,9 +219,9 @@ def propagated(form: NormalForm, groups: Groups = ()) -> NormalForm:
     """Leave out what a literal beside it, or beside a junction around it, decides already.
 
     In `a && (a || b)` the parenthesis is true. This is idempotence, complement, absorption and unit
-    propagation at any distance. It leaves little to prove in the conditions that people write.
+    propagation at any distance. Of the groups of an operand, which may be thousands, eight count.
     """
-    places = places_of(among(form, groups))
+    places = {operand: of[:8] for operand, of in places_of(among(form, groups)).items()}
     fresh = NormalForm(form.operands)
     facts: set[int] = set()  # the literals that are true, and ~group where one of a group is
 
