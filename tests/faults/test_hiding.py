@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from orchesjob_client.internals import usable_cgroup_folder
+from orchesjob_client import usable_cgroup_folder
 from support.files import write_program
 from support.flow import Flow
 

@@ -26,8 +26,6 @@ ARROWS = {
     },
     "orchesjob_flow_airflow": {"airflow", "flow_conditions", "flow_spec", "orchesjob_client"},
 }
-INTERNALS = {"orchesjob_client.internals"}
-"""What a package offers to its siblings in this repository, and to nobody else."""
 ENTRY_POINTS = {
     "orchesjob_flow.__main__",
     "orchesjob_flow.main",
@@ -160,7 +158,7 @@ def test_arrows(package: str) -> None:
 
 @pytest.mark.parametrize("package", ARROWS)
 def test_no_package_looks_into_another(package: str) -> None:
-    """Packages know each other by their public names, and by what is named as not public."""
+    """Packages know each other by the names that they import into their own module."""
     modules = [module for module in SOURCES if module.split(".")[0] == package]
     foreign = {
         name
@@ -168,8 +166,7 @@ def test_no_package_looks_into_another(package: str) -> None:
         for name in imports(module)
         if name.split(".")[0] in set(ARROWS) - {package}
     }
-    left = {name for name in foreign if name.rpartition(".")[0] not in INTERNALS}
-    assert {name for name in left if name.count(".") > 1} == set()
+    assert {name for name in foreign if name.count(".") > 1} == set()
 
 
 def test_every_module_is_needed() -> None:

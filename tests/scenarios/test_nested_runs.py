@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flow_store import FlowStore
-from orchesjob_client.internals import usable_cgroup_folder
+from orchesjob_client import usable_cgroup_folder
 from support.flow import Flow
 from support.gate import Gate
 from support.marks import LONG_IF_REAL

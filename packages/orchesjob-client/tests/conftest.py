@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from orchesjob_client import ForkServer
-from orchesjob_client.internals import usable_cgroup_folder
+from orchesjob_client import ForkServer, usable_cgroup_folder
 
 # A session may have all flows call orchesjob the plain way; here each test says how it calls.
 os.environ.pop("ORCHESJOB_FLOW_FORK_SERVER", None)

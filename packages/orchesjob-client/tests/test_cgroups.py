@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from orchesjob_client import discard_empty_cgroups, mark, usable_cgroup_folder
 from orchesjob_client.call import run
 from orchesjob_client.environment import LEFT
-from orchesjob_client.internals import discard_empty_cgroups, mark, usable_cgroup_folder
 from orchesjob_client.processes import cgroups
 from orchesjob_client.processes.cgroups import JobCgroups
 from orchesjob_client.processes.proc import has_ended
@@ -235,7 +235,7 @@ def test_a_job_with_cgroups_of_its_own(key: str) -> None:
 WITHOUT = """
 import sys
 from pathlib import Path
-from orchesjob_client.internals import discard_empty_cgroups
+from orchesjob_client import discard_empty_cgroups
 from orchesjob_client.processes.survivors import find_survivors
 from orchesjob_client.processes.cgroups import JobCgroups
 from orchesjob_client.call import run

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from orchesjob_client import ProcessesKeepAppearing
+from orchesjob_client import ProcessesKeepAppearing, marked_environment
 from orchesjob_client.environment import WantedMarks
-from orchesjob_client.internals import marked_environment
 from orchesjob_client.processes.proc import Entry, read_started
 from orchesjob_client.processes.survivors import (
     end_survivors,

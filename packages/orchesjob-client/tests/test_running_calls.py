@@ -12,8 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from orchesjob_client import CallFailed, CallLimits, OrchesjobClient, Process, is_alive
-from orchesjob_client.internals import RunningCall, read_call
+from orchesjob_client import (
+    CallFailed,
+    CallLimits,
+    OrchesjobClient,
+    Process,
+    RunningCall,
+    is_alive,
+    read_call,
+)
 from orchesjob_client.processes import proc
 
 type Spawn = Callable[..., subprocess.Popen[bytes]]

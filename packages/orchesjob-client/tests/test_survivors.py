@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from orchesjob_client import JobReport, Process, end_processes
-from orchesjob_client.environment import LEFT, left_marks
-from orchesjob_client.internals import (
+from orchesjob_client import (
     MARK,
+    JobReport,
+    Process,
+    end_processes,
     foreign_target,
     is_marked,
     mark,
@@ -20,6 +21,7 @@ from orchesjob_client.internals import (
     orchesjob_home,
     unmarked,
 )
+from orchesjob_client.environment import LEFT, left_marks
 from orchesjob_client.processes.proc import read_started
 from orchesjob_client.processes.survivors import end_survivors, find_survivors, marked_trees
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from orchesjob_client import (
+    MARK,
     BadAnswer,
     CallFailed,
     JobNotFound,
@@ -21,7 +22,6 @@ from orchesjob_client import (
     OrchesjobClient,
     WaitTimedOut,
 )
-from orchesjob_client.internals import MARK
 
 type Answer = Callable[..., dict[str, Any]]
 type Executable = Callable[[str], str]

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from orchesjob_client import JobReport, JobWatcher, Process, Watch
-from orchesjob_client.internals import has_exited
+from orchesjob_client import JobReport, JobWatcher, Process, Watch, has_exited
 from orchesjob_client.processes import proc
 
 type Answer = Callable[..., dict[str, Any]]

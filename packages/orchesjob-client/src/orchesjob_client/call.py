@@ -3,6 +3,10 @@
 `run` reads the outputs, keeps the time, and turns failures of the operating system into errors. A
 launcher starts the process: `PlainLauncher` here, or a fork server. orchesjob's options, exit codes
 and JSON belong to `client`.
+
+`pauses` are how long to wait before something that may pass is tried again: a call, a locked
+database. The first is short, each next one twice as long, up to a limit. They are not the delay
+between two attempts of a step, which a flow file states.
 """
 
 import contextlib
@@ -12,7 +16,7 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import IO, NamedTuple, Protocol
 
@@ -29,6 +33,8 @@ from orchesjob_client.processes.cgroups import join
 
 REAP_SEC = 5.0
 """How long to wait for the end of a process that was killed."""
+FIRST_BACKOFF_SEC = 0.1
+LONGEST_BACKOFF_SEC = 5.0
 
 _MAX_ANSWER = 8 * 2**20
 _STDERR_TAIL = 2**14
@@ -384,3 +390,27 @@ def _finish(process: Launched, stdout: _Output, stderr: _Output, deadline: float
                 poll.unregister(descriptor)
                 del outputs[descriptor]
     return process.has_ended(max(0.0, deadline - time.monotonic()))
+
+
+def longer(backoff_sec: float) -> float:
+    """Return the pause after one that did not help.
+
+    >>> longer(FIRST_BACKOFF_SEC), longer(4.0)
+    (0.2, 5.0)
+    """
+    return min(2 * backoff_sec, LONGEST_BACKOFF_SEC)
+
+
+def pauses(patience_sec: float, clock: Callable[[], float] = time.monotonic) -> Iterator[float]:
+    """Yield the seconds to wait before each new try; end when the patience does.
+
+    The patience counts from this call. The last pause ends with it, so there is one try more.
+    """
+    return _pauses(clock() + patience_sec, clock)
+
+
+def _pauses(end: float, clock: Callable[[], float]) -> Iterator[float]:
+    backoff = FIRST_BACKOFF_SEC
+    while (left := end - clock()) > 0:
+        yield min(backoff, left)
+        backoff = longer(backoff)

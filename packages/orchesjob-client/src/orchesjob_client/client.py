@@ -263,7 +263,7 @@ class OrchesjobClient:
         """
         from queue import Empty, SimpleQueue  # a runner has a loop of its own, and pays for neither
 
-        from orchesjob_client.internals import FIRST_BACKOFF_SEC, longer
+        from orchesjob_client import FIRST_BACKOFF_SEC, longer
 
         due = keys = tuple(dict.fromkeys(_keys_of(job_keys)))
         if not keys:
@@ -310,7 +310,7 @@ class OrchesjobClient:
 
     def _patiently[Answer](self, ask: Callable[[], Answer], deadline: float) -> Answer:
         """Repeat a call while it gives no usable answer, as long as there is time."""
-        from orchesjob_client.internals import pauses
+        from orchesjob_client import pauses
 
         left = pauses(min(_PATIENCE_SEC, max(0.0, deadline - time.monotonic())))
         while True:

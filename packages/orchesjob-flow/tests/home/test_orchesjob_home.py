@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flow_store import Attempt, AttemptStatus, Run, RunStatus
-from orchesjob_client.internals import orchesjob_home
+from orchesjob_client import orchesjob_home
 from orchesjob_flow.errors import OtherOrchesjobHome, UnusableOrchesjobHome
 from orchesjob_flow.home.orchesjob_home import (
     environ_of,

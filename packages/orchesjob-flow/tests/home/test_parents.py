@@ -17,7 +17,7 @@ from flow_store import (
     Step,
     StepStatus,
 )
-from orchesjob_client.internals import MARK, mark, marked_environment, unmarked
+from orchesjob_client import MARK, mark, marked_environment, unmarked
 from orchesjob_flow.home.orchesjob_home import (
     InnerFate,
     environ_inside,

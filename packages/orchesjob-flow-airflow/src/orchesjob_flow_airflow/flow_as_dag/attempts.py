@@ -27,8 +27,8 @@ from orchesjob_client import (
     Process,
     Watch,
     exit_code_of,
+    pauses,
 )
-from orchesjob_client.internals import pauses
 from orchesjob_flow_airflow.errors import AttemptTimedOut, ForeignJob, NoOutcome
 from orchesjob_flow_airflow.flow_as_dag.tries import AttemptKeys
 

@@ -123,7 +123,7 @@ class Tries:
     @property
     def place(self) -> str:
         """The host of this try, and its orchesjob home: another one does not know its job."""
-        from orchesjob_client.internals import orchesjob_home
+        from orchesjob_client import orchesjob_home
 
         return f"{gethostname()}:{orchesjob_home(os.environ)}"
 

@@ -10,10 +10,11 @@
 
 from orchesjob_client import (
     DEFAULT_START_TIMEOUT_SEC,
+    FIRST_BACKOFF_SEC,
     JobReport,
     OrchesjobError,
+    longer,
 )
-from orchesjob_client.internals import FIRST_BACKOFF_SEC, longer
 from orchesjob_flow.engine.messages import (
     AbortJob,
     AskRunning,

@@ -23,8 +23,7 @@ from flow_store import (
     attempt_key,
     reported_job,
 )
-from orchesjob_client import HomeFolder, folder_of_home
-from orchesjob_client.internals import orchesjob_home
+from orchesjob_client import HomeFolder, folder_of_home, orchesjob_home
 from orchesjob_flow.errors import OtherOrchesjobHome, UnsafePlace, UnusableOrchesjobHome
 from orchesjob_flow.home.paths import (
     FLOW_HOME,
@@ -319,7 +318,7 @@ def environ_inside(run: Run, environ: Mapping[str, str], home: Home) -> Mapping[
     directory = environ.get(StepVariable.RUN_DIR, "")
     if os.path.realpath(directory) != os.path.realpath(home.run_directory(named.run_key)):
         return environ
-    from orchesjob_client.internals import unmarked
+    from orchesjob_client import unmarked
 
     return unmarked(environ)
 
@@ -340,7 +339,7 @@ def parent_of_new_run(store: FlowStore, environ: Mapping[str, str]) -> Parent | 
     Anybody can set variables, and they outlive their step. So the attempt must be recorded, and its
     mark must be in the environment. Where that was cleared, the cgroup shows the attempt.
     """
-    from orchesjob_client.internals import MARK, is_marked
+    from orchesjob_client import MARK, is_marked
 
     if MARK not in environ:
         return parent_by_cgroup(store)
@@ -355,7 +354,7 @@ def parent_of_new_run(store: FlowStore, environ: Mapping[str, str]) -> Parent | 
 
 def parent_by_cgroup(store: FlowStore) -> Parent | None:
     """Return the open attempt of this database in whose cgroup this process is, if there is one."""
-    from orchesjob_client.internals import enclosing_marks, mark
+    from orchesjob_client import enclosing_marks, mark
 
     marks = enclosing_marks()
     found = {

@@ -90,7 +90,7 @@ class Snapshot(NamedTuple):
 
 def has_worker(run: Run, attempt: Attempt) -> bool:
     """Tell whether the worker of an attempt's job may be alive, as far as it was reported."""
-    from orchesjob_client.internals import has_exited  # only a run without a runner pays for it
+    from orchesjob_client import has_exited  # only a run without a runner pays for it
 
     job = reported_job(run, attempt)
     if job is None:
@@ -354,7 +354,7 @@ def open_store(settings: Settings) -> FlowStore:
 
 def patiently[Answer](settings: Settings, ask: Callable[[], Answer]) -> Answer:
     """Try again while the database is locked or full, as long as the patience lasts (rule 5.7)."""
-    from orchesjob_client.internals import pauses  # `status`, which only reads, does without
+    from orchesjob_client import pauses  # `status`, which only reads, does without
 
     left = pauses(settings.patience_sec)
     while True:
@@ -375,7 +375,7 @@ def wait_out[Answer](
     Raises:
         GaveUp: The patience is over.
     """
-    from orchesjob_client.internals import pauses
+    from orchesjob_client import pauses
 
     left = pauses(handle.settings.patience_sec)
     warned = False

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from flow_store import Run, StoreError
-from orchesjob_client import ForkServer, OrchesjobError, locate
-from orchesjob_client.internals import leave_cgroups
+from orchesjob_client import ForkServer, OrchesjobError, leave_cgroups, locate
 from orchesjob_flow.errors import FlowError, Skipped
 from orchesjob_flow.home.orchesjob_home import home_of_new_run, named_home
 from orchesjob_flow.home.paths import ORCHESJOB_HOME, Settings, check_run_key

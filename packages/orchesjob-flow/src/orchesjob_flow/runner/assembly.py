@@ -23,8 +23,16 @@ from types import FrameType
 
 from flow_spec import FlowSpec, StepVariable
 from flow_store import FlowStore, Run, attempt_key
-from orchesjob_client import EXECUTABLE, CallLimits, ForkServer, OrchesjobClient, locate
-from orchesjob_client.internals import RunningCall, leave_cgroups, read_call
+from orchesjob_client import (
+    EXECUTABLE,
+    CallLimits,
+    ForkServer,
+    OrchesjobClient,
+    RunningCall,
+    leave_cgroups,
+    locate,
+    read_call,
+)
 from orchesjob_flow.clock import now
 from orchesjob_flow.engine.state import Limits, RunState
 from orchesjob_flow.errors import CallsInFlight, Passing, exhaustion_named

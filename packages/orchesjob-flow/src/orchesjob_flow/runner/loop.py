@@ -26,8 +26,7 @@ from flow_store import (
     StoreUnavailable,
     TerminalStatus,
 )
-from orchesjob_client import OrchesjobError
-from orchesjob_client.internals import pauses
+from orchesjob_client import OrchesjobError, pauses
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine import update
 from orchesjob_flow.engine.messages import (

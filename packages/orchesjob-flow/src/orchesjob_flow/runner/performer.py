@@ -20,8 +20,9 @@ from orchesjob_client import (
     OrchesjobError,
     Process,
     Watch,
+    discard_empty_cgroups,
+    foreign_target,
 )
-from orchesjob_client.internals import discard_empty_cgroups, foreign_target
 from orchesjob_flow.engine.messages import (
     AbortAnswered,
     AbortJob,

@@ -15,8 +15,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from orchesjob_client import ForkServer, JobReport, OrchesjobClient, OrchesjobError, locate
-from orchesjob_client.internals import usable_cgroup_folder
+from orchesjob_client import (
+    ForkServer,
+    JobReport,
+    OrchesjobClient,
+    OrchesjobError,
+    locate,
+    usable_cgroup_folder,
+)
 from orchesjob_flow.commands.doctor.audit import Check, ClientOf, Grade
 from orchesjob_flow.errors import UnsafePlace, UnusableOrchesjobHome
 from orchesjob_flow.home.locks import refuse_foreign

@@ -22,8 +22,7 @@ from typing import Any, NamedTuple
 import click
 
 from flow_store import EndedRun, FlowStore
-from orchesjob_client import OrchesjobError
-from orchesjob_client.internals import discard_empty_cgroups
+from orchesjob_client import OrchesjobError, discard_empty_cgroups
 from orchesjob_flow.cli.completion import NEWEST, complete_ended_run, named_run
 from orchesjob_flow.cli.options import (
     Duration,

@@ -1,91 +1,18 @@
-"""Not public: what orchesjob-flow and orchesjob-flow-airflow need beyond the public names.
+"""Calls of orchesjob that a program has left behind, for the one that takes over from it.
 
-The packages of this repository are released together, under one version. So this may change with
-any version, and nobody else should import it.
-
-`pauses` are how long to wait before something that may pass is tried again: a call, a locked
-database. The first is short, each next one twice as long, up to a limit. Not the delay between two
-attempts of a step, which a flow file states.
-
-`read_call` is for a caller that succeeds one that has died, which may have left a call of
-orchesjob. A call that changes something is known by its words, which name the job:
-`start --run-key=KEY` or `abort --job-id=ID`. orchesjob's worker has no such words, nor has a job's
-command, unless it calls orchesjob about the very same job. Whether a process is a call of ours, and
-not one that a person makes by hand, needs another proof, such as a lock that it holds. The caller
-checks that.
+A call that changes something is known by its words, which name the job: `start --run-key=KEY` or
+`abort --job-id=ID`. orchesjob's worker has no such words, nor has a job's command, unless it calls
+orchesjob about the very same job. Whether a process is a call of ours, and not one that a person
+makes by hand, needs another proof, such as a lock that it holds. The caller checks that.
 """
 
 import os
-import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from orchesjob_client.client import DEFAULT_GRACE_SEC, DEFAULT_START_TIMEOUT_SEC, CallLimits
-from orchesjob_client.environment import (
-    MARK,
-    is_marked,
-    mark,
-    marked_environment,
-    orchesjob_home,
-    unmarked,
-)
-from orchesjob_client.processes.cgroups import (
-    discard_empty_cgroups,
-    enclosing_marks,
-    leave_cgroups,
-    usable_cgroup_folder,
-)
 from orchesjob_client.processes.proc import Process, is_alive, read_all, read_own
-from orchesjob_client.processes.survivors import end_processes, foreign_target
-from orchesjob_client.processes.watcher import has_exited
-
-__all__ = [
-    "FIRST_BACKOFF_SEC",
-    "MARK",
-    "RunningCall",
-    "discard_empty_cgroups",
-    "enclosing_marks",
-    "foreign_target",
-    "has_exited",
-    "is_marked",
-    "leave_cgroups",
-    "longer",
-    "mark",
-    "marked_environment",
-    "orchesjob_home",
-    "pauses",
-    "read_call",
-    "unmarked",
-    "usable_cgroup_folder",
-]
-
-
-FIRST_BACKOFF_SEC = 0.1
-LONGEST_BACKOFF_SEC = 5.0
-
-
-def longer(backoff_sec: float) -> float:
-    """Return the pause after one that did not help.
-
-    >>> longer(FIRST_BACKOFF_SEC), longer(4.0)
-    (0.2, 5.0)
-    """
-    return min(2 * backoff_sec, LONGEST_BACKOFF_SEC)
-
-
-def pauses(patience_sec: float, clock: Callable[[], float] = time.monotonic) -> Iterator[float]:
-    """Yield the seconds to wait before each new try; end when the patience does.
-
-    The patience counts from this call. The last pause ends with it, so there is one try more.
-    """
-    return _pauses(clock() + patience_sec, clock)
-
-
-def _pauses(end: float, clock: Callable[[], float]) -> Iterator[float]:
-    backoff = FIRST_BACKOFF_SEC
-    while (left := end - clock()) > 0:
-        yield min(backoff, left)
-        backoff = longer(backoff)
+from orchesjob_client.processes.survivors import end_processes
 
 
 class RunningCall(NamedTuple):
