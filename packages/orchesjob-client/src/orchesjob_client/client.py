@@ -22,8 +22,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from orchesjob_client import call
-from orchesjob_client.call import NOTHING, PLAIN, Hold, Launcher
+from orchesjob_client.call import NOTHING, PLAIN, Finished, Hold, Launcher
+from orchesjob_client.call import run as run_executable
 from orchesjob_client.encoding import in_utf8, start_in_utf8
 from orchesjob_client.environment import (
     EXECUTABLE,
@@ -472,7 +472,7 @@ class OrchesjobClient:
         *,
         hold: Hold = NOTHING,
         more_sec: float = 0,
-    ) -> call.Finished:
+    ) -> Finished:
         return self._run(
             name,
             words,
@@ -491,9 +491,9 @@ class OrchesjobClient:
         cwd: str | None = None,
         hold: Hold = NOTHING,
         cgroup: int | None = None,
-    ) -> call.Finished:
+    ) -> Finished:
         self._refuse_replaced(name)
-        finished = call.run(
+        finished = run_executable(
             name,
             [self._executable, *words],
             limit_sec=limit_sec,
@@ -600,7 +600,7 @@ def _span(after: int, before: int | None) -> list[str]:
 
 
 def _one_job(
-    name: str, finished: call.Finished, *, job_key: str | None, job_id: str | None = None
+    name: str, finished: Finished, *, job_key: str | None, job_id: str | None = None
 ) -> JobReport:
     """Read the answer and make sure that it is about the requested job."""
     if finished.exit_code != 0:
@@ -619,7 +619,7 @@ def _read_report(name: str, document: object) -> JobReport:
     return JobReport.from_payload(document, call=name)
 
 
-def _selected_jobs(name: str, finished: call.Finished) -> tuple[EndedJob, ...]:
+def _selected_jobs(name: str, finished: Finished) -> tuple[EndedJob, ...]:
     """Read which jobs `clean` has removed, or would remove."""
     if finished.exit_code != 0:
         raise _error_of(name, finished)
@@ -641,7 +641,7 @@ def _selected_jobs(name: str, finished: call.Finished) -> tuple[EndedJob, ...]:
     return found
 
 
-def _error_of(name: str, finished: call.Finished) -> OrchesjobError:
+def _error_of(name: str, finished: Finished) -> OrchesjobError:
     """Return the error for a call that has failed."""
     # An interpreter that cannot open its program exits with 2 as well, for instance during an
     # upgrade; orchesjob's own messages begin with its name.
@@ -650,7 +650,7 @@ def _error_of(name: str, finished: call.Finished) -> OrchesjobError:
     return CallFailed(name, _message_of(finished), finished.exit_code)
 
 
-def _message_of(finished: call.Finished) -> str:
+def _message_of(finished: Finished) -> str:
     """Return what orchesjob says about a failure."""
     if finished.stderr_line:
         return finished.stderr_line

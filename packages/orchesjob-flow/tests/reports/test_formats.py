@@ -14,8 +14,8 @@ from junitparser import Error, Failure, JUnitXml, Skipped
 from flow_store import RunStatus
 from orchesjob_flow.reports.facts import Facts, headline
 from orchesjob_flow.reports.junit import as_junit
-from orchesjob_flow.reports.markdown import as_markdown
 from orchesjob_flow.reports.page import as_html
+from orchesjob_flow.reports.reporting import as_markdown
 from orchesjob_flow.reports.trace import as_trace
 
 from .recorded_facts import HOSTILE, RecordedStep, facts_from, night, settled, step

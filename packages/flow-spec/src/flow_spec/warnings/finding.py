@@ -108,7 +108,7 @@ def unhandled_failure(found: Finding) -> Advised:
     alerts = f"{named(found.steps, 'and')} {'is' if len(found.steps) == 1 else 'are'} SKIPPED"
     return Advised(
         f"nothing tells of it if {all_fail(failed)}: the run is FAILED, and {alerts}",
-        "ask any(failed) of all steps that may fail, best in finally, or let a failure be with "
+        "ask any(failed) of all steps that may fail, best in finally, or accept a failure with "
         "allow_failure",
     )
 

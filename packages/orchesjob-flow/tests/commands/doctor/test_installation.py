@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from orchesjob_client import JobReport, OrchesjobClient
-from orchesjob_flow.commands.doctor.installation import check_history, measure_calls
+from orchesjob_flow.commands.doctor import check_history, measure_calls
 
 
 class Paced(OrchesjobClient):

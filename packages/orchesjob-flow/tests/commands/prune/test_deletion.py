@@ -17,8 +17,17 @@ from flow_store import (
     RunHeader,
     RunStatus,
 )
-from orchesjob_flow.commands.prune import HOLD_SEC, Deletion, Yielder, pause_after, shrink
-from orchesjob_flow.commands.prune.output import Cleaner, Found, Output, PrintedJob
+from orchesjob_flow.commands.prune import (
+    HOLD_SEC,
+    Cleaner,
+    Deletion,
+    Found,
+    Output,
+    PrintedJob,
+    Yielder,
+    pause_after,
+    shrink,
+)
 from orchesjob_flow.home.locks import holder
 from orchesjob_flow.home.paths import Home, Settings
 from orchesjob_flow.home.runs import RunHandle, open_store

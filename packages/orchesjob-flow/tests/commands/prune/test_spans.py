@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from orchesjob_client import CallFailed, EndedJob, JobReport, OrchesjobClient
-from orchesjob_flow.commands.prune.output import (
+from orchesjob_flow.commands.prune import (
     FEW,
     LONGEST_CALL_SEC,
     OLD_SEC,
