@@ -13,9 +13,10 @@ Neither recurses, and neither knows what operands are called: `Solver` does.
 
 import heapq
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache, partial
-from itertools import combinations
+from itertools import chain, combinations
 
 from flow_conditions.errors import BudgetExceeded
 from flow_conditions.normal_form import ALWAYS, NEVER, Groups, NormalForm, among, places_of
@@ -348,10 +349,7 @@ def _first_answer[T](budget: Budget, ways: Sequence[tuple[Callable[[Budget], T],
 def _levels(
     form: NormalForm, exclusions: Sequence[Sequence[int]], sizes: dict[int, int]
 ) -> dict[int, int]:
-    """Return on which level each operand stands, in the order of the levels.
-
-    What is nested deepest is lowest. Operands that exclude each other stand side by side.
-    """
+    """Return the level of each operand: the deepest is lowest, and groups stand side by side."""
     places, placed = places_of(exclusions), set[int]()
     level_of: dict[int, int] = {}
     todo = [form.root]
@@ -454,9 +452,13 @@ class _Search:
         self._choices: list[int] = []  # how long the trail was at each choice
         self._depth = [0] * count  # by variable: the choices before it had its value
         self._reason: list[list[int]] = [[]] * count  # by variable: the clause that gave its value
-        self._last = [each in self._conjunctions for each in range(count)]  # whether it was true
+        often = Counter(chain.from_iterable(self._clauses))  # by literal
+        signs = [(often[2 * each], often[2 * each + 1]) for each in range(count)]
+        self._last = [plain > negated for plain, negated in signs]  # whether it was true
         # How often, and how lately, it was in conflicts. Conjunctions begin, from the outermost.
-        self._score = [_AHEAD * is_conjunction for is_conjunction in self._last]
+        self._score = [(plain + negated) / 1000 for plain, negated in signs]
+        for each in self._conjunctions:
+            self._last[each], self._score[each] = True, _AHEAD
         self._queue = [(-score, each) for each, score in enumerate(self._score)]
         heapq.heapify(self._queue)
         for clause in self._clauses:

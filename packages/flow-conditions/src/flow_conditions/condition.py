@@ -206,7 +206,7 @@ class Condition:
         in their order, and says True, False, or None for "not known yet". What a mapping lacks is
         not known. An unknown operand leaves the result unknown unless the known ones settle it.
         """
-        answers = asked(self._spelled, lookup, has_constants=self._has_constants)
+        answers = asked(self._spelled, lookup, self._has_constants)
         cached = self.__dict__
         if "_evaluated" not in cached:
             # Most conditions are evaluated once only, and a jump program would not pay for itself.
@@ -219,7 +219,7 @@ class Condition:
         """Evaluate, and return the result with that of every part; `lookup` as in `evaluate`."""
         from flow_conditions.explanation import explain
 
-        answers = asked(self._spelled, lookup, has_constants=self._has_constants)
+        answers = asked(self._spelled, lookup, self._has_constants)
         return explain(self.program, answers)
 
     def decided(
@@ -363,7 +363,7 @@ class Condition:
 
 
 def asked(
-    operands: Iterable[tuple[str, Name]], lookup: Lookup, *, has_constants: bool = False
+    operands: Iterable[tuple[str, Name]], lookup: Lookup, has_constants: bool = False
 ) -> dict[str, Value]:
     """Ask for each operand once, and return the answers, and the constants, by spelling."""
     answers: dict[str, Value] = {}

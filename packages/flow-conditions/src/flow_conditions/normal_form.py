@@ -203,10 +203,7 @@ def is_read_once(form: NormalForm, groups: Groups) -> bool:
 
 
 def is_unate(form: NormalForm, groups: Groups) -> bool:
-    """Tell whether no operand occurs with both signs, and none excludes another.
-
-    Such a condition has both values; a constant is not unate.
-    """
+    """Tell whether no operand, of one at least, has both signs, or excludes another."""
     literals = set(form.literals())
     return (
         bool(literals)

@@ -152,8 +152,7 @@ _STOPS = {AND: frozenset((OPEN, OR)), OR: frozenset((OPEN,)), CLOSE: frozenset((
 def parse(text: str, vocabulary: Vocabulary = _PLAIN, over: Iterable[str] = ()) -> Condition:  # noqa: PLR0912 - one loop
     """Return the condition that a text spells.
 
-    A call of one of the vocabulary's quantifiers is read as what it stands for over the names
-    `over`.
+    A call of a quantifier is read as what it stands for over the names `over`.
 
     Raises:
         ConditionSyntaxError: the text is not a condition with this vocabulary, or calls a
