@@ -59,7 +59,9 @@ sys.stdin.readline()
 
 FILL = """
 import os, resource, sys
-from flow_store import *
+from flow_store import (
+    Attempt, AttemptStatus, Changes, FlowStatus, FlowStore, RunHeader, StoreUnavailable
+)
 path = sys.argv[1]
 with FlowStore.open(path) as store:
     limit = os.stat(path + "-wal").st_size + 10_000
