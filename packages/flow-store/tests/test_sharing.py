@@ -15,9 +15,9 @@ from flow_store import (
     Attempt,
     AttemptStatus,
     Changes,
+    FlowStatus,
     FlowStore,
     RunHeader,
-    RunStatus,
     RunTakenOver,
     Step,
     StoreUnavailable,
@@ -41,11 +41,11 @@ with FlowStore.open(sys.argv[1]) as store:
 
 WRITE = """
 import sys
-from flow_store import Changes, RunStatus, FlowStore, RunHeader, Step, StepStatus
+from flow_store import Changes, FlowStatus, FlowStore, RunHeader, Step, StepStatus
 with FlowStore.open(sys.argv[1]) as store:
     for n in range(1, 301):
         step = Step(2, "c", StepStatus.RUNNING, 1, 0, 1, error=str(n))
-        header = RunHeader(RunStatus.RUNNING, str(n))
+        header = RunHeader(FlowStatus.RUNNING, str(n))
         assert store.apply("k", Changes(header, {2: step}), revision=n - 1) == n
 """
 
@@ -59,15 +59,16 @@ sys.stdin.readline()
 
 FILL = """
 import os, resource, sys
-from flow_store import *
-from flow_store import FlowStore
+from flow_store import (
+    Attempt, AttemptStatus, Changes, FlowStatus, FlowStore, RunHeader, StoreUnavailable
+)
 path = sys.argv[1]
 with FlowStore.open(path) as store:
     limit = os.stat(path + "-wal").st_size + 10_000
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
     attempt = Attempt(0, 1, AttemptStatus.STARTING, 1.0, None, "boot", job="x" * 100_000)
-    changes = Changes(RunHeader(RunStatus.RUNNING), attempts={(0, 1): attempt})
+    changes = Changes(RunHeader(FlowStatus.RUNNING), attempts={(0, 1): attempt})
     for _ in range(3):
         try:
             store.apply("k", changes, revision=0)
@@ -122,7 +123,7 @@ def test_only_one_of_two_writers_goes_on(run_store: FlowStore, path: Path, step:
     with FlowStore.open(path) as other:
         other.apply("k", Changes(steps={0: step}), revision=0)
         with pytest.raises(RunTakenOver):
-            run_store.apply("k", Changes(RunHeader(RunStatus.RUNNING)), revision=0)
+            run_store.apply("k", Changes(RunHeader(FlowStatus.RUNNING)), revision=0)
 
 
 def test_locked_file(run_store: FlowStore, path: Path, python: Python, step: Step) -> None:

@@ -71,7 +71,7 @@ def test_four_spellings(settings: Settings, name: str, key: str) -> None:
 
 @pytest.mark.parametrize("name", ON_A_RUN)
 def test_two_keys(settings: Settings, name: str) -> None:
-    """Of two keys, equal ones too, only one can be meant: an error, and not the last one."""
+    """Of two keys, equal ones too, give one: an error, and not the last one."""
     others = OTHERS.get(name, [])
     steps = ["step"] if name in {"logs", "explain"} else []
     for words in (
@@ -79,7 +79,7 @@ def test_two_keys(settings: Settings, name: str) -> None:
         ["-k", "k", "l", *others, *steps],
         ["--run-key=k", "-k", "k", *others],
     ):
-        with pytest.raises(click.UsageError, match="only one can be meant"):
+        with pytest.raises(click.UsageError, match="give one"):
             read(settings, name, *words)
 
 

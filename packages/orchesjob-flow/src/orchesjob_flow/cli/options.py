@@ -464,7 +464,7 @@ env_option = click.option(
     metavar="NAME=VALUE",
     type=Variable(),
     multiple=True,
-    help="Set an environment variable for every step, overriding the flow's `env`; repeatable.",
+    help="Set an environment variable; repeatable.",
 )
 param_option = click.option(
     "--param",
@@ -481,7 +481,7 @@ until_option = click.option(
     metavar="STEP",
     multiple=True,
     shell_complete=complete_step_of_file,
-    help="Run only this step and the steps it needs; repeatable.",
+    help="Only this step and what it needs; repeatable.",
 )
 detach_option = click.option(
     "-d", "--detach", is_flag=True, help="Return at once; run in the background."
@@ -499,12 +499,12 @@ progress_option = click.option(
     type=click.Choice(["auto", "plain", "none"]),
     default="auto",
     show_default=True,
-    help="What to show on stderr. auto: a table on a terminal, plain lines elsewhere.",
+    help="Show on stderr a table (on a terminal) or lines.",
 )
 
 
 follow_option = click.option(
-    "-f", "--follow", is_flag=True, help="Show on stderr what the steps print, as they print it."
+    "-f", "--follow", is_flag=True, help="Show the output of the steps live, on stderr."
 )
 
 

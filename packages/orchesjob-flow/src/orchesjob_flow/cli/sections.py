@@ -32,7 +32,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "wait": "Wait until a run has ended, and print it.",
         "logs": "Show the output of the steps of a run, or of one of them.",
         "explain": "Explain why the steps of a run wait, run or were skipped.",
-        "report": "Report what happened in a run, for people or for CI.",
+        "report": "Report what happened in a run, from its records.",
         "overview": "Write a page about the last runs of each flow.",
         "list": "List the runs, newest first.",
         "stats": "Show how long runs take, how often they fail, and at which step.",
@@ -41,7 +41,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "Maintain": {
         "resume": "Resume a run, or all runs, whose runner is gone.",
-        "retry": "Rerun failed and cancelled steps, and the steps that depend on them.",
+        "retry": "Rerun failed and cancelled steps, and what depends on them.",
         "settle": "Override the outcome of a failed step, and continue its run.",
         "prune": "Remove runs that ended long ago, with their logs and output.",
     },
@@ -54,7 +54,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "example": "Print a commented flow that this program runs.",
     },
     "Shell": {
-        "help": "Print the help of a command, or a text about a topic.",
+        "help": "Print the help of a command, or explain a topic.",
         "completion": "Print a shell script that completes commands.",
     },
 }

@@ -24,7 +24,7 @@ def complete_topic(_ctx: click.Context, _param: click.Parameter, incomplete: str
 @click.argument("topic", metavar="[TOPIC]", required=False, shell_complete=complete_topic)
 @click.pass_context
 def help(ctx: click.Context, topic: str | None) -> None:  # noqa: A001 - named as the command
-    """Print the help of a command, or what is to know about a topic.
+    """Print the help of a command, or explain a topic.
 
     Without TOPIC, print the help of the program, and all topics.
 
