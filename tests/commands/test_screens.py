@@ -15,7 +15,7 @@ STEPS = (
     {"id": "load", "command": ["true"], "when": "check"},
 )
 TABLE = ("FAILED", "exitcode3", "load", "SKIPPED", "itsconditionwasfalse:checkFAILED")
-LAST_WORDS = ("checkFAILEDexitcode3,afterithasprinted:", "check|row17isbroken")
+LAST_WORDS = ("checkFAILEDexitcode3,afterprinting:", "check|row17isbroken")
 NEXT = "orchesjob-flowretryk"
 SCREENS: dict[str, tuple[str, ...]] = {
     "start k flow.json": (*TABLE, NEXT),

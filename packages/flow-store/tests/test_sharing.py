@@ -15,7 +15,7 @@ from flow_store import (
     Attempt,
     AttemptStatus,
     Changes,
-    FlowStatus,
+    RunStatus,
     FlowStore,
     RunHeader,
     RunTakenOver,
@@ -41,11 +41,11 @@ with FlowStore.open(sys.argv[1]) as store:
 
 WRITE = """
 import sys
-from flow_store import Changes, FlowStatus, FlowStore, RunHeader, Step, StepStatus
+from flow_store import Changes, RunStatus, FlowStore, RunHeader, Step, StepStatus
 with FlowStore.open(sys.argv[1]) as store:
     for n in range(1, 301):
         step = Step(2, "c", StepStatus.RUNNING, 1, 0, 1, error=str(n))
-        header = RunHeader(FlowStatus.RUNNING, str(n))
+        header = RunHeader(RunStatus.RUNNING, str(n))
         assert store.apply("k", Changes(header, {2: step}), revision=n - 1) == n
 """
 
@@ -60,7 +60,7 @@ sys.stdin.readline()
 FILL = """
 import os, resource, sys
 from flow_store import (
-    Attempt, AttemptStatus, Changes, FlowStatus, FlowStore, RunHeader, StoreUnavailable
+    Attempt, AttemptStatus, Changes, RunStatus, FlowStore, RunHeader, StoreUnavailable
 )
 path = sys.argv[1]
 with FlowStore.open(path) as store:
@@ -68,7 +68,7 @@ with FlowStore.open(path) as store:
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
     attempt = Attempt(0, 1, AttemptStatus.STARTING, 1.0, None, "boot", job="x" * 100_000)
-    changes = Changes(RunHeader(FlowStatus.RUNNING), attempts={(0, 1): attempt})
+    changes = Changes(RunHeader(RunStatus.RUNNING), attempts={(0, 1): attempt})
     for _ in range(3):
         try:
             store.apply("k", changes, revision=0)
@@ -123,7 +123,7 @@ def test_only_one_of_two_writers_goes_on(run_store: FlowStore, path: Path, step:
     with FlowStore.open(path) as other:
         other.apply("k", Changes(steps={0: step}), revision=0)
         with pytest.raises(RunTakenOver):
-            run_store.apply("k", Changes(RunHeader(FlowStatus.RUNNING)), revision=0)
+            run_store.apply("k", Changes(RunHeader(RunStatus.RUNNING)), revision=0)
 
 
 def test_locked_file(run_store: FlowStore, path: Path, python: Python, step: Step) -> None:

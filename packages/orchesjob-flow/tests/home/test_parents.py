@@ -142,7 +142,7 @@ def test_of_a_new_run_without_a_mark(store: FlowStore, monkeypatch: pytest.Monke
     """
     ours, unknown = mark(HOME, "k:a:1"), mark(HOME, "k:a:2")
     enclosing: list[str] = []
-    monkeypatch.setattr("orchesjob_client.internals.enclosing_marks", lambda: enclosing)
+    monkeypatch.setattr("orchesjob_client.enclosing_marks", lambda: enclosing)
     for marks, parent in (
         ([], None),
         ([unknown], None),
