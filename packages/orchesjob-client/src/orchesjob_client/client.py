@@ -22,7 +22,16 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from orchesjob_client.call import NOTHING, PLAIN, Finished, Hold, Launcher
+from orchesjob_client.call import (
+    FIRST_BACKOFF_SEC,
+    NOTHING,
+    PLAIN,
+    Finished,
+    Hold,
+    Launcher,
+    longer,
+    pauses,
+)
 from orchesjob_client.call import run as run_executable
 from orchesjob_client.encoding import in_utf8, start_in_utf8
 from orchesjob_client.environment import (
@@ -263,8 +272,6 @@ class OrchesjobClient:
         """
         from queue import Empty, SimpleQueue  # a runner has a loop of its own, and pays for neither
 
-        from orchesjob_client import FIRST_BACKOFF_SEC, longer
-
         due = keys = tuple(dict.fromkeys(_keys_of(job_keys)))
         if not keys:
             raise ValueError("wait_any() needs the key of a job")
@@ -310,8 +317,6 @@ class OrchesjobClient:
 
     def _patiently[Answer](self, ask: Callable[[], Answer], deadline: float) -> Answer:
         """Repeat a call while it gives no usable answer, as long as there is time."""
-        from orchesjob_client import pauses
-
         left = pauses(min(_PATIENCE_SEC, max(0.0, deadline - time.monotonic())))
         while True:
             try:
