@@ -40,7 +40,7 @@ NAVIGATION = {
         "Tutorial": ["tutorial"],
         "How-to": ["how-to/install", "how-to/index", "troubleshooting", "questions"],
         "Reference": [
-            "Overview <reference/index>",
+            "All of it <reference/index>",
             "cheat-sheet",
             "reference/commands/index",
             "flow-files",
