@@ -91,7 +91,9 @@ def test_hang(fake_orchesjob: FakeOrchesjob, when: str) -> None:
 def test_hang_for_ever(fake_orchesjob: FakeOrchesjob) -> None:
     """Without a time, a call hangs until it is killed."""
     fake_orchesjob.script([{"call": "status", "fault": "hang"}])
-    client = OrchesjobClient(fake_orchesjob.path, limits=CallLimits(status_sec=0.3))
+    client = OrchesjobClient(
+        fake_orchesjob.path, environ=fake_orchesjob.environ, limits=CallLimits(status_sec=0.3)
+    )
     with pytest.raises(CallTimedOut):
         client.status("k")
 

@@ -68,7 +68,7 @@ def test_journal(fake_orchesjob: FakeOrchesjob, tmp_path: Path) -> None:
 def test_executable_in_the_checkout(fake_orchesjob: FakeOrchesjob) -> None:
     """The fake can be run straight from the checkout, without these fixtures."""
     path = Path(__file__).parents[1] / "support" / "fake_orchesjob" / "orchesjob"
-    client = OrchesjobClient(str(path))
+    client = OrchesjobClient(str(path), environ=fake_orchesjob.environ)
     report = client.start("k", ["true"])
     await_exit(report.worker_pid)
     assert fake_orchesjob.status("k")["status"] == "SUCCEEDED"

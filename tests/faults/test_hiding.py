@@ -132,4 +132,4 @@ def test_what_this_machine_has(real_flow: Flow) -> None:
         real_flow.program = without_cgroups(real_flow)
         checks = real_flow.ask("doctor")["checks"]
         (message,) = [one["message"] for one in checks if one["check"] == "processes"]
-        assert message.startswith("no cgroups can be made here")
+        assert message.startswith("cgroups cannot be created here")

@@ -152,5 +152,5 @@ def test_simulated(flow: Flow) -> None:
     assert endings["complete"]
     assert {ending["steps"]["load"] for ending in endings["endings"]} == {"SKIPPED"}
     answer = flow.run("simulate", "--until=fetch", "--fail=load", file)
-    assert "--fail load changes nothing" in answer.stderr
+    assert "--fail load has no effect" in answer.stderr
     json.loads(answer.stdout)
