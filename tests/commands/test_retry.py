@@ -1,7 +1,9 @@
 """`retry`: an ended run continues where it failed, and keeps its earlier attempts (rule 9.7)."""
 
+import fcntl
 from collections import Counter
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -238,6 +240,18 @@ def test_in_the_background(flow: Flow, tmp_path: Path) -> None:
     answer = flow.ask("retry", "--run-key=k", "-d")
     assert (answer["detached"], answer["runner"]) == (True, {"pid": answer["pid"], "alive": True})
     assert flow.ask("wait", "--run-key=k")["status"] == "SUCCEEDED"
+
+
+def test_a_runner_that_is_about_to_exit(flow: Flow, tmp_path: Path) -> None:
+    """On a busy machine it exits long after the end of its run, and is awaited (rule 4.5)."""
+    flow.start("k", flow.write(*steps(tmp_path)), code=1)
+    (path,) = flow.home.glob("locks/*k*.lock")
+    with path.open("r+b") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        retry = flow.spawn("retry", "--run-key=k")
+        Timer(1.0, fcntl.flock, (lock, fcntl.LOCK_UN)).start()
+        assert retry.wait() == 1
+    assert flow.status("k")["steps"][1]["attempt_no"] == 2
 
 
 def test_running_run(flow: Flow, gate: Gate) -> None:

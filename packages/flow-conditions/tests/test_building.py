@@ -229,7 +229,7 @@ def test_a_name_is_refused_or_read_back(name: Name) -> None:
         conditions = [Condition.from_tree(name), Condition.from_tree(Or(Not(name), True))]
     except ConditionDataError:
         return
-    anything = Vocabulary(["a", "aa"], functions=["f", "true", "false"])
+    anything = Vocabulary(["a", "aa", "b"], functions=["f", "true", "false"])
     for each in conditions:
         assert parse(str(each), anything) == Condition.from_json(each.to_json()) == each
         assert Condition.from_tree(each.tree) == each

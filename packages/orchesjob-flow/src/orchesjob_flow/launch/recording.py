@@ -37,6 +37,9 @@ from orchesjob_flow.views.results import (
 )
 from orchesjob_flow.views.terminal import OutputFormat, clock_time, warn
 
+EXIT_SEC = 10.0
+"""How long a runner may take to exit once it has recorded the end of its run."""
+
 
 class Recorded(NamedTuple):
     """The open store in which a run is recorded.
@@ -282,7 +285,7 @@ def reopened(handle: RunHandle, planner: Planner) -> Iterator[tuple[RunHandle, F
     """
     settings = handle.settings
     locate(settings.orchesjob, settings.environ)
-    with handle.open() as store, closing(handle.lock_or_refuse()) as lock:
+    with handle.open() as store, closing(lock_of_ended(handle, store)) as lock:
         run = handle.load(store)
         if not run.status.is_terminal:
             raise RunNotTerminal(run.run_key)  # its lock is ours
@@ -290,6 +293,17 @@ def reopened(handle: RunHandle, planner: Planner) -> Iterator[tuple[RunHandle, F
         handle.refuse_unusable()
         record_plan(at_home, store, run, planner(run))
         yield at_home, store, lock
+
+
+def lock_of_ended(handle: RunHandle, store: FlowStore) -> Lock:
+    """Take a run's lock; a runner that has recorded the end of the run is about to release it.
+
+    Raises:
+        RunnerBusy: Another process advances the run, or does not exit.
+    """
+    has_ended = store.ended_run(handle.run_key) is not None
+    lock = handle.lock(wait_sec=EXIT_SEC) if has_ended else None
+    return lock or handle.lock_or_refuse()
 
 
 def record_plan(handle: RunHandle, store: FlowStore, run: Run, plan: Plan) -> None:
