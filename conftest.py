@@ -1,17 +1,23 @@
 """The limits of every test: one that waits for ever, or takes all memory, fails by its name.
 
-What a test starts has the same limit of memory, each process for itself.
+What a test starts has the same limit of memory, each process for itself. Beside them is the browser
+of the tests that look at pages.
 """
 
 import faulthandler
+import os
 import resource
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 _LONGER = 48
 """How many times the limit of time a test may take that runs only at night, or by its name."""
@@ -85,3 +91,16 @@ def within_memory(limit_mib: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, (before, hard))
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """A Chromium without a window, whose path `$CHROMIUM` names."""
+    from playwright.sync_api import sync_playwright  # only the session `browser` has it
+
+    path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+    with sync_playwright() as playwright:
+        # As root, Chromium has no sandbox; what it opens here is ours.
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()

@@ -1,6 +1,7 @@
 """Takes the sibling packages of an installation from its checkout, never from an index.
 
-Hatchling reads this file beside the `pyproject.toml` of each package that has siblings.
+Hatchling reads this file beside the `pyproject.toml` of each package that has siblings. The
+copies are equal, as a test checks: a package is also built from its sdist, which has only its own.
 """
 
 from pathlib import Path

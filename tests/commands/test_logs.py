@@ -136,7 +136,7 @@ def test_a_step_that_never_ran(flow: Flow) -> None:
     """A step that never ran has no output, and the error says why."""
     flow.start("k", flow.write(BOTH, {"id": "b", "command": ["true"], "when": "!a"}))
     error = flow.refusal("logs", "--run-key=k", "b")["error"]
-    assert error == "there is no output of step 'b': its condition was false: a SUCCEEDED"
+    assert error == "step 'b' has no output: its condition was false: a SUCCEEDED"
     assert logs(flow, "a", "--follow") == "out\nerr\n"
 
 

@@ -270,7 +270,7 @@ def test_its_output(asked: Flow) -> None:
     )
     error = asked.refusal("logs", "--run-key=k", "b")["error"]
     assert error == (
-        "there is no output of step 'b': its only_if said no: attempt 1 ended with exit code 1; "
+        "step 'b' has no output: its only_if said no: attempt 1 ended with exit code 1; "
         "--attempt 1 shows what its only_if has printed"
     )
 

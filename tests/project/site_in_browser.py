@@ -6,12 +6,11 @@ pages are left there to be looked at.
 """
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 SITE = Path(os.environ["SITE"])
 PAGES = sorted(str(path.relative_to(SITE)) for path in SITE.rglob("*.html"))
@@ -20,17 +19,6 @@ LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = (
     *((390, "light"), (390, "dark")),
     *((1280, "light"), (1280, "dark")),
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A Chromium without a window."""
-    path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-    with sync_playwright() as playwright:
-        # As root, Chromium has no sandbox; what it opens here is ours.
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def test_no_page_is_wider_than_a_telephone(browser: Browser) -> None:

@@ -131,7 +131,7 @@ class Database:
         try:
             yield
             self.query("COMMIT")
-        except BaseException:  # raised again: nothing may stay half done, whatever the reason
+        except BaseException:  # also on Ctrl-C, nothing may stay half done; raised again
             # On a full disk SQLite rolls back by itself; on a lock the transaction stays open.
             if self._connection.in_transaction:
                 self.query("ROLLBACK")

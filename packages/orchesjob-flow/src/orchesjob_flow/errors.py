@@ -439,7 +439,7 @@ class NoOutput(FlowError, LookupError):
     def __str__(self) -> str:
         """Return the sentence, which names the attempt if there is one."""
         attempt = "" if self.attempt_no is None else f"attempt {self.attempt_no} of "
-        return f"there is no output of {attempt}step {self.step_id!r}: {self.reason}"
+        return f"{attempt}step {self.step_id!r} has no output: {self.reason}"
 
 
 class UnsafePlace(FlowError, OSError):

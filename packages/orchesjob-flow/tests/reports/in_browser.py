@@ -7,13 +7,12 @@ pictures of all pages are left there to be looked at.
 
 import json
 import os
-from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from flow_store import RunStatus
 from orchesjob_flow.reports.facts import Facts
@@ -53,17 +52,6 @@ FACTS: dict[str, Facts] = {
 }
 OVERVIEWS = {"overview": "tame", "hostile-overview": HOSTILE}
 FOCUSABLE = "a[href]:not([tabindex='-1']), summary, [tabindex='0']"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A Chromium without a window."""
-    path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-    with sync_playwright() as playwright:
-        # As root, Chromium has no sandbox; what it opens here is ours.
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

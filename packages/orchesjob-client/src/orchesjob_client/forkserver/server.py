@@ -328,7 +328,7 @@ def become(request: Request, python: Sequence[bytes], added: Mapping[bytes, byte
         socket.send_fds(request.status, [b"%s%d" % (BEGUN, os.getpid())], [pidfd])
         os.close(pidfd)
         request.status.close()
-    except BaseException:  # noqa: BLE001 - nothing may go on as if it were the server
+    except BaseException:  # noqa: BLE001 - this fork must not go on as a second server
         os._exit(_NOT_BEGUN)
 
 

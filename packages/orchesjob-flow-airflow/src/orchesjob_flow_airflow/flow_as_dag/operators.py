@@ -179,7 +179,7 @@ class StepOperator(BaseOperator):
             return self._execute(context)
         except (AirflowFailException, AirflowSkipException, InfrastructureFault, RetriedFailure):
             raise
-        except Exception as error:  # whatever it is, the command has not failed
+        except Exception as error:  # every failure of the command itself is one of those above
             raise InfrastructureFault(error) from error
 
     def on_kill(self) -> None:

@@ -340,7 +340,7 @@ def handle_of(
         )
     try:
         handle = named_run(run_key, settings_of(ctx))
-    except Exception:  # TAB shows no error, whatever it is; other calls raise it again
+    except Exception:  # completion must never print an error; a command raises it again
         if ctx.resilient_parsing:
             return None
         raise

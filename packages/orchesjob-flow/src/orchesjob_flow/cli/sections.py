@@ -7,6 +7,7 @@ imported.
 
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -61,12 +62,24 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
 """The commands with their lines in the help and for TAB, which import no command."""
 SHOWN = {name: line for section in SECTIONS.values() for name, line in section.items()}
 HIDDEN = ("tick", "drive")
+TOPICS = Path(__file__).parents[1] / "topics"
+"""The texts about topics, parts of the reference, that are installed with the program."""
 
 
 def load_command(name: str) -> click.Command:
     """Import a command of the tables."""
     command: click.Command = getattr(import_module(f"orchesjob_flow.commands.{name}"), name)
     return command
+
+
+def topics() -> list[str]:
+    """Return the topics on which there is a text."""
+    return sorted(path.stem for path in TOPICS.glob("*.txt"))
+
+
+def topic_text(topic: str) -> str:
+    """Return the installed text about a topic."""
+    return (TOPICS / f"{topic}.txt").read_text("utf-8")
 
 
 class Commands(click.Group):

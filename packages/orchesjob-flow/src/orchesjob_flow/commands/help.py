@@ -3,21 +3,17 @@
 `make_share.py` makes the texts of the documents.
 """
 
-from pathlib import Path
-
 import click
 
 from flow_spec import closest_words
 from orchesjob_flow.cli.options import Misused
-from orchesjob_flow.cli.sections import PROGRAM, SHOWN, load_command
+from orchesjob_flow.cli.sections import PROGRAM, SHOWN, load_command, topic_text, topics
 from orchesjob_flow.views.terminal import write_result
-
-TOPICS = {path.stem: path for path in sorted(Path(__file__).parents[1].glob("topics/*.txt"))}
 
 
 def complete_topic(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Offer the topics and commands that begin like this."""
-    return [name for name in (*TOPICS, *SHOWN) if name.startswith(incomplete)]
+    return [name for name in (*topics(), *SHOWN) if name.startswith(incomplete)]
 
 
 @click.command()
@@ -34,19 +30,14 @@ def help(ctx: click.Context, topic: str | None) -> None:  # noqa: A001 - named a
     """  # noqa: D301 - click reads \b
     program = ctx.find_root()
     if topic is None:
-        text = f"{program.get_help()}\n\nTopics of help:\n  {', '.join(TOPICS)}"
-    elif topic in TOPICS:
+        text = f"{program.get_help()}\n\nTopics of help:\n  {', '.join(topics())}"
+    elif topic in topics():
         text = topic_text(topic)
     elif topic in SHOWN:
         command = load_command(topic)
         text = click.Context(command, info_name=topic, parent=program).get_help()
     else:
-        near = next(iter(closest_words(topic, [*TOPICS, *SHOWN])), None)
+        near = next(iter(closest_words(topic, [*topics(), *SHOWN])), None)
         line = f"{PROGRAM} help {near}" if near else f"{PROGRAM} help  # lists commands and topics"
         raise Misused(f"No help on {topic!r}.", line)
     write_result(f"{text.rstrip()}\n")
-
-
-def topic_text(topic: str) -> str:
-    """Return the installed text about a topic."""
-    return TOPICS[topic].read_text("utf-8")

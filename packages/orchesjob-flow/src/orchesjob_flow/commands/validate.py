@@ -13,7 +13,7 @@ import click
 
 from flow_spec import FlowFileError, FlowSpec, FlowWarning, ReadCases, find_warnings, read_document
 from orchesjob_flow.cli.options import FLOW_FILE, WarningCodes, format_option, param_option
-from orchesjob_flow.commands.help import topic_text
+from orchesjob_flow.cli.sections import topic_text
 from orchesjob_flow.exit_codes import DONE, WRONG
 from orchesjob_flow.launch.inputs import is_program_missing, list_reader, read_to_run
 from orchesjob_flow.views.error_layout import (

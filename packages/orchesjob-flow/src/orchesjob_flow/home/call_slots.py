@@ -125,7 +125,7 @@ class CallSlots:
         def wait() -> None:
             try:
                 first = Lock.queue(self._queue)
-            except Exception:  # noqa: BLE001 - the search for a slot fails too, and reports it
+            except Exception:  # noqa: BLE001 - in a thread; the search for a slot meets and reports it
                 handed.put(None)
                 return
             if claim.take():
