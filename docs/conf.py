@@ -56,31 +56,38 @@ NAVIGATION = {
     "reference/commands/index": {"": ["reference/commands/*"]},
 }
 """Below which page are which pages, under which heading; `*` means those that are named nowhere."""
+
+
+def page_of(entry: str) -> str:
+    """Return the page of an entry: `name`, or `Title <name>`."""
+    return entry.rpartition("<")[2].rstrip(">")
+
+
 NAMED = {Path("index.md")} | {
-    Path(f"{entry.rpartition('<')[2].rstrip('>')}.md")
+    Path(f"{page_of(entry)}.md")
     for headings in NAVIGATION.values()
     for entries in headings.values()
     for entry in entries
 }
 LINK = re.compile(r"(?<=\]\()(?!https?:|#)(?P<path>[^)\s#]+)(?P<anchor>#[^)\s]*)?(?=\))")
 SHOWN_FILE = re.compile(r"^<!-- file: (?P<name>\S+) -->\n```(?P<language>\w+)$", re.MULTILINE)
-LANGUAGE = re.compile(r"^```(crontab|synopsis)$", re.MULTILINE)
 KNOWN_LANGUAGES = {"crontab": "bash", "synopsis": "text"}
 """What is closest, to Pygments, to the languages that it does not know."""
+LANGUAGE = re.compile(rf"^```({'|'.join(KNOWN_LANGUAGES)})$", re.MULTILINE)
 
 
 def navigation(page: str) -> str:
-    """Return the tables of contents of a page: the named pages that are there, then all others."""
+    """Return the tables of contents of a page: the named pages, then all others."""
     tables = []
     for heading, entries in NAVIGATION.get(page, {}).items():
         rows = []
         for entry in entries:
-            name = entry.rpartition("<")[2].rstrip(">")
-            found = sorted(path.relative_to(DOCS) for path in DOCS.glob(f"{name}.md"))
+            name = page_of(entry)
             if "*" in name:
+                found = sorted(path.relative_to(DOCS) for path in DOCS.glob(f"{name}.md"))
                 rows += [f"/{path.with_suffix('')}" for path in found if path not in NAMED]
-            elif found:
-                rows.append(entry.replace(name, f"/{name}"))
+            else:
+                rows.append(entry.replace(name, f"/{name}"))  # Sphinx warns if there is none
         if rows:
             caption = f":caption: {heading}\n" if heading else ""
             listed = "\n".join(rows)

@@ -28,6 +28,8 @@ class SiblingsHook(BuildHookInterface[Any]):
             core.dependencies[:] = map(self._from_checkout, names, core.dependencies)
 
     def _from_checkout(self, name: str, line: str) -> str:
-        folder = Path(self.root).parent / name
-        is_sibling = (folder / "pyproject.toml").exists()
-        return f"{name} @ {path_to_uri(str(folder))}" if is_sibling else line
+        # Beside an unpacked sdist there may be anything, and only a checkout has this file.
+        packages = Path(self.root).parent
+        is_checkout = (packages.parent / "noxfile.py").exists()
+        is_sibling = is_checkout and (packages / name / "pyproject.toml").exists()
+        return f"{name} @ {path_to_uri(str(packages / name))}" if is_sibling else line

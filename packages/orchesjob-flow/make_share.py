@@ -2,8 +2,7 @@
 
 The manual page and the completions in share/, and the options in the reference, come from the help.
 Parts of the documents become plain text in the package, for `help TOPIC` and `validate --explain`.
-After a change of a command,
-an option, a field of flow files or those documents, run
+After a change of a command, an option, a field of flow files or those documents, run
 `python packages/orchesjob-flow/make_share.py`; a test compares.
 """
 
@@ -165,9 +164,8 @@ def plain(text: str) -> Iterator[str]:
     """Yield the lines of a document as a terminal shows them, without links and tables."""
     text = re.sub(r"!?\[([^]]*)\]\((https:[^)]*)\)", r"\1 <\2>", text)
     text = re.sub(r"!?\[([^]]*)\]\([^)]*\)", r"\1", text).replace("**", "")
-    text = re.sub(
-        r"^<!-- .* -->\n", "", text, flags=re.MULTILINE
-    )  # they tell the tests what to try
+    # These comments tell the tests what to try.
+    text = re.sub(r"^<!-- .* -->\n", "", text, flags=re.MULTILINE)
     for block in re.findall(r"^```.*?^```$|^(?:(?!```)[^\n]+\n?)+", text, re.MULTILINE | re.DOTALL):
         lines = block.splitlines()
         if block.startswith("```"):

@@ -8,8 +8,7 @@ from importlib.metadata import version
 
 import pytest
 
-from orchesjob_flow.cli.sections import SHOWN
-from orchesjob_flow.commands.help import TOPICS
+from orchesjob_flow.cli.sections import SHOWN, topics
 from support.deadlines import CALL_SEC
 from support.flow import Flow
 from support.steps import TRUE
@@ -70,7 +69,7 @@ def test_help_without_dashes(flow: Flow, command: str) -> None:
     assert flow.run("help", command).stdout == flow.run(command, "--help").stdout
 
 
-@pytest.mark.parametrize("topic", TOPICS)
+@pytest.mark.parametrize("topic", topics())
 def test_a_topic_is_installed(flow: Flow, topic: str) -> None:
     """A topic is plain text that leads to nothing which an installed program lacks (rule 6.16)."""
     answer = flow.run("help", topic)

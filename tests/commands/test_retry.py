@@ -1,9 +1,9 @@
 """`retry`: an ended run continues where it failed, and keeps its earlier attempts (rule 9.7)."""
 
 import fcntl
+import time
 from collections import Counter
 from pathlib import Path
-from threading import Timer
 from typing import Any
 
 import pytest
@@ -249,7 +249,11 @@ def test_a_runner_that_is_about_to_exit(flow: Flow, tmp_path: Path) -> None:
     with path.open("r+b") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         retry = flow.spawn("retry", "--run-key=k")
-        Timer(1.0, fcntl.flock, (lock, fcntl.LOCK_UN)).start()
+        opened = Path(f"/proc/{retry.pid}/fd")
+        flow.await_true(lambda: path in map(Path.resolve, opened.iterdir()))
+        time.sleep(1)  # which is what a busy machine takes
+        assert retry.poll() is None
+        fcntl.flock(lock, fcntl.LOCK_UN)
         assert retry.wait() == 1
     assert flow.status("k")["steps"][1]["attempt_no"] == 2
 

@@ -203,7 +203,7 @@ def test_the_day_of_an_import(flow: Flow) -> None:
     file = "examples/daily-etl.yaml"
     error = flow.refusal("start", "--run-key=k", "--param=SHOP=rome", file)["error"]
     assert error.splitlines() == [
-        f"{file}: params.DAY: has no value: give it one with --param DAY=VALUE (the day to import)",
+        f"{file}: params.DAY: has no value (the day to import); give it one with --param DAY=VALUE",
         f'{file}: params.SHOP: must be one of "berlin", "paris", got "rome"',
     ]
     run = flow.ask("start", "--run-key=k", "--param=DAY=2026-05-07", file)

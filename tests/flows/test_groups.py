@@ -245,7 +245,7 @@ def test_finally_of_a_replaced_run(flow: Flow, gate: Gate, has_runner: bool) -> 
         "second",
     )
     notes = flow.ask("explain", "--run-key=third")["notes"]
-    assert notes[1].startswith("first is being ended: second replaces it; ")
+    assert notes[1].startswith("first has a request to cancel it: second replaces it; ")
     gate.let_through()
     gate.await_arrival()
     run = flow.status("first")

@@ -55,7 +55,7 @@ def test_nothing_is_recorded(flow: Flow) -> None:
     error = flow.refusal("start", "--run-key=k", *words, file)
     assert error["error"].splitlines() == [
         f'{file}: the flow has no parameter "SHIP"; did you mean "SHOP"?',
-        f"{file}: params.DAY: has no value: give it one with --param DAY=VALUE (the day)",
+        f"{file}: params.DAY: has no value (the day); give it one with --param DAY=VALUE",
     ]
     assert not flow.home.exists()
     assert flow.ask("validate", *words, file, code=2)["files"][0]["problems"] == error["problems"]

@@ -229,7 +229,7 @@ def test_what_the_tests_of_an_sdist_need(name: str) -> None:
     declared = settings(folder)["dependency-groups"]["test"]
     assert set(declared) <= set(settings(ROOT)["dependency-groups"]["test"])
     lines = [*declared, *PROJECTS[name]["dependencies"]]
-    known = {re.split(r"[^A-Za-z0-9_.-]", line, maxsplit=1)[0] for line in lines}
+    known = set(map(distribution, lines))
     known |= {"airflow"} if name == ON_AIRFLOW else set()
     tests = [*folder.glob("tests/**/*.py"), *folder.glob("conftest.py")]
     own = {path.stem for path in tests} | {path.parent.name for path in tests} | {"support"}
@@ -237,7 +237,12 @@ def test_what_the_tests_of_an_sdist_need(name: str) -> None:
     foreign = found - set(sys.stdlib_module_names) - own - OPTIONAL - {name.replace("-", "_")}
     used = {MODULES.get(module, module.replace("_", "-")) for module in foreign}
     assert used <= known
-    assert {re.split(r"[^A-Za-z0-9_.-]", line)[0] for line in declared} - {"pytest"} <= used
+    assert set(map(distribution, declared)) - {"pytest"} <= used
+
+
+def distribution(requirement: str) -> str:
+    """Return the name that a requirement begins with."""
+    return re.split(r"[^A-Za-z0-9_.-]", requirement, maxsplit=1)[0]
 
 
 def imported(path: Path) -> set[str]:

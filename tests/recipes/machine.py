@@ -60,10 +60,10 @@ def need(program: str) -> str:
 
 
 def documented(page: str, language: str, *, after: str = "") -> str:
-    """Return the first block of a language that a page of docs/how-to has, or has after a text."""
-    document = Path(__file__).parents[2] / "docs" / "how-to" / page
-    _, _, rest = document.read_text(encoding="utf-8").partition(after or "\n")
-    _, _, block = rest.partition(f"```{language}\n")
+    """Return the first block of a language in a page of docs/how-to, or the first after a text."""
+    text = (Path(__file__).parents[2] / "docs" / "how-to" / page).read_text(encoding="utf-8")
+    _, fence, block = text[text.index(after) :].partition(f"```{language}\n")
+    assert fence, f"{page} has no {language} block after {after!r}"
     return block.partition("```")[0]
 
 

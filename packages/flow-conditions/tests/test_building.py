@@ -245,6 +245,9 @@ WRONG_TYPES: Mapping[str, Callable[[], object]] = {
     "functions must be a collection of str, not 'ab'": lambda: Vocabulary(functions="ab"),
     "a collection of Quantifier, not ['any']": lambda: Vocabulary(quantifiers=of(["any"])),
     "predicates must be a collection of str, not [1]": lambda: Vocabulary(of([1])),
+    "expected a Condition, got 'f'": lambda: Functions().without_idle_parts(
+        of("f"), lambda _: 0, lambda *_: True
+    ),
     "made of Name, Not, And, Or and bool, not of 'a'": lambda: Condition.from_tree(of("a")),
     "a lookup is a mapping or a function, not None": lambda: parse("a").evaluate(of(None)),
     "a lookup is a mapping or a function, not 'ab'": lambda: parse("a").decided(of("ab")),
@@ -272,14 +275,17 @@ def test_words_of_operators_are_nothing_else(word: str) -> None:
     """With `operator_words`, no name, function, predicate or quantifier is one (rule 11.1)."""
     with pytest.raises(ConditionSyntaxError, match=f"'{word}' is an operator here; it cannot be"):
         parse(f"{word}.failed", WORDS)
-    message = f"'{word}' is not a [a-z]+: it is an operator"
-    quantifier = Quantifier(word, "||")
-    for fields in ({"functions": [word]}, {"predicates": [word]}, {"quantifiers": [quantifier]}):
-        with pytest.raises(InvalidNameError, match=message):
+    for role, each in (
+        ("function", word),
+        ("predicate", word),
+        ("quantifier", Quantifier(word, "||")),
+    ):
+        fields = {f"{role}s": [each]}
+        with pytest.raises(InvalidNameError, match=f"'{word}' is not a {role}: it is an operator"):
             Vocabulary(**of(fields), operator_words=True)
         assert isinstance(Vocabulary(**of(fields)), Vocabulary)
     any_of_them = replace(WORDS, quantifiers=[Quantifier("any", "||")], asks_one=True)
-    with pytest.raises(InvalidNameError, match=message):
+    with pytest.raises(InvalidNameError, match=f"'{word}' is not a name: it is an operator"):
         parse("any(failed)", any_of_them, over=["a", word])
     for text in (f"any({word})", f"any({word}.failed)"):
         with pytest.raises(ConditionSyntaxError):

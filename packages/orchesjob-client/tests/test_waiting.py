@@ -39,14 +39,19 @@ class Jobs:
         self.asked = folder / "asked"
         self.asked.touch()
         path = executable(
-            f'echo "$2" >> {self.asked}; cd {folder}\n'
+            f"cd {folder}; code=0\n"
             'if [ "$2" = --running ]; then\n'
             "  printf '['; comma=\n"
             "  for job in *.active; do\n"
             '    [ -e "$job" ] && { printf "%s" "$comma"; cat "$job"; comma=,; }\n'
-            "  done; echo ']'; exit\n"
+            "  done; echo ']'\n"
+            "else\n"
+            "  code=3\n"
+            '  for job in "${2#--run-key=}".*; do\n'
+            '    [ -e "$job" ] && { cat "$job"; code=$?; break; }\n'
+            "  done\n"
             "fi\n"
-            'for job in "${2#--run-key=}".*; do [ -e "$job" ] && exec cat "$job"; done; exit 3'
+            f'echo "$2" >> {self.asked}; exit $code'  # a test may change its mind from now on
         )
         self.client = OrchesjobClient(path, home=folder / "home")
 
@@ -143,6 +148,17 @@ def test_without_a_worker(jobs: Jobs) -> None:
     jobs.report("k", "STARTING")
     result = waiting(lambda: jobs.client.wait("k"))
     while len(jobs.questions) < 3:
+        time.sleep(0.01)
+    jobs.report("k", "SUCCEEDED")
+    assert result().status == "SUCCEEDED"
+
+
+def test_the_last_pause(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends with the time, and so does the job: orchesjob is asked once more."""
+    monkeypatch.setattr("orchesjob_client.client.FIRST_BACKOFF_SEC", 60.0)
+    jobs.report("k", "STARTING")
+    result = waiting(lambda: jobs.client.wait("k", timeout=2))
+    while not jobs.questions:
         time.sleep(0.01)
     jobs.report("k", "SUCCEEDED")
     assert result().status == "SUCCEEDED"

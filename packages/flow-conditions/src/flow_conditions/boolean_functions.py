@@ -23,7 +23,7 @@ from flow_conditions.normal_form import ALWAYS, NEVER, Groups, NormalForm, among
 
 
 class Budget:
-    """How many steps of work an answer may take: no time, which would depend on the machine."""
+    """How much work an answer may take, in steps: time would depend on the machine."""
 
     def __init__(self, steps: int) -> None:
         """Begin with all of them."""
@@ -454,8 +454,8 @@ class _Search:
         self._reason: list[list[int]] = [[]] * count  # by variable: the clause that gave its value
         often = Counter(chain.from_iterable(self._clauses))  # by literal
         signs = [(often[2 * each], often[2 * each + 1]) for each in range(count)]
-        self._last = [plain > negated for plain, negated in signs]  # whether it was true
-        # How often, and how lately, it was in conflicts. Conjunctions begin, from the outermost.
+        self._last = [plain > negated for plain, negated in signs]  # its last, or likelier, value
+        # How often and how lately in conflicts; far below 1, how often at all. Conjunctions begin.
         self._score = [(plain + negated) / 1000 for plain, negated in signs]
         for each in self._conjunctions:
             self._last[each], self._score[each] = True, _AHEAD

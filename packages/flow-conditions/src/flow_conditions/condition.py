@@ -170,9 +170,9 @@ class Condition:
         All operands that a call such as `any(late)` stands for have its place. Only what `parse`
         returns has spans; what was copied, pickled or made of others has none.
         """
-        find_spans, *text = self.__dict__.get("_parsed", (tuple,))
+        find_spans, *arguments = self.__dict__.get("_parsed", (tuple,))
         spellings = (token for token in self.program if token not in OPERATORS)
-        placed = zip(spellings, find_spans(*text), strict=False)
+        placed = zip(spellings, find_spans(*arguments), strict=False)
         return tuple(
             (Name.spelled(spelling), start, end)
             for spelling, (start, end) in placed
@@ -410,7 +410,7 @@ TRUE, FALSE = made((SPELLING_OF[True],)), made((SPELLING_OF[False],))
 
 
 def all_of(names: Iterable[str]) -> Condition:
-    """Return the condition that holds when all the named things do: `A && B && C`, or `TRUE`.
+    """Return the condition that all of the names hold: `A && B && C`; `TRUE` without names.
 
     Raises:
         InvalidNameError: something is not a plain name.
@@ -420,7 +420,7 @@ def all_of(names: Iterable[str]) -> Condition:
 
 
 def any_of(names: Iterable[str]) -> Condition:
-    """Return the condition that one of the named things holds, or `FALSE`; see `all_of`."""
+    """Return the condition that one of the names holds: `A || B`; `FALSE` without names."""
     return joined(names, OR)
 
 

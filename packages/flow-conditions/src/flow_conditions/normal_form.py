@@ -203,7 +203,7 @@ def is_read_once(form: NormalForm, groups: Groups) -> bool:
 
 
 def is_unate(form: NormalForm, groups: Groups) -> bool:
-    """Tell whether no operand, of one at least, has both signs, or excludes another."""
+    """Tell whether no operand has both signs or excludes another; false of a constant."""
     literals = set(form.literals())
     return (
         bool(literals)

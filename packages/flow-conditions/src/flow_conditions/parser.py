@@ -90,18 +90,18 @@ class Vocabulary:
     def __post_init__(self) -> None:
         """Take copies, so that the vocabulary cannot change under its users."""
         object.__setattr__(self, "hints", dict(self.hints))
-        for words, kind in ("predicates", str), ("quantifiers", Quantifier), ("functions", str):
-            given: Collection[object] = getattr(self, words)
+        for group, kind in ("predicates", str), ("quantifiers", Quantifier), ("functions", str):
+            given: Collection[object] = getattr(self, group)
             copied = () if isinstance(given, str) else tuple(given)
             if isinstance(given, str) or not all(isinstance(each, kind) for each in copied):
-                raise TypeError(f"{words} must be a collection of {kind.__name__}, not {given!r}")
-            object.__setattr__(self, words, copied)
-        for role, each_word in ("predicate", self.predicates), ("function", self.called):
-            for word in each_word:
+                raise TypeError(f"{group} must be a collection of {kind.__name__}, not {given!r}")
+            object.__setattr__(self, group, copied)
+            for each in copied:
+                word = each.word if isinstance(each, Quantifier) else str(each)
                 if not PREDICATE.fullmatch(word) or self.sign(word) != word:
-                    raise InvalidNameError(word, role)
-        if len(set(self.called)) < len(self.called):
-            raise ValueError(f"two quantifiers or functions have the same word: {self.called}")
+                    raise InvalidNameError(word, group[:-1])
+        if twice := [word for word in self.called if self.called.count(word) > 1]:
+            raise ValueError(f"two quantifiers or functions have the same word: {twice[0]!r}")
 
     @cached_property
     def called(self) -> tuple[str, ...]:
@@ -215,8 +215,8 @@ def _canonical(call: str) -> str:
     return f"{word.rstrip(SPACE)}{OPEN}{argument.strip(SPACE)}{CLOSE}"
 
 
-def _spans(text: str, vocabulary: Vocabulary, over: int) -> Iterator[tuple[int, int]]:
-    """Yield where the operands of a condition stand; `over` is how many names calls ask."""
+def _spans(text: str, vocabulary: Vocabulary, name_count: int) -> Iterator[tuple[int, int]]:
+    """Yield where the operands of a condition stand; a call stands for `name_count` of them."""
     found = list(vocabulary.token.finditer(text))
     tokens = vocabulary.tokens(text)
     index = 0
@@ -225,7 +225,7 @@ def _spans(text: str, vocabulary: Vocabulary, over: int) -> Iterator[tuple[int, 
         if vocabulary.is_operand(tokens[index]):
             is_call = tokens[index + 1 : index + 2] == [OPEN]
             last += 3 * is_call
-            times = over if is_call and tokens[index + 2] in vocabulary.predicates else 1
+            times = name_count if is_call and tokens[index + 2] in vocabulary.predicates else 1
             yield from repeat((found[index].start(), found[last].end()), times)
         index = last + 1
 

@@ -225,7 +225,7 @@ class Functions(DecisionDiagrams):
         Each part is the operands in it; none may occur twice in the condition, which must have both
         values. An operand that `keep` says stays may still be in a larger part that is left out.
         """
-        form = NormalForm.of(condition.program)
+        form = NormalForm.of(program_of(condition))
         names = [Name.spelled(spelling) for spelling in form.operands]
         rest, left_out = _irredundant(
             form,

@@ -83,7 +83,7 @@ def grow(program: Program) -> Tree:
 
 
 def _check(node: object) -> None:
-    """Refuse what is no node of a tree, and a name that no text can spell."""
+    """Refuse anything that is not a node of a tree, and a name that no text can spell."""
     if not isinstance(node, Name | _Operation | bool):
         raise TypeError(f"a tree is made of Name, Not, And, Or and bool, not of {node!r}")
     if isinstance(node, Name) and (node in CONSTANTS or not SPELLING.fullmatch(node)):

@@ -237,7 +237,9 @@ class MissingValuesError(FlowSpecError, LookupError):
     def __str__(self) -> str:
         """Return the sentence."""
         listed = ", ".join(f"${{{{ {name} }}}}" for name in self.names)
-        return f"no value for {listed}: pass one for each, and parameters to with_params before"
+        return (
+            f"no value for {listed}: pass it to filled; a parameter's value, to with_params first"
+        )
 
 
 class ListError(FlowSpecError, ValueError):

@@ -533,9 +533,7 @@ def _is_known_by_now(
     for name in others if params.are_known else ():
         if name in params.flaws:
             message = f"needs the parameter {name}, which {params.flaws[name]}"
-            reading.add(message, path, node)
-            if name not in params.values:
-                reading.problems[-1] = attrs.evolve(reading.problems[-1], param=name)
+            reading.add(message, path, node, param=None if name in params.values else name)
         elif name not in params.values:
             when = "a list is read before its run begins"
             rest = f"has no value then; only {' and '.join(known)} have"

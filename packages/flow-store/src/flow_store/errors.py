@@ -173,7 +173,7 @@ class DamagedRecord(StoreError, ValueError):
 
 
 class NotRecorded(StoreError, LookupError):
-    """A run, or a step of a run, is named that is not in the database.
+    """The database does not contain this run, or this step of the run.
 
     `step_id` is None if the run itself is unknown.
     """

@@ -157,10 +157,9 @@ class RunReader:
         Args:
             statuses: Only runs with one of these; all if there are none.
             flow_id: Only runs of this flow.
-            since: Not the runs that had ended before this time. So a run that took long is there,
-                and one that has not ended.
-            before: Only runs that were recorded before this one. With the key of the last run of a
-                page, the next page follows; that of a page that is empty is the end.
+            since: Only runs that ended at this time or later, and runs that have not ended.
+            before: Only runs that were recorded before this one. Pass the key of the last run of a
+                page to get the next page. An empty page is the end.
             limit: How many runs to return at most.
 
         Raises:

@@ -1,7 +1,7 @@
 """`FlowStore`: recording runs in the file.
 
-This is for the engine of orchesjob-flow and not public: it trusts what it is given. A run can be
-recorded here that no engine would record, and that the program then calls damaged.
+This is for the engine of orchesjob-flow and not public: it trusts what it is given. It can
+record a run that the program later reports as damaged.
 
 The guards are here and in the statements: only the process that knows a run's revision changes it,
 what has ended is never overwritten, and nothing starts in a run that is to be cancelled. They are
@@ -381,8 +381,8 @@ class RunWriter:
         for position, retries in reopening.resets.items():
             waiting = Step.waiting(position, "", retries, retry_no)  # the recorded name stays
             reset = sql.STEP_RESET.values(waiting)
-            self._refuse_position(position)
-            self._database.change(sql.RESET_STEP, (*reset, run_id, position))
+            if self._database.change(sql.RESET_STEP, (*reset, run_id, position)) == 0:
+                self._refuse_position(position)
         ((count,),) = self._database.query(sql.COUNT_ALL_STEPS, (run_id,))
         add_steps(self._database, run_id, reopening.added, start=count, retry_no=retry_no)
 

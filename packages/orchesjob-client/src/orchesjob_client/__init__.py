@@ -43,6 +43,7 @@ from orchesjob_client.processes.cgroups import leave_cgroups as leave_cgroups
 from orchesjob_client.processes.cgroups import usable_cgroup_folder as usable_cgroup_folder
 from orchesjob_client.processes.proc import Process, is_alive
 from orchesjob_client.processes.survivors import end_processes, marked_processes
+from orchesjob_client.processes.survivors import end_survivors as end_survivors
 from orchesjob_client.processes.survivors import foreign_target as foreign_target
 from orchesjob_client.processes.watcher import JobWatcher, Watch
 from orchesjob_client.processes.watcher import has_exited as has_exited

@@ -215,7 +215,7 @@ class OrchesjobClient:
                 hold=hold,
                 cgroup=cgroup,
             )
-        return self._cleared(_one_job("orchesjob start", finished, job_key=job_key))
+        return _one_job("orchesjob start", finished, job_key=job_key)
 
     def status(self, job_key: str, *, hold: Hold = NOTHING) -> JobReport | None:
         """Ask for the latest job under `job_key`; None if orchesjob does not know the key.
@@ -227,7 +227,7 @@ class OrchesjobClient:
         finished = self._ask("orchesjob status", words, hold=hold)
         if finished.exit_code == _NOT_FOUND:
             return None
-        return self._cleared(_one_job("orchesjob status", finished, job_key=job_key))
+        return _one_job("orchesjob status", finished, job_key=job_key)
 
     def running(self, *, hold: Hold = NOTHING) -> tuple[JobReport, ...]:
         """Ask for all active jobs of the home, also those that others started.
@@ -253,15 +253,15 @@ class OrchesjobClient:
     def wait_any(self, job_keys: str | Iterable[str], timeout: float | None = None) -> JobReport:
         """Wait until one of some jobs has a final status, and return its report.
 
-        The kernel tells when a worker exits. Where it cannot, orchesjob is asked, ever more seldom
-        up to once in five seconds. A call without a usable answer is repeated for a minute.
+        The kernel tells when a worker exits. If it cannot, `wait_any` asks orchesjob, at first
+        often, later every five seconds. A call without a usable answer is repeated for a minute.
 
         A job that was LOST is returned too, though its command may still run: see `survivors`. One
         whose start was killed may stay STARTING, with no `worker_pid`, until somebody aborts it.
 
         Args:
             job_keys: A key or several.
-            timeout: How long to wait, in seconds; None is without an end.
+            timeout: How long to wait, in seconds; None waits without a limit.
 
         Raises:
             ValueError: There are no keys.
@@ -284,6 +284,7 @@ class OrchesjobClient:
             while True:
                 for report in self._reports_of(due, deadline):
                     if report.is_terminal:
+                        self.discard_cgroup(report)
                         return report
                     unwatched.pop(report.job_key, None)
                     match watcher.watch(report.job_key, report):
@@ -294,15 +295,14 @@ class OrchesjobClient:
                         case Watch.GONE:  # since it was asked for: the next answer is the outcome
                             gone.add(report.job_id)
                             exits.put(report.job_key)
-                left_sec = max(0.0, deadline - time.monotonic())
-                wait_sec = min(left_sec, pause_sec) if unwatched else left_sec
+                left_sec = deadline - time.monotonic()
+                if left_sec <= 0 and exits.empty():
+                    cause = f"no end of {', '.join(map(repr, keys))} within {timeout} s"
+                    raise WaitTimedOut("waiting", cause)
+                wait_sec = max(0.0, min(left_sec, pause_sec) if unwatched else left_sec)
                 try:
                     due = (exits.get(timeout=None if math.isinf(wait_sec) else wait_sec),)
-                except Empty:
-                    if time.monotonic() >= deadline:
-                        named = ", ".join(map(repr, keys))
-                        cause = f"no end of {named} within {timeout} s"
-                        raise WaitTimedOut("waiting", cause) from None
+                except Empty:  # after the last pause, too, those that nobody watches are asked for
                     due, pause_sec = tuple(unwatched), longer(pause_sec)
 
     def _reports_of(self, job_keys: Sequence[str], deadline: float) -> Iterable[JobReport]:
@@ -325,6 +325,14 @@ class OrchesjobClient:
                 if not error.retryable or (pause_sec := next(left, None)) is None:
                     raise
             time.sleep(pause_sec)
+
+    def discard_cgroup(self, report: JobReport) -> None:
+        """Remove the cgroup of a job that has ended, unless a process is left in it.
+
+        `wait` and `wait_any` do this; whoever asks by `status` alone does it once a job has ended.
+        """
+        if report.is_terminal:
+            self._cgroups.discard(report.job_key)
 
     def survivors(
         self, job_keys: str | Iterable[str], known: Collection[Process] = ()
@@ -529,12 +537,6 @@ class OrchesjobClient:
         environment = dict(self.environ if env is None else env)
         environment.pop(HOME, None)
         return environment | self._named_home
-
-    def _cleared(self, report: JobReport) -> JobReport:
-        """Return a report; remove the cgroup of a job that has ended, unless a process is left."""
-        if report.is_terminal:
-            self._cgroups.discard(report.job_key)
-        return report
 
 
 def _words_of(command: Sequence[StrPath]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Calls of orchesjob that a program has left behind, for the one that takes over from it.
+"""Find and end calls of orchesjob whose caller has died.
 
 A call that changes something is known by its words, which name the job: `start --run-key=KEY` or
 `abort --job-id=ID`. orchesjob's worker has no such words, nor has a job's command, unless it calls

@@ -71,7 +71,7 @@ def test_four_spellings(settings: Settings, name: str, key: str) -> None:
 
 @pytest.mark.parametrize("name", ON_A_RUN)
 def test_two_keys(settings: Settings, name: str) -> None:
-    """Of two keys, equal ones too, give one: an error, and not the last one."""
+    """Two run keys are an error, even if they are equal; the last one does not win."""
     others = OTHERS.get(name, [])
     steps = ["step"] if name in {"logs", "explain"} else []
     for words in (

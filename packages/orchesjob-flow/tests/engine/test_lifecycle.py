@@ -102,7 +102,7 @@ def test_it_is_told_once_who_holds_the_group(run: RunState) -> None:
     (warning,) = update(
         run, QueueSeen(Queue("j", ()), frozenset(), holder_is_to_end=True), NOW
     ).effects
-    assert warning == Warn("run 'k' waits for group 'g', held by run 'j', which is about to end")
+    assert warning == Warn("run 'k' waits for group 'g', held by run 'j', which is to be cancelled")
 
 
 @pytest.mark.parametrize("successor", [None, "n"])

@@ -81,6 +81,9 @@ class Client:
         self.holds.append(hold)
         return self._answer("start", run_key, command, options)
 
+    def discard_cgroup(self, report: JobReport) -> None:
+        """There is none."""
+
     def status(self, run_key: str, *, hold: Hold) -> Any:
         self.holds.append(hold)
         return self._answer("status", run_key)

@@ -340,7 +340,7 @@ class Reading:
         block = self.blocks.get(path[:2])
         return () if block is None else block.names
 
-    def add(
+    def add(  # noqa: PLR0913 - what a problem has
         self,
         message: Message,
         path: NodePath,
@@ -348,13 +348,16 @@ class Reading:
         *,
         excerpt: str | None = None,
         span: Span | None = None,
+        param: str | None = None,
     ) -> None:
-        """Add a problem at `path` and the position of `node`; `span` is the wrong part of it."""
+        """Add a problem at `path` and the position of `node`; `span` is the wrong part of it.
+
+        `param` is the parameter whose value is missing, if that is the problem.
+        """
         remedy = message.help if isinstance(message, Advised) else None
         place = written(path) or None
-        self.problems.append(
-            Problem(str(message), place, node.line, node.column, excerpt, remedy, span=span)
-        )
+        at = (place, node.line, node.column)
+        self.problems.append(Problem(str(message), *at, excerpt, remedy, span=span, param=param))
 
     def report_names(self) -> None:
         """Add the problems with names in words, once all declared names are known."""

@@ -149,7 +149,7 @@ class JobWatcher[Token: Hashable]:
     def _tell(self, token: Token) -> None:
         try:
             self._on_exit(token)
-        except Exception as error:  # noqa: BLE001 - reported; other jobs are still watched
+        except Exception as error:  # noqa: BLE001 - the other jobs must still be watched
             threading.excepthook(
                 threading.ExceptHookArgs((type(error), error, error.__traceback__, self._thread))
             )

@@ -26,7 +26,9 @@ from orchesjob_client import (
     OrchesjobMissing,
     Process,
     Watch,
+    end_survivors,
     exit_code_of,
+    orchesjob_home,
     pauses,
 )
 from orchesjob_flow_airflow.errors import AttemptTimedOut, ForeignJob, NoOutcome
@@ -519,6 +521,7 @@ class RetryingClient:
     def _discard_if_ended(self, report: JobReport | None) -> None:
         """Remove what is kept of a job only while it runs."""
         if report is not None and not report.is_active:
+            self._client.discard_cgroup(report)
             with suppress(OSError):
                 self._succession(report.job_key).unlink()
 
@@ -546,9 +549,8 @@ class RetryingClient:
 
 def end_jobs_here(keys: Sequence[str], environ: Mapping[str, str], log: Any) -> None:
     """End the living processes of these jobs on this host, whose tasks Airflow may have killed."""
-    client = OrchesjobClient("orchesjob", environ=environ)  # it is not called
     try:
-        survivors = client.end_survivors(keys, GRACE_SEC)
+        survivors = end_survivors(orchesjob_home(environ), keys, GRACE_SEC)
     except (OrchesjobError, OSError) as error:
         log.error("%s", error)
         return

@@ -105,7 +105,7 @@ def what_is_in_the_way(handle: RunHandle, run: Run) -> str:
     keys = [attempt_key(run.run_key, step.step_id, step.attempt_no) for step in running]
     if not keys:
         return "there was no time left to carry it out"
-    return f"orchesjob still reports {', '.join(keys)} as running; it will be aborted"
+    return f"orchesjob still reports {', '.join(keys)} as running"
 
 
 class Waiting:

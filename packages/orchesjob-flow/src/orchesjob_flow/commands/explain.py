@@ -145,7 +145,7 @@ def waiting_notes(handle: RunHandle, run: Run) -> Iterator[str]:
     if request is not None:
         by = "" if request.successor is None else f": {request.successor} replaces it"
         who = f"no process advances it, and {remedy}" if runner is None else f"{runner} advances it"
-        yield f"{first} is being ended{by}; {who}."
+        yield f"{first} has a request to cancel it{by}; {who}."
     elif runner is not None:
         yield f"{first} is advanced by {runner}; {remedy}."
     elif first == run.queue.holder:

@@ -1,6 +1,6 @@
 """`help`: the help of a command, or a part of the reference, whose text is installed (rule 6.16).
 
-`make_share.py` makes the texts of the documents.
+`make_share.py` makes the texts from the documents.
 """
 
 import click

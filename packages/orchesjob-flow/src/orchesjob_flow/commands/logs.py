@@ -93,7 +93,8 @@ def logs(  # noqa: PLR0913, PLR0917 - its options
         warn(f"step {step_id!r}: {why}")
     if is_terminal and not printer.has_written:
         whose = f"run {run.run_key!r}" if step is None else f"step {step!r}"
-        warn(f"{whose} printed nothing" + ("" if run.status.is_terminal else " yet"))
+        said = "printed nothing" if run.status.is_terminal else "has printed nothing yet"
+        warn(f"{whose} {said}")
 
 
 def show_until_news(observer: Observer, run: Run, printer: Printer) -> Run | None:

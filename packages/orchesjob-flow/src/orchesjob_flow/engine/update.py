@@ -299,7 +299,7 @@ def queue_seen(context: UpdateContext, event: QueueSeen) -> None:
     elif queue.holder is not None and queue.holder != run.reported_holder:
         run.reported_holder = queue.holder
         group = "" if run.group is None else run.group.name
-        soon = ", which is about to end" if event.holder_is_to_end else ""
+        soon = ", which is to be cancelled" if event.holder_is_to_end else ""
         held = f"held by run {queue.holder!r}{soon}"
         waits = Passing(f"run {run.run_key!r} waits for group {group!r}, {held}")
         context.do(Warn(waits))

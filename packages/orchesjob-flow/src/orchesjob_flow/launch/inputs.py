@@ -111,8 +111,8 @@ def with_option(problem: Problem) -> Problem:
     """Return a problem that names the option, if it is about a parameter without a value."""
     if problem.param is None:
         return problem
-    remedy = f"has no value: give it one with --param {problem.param}=VALUE"
-    return attrs.evolve(problem, message=problem.message.replace("has no value", remedy, 1))
+    remedy = f"give it one with --param {problem.param}=VALUE"
+    return attrs.evolve(problem, message=f"{problem.message}; {remedy}", help=remedy)
 
 
 def with_inputs(flow: FlowSpec, env: Values, params: Values | None) -> FlowSpec:

@@ -301,9 +301,11 @@ def lock_of_ended(handle: RunHandle, store: FlowStore) -> Lock:
     Raises:
         RunnerBusy: Another process advances the run, or does not exit.
     """
-    has_ended = store.ended_run(handle.run_key) is not None
-    lock = handle.lock(wait_sec=EXIT_SEC) if has_ended else None
-    return lock or handle.lock_or_refuse()
+    until = time.monotonic() + EXIT_SEC
+    while store.ended_run(handle.run_key) is not None and time.monotonic() < until:
+        if (lock := handle.lock()) is not None:
+            return lock
+    return handle.lock_or_refuse()
 
 
 def record_plan(handle: RunHandle, store: FlowStore, run: Run, plan: Plan) -> None:

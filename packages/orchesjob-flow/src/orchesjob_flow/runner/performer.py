@@ -232,6 +232,8 @@ class Performer:
             event = CallUnanswered(attempt, CallFailed("orchesjob", why))
         if began or claim.take():
             self._post(event)
+        if isinstance(event, StartAnswered | StatusAnswered) and event.report is not None:
+            self._client.discard_cgroup(event.report)  # the run need not wait for this
 
     def _call_off(self, attempt: AttemptId) -> None:
         if self._claims[attempt].take():
