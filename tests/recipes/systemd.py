@@ -31,7 +31,7 @@ def write_units(flow: Flow, flow_file: str) -> Path:
         "User=flows\n": "",
         "StateDirectory=orchesjob\n": "",
         "ORCHESJOB_HOME=/var/lib/orchesjob": f"ORCHESJOB_HOME={flow.orchesjob.home}",
-        "PATH=/opt/pipx/bin": f"PATH={folder_of(flow)}",
+        "PATH=/usr/local/bin": f"PATH={folder_of(flow)}",
         "WorkingDirectory=/srv/flows": f"WorkingDirectory={flow.folder}",
         "/srv/flows/nightly.yaml": flow_file,
         "RestartSec=60": "RestartSec=0",
