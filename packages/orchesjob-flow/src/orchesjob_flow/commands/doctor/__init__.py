@@ -51,6 +51,12 @@ from orchesjob_flow.views.reasons import describe_given_up
 from orchesjob_flow.views.terminal import OutputFormat, print_json, print_lines, visible
 
 MARKS = {Grade.OK: "OK", Grade.NOTE: "--", Grade.PROBLEM: "NG"}
+SUPPORTED_MAJOR = "1"
+LITTLE_SPACE_MB = 100
+NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "afs", "ceph"}
+MOUNTS = Path("/proc/self/mounts")
+MUCH_SEC = 0.1
+_ROUNDS = 3
 
 
 @click.command(cls=CommandOnRun)
@@ -197,14 +203,6 @@ def describe_trouble(listed: Listed) -> str | None:
         f"run {run.run_key!r} is {run.status.value} and no process advances it: "
         "`orchesjob-flow resume` continues it"
     )
-
-
-SUPPORTED_MAJOR = "1"
-LITTLE_SPACE_MB = 100
-NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "afs", "ceph"}
-MOUNTS = Path("/proc/self/mounts")
-MUCH_SEC = 0.1
-_ROUNDS = 3
 
 
 def check_program() -> Check:
