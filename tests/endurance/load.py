@@ -33,6 +33,7 @@ MOST_TIMES_SLOWER = 1.2
 SHORTEST_SEC = 1e-4
 """What takes less counts as this much: a table that is deeper by one page may be seen in it."""
 FIGURE_ROUNDS = 9
+MOST_TIMES_A_LIST = 14
 
 
 def show(figure: str) -> None:
@@ -221,9 +222,9 @@ def test_hundred_thousand_runs(flow: Flow) -> None:
 
 
 def test_figures_of_hundred_thousand_runs(flow: Flow) -> None:
-    """The runs are read once; from then on, figures with a new run take less than a second (12.2).
+    """The runs are read once; from then on, figures with a new run take little time (12.2).
 
-    That is shown beside a call that reads hardly anything.
+    That is a second where `list --limit=1`, which reads hardly anything, takes 70 ms.
     """
     chain = ({"id": "a"}, {"id": "b", "when": "a"}, {"id": "c", "when": "b"})
     file = flow.write(*({**step, "command": ["true"]} for step in chain))
@@ -238,9 +239,9 @@ def test_figures_of_hundred_thousand_runs(flow: Flow) -> None:
             times.append(seconds(partial(flow.run, *line.split())))
     (figures,) = flow.ask("stats")["flows"]
     show(f"the first call of stats, {HISTORY} runs of {len(chain)} steps: {first_sec:.1f} s")
+    list_sec = median(taken["list --limit=1"])
+    ratios = {line: median(times) / list_sec for line, times in taken.items()}
     for line, times in taken.items():
-        ratio = median(times) / median(taken["list --limit=1"])
-        show(f"{line} with a new run: {spell(times)}; / list: {ratio:.1f}")
+        show(f"{line} with a new run: {spell(times)}; / list: {ratios[line]:.1f}")
     assert figures["runs"] == HISTORY + FIGURE_ROUNDS
-    assert median(taken["stats"]) < LONGEST_ANSWER_SEC
-    assert median(taken["metrics"]) < LONGEST_ANSWER_SEC
+    assert max(ratios.values()) < MOST_TIMES_A_LIST

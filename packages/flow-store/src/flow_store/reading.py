@@ -264,9 +264,9 @@ class RunReader:
         with self._readable():
             return next(map(sql.ENDED.record, found), None)
 
-    def end_marks(self) -> frozenset[EndMark]:
-        """Return the marks of all runs that have ended, without reading the runs."""
-        return frozenset(map(EndMark._make, self._database.query(sql.SELECT_END_MARKS)))
+    def end_marks(self) -> tuple[EndMark, ...]:
+        """Return the marks of all runs that have ended, by their numbers, without reading them."""
+        return tuple(map(EndMark._make, sorted(self._database.query(sql.SELECT_END_MARKS))))
 
     def load_ended(self, run_id: int) -> tuple[EndMark, Run, tuple[Attempt, ...]] | None:
         """Return a run that has ended, by the number in its mark, with all its attempts.

@@ -261,7 +261,7 @@ def test_interrupted(store: FlowStore, home: Home) -> None:
     with closing(StatsCache.in_file(home.stats_cache)) as cache:
         with pytest.raises(Interrupted):
             bring_up_to_date(cache, Ends())  # type: ignore[arg-type]
-        assert cache.marks() == set()
+        assert cache.marks() == ()
         assert cache.series(None, 0.0) == {}
     assert flow_stats(store, home) == from_the_beginning(store)
 
