@@ -203,6 +203,8 @@ def test_calls_are_forked(
     However orchesjob was named, steps learn which one runs them. That makes no difference.
     """
     environ, words = real_flow.environ, []
+    # In a locale without UTF-8, a call that starts nothing has variables of its own (5.12).
+    environ |= {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"}
     if named_by == "option":
         words.append(f"--orchesjob-bin={environ.pop('ORCHESJOB_BIN')}")
     elif named_by != "variable":
