@@ -265,7 +265,10 @@ class RunReader:
             return next(map(sql.ENDED.record, found), None)
 
     def end_marks(self) -> tuple[EndMark, ...]:
-        """Return the marks of all runs that have ended, by their numbers, without reading them."""
+        """Return the marks of all runs that have ended, in the order of their numbers.
+
+        The runs themselves are not read.
+        """
         return tuple(map(EndMark._make, sorted(self._database.query(sql.SELECT_END_MARKS))))
 
     def load_ended(self, run_id: int) -> tuple[EndMark, Run, tuple[Attempt, ...]] | None:

@@ -329,7 +329,7 @@ class OrchesjobClient:
     def discard_cgroup(self, report: JobReport) -> None:
         """Remove the cgroup of a job that has ended, unless a process is left in it.
 
-        `wait` and `wait_any` do this; whoever asks by `status` alone does it once a job has ended.
+        `wait` and `wait_any` do this themselves. After `status`, call it once the job has ended.
         """
         if report.is_terminal:
             self._cgroups.discard(report.job_key)

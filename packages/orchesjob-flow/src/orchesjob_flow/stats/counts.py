@@ -331,7 +331,7 @@ class StatsCache:
         self._connection.execute("COMMIT")
 
     def marks(self) -> tuple[EndMark, ...]:
-        """Return the marks of the runs that are counted, by their numbers."""
+        """Return the marks of the runs that are counted, in the order of their numbers."""
         rows = self._rows("SELECT run_id, revision, finished_at FROM counted ORDER BY run_id")
         return tuple(map(EndMark._make, rows))
 
