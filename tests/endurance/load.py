@@ -34,7 +34,7 @@ SHORTEST_SEC = 1e-4
 """What takes less counts as this much: a table that is deeper by one page may be seen in it."""
 FIGURE_ROUNDS = 9
 MOST_TIMES_A_READING = 10
-"""Up to 9 were measured where the machine was slow, 4 to 6 elsewhere."""
+"""It took 4 to 6 times as long, on a slow machine and on a fast one."""
 
 
 def show(figure: str) -> None:
