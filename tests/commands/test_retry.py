@@ -12,6 +12,7 @@ from support.answers import statuses
 from support.flow import Flow
 from support.gate import Gate
 from support.orchesjob import FakeOrchesjob
+from support.processes import await_opened
 from support.steps import AFTER
 
 
@@ -248,9 +249,8 @@ def test_a_runner_that_is_about_to_exit(flow: Flow, tmp_path: Path) -> None:
     (path,) = flow.home.glob("locks/*k*.lock")
     with path.open("r+b") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        retry = flow.spawn("retry", "--run-key=k")
-        opened = Path(f"/proc/{retry.pid}/fd")
-        flow.await_true(lambda: path in map(Path.resolve, opened.iterdir()))
+        with await_opened(path):
+            retry = flow.spawn("retry", "--run-key=k")
         time.sleep(1)  # which is what a busy machine takes
         assert retry.poll() is None
         fcntl.flock(lock, fcntl.LOCK_UN)

@@ -1,13 +1,18 @@
-"""Processes by their numbers: whether they live, and what they have open."""
+"""Processes by their numbers: whether they live, and what they open."""
 
 import contextlib
+import ctypes
 import os
 import select
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from support.deadlines import EVENT_SEC
+
+IN_OPEN = 0x20
+"""What `inotify` calls the event that a file is opened."""
 
 
 def await_exit(pid: int | None) -> None:
@@ -38,6 +43,20 @@ def descriptors(pid: int) -> dict[int, str]:
         with contextlib.suppress(FileNotFoundError):  # closed meanwhile
             found[int(link.name)] = str(link.readlink())
     return found
+
+
+@contextlib.contextmanager
+def await_opened(path: Path) -> Iterator[None]:
+    """Wait at the end of the block until some process has opened a file, however shortly."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    watch = libc.inotify_init1(os.O_CLOEXEC)
+    assert watch >= 0, os.strerror(ctypes.get_errno())
+    try:
+        assert libc.inotify_add_watch(watch, os.fsencode(path), IN_OPEN) >= 0, path
+        yield
+        assert select.select([watch], [], [], EVENT_SEC)[0], path
+    finally:
+        os.close(watch)
 
 
 def kill_job(job: Any) -> None:
