@@ -74,7 +74,7 @@ def _start(jobs: Jobs, words: Words, faults: Faults) -> None:
     faults.about(row["job_id"])
     if not existing:
         faults.at("recorded")
-        worker = launch(row["job_id"])
+        worker = launch(jobs, row["job_id"])
         jobs.update(row["job_id"], only=("STARTING",), worker_pid=worker)
         faults.at("spawned")
     sync = words.has("--sync")

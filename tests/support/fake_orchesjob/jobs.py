@@ -42,17 +42,25 @@ class Jobs:
         self.logs = os.path.join(home, "logs")
         for folder in (home, self.logs):
             os.makedirs(folder, mode=0o700, exist_ok=True)
-        path = os.path.join(home, "orchesjob.db")
-        is_new = not os.path.exists(path)
+        self.path = os.path.join(home, "orchesjob.db")
+        is_new = not os.path.exists(self.path)
         if is_new:
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        self.database = sqlite3.connect(path, timeout=10, isolation_level=None)
-        self.database.row_factory = sqlite3.Row
-        self.database.execute("PRAGMA synchronous = OFF")
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        self.open()
         with self.transaction():
             if is_new or not self._all("SELECT 1 FROM sqlite_master"):
                 for statement in _SCHEMA.split(";"):
                     self.database.execute(statement)
+
+    def open(self) -> None:
+        """Open the database, at first or after `close`."""
+        self.database = sqlite3.connect(self.path, timeout=10, isolation_level=None)
+        self.database.row_factory = sqlite3.Row
+        self.database.execute("PRAGMA synchronous = OFF")
+
+    def close(self) -> None:
+        """Close the database until `open`."""
+        self.database.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

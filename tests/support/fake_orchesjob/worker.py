@@ -1,4 +1,4 @@
-# ruff: noqa: PTH208 - importing pathlib takes as long as half a call
+# ruff: noqa: PTH123, PTH208 - importing pathlib takes as long as half a call
 """The process beside each command: it starts the command, waits for it, records how it ended."""
 
 from __future__ import annotations
@@ -20,18 +20,43 @@ _FIRST_OTHER_DESCRIPTOR = 3
 _TERM_TO_KILL_SEC = 2.0
 
 
-def launch(job_id: str) -> int:
-    """Start a worker in a session of its own, without the caller's descriptors."""
+def launch(jobs: Jobs, job_id: str) -> int:
+    """Start a worker in a session of its own, without the caller's descriptors.
+
+    It goes on in this program, which is a third of the work of executing it anew, where it can show
+    the words of a worker. SQLite knows no fork, so the database is closed meanwhile.
+    """
+    jobs.close()
     pid = os.fork()
     if pid == 0:
-        os.setsid()
-        null = os.open(os.devnull, os.O_RDWR)
-        for number in range(_FIRST_OTHER_DESCRIPTOR):
-            os.dup2(null, number)
-        _close_others()
-        words = ["-SE", sys.argv[0], "_worker", "--job-id", job_id]
-        os.execv(sys.executable, [sys.executable, *words])  # noqa: S606
+        try:
+            os.setsid()
+            null = os.open(os.devnull, os.O_RDWR)
+            for number in range(_FIRST_OTHER_DESCRIPTOR):
+                os.dup2(null, number)
+            _close_others()
+            words = [sys.executable, "-SE", sys.argv[0], "_worker", "--job-id", job_id]
+            if not _show(words):
+                os.execv(words[0], words)  # noqa: S606
+            jobs.open()
+            run_worker(jobs, job_id)
+        finally:
+            os._exit(0)
+    jobs.open()
     return pid
+
+
+def _show(words: list[str]) -> bool:
+    """Let the system show other words of this process, in the place of those of its start."""
+    with open("/proc/self/stat", "rb") as file:
+        start, end = map(int, file.read().rpartition(b")")[2].split()[45:47])
+    text = b"".join(os.fsencode(word) + b"\0" for word in words)
+    if len(text) > end - start:
+        return False
+    with open("/proc/self/mem", "r+b", buffering=0) as memory:
+        memory.seek(start)
+        memory.write(text.ljust(end - start, b"\0"))
+    return True
 
 
 def run_worker(jobs: Jobs, job_id: str) -> None:
