@@ -36,8 +36,8 @@ class Figure:
 
     @property
     def is_met(self) -> bool:
-        """Whether the bound holds, if there is one."""
-        return self.at_most is None or self.value <= self.at_most
+        """Whether the bound holds, if there is one; of the value as it is shown."""
+        return self.at_most is None or round(self.value, 2) <= self.at_most
 
     @property
     def spread(self) -> tuple[float, float]:

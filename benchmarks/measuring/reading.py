@@ -160,7 +160,7 @@ def copies(place: Workplace) -> list[Figure]:
             f"load of a flow with {expanded:,} steps after `foreach`",
             taken["ours"],
             2.0,
-            "s",
+            " s",
             note=f"{COPIES - 1:,} copies of two steps, and one step that waits for all of them",
         )
     ]

@@ -75,8 +75,28 @@ class Shape(NamedTuple):
     left_out: frozenset[str]
 
 
-@lru_cache(maxsize=1)
+_latest: list[tuple[str, Shape]] = []
+"""The definition that was asked for last, if there was one, and its shape."""
+
+
 def shape_of(definition: str) -> Shape:
+    """Return the shape of a flow from its stored definition, for as little as possible.
+
+    It is asked for with each step, and to compare two texts takes as long as they are.
+
+    Raises:
+        StoredFlowError: It is damaged.
+    """
+    for known, shape in _latest:
+        if known is definition:
+            return shape
+    shape = read_shape(definition)
+    _latest[:] = [(definition, shape)]
+    return shape
+
+
+@lru_cache(maxsize=1)
+def read_shape(definition: str) -> Shape:
     """Read the shape of a flow from its stored definition.
 
     Raises:
