@@ -21,6 +21,7 @@ from .mutations import MUTATIONS, Mutation
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = "3000"
 TIME_LIMIT_SEC = 600
+TEST_LIMIT_SEC = 120  # those that pass take a quarter of it; who hangs has noticed the mutant
 KILLED, SURVIVED = "killed by", "SURVIVED"
 GLANCE_SEC = 0.5  # between two looks whether somebody has interrupted it all
 
@@ -93,7 +94,7 @@ def try_simulation(environ: dict[str, str]) -> str | None:
 
 def try_tests(mutation: Mutation, environ: dict[str, str]) -> str | None:
     """Name the first test that fails."""
-    options = ["-x", "-q", "-p", "no:cacheprovider"]
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-o", f"limit_sec={TEST_LIMIT_SEC}"]
     printed = run([sys.executable, "-m", "pytest", *options, *mutation.arguments()], ROOT, environ)
     failed = re.search(r"(?m)^(?:FAILED|ERROR) (\S+)", printed)
     return failed[1] if failed else None
