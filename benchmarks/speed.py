@@ -4,7 +4,7 @@ usage: python benchmarks/speed.py [--quick] [--strict] [--json | --markdown] [--
 
 Each figure is taken from samples that were interleaved with those of what it is compared with, in
 the same run; where the real orchesjob runs, in a new home each time. Ratios carry over from one
-machine to another, times do not. All of it takes some twenty minutes on Linux (it reads /proc), and
+machine to another, times do not. All of it takes half an hour on Linux (it reads /proc), and
 counts only where nothing else keeps the machine busy.
 """
 
