@@ -23,8 +23,8 @@ _TERM_TO_KILL_SEC = 2.0
 def launch(jobs: Jobs, job_id: str) -> int:
     """Start a worker in a session of its own, without the caller's descriptors.
 
-    It goes on in this program, which is a third of the work of executing it anew, where it can show
-    the words of a worker. SQLite knows no fork, so the database is closed meanwhile.
+    It goes on in this program, to spare the start of another, if it can show the words of a worker.
+    SQLite knows no fork, so the database is closed meanwhile.
     """
     jobs.close()
     pid = os.fork()
@@ -47,15 +47,18 @@ def launch(jobs: Jobs, job_id: str) -> int:
 
 
 def _show(words: list[str]) -> bool:
-    """Let the system show other words of this process, in the place of those of its start."""
-    with open("/proc/self/stat", "rb") as file:
-        start, end = map(int, file.read().rpartition(b")")[2].split()[45:47])
-    text = b"".join(os.fsencode(word) + b"\0" for word in words)
-    if len(text) > end - start:
+    """Let the system show other words of this process than those of its start, if it can."""
+    try:
+        with open("/proc/self/stat", "rb") as file:
+            start, end = map(int, file.read().rpartition(b")")[2].split()[45:47])
+        text = b"".join(os.fsencode(word) + b"\0" for word in words)
+        if len(text) > end - start:
+            return False
+        with open("/proc/self/mem", "r+b", buffering=0) as memory:
+            memory.seek(start)
+            memory.write(text.ljust(end - start, b"\0"))
+    except OSError:  # a system without /proc
         return False
-    with open("/proc/self/mem", "r+b", buffering=0) as memory:
-        memory.seek(start)
-        memory.write(text.ljust(end - start, b"\0"))
     return True
 
 
