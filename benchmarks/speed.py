@@ -30,7 +30,7 @@ from measuring import (
     latency,
     reading,
 )
-from measuring.figures import Figure
+from measuring.figures import Figure, digits_of
 from measuring.workplace import Workplace, compile_packages, seconds
 from tabulate import tabulate
 
@@ -152,8 +152,7 @@ def verdict_of(figure: Figure) -> str:
 
 def spell(figure: Figure, value: float) -> str:
     """Spell a value with the digits that mean something."""
-    digits = 0 if value >= 20 else 1 if value >= 10 else 2
-    return f"{value:.{digits}f}{figure.unit}"
+    return f"{value:.{digits_of(value)}f}{figure.unit}"
 
 
 def as_json(figures: Sequence[Figure], measured_on: Mapping[str, object]) -> str:

@@ -9,6 +9,11 @@ from statistics import median, quantiles
 from time import process_time
 
 
+def digits_of(value: float) -> int:
+    """Return how many digits of a value after the point mean something, and are shown."""
+    return 0 if value >= 20 else 1 if value >= 10 else 2
+
+
 @dataclass(frozen=True)
 class Figure:
     """A measured figure and its bound.
@@ -37,7 +42,7 @@ class Figure:
     @property
     def is_met(self) -> bool:
         """Whether the bound holds, if there is one; of the value as it is shown."""
-        return self.at_most is None or round(self.value, 2) <= self.at_most
+        return self.at_most is None or round(self.value, digits_of(self.value)) <= self.at_most
 
     @property
     def spread(self) -> tuple[float, float]:

@@ -137,6 +137,31 @@ def test_the_same_waits_as_the_flow_has(when: str | None) -> None:
     assert shape_of(flow.to_json()).waits["a"] == step.waits_for
 
 
+class Compared(str):
+    """A text that counts how often all of it is compared."""
+
+    comparisons = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        """Count, and compare."""
+        self.comparisons += 1
+        return str.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        """Count, and compare."""
+        return not self == other
+
+
+def test_a_definition_is_compared_once() -> None:
+    """Not for each step: it may have megabytes, and each reading of a run has its own object."""
+    text = FlowSpec("f", (StepSpec(id="a", command=("x",)),)).to_json()
+    first = shape_of(text)
+    again = Compared(text)
+    assert all(shape_of(again) is first for _ in range(100))
+    assert again.comparisons <= 1
+
+
 def repeated(flow: FlowSpec, statuses: str) -> Run:
     """Make a run of a flow whose steps have these statuses, each by its first letter."""
     words = {status.value[0]: status for status in (P, R, S, F)}

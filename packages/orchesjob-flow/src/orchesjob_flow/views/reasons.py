@@ -10,7 +10,7 @@ Then the words: for attempts and their `only_if` (rule 10.8), a run that waits f
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from itertools import chain
 from typing import Any, NamedTuple, Self
 
@@ -80,22 +80,22 @@ _latest: list[tuple[str, Shape]] = []
 
 
 def shape_of(definition: str) -> Shape:
-    """Return the shape of a flow from its stored definition, for as little as possible.
+    """Return the shape of a flow from its stored definition, which is read once.
 
-    It is asked for with each step, and to compare two texts takes as long as they are.
+    It is asked for with each step. A run that is read again has another object of the same text,
+    and comparing two of them takes as long as they are, so it is done once for each object.
 
     Raises:
         StoredFlowError: It is damaged.
     """
-    for known, shape in _latest:
-        if known is definition:
-            return shape
-    shape = read_shape(definition)
-    _latest[:] = [(definition, shape)]
+    known, shape = _latest[0] if _latest else (None, None)
+    if shape is None or known is not definition:
+        if shape is None or known != definition:
+            shape = read_shape(definition)
+        _latest[:] = [(definition, shape)]
     return shape
 
 
-@lru_cache(maxsize=1)
 def read_shape(definition: str) -> Shape:
     """Read the shape of a flow from its stored definition.
 
