@@ -417,11 +417,12 @@ class Expression(Text):
             reading.add(message, path, node, excerpt=dedent(drawing) or None, span=span)
             return
         called = {operand.name: operand for operand in condition.operands if operand.quantifier}
+        listed = frozenset(depends_on)
         for name in dict.fromkeys(operand.name for operand in condition.operands):
             flaw = flaw_of_name_of_step(name, path, reading)
             if flaw is None and name in called:
                 flaw = flaw_of_call(called[name], path, reading)
-            elif name in depends_on:
+            elif name in listed:
                 continue  # reported there
             if flaw is not None:
                 advice = None
@@ -508,11 +509,8 @@ def flaw_of_name_of_step(name: str, path: NodePath, reading: Reading) -> Message
     step_id, _, label = name.partition("@")
     found, in_finally = reading.steps.get(step_id), path[0] == FINALLY
     if found is None:
-        known = [
-            known
-            for known, place in reading.steps.items()
-            if (in_finally or not place.in_finally) and place.path != path[: len(place.path)]
-        ]
+        # Many mistakes cost no more than their number: what is not compared is not collected.
+        known = _known_at(path, reading) if reading.speller.budget >= 0 else []
         fact, remedy = f"unknown step {quoted(step_id)}", None
         if re.search(r"[.!&|(]", step_id) and re.search(r"\w", step_id):
             others = [other for other in reading.depends_on_of(path) if other in reading.steps]
@@ -529,6 +527,15 @@ def flaw_of_name_of_step(name: str, path: NodePath, reading: Reading) -> Message
             "move one of the two into the other list",
         )
     return flaw_of_label(step_id, label, found, reading) if label else None
+
+
+def _known_at(path: NodePath, reading: Reading) -> list[str]:
+    """Name the steps for which the step at `path` could wait."""
+    return [
+        name
+        for name, place in reading.steps.items()
+        if (path[0] == FINALLY or not place.in_finally) and place.path != path[: len(place.path)]
+    ]
 
 
 def flaw_of_label(step_id: str, label: str, found: StepPlace, reading: Reading) -> Message | None:

@@ -101,7 +101,7 @@ def _in_full(remedy: str, text: str) -> str:
     remedy = remedy.replace("working_dir: '~/", f"working_dir: '{Path.home()}/")
     if "RUN_DIR/values.env" in remedy:  # as GITHUB_OUTPUT
         remedy += ", and env_file: '${{ RUN_DIR }}/values.env' in the steps that need the values"
-    if dag := _DAG.search(text):
+    if "DAG(" in text and (dag := _DAG.search(text)):
         remedy = f"write flow_id: {dag[1]}, and steps: with an item for each task of the DAG"
         if dag[2]:
             remedy += f"; add to the crontab: {dag[2]} cd FLOW_DIR && orchesjob-flow run FLOW_FILE"
