@@ -19,7 +19,7 @@ import attrs
 from flow_spec import Block, StepSpec
 
 MODEL = Path(__file__).parents[2] / "packages/orchesjob-flow/tests/simulation/model.py"
-FLOWS = int(os.environ.get("GENERATED_FLOWS", "60"))
+FLOWS = int(os.environ.get("GENERATED_FLOWS", "30"))
 MOST_STEPS = 4
 """In a part of a flow: a task costs Airflow so much that more of them would mean fewer flows."""
 WAIT_SEC = 120.0
