@@ -4,6 +4,7 @@
 
 import argparse
 import os
+import py_compile
 import re
 import shutil
 import signal
@@ -32,8 +33,8 @@ def main() -> int:
     """Try the mutations whose names contain a word, or all; several at once."""
     parser = argparse.ArgumentParser(prog="python -m mutation", description=__doc__)
     parser.add_argument("word", nargs="?", default="", help="only mutations whose name contains it")
-    # Their tests wait for processes half of their time, and leave their core to others.
-    jobs = 2 * (os.cpu_count() or 1)
+    # Many of their tests wait for something that the mutant keeps from happening.
+    jobs = 3 * (os.cpu_count() or 1)
     parser.add_argument("--jobs", type=int, default=jobs, help="how many at once")
     given = parser.parse_args()
     chosen = [mutation for mutation in MUTATIONS if given.word in mutation.name]
@@ -75,6 +76,7 @@ def find_killer(mutation: Mutation) -> str | None:
         module, mutant = mutation.mutant()
         file = packages / module.relative_to(ROOT / "packages")
         file.write_text(mutant, encoding="utf-8")
+        py_compile.compile(str(file), doraise=True)  # once, and not in each process of its tests
         path = os.pathsep.join(map(str, sorted(packages.glob("*/src"))))
         environ = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
         try:

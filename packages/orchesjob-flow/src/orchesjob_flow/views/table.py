@@ -10,8 +10,6 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 
-import tabulate
-
 from flow_store import Attempt, Run, RunSummary, Step, StepStatus, reported_job
 from orchesjob_flow.home.runs import Listed, Snapshot
 from orchesjob_flow.views.reasons import (
@@ -51,7 +49,6 @@ from orchesjob_flow.views.terminal import (
 
 LONG_CELL = 100
 """A longer cell does not widen its column."""
-tabulate.MIN_PADDING = 0  # a column is as wide as its widest cell, its head included
 COLUMNS = ("Step", "Status", "Attempt", "Elapsed", "orchesjob", "Run key", "Error")
 SCREEN_COLUMNS = ("Step", "Status", "Attempt", "Elapsed", "Error")
 """The columns on a terminal; the others are for programs, which find them in the JSON too."""
@@ -351,6 +348,9 @@ def runner_cell(listed: Listed) -> str:
 
 def simple_table(table: Sequence[Sequence[str]]) -> list[str]:
     """Draw a table with a line below its first row, which holds the names of the columns."""
+    import tabulate  # it takes as long to load as all else that most views need
+
+    tabulate.MIN_PADDING = 0  # a column is as wide as its widest cell, its head included
     heads, *rows = table
     drawn = tabulate.tabulate(rows, heads, tablefmt="simple", disable_numparse=True)
     return [line.rstrip() for line in drawn.splitlines()]
