@@ -81,7 +81,7 @@ class Probe:
         (folder / "probe").mkdir()
         (folder / "probe" / "__init__.py").write_text("import os\nIMPORTED_BY = os.getpid()\n")
         (folder / "probe" / "__main__.py").write_text(PROBE)
-        self.zygote = Zygote(self.path, ["probe"])
+        self.zygote = Zygote(self.path, ["probe.*"])
 
     def start(self, *words: Any, forked: bool = True, **options: Any) -> Command:
         """Start it, by a fork if that is possible."""

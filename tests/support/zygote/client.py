@@ -19,7 +19,11 @@ from support.deadlines import EVENT_SEC
 from support.zygote import server
 
 PROGRAM = str(Path(sys.executable).parent / "orchesjob-flow")
-PACKAGES = ("orchesjob_flow", "flow_conditions", "flow_spec", "flow_store", "orchesjob_client")
+MODULES = (
+    *("orchesjob_flow.*", "flow_conditions.*", "flow_spec.*", "flow_store.*", "orchesjob_client.*"),
+    *("cattrs", "click._textwrap", "difflib", "tabulate"),
+)
+"""What the program imports, at its start or later; `.*` are all modules of a package."""
 SWITCH = "PLAIN_START"
 """The variable of a session in which no process is forked from a zygote."""
 
@@ -44,15 +48,15 @@ def shared_zygote() -> "Zygote | None":
     """Return the zygote of this process, begun now at the latest; None if there is to be none."""
     if sys.platform != "linux" or SWITCH in os.environ:
         return None
-    zygote = Zygote(PROGRAM, PACKAGES)
+    zygote = Zygote(PROGRAM, MODULES)
     atexit.register(zygote.close)
     return zygote
 
 
 class Zygote:
-    """A process that has imported a console script's packages, from which the script is forked."""
+    """A process that has imported a console script's modules, from which the script is forked."""
 
-    def __init__(self, script: str, packages: Sequence[str]) -> None:
+    def __init__(self, script: str, modules: Sequence[str]) -> None:
         self._script = script
         self._variables = read_at_start(os.environb)
         self._inherited = inherited_attributes()
@@ -60,7 +64,7 @@ class Zygote:
         self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._requests.settimeout(EVENT_SEC)
         room = " " * ROOM_BYTES
-        words = [server.__file__, str(theirs.fileno()), script, ",".join(packages), room]
+        words = [server.__file__, str(theirs.fileno()), script, ",".join(modules), room]
         with theirs:
             self._process = subprocess.Popen(
                 [*read_script(script).interpreter, *words],

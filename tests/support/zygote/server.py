@@ -112,12 +112,14 @@ def reopen_streams() -> None:
         setattr(sys, f"__{name}__", stream)
 
 
-def import_all(package: str) -> None:
-    """Import a package and its modules, but none that is a program."""
-    folders = importlib.import_module(package).__path__
-    for module in pkgutil.walk_packages(folders, f"{package}."):
-        if not module.name.endswith(".__main__"):
-            importlib.import_module(module.name)
+def import_all(modules: Sequence[str]) -> None:
+    """Import modules; for `PACKAGE.*`, all of a package but those that are programs."""
+    for name in modules:
+        module = importlib.import_module(package := name.removesuffix(".*"))
+        inside = pkgutil.walk_packages(module.__path__, f"{package}.") if package != name else ()
+        for found in inside:
+            if not found.name.endswith(".__main__"):
+                importlib.import_module(found.name)
 
 
 def pause_measuring() -> Callable[[], object]:
@@ -138,14 +140,13 @@ def close_all(descriptors: list[int]) -> None:
 
 def main() -> None:
     """Import, say that all is ready, serve; in a new process, run the script."""
-    descriptor, script, packages, _ = sys.argv[1:]
+    descriptor, script, modules, _ = sys.argv[1:]
     words = [os.fsencode(word) for word in sys.orig_argv[:-1]]
     python = words[: -len(sys.argv[:-1])]
     code = load(script)
     added = added_variables()
     show(words)
-    for package in packages.split(","):
-        import_all(package)
+    import_all(modules.split(","))
     measure = pause_measuring()
     # All that has been registered is that what is logged be written, and the program logs nothing;
     # but with anything left to do, Python takes 20 ms to end.
