@@ -45,10 +45,13 @@ def let_one_end(flow: Flow, gate: Gate, key: str) -> None:
 
 
 def kill_runner(flow: Flow, key: str) -> None:
-    """Kill the background runner of a run."""
+    """Kill the background runner of a run.
+
+    A process that it is just starting has the run's lock for a moment more, until its program runs.
+    """
     pid = flow.status(key)["runner"]["pid"]
     os.kill(pid, signal.SIGKILL)
-    flow.await_true(lambda: is_gone(pid))
+    flow.await_true(lambda: is_gone(pid) and flow.status(key)["runner"] != {"pid": pid})
 
 
 @pytest.mark.integration
