@@ -51,7 +51,8 @@ def kill_runner(flow: Flow, key: str) -> None:
     """
     pid = flow.status(key)["runner"]["pid"]
     os.kill(pid, signal.SIGKILL)
-    flow.await_true(lambda: is_gone(pid) and flow.status(key)["runner"] != {"pid": pid})
+    flow.await_true(lambda: is_gone(pid))
+    flow.await_true(lambda: pid not in (flow.status(key)["runner"] or {}).values())
 
 
 @pytest.mark.integration
