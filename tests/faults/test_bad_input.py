@@ -255,3 +255,17 @@ def test_empty_paths(flow: Flow, option: str, words: tuple[str, ...]) -> None:
     assert option in error
     assert "is empty" in error
     assert not flow.home.exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["explain", "k"], ["report", "k"], ["graph", "-k", "k"], ["retry", "k"], ["resume", "k"]],
+)
+def test_a_step_that_was_renamed_by_hand(flow: Flow, words: list[str]) -> None:
+    """What the records contradict is named, and `stats` counts the other runs (rule 6.9)."""
+    flow.start("k", flow.write({"id": "a", "command": ["false"]}), code=1)
+    flow.change("UPDATE steps SET step_id = 'zz'")
+    if words[0] == "resume":
+        flow.change("UPDATE runs SET status = 'RUNNING'")
+    assert "step 'zz' is recorded, but is not in it" in flow.refusal(*words)["error"]
+    assert flow.run("stats").returncode == 0

@@ -913,6 +913,61 @@ MUTATIONS = (
         replace("os.lstat", "os.stat"),
         tests="flows/test_names -k something_else",
     ),
+    # Places that others could change.
+    Mutation(
+        "a database that others can write to is read",
+        "orchesjob-client: exposure_of_home",
+        replace("[ORCHESJOB_DATABASE]", "[]"),
+        tests="faults/test_exposed_places -k modes",
+    ),
+    Mutation(
+        "a folder above a home may be anybody's",
+        "orchesjob-client: find_exposure",
+        replace("(real, *map(str, PurePath(real).parents))", "(real,)"),
+        tests="faults/test_exposed_places -k above",
+    ),
+    Mutation(
+        "a group is trusted",
+        "orchesjob-client: _exposure_of",
+        replace("stat.S_IWOTH | stat.S_IWGRP", "stat.S_IWOTH"),
+        tests="faults/test_exposed_places -k modes",
+    ),
+    Mutation(
+        "a live runner believes what others could have written",
+        "orchesjob-client: OrchesjobClient._run",
+        drop("self._refuse_exposed(name)"),
+        tests="faults/test_exposed_places -k becomes_unsafe",
+    ),
+    Mutation(
+        "output is shown that others could have written",
+        "orchesjob-flow: files_of",
+        drop("refuse_exposed_output(run)"),
+        tests="faults/test_exposed_places -k commands",
+    ),
+    Mutation(
+        "a database that others can write to is shown",
+        "orchesjob-flow: open_to_read",
+        drop("settings.home.refuse_writable()"),
+        tests="faults/test_exposed_places -k commands",
+    ),
+    Mutation(
+        "a missing orchesjob home is made with the caller's umask",
+        "orchesjob-flow: shared_home",
+        replace("make_private(Path(home), parents=True)", "Path(home).mkdir(parents=True)"),
+        tests="faults/test_exposed_places -k umasks",
+    ),
+    Mutation(
+        "the cgroup that somebody else has made is used",
+        "orchesjob-client: processes/cgroups/_make",
+        drop("if os.fstat(descriptor).st_uid != os.geteuid():"),
+        tests="test_cgroups -k another_user",
+    ),
+    Mutation(
+        "the processes in a cgroup that somebody else has made are ended",
+        "orchesjob-client: processes/cgroups/_folders",
+        replace("filter(_is_made_by_us, named)", "named"),
+        tests="test_cgroups -k another_user",
+    ),
     # The processes of jobs: identity, marks, cgroups, and what is left of an attempt.
     Mutation(
         "a process is watched though its PID is another's by now",

@@ -1,10 +1,7 @@
 """What may import what, and where the outside world begins: read from the source, not run."""
 
 import ast
-import io
 import sys
-import tokenize
-from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
@@ -245,67 +242,3 @@ def test_the_world_is_outside(name: str) -> None:
     users = {module for module in SOURCES if name in uses(module)}
     assert {module for module in users if not is_in(module, OUTERMOST[name])} == set()
     assert set(SOURCES) >= OUTERMOST[name]
-
-
-# Few and deep modules: figures that must not creep back.
-
-
-MOST_MODULES = 210
-MOST_IMPORTS = 800
-MOST_THIN = 15
-MOST_IN_A_FOLDER = 20
-THIN_LINES = 60
-NO_CODE = {
-    *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),
-    *(tokenize.ENCODING, tokenize.ENDMARKER),
-}
-
-
-def code_lines(module: str) -> int:
-    """Count the lines of a module that hold code: not blank, a comment or a docstring."""
-    text = SOURCES[module].read_bytes()
-    lines: set[int] = set()
-    for token in tokenize.tokenize(io.BytesIO(text).readline):
-        if token.type not in NO_CODE:
-            lines |= set(range(token.start[0], token.end[0] + 1))
-    for node in ast.walk(tree(module)):
-        match node:
-            case ast.Module() | ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
-                if ast.get_docstring(node, clean=False) is not None:
-                    doc = node.body[0]
-                    lines -= set(range(doc.lineno, (doc.end_lineno or doc.lineno) + 1))
-    return len(lines)
-
-
-def proper_modules() -> list[str]:
-    """Return the modules without those whose names Python prescribes."""
-    return [module for module in SOURCES if not SOURCES[module].name.startswith("__")]
-
-
-def test_there_are_few_modules() -> None:
-    """A module is deep: a small interface in front of substantial work."""
-    assert len(SOURCES) < MOST_MODULES
-
-
-def test_there_are_few_imports() -> None:
-    """What belongs together is in one module, and needs no import."""
-    assert sum(len(arrows(module)) for module in SOURCES) < MOST_IMPORTS
-
-
-def test_few_modules_are_thin() -> None:
-    """A module with little code that only one other imports belongs in that one.
-
-    What only the `__init__` of its package imports is a part of what that package offers.
-    """
-    importers = Counter(name for module in SOURCES for name in arrows(module))
-    proper = {name for module in proper_modules() for name in arrows(module)}
-    alone = [name for name in proper_modules() if importers[name] == 1 and name in proper]
-    thin = [module for module in alone if code_lines(module) < THIN_LINES]
-    assert len(thin) <= MOST_THIN, thin
-
-
-def test_no_folder_is_crowded() -> None:
-    """All modules of a folder can be seen at a glance; `commands` has one for each command."""
-    sizes = Counter(SOURCES[module].parent for module in proper_modules())
-    del sizes[SOURCES["orchesjob_flow.commands"].parent]
-    assert {folder.name: n for folder, n in sizes.items() if n > MOST_IN_A_FOLDER} == {}

@@ -153,6 +153,12 @@ def test_a_timeout_ends_the_inner_run(each_flow: Flow, gate: Gate) -> None:
     assert (run["status"], run["steps"][0]["status"]) == ("FAILED", "FAILED")  # none left to stop
 
 
+def advice(flow: Flow) -> str:
+    """Return what `doctor` says about runs without a runner (rule 9.11)."""
+    checks = json.loads(flow.run("doctor").stdout)["checks"]
+    return "; ".join(one["message"] for one in checks if one["check"] == "runners")
+
+
 def test_after_a_reboot(flow: Flow, gate: Gate) -> None:
     """An inner run is left to the next attempt, which may take it over; then it ends (5.8a, 9.8).
 
@@ -173,9 +179,11 @@ def test_after_a_reboot(flow: Flow, gate: Gate) -> None:
     answer = flow.ask("resume", "--all")
     assert [one["run_key"] for one in answer["resumed"]] == ["outer"]
     assert answer["left"] == [{"run_key": inner, "parent": PARENT}]
+    assert f"run '{inner}' is left to the next attempt" in advice(flow)
     gate.await_arrival()
     gate.let_through()
     assert flow.ask("wait", "--run-key=outer")["status"] == "SUCCEEDED"
+    assert "has ended: `orchesjob-flow resume --all` cancels it" in advice(flow)
     assert [one["run_key"] for one in flow.ask("resume", "--all")["resumed"]] == [inner]
     lost = flow.ask("wait", f"--run-key={inner}", code=1)
     assert lost["status"] == "FAILED"

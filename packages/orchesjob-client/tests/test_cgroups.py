@@ -190,6 +190,28 @@ def test_inside_another_job(key: str, variable: str, *, is_inside: bool) -> None
 
 
 @needs_cgroups
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make what others own")
+def test_a_cgroup_of_another_user(key: str) -> None:
+    """A cgroup that somebody else has made does not count, and his process is left alone (5.8)."""
+    folder = folder_of(key)
+    folder.mkdir()
+    os.chown(folder, 1, 1)
+    bystander = subprocess.Popen(["/bin/sleep", "600"])
+    try:
+        (folder / "cgroup.procs").write_text(str(bystander.pid), encoding="ascii")
+        with CGROUPS.joinable(key) as cgroup:
+            assert cgroup is None
+        assert find_survivors(HOME, [key]) == []
+        assert not end_survivors(HOME, [key], 0.0)
+        CGROUPS.discard(key)
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.wait()
+        folder.rmdir()
+
+
+@needs_cgroups
 def test_all_at_once(key: str) -> None:
     """Everybody in a cgroup is killed in one go, which no fork outruns (rule 5.8)."""
     pidfd = os.pidfd_open(begin(key, DAEMON))

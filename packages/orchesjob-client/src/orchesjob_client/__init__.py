@@ -28,6 +28,7 @@ from orchesjob_client.errors import (
     CallFailed,
     CallRefused,
     CallTimedOut,
+    HomeExposed,
     HomeReplaced,
     JobNotFound,
     JobNotRunning,
@@ -56,6 +57,10 @@ from orchesjob_client.report import (
 )
 from orchesjob_client.running_calls import RunningCall as RunningCall
 from orchesjob_client.running_calls import read_call as read_call
+from orchesjob_client.trust import ORCHESJOB_DATABASE as ORCHESJOB_DATABASE
+from orchesjob_client.trust import Exposure as Exposure
+from orchesjob_client.trust import exposure_of_home as exposure_of_home
+from orchesjob_client.trust import find_exposure as find_exposure
 
 __all__ = [
     "DEFAULT_GRACE_SEC",
@@ -69,6 +74,7 @@ __all__ = [
     "EndedJob",
     "ForkServer",
     "Hold",
+    "HomeExposed",
     "HomeFolder",
     "HomeReplaced",
     "JobNotFound",

@@ -47,6 +47,7 @@ from orchesjob_client.errors import (
     BadAnswer,
     CallFailed,
     CallRefused,
+    HomeExposed,
     HomeReplaced,
     JobNotFound,
     JobNotRunning,
@@ -59,6 +60,7 @@ from orchesjob_client.processes.proc import Process
 from orchesjob_client.processes.survivors import end_survivors, find_survivors
 from orchesjob_client.processes.watcher import JobWatcher, Watch
 from orchesjob_client.report import JobReport, parse_json
+from orchesjob_client.trust import exposure_of_home
 
 DEFAULT_START_TIMEOUT_SEC = 10.0
 """How long `orchesjob start` waits for the command to run if it is given no other time."""
@@ -505,6 +507,7 @@ class OrchesjobClient:
         hold: Hold = NOTHING,
         cgroup: int | None = None,
     ) -> Finished:
+        self._refuse_exposed(name)
         self._refuse_replaced(name)
         finished = run_executable(
             name,
@@ -518,6 +521,11 @@ class OrchesjobClient:
         )
         self._refuse_replaced(name)
         return finished
+
+    def _refuse_exposed(self, name: str) -> None:
+        """Refuse to call orchesjob where somebody else could change what it reads."""
+        if (found := exposure_of_home(named_home(self._named_home))) is not None:
+            raise HomeExposed(name, f"{found.path} {found.problem}; {found.remedy(HOME)}")
 
     def _refuse_replaced(self, name: str) -> None:
         """Refuse to call orchesjob, or to believe it, where the home is not the client's folder."""

@@ -111,6 +111,17 @@ class HomeReplaced(OrchesjobError, FileNotFoundError):
     advice = "put back the folder that was there"
 
 
+class HomeExposed(OrchesjobError, PermissionError):
+    """Somebody else could change the client's home, or orchesjob's database in it.
+
+    No call is made then: whoever can write there decides what runs and what orchesjob answers.
+    Asking again can help, once the home has been repaired.
+    """
+
+    retryable = True
+    summary = "was not called"
+
+
 class BadAnswer(OrchesjobError, ValueError):
     """Orchesjob's answer is not a report of the job asked for."""
 

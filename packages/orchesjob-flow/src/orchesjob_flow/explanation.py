@@ -16,6 +16,7 @@ from flow_conditions import BudgetExceeded, Condition, Explanation, Name
 from flow_spec import End, FlowSpec, StepSpec, operands_of
 from flow_store import AttemptStatus, PastAttempt, Run, Settlement, Step, StepStatus
 from orchesjob_flow.engine.plan import end_of_row, is_true, is_true_of_copies
+from orchesjob_flow.home.runs import flow_of_run
 from orchesjob_flow.views.reasons import (
     LEFT_OUT,
     NO_DEPENDENCIES,
@@ -193,7 +194,7 @@ def explain_steps(run: Run, step_id: str | None, stale: Collection[int] = ()) ->
 
     `stale` are the positions of the RUNNING steps of which nothing runs any more.
     """
-    flow = FlowSpec.from_json(run.definition)
+    flow = flow_of_run(run)
     places, gates = max_parallel_waits(run), attempts_at_gates(run)
     steps, settled = {step.step_id: step for step in run.steps}, run.settled
     specs = flow.all_steps if step_id is None else flow.named(step_id)

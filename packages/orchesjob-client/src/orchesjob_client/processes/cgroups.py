@@ -4,9 +4,10 @@ The process of `orchesjob start` enters the job's cgroup before it runs, and all
 in it, with any environment, session or parent. Leaving it takes the same rights as making it. It
 lies below the cgroup of the process that starts the job, so that limits and the ends of services,
 sessions and containers stay as they are; no controller is enabled. Its name is the job's mark, by
-which a later runner finds it anywhere. So a job that is started inside another one is in the other
-one's cgroup too, even if its starter has lost its mark. Where there can be none, nobody is told,
-and only marks and process trees show the job's processes; `usable_cgroup_folder` says why.
+which a later runner finds it anywhere. Other users may make folders of that name where they can
+write, so only those count that this user has made. A job that is started inside another one is in
+the other one's cgroup too, even if its starter has lost its mark. Where there can be none, nobody
+is told, and only marks and process trees show the job's processes; `usable_cgroup_folder` says why.
 """
 
 import contextlib
@@ -62,15 +63,16 @@ class JobCgroups:
         with contextlib.ExitStack() as stack:
             descriptor = None
             with contextlib.suppress(OSError):
-                self._made[job_key] = folder = self._folder_of(job_key)
+                folder = self._folder_of(job_key)
                 descriptor = _make(folder, stack)
+                self._made[job_key] = folder
             yield descriptor
 
     def discard(self, job_key: str) -> None:
         """Remove the cgroup of a job that has ended, unless a process is left in it."""
         with contextlib.suppress(OSError):
             folder = self._made.pop(job_key, None) or self._folder_of(job_key)
-            if not _is_removed(folder):
+            if _is_made_by_us(folder) and not _is_removed(folder):
                 remove(Path(folder))
 
     def _folder_of(self, job_key: str) -> str:
@@ -107,11 +109,15 @@ def _identity(folder: Path | str) -> tuple[int, int] | None:
 
 
 def _make(folder: str, stack: contextlib.ExitStack) -> int:
+    """Make a folder, or find the one that this user has made, and return its descriptor."""
     for _ in range(_TRIES):
         with contextlib.suppress(FileNotFoundError):  # somebody has removed it while it was empty
             with contextlib.suppress(FileExistsError):
                 os.mkdir(folder)  # noqa: PTH102 - each job does this
-            return stack.enter_context(_held(folder))
+            descriptor = stack.enter_context(_held(folder))
+            if os.fstat(descriptor).st_uid != os.geteuid():
+                raise PermissionError(errno.EPERM, "belongs to another user", folder)
+            return descriptor
     raise FileNotFoundError(errno.ENOENT, "was removed again and again", folder)
 
 
@@ -151,13 +157,20 @@ def leave_cgroups(environ: Mapping[str, str]) -> None:
 def enclosing_marks() -> list[str]:
     """Return the marks of the jobs in whose cgroups this process is, the outermost first."""
     with contextlib.suppress(OSError):
-        return list(map(mark_of, _enclosing_folders()))
+        return list(map(mark_of, filter(_is_made_by_us, _enclosing_folders())))
     return []
 
 
 def _enclosing_folders() -> list[Path]:
     own = own_folder()
     return [path for path in reversed((own, *own.parents)) if path.name.startswith(_PREFIX)]
+
+
+def _is_made_by_us(folder: Path | str) -> bool:
+    try:
+        return os.stat(folder).st_uid == os.geteuid()  # noqa: PTH116 - each job does this
+    except OSError:  # removed meanwhile
+        return False
 
 
 def usable_cgroup_folder() -> Path:
@@ -260,10 +273,11 @@ def _is_ours(folder: Path) -> bool:
 
 
 def _folders() -> Iterator[Path]:
-    """Yield the folders of all jobs, each before those below it."""
+    """Yield the folders of all jobs of this user, each before those below it."""
     with contextlib.suppress(OSError):
         _, place = _tree()
-        yield from (path for path in _below(place) if path.name.startswith(_PREFIX))
+        named = (path for path in _below(place) if path.name.startswith(_PREFIX))
+        yield from filter(_is_made_by_us, named)
 
 
 def _below(folder: Path) -> Iterator[Path]:

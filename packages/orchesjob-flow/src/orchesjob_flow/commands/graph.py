@@ -14,7 +14,7 @@ import click
 from flow_spec import FlowSpec, StepSpec, base_of, load_flow, operands_of, steps_that_never_run
 from flow_store import Run, StepStatus
 from orchesjob_flow.cli.options import FLOW_FILE, Misused, declare_key_option, param_option
-from orchesjob_flow.home.runs import RunHandle
+from orchesjob_flow.home.runs import RunHandle, flow_of_run
 from orchesjob_flow.launch.inputs import list_reader, naming_option
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.reasons import Copies, counts_text, dependencies_in, urgency
@@ -77,7 +77,7 @@ def graph(
                 shlex.join(["orchesjob-flow", "graph", "-k", handle.run_key]),
             )
         run = handle.snapshot().run
-        drawn = drawn_flow(FlowSpec.from_json(run.definition), statuses_of(run))
+        drawn = drawn_flow(flow_of_run(run), statuses_of(run))
     else:
         refuse_both(flow_file, handle)
     match output:

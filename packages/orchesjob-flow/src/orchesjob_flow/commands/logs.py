@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import click
 
-from flow_spec import FlowSpec
 from flow_store import Attempt, AttemptStatus, Run
 from orchesjob_flow.cli.options import (
     ALL,
@@ -16,7 +15,14 @@ from orchesjob_flow.cli.options import (
     step_argument,
 )
 from orchesjob_flow.errors import NoOutput
-from orchesjob_flow.home.runs import Choice, Observer, RunHandle, files_of, still_growing
+from orchesjob_flow.home.runs import (
+    Choice,
+    Observer,
+    RunHandle,
+    files_of,
+    flow_of_run,
+    still_growing,
+)
 from orchesjob_flow.views.reasons import is_at_gate, reasons
 from orchesjob_flow.views.results import command_line
 from orchesjob_flow.views.step_output import Printer, prefixes_of
@@ -120,7 +126,7 @@ def prefixes(run: Run, step_id: str | None) -> Mapping[str, str]:
     """Return what leads the lines of each step: nothing where only one is asked for."""
     ids = [step.step_id for step in run.steps]
     if step_id is not None:
-        ids = [step.id for step in FlowSpec.from_json(run.definition).named(step_id)]
+        ids = [step.id for step in flow_of_run(run).named(step_id)]
         if ids == [step_id]:
             return {step_id: ""}
     return prefixes_of(ids)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from flow_store import FlowStore, StoreMissing
+from flow_store import StoreMissing
 from orchesjob_flow.cli.options import option_given_once, refuse_empty
 from orchesjob_flow.home.paths import Settings
-from orchesjob_flow.home.runs import UNFINISHED, find_runs
+from orchesjob_flow.home.runs import UNFINISHED, find_runs, open_to_read
 from orchesjob_flow.reports.reporting import write_file
 from orchesjob_flow.stats.counts import flow_stats
 from orchesjob_flow.stats.formats import as_prometheus
@@ -49,7 +49,7 @@ def measure(settings: Settings) -> str:
         HomeMissing: There is no such home (rule 6.13).
     """
     try:
-        with FlowStore.open_readonly(settings.home.database) as store:
+        with open_to_read(settings) as store:
             flows, newest = flow_stats(store, settings.home), store.newest_runs()
     except StoreMissing:
         settings.home.refuse_missing()

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from flow_store import FlowStore, Run, RunSummary, StoreError
+from flow_store import Run, RunSummary, StoreError
 from orchesjob_client import OrchesjobError
 from orchesjob_flow.cli.options import (
     CommandOnRun,
@@ -22,7 +22,7 @@ from orchesjob_flow.cli.options import (
 from orchesjob_flow.clock import now
 from orchesjob_flow.errors import FlowError, NotDetached, NotReady, NotResumed, line_about
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
-from orchesjob_flow.home.orchesjob_home import InnerFate, fate_of_inner
+from orchesjob_flow.home.orchesjob_home import InnerFate, fates_of
 from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import UNFINISHED, RunHandle, find_runs, patiently
 from orchesjob_flow.runner.assembly import drive_or_wait
@@ -122,7 +122,7 @@ def resume_all(settings: Settings, output_format: OutputFormat) -> int:
     """
     unfinished = find_runs(settings, statuses=UNFINISHED)
     abandoned = [listed.run for listed in reversed(unfinished) if listed.is_abandoned]
-    fates = fates_of(settings, abandoned)
+    fates = fates_of(settings, abandoned, now().boot)
     left = [run for run in abandoned if fates.get(run.run_key) is InnerFate.IS_LEFT]
     handles = [RunHandle(run.run_key, settings) for run in abandoned if run not in left]
     with status_line() as line:
@@ -166,20 +166,6 @@ def resumed_lines(resumed: Sequence[Resumed], left: Sequence[RunSummary]) -> lis
     ]
     lines += [f"{run.run_key}  left alone: it belongs to an attempt that has ended" for run in left]
     return list(map(visible, lines)) or ["every run that has not ended has its runner"]
-
-
-def fates_of(settings: Settings, runs: Sequence[RunSummary]) -> dict[str, InnerFate]:
-    """Tell by run key what becomes of those runs that steps started, and nobody has cancelled."""
-    inner = [run for run in runs if run.parent is not None and run.cancel is None]
-    if not inner:
-        return {}
-    boot = now().boot
-    with FlowStore.open_readonly(settings.home.database) as store:
-        return {
-            run.run_key: fate_of_inner(store, run.parent, boot)
-            for run in inner
-            if run.parent is not None
-        }
 
 
 def begin(handle: RunHandle, *, cancels: bool = False) -> Begun:

@@ -23,7 +23,7 @@ from orchesjob_flow.cli.options import (
 )
 from orchesjob_flow.engine.reopening import plan_retry
 from orchesjob_flow.errors import line_about
-from orchesjob_flow.home.runs import RunHandle
+from orchesjob_flow.home.runs import RunHandle, flow_of_run
 from orchesjob_flow.launch.inputs import (
     folder_of,
     list_reader,
@@ -93,13 +93,13 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
     def plan(run: Run) -> Plan:
         if new is None or flow_file is None:
             values = {**(run.params or {}), **params}
-            recorded = FlowSpec.from_json(run.definition)
+            recorded = flow_of_run(run)
             flow, flow_dir = with_inputs(recorded, env, values), None
             refuse_other_lists(recorded, flow)
         else:
             values = {**recorded_values(run, new), **params}
             flow, flow_dir = ready_to_run(new, flow_file, env, values), folder_of(flow_file)
-            flow = flow.with_until(FlowSpec.from_json(run.definition).until)
+            flow = flow.with_until(flow_of_run(run).until)
         reopening = plan_retry(run, flow, steps=steps, only=only)
         if new is not None:
             tell_empty_lists(flow)

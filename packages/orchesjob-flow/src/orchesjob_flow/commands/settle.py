@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import click
 
-from flow_spec import FlowSpec
 from flow_store import Person, Run, StepStatus
 from orchesjob_flow.cli.completion import complete_step_to_settle
 from orchesjob_flow.cli.options import (
@@ -21,7 +20,7 @@ from orchesjob_flow.cli.options import (
 )
 from orchesjob_flow.clock import now
 from orchesjob_flow.engine.reopening import Settling, plan_settle
-from orchesjob_flow.home.runs import RunHandle
+from orchesjob_flow.home.runs import RunHandle, flow_of_run
 from orchesjob_flow.launch.recording import Plan, reopen
 from orchesjob_flow.views.terminal import OutputFormat
 
@@ -69,7 +68,7 @@ def settle(  # noqa: PLR0913, PLR0917 - its options
     def plan(run: Run) -> Plan:
         by = who_calls(handle.settings.environ)
         settling = Settling(StepStatus(outcome.upper()), reason, by, now().wall)
-        flow = FlowSpec.from_json(run.definition)
+        flow = flow_of_run(run)
         return Plan(flow, plan_settle(run, flow, step, settling))
 
     return reopen(handle, plan, output_format, progress, detach=detach)

@@ -5,9 +5,10 @@ from typing import Any
 
 import click
 
-from flow_store import FlowStore, StoreMissing
+from flow_store import StoreMissing
 from orchesjob_flow.cli.options import Duration, flow_id_option, format_option, option_given_once
 from orchesjob_flow.home.paths import Settings
+from orchesjob_flow.home.runs import open_to_read
 from orchesjob_flow.stats.counts import FlowStats, Percentiles, Series, flow_stats
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.terminal import OutputFormat, print_json, write_result
@@ -51,7 +52,7 @@ def find_flows(settings: Settings, flow_id: str | None, since: float) -> list[Fl
         HomeMissing: There is no such home (rule 6.13).
     """
     try:
-        with FlowStore.open_readonly(settings.home.database) as store:
+        with open_to_read(settings) as store:
             return flow_stats(store, settings.home, flow_id=flow_id, since=since)
     except StoreMissing:
         settings.home.refuse_missing()

@@ -6,7 +6,7 @@ parent; a process's environment names the attempt that it belongs to.
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from enum import Enum
 from pathlib import Path
@@ -20,10 +20,17 @@ from flow_store import (
     Parent,
     Run,
     RunStatus,
+    RunSummary,
     attempt_key,
     reported_job,
 )
-from orchesjob_client import HomeFolder, folder_of_home, orchesjob_home
+from orchesjob_client import (
+    ORCHESJOB_DATABASE,
+    HomeFolder,
+    exposure_of_home,
+    folder_of_home,
+    orchesjob_home,
+)
 from orchesjob_flow.errors import OtherOrchesjobHome, UnsafePlace, UnusableOrchesjobHome
 from orchesjob_flow.home.paths import (
     FLOW_HOME,
@@ -35,7 +42,6 @@ from orchesjob_flow.home.paths import (
     make_private,
 )
 
-ORCHESJOB_DATABASE = "orchesjob.db"
 REMEDY = f"set {ORCHESJOB_HOME} to a folder that you can write to"
 
 
@@ -64,14 +70,15 @@ def shared_home(environ: Mapping[str, str], *, create: bool = False) -> str:
     """Return the home that runs without their own home share; `create` makes a missing one.
 
     Raises:
-        UnusableOrchesjobHome: orchesjob could not write there.
+        UnusableOrchesjobHome: orchesjob could not write there, or others could.
     """
     home = named_home(environ)
+    refuse_exposed(home)
     refuse_unwritable(home)
     if not create:
         return home
     try:
-        Path(home).mkdir(parents=True, exist_ok=True)
+        make_private(Path(home), parents=True)
     except OSError as error:
         problem = f"cannot be created: {error.strerror}"
         raise UnusableOrchesjobHome(home, problem, REMEDY) from error
@@ -110,6 +117,19 @@ def refuse_unwritable(home: str) -> None:
         if (path / name).exists() and not os.access(path / name, os.R_OK | os.W_OK):
             problem = f"belongs to another user: this user cannot write to {name} in it"
             raise UnusableOrchesjobHome(home, problem, REMEDY)
+
+
+def refuse_exposed(home: str) -> None:
+    """Refuse a home that somebody else could change, or orchesjob's database in it (rule 6.13).
+
+    Raises:
+        UnusableOrchesjobHome: A stranger owns one of them, or others can write to it.
+    """
+    found = exposure_of_home(home)
+    if found is None:
+        return
+    place = "" if found.path == home else f"is not safe: {found.path} "
+    raise UnusableOrchesjobHome(home, f"{place}{found.problem}", found.remedy(ORCHESJOB_HOME))
 
 
 def refuse_path(home: str, remedy: str) -> None:
@@ -213,8 +233,10 @@ def environ_of(run: Run, environ: Mapping[str, str], home: Home) -> Mapping[str,
 
     Raises:
         OtherOrchesjobHome: The environment names another home than the run's.
-        UnusableOrchesjobHome: The run's home is gone, and its jobs with it.
+        UnusableOrchesjobHome: The run's home is gone, and its jobs with it, or others could change
+            what is in it.
     """
+    refuse_exposed(run.orchesjob_home)
     environ = environ_inside(run, environ, home)
     if has_own_home(home, run) or flow_home_before(home, run) is not None:
         refuse_gone(run, home)
@@ -375,6 +397,22 @@ class InnerFate(Enum):
     GOES_ON = "the attempt that started it is open, or has succeeded and left it behind"
     IS_LEFT = "the attempt is over, and a later one at the step may take the run over"
     ENDS = "the attempt has not succeeded, and no later one can come"
+
+
+def fates_of(settings: Settings, runs: Sequence[RunSummary], boot: str) -> dict[str, InnerFate]:
+    """Tell by run key what becomes of those runs that steps started, and nobody has cancelled.
+
+    `boot` is the id of this boot: an attempt of an earlier boot is over in any case.
+    """
+    inner = [run for run in runs if run.parent is not None and run.cancel is None]
+    if not inner:
+        return {}
+    with FlowStore.open_readonly(settings.home.database) as store:
+        return {
+            run.run_key: fate_of_inner(store, run.parent, boot)
+            for run in inner
+            if run.parent is not None
+        }
 
 
 def fate_of_inner(store: FlowStore, parent: Parent, boot: str) -> InnerFate:

@@ -8,6 +8,7 @@ removes it.
 import errno
 import os
 import re
+import shlex
 import stat
 import unicodedata
 from collections.abc import Mapping
@@ -30,6 +31,7 @@ LOG_PREFIX = "orchesjob-flow-"
 ENDING = re.compile(r"\.(run|jobs|lock|calls|stdout\.log|stderr\.log)$")
 """How the names of a run's files end, after its encoded key."""
 UNPRINTABLE = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 STARTS_PER_CORE = 2
 ABORTS_PER_CORE = 8
 DEFAULT_POLL_INTERVAL_SEC = 5.0
@@ -157,9 +159,7 @@ class Home(NamedTuple):
         """
         for folder in self.folders:
             try:
-                for missing in reversed([path for path in folder.parents if not path.exists()]):
-                    make_private(missing)
-                make_private(folder)
+                make_private(folder, parents=True)
             except OSError as error:
                 problem = f"cannot be created: {error.strerror}"
                 raise UnsafePlace(folder, problem, self.remedy) from error
@@ -172,6 +172,22 @@ class Home(NamedTuple):
             return UnsafePlace.remedy
         return f"check {self.named_by}, which names this flow home"
 
+    def refuse_writable(self) -> None:
+        """Refuse to read a database that others can write: it might say what they like.
+
+        A reader runs nothing, so it may belong to another user, who answers for it.
+
+        Raises:
+            UnsafePlace: Others can write to the folder or to the files of the database.
+        """
+        beside = (self.database.with_name(f"{self.database.name}{end}") for end in ("-wal", "-shm"))
+        for path in (self.database.parent, self.database, *beside):
+            mode = 0
+            with suppress(OSError):  # it is not there, or whoever opens it says what is wrong
+                mode = path.stat().st_mode
+            if mode & OTHERS_WRITE:
+                self.refuse_shared(self.database.parent)
+
     def refuse_shared(self, folder: Path) -> None:
         """Refuse one of the folders if it is not one user's alone.
 
@@ -179,15 +195,18 @@ class Home(NamedTuple):
         others from creating the files that SQLite reads beside it.
 
         Raises:
-            UnsafePlace: Others own it or can write it.
+            UnsafePlace: Others own it, or can change it or the database.
         """
-        found = folder.stat()
-        if found.st_uid != os.geteuid():
+        from orchesjob_client import find_exposure  # `status`, which only reads, does without
+
+        if folder.stat().st_uid != os.geteuid():
             raise UnsafePlace(folder, "belongs to another user", self.remedy)
-        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            is_shared = found.st_mode & stat.S_ISVTX  # by intention, as /tmp is
-            fix = "" if is_shared else " (chmod 700 fixes it)"
-            raise UnsafePlace(folder, f"can be written by others{fix}", self.remedy)
+        databases = [self.database.name] if folder == self.database.parent else []
+        if (found := find_exposure(str(folder), databases)) is not None:
+            remedy = found.remedy(self.named_by or FLOW_HOME)
+            if folder != self.database.parent:  # nobody names it, so nobody else is meant to write
+                remedy = f"`chmod 700 {shlex.quote(found.path)}` repairs it"
+            raise UnsafePlace(Path(found.path), found.problem, remedy)
 
 
 class Settings(NamedTuple):
@@ -247,8 +266,14 @@ def names_in(folder: Path) -> list[str]:
         return []
 
 
-def make_private(folder: Path) -> None:
-    """Create a folder for its owner only, whatever the umask; keep one that exists."""
+def make_private(folder: Path, *, parents: bool = False) -> None:
+    """Create a folder for its owner only, whatever the umask; keep one that exists.
+
+    With `parents`, those that are missing are created likewise.
+    """
+    for missing in reversed(folder.parents) if parents else ():
+        if not missing.exists():
+            make_private(missing)
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:

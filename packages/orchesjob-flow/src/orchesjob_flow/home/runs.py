@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from flow_store import (
     Attempt,
@@ -41,6 +41,9 @@ from orchesjob_flow.home.locks import (
     refuse_foreign,
 )
 from orchesjob_flow.home.paths import ORCHESJOB_HOME, Settings, check_run_key, is_there
+
+if TYPE_CHECKING:
+    from flow_spec import FlowSpec
 
 NEWEST_LOOKED_AT, NEXT_LOOKED_AT, MOST_NAMED = 200, 50, 3
 """How many runs are compared with a mistyped key, and how many are suggested."""
@@ -99,6 +102,33 @@ def has_worker(run: Run, attempt: Attempt) -> bool:
     return not (isinstance(pid, int) and isinstance(job_id, str) and has_exited(pid, job_id))
 
 
+def flow_of_run(run: Run) -> "FlowSpec":
+    """Read the definition of a run.
+
+    Raises:
+        StoredFlowError: It cannot be read, or has other steps than the run.
+    """
+    from flow_spec import FlowSpec  # most commands that only look at a run do without
+
+    flow = FlowSpec.from_json(run.definition)
+    refuse_other_steps(run, flow)
+    return flow
+
+
+def refuse_other_steps(run: Run, flow: "FlowSpec") -> None:
+    """Refuse a definition of which a recorded step is missing: the records are damaged.
+
+    Raises:
+        StoredFlowError: A step of the run is not in the definition.
+    """
+    from flow_spec import StoredFlowError
+
+    known = {step.id for step in flow.all_steps}
+    for step in run.steps:
+        if step.step_id not in known:
+            raise StoredFlowError(f"step {step.step_id!r} is recorded, but is not in it")
+
+
 def last_recorded(run: Run) -> float:
     """Return when the last beginning or end in a run was recorded (a Unix time).
 
@@ -140,7 +170,7 @@ class RunHandle(NamedTuple):
         """Open the database of a run that must be there, and write nothing."""
         check_run_key(self.run_key)
         try:
-            return FlowStore.open_readonly(self.settings.home.database)
+            return open_to_read(self.settings)
         except StoreMissing as error:
             self.settings.home.refuse_missing()
             raise self.not_found() from error
@@ -171,7 +201,7 @@ class RunHandle(NamedTuple):
         if not self.settings.home.database.exists():
             return False
         try:
-            with FlowStore.open_readonly(self.settings.home.database) as store:
+            with open_to_read(self.settings) as store:
                 return store.has(self.run_key)
         except StoreMissing:  # an empty file
             return False
@@ -293,7 +323,7 @@ def find_runs(
         HomeMissing: There is no such home (rule 6.13).
     """
     try:
-        with FlowStore.open_readonly(settings.home.database) as store:
+        with open_to_read(settings) as store:
             runs = store.runs(statuses=statuses, flow_id=flow_id, limit=limit)
     except StoreMissing:
         settings.home.refuse_missing()
@@ -336,7 +366,7 @@ def newest_run(settings: Settings) -> RunHandle:
         HomeMissing: There is no such home (rule 6.13).
     """
     try:
-        with FlowStore.open_readonly(settings.home.database) as store:
+        with open_to_read(settings) as store:
             keys = store.run_keys(limit=1)
     except StoreMissing:
         settings.home.refuse_missing()
@@ -344,6 +374,17 @@ def newest_run(settings: Settings) -> RunHandle:
     if not keys:
         raise NoRunYet(settings.home.database)
     return RunHandle(keys[0], settings)
+
+
+def open_to_read(settings: Settings) -> FlowStore:
+    """Open the database for reading; write nothing.
+
+    Raises:
+        StoreMissing: There is none.
+        UnsafePlace: Others can write to it (rule 6.1).
+    """
+    settings.home.refuse_writable()
+    return FlowStore.open_readonly(settings.home.database)
 
 
 def open_store(settings: Settings) -> FlowStore:
@@ -507,7 +548,12 @@ class Source(NamedTuple):
 
 
 def files_of(run: Run, attempts: Sequence[Attempt], choice: Choice) -> dict[Source, Path]:
-    """Return the files that are asked for, in the order of the steps."""
+    """Return the files that are asked for, in the order of the steps.
+
+    Raises:
+        UnusableOrchesjobHome: Others could change what is in the run's orchesjob home.
+    """
+    refuse_exposed_output(run)
     wanted: dict[int, list[Attempt]] = {}
     for attempt in attempts:  # by step and number: the latest of a step comes last
         by_default = choice.attempt_no is None and not attempt.is_gate
@@ -522,6 +568,17 @@ def files_of(run: Run, attempts: Sequence[Attempt], choice: Choice) -> dict[Sour
         for attempt in wanted.get(step.position, ()) if choice.includes(step.step_id) else ():
             files.update(files_of_attempt(run, attempt, choice.streams))
     return files
+
+
+def refuse_exposed_output(run: Run) -> None:
+    """Refuse to read what the steps of a run have printed, if others could have written it.
+
+    Raises:
+        UnusableOrchesjobHome: Others could change what is in the run's orchesjob home.
+    """
+    from orchesjob_flow.home.orchesjob_home import refuse_exposed  # most commands read no output
+
+    refuse_exposed(run.orchesjob_home)
 
 
 def files_of_attempt(

@@ -24,7 +24,7 @@ from orchesjob_flow.home.orchesjob_home import (
     named_home,
     parent_of_new_run,
 )
-from orchesjob_flow.home.runs import RunHandle, has_runner, open_store, patiently
+from orchesjob_flow.home.runs import RunHandle, flow_of_run, has_runner, open_store, patiently
 from orchesjob_flow.launch.inputs import current_directory, folder_of, read_list
 from orchesjob_flow.runner.assembly import drive
 from orchesjob_flow.runner.background import await_runner, start_child
@@ -150,7 +150,7 @@ def refuse_another_definition(flow: FlowSpec, run: Run) -> None:
     """Refuse a flow that means something else than the recorded definition (rule 4.4)."""
     changes = tuple(
         f"--{change}" if change.startswith("until ") else change  # an option here
-        for change in differences(FlowSpec.from_json(run.definition), flow)
+        for change in differences(flow_of_run(run), flow)
     )
     if changes:
         raise DefinitionDiffers(run.run_key, changes)
@@ -167,7 +167,7 @@ def lists_to_start(handle: RunHandle, flow_file: str) -> ListReader:
             return read_list(origin, text, params, flow_file, ".")
         with handle.open_readonly() as store:
             run = handle.load(store)
-        known = FlowSpec.from_json(run.definition).lists.get((origin, text))
+        known = flow_of_run(run).lists.get((origin, text))
         if known is not None:
             return known
         return read_list(origin, text, params, flow_file, run.directory)

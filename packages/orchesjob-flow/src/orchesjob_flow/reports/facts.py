@@ -30,6 +30,7 @@ from flow_store import (
     reported_job,
     was_found,
 )
+from orchesjob_flow.home.runs import refuse_other_steps
 from orchesjob_flow.views.reasons import key_argument, listed, silence_words, urgency, waiting_words
 from orchesjob_flow.views.terminal import duration_text, visible
 
@@ -332,7 +333,9 @@ def timing_of(run: Run, flow: FlowSpec, attempts: Sequence[Attempt], now: float)
 
     Raises:
         DamagedRecord: The record of an attempt cannot be read.
+        StoredFlowError: The flow has other steps than the run.
     """
+    refuse_other_steps(run, flow)
     rows = {step.step_id: step for step in run.steps}
     by_position = attempts_by_position(run, attempts)
     times = Times(run, flow, now)

@@ -18,9 +18,21 @@ from urllib.parse import quote
 from flow_spec import StoredFlowError
 from flow_store import DamagedRecord, FlowStore, RunStatus, RunSummary, StoreMissing
 from orchesjob_flow.clock import now
-from orchesjob_flow.errors import NotOurReport, ReportNotWritten, RunNotFound
+from orchesjob_flow.errors import (
+    NotOurReport,
+    ReportNotWritten,
+    RunNotFound,
+    UnusableOrchesjobHome,
+)
 from orchesjob_flow.home.paths import Settings, encode_run_key
-from orchesjob_flow.home.runs import UNFINISHED, Listed, RunHandle, Snapshot, with_runners
+from orchesjob_flow.home.runs import (
+    UNFINISHED,
+    Listed,
+    RunHandle,
+    Snapshot,
+    open_to_read,
+    with_runners,
+)
 from orchesjob_flow.reports.facts import Facts, StepFacts, headline
 from orchesjob_flow.reports.page import as_html, origin_of, our_version, page_from
 from orchesjob_flow.reports.reporting import facts_now, read_head, write_file
@@ -28,6 +40,8 @@ from orchesjob_flow.views.terminal import clock_time, duration_text, warn
 
 PAGE, REPORTS = "index.html", "reports"
 """The names of the page and of the folder with the reports, in the folder of the overview."""
+UNREADABLE = (StoredFlowError, DamagedRecord, RunNotFound, UnusableOrchesjobHome)
+"""Why a run has no report, while all others have."""
 LAST_LINES = 5
 """How many lines of a failed step's output the page shows; its report shows more."""
 MOST_STEPS = 3
@@ -146,13 +160,13 @@ def write_overview(settings: Settings, folder: Path, limit: int) -> Written:
         make_folder(place)
     read_head(page)
     try:
-        with FlowStore.open_readonly(settings.home.database) as store:
+        with open_to_read(settings) as store:
             lines, abandoned = read_flows(store, settings, limit)
         every = [*abandoned, *(mark for line in lines for mark in line.marks)]
         marks = list({mark.run.run_key: mark for mark in every}.values())
         stale = [mark for mark in marks if not is_current(reports / mark.report, mark.run)]
         write_reports(settings, reports, stale)
-        with FlowStore.open_readonly(settings.home.database) as store:
+        with open_to_read(settings) as store:
             troubles = [
                 trouble
                 for mark in [*abandoned, *(line.newest for line in lines if line.went_wrong)]
@@ -277,11 +291,11 @@ def fork_writer(settings: Settings, reports: Path, marks: Sequence[RunMark]) -> 
 
 def write_some(settings: Settings, reports: Path, marks: Sequence[RunMark]) -> None:
     """Write the reports of runs; warn about each that cannot be reported."""
-    with FlowStore.open_readonly(settings.home.database) as store:
+    with open_to_read(settings) as store:
         for mark in marks:
             try:
                 text = as_html(facts_of_run(store, settings, mark))
-            except (StoredFlowError, DamagedRecord, RunNotFound) as error:
+            except UNREADABLE as error:
                 warn(f"run {mark.run.run_key!r} has no report: {error}")
             else:
                 write_file(reports / mark.report, text)
@@ -293,6 +307,7 @@ def facts_of_run(store: FlowStore, settings: Settings, mark: RunMark) -> Facts:
     Raises:
         RunNotFound: It was removed meanwhile.
         StoredFlowError, DamagedRecord: Its record cannot be read.
+        UnusableOrchesjobHome: Others could have written its output.
     """
     handle = RunHandle(mark.run.run_key, settings)
     run = handle.load(store)
@@ -314,7 +329,7 @@ def trouble_of(store: FlowStore, settings: Settings, mark: RunMark) -> Trouble |
     """Describe a run that needs a look; None if its record cannot be read."""
     try:
         facts = facts_of_run(store, settings, mark)
-    except (StoredFlowError, DamagedRecord, RunNotFound):
+    except UNREADABLE:
         return None
     wrong = [one for one in facts.steps if one.went_wrong]
     return Trouble(mark, headline(facts), [(one, last_words(one)) for one in wrong[:MOST_STEPS]])

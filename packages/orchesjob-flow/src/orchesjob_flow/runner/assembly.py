@@ -46,7 +46,7 @@ from orchesjob_flow.home.locks import (
 )
 from orchesjob_flow.home.orchesjob_home import stored_inode, take_home
 from orchesjob_flow.home.paths import make_run_directory
-from orchesjob_flow.home.runs import RunHandle, has_runner, patiently, wait_out
+from orchesjob_flow.home.runs import RunHandle, flow_of_run, has_runner, patiently, wait_out
 from orchesjob_flow.runner.background import Relief
 from orchesjob_flow.runner.loop import Inbox, Runner, Stop, giving_up_recorded
 from orchesjob_flow.runner.performer import Performer
@@ -146,7 +146,7 @@ def runner_of(
             # Reading it back takes as long as all else before the first call. But while this
             # process waited for the lock, a `retry` may have recorded another one.
             if flow is None or flow.to_json() != run.definition:
-                flow = FlowSpec.from_json(run.definition)
+                flow = flow_of_run(run)
             flow = flow.filled(handle.built_in_names(run.flow_dir))
             state = RunState.load(flow, run, limits)
             call_limits = limits_of_calls(limits)

@@ -16,8 +16,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from flow_store import AttemptStatus, Run, Step, StepStatus, StoreError
-from orchesjob_flow.errors import FlowError
-from orchesjob_flow.home.runs import Choice, RunHandle, Source, files_of, files_of_attempt
+from orchesjob_flow.errors import FlowError, UnusableOrchesjobHome
+from orchesjob_flow.home.runs import (
+    Choice,
+    RunHandle,
+    Source,
+    files_of,
+    files_of_attempt,
+    refuse_exposed_output,
+)
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.reasons import in_order
 from orchesjob_flow.views.terminal import (
@@ -56,7 +63,7 @@ class OutputFile:
         At most the last `most_bytes` of these lines are read. Return how many bytes of them are
         left out.
         """
-        with suppress(FileNotFoundError), open_regular(self.path) as file:
+        with suppress(OSError), open_regular(self.path) as file:
             found = os.fstat(file.fileno())
             self._inode = found.st_ino
             beginning = beginning_of_last(lines, file.fileno())
@@ -71,6 +78,7 @@ class OutputFile:
 
         Raises:
             FileNotFoundError: The file is missing, or not a regular file.
+            OSError: It cannot be read.
         """
         found = self.path.stat()
         if (found.st_ino, found.st_size) == (self._inode, self._position):
@@ -221,11 +229,14 @@ class Printer:
                 self._write(source, block)
                 blocks += 1
             self.has_shown = True
-        except FileNotFoundError:
+        except OSError as error:
             if source not in self._gone:
                 self._gone.add(source)
                 what = f"{source.stream} of attempt {source.number} of step {source.step_id!r}"
-                warn(f"{what} is missing: there is no file {file.path}")
+                if isinstance(error, FileNotFoundError):
+                    warn(f"{what} is missing: there is no file {file.path}")
+                else:
+                    warn(f"{what} cannot be read: {file.path}: {error.strerror}")
         return blocks == limit
 
     def _write(self, source: Source, block: bytes) -> None:
@@ -280,6 +291,7 @@ class Following:
         """Find what has been printed `before`, if the run is recorded already."""
         self._handle = handle
         self._is_terminal = terminal.stderr().stream.isatty()
+        self._is_refused = False
         self._prefixes: dict[str, str] = {}
         self._printer = Printer(
             self._prefixes,
@@ -304,6 +316,13 @@ class Following:
         Raises:
             StoreError, FlowError: The database cannot be read now.
         """
+        try:
+            refuse_exposed_output(run)
+        except UnusableOrchesjobHome as error:
+            if not self._is_refused:
+                warn(f"what the steps print is not shown: {error}")
+            self._is_refused = True
+            return
         with self._handle.open_readonly() as store:
             attempts = store.attempts(run.run_key)
         names = prefixes_for_terminal if self._is_terminal else prefixes_of
@@ -409,7 +428,7 @@ def show_failure(step: Step, sources: Mapping[Source, Path]) -> None:
 def has_content(paths: Iterable[Path]) -> bool:
     """Tell whether one of these files has content, or is missing."""
     for path in paths:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             if path.stat().st_size == 0:
                 continue
         return True

@@ -30,6 +30,7 @@ from orchesjob_client import (
     usable_cgroup_folder,
 )
 from orchesjob_flow.cli.options import CommandOnRun, Misused, declare_run_key, format_option
+from orchesjob_flow.clock import now
 from orchesjob_flow.commands.doctor.audit import (
     Check,
     ClientOf,
@@ -44,9 +45,21 @@ from orchesjob_flow.commands.doctor.audit import (
 from orchesjob_flow.errors import UnsafePlace, UnusableOrchesjobHome, line_about
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
 from orchesjob_flow.home.locks import refuse_foreign
-from orchesjob_flow.home.orchesjob_home import holds_jobs, shared_home
+from orchesjob_flow.home.orchesjob_home import (
+    InnerFate,
+    fates_of,
+    holds_jobs,
+    shared_home,
+)
 from orchesjob_flow.home.paths import ORCHESJOB_HOME, Settings, is_there, names_in, refuse_no_folder
-from orchesjob_flow.home.runs import UNFINISHED, Listed, RunHandle, find_runs, nearest_keys
+from orchesjob_flow.home.runs import (
+    UNFINISHED,
+    Listed,
+    RunHandle,
+    find_runs,
+    nearest_keys,
+    open_to_read,
+)
 from orchesjob_flow.views.reasons import describe_given_up
 from orchesjob_flow.views.terminal import OutputFormat, print_json, print_lines, visible
 
@@ -146,7 +159,7 @@ def examine_runs(
         HomeMissing: As `examine`.
     """
     try:
-        with FlowStore.open_readonly(settings.home.database) as store:
+        with open_to_read(settings) as store:
             yield check_database(store, settings)
             keys = store.run_keys() if handle is None else [handle.run_key]
             ledger = [entry for key in keys for entry in read_ledger(store, settings.home, key)]
@@ -154,7 +167,7 @@ def examine_runs(
         settings.home.refuse_missing()
         yield Check("database", Grade.NOTE, f"{settings.home.database}: nothing is recorded yet")
         return
-    except StoreError as error:
+    except (StoreError, UnsafePlace) as error:
         yield Check("database", Grade.PROBLEM, str(error))
         return
     yield from (entry for entry in ledger if isinstance(entry, Check))
@@ -184,25 +197,38 @@ def check_runners(settings: Settings, lost: Collection[str]) -> Iterator[Check]:
     The orchesjob homes of `lost` runs are gone, and nobody continues these.
     """
     unfinished = find_runs(settings, statuses=UNFINISHED)
-    described = ((one.run.run_key, describe_trouble(one)) for one in unfinished)
-    troubles = [(key, trouble) for key, trouble in described if trouble is not None]
-    for key, trouble in troubles:
-        condition = " once its orchesjob home is back" if key in lost else ""
-        yield Check("runners", Grade.PROBLEM, trouble + condition)
-    if not troubles:
+    fates = fates_of(settings, [one.run for one in unfinished if one.is_abandoned], now().boot)
+    found = [check_runner(one, fates.get(one.run.run_key), lost) for one in unfinished]
+    if not any(found):
         message = f"every run that has not ended ({len(unfinished)}) has its runner"
         yield Check("runners", Grade.OK, message)
+    yield from filter(None, found)
 
 
-def describe_trouble(listed: Listed) -> str | None:
-    """Describe a run that no process advances, or tries in vain to, with the remedy; else None."""
+def check_runner(listed: Listed, fate: InnerFate | None, lost: Collection[str]) -> Check | None:
+    """Describe a run that no process advances, or tries in vain to, with the remedy; else None.
+
+    `fate` is that of a run which a step has started (rule 5.8a).
+    """
     run = listed.run
-    if run.gave_up is not None or not listed.is_abandoned:
-        return describe_given_up(listed)
-    return (
-        f"run {run.run_key!r} is {run.status.value} and no process advances it: "
-        "`orchesjob-flow resume` continues it"
-    )
+    if fate is InnerFate.IS_LEFT:
+        message = f"run {run.run_key!r} is left to the next attempt of the step that started it"
+        return Check("runners", Grade.NOTE, message)
+    trouble = describe_given_up(listed) if run.gave_up is not None else None
+    if fate is InnerFate.ENDS:
+        trouble = (
+            f"run {run.run_key!r} belongs to a step that has ended: "
+            "`orchesjob-flow resume --all` cancels it"
+        )
+    elif trouble is None and listed.is_abandoned:
+        trouble = (
+            f"run {run.run_key!r} is {run.status.value} and no process advances it: "
+            "`orchesjob-flow resume` continues it"
+        )
+    if trouble is None:
+        return None
+    condition = " once its orchesjob home is back" if run.run_key in lost else ""
+    return Check("runners", Grade.PROBLEM, trouble + condition)
 
 
 def check_program() -> Check:
@@ -244,6 +270,9 @@ def check_home(settings: Settings) -> Check:
             refuse_foreign(turns.all)
     except UnsafePlace as error:
         return Check("home", Grade.PROBLEM, str(error))
+    except OSError as error:
+        where = error.filename or settings.home.database.parent
+        return Check("home", Grade.PROBLEM, f"{where}: {error.strerror}; {settings.home.remedy}")
     return Check("home", Grade.OK, f"{settings.home.database.parent}: only you can write to it")
 
 
