@@ -1,7 +1,9 @@
 """Rule 10.2: the parameters of a flow, and the values that a run gives them."""
 
 import json
+import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -187,6 +189,21 @@ def test_a_wrong_declaration(declared: str, message: str, complaints: Complaints
     steps = "steps: [{id: a, command: [x, '${{ A }}', '${{ a-b }}']}]"
     found = complaints(f"flow_id: f\nparams: {declared}\n{steps}\n")
     assert any(message in line for line in found)
+
+
+@pytest.mark.parametrize("in_thread", [False, True])
+def test_patterns_that_take_years(in_thread: bool) -> None:
+    """Comparing a value with its pattern ends within seconds, and says how to write it (2.8)."""
+    param = Param("A", pattern="(a+)+$")
+    value = "a" * (20 if in_thread else 60) + "!"
+    before = signal.getsignal(signal.SIGVTALRM)
+    with ThreadPoolExecutor(1) as pool:
+        flaw = pool.submit(param.flaw_of, value).result() if in_thread else param.flaw_of(value)
+    expected = "must match" if in_thread else 'cannot be compared with "(a+)+$" within 1 s: write '
+    assert (flaw or "").startswith(expected)
+    assert param.flaw_of("aa") is None
+    assert signal.getsignal(signal.SIGVTALRM) is before
+    assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0.0, 0.0)
 
 
 def test_deep_patterns(complaints: Complaints) -> None:

@@ -4,9 +4,11 @@
 """
 
 import re
+import signal
+import threading
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Never
 
 import attrs
 
@@ -20,6 +22,8 @@ from flow_spec.fields.records import ListOf, Record, declared
 
 _MOST_LISTED = 10
 """How many values a message lists."""
+_PATTERN_SEC = 1.0
+"""How much processor time a value and its pattern may take: some patterns would take years."""
 
 
 class Pattern(Text):
@@ -80,9 +84,47 @@ class Param:
             more = len(self.enum) - _MOST_LISTED
             others = f" or one of {more:,} more" if more > 0 else ""
             return f"must be one of {listed}{others}, got {quoted(value)}"
-        if self.pattern is not None and not re.fullmatch(self.pattern, value):
-            return f"must match {quoted(self.pattern)} as a whole, got {quoted(value)}"
-        return None
+        if self.pattern is None:
+            return None
+        try:
+            is_match = _matches(self.pattern, value)
+        except _TooSlow:
+            return (
+                f"cannot be compared with {quoted(self.pattern)} within {_PATTERN_SEC:g} s: write "
+                "a pattern that repeats nothing inside of what it repeats, such as a+ for (a+)+"
+            )
+        return (
+            None
+            if is_match
+            else f"must match {quoted(self.pattern)} as a whole, got {quoted(value)}"
+        )
+
+
+class _TooSlow(Exception):
+    """The time is over."""
+
+
+def _matches(pattern: str, value: str) -> bool:
+    """Tell whether a whole value matches.
+
+    Only the main thread can be interrupted. Elsewhere it takes what it takes.
+
+    Raises:
+        _TooSlow: It takes too long.
+    """
+
+    def interrupt(_number: int, _frame: object) -> Never:
+        raise _TooSlow
+
+    if threading.current_thread() is not threading.main_thread():
+        return re.fullmatch(pattern, value) is not None
+    before = signal.signal(signal.SIGVTALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_VIRTUAL, _PATTERN_SEC)
+        return re.fullmatch(pattern, value) is not None
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before or signal.SIG_DFL)
 
 
 def flaw_of_param_name(name: str) -> Message | None:
