@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.flow import Flow
+from support.steps import TRUE
 from support.terminal import Terminal
 
 VARIABLE = "_ORCHESJOB_FLOW_COMPLETE"
@@ -53,6 +54,14 @@ def test_run_keys(two: Flow, command: str) -> None:
     if command != "graph":
         assert complete(two, command, "night") == ["nightly-2", "nightly-1"]
     assert complete(two, command, "--run-key", "x") == []
+
+
+def test_run_keys_like_options(flow: Flow) -> None:
+    """A key that begins with a dash would be read as an option: it is offered only as a value."""
+    flow.start("--all", flow.write(TRUE))
+    flow.start("k", flow.write(TRUE))
+    assert complete(flow, "status", "") == ["k"]
+    assert complete(flow, "status", "--run-key", "") == ["k", "--all"]
 
 
 def test_runs_to_prune(two: Flow) -> None:

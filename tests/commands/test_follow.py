@@ -306,6 +306,17 @@ def test_output_that_cannot_be_read(flow: Flow) -> None:
     assert "stdout of attempt 1 of step 'a' is missing: " in started.stderr
 
 
+def test_a_link_to_itself(flow: Flow) -> None:
+    """A file that cannot be opened hides no other step."""
+    logs = flow.orchesjob.home / "logs"
+    script = f"for file in {logs}/*; do rm $file; ln -s $file $file; done"
+    file = flow.write(shell("a", script), {**shell("b", "echo seen"), "when": "a"})
+    started = flow.run("start", "k", "-f", file)
+    assert json.loads(started.stdout)["status"] == "SUCCEEDED"
+    assert "stdout of attempt 1 of step 'a' cannot be read: " in started.stderr
+    assert "b | seen" in started.stderr
+
+
 def test_messages_keep_their_place(flow: Flow, gate: Gate) -> None:
     """What the runner has to say comes with the output, and is said once."""
     file = flow.write({"id": "a", "command": gate.command("echo end")})

@@ -203,6 +203,10 @@ def describe(error: Exception, words: Sequence[str] = ()) -> dict[str, Any]:
             return describe_usage(error, words) or {
                 "error": f"internal error, please report it: {error!r}; {NOTHING_IS_LOST}"
             }
+        if error.filename is not None:
+            remedy = "check its owner and mode, and those of the folders above it"
+            what = f"cannot use {os.fsdecode(error.filename)}: {error.strerror}; {remedy}"
+            return {"error": what}
     described: dict[str, Any] = {"error": str(error)}
     problems = getattr(error, "problems", None)
     if problems is not None:

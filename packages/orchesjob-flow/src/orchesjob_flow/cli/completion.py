@@ -31,18 +31,22 @@ type Complete = Callable[[click.Context, click.Parameter, str], list["Completion
 
 
 def offered(find: Find) -> Complete:
-    """Offer what is found and begins like the word that is typed; nothing where that fails."""
+    """Offer what is found and begins like the word that is typed; nothing where that fails.
+
+    As an argument, a word that begins with `-` would be read as an option, so it is left out.
+    """
 
     def complete(
-        ctx: click.Context, _param: click.Parameter, incomplete: str
+        ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list["CompletionItem"]:
         from click.shell_completion import CompletionItem
 
+        is_argument = isinstance(param, click.Argument)
         with suppress(Exception):
             return [
                 CompletionItem(value, help=remark)
                 for value, remark in find(ctx, incomplete)
-                if value.startswith(incomplete)
+                if value.startswith(incomplete) and not (is_argument and value.startswith("-"))
             ]
         return []
 
