@@ -1359,6 +1359,18 @@ MUTATIONS = (
         tests="test_deletion -k lock_goes_last",
     ),
     Mutation(
+        "`prune` empties what a folder was swapped for",
+        "orchesjob-flow: FOLDER",
+        replace("os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW", "os.O_RDONLY | os.O_DIRECTORY"),
+        tests="test_run_directory -k each_moment",
+    ),
+    Mutation(
+        "`prune` goes on wherever a folder was moved to",
+        "orchesjob-flow: remove_run_directory",
+        drop("if not os.path.samestat(os.fstat(here), outer):"),
+        tests="test_run_directory -k each_moment",
+    ),
+    Mutation(
         "a key that is missing only because it is misspelled is reported too",
         "flow-spec: Record._report_missing",
         replace("name not in meant", "True"),

@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import stat
+import sys
 import unicodedata
 from collections.abc import Mapping
 from contextlib import suppress
@@ -28,6 +29,8 @@ LONGEST_RUN_KEY = 255
 LONGEST_READABLE_NAME = 150
 READABLE = re.compile(r"[A-Za-z0-9_.~+=@,:-]*")
 LOG_PREFIX = "orchesjob-flow-"
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+"""Open a folder and nothing else, not even a link to one."""
 ENDING = re.compile(r"\.(run|jobs|lock|calls|stdout\.log|stderr\.log)$")
 """How the names of a run's files end, after its encoded key."""
 UNPRINTABLE = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
@@ -375,24 +378,86 @@ def make_run_directory(path: Path) -> bool:
 def remove_run_directory(path: Path) -> None:
     """Remove the directory and its contents; a link in it is removed, not followed.
 
+    A process that a step has left behind may swap folders for links meanwhile. So a folder is
+    entered by its descriptor, and left by `..` only if that leads back to where it was entered. One
+    descriptor is open, however deep the folders are nested.
+
     Raises:
         UnsafePlace: The path is not a folder.
-        OSError: Something in it belongs to somebody else, is in use, or lies too deep.
+        OSError: Something in it belongs to somebody else, is in use, or was moved meanwhile.
     """
     if not is_there(path):
         return
-    import shutil  # which loads three libraries of compression
-
-    # A step may have left folders that not even their owner can empty.
-    for folder, names, _ in path.walk():
-        for name in names:
-            with suppress(OSError):
-                (folder / name).chmod(0o700)
+    here = open_folder(str(path))
+    trail: list[tuple[os.stat_result, list[str]]] = []  # each outer folder, and what is left in it
     try:
-        shutil.rmtree(path)
-    except RecursionError:  # before Python 3.13
-        why = "has folders nested too deep for this Python; remove it with `rm -r`"
-        raise OSError(errno.ENAMETOOLONG, why, str(path)) from None
+        folders = remove_files(here)
+        while folders or trail:
+            if folders:
+                outer = os.fstat(here)
+                move_to(here, open_folder(folders[-1], here))
+                trail.append((outer, folders))
+                if os.fstat(here).st_dev != outer.st_dev:
+                    raise OSError(errno.EXDEV, "is another file system (unmount it)", ".")
+                folders = remove_files(here)
+            else:
+                move_to(here, os.open("..", FOLDER, dir_fd=here))
+                outer, folders = trail[-1]
+                if not os.path.samestat(os.fstat(here), outer):
+                    raise OSError(errno.EBUSY, "was moved meanwhile", ".")
+                trail.pop()
+                os.rmdir(folders.pop(), dir_fd=here)
+    except OSError as error:
+        error.filename = str(path.joinpath(*(names[-1] for _, names in trail), str(error.filename)))
+        raise
+    finally:
+        os.close(here)
+    path.rmdir()
+
+
+def remove_files(folder: int) -> list[str]:
+    """Remove all from a folder but the folders in it; return their names."""
+    with suppress(OSError):  # it belongs to somebody else
+        os.fchmod(folder, 0o700)
+    folders: list[str] = []
+    with os.scandir(folder) as entries:
+        for entry in list(entries):
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.name)
+            else:
+                os.unlink(entry.name, dir_fd=folder)
+    return folders
+
+
+def move_to(descriptor: int, folder: int) -> None:
+    """Have a descriptor stand for another open folder."""
+    os.dup2(folder, descriptor, inheritable=False)
+    os.close(folder)
+
+
+def open_folder(name: str, parent: int | None = None) -> int:
+    """Open a folder, not a link; a step may have locked it even for its owner."""
+    try:
+        return os.open(name, FOLDER, dir_fd=parent)
+    except PermissionError:
+        with suppress(OSError):
+            unlock(name, parent)
+        return os.open(name, FOLDER, dir_fd=parent)
+
+
+def unlock(name: str, parent: int | None) -> None:
+    """Give its owner all rights to a folder that cannot be read.
+
+    Linux opens it nevertheless, with `O_PATH`: so what is changed is that folder and nothing else.
+    """
+    if sys.platform != "linux":
+        os.chmod(name, 0o700, dir_fd=parent, follow_symlinks=False)
+        return
+    folder = os.open(name, FOLDER | os.O_PATH, dir_fd=parent)
+    try:
+        os.chmod(f"/proc/self/fd/{folder}", 0o700)  # noqa: PTH101 - by descriptor
+    finally:
+        os.close(folder)
 
 
 def is_there(path: Path) -> bool:
