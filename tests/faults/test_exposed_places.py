@@ -15,6 +15,7 @@ import pytest
 from support.flow import Flow
 from support.gate import Gate
 from support.kept import Kept
+from support.orchesjob import FakeOrchesjob
 from support.steps import TRUE
 
 FAILING = {"id": "a", "command": ["sh", "-c", "echo broken; exit 1"]}
@@ -231,7 +232,7 @@ def test_kinds(flow: Flow, place: str, kind: str) -> None:
     assert not (path.parent / "nowhere").exists()
 
 
-def test_a_home_that_becomes_unsafe(flow: Flow, gate: Gate) -> None:
+def test_a_home_that_becomes_unsafe(flow: Flow, fake_orchesjob: FakeOrchesjob, gate: Gate) -> None:
     """A live runner does not believe what others could have written; and gives up (5.7)."""
     runner = flow.spawn(
         "--patience=0.5", "start", "k", flow.write({"id": "a", "command": gate.command()})
@@ -247,7 +248,7 @@ def test_a_home_that_becomes_unsafe(flow: Flow, gate: Gate) -> None:
     assert "can be written by others" in flow.refusal("resume", "k")["error"]
     flow.orchesjob.home.chmod(0o700)
     assert flow.ask("resume", "k")["status"] == "SUCCEEDED"
-    assert flow.orchesjob.begun() == ["k:a:1"]
+    assert fake_orchesjob.begun() == ["k:a:1"]
 
 
 def test_output_that_others_could_have_written(ended: Flow) -> None:

@@ -1351,7 +1351,7 @@ MUTATIONS = (
     ),
     Mutation(
         "`prune` removes a lock's file before the logs that it guards",
-        "orchesjob-flow: remove_files",
+        "orchesjob-flow: prune/remove_files",
         replace(
             "(*logs, handle.calls_lock_path, handle.lock_path)",
             "(handle.lock_path, *logs, handle.calls_lock_path)",
