@@ -1,6 +1,7 @@
 """`simulate`: a flow is played through the engine, and nothing is run or recorded (rule 11.3)."""
 
 import json
+import re
 from collections.abc import Iterator
 from itertools import batched
 from random import Random
@@ -160,10 +161,9 @@ def test_all_endings_as_text(flow: Flow) -> None:
     )
     many = flow.write(*({"id": f"s{number}", "command": TOUCH} for number in range(40)))
     shown = flow.run("simulate", many, "--all", "--format=table").stdout.splitlines()
-    assert shown[1] == f"Endings: {2**40:,}"
-    very_many = flow.write(*({"id": f"s{number}", "command": TOUCH} for number in range(200)))
-    told = flow.run("simulate", very_many, "--all", "--format=table").stdout.splitlines()
-    assert told[1] == "Endings: some 10^60"
+    assert re.fullmatch("Endings: more than [0-9,]+", shown[1])
+    found = flow.ask("simulate", many, "--all")
+    assert (found["total"], found["complete"]) == (None, False)
     assert shown[-1].startswith("Shown are the 50 with the fewest steps")
 
 

@@ -8,20 +8,20 @@ does, without a store, a clock or a machine. A run of a group runs as if the gro
 
 To find the endings, the flow is simulated again and again. When a step ends by itself, its other
 outcomes are noted and simulated later, those with the fewest failures and skips first. So no rule
-about runs is repeated here. Where there are too many endings to simulate, they are only counted.
+about runs is repeated here. Where there are too many endings to simulate, all that is known is that
+there are more.
 """
 
 import heapq
 import math
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple, Self
 
 import attrs
 
-from flow_conditions import FALSE, TRUE, Condition
-from flow_spec import End, FlowSpec, StepSpec, base_of
+from flow_spec import FlowSpec, StepSpec
 from flow_store import (
     Attempt,
     CancelRequest,
@@ -56,7 +56,6 @@ from orchesjob_flow.engine.messages import (
     WatchAnswered,
     WatchJob,
 )
-from orchesjob_flow.engine.plan import is_true, is_true_of_copies
 from orchesjob_flow.engine.state import Limits, RunState
 from orchesjob_flow.errors import ContradictoryScenario, NoTimeLimit, NotSkippable, TooManyRetries
 
@@ -73,11 +72,6 @@ WORKER_PID, TARGET_PID = 2, 3
 """No code looks for these processes."""
 BOOT = "a simulation"
 """The boot id of virtual times; no machine has it."""
-MOST_WORK_OF_COUNTING = 1_000_000
-"""The limit of counting, in words of conditions: a second or two."""
-WORK_OF_STEP = 4
-MOST_COUNTED = 10**300
-"""Many readers of JSON cannot read larger numbers."""
 MOST_ENDINGS = 1_000
 MOST_WORK = 10_000
 """The limit of all simulated runs together: a second or two."""
@@ -377,15 +371,10 @@ class Ending(NamedTuple):
 
 
 class Endings(NamedTuple):
-    """Different endings, and the number of all; None if they are too many to count."""
+    """Different endings of a flow, and whether they are all of them."""
 
     found: Sequence[Ending]
-    total: int | None
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether all endings were found."""
-        return self.total == len(self.found)
+    is_complete: bool
 
 
 class Branch(NamedTuple):
@@ -420,12 +409,7 @@ def endings_of(flow: FlowSpec, scenario: Scenario) -> Endings:
         for place, spec in enumerate(free[branch.final :], start=branch.final + 1):
             for other in other_outcomes(spec):
                 branches.append(Branch({**branch.changed, spec.id: other}, place))
-    if not branches:
-        return Endings([*found.values()], len(found))
-    is_timeless = flow.timeout_sec is None and not scenario.cancel_at
-    can_count = is_timeless and not flow.left_out
-    total = count_endings(flow, scenario.outcomes) if can_count else None
-    return Endings([*found.values()], total)
+    return Endings([*found.values()], not branches)
 
 
 def without_retries(flow: FlowSpec) -> FlowSpec:
@@ -450,130 +434,3 @@ def other_outcomes(spec: StepSpec) -> Sequence[StepStatus]:
     """Return the outcomes of a step that runs, except success."""
     skipped = (StepStatus.SKIPPED,) if spec.may_skip_itself else ()
     return (StepStatus.FAILED, *skipped)
-
-
-type Rest = Condition | bool | None
-type Outcome = End[StepStatus] | frozenset[End[StepStatus]]
-"""How a step has ended, or how all copies of one have."""
-
-
-class Known(NamedTuple):
-    """What the decided steps leave of the conditions and copies of the other steps."""
-
-    rests: tuple[tuple[str, Rest], ...] = ()
-    copies: tuple[tuple[str, frozenset[End[StepStatus]]], ...] = ()
-
-
-def count_endings(flow: FlowSpec, fixed: Mapping[str, StepStatus]) -> int | None:
-    """Count the endings over all outcomes of the steps that are not fixed, ignoring timeouts.
-
-    Return None if that takes too long, or if the number is too large.
-    """
-    counting = _Counting(flow, fixed)
-    known = Counter({counting.begin(): 1})
-    for spec in counting.order:
-        following: Counter[Known] = Counter()
-        for before, count in known.items():
-            for after in counting.decide(spec, before):
-                following[after] += count
-            if counting.work > MOST_WORK_OF_COUNTING:
-                return None
-        known = following
-    return known.total() if known.total() <= MOST_COUNTED else None
-
-
-def in_depth(flow: FlowSpec, steps: Sequence[StepSpec]) -> Iterator[StepSpec]:
-    """Yield steps in an order in which they can be decided.
-
-    A step is soon followed by the steps that wait for it, so that it can be forgotten early.
-    """
-    specs = {spec.id: spec for spec in steps}
-    plan = flow.plan_of(steps)
-    ready = [*reversed(plan.get_ready())]
-    while ready:
-        name = ready.pop()
-        if name in specs:
-            yield specs[name]
-        plan.done(name)
-        ready += reversed(plan.get_ready())
-
-
-class _Counting:
-    """The steps of a flow in an order in which they can be decided, and who depends on whom."""
-
-    def __init__(self, flow: FlowSpec, fixed: Mapping[str, StepStatus]) -> None:
-        """Find which conditions name which steps."""
-        self.order = [*in_depth(flow, flow.steps), *in_depth(flow, flow.finally_)]
-        self.work = 0
-        self._fixed = fixed
-        self._copies = flow.copies
-        self._last_copy = {base_of(spec.id): spec.id for spec in self.order}
-        self._asking: dict[str, list[StepSpec]] = {}
-        for spec in self.order:
-            for name in () if spec.condition is None else spec.condition.names:
-                self._asking.setdefault(name, []).append(spec)
-        self._restricted: dict[tuple[Condition, str, object], Condition | bool] = {}
-
-    def begin(self) -> Known:
-        """Return what is known before any step: some steps may have no copies."""
-        known = Known()
-        for name, copies in self._copies.items():
-            if not copies:
-                known = self._apply(known, name, frozenset())
-        return known
-
-    def decide(self, spec: StepSpec, known: Known) -> Iterator[Known]:
-        """Yield what is known after a step, for each of its outcomes."""
-        rests = dict(known.rests)
-        runs = rests.pop(spec.id, spec.condition)
-        known = known._replace(rests=tuple(rests.items()))
-        self.work += WORK_OF_STEP * (len(rests) + 1)
-        is_due = runs in (None, True)
-        for status in self._outcomes(spec) if is_due else (StepStatus.SKIPPED,):
-            end = spec.end(status, was_due=is_due)
-            after = self._apply(known, spec.id, end)
-            base = base_of(spec.id)
-            yield self._apply_copy(after, base, spec, end) if base in self._asking else after
-
-    def _outcomes(self, spec: StepSpec) -> Sequence[StepStatus]:
-        if spec.id in self._fixed:
-            return (self._fixed[spec.id],)
-        return (StepStatus.SUCCEEDED, *other_outcomes(spec))
-
-    def _apply_copy(self, known: Known, base: str, spec: StepSpec, end: End[StepStatus]) -> Known:
-        """Add the outcome of a copy to the others; after the last copy, apply them."""
-        if base == spec.id:
-            return known
-        copies = dict(known.copies)
-        ends = copies.pop(base, frozenset()) | {end}
-        if self._last_copy[base] == spec.id:
-            return self._apply(known._replace(copies=tuple(copies.items())), base, ends)
-        return known._replace(copies=tuple((copies | {base: ends}).items()))
-
-    def _apply(self, known: Known, name: str, outcome: Outcome) -> Known:
-        """Put an outcome into the conditions that name the step."""
-        asking = self._asking.get(name, ())
-        if not asking:
-            return known
-        rests = dict(known.rests)
-        for spec in asking:
-            rest = rests.get(spec.id, spec.condition)
-            if isinstance(rest, Condition):
-                self.work += len(rest.program)
-                rests[spec.id] = self._restrict(rest, name, outcome)
-        return known._replace(rests=tuple(sorted(rests.items(), key=lambda item: item[0])))
-
-    def _restrict(self, rest: Condition, name: str, outcome: Outcome) -> Condition | bool:
-        key = rest, name, outcome
-        if key not in self._restricted:
-            left = rest.restrict(
-                {
-                    operand: is_true(operand.predicate, outcome)
-                    if isinstance(outcome, End)
-                    else is_true_of_copies(operand, outcome)
-                    for operand in rest.operands
-                    if operand.name == name
-                }
-            )
-            self._restricted[key] = left == TRUE if left in (TRUE, FALSE) else left
-        return self._restricted[key]

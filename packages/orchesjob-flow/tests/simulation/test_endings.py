@@ -1,4 +1,4 @@
-"""All ways in which a flow can end, played and counted, equal those of the model (rule 11.3)."""
+"""All ways in which a flow can end equal those of the model (rule 11.3)."""
 
 from itertools import product
 
@@ -9,7 +9,6 @@ from flow_store import StepStatus
 from orchesjob_flow.simulation import (
     MOST_ENDINGS,
     Scenario,
-    count_endings,
     endings_of,
     play,
 )
@@ -38,7 +37,7 @@ def by_brute_force(case: Case, flow: FlowSpec) -> dict[tuple[str, ...], str]:
 
 @pytest.mark.parametrize("first", range(0, FLOWS, BATCH))
 def test_equals_the_model(first: int) -> None:
-    """None is missing and none is made up; the count is right; the options show what they should.
+    """None is missing and none is made up; the options show what they should.
 
     The first is the one in which every command succeeds, and they follow by how many do not.
     """
@@ -50,7 +49,7 @@ def test_equals_the_model(first: int) -> None:
         endings = endings_of(flow, Scenario())
         found = {tuple(one.steps.values()): one.status.value for one in endings.found}
         assert found == by_brute_force(case, flow)
-        assert endings.total == len(found) == count_endings(flow, {})
+        assert endings.is_complete
         numbers = [len(one.by_themselves) for one in endings.found]
         assert numbers == sorted(numbers)
         for ending in endings.found[-3:]:
@@ -62,38 +61,17 @@ def alone(count: int) -> tuple[StepSpec, ...]:
     return tuple(StepSpec(f"s{number}", ("a",)) for number in range(count))
 
 
-def test_too_many_to_play_are_counted() -> None:
-    """The number is exact, and those with the fewest failures are there."""
+def test_too_many_to_play() -> None:
+    """Those with the fewest failures are there, and it is said that there are more."""
     alert = StepSpec("alert", ("a",), when=" || ".join(f"s{number}.failed" for number in range(60)))
     chain = tuple(
         StepSpec(f"c{number}", ("a",), depends_on=(f"c{number - 1}",) if number else ())
         for number in range(20)
     )
     endings = endings_of(FlowSpec("f", (*alone(60), alert, *chain)), Scenario())
-    assert endings.total == ((2**60 - 1) * 2 + 1) * 21
     assert not endings.is_complete
     assert 80 < len(endings.found) <= MOST_ENDINGS
     assert [len(one.by_themselves) for one in endings.found[:82]] == [0] + [1] * 80 + [2]
-
-
-def test_more_than_can_be_counted() -> None:
-    """Where each outcome matters later, it is said that there are more: there is no hang."""
-    steps = alone(40)
-    pairs = tuple(
-        StepSpec(f"p{one}-{two}", ("a",), when=f"s{one} && !s{two}")
-        for one in range(40)
-        for two in ((one + 7) % 40, (one + 11) % 40)
-    )
-    endings = endings_of(FlowSpec("f", (*steps, *pairs)), Scenario())
-    assert endings.total is None
-    assert len(endings.found) > 1
-
-
-def test_a_number_without_end() -> None:
-    """What no reader of JSON takes for a number is not printed as one."""
-    flow = FlowSpec("f", alone(2_000))
-    assert count_endings(flow, {}) is None
-    assert count_endings(FlowSpec("f", alone(900)), {}) == 2**900
 
 
 def test_what_is_named_is_settled() -> None:
@@ -102,7 +80,6 @@ def test_what_is_named_is_settled() -> None:
     endings = endings_of(FlowSpec("f", steps), Scenario({"a": NG}))
     assert [tuple(one.steps.values()) for one in endings.found] == [(NG, OK), (NG, NG)]
     assert [one.by_themselves for one in endings.found] == [{"a": NG}, {"a": NG, "b": NG}]
-    assert count_endings(FlowSpec("f", (*steps, *alone(3))), {"a": NG}) == 2 * 2**3
 
 
 def test_a_cancel_and_a_time_limit_count() -> None:
@@ -124,4 +101,4 @@ def test_a_cancel_and_a_time_limit_count() -> None:
 def test_retries_do_not_matter() -> None:
     """A step with a million retries can end as any other."""
     flow = FlowSpec("f", (StepSpec("a", ("a",), retries=1_000_000, retry_delay_sec=60),))
-    assert endings_of(flow, Scenario()).total == 2
+    assert len(endings_of(flow, Scenario()).found) == 2

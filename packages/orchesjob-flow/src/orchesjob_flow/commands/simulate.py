@@ -52,8 +52,6 @@ WITHOUT_MEANING = ("run_key", "orchesjob_home", "orchesjob_status")
 
 MOST_SHOWN = 50
 """How many endings a person sees; a program gets all that were found."""
-MOST_IN_FULL = 10**15
-"""A greater number of endings is written as a power of ten."""
 OPTIONS = {StepStatus.FAILED: "--fail", StepStatus.SKIPPED: "--skip"}
 
 
@@ -212,7 +210,7 @@ def endings_json(flow: FlowSpec, endings: Endings, cancel_at: str | None) -> dic
         "flow_id": flow.flow_id,
         "params": dict(flow.values),
         "simulated": True,
-        "total": endings.total,
+        "total": len(endings.found) if endings.is_complete else None,
         "complete": endings.is_complete,
         "endings": [
             {
@@ -249,14 +247,11 @@ def endings_lines(flow: FlowSpec, endings: Endings) -> Iterator[str]:
 
 def total_words(endings: Endings) -> str:
     """Write how many endings there are and, where all are known, how many of each kind."""
-    if endings.total is None:
-        return f"more than {len(endings.found):,}"
     if not endings.is_complete:
-        is_short = endings.total < MOST_IN_FULL
-        return f"{endings.total:,}" if is_short else f"some 10^{len(str(endings.total)) - 1}"
+        return f"more than {len(endings.found):,}"
     counts = Counter(ending.status for ending in endings.found)
     kinds = ", ".join(f"{counts[status]:,} {status}" for status in RunStatus if counts[status])
-    return f"{endings.total:,} ({kinds})"
+    return f"{len(endings.found):,} ({kinds})"
 
 
 def condition_words(ending: Ending) -> str:
