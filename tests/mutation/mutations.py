@@ -947,7 +947,7 @@ MUTATIONS = (
     Mutation(
         "a database that others can write to is shown",
         "orchesjob-flow: open_to_read",
-        drop("settings.home.refuse_writable()"),
+        drop("settings.home.refuse_exposed()"),
         tests="faults/test_exposed_places -k commands",
     ),
     Mutation(

@@ -34,7 +34,7 @@ class Exposure(NamedTuple):
             return f"`{self.repair}` repairs it"
         if self.repair:
             return f"`{self.repair}` makes a folder of your own in it, which {variable} can name"
-        return f"name a folder of your own with {variable}"
+        return f"name a folder of your own with {variable}, or run this as its owner"
 
 
 def find_exposure(folder: str, databases: Iterable[str] = ()) -> Exposure | None:

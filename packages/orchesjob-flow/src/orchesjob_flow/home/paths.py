@@ -175,20 +175,22 @@ class Home(NamedTuple):
             return UnsafePlace.remedy
         return f"check {self.named_by}, which names this flow home"
 
-    def refuse_writable(self) -> None:
-        """Refuse to read a database that others can write: it might say what they like.
+    def refuse_exposed(self) -> None:
+        """Refuse to read a database that a stranger owns or that others can write to (rule 6.1).
 
-        A reader runs nothing, so it may belong to another user, who answers for it.
+        It might say what they like, or never come to an end. Reading asks for no more; `prepare`
+        does.
 
         Raises:
-            UnsafePlace: Others can write to the folder or to the files of the database.
+            UnsafePlace: Somebody else could change the folder or the files of the database.
         """
         beside = (self.database.with_name(f"{self.database.name}{end}") for end in ("-wal", "-shm"))
         for path in (self.database.parent, self.database, *beside):
-            mode = 0
-            with suppress(OSError):  # it is not there, or whoever opens it says what is wrong
-                mode = path.stat().st_mode
-            if mode & OTHERS_WRITE:
+            try:
+                found = path.stat()
+            except OSError:  # it is not there, or whoever opens it says what is wrong
+                continue
+            if found.st_mode & OTHERS_WRITE or found.st_uid not in (0, os.geteuid()):
                 self.refuse_shared(self.database.parent)
 
     def refuse_shared(self, folder: Path) -> None:
@@ -200,16 +202,16 @@ class Home(NamedTuple):
         Raises:
             UnsafePlace: Others own it, or can change it or the database.
         """
-        from orchesjob_client import find_exposure  # `status`, which only reads, does without
+        from orchesjob_client import find_exposure  # `status` of a safe home does without
 
-        if folder.stat().st_uid != os.geteuid():
-            raise UnsafePlace(folder, "belongs to another user", self.remedy)
         databases = [self.database.name] if folder == self.database.parent else []
         if (found := find_exposure(str(folder), databases)) is not None:
             remedy = found.remedy(self.named_by or FLOW_HOME)
             if folder != self.database.parent:  # nobody names it, so nobody else is meant to write
                 remedy = f"`chmod 700 {shlex.quote(found.path)}` repairs it"
             raise UnsafePlace(Path(found.path), found.problem, remedy)
+        if folder.stat().st_uid != os.geteuid():
+            raise UnsafePlace(folder, "belongs to another user", self.remedy)
 
 
 class Settings(NamedTuple):

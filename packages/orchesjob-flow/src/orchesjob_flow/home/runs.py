@@ -381,9 +381,9 @@ def open_to_read(settings: Settings) -> FlowStore:
 
     Raises:
         StoreMissing: There is none.
-        UnsafePlace: Others can write to it (rule 6.1).
+        UnsafePlace: Somebody else could change it (rule 6.1).
     """
-    settings.home.refuse_writable()
+    settings.home.refuse_exposed()
     return FlowStore.open_readonly(settings.home.database)
 
 
