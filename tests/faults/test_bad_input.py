@@ -223,6 +223,27 @@ def test_databases(flow: Flow, make: Callable[[Path], None], expected: str, comm
     assert contents(flow.folder) == before
 
 
+@pytest.mark.parametrize("command", ["start -d", "status", "list", "doctor"])
+def test_the_database_of_the_other_program(flow: Flow, command: str) -> None:
+    """orchesjob-flow 0.1.0.dev0 has a database of that name: it is kept, and so can both be."""
+    flow.home.mkdir(mode=0o700)
+    with closing(sqlite3.connect(flow.database)) as database:
+        database.execute("CREATE TABLE flows (run_key TEXT PRIMARY KEY, flow_id TEXT, status TEXT)")
+        database.execute("INSERT INTO flows VALUES ('daily-20260507', 'daily-import', 'RUNNING')")
+        database.commit()
+    file = [flow.write({"id": "a", "command": ["true"]})] * command.startswith("start")
+    key = ["--run-key=k"] * (command not in ("list", "doctor"))
+    before = flow.database.read_bytes()
+    finished = flow.run(*command.split(), *key, *file)
+    assert finished.returncode != 0
+    said = f"{flow.database} is the database of another program, most likely of orchesjob-flow"
+    assert said in finished.stdout + finished.stderr
+    assert "name another folder with ORCHESJOB_FLOW_HOME" in finished.stdout + finished.stderr
+    assert flow.database.read_bytes() == before
+    flow.environ["ORCHESJOB_FLOW_HOME"] = f"{flow.home}-2"
+    assert flow.start("k", flow.write({"id": "a", "command": ["true"]}))["status"] == "SUCCEEDED"
+
+
 @pytest.mark.parametrize("report", ["", "[]", "{}"])
 def test_a_damaged_report(flow: "Flow", report: str) -> None:
     """A report of orchesjob that is damaged in the database is an error that names its attempt."""

@@ -129,6 +129,19 @@ class StoreForeign(StoreBroken):
     )
 
 
+class StoreOfNamesake(StoreForeign):
+    """The file has the name of a flow database, and other tables; it is left as it is.
+
+    It is most likely the database of orchesjob-flow 0.1.0.dev0, which has the same name.
+    """
+
+    says = (
+        "{path} is the database of another program, most likely of orchesjob-flow 0.1.0.dev0 from "
+        "the package index: to keep both, name another folder with ORCHESJOB_FLOW_HOME, or "
+        "another file with --db"
+    )
+
+
 class StoreNewer(StoreError, RuntimeError):
     """A later version of this package wrote the file; it is left as it is (rule 6.1).
 
