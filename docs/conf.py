@@ -5,6 +5,7 @@ while a page is read: the navigation, links to what is in the repository and not
 the names above the files that a page shows.
 """
 
+import os
 import re
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from sphinx.util.logging import getLogger
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
-REPOSITORY = "https://github.com/orchesjob/orchesjob-flow"
+NAME_ON_GITHUB = os.environ.get("GITHUB_REPOSITORY")  # where GitHub builds the site
+REPOSITORY = f"https://github.com/{NAME_ON_GITHUB}" if NAME_ON_GITHUB else None
 
 project = "orchesjob-flow"
 author = "the authors of orchesjob-flow"
@@ -28,12 +30,14 @@ html_show_copyright = False
 html_static_path = ["site.css"]
 html_css_files = ["site.css"]
 smartquotes = False  # a page reads as it does in the repository
-html_theme_options = {
-    "source_repository": REPOSITORY,
-    "source_branch": "main",
-    "source_directory": "docs/",
-    "top_of_page_buttons": ["view"],
-}
+html_theme_options = {"top_of_page_buttons": []}
+if REPOSITORY:
+    html_theme_options = {
+        "source_repository": REPOSITORY,
+        "source_branch": "main",
+        "source_directory": "docs/",
+        "top_of_page_buttons": ["view"],
+    }
 
 NAVIGATION = {
     "index": {
@@ -96,14 +100,15 @@ def navigation(page: str) -> str:
 
 
 def link_to_repository(page: str, link: re.Match[str]) -> str:
-    """Return a link as the site has it: what is not a page of it is in the repository."""
+    """Return a link as the site has it: other files are in the repository, or in the checkout."""
     target = (DOCS / f"{page}.md").parent.joinpath(link["path"]).resolve()
     if not target.exists():
         getLogger(__name__).warning("there is no %s", link["path"], location=page)
     if target.is_relative_to(DOCS) and target.suffix in {".md", ".png", ".svg"}:
         return link[0]
     kind = "tree" if target.is_dir() else "blob"
-    return f"{REPOSITORY}/{kind}/main/{target.relative_to(ROOT)}{link['anchor'] or ''}"
+    files = f"{REPOSITORY}/{kind}/main" if REPOSITORY else ROOT.as_uri()
+    return f"{files}/{target.relative_to(ROOT)}{link['anchor'] or ''}"
 
 
 def complete(_app: Sphinx, page: str, source: list[str]) -> None:

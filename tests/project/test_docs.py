@@ -720,11 +720,12 @@ def test_every_entry_has_a_cause_and_a_remedy() -> None:
     assert halves.count((1, 1)) > 25
 
 
-# The names on the index belong to others.
+# On the index, the name of the program is that of another implementation.
 
 
 INDEX_INSTALL = re.compile(
-    r"\b(?:pip3?|pipx|uvx?|poetry|conda)\b[^\n`]*?(?<=[\s'\"])"
+    r"\b(?:pip3?|pipx|uvx?|poetry|conda)\b(?![^\n`]*[ '](?:--no-index|uninstall|upgrade) )"
+    r"[^\n`]*?(?<=[\s'\"])"
     rf"(?:{'|'.join(DISTRIBUTIONS)})(?=[\s'\"`\[=<>~!@]|$)",
     re.MULTILINE,
 )
@@ -732,7 +733,7 @@ INDEX_INSTALL = re.compile(
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
 def test_no_document_installs_our_names_from_an_index(document: Path) -> None:
-    """On the index some of our names are other people's programs: a checkout is installed."""
+    """The index has another program of our name: a checkout is installed, or a folder alone."""
     assert INDEX_INSTALL.findall(document.read_text(encoding="utf-8")) == []
 
 
@@ -744,9 +745,12 @@ def test_no_document_installs_our_names_from_an_index(document: Path) -> None:
         ("uv tool install 'orchesjob-flow'", True),
         ("python -m pip install flow-spec==0.1.0", True),
         ("pip install ./packages/flow-conditions ./packages/flow-spec", False),
-        ("pipx install .", False),
+        ("pipx install ./packages/orchesjob-flow", False),
+        ("uv tool install --no-index --find-links=. orchesjob-flow", False),
+        ("uv tool install --find-links=. orchesjob-flow", True),
+        ("pipx upgrade orchesjob-flow", False),
     ],
 )
 def test_an_install_from_the_index_is_recognised(line: str, found: bool) -> None:
-    """A path is no name of the index."""
+    """A path is no name of the index, and `--no-index` asks none."""
     assert bool(INDEX_INSTALL.search(line)) is found

@@ -26,7 +26,6 @@ ARROWS = {
 }
 
 
-URL = "https://github.com/orchesjob/orchesjob-flow"
 PYTHON = "Programming Language :: Python :: "
 
 
@@ -40,7 +39,7 @@ def project(folder: Path) -> dict[str, Any]:
 
 
 PROJECTS = {name: project(ROOT / "packages" / name) for name in ARROWS}
-VERSION = project(ROOT)["version"]
+VERSION = PROJECTS["orchesjob-flow"]["version"]
 
 
 def siblings(lines: list[str]) -> dict[str, str]:
@@ -54,7 +53,7 @@ def test_every_folder_is_known() -> None:
 
 
 def test_one_version() -> None:
-    """All six distributions and the checkout carry one version."""
+    """All six distributions have one version."""
     assert {name: table["version"] for name, table in PROJECTS.items()} == dict.fromkeys(
         ARROWS, VERSION
     )
@@ -66,69 +65,50 @@ def test_arrows_and_pins() -> None:
         assert siblings(table["dependencies"]) == dict.fromkeys(ARROWS[name], f"== {VERSION}")
 
 
-def test_checkout_takes_every_package_from_this_folder() -> None:
-    """Installing the root, or its extra, can never fetch a sibling from an index."""
-    checkout = project(ROOT)
-    lines = checkout["dependencies"] + checkout["optional-dependencies"]["airflow"]
-    assert siblings(lines) == {name: "@ {root:uri}/packages/" + name for name in ARROWS}
-
-
-def test_airflow_is_an_extra() -> None:
-    """Nobody gets Airflow who has not asked for it."""
-    assert ON_AIRFLOW not in siblings(project(ROOT)["dependencies"])
-
-
-def test_the_checkout_installs_what_the_program_shares() -> None:
-    """Installing the checkout exposes the manual page and the completions, at the same places."""
-    package = ROOT / "packages" / "orchesjob-flow"
-    shared = settings(ROOT)["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"]
-    files = [path for path in (package / "share").rglob("*") if path.is_file()]
-    assert len(files) > 3
-    assert shared == {str(path.relative_to(ROOT)): str(path.relative_to(package)) for path in files}
-
-
-# What an index shows.
+def test_the_root_is_no_package() -> None:
+    """A checkout is installed as `packages/orchesjob-flow`, under the name of the program."""
+    assert settings(ROOT).keys() == {"dependency-groups", "tool"}
 
 
 @pytest.mark.parametrize("name", ARROWS)
-def test_urls(name: str) -> None:
-    """The links of a distribution lead into this repository, and to files that are there."""
-    urls = PROJECTS[name]["urls"]
-    assert set(urls) == {"Homepage", "Documentation", "Changelog", "Issues", "Source"}
-    assert (urls["Homepage"], urls["Issues"]) == (URL, f"{URL}/issues")
-    for title in ("Documentation", "Changelog", "Source"):
-        assert is_there(urls[title]), urls[title]
-    assert urls["Source"].endswith(f"/packages/{name}")
+def test_uv_takes_the_siblings_from_the_checkout(name: str) -> None:
+    """A sibling comes from the checkout as a copy, so later changes there change nothing."""
+    sources = settings(ROOT / "packages" / name)["tool"]["uv"].get("sources", {})
+    assert sources == {sibling: {"path": f"../{sibling}"} for sibling in ARROWS[name]}
+
+
+# What the metadata say.
 
 
 @pytest.mark.parametrize("name", ARROWS)
-def test_links_of_a_readme(name: str) -> None:
-    """Every link of a README is absolute, for an index knows no folders; ours lead somewhere."""
-    text = (ROOT / "packages" / name / "README.md").read_text(encoding="utf-8")
-    links = re.findall(r"\]\(([^)\s]+)\)", text)
-    assert [link for link in links if not link.startswith("https://")] == []
-    assert [link for link in links if link.startswith(URL) and not is_there(link)] == []
+def test_no_link_leads_nowhere(name: str) -> None:
+    """The metadata name no address, since the repository has none yet that is known to all."""
+    assert "urls" not in PROJECTS[name]
 
 
-def is_there(link: str) -> bool:
-    """Tell whether a link into the main branch leads to a file, or to a folder, of its kind."""
-    found = re.fullmatch(rf"{re.escape(URL)}/(blob|tree)/main/([^#]+)(#.*)?", link)
-    if found is None:
-        return False
-    path = ROOT / found[2]
-    return path.is_file() if found[1] == "blob" else path.is_dir()
+def workflow(name: str) -> dict[str, Any]:
+    """Return the jobs of a workflow."""
+    path = ROOT / ".github" / "workflows" / f"{name}.yml"
+    jobs: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]
+    return jobs
 
 
 @pytest.mark.parametrize("name", ARROWS)
 def test_python_versions(name: str) -> None:
-    """The Pythons that are declared are those that CI runs every test on, from the oldest on."""
+    """The Pythons that are declared are all those that CI runs the tests on, from the oldest on."""
     classifiers = PROJECTS[name]["classifiers"]
     declared = [text.removeprefix(PYTHON) for text in classifiers if text.startswith(f"{PYTHON}3.")]
     assert PROJECTS[name]["requires-python"] == f">={declared[0]}"
     assert {f"{PYTHON}3", f"{PYTHON}3 :: Only"} <= set(classifiers)
-    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))["jobs"]
-    assert set(declared) <= set(jobs["tests"]["strategy"]["matrix"]["python"])
-    assert jobs["lowest"]["strategy"]["matrix"]["python"] == [declared[0], declared[-1]]
+    jobs = workflow("ci")
+    if name == ON_AIRFLOW:
+        rows = jobs["airflow"]["strategy"]["matrix"]["include"]
+        assert declared == sorted({row["python"] for row in rows})
+    else:
+        assert declared == jobs["tests"]["strategy"]["matrix"]["python"]
+        lowest = jobs["lowest"]["strategy"]["matrix"]["python"]
+        assert lowest[0] == declared[0]
+        assert set(lowest) <= set(declared)
 
 
 @pytest.mark.parametrize("name", ARROWS)
@@ -271,10 +251,8 @@ def test_airflow_versions() -> None:
     assert declared in groups["airflow"]
     assert f"apache-airflow == {lowest}.0" in groups["airflow-lowest"]
     assert f"apache-airflow[celery,postgres] {bounds}" in groups["celery"]
-    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))["jobs"]
-    tested = {
-        row["session"]: row["python"] for row in jobs["airflow"]["strategy"]["matrix"]["include"]
-    }
+    rows = workflow("ci")["airflow"]["strategy"]["matrix"]["include"]
+    tested = {row["session"]: row["python"] for row in rows}
     classifiers = PROJECTS[ON_AIRFLOW]["classifiers"]
     pythons = [text.removeprefix(PYTHON) for text in classifiers if text.startswith(f"{PYTHON}3.")]
     assert tested == {"airflow": pythons[-1], "airflow_lowest": pythons[0]}

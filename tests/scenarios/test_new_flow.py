@@ -1,7 +1,7 @@
 """A new flow is written in an editor and checked by a hook, before it is ever started (9.1, 9.2).
 
 The editor's part is what its language server does with the schema: complete names, show what they
-mean, underline what is wrong. The hook is the one that this repository offers to pre-commit.
+mean, underline what is wrong. The hook is the one in docs/how-to/new-flow.md for pre-commit.
 """
 
 import re
@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from support.flow import Flow
 from support.repository import Repository
 
-HOOKS = Path(__file__).parents[2] / ".pre-commit-hooks.yaml"
+GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "new-flow.md"
 HOOK = """#!/bin/sh
 exec {entry} $(git diff --cached --name-only --diff-filter=d)
 """
@@ -38,8 +38,12 @@ def completions(schema: Any, typed: str) -> dict[str, str]:
 
 
 def hook_called(name: str) -> dict[str, Any]:
-    """Return a hook that the repository offers."""
-    hooks = yaml.safe_load(HOOKS.read_text(encoding="utf-8"))
+    """Return a hook that the guide shows."""
+    text = GUIDE.read_text(encoding="utf-8")
+    block = text.partition("<!-- file: .pre-commit-config.yaml -->\n```yaml\n")[2].partition("```")[
+        0
+    ]
+    hooks = yaml.safe_load(block)["repos"][0]["hooks"]
     return next(hook for hook in hooks if hook["id"] == name)
 
 
@@ -59,7 +63,7 @@ def test_a_new_flow(flow: Flow) -> None:
     hook = hook_called("orchesjob-flow-validate")
     assert re.search(hook["files"], "flows/nightly.yaml")
     assert not re.search(hook["files"], "docker-compose.yaml")
-    repository = Repository(flow, HOOK.format(entry=hook["entry"]))
+    repository = Repository(flow, HOOK.format(entry=" ".join([hook["entry"], *hook["args"]])))
     refused = repository.commit("flows/nightly.yaml", DRAFT)
     assert refused.returncode != 0
     assert refused.stderr.splitlines() == [  # where git puts what a hook prints
