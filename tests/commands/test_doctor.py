@@ -44,14 +44,14 @@ def problems(found: dict[str, list[tuple[str, str]]]) -> list[str]:
 
 @pytest.mark.integration
 def test_all_is_well(real_flow: Flow) -> None:
-    """All checks pass, and both ledgers agree; the exit code is 0."""
+    """All checks pass, and both records agree; the exit code is 0."""
     real_flow.start("k", real_flow.write(*STEPS), code=1)
     found = examine(real_flow)
     assert list(found) == [
         *("program", "disk", "home", "processes", "orchesjob", "calls", "history", "database"),
-        *("runners", "ledgers"),
+        *("runners", "records"),
     ]
-    assert found["ledgers"] == [("ok", "2 of 2 attempts match orchesjob's records")]
+    assert found["records"] == [("ok", "2 of 2 attempts match orchesjob's records")]
     assert real_flow.orchesjob.path in found["orchesjob"][0][1]
 
 
@@ -115,12 +115,14 @@ def test_it_only_reads(ended: Flow) -> None:
         ("job_id = 'other'", "k:b:1 is FAILED here; orchesjob has another job under that key"),
     ],
 )
-def test_a_ledger_that_lies(ended: Flow, recorded: str, expected: str, run_key: list[str]) -> None:
+def test_a_record_that_is_wrong(
+    ended: Flow, recorded: str, expected: str, run_key: list[str]
+) -> None:
     """An outcome that orchesjob does not confirm is a problem; the exit code is 1."""
     ended.change(f"UPDATE attempts SET {recorded} WHERE position = 1")  # noqa: S608 - ours
     found = examine(ended, *run_key, code=1)
     assert problems(found)[0].startswith(expected)
-    assert found["ledgers"][-1] == ("problem", "1 of 2 attempts match orchesjob's records")
+    assert found["records"][-1] == ("problem", "1 of 2 attempts match orchesjob's records")
 
 
 def test_a_success_that_was_missed(ended: Flow) -> None:
@@ -135,7 +137,7 @@ def test_after_other_exit_codes(flow: Flow) -> None:
     flow.start("k", flow.write(step), code=1)
     fixed = flow.write({**step, "success_exit_codes": [0, 3]}, name="fixed.json")
     flow.ask("retry", "--run-key=k", "--file", fixed)
-    assert examine(flow)["ledgers"] == [("ok", "3 of 3 attempts match orchesjob's records")]
+    assert examine(flow)["records"] == [("ok", "3 of 3 attempts match orchesjob's records")]
     flow.change("UPDATE attempts SET status = 'FAILED' WHERE number = 3")
     assert problems(examine(flow, code=1))[0].startswith(
         "k:a:3 is FAILED here, and FAILED with exit code 3"
@@ -154,9 +156,9 @@ def test_cleaned_jobs(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
     flow.start("k", flow.write(*STEPS), code=1)
     fake_orchesjob.script([{"call": "status", "key": "k:*", "fault": "forget"}])
     found = examine(flow)
-    assert [verdict for verdict, _ in found["ledgers"]] == ["note", "note", "ok"]
+    assert [verdict for verdict, _ in found["records"]] == ["note", "note", "ok"]
     said = "0 of 2 attempts match orchesjob's records; 2 it no longer knows"
-    assert found["ledgers"][-1] == ("ok", said)
+    assert found["records"][-1] == ("ok", said)
 
 
 def test_one_run_only(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
@@ -190,7 +192,7 @@ def test_no_orchesjob(ended: Flow) -> None:
     found = examine(ended, code=1)
     assert "/nonexistent/orchesjob" in found["orchesjob"][0][1]
     assert found["database"][0][0] == "ok"
-    assert "ledgers" not in found
+    assert "records" not in found
 
 
 def test_a_damaged_database(ended: Flow) -> None:
@@ -222,7 +224,7 @@ def test_a_damaged_record(ended: Flow, damage: str, named: str) -> None:
     found = examine(ended, code=1)
     (problem,) = problems(found)
     assert named in problem
-    assert found["ledgers"][-1][0] == "ok"
+    assert found["records"][-1][0] == "ok"
     assert "internal error" not in ended.refusal("status", "--run-key=k")["error"]
     assert run_keys(ended.ask("list")) == ["other", "k"]
     assert run_keys(ended.ask("prune", "--older-than=0s"), "removed") == ["other", "k"]
@@ -268,5 +270,5 @@ def test_table(ended: Flow) -> None:
     """The table has a line for each check, which begins with its mark."""
     ended.environ.pop("ORCHESJOB_FLOW_FORK_SERVER", None)  # whatever the session says
     lines = ended.run("doctor", "--format=table").stdout.splitlines()
-    assert all(line.startswith("OK  ") for line in lines)
-    assert lines[-1] == "OK  ledgers: 2 of 2 attempts match orchesjob's records"
+    assert all(line.startswith("ok  ") for line in lines)
+    assert lines[-1] == "ok       records: 2 of 2 attempts match orchesjob's records"

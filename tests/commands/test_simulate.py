@@ -67,7 +67,7 @@ def test_text(flow: Flow) -> None:
         "------------------------------------\n"
         "fetch   OK SUCCEEDED  1        0 s        1 s\n"
         "load    NG FAILED     2        1 s        1 min 3 s  exit code 1\n"
-        "report  -- SKIPPED    -        -          1 min 3 s  "
+        "report  SKIPPED       -        -          1 min 3 s  "
         "its condition was false: load FAILED\n"
         "alert   OK SUCCEEDED  1        1 min 3 s  1 min 4 s\n"
         "\n"

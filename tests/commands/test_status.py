@@ -149,7 +149,7 @@ def test_table(flow: Flow, gate: Gate) -> None:
         ("download", "OK SUCCEEDED", "1/0", "SUCCEEDED", "日本:download:1"),
         ("validate", "> RUNNING", "1/1", "RUNNING", "日本:validate:1"),
         ("import", ". PENDING", "0/0", "-", "日本:import:1"),
-        ("alert", "-- SKIPPED", "0/0", "-", "日本:alert:1"),
+        ("alert", "SKIPPED", "0/0", "-", "日本:alert:1"),
     ]
     assert "\x1b" not in "".join(lines)
 

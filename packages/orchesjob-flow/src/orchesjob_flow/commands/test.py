@@ -50,7 +50,7 @@ SLOW_SEC = 1e9
 """How long the command of a step lasts that is played as the slowest: more than any delay."""
 MOST_FAILURES = 10
 """How many failures of a case a person sees; a program gets all."""
-MARKS = {True: "OK", False: "NG"}
+VERDICTS = {True: "passed", False: "failed"}
 COLOURS = {True: 32, False: 31}
 
 
@@ -479,14 +479,14 @@ def print_tried(tried: Tried, *, colour: bool) -> None:
     """Print the line of a case, and one for each part that does not hold."""
     case, _, failures = tried
     has_passed = not failures
-    mark = MARKS[has_passed]
-    mark = f"\x1b[{COLOURS[has_passed]}m{mark}\x1b[0m" if colour else mark
+    verdict = VERDICTS[has_passed]
+    verdict = f"\x1b[{COLOURS[has_passed]}m{verdict}\x1b[0m" if colour else verdict
     line = "" if has_passed or case.line is None else f" (line {case.line})"
-    print_lines([f"  {mark} {visible(case.name)}{line}"], indent=" " * 5)
-    shown = [f"     {visible(str(failure))}" for failure in failures[:MOST_FAILURES]]
+    print_lines([f"  {verdict}  {visible(case.name)}{line}"], indent=" " * 10)
+    shown = [f"          {visible(str(failure))}" for failure in failures[:MOST_FAILURES]]
     if len(failures) > MOST_FAILURES:
-        shown.append(f"     ... and {len(failures) - MOST_FAILURES} more")
-    print_lines(shown, indent=" " * 7)
+        shown.append(f"          ... and {len(failures) - MOST_FAILURES} more")
+    print_lines(shown, indent=" " * 12)
 
 
 def total_words(tested: Sequence[Tested]) -> str:

@@ -23,15 +23,8 @@ if TYPE_CHECKING:
     from threading import Timer
 
 COLOUR = re.compile(r"(\x1b\[[0-9;:]*m)")
-STATUS_MARKS = {
-    "PENDING": ".",
-    "DELAYED": "~",
-    "RUNNING": ">",
-    "SUCCEEDED": "OK",
-    "FAILED": "NG",
-    "SKIPPED": "--",
-    "CANCELLED": "!!",
-}
+STATUS_MARKS = {"PENDING": ". ", "RUNNING": "> ", "SUCCEEDED": "OK ", "FAILED": "NG "}
+"""What stands before a status in the tables for scripts."""
 STATUS_COLOURS = {"RUNNING": 36, "SUCCEEDED": 32, "FAILED": 31, "CANCELLED": 33, "DELAYED": 33}
 CUT = "..."
 UNITS = ("B", "kB", "MB", "GB")
@@ -128,13 +121,14 @@ def escape_in_json(found: re.Match[str]) -> str:
 
 
 def status_text(status: StrEnum, *, colour: bool | None) -> str:
-    """Write a status: on a terminal in its colour, or without; for scripts, None, after its mark.
+    """Write a status: on a terminal in its colour, or without; for scripts, None, with its mark.
 
     >>> from flow_store import StepStatus
     >>> status_text(StepStatus.FAILED, colour=None), status_text(StepStatus.FAILED, colour=False)
     ('NG FAILED', 'FAILED')
     """
-    text = status.value if colour is not None else f"{STATUS_MARKS[status.value]} {status.value}"
+    mark = STATUS_MARKS.get(status.value, "") if colour is None else ""
+    text = f"{mark}{status.value}"
     code = STATUS_COLOURS.get(status.value)
     return f"\x1b[{code}m{text}\x1b[0m" if colour and code else text
 

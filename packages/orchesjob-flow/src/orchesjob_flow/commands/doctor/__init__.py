@@ -40,7 +40,7 @@ from orchesjob_flow.commands.doctor.audit import (
     audit,
     check_homes,
     check_settled,
-    read_ledger,
+    read_records,
 )
 from orchesjob_flow.errors import UnsafePlace, UnusableOrchesjobHome, line_about
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
@@ -63,7 +63,7 @@ from orchesjob_flow.home.runs import (
 from orchesjob_flow.views.reasons import describe_given_up
 from orchesjob_flow.views.terminal import OutputFormat, print_json, print_lines, visible
 
-MARKS = {Grade.OK: "OK", Grade.NOTE: "--", Grade.PROBLEM: "NG"}
+GRADE_WIDTH = max(map(len, Grade))
 SUPPORTED_MAJOR = "1"
 LITTLE_SPACE_MB = 100
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "afs", "ceph"}
@@ -105,7 +105,7 @@ def doctor(
     for check in examine(settings, handle, every=every or handle is not None):
         checks.append(check)
         if output_format is OutputFormat.TEXT:  # one by one: many attempts take long
-            print_lines([f"{MARKS[check.grade]}  {check.name}: {visible(check.message)}"])
+            print_lines([f"{check.grade:{GRADE_WIDTH}}  {check.name}: {visible(check.message)}"])
     sound = all(check.grade is not Grade.PROBLEM for check in checks)
     if output_format is OutputFormat.JSON:
         print_json(checks_json(checks, sound=sound))
@@ -162,7 +162,7 @@ def examine_runs(
         with open_to_read(settings) as store:
             yield check_database(store, settings)
             keys = store.run_keys() if handle is None else [handle.run_key]
-            ledger = [entry for key in keys for entry in read_ledger(store, settings.home, key)]
+            entries = [entry for key in keys for entry in read_records(store, settings.home, key)]
     except StoreMissing:
         settings.home.refuse_missing()
         yield Check("database", Grade.NOTE, f"{settings.home.database}: nothing is recorded yet")
@@ -170,10 +170,10 @@ def examine_runs(
     except (StoreError, UnsafePlace) as error:
         yield Check("database", Grade.PROBLEM, str(error))
         return
-    yield from (entry for entry in ledger if isinstance(entry, Check))
-    settled = [entry for entry in ledger if isinstance(entry, SettledStep)]
+    yield from (entry for entry in entries if isinstance(entry, Check))
+    settled = [entry for entry in entries if isinstance(entry, SettledStep)]
     yield from check_settled(settled, every=every)
-    recorded = [entry for entry in ledger if isinstance(entry, RecordedAttempt)]
+    recorded = [entry for entry in entries if isinstance(entry, RecordedAttempt)]
     yield from check_runners(settings, {one.run_key for one in recorded if one.loss is not None})
     yield from check_homes(recorded)
     if client_of is not None:

@@ -87,7 +87,7 @@ class SettledStep(NamedTuple):
     settlement: Settlement
 
 
-def read_ledger(
+def read_records(
     store: FlowStore, home: Home, run_key: str
 ) -> Iterator[RecordedAttempt | SettledStep | Check]:
     """Yield a run's settled steps, the attempts that orchesjob must know, and each bad record.
@@ -201,7 +201,7 @@ def audit(
         summary += (
             f"; {older:,} older ones are as it said when they ended (`doctor --all` asks again)"
         )
-    yield Check("ledgers", Grade.OK if forgotten == len(found) else Grade.PROBLEM, summary)
+    yield Check("records", Grade.OK if forgotten == len(found) else Grade.PROBLEM, summary)
 
 
 def counted[Item](answers: Iterable[Item], total: int) -> Iterator[Item]:
@@ -239,20 +239,20 @@ def compare(recorded: RecordedAttempt, answer: JobReport | OrchesjobError | None
     here = f"{key} is {attempt.status.value} here"
     match answer:
         case OrchesjobError():
-            return Check("ledgers", Grade.PROBLEM, f"{key}: {answer}")
+            return Check("records", Grade.PROBLEM, f"{key}: {answer}")
         case None:
             gone = f"{here}; orchesjob no longer knows it (`orchesjob clean` removes old jobs)"
-            return Check("ledgers", Grade.NOTE, gone)
+            return Check("records", Grade.NOTE, gone)
         case _ if answer.job_id != attempt.job_id:
             other = f"{here}; orchesjob has another job under that key, started by somebody else"
-            return Check("ledgers", Grade.PROBLEM, other)
+            return Check("records", Grade.PROBLEM, other)
         case _ if agrees(recorded, answer):
             return None
         case _:
             code = exit_code_of(answer)
             ended = "" if code is None else f" with exit code {code}"
             there = f"{here}, and {answer.status}{ended} at orchesjob"
-            return Check("ledgers", Grade.PROBLEM, there)
+            return Check("records", Grade.PROBLEM, there)
 
 
 def agrees(recorded: RecordedAttempt, report: JobReport) -> bool:
