@@ -349,6 +349,10 @@ def test_found_and_not_run(flow: Flow) -> None:
     a, b, _ = (step["reason"] for step in json.loads(finished.stdout)["steps"])
     assert a == "attempt 1 succeeded; found in orchesjob, not run again"
     assert b == "exit code 1; found in orchesjob, not run again"
+    table = flow.run("status", "--format=table", "k").stdout
+    said = "Recovered: the outcome of a, b was found in orchesjob, not run again; the run is older"
+    assert said in table
+    assert re.search(r"^a +OK SUCCEEDED +1/0 +1 s ", table, re.MULTILINE)  # by orchesjob's clock
     assert "found" not in flow.run("retry", "--progress=plain", "--run-key=k").stderr
 
 

@@ -14,7 +14,7 @@ import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cache, lru_cache
-from typing import Any, NamedTuple, TypeGuard
+from typing import NamedTuple
 
 import attrs
 
@@ -28,10 +28,16 @@ from flow_store import (
     Step,
     StepStatus,
     reported_job,
-    was_found,
 )
 from orchesjob_flow.home.runs import refuse_other_steps
-from orchesjob_flow.views.reasons import key_argument, listed, silence_words, urgency, waiting_words
+from orchesjob_flow.views.reasons import (
+    key_argument,
+    listed,
+    silence_words,
+    times_of,
+    urgency,
+    waiting_words,
+)
 from orchesjob_flow.views.terminal import duration_text, visible
 
 flow_of = lru_cache(maxsize=64)(FlowSpec.from_json)
@@ -132,25 +138,6 @@ def look_at(run: Run, attempt: Attempt, *, is_earlier: bool) -> AttemptFacts:
         attempt.is_gate,
         is_earlier,
     )
-
-
-def times_of(
-    run: Run, attempt: Attempt, job: Mapping[str, Any]
-) -> tuple[float, float | None, bool]:
-    """Return when an attempt began and ended, and whether both times are from our clock."""
-    began, ended = job.get("started_at"), job.get("finished_at")
-    if was_found(run, attempt) and is_time(began) and is_time(ended):
-        return began, max(began, ended), False
-    if attempt.finished_at is None:
-        return attempt.started_at, None, True
-    # Where no runner saw the end, the end of orchesjob's second was recorded.
-    is_seen = not (is_time(ended) and attempt.finished_at == ended + 1)
-    return attempt.started_at, max(attempt.started_at, attempt.finished_at), is_seen
-
-
-def is_time(value: object) -> TypeGuard[float]:
-    """Tell whether a value from orchesjob is a time."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 class SpanKind(StrEnum):

@@ -4,7 +4,7 @@ First the shape of the flow, from its stored definition: the steps in order, the
 copies of each. A name that means all copies of a step counts as one thing, however many there are.
 Then the words: for attempts and their `only_if` (rule 10.8), a run that waits for its group (rule
 10.7), a settled step (rule 12.3), a runner that gave up (rule 5.7), and a run in `finally` (rule
-10.1). No file is read here.
+10.1). Last, when attempts ran. No file is read here.
 """
 
 import json
@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import chain
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeGuard
 
 from flow_store import (
     Attempt,
@@ -416,6 +416,25 @@ def found_steps(run: Run) -> set[int]:
         and (attempt := run.attempts.get(step.position)) is not None
         and was_found(run, attempt)
     }
+
+
+def times_of(
+    run: Run, attempt: Attempt, job: Mapping[str, Any]
+) -> tuple[float, float | None, bool]:
+    """Return when an attempt began and ended, and whether both times are from our clock."""
+    began, ended = job.get("started_at"), job.get("finished_at")
+    if was_found(run, attempt) and is_time(began) and is_time(ended):
+        return began, max(began, ended), False
+    if attempt.finished_at is None:
+        return attempt.started_at, None, True
+    # Where no runner saw the end, the end of orchesjob's second was recorded.
+    is_seen = not (is_time(ended) and attempt.finished_at == ended + 1)
+    return attempt.started_at, max(attempt.started_at, attempt.finished_at), is_seen
+
+
+def is_time(value: object) -> TypeGuard[float]:
+    """Tell whether a value from orchesjob is a time."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def max_parallel_waits(run: Run) -> dict[str, str]:

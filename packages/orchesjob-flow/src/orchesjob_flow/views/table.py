@@ -10,15 +10,17 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 
-from flow_store import Attempt, Run, RunSummary, Step, StepStatus, reported_job
+from flow_store import Attempt, Run, RunSummary, Step, StepStatus, reported_job, was_found
 from orchesjob_flow.home.runs import Listed, Snapshot
 from orchesjob_flow.views.reasons import (
+    FOUND,
     CollapsedCopies,
     before_words,
     collapse_copies,
     count_statuses,
     counts_text,
     finally_words,
+    found_steps,
     giving_up_words,
     in_order,
     is_at_gate,
@@ -26,12 +28,14 @@ from orchesjob_flow.views.reasons import (
     is_running_finally,
     key_argument,
     latest_attempt,
+    listed,
     note_of,
     reasons,
     shape_of,
     shown_key,
     silence_words,
     steps_for_failures,
+    times_of,
     urgency,
     waiting_words,
 )
@@ -168,6 +172,9 @@ def header(
         f"Started: {clock_time(run.started_at)}  Finished: {clock_time(run.finished_at)}  "
         f"Elapsed: {elapsed(run.started_at, run.finished_at, clock)}"
     )
+    if found := found_steps(run):
+        names = listed([step.step_id for step in run.steps if step.position in found])
+        yield f"Recovered: the outcome of {names} was {FOUND}; the run is older than this record"
     if run.params:
         yield f"Params: {params_words(run.params)}"
     if until := shape_of(run.definition).until:
@@ -206,12 +213,16 @@ def params_words(params: Mapping[str, str]) -> str:
 def step_row(run: Run, step: Step, wall: float | None, *, colour: bool | None) -> tuple[str, ...]:
     """Draw one step; `wall` is that of `elapsed`."""
     attempt = latest_attempt(run, step)
-    ended = step.finished_at if attempt is None else attempt.finished_at
+    began, ended = step.started_at, step.finished_at
+    if attempt is not None:
+        ended = attempt.finished_at
+        if began is not None and was_found(run, attempt):
+            began, ended, _ = times_of(run, attempt, reported_job(run, attempt) or {})
     return (
         step_cell(run, step),
         status_text(step.status, colour=colour),
         f"{step.attempt_no}/{step.max_retries}{' only_if' if is_at_gate(run, step) else ''}",
-        "-" if step.started_at is None else elapsed(step.started_at, ended, wall),
+        "-" if began is None else elapsed(began, ended, wall),
         job_status(run, attempt),
         visible(shown_key(run.run_key, step)),
         error_cell(run, step),
