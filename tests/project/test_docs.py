@@ -17,9 +17,11 @@ import configparser
 import json
 import re
 import shlex
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,7 @@ from flow_spec.fields.translation import meaning_of
 from flow_spec.flow import FLOW
 from flow_spec.foreach import ITEM_STEP
 from flow_spec.step import STEP
+from flow_store.schema import MIGRATIONS
 from orchesjob_flow.cli.options import RUN_KEY_OPTION, KeyArgument, OptionGivenOnce
 from orchesjob_flow.cli.sections import SECTIONS, SHOWN, cli, load_command
 from orchesjob_flow.errors import NoRunYet
@@ -671,6 +674,27 @@ def template_of(node: ast.AST) -> str | None:
             return "".join(template_of(part) or "..." for part in parts)
         case _:
             return None
+
+
+def test_the_stable_tables_are_there() -> None:
+    """The tables and columns that docs/reference/stable.md promises are those of the database."""
+    rows = re.findall(
+        r"^\| (.+) \| (.+) \|$",
+        section(REFERENCE / "stable.md", "Tables of the database"),
+        re.MULTILINE,
+    )
+    promised = {
+        table: set(re.findall(r"`(\w+)`", columns))
+        for names, columns in rows
+        for table in re.findall(r"`(\w+)`", names)
+    }
+    assert promised.keys() == {"runs", "steps", "attempts"}
+    with closing(sqlite3.connect(":memory:")) as database:
+        for script in MIGRATIONS:
+            database.executescript(script)
+        for table, columns in promised.items():
+            there = {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
+            assert columns <= there
 
 
 def test_no_message_names_a_document() -> None:
