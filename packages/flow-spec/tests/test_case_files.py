@@ -160,13 +160,10 @@ def test_every_problem_has_its_place(read: Read) -> None:
             "10:13: cases[1].expect: must not be empty: write a mapping such as "
             "{alert: SUCCEEDED, run: FAILED}"
         ),
-        (
-            '11:5: cases[2]: a case needs the key "name"; '
-            "add name: 'a failed load sends the alert'"
-        ),
+        ('11:5: cases[2]: a case needs the key "name"; add name: NAME'),
         (
             '11:5: cases[2]: a case needs the key "expect"; '
-            "add expect: {alert: SUCCEEDED, publish: SKIPPED, run: FAILED}"
+            "add expect: {alert: SUCCEEDED, run: FAILED}"
         ),
         "11:5: cases[2].params: the flow needs a value for DAY; write params: {DAY: VALUE}",
     ]

@@ -50,7 +50,10 @@ def test_without_it() -> None:
     [
         (
             "wait",
-            '2:14: concurrency: must be a mapping, got "wait"; write concurrency: {group: wait}',
+            (
+                '2:14: concurrency: must be a mapping, got "wait"; write {group: NAME}, whose runs '
+                "take turns, or {on_conflict: wait}; max_parallel: limits the steps of a run"
+            ),
         ),
         ("{grup: x}", '2:15: concurrency.grup: unknown key; did you mean "group"?'),
         (
@@ -70,7 +73,10 @@ def test_without_it() -> None:
         ),
         (
             "{on_conflict: [wait]}",
-            "2:28: concurrency.on_conflict: must be text, got a list; write wait",
+            (
+                "2:28: concurrency.on_conflict: must be text, got a list; write a single text, in "
+                'quotes if it has ": "'
+            ),
         ),
     ],
 )

@@ -97,7 +97,7 @@ WRONG = [
     ("", "2:10: defaults: is empty; give it a value, or remove the key if it is optional"),
     ("{retries: many}", '2:21: defaults.retries: must be an integer >= 0, got "many"'),
     ("{retrys: 1}", '2:12: defaults.retrys: unknown key; did you mean "retries"?'),
-    ("{colour: x}", "2:12: defaults.colour: unknown key; remove it, or rename it to x-colour"),
+    ("{colour: x}", "2:12: defaults.colour: unknown key; `orchesjob-flow help flow-files` lists"),
     ("{retries: 1, retries: 1}", "2:24: defaults.retries: duplicate key, first given on line 2"),
     ("{id: x}", "2:12: defaults.id: cannot have a default: no two steps have the same"),
     ("{command: [x]}", "2:12: defaults.command: cannot have a default: every step says what it"),

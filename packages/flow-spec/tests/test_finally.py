@@ -98,7 +98,8 @@ WRONG = [
     (
         text_of("{id: c, command: [x], when: a.aborted}"),
         (
-            "f:4:31: finally[0].when: unknown predicate 'aborted'; write when: a.cancelled\n"
+            "f:4:31: finally[0].when: unknown predicate 'aborted'; write 'cancelled'; the "
+            "predicates are succeeded, failed, skipped, passed, finished, cancelled\n"
             "    a.aborted\n"
             "      ^^^^^^^"
         ),

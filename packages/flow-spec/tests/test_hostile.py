@@ -98,23 +98,17 @@ def test_a_hostile_document_is_refused_at_once(
 
 
 LONG = "x-a: &a " + "y" * 100_000 + "\nflow_id: f\nsteps:\n- id: a\n  "
-MANY = ", ".join(["*a"] * 20_000)
-MATRIX = ", ".join(f"A{i}: [1, 2, 3, 4, 5, 6, 7, 8, 9]" for i in range(20))
 FOREIGN = [
-    ("a repeated script", f"{LONG}run: [{MANY}]"),
-    ("a repeated variable", f"{LONG}command: [x]\n  env: [{MANY}]"),
-    ("a matrix", f"{LONG}command: [x]\n  strategy: {{{MATRIX}, exclude: [{{A0: 1}}]}}"),
     ("keys of one word", LONG + "\n  ".join(f"r{'-' * i}un: x" for i in range(500))),
     ("jobs", "\n".join(f"k{i}: {{script: x}}" for i in range(5000))),
     ("a long condition", f"{LONG}command: [x]\n  when: {'b == ' * 20_000}c"),
-    ("a long duration", f"{LONG}command: [x]\n  timeout_sec: {'1s  ' * 20_000}x"),
 ]
-"""What is translated from other systems, far too large."""
+"""Words of other tools, far too many, or far too long."""
 
 
 @pytest.mark.parametrize("text", [case[1] for case in FOREIGN], ids=[case[0] for case in FOREIGN])
-def test_nothing_large_is_translated(complaints: Complaints, text: str) -> None:
-    """A value in advice is short, and looking for one takes seconds at most (rule 2.8)."""
+def test_no_advice_is_long(complaints: Complaints, text: str) -> None:
+    """A line of an error stays short, and looking for advice takes seconds at most (rule 2.8)."""
     with within(10):
         lines = complaints(text)
     assert lines

@@ -73,7 +73,7 @@ WRONG = [
     ("{id: A, <<: *one, <<: *two}", [f'8:21: steps[1]["<<"]: {TWICE}']),
     (
         "{id: A, command: [x], '<<': *one}",
-        ['8:25: steps[1]["<<"]: unknown key; remove it; keys of'],
+        ['8:25: steps[1]["<<"]: unknown key; `orchesjob-flow help'],
     ),
     (
         "{id: A, <<: {comand: [x], retries: many}}",

@@ -168,7 +168,10 @@ DECLARATIONS = [
     ("{RUN_KEY: x}", "params.RUN_KEY: is a name that every flow has, like FLOW_DIR"),
     ("{LD_X: x}", "params.LD_X: would also change how orchesjob itself starts"),
     ("{ORCHESJOB_X: x}", "params.ORCHESJOB_X: must not begin with ORCHESJOB_"),
-    ("{A: [x]}", "params.A: must be a single text, got a list; write A: {enum: [x]}"),
+    (
+        "{A: [x]}",
+        "params.A: must be a single text, got a list; write A: {enum: [A, B]}",
+    ),
     ("{A: }", "params.A: is empty; write A: {} if every run must give it a value, or A:"),
     ("{A: {defalt: x}}", 'params.A.defalt: unknown key; did you mean "default"?'),
     ("{A: {default: x, enum: [y]}}", 'params.A: must be one of "y", got "x"'),

@@ -37,8 +37,8 @@ def test_every_problem_is_reported_once_in_the_order_of_the_file(complaints: Com
         'f:2:1: stpes: unknown key; did you mean "steps"?',
         'f:5:3: steps[0].comand: unknown key; did you mean "command"?',
         (
-            f'f:6:12: steps[0].command: {LIST}; got "echo hi"; write [echo, hi], or script: '
-            "'echo hi' for a shell"
+            f'f:6:12: steps[0].command: {LIST}; got "echo hi"; write its words as a list, or '
+            "script: for text that a shell runs"
         ),
         'f:7:12: steps[0].retries: must be an integer >= 0, got "many"',
         (
@@ -65,10 +65,10 @@ def test_json_has_the_same_problems_under_the_same_paths(complaints: Complaints)
         'f: stpes: unknown key; did you mean "steps"?',
         'f: steps[0].comand: unknown key; did you mean "command"?',
         (
-            f'f: steps[0].command: {LIST}; got "echo hi"; write [echo, hi], or script: '
-            "'echo hi' for a shell"
+            f'f: steps[0].command: {LIST}; got "echo hi"; write its words as a list, or '
+            "script: for text that a shell runs"
         ),
-        'f: steps[0].retries: must be an integer >= 0, got "many"; write it without quotes',
+        'f: steps[0].retries: must be an integer >= 0, got "many"',
         (
             'f: steps[1].id: duplicate id "A": steps[0] already has it; '
             "give one of the two steps another id, such as A-2"
@@ -132,13 +132,13 @@ def test_what_is_missing_is_named(complaints: Complaints, text: str, expected: l
 
 
 UNKNOWN = [
-    ("retry", "write retries: 3"),
+    ("retry", "write retries:, with retry_delay_sec:"),
     ("timeout-sec", 'did you mean "timeout_sec"?'),
     ("When", 'did you mean "when"?'),
     ("dependsOn", 'did you mean "depends_on"?'),
-    ("colour", "remove it, or rename it to x-colour; keys that begin with x- are yours"),
-    ('"with space"', "remove it; keys of your own begin with x-"),
-    ('"<<"', "remove it; keys of your own begin with x-"),
+    ("colour", "`orchesjob-flow help flow-files` lists the fields; keys of your own"),
+    ('"with space"', "`orchesjob-flow help flow-files` lists the fields"),
+    ('"<<"', "`orchesjob-flow help flow-files` lists the fields"),
 ]
 
 

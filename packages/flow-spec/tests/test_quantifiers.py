@@ -57,8 +57,8 @@ def test_a_step_may_be_called_like_a_call(steps: Steps, name: str) -> None:
 
 
 WRONG = [
-    ("any(error)", "there is no 'any(error)'; write when: any(failed)", "^^^^^^^^^^"),
-    ("ANY(failed)", "write when: any(failed)", "^^^^^^^^^^^"),
+    ("any(error)", "there is no 'any(error)'; write 'any(failed)'", "^^^^^^^^^^"),
+    ("ANY(failed)", "write 'any(failed)'", "^^^^^^^^^^^"),
     ("A || some( failed )", "write 'any(failed)'", "     ^^^^^^^^^^^^^^"),
     ("every(success)", "write 'all(succeeded)'", "^^^^^^^^^^^^^^"),
     (
@@ -70,13 +70,13 @@ WRONG = [
     ("all(failed, skipped)", "with one of succeeded, failed", "^^^^^^^^^^^^^^^^^^^^"),
     (
         "any(failed) && none(always)",
-        "write when: any(failed) && none(finished)",
+        "write 'none(finished)'",
         "               ^^^^^^^^^^^^",
     ),
-    ("failed(A)", "write when: A.failed", "^^^^^^^^^"),
+    ("failed(A)", "write 'A.failed'", "^^^^^^^^^"),
     (
         "any(failed) && failure()",
-        "write when: any(failed) && any(failed)",
+        "write when: any(failed), and depends_on:",
         "               ^^^^^^^^^",
     ),
     ("any(failed)x", "expected '&&', '||' or the end, got 'x'", "           ^"),
@@ -84,7 +84,7 @@ WRONG = [
     ("A any(failed)", "got 'any(failed)'", "  ^^^^^^^^^^^"),
     ("any(failed).skipped", "got '.'", "           ^"),
     ("any(failed) && && A", "got '&&'", "               ^^"),
-    ("not any(failed)", "got 'any(failed)'; write when: !any(failed)", "^^^"),
+    ("not any(failed)", "got 'any(failed)'; for 'not' write '!'", "^^^"),
     ("A.any(failed)", "unknown predicate 'any'", "  ^^^"),
     ("any(failed", "the call of 'any' is never closed", "^^^^"),
     ("exists(A)", "asks about steps, not about variables; write only_if:", "^^^^^^^^^"),
@@ -110,7 +110,7 @@ def test_a_call_without_depends_on_is_refused(complaints: Complaints, depends_on
     step = f"{{id: S, command: [x], when: A && any(failed){depends_on}}}"
     message, shown, under = complaints(f"flow_id: f\nsteps: [{A}, {step}]")
     fact = "'any(failed)' asks about the steps in depends_on, and there are none"
-    assert message.endswith(f"{fact}; write when: A && A.failed")
+    assert message.endswith(f"{fact}; add depends_on: with the steps to ask")
     assert (shown, under) == ("    A && any(failed)", "         ^^^^^^^^^^^")
 
 

@@ -92,7 +92,8 @@ DURATION = "or a duration such as 90s, 15m or 1h30m, got "
 DELAY = f"must be a number of seconds, 0 or more, {DURATION}"
 ABOVE = f"must be a number of seconds, more than 0, {DURATION}"
 TEN_YEARS = "must be at most 316,224,000 seconds, which are ten years, got "
-AS_LIST = "; write [echo, hi], or script: 'echo hi' for a shell"
+AS_LIST = "; write its words as a list, or script: for text that a shell runs"
+AS_ITEMS = "; write each id as an item of the list; a condition over steps is when:"
 TRUTH = "must be true or false, got "
 LIST = 'must be a list of words, such as ["echo", "hello"]; got '
 IDS = "must be a list of step ids, such as [download]; got "
@@ -104,14 +105,14 @@ REFUSED = [
     ("retries", '"3"', INTEGER + '"3"' + UNQUOTE),
     ("retries", "-1", INTEGER + '"-1"; write a number such as 3: there is no endless retry'),
     ("retries", "+1", INTEGER + '"+1"'),
-    ("retries", "1.0", INTEGER + '"1.0"; write 1'),
+    ("retries", "1.0", INTEGER + '"1.0"'),
     ("retries", "1e2", INTEGER + '"1e2"'),
     ("retries", "1_0", INTEGER + '"1_0"'),
     ("retries", "0x1F", INTEGER + '"0x1F"'),
     ("retries", "٣", INTEGER + '"٣"'),
     ("retries", "true", INTEGER + '"true"'),
     ("retries", "[1]", INTEGER + "a list"),
-    ("retries", "{a: 1}", INTEGER + "a mapping; write retries: 3"),
+    ("retries", "{a: 1}", INTEGER + "a mapping"),
     ("retries", "~", INTEGER + '"~"' + REMOVE),
     ("retries", "null", INTEGER + '"null"' + REMOVE),
     ("retries", "1000001", 'must be an integer <= 1,000,000, got "1000001"'),
@@ -131,18 +132,23 @@ REFUSED = [
             *("-1s", "+1s", "m", "s90", "1m1m", "1.h", ".5h", "1e3s", "1y", "٣s", "1_0s", "1h30"),
         )
     ),
-    ("retry_delay_sec", "30m1h", DELAY + '"30m1h"; write 1h30m'),
-    ("retry_delay_sec", "1d1w", DELAY + '"1d1w"; write 1w1d'),
-    ("retry_delay_sec", "1h 30m", DELAY + '"1h 30m"; write 1h30m'),
-    ("retry_delay_sec", "3 hours and 5 min", DELAY + '"3 hours and 5 min"; write 3h5m'),
-    ("retry_delay_sec", "PT1H", DELAY + '"PT1H"; write 1h'),
-    ("retry_delay_sec", "90s,", DELAY + '"90s,"; write 90s'),
-    ("retry_delay_sec", "500ms", DELAY + '"500ms"; write 0.5s'),
-    ("retry_delay_sec", '"5 min"', DELAY + '"5 min"; write 5m'),
-    ("retry_delay_sec", "1:30", DELAY + '"1:30"; write 1m30s'),
-    ("retry_delay_sec", "2 weeks", DELAY + '"2 weeks"; write 2w'),
-    ("retry_delay_sec", "1.5 hours", DELAY + '"1.5 hours"; write 1.5h'),
-    ("retry_delay_sec", "1H", DELAY + '"1H"; write 1h'),
+    *(
+        ("retry_delay_sec", spelling, f'{DELAY}"{spelling}"')
+        for spelling in (
+            *(
+                "30m1h",
+                "1d1w",
+                "1h 30m",
+                "3 hours and 5 min",
+                "PT1H",
+                "90s,",
+                "500ms",
+                "1:30",
+                "1H",
+            ),
+        )
+    ),
+    ("retry_delay_sec", '"5 min"', DELAY + '"5 min"'),
     ("retry_delay_sec", "0 s", DELAY + '"0 s"'),
     ("retry_delay_sec", '""', DELAY + '""'),
     ("retry_delay_sec", '"1.5"', DELAY + '"1.5"' + UNQUOTE),
@@ -150,7 +156,7 @@ REFUSED = [
     ("timeout_sec", "0s", ABOVE + '"0s"'),
     ("timeout_sec", "0d0h", ABOVE + '"0d0h"'),
     ("retry_backoff", "0.5", 'must be a number >= 1, got "0.5"'),
-    ("retry_backoff", "2s", 'must be a number >= 1, got "2s"; write 2'),
+    ("retry_backoff", "2s", 'must be a number >= 1, got "2s"'),
     ("retry_backoff", "1001", 'must be a number <= 1,000, got "1001"'),
     ("retry_delay_sec", "1e400", TEN_YEARS + '"1e400"'),
     ("retry_delay_sec", "1e9", TEN_YEARS + '"1e9"'),
@@ -159,19 +165,26 @@ REFUSED = [
     ("timeout_sec", "1e-400", ABOVE + '"1e-400"'),
     ("timeout_sec", "'5'", ABOVE + '"5"' + UNQUOTE),
     ("start_timeout_sec", "-1", DELAY + '"-1"'),
-    ("strict", "maybe", TRUTH + '"maybe"; write true or false'),
+    ("strict", "maybe", TRUTH + '"maybe"'),
     ("strict", "yes", TRUTH + '"yes"; write true'),
     ("strict", "True", TRUTH + '"True"; write true'),
     ("strict", "1", TRUTH + '"1"; write true'),
     ("strict", '"false"', TRUTH + '"false"; write false'),
-    ("depends_on", "A", IDS + '"A"; write [A]'),
-    ("depends_on", "{A: 1}", IDS + "a mapping; write depends_on: [A]"),
+    ("depends_on", "A", IDS + '"A"' + AS_ITEMS),
+    ("depends_on", "{A: 1}", IDS + "a mapping" + AS_ITEMS),
     (
         "when",
         "{A: 1}",
-        "must be text, got a mapping; write one condition over steps, such as when: build.failed",
+        (
+            "must be text, got a mapping; write one condition over steps, such as when: build && "
+            "test.failed"
+        ),
     ),
-    ("description", "[a]", "must be text, got a list; write a"),
+    (
+        "description",
+        "[a]",
+        'must be text, got a list; write a single text, in quotes if it has ": "',
+    ),
     ("retries", "", "is empty" + REMOVE),
     ("depends_on", "", "is empty" + REMOVE),
     ("description", "", "is empty" + REMOVE),
@@ -213,7 +226,7 @@ def test_a_field_refuses_any_other_spelling(
 
 COMMANDS = [
     ("echo hi", LIST + '"echo hi"' + AS_LIST),
-    ("{a: b}", LIST + "a mapping"),
+    ("{a: b}", LIST + "a mapping" + AS_LIST),
     ("[]", 'must not be empty: write a list such as ["echo", "hello"]'),
     ("['']", "names no program: its first word is empty"),
 ]
@@ -254,7 +267,7 @@ JSON_REFUSED = [
     ("timeout_sec", 0, "timeout_sec: " + ABOVE + "0; remove it: without it, there is no limit"),
     ("strict", 1, "strict: " + TRUTH + "1; write true"),
     ("strict", "true", "strict: " + TRUTH + '"true"; write true'),
-    ("depends_on", None, "depends_on: " + IDS + "null"),
+    ("depends_on", None, "depends_on: " + IDS + "null" + AS_ITEMS),
 ]
 
 

@@ -10,19 +10,16 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from flow_spec import FlowFileError, Problem, parse_flow
-from flow_spec.documents.tree import Form, Node, ScalarNode
-from flow_spec.documents.yaml_document import read_yaml
+from flow_spec.fields.foreign_words import foreign_words, place_of_key
 from flow_spec.fields.params import PARAM
 from flow_spec.fields.records import FileOrRecord
-from flow_spec.fields.translation import CONVERSIONS, foreign_words, meaning_of
 from flow_spec.flow import FLOW
-from flow_spec.foreach import BLOCK
-from flow_spec.step import CONCURRENCY, DEFAULTS, STEP
+from flow_spec.foreach import BLOCK, ITEM_STEP
+from flow_spec.step import CONCURRENCY, DEFAULTS
 
 A = "flow_id: f\nsteps:\n  - id: a\n    command: [x]\n"
 B = "  - id: b\n    command: [y]\n"
@@ -130,7 +127,7 @@ DOCUMENTS = [
         "- id: a\n  command: [x]\n",
         "1:1",
         "must be a mapping with flow_id and steps, got a list",
-        "write flow_id: NAME and steps: before it, and indent the list below steps:",
+        "write flow_id: NAME, and each job as an item of steps:",
     ),
     (
         "flow_id: @f\nsteps: []\n",
@@ -178,16 +175,16 @@ DOCUMENTS = [
         "flow_id: {{ ds }}\nsteps: []",
         "1:10",
         "must be text, got a mapping: to YAML, {{ begins a mapping",
-        "write ds",
+        "write a name",
     ),
     (
         "flow_id: f\nsteps:\n  a: {command: [x]}\n",
         "2:1",
         "must be a list of steps, such as [{id: hello, command: [echo, hello]}]; got a mapping",
-        "write steps: [{id: a, command: [x]}]",
+        "write each step as an item that begins with a hyphen: - id: NAME",
     ),
-    ("id: f\nsteps: [{id: a, command: [x]}]", "1:1", "unknown key", "write flow_id: f"),
-    ("name: f\nsteps: [{id: a, command: [x]}]", "1:1", "unknown key", "write flow_id: f"),
+    ("id: f\nsteps: [{id: a, command: [x]}]", "1:1", "unknown key", "write flow_id:"),
+    ("name: f\nsteps: [{id: a, command: [x]}]", "1:1", "unknown key", "write flow_id:"),
     (
         "flow_id: f\nsteps:\n  - {id: a, command: [x]}\n  - {id: a, command: [x]}\n",
         "4:10",
@@ -198,49 +195,49 @@ DOCUMENTS = [
         "flow_id: f\nsteps: [{id: build app, command: [x]}]",
         "2:14",
         'must be made of A-Z, a-z, 0-9, _ and -, and not begin with -, got "build app"',
-        "write build-app",
+        None,
     ),
     (
         "flow_id: f\nsteps: [{id: build.app, command: [x]}]",
         "2:14",
         'must be made of A-Z, a-z, 0-9, _ and -, and not begin with -, got "build.app"',
-        "write build-app",
+        None,
     ),
     (
         "flow_id: f\nsteps: [{id: a, command: echo hi}]",
         "2:26",
         'must be a list of words, such as ["echo", "hello"]; got "echo hi"',
-        "write [echo, hi], or script: 'echo hi' for a shell",
+        "write its words as a list, or script: for text that a shell runs",
     ),
     (
         "flow_id: f\nsteps:\n - {id: a, command: 'cat x | sort > y'}",
         "3:21",
         'must be a list of words, such as ["echo", "hello"]; got "cat x | sort > y"',
-        "a command runs without a shell; write script: 'cat x | sort > y' in place of command:",
+        "write its words as a list, or script: for text that a shell runs",
     ),
     (
         "flow_id: f\nsteps:\n - {id: a, command: cd /tmp}",
         "3:21",
         'must be a list of words, such as ["echo", "hello"]; got "cd /tmp"',
-        "a command runs without a shell; write script: 'cd /tmp' in place of command:",
+        "write its words as a list, or script: for text that a shell runs",
     ),
     (
         "flow_id: f\nsteps:\n - id: a\n   command: |\n     cd x\n     make\n",
         "4:13",
         'must be a list of words, such as ["echo", "hello"]; got "cd x\\nmake\\n"',
-        "a command runs without a shell; write these lines below script: | in place of command:",
+        "write its words as a list, or script: for text that a shell runs",
     ),
     (
         "flow_id: f\nsteps:\n - {id: a, shell: bash, command: [x]}",
         "3:19",
         'must be a list of words, such as [bash, -euo, pipefail, -c]; got "bash"',
-        "remove it: bash runs a script, and stops at the first failure",
+        "write the text to run as script:; shell: is for another shell than bash, such as [python3, -c]",
     ),
     (
         "flow_id: f\nsteps:\n - {id: a, shell: bash, script: x}",
         "3:19",
         'must be a list of words, such as [bash, -euo, pipefail, -c]; got "bash"',
-        "remove it: bash runs a script, and stops at the first failure",
+        "write the text to run as script:; shell: is for another shell than bash, such as [python3, -c]",
     ),
     (
         "flow_id: f\nsteps:\n - id: a\n   script: |\n     #!/bin/sh\n     x\n",
@@ -337,89 +334,89 @@ def test_json_documents(text: str, place: str, fact: str, advice: str) -> None:
 
 
 CONDITIONS = [
-    ("a == failed", "a condition cannot compare values", "write when: a.failed"),
-    ("a.status == 'failed'", "a condition cannot compare values", "write when: a.failed"),
-    ("a and b", "expected '&&', '||' or the end, got 'and'", "write when: a && b"),
-    ("a or b", "expected '&&', '||' or the end, got 'or'", "write when: a || b"),
-    ("not a", "expected '&&', '||' or the end, got 'a'", "write when: !a"),
+    ("a == failed", "a condition cannot compare values", "write 'a.failed'"),
+    ("a.status == 'failed'", "a condition cannot compare values", "write 'a.failed'"),
+    ("a and b", "expected '&&', '||' or the end, got 'and'", "for 'and' write '&&'"),
+    ("a or b", "expected '&&', '||' or the end, got 'or'", "for 'or' write '||'"),
+    ("not a", "expected '&&', '||' or the end, got 'a'", "for 'not' write '!'"),
     (
         "always()",
         "there is no 'always()'",
-        "write when: b.finished, or move the step to finally:",
+        "write when: NAME.finished, which is true however NAME has ended, or move the step to finally:",
     ),
     (
         "failure()",
         "there is no 'failure()'",
-        "write when: a.failed || b.failed",
+        "write when: any(failed), and depends_on: with the steps to ask",
     ),
     (
         "success()",
         "there is no 'success()'",
-        "remove it: with depends_on: [b], the step runs only after success",
+        "remove it, and name the steps before it in depends_on:, which waits for their success",
     ),
     (
         "cancelled()",
         "there is no 'cancelled()'",
-        "a cancelled flow starts no more steps but those of 'finally'",
+        "after a cancel, only the steps of finally: run",
     ),
-    ("a & b", "expected '&&', '||' or the end, got '&'", "write when: a && b"),
-    ("a | b", "expected '&&', '||' or the end, got '|'", "write when: a || b"),
-    ("a, b", "expected '&&', '||' or the end, got ','", "write when: a && b"),
+    ("a & b", "expected '&&', '||' or the end, got '&'", "for '&' write '&&'"),
+    ("a | b", "expected '&&', '||' or the end, got '|'", "for '|' write '||'"),
+    ("a, b", "expected '&&', '||' or the end, got ','", "for ',' write '&&'"),
     (
         "a.success",
         "unknown predicate 'success'",
-        "write when: a.succeeded",
+        "write 'succeeded'; the predicates are succeeded, failed, skipped, passed, finished",
     ),
     (
         "a.fail",
         "unknown predicate 'fail'",
-        "write when: a.failed",
+        "write 'failed'; the predicates are succeeded, failed, skipped, passed, finished",
     ),
     (
         "a.exit_code == 0",
         "unknown predicate 'exit_code'",
-        "write when: a.succeeded",
+        "ask for an outcome, such as 'A.failed'; skip_exit_codes: and success_exit_codes: say what an exit code is; the predicates are succeeded, failed, skipped, passed, finished",
     ),
     (
         "${{ a }}",
         "a condition is written without braces around it",
-        "write when: a",
+        "write the condition alone, such as when: build.failed",
     ),
     (
         "${{ failure() }}",
         "a condition is written without braces around it",
-        "write when: a.failed || b.failed",
+        "write when: any(failed), and depends_on: with the steps to ask",
     ),
     (
         "$a",
         "expected a name, '!' or '(', got '$'",
-        "write when: a",
+        "names are written as they are, without '$' and braces",
     ),
     (
         "${a}",
         "expected a name, '!' or '(', got '$'",
-        "write when: a",
+        "names are written as they are, without '$' and braces",
     ),
-    ("a != success", "a condition cannot compare values", "write when: !a.succeeded"),
-    ("steps.a.outcome == 'failure'", "a condition cannot compare values", "write when: a.failed"),
-    ("needs.a.result == 'success'", "a condition cannot compare values", "write when: a.succeeded"),
+    ("a != success", "a condition cannot compare values", "write '!a.succeeded'"),
+    ("steps.a.outcome == 'failure'", "a condition cannot compare values", "write 'a.failed'"),
+    ("needs.a.result == 'success'", "a condition cannot compare values", "write 'a.succeeded'"),
     (
         "true",
         'unknown step "true"',
-        "leave 'when' out: a step without it runs at once, or after its 'depends_on'",
+        "remove it: a step without it runs at once, or after its depends_on:",
     ),
-    ("false", 'unknown step "false"', "a step that is not to run is a comment, or is left out"),
+    ("false", 'unknown step "false"', "put # before each of its lines to leave the step out"),
     ("a.failed()", "'a.failed' is asked without parentheses", "write 'a.failed'"),
-    ("failed(a)", "there is no 'failed(a)'", "write when: a.failed"),
+    ("failed(a)", "there is no 'failed(a)'", "write 'a.failed'"),
     (
         "a.Failed",
         "unknown predicate 'Failed'",
-        "write when: a.failed",
+        "write 'failed'; the predicates are succeeded, failed, skipped, passed, finished",
     ),
     (
         "any(a, b)",
         "there is no 'any(a, b)'",
-        "write when: a || b",
+        "write 'any(...)' with one of succeeded, failed, skipped, passed, finished; it asks about the steps in depends_on",
     ),
     (
         "any()",
@@ -429,27 +426,27 @@ CONDITIONS = [
     (
         "all_success",
         'unknown step "all_success"',
-        "remove it: with depends_on: [b], the step runs only after success",
+        "remove it, and name the steps before it in depends_on:, which waits for their success",
     ),
     ("aa", 'unknown step "aa"', 'did you mean "a"?'),
     (
         "one_failed",
         'unknown step "one_failed"',
-        "write when: a.failed || b.failed",
+        "write when: any(failed), and depends_on: with the steps to ask",
     ),
     (
         "on_failure",
         'unknown step "on_failure"',
-        "write when: a.failed || b.failed",
+        "write when: any(failed), and depends_on: with the steps to ask",
     ),
-    ("a = failed", "a condition cannot compare values", "write when: a.failed"),
-    ("a == 'skipped'", "a condition cannot compare values", "write when: a.skipped"),
-    ("a is failed", "a condition cannot compare values", "write when: a.failed"),
+    ("a = failed", "a condition cannot compare values", "write 'a.failed'"),
+    ("a == 'skipped'", "a condition cannot compare values", "write 'a.skipped'"),
+    ("a is failed", "a condition cannot compare values", "write 'a.failed'"),
     ("!a.", "expected '&&', '||' or the end, got '.'", "write NAME.succeeded, without a space"),
     ("a.failed and", "expected '&&', '||' or the end, got 'and'", "for 'and' write '&&'"),
-    ("'a'", "expected a name, '!' or '(', got \"'\"", "write when: a"),
+    ("'a'", "expected a name, '!' or '(', got \"'\"", "names are written without quotes"),
     ('"a && b"', "expected a name, '!' or '(', got '\"'", "names are written without quotes"),
-    ("a;b", "expected '&&', '||' or the end, got ';'", "write when: a && b"),
+    ("a;b", "expected '&&', '||' or the end, got ';'", "for ';' write '&&'"),
     (
         "a.cancelled",
         "unknown predicate 'cancelled'",
@@ -470,106 +467,122 @@ FIELDS = [
     (
         "depends_on: a, b",
         'must be a list of step ids, such as [download]; got "a, b"',
-        "write [a, b]",
+        "write each id as an item of the list; a condition over steps is when:",
     ),
-    ("depends_on: a", 'must be a list of step ids, such as [download]; got "a"', "write [a]"),
+    (
+        "depends_on: a",
+        'must be a list of step ids, such as [download]; got "a"',
+        "write each id as an item of the list; a condition over steps is when:",
+    ),
     ("depends_on: [z]", 'unknown step "z"', "the steps are a"),
     ("retries: ", "is empty", "give it a value, or remove the key if it is optional"),
     (
         "timeout_sec: 10 minutes",
         'must be a number of seconds, more than 0, or a duration such as 90s, 15m or 1h30m, got "10 minutes"',
-        "write 10m",
+        None,
     ),
     (
         "timeout_sec: 1:30:00",
         'must be a number of seconds, more than 0, or a duration such as 90s, 15m or 1h30m, got "1:30:00"',
-        "write 1h30m",
+        None,
     ),
     (
         "timeout_sec: 10min",
         'must be a number of seconds, more than 0, or a duration such as 90s, 15m or 1h30m, got "10min"',
-        "write 10m",
+        None,
     ),
     (
         "env: [A=b, C=d]",
         "must be a mapping of names to texts, such as {LANG: C}; got a list",
-        "write env: {A: b, C: d}",
+        None,
     ),
     (
         "env: A=b",
         'must be a mapping of names to texts, such as {LANG: C}; got "A=b"',
-        "write {A: b}",
+        None,
     ),
     (
         "env: [{name: A, value: b}]",
         "must be a mapping of names to texts, such as {LANG: C}; got a list",
-        "write env: {A: b}",
+        None,
     ),
-    ("env: {A: [x]}", "must be text, got a list", "write x"),
+    ("env: {A: [x]}", "must be text, got a list", 'write a single text, in quotes if it has ": "'),
     ("env: {A: }", "is empty", 'write A: "" for empty text'),
     ("allow_failure: yes", 'must be true or false, got "yes"', "write true"),
     ("strict: 1", 'must be true or false, got "1"', "write true"),
-    ("working_dir: [x]", "must be text, got a list", "write x"),
+    (
+        "working_dir: [x]",
+        "must be text, got a list",
+        'write a single text, in quotes if it has ": "',
+    ),
     (
         "retry_delay_sec: 5 s",
         'must be a number of seconds, 0 or more, or a duration such as 90s, 15m or 1h30m, got "5 s"',
-        "write 5s",
+        None,
     ),
-    ("success_exit_codes: 3", 'must be a list of exit codes, such as [0, 3]; got "3"', "write [3]"),
+    ("success_exit_codes: 3", 'must be a list of exit codes, such as [0, 3]; got "3"', None),
     ("success_exit_codes: ['3']", 'must be an integer >= 0, got "3"', "write it without quotes"),
     ("when: ", "is empty", "give it a value, or remove the key if it is optional"),
-    ("when: [a]", "must be text, got a list", "write when: a, or depends_on: [a]"),
+    (
+        "when: [a]",
+        "must be text, got a list",
+        "write one condition over steps, such as when: build && test.failed",
+    ),
     (
         "timeout: 5",
         "unknown key",
-        "write timeout_sec: 5",
+        "write timeout_sec: with a unit, such as 10m",
     ),
-    ("cwd: x", "unknown key", "write working_dir: x"),
+    ("cwd: x", "unknown key", "write working_dir:"),
     (
         "user: root",
         "unknown key",
-        "write command: [sudo, -u, root, z]",
+        "begin the command with sudo: command: [sudo, -u, USER, PROGRAM]",
     ),
     (
         "image: alpine",
         "unknown key",
-        "write command: [docker, run, --rm, alpine, z]",
+        "begin the command with docker: command: [docker, run, --rm, IMAGE, PROGRAM]",
     ),
     (
         "loop: [1,2]",
         "unknown key",
-        "write foreach: [1, 2], and '${{ ITEM }}' for the value",
+        "write foreach: {NAME: [a, b]}, and ${{ NAME }} or $NAME for the value",
     ),
     (
         "outputs: x",
         "unknown key",
-        "remove it: `orchesjob-flow logs` shows the output; files below ${{ RUN_DIR }} are for later steps",
+        "write a file below ${{ RUN_DIR }} in script:, and read it in later steps; `orchesjob-flow logs KEY` shows what is printed",
     ),
     (
         "notify: me",
         "unknown key",
-        "write a step of its own: - {id: me, when: c, script: ./next}",
+        "write a step with when: NAME.failed, or one in finally: with when: any(failed)",
     ),
     (
         "schedule: x",
         "unknown key",
-        "remove it: cron or a systemd timer runs `orchesjob-flow run FLOW_FILE`",
+        "write the schedule in a crontab or a systemd timer, which calls `orchesjob-flow run FLOW_FILE`",
     ),
     (
         "tags: [x]",
         "unknown key",
-        "remove it, or rename it to x-tags; keys that begin with x- are yours",
+        "write it in description:, or in a comment: nothing here reads it",
     ),
     (
         "foo: x",
         "unknown key",
-        "remove it, or rename it to x-foo; keys that begin with x- are yours",
+        "`orchesjob-flow help flow-files` lists the fields; keys of your own begin with x-",
     ),
-    ("environment: {A: b}", "unknown key", "write env: {A: b}"),
+    (
+        "environment: {A: b}",
+        "unknown key",
+        "write env: for variables; there are no deployment environments",
+    ),
     (
         "only_if: test -f x",
         'must be a list of words, such as ["test", "-f", "/etc/backups/auto"]; got "test -f x"',
-        "write only_if: [test, -f, x]",
+        "write the words of a command as a list; a condition over steps is when:",
     ),
     ("description: ", "is empty", "give it a value, or remove the key if it is optional"),
 ]
@@ -591,75 +604,75 @@ FIELDS_OF_FLOW = [
     (
         "name: x",
         "unknown key",
-        "write description: x",
+        "write description:",
     ),
     (
         "labels: x",
         "unknown key",
-        "remove it, or rename it to x-labels; keys that begin with x- are yours",
+        "write it in description:, or in a comment: nothing here reads it",
     ),
     (
         "env: [A=b]",
         "must be a mapping of names to texts, such as {LANG: C}; got a list",
-        "write env: {A: b}",
+        None,
     ),
     (
         "on: push",
         "unknown key",
-        "remove it, and add to .git/hooks/pre-push: orchesjob-flow run FLOW_FILE",
+        "cron, a systemd timer or a git hook starts a flow: `orchesjob-flow run FLOW_FILE`",
     ),
     (
         "jobs: {}",
         "unknown key",
-        "write each of them as an item of steps:",
+        "write each job as an item of steps:, with an id:, a command: or script:, and depends_on: for the order",
     ),
-    ("inputs: {A: b}", "unknown key", "write params: {A: b}"),
+    ("inputs: {A: b}", "unknown key", "write params: for values that a run is given"),
     (
         "timeout: 5m",
         "unknown key",
-        "write timeout_sec: 5m",
+        "write timeout_sec: with a unit, such as 10m",
     ),
     (
         "max_active_runs: 1",
         "unknown key",
-        "write concurrency: {on_conflict: wait}, which lets one run at a time",
+        "write concurrency: {on_conflict: wait}, so that one run runs at a time; instead of wait: skip, fail or replace",
     ),
     (
         "parallel: 4",
         "unknown key",
-        "write max_parallel: 4",
+        "steps that wait for nothing run side by side; max_parallel: limits how many",
     ),
     (
         "on_failure: x",
         "unknown key",
-        "write finally: [{id: alert, when: any(failed), script: x}]",
+        "write a step in finally:, such as {id: alert, when: any(failed), command: [./alert]}",
     ),
     (
         "finally: {id: x}",
         "must be a list of steps, such as [{id: tidy, command: [rm, -rf, work]}]; got a mapping",
-        "write finally: [{id: x}]",
+        "write each step as an item that begins with a hyphen: - id: NAME",
     ),
     (
         "defaults: {timeout: 5}",
         "unknown key",
-        "write timeout_sec: 5",
+        "write timeout_sec: with a unit, such as 10m",
     ),
     (
         "concurrency: {cancel-in-progress: true}",
         "unknown key",
-        "write on_conflict: replace",
+        "write on_conflict: replace for true, and on_conflict: wait for false",
     ),
     (
         "version: 1",
         "unknown key",
-        "remove it: a flow file has no version",
+        "remove it: a flow file has no version and no kind",
     ),
     (
         "schedule: x",
         "unknown key",
-        "remove it: cron or a systemd timer runs `orchesjob-flow run FLOW_FILE`",
+        "write the schedule in a crontab or a systemd timer, which calls `orchesjob-flow run FLOW_FILE`",
     ),
-    ("default: {}", "unknown key", "write defaults: {retries: 2}, with the keys of a step"),
+    ("default: {}", "unknown key", "write defaults:, with fields of a step"),
 ]
 
 
@@ -670,180 +683,148 @@ def test_fields_of_a_flow(line: str, fact: str, advice: str) -> None:
     assert (one.line, one.fact, one.help) == (5, fact, advice)
 
 
-WRONG_FILES = Path(__file__).with_name("wrong_files.txt").read_text("utf-8").split("===== ")[1:]
-"""Each has a title, a file, and after a line of hyphens the whole error about it."""
-
-
-@pytest.mark.parametrize("entry", WRONG_FILES, ids=lambda entry: entry.partition("\n")[0])
-def test_a_hundred_wrong_files(entry: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What people type who know another system is answered with what to type here (rule 6.12)."""
-    monkeypatch.setenv("HOME", "/home/me")
-    file, _, error = entry.partition("\n")[2].partition("-----\n")
-    with pytest.raises(FlowFileError) as caught:
-        parse_flow(file, source="f")
-    assert f"{caught.value}\n" == error
-
-
-AFTER_THE_LINE = re.compile(
-    r"(, and |; (?=[a-z`])|, which |, the |, fields | in place of | beside | for all steps|, or |,? (?:and )?(?=retry_[^{}]*$)| and steps:).*"
-)
-"""What advice says after the line to write."""
-
-
-@pytest.mark.parametrize("entry", WRONG_FILES, ids=lambda entry: entry.partition("\n")[0])
-def test_what_to_write_can_be_pasted(entry: str) -> None:
-    """The line that advice begins with is YAML, whatever stood in the file (rule 6.12)."""
-    file, _, _ = entry.partition("\n")[2].partition("-----\n")
-    for problem in problems_of(file):
-        found = re.match(r"(?:write|add) ((?:- )?[\w-]+: .*|[\[{].*)", problem.help or "")
-        if found is not None:
-            read_yaml(AFTER_THE_LINE.sub("", found[1]))
-
-
-REST_OF_FILE = [
-    pytest.param(
-        "stages: [build, test]\nmake:\n  {stage: build, script: make}\nunit:\n"
-        "  {stage: test, script: ./unit}\nlint:\n  {stage: test, script: ./lint}\n",
-        [
-            "remove it: depends_on: in each step sets the order",
-            (
-                "write flow_id: night, and steps: [{id: make, script: make}, "
-                "{id: unit, depends_on: [make], script: ./unit}, "
-                "{id: lint, depends_on: [make], script: ./lint}]"
-            ),
-            "remove it: steps: (above) contains it",
-            "remove it: steps: (above) contains it",
-        ],
-        id="stages",
+WRONG_CURES = [
+    (
+        "flow_id: f\nsteps:\n  - {id: a, command: [x], enabled: false}\n",
+        "put # before each of its lines to leave the step out; only_if: lets a command decide",
     ),
-    pytest.param(
-        "flow_id: f\nsteps:\n  - {name: get, uses: actions/checkout@v4}\n"
-        "  - {name: a, run: x}\n  - {name: b, run: y}\n",
-        [
-            "remove it with the step: a flow runs where its files are",
-            "remove the step: a flow runs where its files are",
-            "write id: a",
-            "write script: x",
-            "write id: b, and depends_on: [a]",
-            "write script: y",
-        ],
-        id="the order of a job",
+    (
+        "flow_id: f\nowner: me\nsteps: [{id: a, command: [x]}]\n",
+        "write it in description:, or in a comment: nothing here reads it",
     ),
-    pytest.param(
-        "flow_id: f\nparams: {sure: 'no'}\nsteps:\n"
-        "  - {id: a, command: [x], when: inputs.sure == 'yes'}\n",
-        ["write only_if: [sh, -c, 'test \"$sure\" = yes'] in place of when:"],
-        id="a parameter that is there",
+    (
+        "flow_id: f\nsteps: [{id: a, command: [x], inputs: [a.csv]}]\n",
+        "a step has no inputs: depends_on: names the steps before it, and params: beside steps: the values of a run",
     ),
-    pytest.param(
-        "flow_id: f\nenv: {A: {sh: date}}\nsteps: [{id: a, command: [x]}, {id: b, script: y}]\n",
-        ["remove env:, and set it in the script: export A=$(date)"],
-        id="a variable for several steps",
+    (
+        "flow_id: f\nsteps: [{id: a, command: [x], parallel: [b, c]}]\n",
+        "steps that wait for nothing run side by side; foreach: repeats a step for each value",
     ),
-    pytest.param(
-        "CC=gcc\nall: app\napp: main.o\n\t@$(CC) -o $@ $<\nmain.o: main.c\n\t$(CC) -c $<\n"
-        "clean:\n\t-rm -f app\n",
-        [
-            (
-                "write flow_id: night, and env: {CC: gcc}, and steps: [{id: app, depends_on: "
-                "[main-o], script: '$CC -o app main.o'}, {id: main-o, script: '$CC -c main.c'}]"
-                "; left out: clean"
-            )
-        ],
-        id="what the first rule of a Makefile needs",
+    (
+        "flow_id: f\nsteps: [{id: a, command: [x], foreach: $(ls *.csv)}]\n",
+        "write a list such as [a, b], {glob: PATTERN} for file names, {lines: FILE} for the lines of a file, or {split: TEXT} for the parts of a text",
     ),
-    pytest.param("steps: [{id: a, command: [x]}]\n", ["add flow_id: night"], id="a missing name"),
-    pytest.param(
-        "flow_id: f\nenv: {A: {sh: date}, B: c}\nsteps: [{id: a, command: [x]}, {id: b, script: y}]\n",
-        ["remove it, and set it in the script: export A=$(date)"],
-        id="a variable beside others",
+    (
+        "flow_id: f\nbuild: {stage: one, script: make}\nsteps: [{id: a, command: [x]}]\n",
+        "write each job as an item of steps:, with an id: and a command: or script:",
     ),
-    pytest.param(
-        "flow_id: f\nsteps:\n  - {id: a, run: x, cmd: y, vars: {A: b}, environment: {C: d}}\n",
-        [
-            "write script: x",
-            "write script: y",
-            "write env: {A: b, C: d}",
-            "remove it: env: (above) contains it",
-        ],
-        id="keys that mean the same field",
+    (
+        "flow_id: f\nworker: {stage: one, run: make}\nsteps: [{id: a, command: [x]}]\n",
+        "write each job as an item of steps:, with an id: and a command: or script:",
+    ),
+    (
+        "flow_id: f\non_failure: {command: ./alert}\nsteps: [{id: a, command: [x]}]\n",
+        "write a step in finally:, such as {id: alert, when: any(failed), command: [./alert]}",
+    ),
+    (
+        "flow_id: f\n.base: &base {retries: 2}\nsteps: [{<<: *base, id: a, command: [x]}]\n",
+        "begin its name with x-, as every key of your own",
+    ),
+    (
+        "flow:\n  flow_id: f\n  steps: [{id: a, command: [x]}]\n",
+        "remove it, and the indentation of flow_id: and steps: below it",
+    ),
+    (
+        "flow_id: f\nneeds: x\nsteps: [{id: a, command: [x]}]\n",
+        "in a step, write depends_on: with a list of ids, or when: for a condition over them",
+    ),
+    (
+        "flow_id: f\nsteps: [{id: a, command: [x], kill_on_failure: true}]\n",  # not allow_failure
+        "`orchesjob-flow help flow-files` lists the fields; keys of your own begin with x-",
+    ),
+    (
+        "flow_id: f\nsteps: [{id: a, depends_on: [b], needs: c, command: [x]}, {id: b, script: y}]\n",
+        "write it in depends_on:, which is here already",
+    ),
+    (
+        "flow_id: f\nsteps: [{id: a, command: [x], if: 'always()'}]\n",
+        "write when: NAME.finished, which is true however NAME has ended, or move the step to finally:",
     ),
 ]
 
 
-@pytest.mark.parametrize(("text", "helps"), REST_OF_FILE)
-def test_advice_knows_the_rest_of_the_file(text: str, helps: list[str]) -> None:
-    """Names, order and the file's own name come from the file, not from an example (rule 6.12)."""
-    with pytest.raises(FlowFileError) as caught:
-        parse_flow(text, source="flows/night.yaml")
-    assert [problem.help for problem in caught.value.problems] == helps
+@pytest.mark.parametrize(("text", "advice"), WRONG_CURES)
+def test_a_wrong_cure_is_worse_than_none(text: str, advice: str) -> None:
+    """No advice removes work, or lets a step run that was not to run (rule 6.12)."""
+    (one,) = problems_of(text)
+    assert one.help == advice
 
 
-FACTS = [
-    ('$CI_COMMIT_BRANCH == "main"', "[sh, -c, 'test \"$(git branch --show-current)\" = main']"),
-    ("github.ref == 'refs/tags/v1'", "[sh, -c, 'test \"$(git tag --points-at HEAD)\" = v1']"),
-    ("$CI_COMMIT_TAG", "[sh, -c, 'test -n \"$(git tag --points-at HEAD)\"']"),
-    ("ansible_os_family == 'RedHat'", "[test, -f, /etc/redhat-release]"),
-    ("ansible_hostname != 'db'", "[sh, -c, 'test \"$(hostname)\" != db']"),
-    ("runner.os == 'Linux'", "[sh, -c, 'test \"$(uname)\" = Linux']"),
+FILES_OF_OTHER_TOOLS = [
+    pytest.param(
+        "name: nightly\non: {schedule: [{cron: '0 3 * * *'}]}\njobs:\n  load: {runs-on: x}\n",
+        [("1:1", "name"), ("2:1", "on"), ("3:1", "jobs")],
+        id="GitHub Actions",
+    ),
+    pytest.param(
+        "stages: [build]\nbuild: {script: make}\ntest: {script: make test}\n",
+        [("1:1", None), ("1:1", "stages"), ("2:1", "build"), ("3:1", "test")],
+        id="GitLab CI",
+    ),
+    pytest.param(
+        "flow_id: f\nsteps:\n  - name: a\n    command: ./a\n    depends: b\n  - build: make\n",
+        [
+            ("3:5", "steps[0].name"),
+            ("4:14", "steps[0].command"),
+            ("5:5", "steps[0].depends"),
+            ("6:5", "steps[1].build"),
+        ],
+        id="dagu",
+    ),
+    pytest.param(
+        "flow_id: f\nsteps:\n  - task_id: a\n    bash_command: ./a\n    trigger_rule: all_done\n",
+        [
+            ("3:5", "steps[0].task_id"),
+            ("4:5", "steps[0].bash_command"),
+            ("5:5", "steps[0].trigger_rule"),
+        ],
+        id="Airflow",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("when", "command"), FACTS)
-def test_facts_of_other_systems(when: str, command: str) -> None:
-    """What only another system sets is asked of this machine (rule 6.12)."""
-    (one,) = problems_of(f"{A}    when: {when}\n")
-    assert one.help == f"write only_if: {command} in place of when:"
-
-
-def test_unknown_facts_of_other_systems() -> None:
-    """A variable that nothing sets here is said to be missing; there are no facts."""
-    (one,) = problems_of(f"{A}    when: $CI_PIPELINE_SOURCE == 'push'\n")
-    assert str(one.help).endswith("; nothing here sets CI_PIPELINE_SOURCE: set it in env:")
-    (one,) = problems_of(f"{A}    when: ansible_memtotal_mb > 4\n")
-    assert str(one.help).startswith("write only_if: in place of when:, ")
-
-
-def test_there_are_more_than_a_hundred_of_them() -> None:
-    """None is there twice."""
-    files = {entry.partition("-----")[0].partition("\n")[2] for entry in WRONG_FILES}
-    assert len(files) == len(WRONG_FILES) > 100
-
-
-def test_the_words_of_other_systems() -> None:
-    """Each word is advised on in some record, and each named field exists there."""
-    entries = foreign_words()["field"]
-    for entry in entries:
-        for word in entry["words"].split():
-            assert word == word.casefold().replace("_", "").replace("-", "")
-            value = ScalarNode("x", Form.BARE)
-            beside = dict.fromkeys(entry.get("beside", "").split(), value)
-            given: dict[str, Node] = {word: value, **beside}
-            assert any(meaning_of(word, noun, known, given) for noun, known in RECORDS.items()), (
-                word
-            )
-    advice = " ".join(one for entry in entries for one in entry["advice"])
-    assert {*re.findall(r"<([a-z_0-9]+)(?:@[a-z]+)?>", advice)} <= {*CONVERSIONS, "word"}
-    assert {entry["name"] for entry in entries if "name" in entry} <= set().union(*RECORDS.values())
-    assert sum(len(entry["words"].split()) for entry in entries) > 400
+@pytest.mark.parametrize(("text", "places"), FILES_OF_OTHER_TOOLS)
+def test_what_advice_names_is_not_missing(text: str, places: list[tuple[str, str | None]]) -> None:
+    """A step with an unknown `run` does not also lack a command (rule 2.7)."""
+    found = [(f"{one.line}:{one.column}", one.path) for one in problems_of(text)]
+    assert found == places
 
 
 RECORDS = {
     record.noun: [*record.fields()]
-    for record in (STEP, FLOW, DEFAULTS, CONCURRENCY, PARAM, BLOCK, FileOrRecord.record)
+    for record in (ITEM_STEP, FLOW, DEFAULTS, CONCURRENCY, PARAM, BLOCK, FileOrRecord.record)
 }
+
+
+@pytest.mark.parametrize("place", foreign_words())
+def test_the_words_of_other_tools(place: str) -> None:
+    """No word is there twice for one answer, and each answer counts in some record."""
+    answers = [one for found in foreign_words()[place].values() for one in found]
+    assert answers
+    for word, found in foreign_words()[place].items():
+        assert len({*found}) == len(found), word
+    nouns = {"anywhere": ["a flow", "a step", "defaults"]}.get(place, [place])
+    for field in re.findall(r"^write (\w+):", "\n".join(answers), re.MULTILINE):
+        assert place not in {*RECORDS, "anywhere"} or any(field in RECORDS[noun] for noun in nouns)
 
 
 def test_every_key_has_one_place() -> None:
     """A key in the wrong record is answered with its own, whatever is added to a record."""
     steps, flows = ({*RECORDS[noun]} - {"foreach"} for noun in ("a step", "a flow"))
-    places = {noun: set(keys.split()) for noun, keys in foreign_words()["places"].items()}
-    in_both = steps & flows - {"max_parallel"}
-    assert places["a step"] | in_both | {"description"} >= steps - {"max_parallel"}
-    assert places["a flow"] | in_both | {"description"} >= flows
-    assert places["concurrency"] == {*RECORDS["concurrency"]}
-    assert places["a parameter"] | {"description"} == {*RECORDS["a parameter"]}
-    assert {*foreign_words()["only_in_a_step"]["keys"].split()} <= steps - {*RECORDS["defaults"]}
+    homes = {
+        home: {key for key in {*RECORDS[noun]} if home in str(place_of_key(key, other))}
+        for home, noun, other in (
+            ("the flow", "a flow", "a step"),
+            ("a step", "a step", "a flow"),
+            ("concurrency", "concurrency", "a flow"),
+            ("a parameter", "a parameter", "a flow"),
+        )
+    }
+    in_both = steps & flows
+    assert homes["a step"] | in_both >= steps
+    assert homes["the flow"] | in_both >= flows
+    assert homes["concurrency"] == {*RECORDS["concurrency"]}
+    assert homes["a parameter"] | {"description"} == {*RECORDS["a parameter"]}
 
 
 def test_only_a_mistake_reads_the_words_of_other_systems() -> None:

@@ -36,7 +36,7 @@ WRONG = [
     ("{PYTHONPATH: lib}", f"env.PYTHONPATH: {BREAKING}[env, PYTHONPATH=VALUE, PROGRAM]"),
     ("{LD_PRELOAD: x.so}", f"env.LD_PRELOAD: {BREAKING}[env, LD_PRELOAD=VALUE, PROGRAM]"),
     ("{A: 1, A: 2}", "env.A: duplicate key, first given on line 2"),
-    ("{A: [1]}", "env.A: must be text, got a list; write 1"),
+    ("{A: [1]}", 'env.A: must be text, got a list; write a single text, in quotes if it has ": "'),
     ("{A: }", 'env.A: is empty; write A: "" for empty text'),
     ('{A: "\\0"}', "env.A: must not contain the character U+0000"),
 ]

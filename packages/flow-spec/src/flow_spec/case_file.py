@@ -96,7 +96,7 @@ class ByStep(Kind):
 
     def _read(self, node: Node, path: NodePath, reading: Reading) -> tuple[Any, ...] | None:
         if not isinstance(node, MappingNode):
-            message = f"must be a mapping, such as {self.example}; got {messages.got(node)}"
+            message = messages.must_be(f"a mapping, such as {self.example}", node)
             reading.add(message, path, node)
             return None
         if len(node.entries) < self.min_items:
@@ -234,7 +234,7 @@ def read_cases(document: Document, list_reader: Callable[[str], ListReader]) -> 
     Raises:
         FlowFileError: It does not hold cases, or not valid ones; or the flow file is not valid.
     """
-    root, reading = document.root, Reading()
+    root, reading = document.root, Reading(document.root)
     if not document.holds_cases:
         remedy = "name the file of its cases, such as nightly.test.yaml for nightly.yaml"
         reading.add(Advised("this is a flow file, not a file of cases", remedy), (), root)

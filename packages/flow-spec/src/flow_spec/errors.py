@@ -50,16 +50,22 @@ def pointed(line: str, column: int) -> str | None:
 def closest_words(word: str, known: Collection[str], *, least_alike: float = 0.6) -> list[str]:
     """Return the known words that may have been meant, the likeliest first.
 
-    Those that differ only in case, hyphens and underscores come first, then the most similar ones.
-    Their similarity, between 0 and 1, is at least `least_alike`.
+    They are compared without case, hyphens and underscores. If some differ in nothing else, there
+    are no others; otherwise the similarity, between 0 and 1, is at least `least_alike`.
     """
     # Only a mistake pays for this import.
     from difflib import get_close_matches
 
-    folded = _folded(word)
-    same = [candidate for candidate in known if _folded(candidate) == folded]
-    similar = get_close_matches(word, known, n=max(1, len(known)), cutoff=least_alike)
-    return [*dict.fromkeys((*same, *similar))]
+    spelled: dict[str, list[str]] = {}
+    for candidate in known:
+        spelled.setdefault(folded(candidate), []).append(candidate)
+    own = folded(word)
+    alike = (
+        [own]
+        if own in spelled
+        else get_close_matches(own, spelled, n=max(1, len(spelled)), cutoff=least_alike)
+    )
+    return [candidate for one in alike for candidate in spelled[one]]
 
 
 def closest_word(word: str, known: Collection[str], *, least_alike: float = 0.6) -> str | None:
@@ -67,8 +73,9 @@ def closest_word(word: str, known: Collection[str], *, least_alike: float = 0.6)
     return next(iter(closest_words(word, known, least_alike=least_alike)), None)
 
 
-def _folded(word: str) -> str:
-    return word.casefold().replace("-", "_")
+def folded(word: str) -> str:
+    """Return a word without its case, hyphens and underscores."""
+    return word.casefold().replace("-", "").replace("_", "")
 
 
 class Span(NamedTuple):

@@ -14,7 +14,6 @@ import attrs
 from flow_spec.documents.tree import MappingNode, Node, NodePath
 from flow_spec.errors import (
     Advised,
-    Message,
     MissingValuesError,
     ParamsError,
     Problem,
@@ -505,12 +504,7 @@ class FlowRecord(Record):
     def _skips(self, name: str) -> bool:
         return super()._skips(name) and name != "x-airflow"
 
-    def _fields_meant(self, given: Mapping[str, Node], reading: Reading) -> Collection[str | None]:
-        """Return the fields that unknown keys stand for; advice on the steps names the flow_id."""
-        meant = super()._fields_meant(given, reading)
-        return {*meant, "flow_id"} if "steps" in meant else meant
-
-    def _unknown(self, name: str, given: Mapping[str, Node], reading: Reading) -> Message:
+    def _unknown(self, name: str, given: Mapping[str, Node], reading: Reading) -> Advised:
         if name == "x-airflow":
             return Advised(
                 "belongs to a step",

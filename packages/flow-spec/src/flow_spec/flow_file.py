@@ -78,9 +78,7 @@ class Document:
 
     def error(self, problems: Iterable[Problem]) -> FlowFileError:
         """Return the error that holds these problems, by position, with the characters of each."""
-        from flow_spec.fields.whole_file import revised  # only a mistake pays for this import
-
-        in_order = sorted(revised([*problems], self.root, self.source, self.text), key=_position)
+        in_order = sorted(problems, key=_position)
         return FlowFileError(self.source, with_marks(in_order, self.text, is_yaml=self.is_yaml))
 
     def read_flow(
@@ -98,7 +96,9 @@ class Document:
             raise self.error((_no_flow(self.root),))
         root = self.root
         known = path_params(node_at(root, ("params",)), params)
-        reading = Reading(read_list=read_list, flow_dir=_folder(self.source), path_params=known)
+        reading = Reading(
+            root, read_list=read_list, flow_dir=_folder(self.source), path_params=known
+        )
         try:
             note_steps(root, reading)
         except DocumentError as error:
@@ -261,10 +261,7 @@ def _parsed(data: bytes | str, source: str, format_: Format) -> Document:
     try:
         return Document(source, text, _tree(text, format_), is_yaml)
     except DocumentError as error:
-        from flow_spec.fields.whole_file import revised
-
-        problems = revised((error.problem,), None, source, text)
-        raise FlowFileError(source, with_marks(problems, text, is_yaml=is_yaml)) from None
+        raise FlowFileError(source, with_marks((error.problem,), text, is_yaml=is_yaml)) from None
 
 
 def _folder(source: str) -> str:

@@ -20,14 +20,12 @@ import attrs
 
 from flow_spec.documents.tree import (
     MAX_VALUES,
-    Form,
     MappingNode,
     Node,
     NodePath,
     ScalarNode,
     SequenceNode,
     node_at,
-    spelling,
     written,
 )
 from flow_spec.errors import Advised, ListError, Message, advised, quoted
@@ -376,16 +374,7 @@ def _no_foreach(node: Node) -> Message:
         "must be a list, a mapping of names to lists, such as {SHOP: [berlin, paris]}, or a list "
         f"of mappings; got {_got(node)}"
     )
-    return advised(fact, _as_list(node))
-
-
-def _as_list(node: Node) -> str | None:
-    """Return how to write a text as a list of values, or None."""
-    text = spelling(node, Form.TEXT)
-    if text is not None and (names := tuple(names_in(text))):
-        params = f"and params: {{{names[0]}: {{}}}} beside steps:"
-        return f"write {{{SPLIT}: {messages.spelled(node)}}}, {params}"
-    return messages.as_list("values", FOREACH, node)
+    return advised(fact, messages.AS_LIST["values"] if isinstance(node, ScalarNode) else None)
 
 
 def _got(node: Node) -> str:
@@ -411,15 +400,17 @@ def _without_name(node: Node, path: NodePath, reading: Reading) -> _Lists:
 
 def _by_name(node: MappingNode, path: NodePath, reading: Reading) -> _Lists:
     """Read a mapping of names to lists; every combination is a copy."""
-    flaw_of_key = messages.no_lists(node)
-    if flaw_of_key is not None:
-        name, message = flaw_of_key
-        reading.add(message, (*path, name), dict(node.texts())[name])
-        return _Lists((name,))
     names = []
     lists = []
+    problems = len(reading.problems)
     for name, key, value in reading.keys_of(node, path):
         flaw = flaw_of_param_name(name)
+        if name in _CHANGES and _holds_mappings(value):
+            rows = "write each combination as a row: foreach: [{OS: linux, GO: '1.21'}, {OS: mac}]"
+            reading.add(Advised(f"a foreach has no {name}", rows), (*path, name), value)
+            return _Lists((name,))
+        if isinstance(value, ScalarNode) and not value.text and len(reading.problems) > problems:
+            continue  # what follows a comma where the brackets of a list are missing
         if name in (*ORIGINS, SPLIT) and isinstance(value, ScalarNode):
             flaw = (
                 f"gives its values no name; write foreach: {{NAME: {{{name}: "
@@ -434,6 +425,15 @@ def _by_name(node: MappingNode, path: NodePath, reading: Reading) -> _Lists:
     if not node.entries:
         reading.add(_no_foreach(node), path, node)
     return _Lists(tuple(names), tuple(lists))
+
+
+_CHANGES = ("exclude", "include")
+"""The keys of a matrix of GitHub Actions that are no lists of values."""
+
+
+def _holds_mappings(node: Node) -> bool:
+    items = node.items if isinstance(node, SequenceNode) else [node]
+    return any(isinstance(item, MappingNode) for item in items)
 
 
 def values_of(name: str) -> ListOf:
@@ -456,10 +456,6 @@ def _list_of(name: str, node: Node, path: NodePath, reading: Reading) -> ValueLi
             f"or {{split: TEXT, at: ','}}; got {_got(node)}"
         )
         reading.add(message, path, node)
-        return None
-    if node.tag is None and (remedy := _as_list(node)) is not None:
-        fact = f"must be a list of values, such as [berlin, paris]; got {messages.got(node)}"
-        reading.add(Advised(fact, remedy), path, node)
         return None
     found = values_of(name).read(node, path, reading)
     return None if found is None else ValueList(name, found)

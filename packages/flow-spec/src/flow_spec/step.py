@@ -560,22 +560,7 @@ class StepRecord(Record):
             message = Advised('only a "script" has a shell', remedy)
             reading.add(message, (*path, "shell"), nodes["shell"])
 
-    def _fields_meant(self, given: Mapping[str, Node], reading: Reading) -> Collection[str | None]:
-        """Return the fields that unknown keys stand for; `- build: make` has an id and a script."""
-        meant = super()._fields_meant(given, reading)
-        return {*meant, "id"} if len(given) == 1 and {*meant} == {"command"} else meant
-
-    def _unknown(self, name: str, given: Mapping[str, Node], reading: Reading) -> Message:
-        value, own = given[name], given.get("id")
-        if isinstance(value, ScalarNode) and messages.is_condition(name) and "when" not in given:
-            place = reading.steps.get(own.text) if isinstance(own, ScalarNode) else None
-            path = () if place is None else place.path
-            advice = Expression().advice(value.text, path, reading)
-            if advice is not None:
-                remedy = advice.help.replace("in place of when:", f"in place of {name}:")
-                if remedy.startswith("write when: ") and ", or " not in remedy:
-                    remedy += f" in place of {name}:"
-                return Advised("unknown key", remedy)
+    def _unknown(self, name: str, given: Mapping[str, Node], reading: Reading) -> Advised:
         return UNBOUNDED if name == "max_parallel" else super()._unknown(name, given, reading)
 
 
@@ -613,7 +598,7 @@ class Defaults(Record):
         """Return the fields of a step that `defaults` can have."""
         return {name: field for name, field in STEP.fields().items() if name not in _OWN}
 
-    def _unknown(self, name: str, given: Mapping[str, Node], reading: Reading) -> Message:
+    def _unknown(self, name: str, given: Mapping[str, Node], reading: Reading) -> Advised:
         if name in _OWN:
             return Advised(
                 f"cannot have a default: {_OWN[name]}", "write it in the steps themselves"

@@ -31,7 +31,7 @@ from flow_spec.fields.messages import (
     flaw_of_prose,
     flaw_of_word,
 )
-from flow_spec.fields.predicates import advice_on_condition, advice_on_name, operands_of, parse_when
+from flow_spec.fields.predicates import advice_on_condition, is_condition, operands_of, parse_when
 from flow_spec.fields.reading import FINALLY, OPENING, Reading, StepPlace, TemplateWord, step_path
 
 _DURATION_EXAMPLES = "90s, 15m or 1h30m"
@@ -135,14 +135,14 @@ class Text(Kind):
 
     def _read(self, node: Node, path: NodePath, reading: Reading) -> str | None:
         if not isinstance(node, ScalarNode) or node.form not in {Form.BARE, Form.TEXT}:
-            reading.add(self._no_text(node, str(path[-1]) if path else ""), path, node)
+            reading.add(self._no_text(node), path, node)
             return None
         self._check(node.text, node, path, reading)
         return node.text
 
-    def _no_text(self, node: Node, name: str) -> Message:
-        """Say that the value of a name is not text."""
-        return messages.no_text(node, name)
+    def _no_text(self, node: Node) -> Message:
+        """Say that a value is not text."""
+        return messages.no_text(node)
 
     def _check(self, text: str, node: Node, path: NodePath, reading: Reading) -> None:
         flaw = self._flaw(text)
@@ -156,8 +156,8 @@ class Text(Kind):
 class FilledText(Text):
     """Text that may hold names, which are replaced once their values are known (rule 10.2)."""
 
-    def _no_text(self, node: Node, name: str) -> Message:
-        return messages.no_text(node, name, is_filled=True)
+    def _no_text(self, node: Node) -> Message:
+        return messages.no_text(node, is_filled=True)
 
     def _check(self, text: str, node: Node, path: NodePath, reading: Reading) -> None:
         super()._check(text, node, path, reading)
@@ -307,14 +307,7 @@ class Seconds(Kind):
         expected = (
             f"must be a number of seconds, {least}, or a duration such as {_DURATION_EXAMPLES}"
         )
-        likely = messages.as_duration(node, field)
-        if not likely and (
-            not isinstance(node, ScalarNode)
-            or node.form is not Form.TEXT
-            or node.text.replace(".", "").isdecimal()
-        ):
-            return messages.wrong_type(expected, node, "" if self.zero else "timeout_sec")
-        return advised(f"{expected}, got {messages.got(node)}", likely)
+        return messages.wrong_type(expected, node, field)
 
 
 def _number(node: Node) -> float | None:
@@ -384,13 +377,14 @@ class Reference(Text):
         longest = 2 * StepId().max_length + 1
         return StepId().schema() | {"pattern": f"^{REFERENCE.pattern}$", "maxLength": longest}
 
-    def _no_text(self, node: Node, _name: str) -> Message:
-        return messages.no_reference(node)
-
     def _check(self, text: str, node: Node, path: NodePath, reading: Reading) -> None:
         flaw = flaw_of_name_of_step(text, path, reading)
         if flaw is not None:
             reading.add(flaw, path, node)
+
+
+_LONGEST_COMPARED = 300
+"""The longest condition that is compared with those of other tools."""
 
 
 class Expression(Text):
@@ -407,13 +401,15 @@ class Expression(Text):
 
             head, _, drawing = str(error).partition("\n")
             place, span = head.removeprefix(error.message), Span(text, error.start, error.end)
-            message: Message = advised(f"{error.fact}{place}", error.help)
-            advice = self.advice(text, path, reading)
-            if advice is not None and advice.fact:
+            asks_nothing = not depends_on and is_condition(text, ("_",), in_finally=in_finally)
+            remedy = "add depends_on: with the steps to ask" if asks_nothing else error.help
+            message: Message = advised(f"{error.fact}{place}", remedy)
+            advice = None
+            if len(text) <= _LONGEST_COMPARED:
+                advice = advice_on_condition(text, reading.steps, in_finally=in_finally)
+            if advice is not None:
                 message, span = advice, Span(text, 0, len(text))
                 drawing = f"{text}\n{'^' * len(text)}" if text.isprintable() else ""
-            elif advice is not None:
-                message = Advised(f"{error.fact}{place}", advice.help)
             reading.add(message, path, node, excerpt=dedent(drawing) or None, span=span)
             return
         called = {operand.name: operand for operand in condition.operands if operand.quantifier}
@@ -425,44 +421,10 @@ class Expression(Text):
             elif name in listed:
                 continue  # reported there
             if flaw is not None:
-                advice = None
-                if name not in reading.steps and advice_on_name(name, in_finally=in_finally):
-                    advice = self.advice(text, path, reading)
-                if advice is not None:
-                    flaw = Advised(advice.fact or f"unknown step {quoted(name)}", advice.help)
                 reading.add(flaw, path, node, span=span_of_name(name, text))
-                if advice is not None:
-                    return  # the remedy is about the whole condition
 
-    def _no_text(self, node: Node, _name: str) -> Message:
+    def _no_text(self, node: Node) -> Message:
         return messages.no_condition(node)
-
-    def advice(self, text: str, path: NodePath, reading: Reading) -> Advised | None:
-        """Return what to write instead of a condition of another system, or None.
-
-        The fact is empty unless there is a better one than the parser's. `path` is that of the step
-        or of a part of it, and empty if the place of the step is unknown.
-        """
-        reading.speller.budget -= len(reading.steps)
-        if reading.speller.budget < 0 or len(text) > _LONGEST_TRANSLATED:
-            return None
-        place, in_finally = step_path(path), path[:1] == (FINALLY,)
-        before = [
-            step_id
-            for step_id, found in reading.steps.items()
-            if found.path < place and (found.in_finally or not in_finally)
-        ]
-        return advice_on_condition(
-            text,
-            [name for name, found in reading.steps.items() if found.path != place],
-            reading.depends_on_of(path),
-            before,
-            in_finally=in_finally,
-        )
-
-
-_LONGEST_TRANSLATED = 300
-"""The longest condition of another system that a message translates."""
 
 
 def span_of_name(name: str, condition: str) -> Span | None:
@@ -500,6 +462,13 @@ def flaw_of_call(
     return None
 
 
+def _answer_to_condition(name: str, *, in_finally: bool) -> str | None:
+    """Return what to write for a word that asks about steps in another system, or None."""
+    from flow_spec.fields.foreign_words import answer_to_condition
+
+    return answer_to_condition(name, in_finally=in_finally)
+
+
 MOST_NAMED, _COPIES_NAMED = 6, 3
 """How many steps, and how many copies of a step, a message names."""
 
@@ -513,9 +482,8 @@ def flaw_of_name_of_step(name: str, path: NodePath, reading: Reading) -> Message
         known = _known_at(path, reading) if reading.speller.budget >= 0 else []
         fact, remedy = f"unknown step {quoted(step_id)}", None
         if re.search(r"[.!&|(]", step_id) and re.search(r"\w", step_id):
-            others = [other for other in reading.depends_on_of(path) if other in reading.steps]
-            remedy = f"write when: {' && '.join([*others, name])} in place of depends_on:"
-        remedy = remedy or advice_on_name(step_id, in_finally=in_finally)
+            remedy = "write when: in place of depends_on: for a condition over steps"
+        remedy = remedy or _answer_to_condition(step_id, in_finally=in_finally)
         remedy = remedy or reading.speller.suggestion(step_id, known)
         if remedy is None and 0 < len(known) <= MOST_NAMED:
             remedy = f"the steps are {', '.join(map(printable, known))}"

@@ -168,7 +168,8 @@ class Params(Kind):
 
     def _read(self, node: Node, path: NodePath, reading: Reading) -> tuple[Any, ...] | None:
         if not isinstance(node, MappingNode):
-            reading.add(messages.no_params(node), path, node)
+            expected = "a mapping of names to defaults, such as {SHOP: berlin}"
+            reading.add(messages.must_be(expected, node), path, node)
             return None
         names, params = [], []
         for name, key, value in reading.keys_of(node, path):
@@ -184,7 +185,7 @@ class Params(Kind):
                 )
                 reading.add(Advised("is empty", remedy), place, value)
             elif isinstance(value, SequenceNode):
-                remedy = f"write {name}: {{enum: {messages.spelled(value)}}}"
+                remedy = f"write {name}: {{enum: [A, B]}}, with the values that it may have"
                 reading.add(Advised("must be a single text, got a list", remedy), place, value)
             elif isinstance(value, MappingNode):
                 params.append(PARAM.read(value, place, reading))

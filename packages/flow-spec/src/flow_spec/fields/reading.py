@@ -22,6 +22,7 @@ from flow_spec.documents.tree import (
     ScalarNode,
     flaw_of_merged,
     is_merge_key,
+    node_at,
     written,
 )
 from flow_spec.errors import (
@@ -72,7 +73,7 @@ def flaws_of_names(text: str, known: Collection[str], speller: Speller) -> Itera
         if found is None:
             closed = text.find("}}", opening.end())
             held = None if closed < 0 else text[opening.end() : closed].strip()
-            yield Flaw(messages.no_name(held, known), opening.start())
+            yield Flaw(messages.no_name(held), opening.start())
             if held is None:
                 return  # the rest is inside it
         elif found[1] not in known:
@@ -303,11 +304,16 @@ def step_path(path: NodePath) -> NodePath:
     return path[:_INSIDE] if is_inside else path[:2]
 
 
+_MOST_PLACED = 200
+"""Of so many problems the key is looked for: nobody reads more."""
+
+
 @attrs.define(eq=False)
 class Reading:
     """What reading a file has found out so far.
 
     Attributes:
+        root: The whole file.
         steps: The first step of every id; those of `finally` are last.
         depends_on: The items that could be step ids, by the path of the step.
         defaults: The values for fields that a step does not give.
@@ -320,6 +326,7 @@ class Reading:
         speller: Finds the known word that was probably meant.
     """
 
+    root: Node | None = None
     steps: dict[str, StepPlace] = attrs.Factory(dict)
     depends_on: dict[NodePath, tuple[str, ...]] = attrs.Factory(dict)
     defaults: dict[str, Any] = attrs.Factory(dict)
@@ -352,12 +359,24 @@ class Reading:
     ) -> None:
         """Add a problem at `path` and the position of `node`; `span` is the wrong part of it.
 
-        `param` is the parameter whose value is missing, if that is the problem.
+        A value that begins on a line below its key is reported at the key. `param` is the parameter
+        whose value is missing, if that is the problem.
         """
         remedy = message.help if isinstance(message, Advised) else None
         place = written(path) or None
+        node = self._beginning(path, node) if span is None else node
         at = (place, node.line, node.column)
         self.problems.append(Problem(str(message), *at, excerpt, remedy, span=span, param=param))
+
+    def _beginning(self, path: NodePath, node: Node) -> Node:
+        """Return the key of a list or mapping that begins on a line below it, or else the value."""
+        if isinstance(node, ScalarNode):
+            return node
+        around = node_at(self.root, path[:-1]) if len(self.problems) < _MOST_PLACED else None
+        if path and isinstance(around, MappingNode):
+            key = next((key for key, value in around.entries if value is node), node)
+            return key if (key.line or 0) < (node.line or 0) else node
+        return node
 
     def report_names(self) -> None:
         """Add the problems with names in words, once all declared names are known."""

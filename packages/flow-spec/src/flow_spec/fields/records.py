@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import attrs
 
 from flow_spec.documents.tree import Form, MappingNode, Node, NodePath, ScalarNode, SequenceNode
-from flow_spec.errors import Advised, Message, quoted
+from flow_spec.errors import Advised, quoted
 from flow_spec.fields import messages
 from flow_spec.fields.env import SETTABLE, flaw_of_variable
 from flow_spec.fields.kinds import FILE, Boolean, Kind, Prose, Schema, Word
@@ -157,7 +157,8 @@ class Variables(Kind):
         self, node: Node, path: NodePath, reading: Reading
     ) -> tuple[tuple[str, str], ...] | None:
         if not isinstance(node, MappingNode):
-            reading.add(messages.no_variables(node, str(path[-1])), path, node)
+            expected = "a mapping of names to texts, such as {LANG: C}"
+            reading.add(messages.must_be(expected, node), path, node)
             return None
         values = {}
         for name, key, value in reading.keys_of(node, path):
@@ -252,17 +253,15 @@ class Record(Kind):
         meant = self._fields_meant(given, reading) if missing else ()
         for name in missing:
             if name not in meant:
-                example = fields[name].examples[0]
-                reading.add(messages.missing_key(self.noun, name, example, given), path, node)
+                example = getattr(fields[name].kind, "example", "NAME")
+                reading.add(messages.missing_key(self.noun, name, example), path, node)
 
-    def _fields_meant(self, given: Mapping[str, Node], reading: Reading) -> Collection[str | None]:
-        """Return the fields that unknown keys stand for, which are reported as unknown."""
+    def _fields_meant(self, given: Mapping[str, Node], reading: Reading) -> Collection[str]:
+        """Return the fields that the advice on unknown keys names: they are not missing, too."""
         known = self.fields()
-        return [
-            messages.field_meant(name, known, given, self.noun, reading.speller)
-            for name in given
-            if name not in known and not self._skips(name)
-        ]
+        unknown = (name for name in given if name not in known and not self._skips(name))
+        advice = " ".join(self._unknown(one, given, reading).help for one in unknown)
+        return known.keys() & {*re.findall(r"([\w-]+)[:\"]", advice)}
 
     def _entries(
         self, node: MappingNode, path: NodePath, reading: Reading
@@ -270,7 +269,7 @@ class Record(Kind):
         """Return name, key and value of each entry, in the order in which they are read."""
         return reading.keys_of(node, path)
 
-    def _unknown(self, name: str, given: Mapping[str, Node], reading: Reading) -> Message:
+    def _unknown(self, name: str, given: Mapping[str, Node], reading: Reading) -> Advised:
         """Return the message about a key that is not a field; `given` are all keys."""
         return messages.unknown_key(name, self.fields(), given, self.noun, reading.speller)
 
@@ -390,8 +389,8 @@ class ForeignMapping(Kind):
         self, node: Node, path: NodePath, reading: Reading
     ) -> tuple[tuple[str, str], ...] | None:
         if not isinstance(node, MappingNode):
-            message = f"must be a mapping, such as {self.example}; got {messages.got(node)}"
-            reading.add(message, path, node)
+            expected = f"a mapping, such as {self.example}"
+            reading.add(messages.must_be(expected, node), path, node)
             return None
         from json import dumps  # few flows pay for this import
 

@@ -79,10 +79,7 @@ def noted(key: str, text: str, style: Style) -> list[str]:
     return [line, *_wrapped_around_commands(f"{FURTHER}# {said}", style.columns, f"{FURTHER}# ")]
 
 
-_COMMAND = re.compile(
-    r"`[^`]*`|\$\{\{[^}]*\}\}"
-    r"|(?:(?:[\d*/,A-Z-]+ ){5}|@\w+ )?(?:cd [^;&]+ && )?orchesjob-flow [^;`]*"
-)
+_COMMAND = re.compile(r"`[^`]*`|\$\{\{[^}]*\}\}|orchesjob-flow [^;`]*")
 _KEPT = "\ue000"
 """Stands for a blank that is not the end of a word; `visible` lets none through."""
 
