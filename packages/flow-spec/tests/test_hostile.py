@@ -155,7 +155,7 @@ SYNTAX = [
     (
         "flow_id: a: b\n",
         [
-            "f:1:10: not valid YAML: text that contains \": \" needs quotes; write flow_id: 'a: b'",
+            'f:1:10: not valid YAML: text that contains ": " needs quotes; put the text in quotes',
             "    flow_id: a: b",
             "             ^",
         ],

@@ -237,10 +237,6 @@ def _unprintable(text: str, error: ReaderError) -> DocumentError:
     )
 
 
-_KEY = re.compile(r"\s*(?:- +)*[\w.-]+\s*:(?:\s|$)")
-_ENDS = {"[": "]", "{": "}"}
-
-
 class Mistake(NamedTuple):
     """What is wrong at a line and column (from 0), how to fix it, and the text to mark there."""
 
@@ -259,16 +255,10 @@ def syntax_error(
     lines = [*text.splitlines(), ""]
     found = (
         _no_yaml(text, lines)
-        or _closed_too_late(error, quoted, lines)
-        or _never_closed(error, lines)
+        or _never_closed(error, quoted, lines)
         or _indentation(error, lines)
-        or _no_colon(error, lines)
-        or _braces(error, lines)
-        or _index(error, lines)
+        or _colon(error, lines)
         or _sign(error, lines)
-        or _list_on_line(error, lines)
-        or _after_quotes(error, lines)
-        or _colon_in_text(error, lines)
         or _as_it_is(error)
     )
     column = found.column + 1
@@ -281,40 +271,56 @@ def syntax_error(
     )
 
 
-def _never_closed(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
-    """Find a quotation mark or a bracket that nothing closes."""
+_KINDS = (
+    (r"\A(?:[#;].*\n|\s)*\[[A-Z][A-Za-z]+\]\s*\n", "a systemd unit"),
+    (r"\A(?:#.*\n|\s)*(?:from [\w.]+ import |import \w|def \w|\"\"\")", "a Python program"),
+    (r"^[\w./ -]+:[^:=\n]*\n\t", "a Makefile"),
+    (r"^(?:set [\w-]+|[\w-]+ *:= .*)$", "a justfile"),
+    (r"\A\s*<[?!\w]", "XML"),
+)
+
+
+def _no_yaml(text: str, lines: list[str]) -> Mistake | None:
+    """Recognize files that are not YAML at all: advice on a single line would mislead there."""
+    if re.search(r"^(?:flow_id|steps)\s*:", text, re.MULTILINE):
+        return None
+    kind = next((kind for pattern, kind in _KINDS if re.search(pattern, text, re.MULTILINE)), None)
+    if kind is None:
+        return None
+    number = next(place for place, line in enumerate(lines) if line.strip() and line[0] not in "#;")
+    fix = "write a flow beside it, with flow_id: and an item of steps: for each command"
+    return Mistake(f"this looks like {kind}", fix, number, 0)
+
+
+_ENDS = {
+    "[": "] where it ends, and commas between its items",
+    "{": "} where it ends, and commas between its items",
+}
+
+
+def _never_closed(
+    error: MarkedYAMLError, quoted: Sequence[tuple[Any, Any]], lines: list[str]
+) -> Mistake | None:
+    """Find a quotation mark or a bracket that nothing closes, or only something lines below."""
     begun: Any = error.context_mark
     at: Any = error.problem_mark
-    context = str(error.context)
-    if begun is None:
+    problem, context = str(error.problem), str(error.context)
+    ends = "stream end" in problem or "end of stream" in problem
+    if quoted and quoted[-1][1].line == at.line and "end of stream" not in problem:
+        begun, ends = quoted[-1][0], False
+    elif context == "while scanning a quoted scalar":
+        begun = begun if ends else None
+    elif not context.startswith("while parsing a flow") or not (ends or at.line != begun.line):
+        begun = None
+    sign = "" if begun is None else lines[begun.line][begun.column : begun.column + 1]
+    if sign not in {"'", '"', "[", "{"}:
         return None
-    if context == "while scanning a quoted scalar" and "end of stream" in str(error.problem):
-        sign = lines[begun.line][begun.column]
-        fix = f"write {sign} where the text ends"
-        return Mistake(f"this {sign} is never closed", fix, begun.line, begun.column)
-    sign = lines[begun.line][begun.column : begun.column + 1]
-    ends = "stream end" in str(error.problem)
-    if not context.startswith("while parsing a flow") or sign not in _ENDS:
-        return None
-    if not ends and at.line == begun.line:
-        return None
-    fix = f"write {_ENDS[sign]} where it ends, and commas between its items"
     place = "is never closed" if ends else f"is not closed before line {at.line + 1}"
+    fix = f"write {_ENDS.get(sign, f'{sign} where the text ends')}"
     return Mistake(f"this {sign} {place}", fix, begun.line, begun.column)
 
 
-def _closed_too_late(
-    error: MarkedYAMLError, quoted: Sequence[tuple[Any, Any]], lines: list[str]
-) -> Mistake | None:
-    """Find a quotation mark that is only closed by the next one, some lines below."""
-    at: Any = error.problem_mark
-    is_open = "end of stream" in str(error.problem)
-    if not quoted or quoted[-1][1].line != at.line or is_open:
-        return None
-    begun, _ = quoted[-1]
-    sign = lines[begun.line][begun.column]
-    fact = f"this {sign} is not closed before line {at.line + 1}"
-    return Mistake(fact, f"write {sign} where the text ends", begun.line, begun.column)
+_KEY = re.compile(r"\s*(?:- +)*[\w.-]+\s*:(?:\s|$)")
 
 
 def _indentation(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
@@ -325,183 +331,70 @@ def _indentation(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
     if "\t" in line[:column]:
         tab = line.index("\t")
         return Mistake("a tab in the indentation", "use spaces instead of tabs", at.line, tab)
-    key = _KEY.match(line)
-    if "mapping values are not allowed" in problem and key and line.index(":") == at.column:
-        return _indented_too_far(at.line, column, lines)
-    if "expected <block end>" in problem and at.column == column:
-        fix = "put it in the column of the lines it belongs to"
+    is_key = _KEY.match(line) is not None and line.index(":") == at.column
+    if "mapping values are not allowed" in problem and is_key:
+        above = next((n for n in range(at.line - 1, -1, -1) if lines[n].strip()), 0)
+        fix = "put the key in the column of the keys it belongs to"
+        return _glued(above, lines) or Mistake(
+            "this line is indented too far", fix, at.line, column
+        )
+    if "expected <block end>" in problem and at.column == column and line[column] not in "'\"":
         fact = "this line's indentation matches no enclosing block"
-        if line.lstrip().startswith(("'", '"')):
-            return None
-        return Mistake(fact, fix, at.line, column)
+        return Mistake(fact, "put it in the column of the lines it belongs to", at.line, column)
     return None
 
 
-def _indented_too_far(number: int, column: int, lines: list[str]) -> Mistake:
-    """Say that a key is too far right, or that the line above it is not a key."""
-    before = next((above for above in reversed(lines[:number]) if above.strip()), "")
-    glued = re.match(r"\s*(?:- +)*([\w.-]+):\S|\s*-(\w[\w.-]*):", before)
-    if glued is not None:
-        where = lines[:number].index(before)
-        column = len(before) - len(before.lstrip())
-        if glued[2]:
-            fix = f"add a space after the hyphen: - {glued[2]}:"
-            return Mistake("expected an item of a list on this line", fix, where, column)
-        fix = f"add a space after the colon of {glued[1]}:"
-        return Mistake("expected KEY: VALUE on this line", fix, where, column)
-    beginning = len(before) - len(before.lstrip(" -"))
-    fix = "put the key in the column of the keys it belongs to"
-    if beginning != column and _KEY.match(before):
-        fix += f", such as column {beginning + 1}"
-    return Mistake("this line is indented too far", fix, number, column)
+def _glued(number: int, lines: list[str]) -> Mistake | None:
+    """Find a key without a space after its colon, or an item without one after its hyphen."""
+    found = re.match(r"(\s*)(?:(?:- +)*[\w.-]+:\S|(-)\w[\w.-]*:)", lines[number])
+    if found is None:
+        return None
+    expected, sign = ("an item of a list", "hyphen") if found[2] else ("KEY: VALUE", "colon")
+    fix = f"write a space after the {sign}"
+    return Mistake(f"expected {expected} on this line", fix, number, len(found[1]))
 
 
-def _no_colon(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
-    """Find a line that should be a key, but has no colon with a space after it."""
+def _colon(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
+    """Find a line that should be a key, and a text with a colon and a space in it."""
+    at: Any = error.problem_mark
     begun: Any = error.context_mark
-    if error.context != "while scanning a simple key" or begun is None:
+    if error.context == "while scanning a simple key":
+        found = _glued(begun.line, lines)
+        fact = "expected KEY: VALUE on this line"
+        return found or Mistake(fact, "write KEY: VALUE", begun.line, begun.column)
+    text = re.match(r"\s*(?:- +)*[\w.-]+: +([^\s'\"\[{|>].*\S)", lines[at.line])
+    if "mapping values are not allowed" not in str(error.problem) or text is None:
         return None
-    line = lines[begun.line]
-    glued = re.match(r"\s*(?:- +)*([\w.-]+):\S", line)
-    fix = f"add a space after {glued[1]}:" if glued else "write KEY: VALUE"
-    return Mistake("expected KEY: VALUE on this line", fix, begun.line, begun.column)
-
-
-_KINDS = (
-    (r"^\[Timer\]\s*$", "a systemd timer"),
-    (r"\A(?:[#;].*\n|\s)*\[[A-Z][A-Za-z]+\]\s*\n", "a systemd unit"),
-    (r"\A(?:#.*\n|\s)*(?:from [\w.]+ import |import \w|def \w|\"\"\")", "a Python program"),
-    (r"^[\w./ -]+:[^:=\n]*\n\t", "a Makefile"),
-    (r"^(?:set [\w-]+|[\w-]+ *:= .*)$", "a justfile"),
-    (r"\A\s*<[?!\w]", "XML"),
-)
-
-
-def _no_yaml(text: str, lines: list[str]) -> Mistake | None:
-    """Recognize files that are not YAML at all."""
-    if re.search(r"^(?:flow_id|steps)\s*:", text, re.MULTILINE):
-        return None
-    kind = next((kind for pattern, kind in _KINDS if re.search(pattern, text, re.MULTILINE)), None)
-    if kind is None:
-        return None
-    number = next(place for place, line in enumerate(lines) if line.strip() and line[0] not in "#;")
-    started = re.search(r"^ExecStart=[-@:+!]*(\S.{0,60})$", text, re.MULTILINE)
-    words = ["make", "build"] if started is None else started[1].split()
-    step_id = "build" if started is None else words[0].rpartition("/")[2].partition(".")[0]
-    if kind == "a systemd timer":
-        fix = "keep it for systemd; in its service, write WorkingDirectory=FLOW_DIR and "
-        fix += "ExecStart=orchesjob-flow run FLOW_DIR/flow.yaml"
-        return Mistake(f"this is {kind}, not a flow", fix, number, 0)
-    fix = f"write flow_id: NAME, and steps: [{{id: {step_id}, command: [{', '.join(words)}]}}]"
-    return Mistake(f"this looks like {kind}", fix, number, 0)
-
-
-_COPY = re.compile(r"(\w[\w-]*)\[(\w[\w-]*)\]")
-
-
-def _index(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
-    """Find `load[3]` in flow style, which is `load@3` here."""
-    at: Any = error.problem_mark
-    for found in _COPY.finditer(lines[at.line]):
-        if found.start() <= at.column <= found.end():
-            fact = "brackets begin a list here, and a copy of a step is written with @"
-            return Mistake(fact, f"write {found[1]}@{found[2]}", at.line, found.start())
-    return None
-
-
-_BRACES = re.compile(r"\$?\{\{[^{}\"']*\}\}")
-_LONGEST_SHOWN = 80
-
-
-def _braces(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
-    """Find `{{ NAME }}` without quotes, which YAML reads as mappings."""
-    at: Any = error.problem_mark
-    line = lines[at.line]
-    for found in _BRACES.finditer(line):
-        is_quoted = line.count("'", 0, found.start()) % 2 or line.count('"', 0, found.start()) % 2
-        if found.start() <= at.column <= found.end() + 1 and not is_quoted:
-            begin = max(line.rfind(sign, 0, found.start()) for sign in " ,[{") + 1
-            rest = line[found.end() :]
-            end = len(line) - len(
-                rest.lstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:-")
-            )
-            fix = f"put the whole text in quotes: '{line[begin:end]}'"
-            return Mistake("to YAML, { begins a mapping", fix, at.line, begin)
-    return None
-
-
-def _colon_in_text(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
-    """Find a text of one line with a colon and a space in it."""
-    at: Any = error.problem_mark
-    line = lines[at.line]
-    found = re.match(r"(\s*(?:- +)*([\w.-]+): +)([^\s'\"\[{|>].*)", line)
-    if "mapping values are not allowed" not in str(error.problem) or found is None:
-        return None
-    text = found[3].strip()
-    sign = '"' if "'" in text and '"' not in text and "\\" not in text else "'"
-    fact, fix = 'text that contains ": " needs quotes', f"write {found[2]}: {sign}{text}{sign}"
-    if sign in text or len(text) > _LONGEST_SHOWN:
-        fix = f"write {found[2]}: | and the text on the line below it, indented"
-    return Mistake(fact, fix, at.line, found.start(3), text)
+    fix = "put the text in quotes, or write | and the text on the line below, indented"
+    fact = 'text that contains ": " needs quotes'
+    return Mistake(fact, fix, at.line, text.start(1), text[1])
 
 
 _SIGNS = {"*": "begins an alias", "&": "begins an anchor", "|": "begins lines of text"}
-_TOKEN = re.compile(r"[^\s,\]}]+")
+_BRACES = re.compile(r"[^\s,\[{]*\{\{[^{}\"']*\}\}")
 
 
 def _sign(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
-    """Find a text without quotes whose first character means something to YAML."""
+    """Find a text without quotes that begins with a character that means something to YAML."""
     is_name = error.context in {"while scanning an alias", "while scanning an anchor"}
     mark: Any = error.context_mark if is_name else error.problem_mark
-    if not is_name and "cannot start any token" not in str(error.problem):
-        return None
     line = lines[mark.line]
-    sign, rest = line[mark.column : mark.column + 1], line[mark.column :]
-    is_inside = line.count("[", 0, mark.column) + line.count("{", 0, mark.column) > 0
-    found = _TOKEN.match(rest) if is_inside else re.match(r".*\S", rest)
-    if sign in {"", "\t"} or found is None:
+    for found in _BRACES.finditer(line):
+        is_quoted = line.count("'", 0, found.start()) % 2 or line.count('"', 0, found.start()) % 2
+        if found.start() <= mark.column <= found.end() + 1 and not is_quoted:
+            fix = "put the whole text in quotes"
+            return Mistake("to YAML, { begins a mapping", fix, mark.line, found.start())
+    sign = line[mark.column : mark.column + 1].strip()
+    if not sign or not (is_name or "cannot start any token" in str(error.problem)):
         return None
-    text = found[0][:_LONGEST_SHOWN]
+    fix = "put it in quotes, or write script: if a shell is to understand it"
     fact = f"to YAML, {sign} {_SIGNS.get(sign, 'cannot begin a text')}"
-    command = re.search(r"\bcommand: *\[([^\[\]]*)\]", line)
-    if command is not None and sign in "&|*" and command.start(1) <= mark.column:
-        words = " ".join(word.strip() for word in command[1].split(","))
-        knows = "expands *" if sign == "*" else f"knows {text}"
-        fix = f"only a shell {knows}: write script: {words} in place of command:"
-        return Mistake(fact, fix, mark.line, mark.column)
-    fix = f"put it in quotes: '{text}'" if "'" not in text else "put it in quotes"
     return Mistake(fact, fix, mark.line, mark.column)
-
-
-def _list_on_line(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
-    """Find `key: - item`, a list that begins on the line of its key."""
-    at: Any = error.problem_mark
-    found = re.match(r"\s*(?:- +)*([\w.-]+): +- +(.*\S)", lines[at.line])
-    if "sequence entries are not allowed" not in str(error.problem) or found is None:
-        return None
-    item = found[2] if found[1] == "script" else f"[{found[2]}]"
-    fact = "a list cannot begin on the line of its key"
-    return Mistake(fact, f"write {found[1]}: {item}", at.line, at.column)
-
-
-def _after_quotes(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
-    """Find text that goes on after closing quotes."""
-    at: Any = error.problem_mark
-    line = lines[at.line]
-    found = re.match(r"\s*(?:- +)*([\w.-]+): +([\"'].*\S)", line)
-    if "expected <block end>" not in str(error.problem) or found is None or "'" in found[2]:
-        return None
-    if len(found[2]) > _LONGEST_SHOWN or at.column <= found.start(2):
-        return None
-    fix = f"put the whole text in quotes: {found[1]}: '{found[2]}'"
-    return Mistake("text after the closing quotes", fix, at.line, at.column)
 
 
 def _as_it_is(error: MarkedYAMLError) -> Mistake:
     """Repeat what PyYAML says, with the advice that helps most often."""
     mark: Any = error.problem_mark  # never None: the scanner and the parser always set it
-    if error.context in {"while scanning an alias", "while scanning an anchor"}:
-        mark = error.context_mark
     context = f"{error.context}, " if error.context else ""
     said = f"{context}{error.problem}"
     fix = next((then for words, then in _ADVICE if words in said), None)
@@ -510,14 +403,14 @@ def _as_it_is(error: MarkedYAMLError) -> Mistake:
 
 
 _ADVICE = (
-    (r"'\t' that cannot start", "use spaces instead of tabs"),
-    ("that cannot start any token", "put text that begins with this character in quotes"),
-    ("scanning an anchor", "put text that begins with & in quotes"),
-    ("scanning an alias", "put text that begins with * in quotes"),
     ("scanning a block scalar", "put text that begins with | or > in quotes"),
     ("mapping values are not allowed", 'put text that contains ": " in quotes'),
     ("tag", "put text that begins with ! in quotes"),
-    ("expected ',' or", "write a comma before it, or put the whole text in the other quotes"),
+    (
+        "expected ',' or",
+        "write a comma before it, or put the whole text in quotes that it does not hold",
+    ),
     ("unknown escape character", "write \\\\ for a backslash, or put the text in single quotes"),
     ("expected <block end>", "put the whole text in quotes, or the line into another column"),
+    ("sequence entries are not allowed", "write each item on a line of its own, below the key"),
 )
