@@ -393,7 +393,7 @@ def remove_run_directory(path: Path) -> None:
     here = open_folder(str(path))
     trail: list[tuple[os.stat_result, list[str]]] = []  # each outer folder, and what is left in it
     try:
-        folders = remove_files(here)
+        folders = unlink_files(here)
         while folders or trail:
             if folders:
                 outer = os.fstat(here)
@@ -401,7 +401,7 @@ def remove_run_directory(path: Path) -> None:
                 trail.append((outer, folders))
                 if os.fstat(here).st_dev != outer.st_dev:
                     raise OSError(errno.EXDEV, "is another file system (unmount it)", ".")
-                folders = remove_files(here)
+                folders = unlink_files(here)
             else:
                 move_to(here, os.open("..", FOLDER, dir_fd=here))
                 outer, folders = trail[-1]
@@ -417,7 +417,7 @@ def remove_run_directory(path: Path) -> None:
     path.rmdir()
 
 
-def remove_files(folder: int) -> list[str]:
+def unlink_files(folder: int) -> list[str]:
     """Remove all from a folder but the folders in it; return their names."""
     with suppress(OSError):  # it belongs to somebody else
         os.fchmod(folder, 0o700)
