@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from orchesjob_client import CallFailed, EndedJob
+from orchesjob_client import CallFailed
 from support.orchesjob import Orchesjob
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -256,30 +256,3 @@ def test_clean_what_cannot_be_removed(orchesjob: Orchesjob) -> None:
     with pytest.raises(CallFailed, match="directory"):
         orchesjob.client().clean(job["job_id"])
     assert orchesjob.run("status", "--run-key=k").returncode == 3
-
-
-def test_clean_a_span(orchesjob: Orchesjob) -> None:
-    """`clean` lists and removes all that has ended from one second on, and before another."""
-    orchesjob.environ["TZ"] = "TST-9"
-    ends = {"early": 1000, "first": 1001, "last": 1002, "late": 1003, "lost": None, "active": 1001}
-    for key, ended_at in ends.items():
-        orchesjob.start(key, "sleep" if key == "active" else "true", "60")
-        if key != "active":
-            orchesjob.await_end(key)
-        orchesjob.plant(key, started_at=1001, finished_at=ended_at)
-    ids = {key: orchesjob.status(key)["job_id"] for key in ends}
-    files = {key: Path(orchesjob.status(key)["stdout_file"]) for key in ends}
-    client = orchesjob.client()
-    found = client.ended(1001, 1003)
-    selected = {"first": 1001, "last": 1002, "lost": 1001}
-    assert set(found) == {EndedJob(ids[key], key, at) for key, at in selected.items()}
-    from_then_on = client.ended(1003)
-    assert from_then_on == (EndedJob(ids["late"], "late", 1003),)
-    assert client.ended(1004) == ()
-    assert all(path.exists() for path in files.values())
-    removed = client.clean_ended(1001, 1003, most=3)
-    assert set(removed) == set(found)
-    assert {key for key, path in files.items() if not path.exists()} == set(selected)
-    assert orchesjob.run("status", "--run-key=lost").returncode == 3
-    assert orchesjob.status("active")["status"] == "RUNNING"
-    assert client.clean_ended(1001, 1003, most=3) == ()

@@ -107,6 +107,7 @@ COMMANDS = {
     "resume k": 1,
     "cancel k": 0,
     "prune k": JOBS,
+    "prune k --dry-run": 0,
     "doctor": 1,
 }
 

@@ -1336,18 +1336,18 @@ MUTATIONS = (
     # Commands and run keys.
     Mutation(
         "`prune` removes the output of a run that was retried meanwhile",
-        "orchesjob-flow: Deletion._take",
-        drop("if self.store.revision_of(run.run_key) != run.revision:"),
-        tests="test_deletion -k meanwhile",
+        "orchesjob-flow: Pruner._remove",
+        drop("if self._store.revision_of(run.run_key) != run.revision:"),
+        tests="test_pruning -k meanwhile",
     ),
     Mutation(
         "`prune` removes a lock's file after the lock",
-        "orchesjob-flow: Deletion._remove_all",
+        "orchesjob-flow: Pruner._remove",
         replace(
-            "removed = self._remove_records(list(emptied))",
-            "removed = self._remove_records(list(emptied)); locks.close()",
+            "gone = patiently(self._settings, forget)",
+            "gone = patiently(self._settings, forget); locks.close()",
         ),
-        tests="test_deletion -k lock_goes_last",
+        tests="test_pruning -k lock_goes_last",
     ),
     Mutation(
         "`prune` removes a lock's file before the logs that it guards",
@@ -1356,7 +1356,7 @@ MUTATIONS = (
             "(*logs, handle.calls_lock_path, handle.lock_path)",
             "(handle.lock_path, *logs, handle.calls_lock_path)",
         ),
-        tests="test_deletion -k lock_goes_last",
+        tests="test_pruning -k lock_goes_last",
     ),
     Mutation(
         "`prune` empties what a folder was swapped for",
@@ -1384,10 +1384,10 @@ MUTATIONS = (
     ),
     Mutation(
         "`prune` forgets a run whose output is left",
-        "orchesjob-flow: Deletion._remove_all",
+        "orchesjob-flow: Pruner._remove",
         replace(
-            "not_removed[run.run_key] = str(error)",
-            "not_removed[run.run_key] = str(error); emptied[run] = Output()",
+            "self.failed[run.run_key] = str(error)",
+            "self.failed[run.run_key] = str(error); emptied.append(Pruned(run, Output()))",
         ),
         tests="test_prune -k orchesjob_fails",
     ),

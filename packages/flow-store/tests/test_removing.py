@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from flow_store import (
-    Attempt,
     Changes,
     EndedRun,
     FlowStore,
@@ -84,16 +83,12 @@ def test_choice(many: FlowStore) -> None:
     assert chosen(many, keep=3) == []
 
 
-def test_what_is_chosen(ended: FlowStore, attempt: Attempt) -> None:
-    """Of a run that is chosen it is known whether orchesjob has had jobs of it."""
-    expected = EndedRun("k", "daily import", RunStatus.FAILED, 400.0, 1, False)
+def test_what_is_chosen(ended: FlowStore) -> None:
+    """Of a run that is chosen it is known how and when it ended, and its revision."""
+    expected = EndedRun("k", "daily import", RunStatus.FAILED, 400.0, 1)
     assert ended.ended_runs(finished_by=400.0) == (expected,)
-    ended.reopen("k", Reopening("{}", {0: 2}), revision=1)
-    job = attempt._replace(job_id="j", job="{}")
-    changes = Changes(RunHeader(RunStatus.FAILED, None, 500.0), attempts={(0, 1): job})
-    ended.apply("k", changes, revision=2)
-    (found,) = ended.ended_runs(finished_by=500.0)
-    assert found.has_jobs
+    assert ended.ended_run("k") == expected
+    assert ended.ended_run("other") is None
 
 
 def test_space_is_given_back(store: FlowStore, create: Callable[..., bool], path: Path) -> None:

@@ -13,7 +13,6 @@ from orchesjob_client import (
     CallLimits,
     CallRefused,
     CallTimedOut,
-    EndedJob,
     JobNotFound,
     JobNotRunning,
     OrchesjobClient,
@@ -272,50 +271,19 @@ def test_impossible_times(answer: Answer, answering: Answering, seconds: float) 
         client.abort(job_key="k", grace_sec=seconds)
 
 
-SELECTED = [
-    {"job_id": "i", "run_key": "k", "selected_at": 1001, "selected_at_iso": "..."},
-    {"job_id": "j", "run_key": "l", "selected_at": 1002, "selected_at_iso": "..."},
-]
-CLEANED = {"deleted": 2, "errors": 0, "dry_run": False, "items": SELECTED}
-
-
-def test_jobs_of_a_span(answering: Answering, tmp_path: Path) -> None:
-    """A span is told in UTC; both calls name the jobs that it holds."""
-    client = OrchesjobClient(answering(CLEANED))
-    found = (EndedJob("i", "k", 1001), EndedJob("j", "l", 1002))
-    span = ["--after=1970-01-01T00:16:41+00:00", "--before=1970-01-01T00:16:43+00:00"]
-    assert client.ended(1001, 1003) == found
-    assert arguments(tmp_path) == ["clean", *span, "--dry-run"]
-    assert client.ended(1001) == found
-    assert arguments(tmp_path) == ["clean", span[0], "--dry-run"]
-    assert client.clean_ended(1001, 1003, most=2) == found
-    assert arguments(tmp_path) == ["clean", *span]
-    client = OrchesjobClient(answering({"deleted": 0, "errors": 0}))
-    assert client.clean_ended(1001, 1003, most=2) == ()
-
-
 @pytest.mark.parametrize(
-    ("changed", "error"),
+    ("answered", "error"),
     [
-        ({"deleted": None}, BadAnswer),
-        ({"deleted": 3}, BadAnswer),
-        ({"items": [{"job_id": "i"}, SELECTED[1]]}, BadAnswer),
-        ({"items": [{**SELECTED[0], "selected_at": "then"}, SELECTED[1]]}, BadAnswer),
-        ({"errors": 1}, CallFailed),
+        ([], BadAnswer),
+        ({"errors": 0}, BadAnswer),
+        ({"deleted": None, "errors": 0}, BadAnswer),
+        ({"deleted": 1, "errors": 1}, CallFailed),
     ],
 )
-def test_doubtful_jobs_of_a_span(answering: Answering, changed: Any, error: type) -> None:
-    """Whoever cannot tell what was removed has to be told so."""
-    client = OrchesjobClient(answering({**CLEANED, **changed}))
+def test_doubtful_removals(answering: Answering, answered: Any, error: type) -> None:
+    """Whoever cannot tell whether a job was removed has to be told so."""
     with pytest.raises(error):
-        client.clean_ended(1001, 1003, most=2)
-
-
-def test_time_for_many_jobs(executable: Executable) -> None:
-    """The more jobs a call is to remove, the longer it may take."""
-    client = OrchesjobClient(executable("sleep 60"), limits=HURRIED)
-    with pytest.raises(CallTimedOut, match=r"within 0\.5 s"):
-        client.clean_ended(1001, 1003, most=2)
+        OrchesjobClient(answering(answered)).clean("i")
 
 
 def make(folder: Path, name: str = "orchesjob", mode: int = 0o755) -> str:

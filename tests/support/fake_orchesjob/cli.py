@@ -176,21 +176,14 @@ def _unlock(jobs: Jobs, words: Words, faults: Faults) -> None:
 
 
 def _clean(jobs: Jobs, words: Words, faults: Faults) -> None:
-    bounds = (words.moment("--after"), words.moment("--before"))
     row = _find(jobs, words)
-    rows = jobs.ended(*bounds) if bounds != (None, None) else [row] if row else []
-    items = []
-    errors = 0
-    for row in rows:
-        if row["status"] in ACTIVE:
-            continue
+    answer: Row = {"deleted": 0, "errors": 0}
+    if row is not None and row["status"] not in ACTIVE:
         item = {name: row[name] for name in ("job_id", "run_key")}
-        items.append(with_times(item, {"selected_at": row["finished_at"] or row["started_at"]}))
-        if not words.has("--dry-run"):
-            errors += _remove(jobs, row)
-    answer: Row = {"deleted": len(items), "errors": errors}
-    if items:
-        answer |= {"dry_run": words.has("--dry-run"), "items": items}
+        times = {"selected_at": row["finished_at"] or row["started_at"]}
+        errors = _remove(jobs, row)
+        answer |= {"deleted": 1, "errors": errors, "dry_run": False}
+        answer |= {"items": [with_times(item, times)]}
     _answer(faults, answer)
 
 

@@ -95,17 +95,6 @@ class Jobs:
         """Return all active executions of the home."""
         return self._all("SELECT * FROM jobs WHERE status IN (?, ?) ORDER BY started_at", *ACTIVE)
 
-    def ended(self, after: int | None, before: int | None) -> list[Row]:
-        """Return the executions that have ended in a span of time, the earliest first."""
-        rows = self._all("SELECT * FROM jobs ORDER BY started_at")
-        return [
-            row
-            for row in rows
-            if row["status"] not in ACTIVE
-            and (at := row["finished_at"] or row["started_at"]) >= (after or 0)
-            and (before is None or at < before)
-        ]
-
     def insert(self, run_key: str, command: list[str], *, strict: bool, reason: str | None) -> Row:
         """Add a STARTING row as the key's latest."""
         before = self.latest(run_key)

@@ -20,7 +20,7 @@ OPTIONS: dict[str, tuple[dict[str, type], set[str]]] = {
         set(),
     ),
     "unlock": ({"--run-key": str, "--reason": str, "--ttl": str}, set()),
-    "clean": ({"--job-id": str, "--after": str, "--before": str}, {"--dry-run"}),
+    "clean": ({"--job-id": str}, set()),
     "logs": ({"--run-key": str, "--job-id": str, "--stream": str}, set()),
     "_worker": ({"--job-id": str}, set()),
 }
@@ -68,8 +68,6 @@ class Words:
         given = sum(name in self.values for name in ("--run-key", "--job-id", "--running"))
         if self.call in {"start", "unlock"} and "--run-key" not in self.values:
             usage(self.call, "the following arguments are required: --run-key")
-        if self.call == "clean" and {"--after", "--before"} & set(self.values):
-            given += 1
         if given > 1:
             usage(self.call, "argument --job-id: not allowed with argument --run-key")
         if given == 0:
@@ -88,13 +86,6 @@ class Words:
     def text(self, name: str) -> str | None:
         """Return an option's value."""
         return self.values.get(name)
-
-    def moment(self, name: str) -> int | None:
-        """Return an option's value as a Unix timestamp."""
-        from datetime import datetime  # few calls need it
-
-        text = self.values.get(name)
-        return None if text is None else int(datetime.fromisoformat(text).timestamp())
 
     def seconds(self, name: str, default: float) -> float:
         """Return an option's value as a number."""

@@ -334,14 +334,13 @@ class Run(NamedTuple):
 
 
 class EndedRun(NamedTuple):
-    """A run that may be removed; `has_jobs` tells whether orchesjob has had jobs of it."""
+    """A run that may be removed."""
 
     run_key: str
     flow_id: str
     status: RunStatus
     finished_at: float
     revision: int
-    has_jobs: bool
 
 
 class EndMark(NamedTuple):

@@ -373,19 +373,18 @@ SETTLE_STEP = """
     WHERE run_id = ? AND position = ? AND retry_no = ? AND status = ?
           AND status IN ('FAILED', 'CANCELLED')
 """
-_HAS_JOBS = "EXISTS (SELECT 1 FROM attempts WHERE run_id = ranked.id AND job_id IS NOT NULL)"
 # The inner query names the columns that are needed, because SQLite keeps them all while it ranks.
 SELECT_ENDED = f"""
-    SELECT {_selected(ENDED, has_jobs=_HAS_JOBS)} FROM (
+    SELECT {_selected(ENDED)} FROM (
         SELECT id, run_key, flow_id, status, finished_at, revision,
             row_number() OVER (PARTITION BY flow_id ORDER BY id DESC) AS newer
         FROM runs WHERE ? IS NULL OR flow_id = ?
-    ) AS ranked
+    )
     WHERE status IN ('SUCCEEDED', 'FAILED', 'CANCELLED') AND finished_at <= ? AND newer > ?
     ORDER BY id DESC
 """
 SELECT_ENDED_RUN = f"""
-    SELECT {_selected(ENDED, has_jobs=_HAS_JOBS)} FROM runs AS ranked
+    SELECT {_selected(ENDED)} FROM runs
     WHERE run_key = ? AND status IN ('SUCCEEDED', 'FAILED', 'CANCELLED')
 """
 # The first parameter is a JSON object: the revision of each run by its key. SQLite looks each run

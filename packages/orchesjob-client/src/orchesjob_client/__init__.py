@@ -12,7 +12,6 @@ from orchesjob_client.client import (
     DEFAULT_GRACE_SEC,
     DEFAULT_START_TIMEOUT_SEC,
     CallLimits,
-    EndedJob,
     OrchesjobClient,
     locate,
 )
@@ -71,7 +70,6 @@ __all__ = [
     "CallLimits",
     "CallRefused",
     "CallTimedOut",
-    "EndedJob",
     "ForkServer",
     "Hold",
     "HomeExposed",

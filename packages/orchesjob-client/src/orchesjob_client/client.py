@@ -17,7 +17,6 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -91,32 +90,15 @@ class CallLimits(NamedTuple):
         start_sec: For `start`, in addition to the time that it waits for the command.
         status_sec: For `status`, `clean` and `--version`.
         abort_sec: For `abort`, in addition to the grace between TERM and KILL.
-        clean_each_sec: For each job that one `clean` removes; some 3 ms on an idle machine.
     """
 
     start_sec: float = 30.0
     status_sec: float = 25.0
     abort_sec: float = 25.0
-    clean_each_sec: float = 0.1
 
 
 DEFAULT_LIMITS = CallLimits()
 """The limits of a client that is given no others."""
-
-
-class EndedJob(NamedTuple):
-    """A job that has ended, as `orchesjob clean` selects it.
-
-    Attributes:
-        job_id: Identifies one execution.
-        job_key: The key under which the job was started.
-        ended_at: The second by which it is selected: when it ended, or when it began if orchesjob
-            has not kept that.
-    """
-
-    job_id: str
-    job_key: str
-    ended_at: int
 
 
 class OrchesjobClient:
@@ -439,31 +421,14 @@ class OrchesjobClient:
         """
         name = "orchesjob clean"
         finished = self._ask(name, ["clean", f"--job-id={job_id}"])
-        return bool(_selected_jobs(name, finished))
-
-    def ended(self, after: int, before: int | None = None) -> tuple[EndedJob, ...]:
-        """List the jobs of the home that have ended from one second on, and before another.
-
-        Raises:
-            OrchesjobError: No usable answer.
-        """
-        name = "orchesjob clean --dry-run"
-        words = ["clean", *_span(after, before), "--dry-run"]
-        return _selected_jobs(name, self._ask(name, words))
-
-    def clean_ended(self, after: int, before: int, *, most: int) -> tuple[EndedJob, ...]:
-        """Remove all jobs of the home that `ended` lists, with their output; return them.
-
-        The time limit grows with `most`, the number of jobs that are expected.
-
-        Raises:
-            OrchesjobError: No usable answer, or a file of an output could not be removed. Some of
-                the jobs may be gone.
-        """
-        name = "orchesjob clean"
-        words = ["clean", *_span(after, before)]
-        more_sec = most * self._limits.clean_each_sec
-        return _selected_jobs(name, self._ask(name, words, more_sec=more_sec))
+        if finished.exit_code != 0:
+            raise _error_of(name, finished)
+        answer = parse_json(finished.stdout, call=name)
+        if not isinstance(answer, Mapping) or not isinstance(answer.get("deleted"), int):
+            raise BadAnswer(name, "expected a JSON object that says how many jobs were deleted")
+        if answer.get("errors"):
+            raise CallFailed(name, _message_of(finished), finished.exit_code)
+        return bool(answer["deleted"])
 
     def version(self) -> str:
         """Ask for orchesjob's version, such as `1.1.0`.
@@ -480,18 +445,11 @@ class OrchesjobClient:
             raise BadAnswer(name, "expected `orchesjob VERSION`; is this really orchesjob?")
         return match[1]
 
-    def _ask(
-        self,
-        name: str,
-        words: Sequence[str],
-        *,
-        hold: Hold = NOTHING,
-        more_sec: float = 0,
-    ) -> Finished:
+    def _ask(self, name: str, words: Sequence[str], *, hold: Hold = NOTHING) -> Finished:
         return self._run(
             name,
             words,
-            limit_sec=self._limits.status_sec + more_sec,
+            limit_sec=self._limits.status_sec,
             env=in_utf8(self._environment()),
             hold=hold,
         )
@@ -604,16 +562,6 @@ def _seconds(name: str, value: float) -> float:
     return value
 
 
-def _span(after: int, before: int | None) -> list[str]:
-    """Write a span of time as options; a time without a zone would be a local one."""
-    bounds = [("--after", after), ("--before", before)]
-    return [
-        f"{option}={datetime.fromtimestamp(second, UTC).isoformat()}"
-        for option, second in bounds
-        if second is not None
-    ]
-
-
 def _one_job(
     name: str, finished: Finished, *, job_key: str | None, job_id: str | None = None
 ) -> JobReport:
@@ -632,28 +580,6 @@ def _read_report(name: str, document: object) -> JobReport:
     if not isinstance(document, Mapping):
         raise BadAnswer(name, "expected a JSON object")
     return JobReport.from_payload(document, call=name)
-
-
-def _selected_jobs(name: str, finished: Finished) -> tuple[EndedJob, ...]:
-    """Read which jobs `clean` has removed, or would remove."""
-    if finished.exit_code != 0:
-        raise _error_of(name, finished)
-    answer = parse_json(finished.stdout, call=name)
-    if not isinstance(answer, Mapping) or not isinstance(answer.get("deleted"), int):
-        raise BadAnswer(name, "expected a JSON object that says how many jobs were deleted")
-    if answer.get("errors"):
-        raise CallFailed(name, _message_of(finished), finished.exit_code)
-    items = answer.get("items", []) if answer["deleted"] else []
-    try:
-        found = tuple(
-            EndedJob(str(item["job_id"]), str(item["run_key"]), int(item["selected_at"]))
-            for item in items
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadAnswer(name, "expected job_id, run_key and selected_at of each job") from error
-    if len(found) != answer["deleted"]:
-        raise BadAnswer(name, f"{answer['deleted']} jobs were deleted, and {len(found)} are named")
-    return found
 
 
 def _error_of(name: str, finished: Finished) -> OrchesjobError:
