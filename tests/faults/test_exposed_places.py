@@ -175,7 +175,7 @@ def test_a_database_elsewhere(ended: Flow, place: str) -> None:
     assert f"{other} can be written by others" in error
 
 
-@pytest.mark.parametrize("name", ["-wal", "-shm"])
+@pytest.mark.parametrize("name", ["-wal", "-shm", "-journal"])
 @pytest.mark.parametrize("place", ["flow database", "orchesjob database"])
 def test_beside_a_database(ended: Flow, place: str, name: str) -> None:
     """What SQLite reads beside a database decides as much as the database."""
@@ -184,6 +184,35 @@ def test_beside_a_database(ended: Flow, place: str, name: str) -> None:
     path.chmod(0o666)
     error = ended.refusal("start", "new", ended.write(TRUE))["error"]
     assert f"{path} can be written by others" in error
+
+
+@pytest.mark.parametrize("place", ["flow database", "orchesjob database"])
+def test_a_pipe_beside_a_database(ended: Flow, place: str) -> None:
+    """What SQLite would wait for is named at once, also by a command that only reads."""
+    path = ended.folder / f"{PLACES[place]}-journal"
+    os.mkfifo(path)
+    words = ("status", "k") if place == "flow database" else ("logs", "k")
+    for command in (("start", "new", ended.write(TRUE)), words):
+        assert f"{path} is not a regular file; move it away" in ended.refusal(*command)["error"]
+
+
+def test_the_folder_of_output(ended: Flow) -> None:
+    """Whoever can write where orchesjob writes can have it write elsewhere (rule 6.13)."""
+    logs = ended.orchesjob.home / "logs"
+    logs.chmod(0o777)
+    for command in (("start", "new", ended.write(TRUE)), ("logs", "k")):
+        error = ended.refusal(*command)["error"]
+        assert f"{logs} can be written by others; `chmod go-w {logs}` repairs it" in error
+
+
+def test_nothing_is_made(flow: Flow) -> None:
+    """Where a folder above is unsafe, no folder is made before it is refused."""
+    above = flow.folder / "above"
+    above.mkdir()
+    above.chmod(0o777)
+    flow.environ["ORCHESJOB_FLOW_HOME"] = str(above / "home")
+    flow.refusal("start", "k", flow.write(TRUE))
+    assert list(above.iterdir()) == []
 
 
 @pytest.mark.integration

@@ -102,6 +102,7 @@ def test_the_home_of_a_peer(real_flow: Flow, caller: pwd.struct_passwd) -> None:
     real_flow.folder.chmod(0o755)
     file = real_flow.write({"id": "a", "command": ["touch", str(real_flow.folder / "done")]})
     assert call(real_flow, PEER, "start", "k", file).returncode == 0
+    os.chown(real_flow.folder, 0, 0)
     real_flow.environ["ORCHESJOB_FLOW_HOME"] = str(real_flow.folder / f"own-{caller.pw_name}")
     Path(real_flow.environ["ORCHESJOB_FLOW_HOME"]).mkdir(mode=0o700)
     give(Path(real_flow.environ["ORCHESJOB_FLOW_HOME"]), caller)
@@ -116,6 +117,37 @@ def test_the_home_of_a_peer(real_flow: Flow, caller: pwd.struct_passwd) -> None:
             assert "belongs to another user" in call(real_flow, ROOT, *words).stderr
         owners = {path.stat().st_uid for path in real_flow.home.rglob("*")}
         assert owners == {PEER.pw_uid}
+
+
+@pytest.mark.parametrize("caller", [ROOT, USER], ids=["root", "user"])
+@pytest.mark.parametrize("place", ["flow database", "orchesjob database"])
+def test_a_journal_of_a_peer(real_flow: Flow, caller: pwd.struct_passwd, place: str) -> None:
+    """SQLite would replay what a peer has left beside a database; it is refused by name."""
+    give(real_flow.folder, caller)
+    file = real_flow.write(TRUE)
+    assert call(real_flow, caller, "start", "first", file).returncode == 0
+    journal = real_flow.folder / f"{PLACES[place]}-journal"
+    journal.write_bytes(b"")
+    os.chown(journal, PEER.pw_uid, PEER.pw_gid)
+    answer = call(real_flow, caller, "start", "second", file)
+    assert answer.returncode == 2
+    assert f"{journal} belongs to another user, {PEER.pw_name}; move it away" in answer.stderr
+
+
+@pytest.mark.parametrize("variable", ["ORCHESJOB_HOME", "ORCHESJOB_FLOW_HOME"])
+def test_a_link_of_a_peer(real_flow: Flow, variable: str) -> None:
+    """A link that a peer can turn elsewhere leads to no home, and a report follows none."""
+    link = real_flow.folder / "link"
+    link.symlink_to(real_flow.folder)
+    os.chown(link, PEER.pw_uid, PEER.pw_gid, follow_symlinks=False)
+    file = real_flow.write(TRUE)
+    real_flow.start("k", file)
+    assert (
+        "it is a link of another user" in real_flow.refusal("report", "k", "-o", str(link))["error"]
+    )
+    real_flow.environ[variable] = str(link / "home")
+    error = real_flow.refusal("start", "k2", file)["error"]
+    assert f"{link} belongs to another user, {PEER.pw_name}" in error
 
 
 def test_a_cgroup_of_a_peer(real_flow: Flow, gate: Gate) -> None:

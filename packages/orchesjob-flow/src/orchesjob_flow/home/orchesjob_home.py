@@ -73,7 +73,7 @@ def shared_home(environ: Mapping[str, str], *, create: bool = False) -> str:
         UnusableOrchesjobHome: orchesjob could not write there, or others could.
     """
     home = named_home(environ)
-    refuse_exposed(home)
+    refuse_exposed(environ.get(ORCHESJOB_HOME) or home)  # a link of others leads anywhere
     refuse_unwritable(home)
     if not create:
         return home
@@ -128,7 +128,7 @@ def refuse_exposed(home: str) -> None:
     found = exposure_of_home(home)
     if found is None:
         return
-    place = "" if found.path == home else f"is not safe: {found.path} "
+    place = "" if found.path == os.path.realpath(home) else f"is not safe: {found.path} "
     raise UnusableOrchesjobHome(home, f"{place}{found.problem}", found.remedy(ORCHESJOB_HOME))
 
 
@@ -407,6 +407,7 @@ def fates_of(settings: Settings, runs: Sequence[RunSummary], boot: str) -> dict[
     inner = [run for run in runs if run.parent is not None and run.cancel is None]
     if not inner:
         return {}
+    settings.home.refuse_exposed()
     with FlowStore.open_readonly(settings.home.database) as store:
         return {
             run.run_key: fate_of_inner(store, run.parent, boot)

@@ -34,6 +34,8 @@ FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 ENDING = re.compile(r"\.(run|jobs|lock|calls|stdout\.log|stderr\.log)$")
 """How the names of a run's files end, after its encoded key."""
 UNPRINTABLE = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
+SIDE_FILES = ("-wal", "-shm", "-journal")
+"""How the names end of the files that SQLite reads beside a database."""
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 STARTS_PER_CORE = 2
 ABORTS_PER_CORE = 8
@@ -160,6 +162,7 @@ class Home(NamedTuple):
         Raises:
             UnsafePlace: A folder cannot be created, or others own it or can write it.
         """
+        self.refuse_shared(self.database.parent)  # before anything is made in it
         for folder in self.folders:
             try:
                 make_private(folder, parents=True)
@@ -184,13 +187,14 @@ class Home(NamedTuple):
         Raises:
             UnsafePlace: Somebody else could change the folder or the files of the database.
         """
-        beside = (self.database.with_name(f"{self.database.name}{end}") for end in ("-wal", "-shm"))
+        beside = (self.database.with_name(f"{self.database.name}{end}") for end in SIDE_FILES)
         for path in (self.database.parent, self.database, *beside):
             try:
                 found = path.stat()
             except OSError:  # it is not there, or whoever opens it says what is wrong
                 continue
-            if found.st_mode & OTHERS_WRITE or found.st_uid not in (0, os.geteuid()):
+            is_odd = not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode)
+            if is_odd or found.st_mode & OTHERS_WRITE or found.st_uid not in (0, os.geteuid()):
                 self.refuse_shared(self.database.parent)
 
     def refuse_shared(self, folder: Path) -> None:
@@ -210,7 +214,7 @@ class Home(NamedTuple):
             if folder != self.database.parent:  # nobody names it, so nobody else is meant to write
                 remedy = f"`chmod 700 {shlex.quote(found.path)}` repairs it"
             raise UnsafePlace(Path(found.path), found.problem, remedy)
-        if folder.stat().st_uid != os.geteuid():
+        if folder.exists() and folder.stat().st_uid != os.geteuid():
             raise UnsafePlace(folder, "belongs to another user", self.remedy)
 
 
