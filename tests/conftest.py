@@ -16,7 +16,7 @@ from support.files import write_program
 from support.flow import Flow
 from support.gate import Gate
 from support.orchesjob import FakeOrchesjob, Orchesjob
-from support.strangers import Strangers
+from support.unrelated import UnrelatedProcesses
 
 _SUPPORT = Path(__file__).parent / "support"
 
@@ -103,10 +103,10 @@ def each_flow(orchesjob: Orchesjob, tmp_path: Path) -> Iterator[Flow]:
 
 
 @pytest.fixture
-def strangers() -> Iterator[Strangers]:
+def unrelated() -> Iterator[UnrelatedProcesses]:
     """Processes that belong to no run."""
-    with closing(Strangers()) as strangers:
-        yield strangers
+    with closing(UnrelatedProcesses()) as unrelated:
+        yield unrelated
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ def watching(place: Workplace) -> list[Figure]:
 
 
 def searching(place: Workplace) -> list[Figure]:
-    """Measure the search for what is left of an attempt, beside many processes of strangers."""
+    """Measure the search for what is left of an attempt, beside many unrelated processes."""
     sleep = ["/bin/sleep", "600"]
     sleepers = [subprocess.Popen(sleep) for _ in range(200 if place.quick else 1000)]
     try:

@@ -244,19 +244,19 @@ def test_finished_just_now(fake_orchesjob: FakeOrchesjob, code: int, status: str
 def test_strange_pids(fake_orchesjob: FakeOrchesjob) -> None:
     """With PIDs of other processes a job stays RUNNING; with unused PIDs it is LOST."""
     report = start(fake_orchesjob)
-    stranger = subprocess.Popen(["sleep", "60"])  # noqa: S607
+    unrelated = subprocess.Popen(["sleep", "60"])  # noqa: S607
     fake_orchesjob.script(
         [
-            {"call": "status", "nth": 1, "fault": "row", "set": {"worker_pid": stranger.pid}},
+            {"call": "status", "nth": 1, "fault": "row", "set": {"worker_pid": unrelated.pid}},
             {"call": "status", "nth": 2, "fault": "row", "set": {"worker_pid": 2**22 + 1}},
         ]
     )
     status = fake_orchesjob.status("k")
-    assert (status["status"], status["worker_pid"]) == ("RUNNING", stranger.pid)
+    assert (status["status"], status["worker_pid"]) == ("RUNNING", unrelated.pid)
     assert fake_orchesjob.status("k")["status"] == "LOST"
     assert not is_gone(report.worker_pid)
-    stranger.kill()
-    stranger.wait()
+    unrelated.kill()
+    unrelated.wait()
 
 
 def test_erased_times(fake_orchesjob: FakeOrchesjob) -> None:

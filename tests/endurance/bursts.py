@@ -115,7 +115,7 @@ def test_the_first_milliseconds(flow: Flow, seed: int) -> None:
     ends: Counter[str] = Counter()
     for number in range(BURSTS):
         words = random.choice(QUICK_COMMANDS).replace("NEW", f"r{number}").split()
-        # A plain start: a process that is forked from a zygote has begun long ago.
+        # A plain start: a process that is forked from a template has begun long ago.
         with subprocess.Popen(
             [flow.program, *words],
             cwd=flow.folder,

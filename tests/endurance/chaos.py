@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from endurance.ledger import Ledger, check_nesting, check_one_at_a_time, check_turns
+from endurance.step_log import StepLog, check_nesting, check_one_at_a_time, check_turns
 from orchesjob_client import Process, is_alive
 from support.command import Command
 from support.deadlines import CALL_SEC
@@ -99,9 +99,9 @@ other step.
 """
 
 
-def write_flows(flow: Flow, ledger: Ledger) -> list[str]:
+def write_flows(flow: Flow, step_log: StepLog) -> list[str]:
     """Write a flow file for each kind of thing that may go wrong; return their paths."""
-    step = ledger.step
+    step = step_log.step
 
     def write(flow_id: str, *steps: dict[str, Any], **fields: Any) -> str:
         return flow.write(*steps, flow_id=flow_id, name=f"{flow_id}.json", **fields)
@@ -109,7 +109,7 @@ def write_flows(flow: Flow, ledger: Ledger) -> list[str]:
     inner = write("inner", step("a", sec=1), step("b", when="a"))
     inner_key = "in-$ORCHESJOB_FLOW_RUN_KEY-$ORCHESJOB_FLOW_ATTEMPT"
     one_at_a_time = {"group": "one at a time"}
-    left_behind = f"setsid sh -c 'sleep 1; {ledger.say} child' & exit 1"
+    left_behind = f"setsid sh -c 'sleep 1; {step_log.say} child' & exit 1"
     return [
         write(
             "diamond",
@@ -121,7 +121,7 @@ def write_flows(flow: Flow, ledger: Ledger) -> list[str]:
         ),
         write(
             "asked",
-            step("a", only_if=["sh", "-c", f"{ledger.say} begin; {ledger.say} end"], retries=1),
+            step("a", only_if=["sh", "-c", f"{step_log.say} begin; {step_log.say} end"], retries=1),
             step("b", when="a"),
             concurrency=one_at_a_time,
         ),
@@ -197,12 +197,12 @@ class Chaos:
     """Commands that run at once, and the signals for them and for what they have begun."""
 
     def __init__(self, flow: Flow, random: Random) -> None:
-        self.ledger = Ledger(flow.folder)
+        self.step_log = StepLog(flow.folder)
         self.codes: Counter[str] = Counter()
         self.signals: Counter[str] = Counter()
         self._flow = flow
         self._random = random
-        self._files = write_flows(flow, self.ledger)
+        self._files = write_flows(flow, self.step_log)
         self._calls: list[Call] = []
         self._oldest = 0
         self._stopped: list[tuple[float, Process]] = []
@@ -220,7 +220,7 @@ class Chaos:
         self._go_on(float("inf"))
         patience = Patience()
         while self._calls:
-            moves = (len(self._calls), len(self.ledger.lines()))
+            moves = (len(self._calls), len(self.step_log.lines()))
             assert patience.lasts(moves), [call.words for call in self._calls]
             self._look()
             time.sleep(0.1)
@@ -232,7 +232,7 @@ class Chaos:
         """
         patience = Patience()
         while unfinished := [run for run in self._runs() if run["status"] not in TERMINAL]:
-            assert patience.lasts((len(unfinished), len(self.ledger.lines()))), unfinished
+            assert patience.lasts((len(unfinished), len(self.step_log.lines()))), unfinished
             if all(run["flow_id"] == "inner" for run in unfinished):
                 for run in unfinished:
                     self._flow.run("cancel", f"--run-key={run['run_key']}")
@@ -308,7 +308,7 @@ def test_chaos(real_flow: Flow, seed: int, treachery: Sequence[str]) -> None:
     real_flow.wrap_orchesjob()
     runs = chaos.settle()
     real_flow.await_true(lambda: not real_flow.orchesjob.processes(), within_sec=CALL_SEC)
-    lines = chaos.ledger.lines()
+    lines = chaos.step_log.lines()
     figures = (chaos.signals, Counter(run["status"] for run in runs), sorted(chaos.codes.items()))
     print("", *figures, sep="\n  ")  # noqa: T201 - to see that there was something to survive
 

@@ -11,7 +11,7 @@ from support.flow import Flow
 from support.gate import Gate
 from support.orchesjob import FakeOrchesjob
 from support.steps import AFTER, TRUE
-from support.strangers import Strangers
+from support.unrelated import UnrelatedProcesses
 
 RESTARTED = "outcome unknown: the machine or container was restarted while it"
 
@@ -27,20 +27,20 @@ def test_restarted_machine(  # noqa: PLR0913 - the fixtures and the table
     flow: Flow,
     gate: Gate,
     fake_orchesjob: FakeOrchesjob,
-    strangers: Strangers,
+    unrelated: UnrelatedProcesses,
     *,
     words: tuple[str, ...],
     outcome: tuple[int, str, str],
 ) -> None:
     """What ran before the machine was restarted is lost, and no PID of it means anything (5.8)."""
     file = flow.write({"id": "a", "command": gate.command()})
-    strangers.replace(flow.orchesjob, "k:a:1", flow.abandon(file, gate))
+    unrelated.replace(flow.orchesjob, "k:a:1", flow.abandon(file, gate))
     flow.restart_machine()
     code, status, error = outcome
     run = flow.ask(*words, code=code)
     assert (run["status"], run["steps"][0]["error"]) == (status, error)
     assert "abort" not in [call["call"] for call in fake_orchesjob.calls()]
-    strangers.assert_spared()
+    unrelated.assert_spared()
 
 
 def test_forgotten_by_a_restart(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
@@ -104,13 +104,13 @@ def test_power_cut_while_starting(flow: Flow, fake_orchesjob: FakeOrchesjob) -> 
 
 
 def test_power_cut_while_running(
-    flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob, strangers: Strangers
+    flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob, unrelated: UnrelatedProcesses
 ) -> None:
     """A job from an earlier boot is lost, and its PIDs belong to other processes now (5.8)."""
     file = flow.write({"id": "a", "command": gate.command()}, AFTER)
-    strangers.replace(flow.orchesjob, "k:a:1", flow.abandon(file, gate))
+    unrelated.replace(flow.orchesjob, "k:a:1", flow.abandon(file, gate))
     flow.restart_machine()
     run = flow.start("k", file, code=1)
     assert run["steps"][0]["error"].startswith("outcome unknown: the machine or container was")
-    strangers.assert_spared()
+    unrelated.assert_spared()
     assert [call["call"] for call in fake_orchesjob.calls()] == ["start", "status"]

@@ -997,10 +997,10 @@ MUTATIONS = (
         tests="test_waiting -k one_home",
     ),
     Mutation(
-        "who waits for a job believes that a stranger is its worker",
+        "who waits for a job believes that an unrelated process is its worker",
         "orchesjob-client: OrchesjobClient.wait_any",
         replace("report.job_id in gone", "False"),
-        tests="test_waiting -k stranger",
+        tests="test_waiting -k unrelated",
     ),
     Mutation(
         "what is inside a step has its own mark alone",
@@ -1018,7 +1018,7 @@ MUTATIONS = (
         tests="orchesjob-client/test_survivors",
     ),
     Mutation(
-        "a stranger with the worker's process id is watched",
+        "an unrelated process with the worker's process id is watched",
         "orchesjob-client: _state",
         replace("job_id.encode() in command_line", "True"),
         tests="test_watcher",
@@ -1078,7 +1078,7 @@ MUTATIONS = (
         tests="test_chains -k our_own_group",
     ),
     Mutation(
-        "a stranger in the group of a marked process is killed with it",
+        "an unrelated process in the group of a marked process is killed with it",
         "orchesjob-client: kill_on_sight",
         replace(
             "is_ours and sighted.group > 1 and (sighted.group != os.getpgrp())",

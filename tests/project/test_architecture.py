@@ -169,9 +169,9 @@ def test_no_package_looks_into_another(package: str) -> None:
 def test_every_module_is_needed() -> None:
     """Each module is imported by another one, or is where a program begins."""
     needed = {name for module in SOURCES for name in arrows(module)}
-    rooms = {parent(module) for module in SOURCES}
+    parts = {parent(module) for module in SOURCES}
     named = {text for module in SOURCES for text in strings(module)}
-    left = set(SOURCES) - needed - rooms - ENTRY_POINTS
+    left = set(SOURCES) - needed - parts - ENTRY_POINTS
     assert {module for module in left if module.rpartition(".")[2] not in named} == set()
 
 
@@ -190,34 +190,34 @@ def test_no_cycles() -> None:
     assert set(TopologicalSorter(graph).static_order()) == set(SOURCES)
 
 
-def drawn_rooms() -> dict[str, list[str]]:
-    """Read the drawing: what each room imports of the program, in the order of the lines."""
+def drawn_parts() -> dict[str, list[str]]:
+    """Read the drawing: what each part imports of the program, in the order of the lines."""
     text = DRAWING.read_text(encoding="utf-8")
-    section = text.partition("## The rooms of the program\n")[2]
+    section = text.partition("## The parts of the program\n")[2]
     lines = section.partition("```text\n")[2].partition("```")[0].splitlines()
-    return {room.strip(): named.split() for room, named in (line.split("->") for line in lines)}
+    return {part.strip(): named.split() for part, named in (line.split("->") for line in lines)}
 
 
 def test_rooms() -> None:
-    """Each room imports what the drawing in docs/architecture.md says, no more and no less."""
+    """Each part imports what the drawing in docs/architecture.md says, no more and no less."""
     found: dict[str, set[str]] = {}
     for module in SOURCES:
         if module.startswith(f"{PROGRAM}."):
-            room = module.split(".")[1]
+            part = module.split(".")[1]
             named = {
                 name.split(".")[1] for name in imports(module) if name.startswith(f"{PROGRAM}.")
             }
-            found[room] = found.get(room, set()) | named - {room}
-    drawn = {room: set(named) for room, named in drawn_rooms().items()}
-    assert {room: named for room, named in found.items() if named} == drawn
+            found[part] = found.get(part, set()) | named - {part}
+    drawn = {part: set(named) for part, named in drawn_parts().items()}
+    assert {part: named for part, named in found.items() if named} == drawn
 
 
 def test_no_arrow_runs_back() -> None:
-    """In the drawing, a room imports only rooms that are drawn below it, or that import none."""
+    """In the drawing, a part imports only parts that are drawn below it, or that import none."""
     above: set[str] = set()
-    for room, named in drawn_rooms().items():
-        above.add(room)
-        assert above & set(named) == set(), room
+    for part, named in drawn_parts().items():
+        above.add(part)
+        assert above & set(named) == set(), part
 
 
 def test_the_engine_is_pure() -> None:

@@ -127,7 +127,7 @@ def test_all_is_well(real_flow: Flow, cron: Callable[[str], Cron]) -> None:
 
 
 def test_a_runner_gives_up(real_flow: Flow, cron: Callable[[str], Cron]) -> None:
-    """Cron mails which run suffers from what, and goes on with it once that is mended (5.7)."""
+    """Cron mails which run suffers from what, and goes on with it once that is fixed (5.7)."""
     path = real_flow.folder / "orchesjob"  # the first on cron's PATH
     write_program(path, "#!/bin/sh\necho no such disk >&2\nexit 70\n")
     file = real_flow.write({"id": "load", "command": ["true"]})

@@ -222,7 +222,7 @@ def test_resumed_while_its_parent_runs(each_flow: Flow, gate: Gate) -> None:
     assert each_flow.ask("wait", "--run-key=outer")["status"] == "SUCCEEDED"
 
 
-def test_a_stranger_goes_on_with_it(flow: Flow, gate: Gate) -> None:
+def test_a_run_beside_it_goes_on(flow: Flow, gate: Gate) -> None:
     """A run that a step merely resumes is none of the step's, and outlives it (rule 5.8a)."""
     inner = flow.write({"id": "in", "command": gate.command()}, name="inner.json")
     flow.abandon(inner, gate, key="inner")

@@ -5,7 +5,7 @@ import subprocess
 from typing import Any
 
 from support.deadlines import CALL_SEC
-from support.zygote.client import Zygote, shared_zygote
+from support.template.client import TemplateProcess, shared_template
 
 _PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
 
@@ -13,19 +13,19 @@ _PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
 class Command(subprocess.Popen[str]):
     """A process whose end is awaited only as long as a call may take.
 
-    Where that is the same, it is forked from a zygote: `support.zygote` says when.
+    Where that is the same, it is forked from a template process: `support.template` says when.
     """
 
-    def zygote(self) -> Zygote | None:
-        """Return the zygote from which it may be forked."""
-        return shared_zygote()
+    def template(self) -> TemplateProcess | None:
+        """Return the template from which it may be forked."""
+        return shared_template()
 
     def _execute_child(self, *given: Any) -> None:
         """Start the process, with what `Popen` has prepared for that; it offers no other door."""
         popen: Any = super()
         asked = inspect.signature(popen._execute_child).bind(*given).arguments
-        zygote = self.zygote()
-        pid = None if zygote is None else zygote.fork(asked)
+        template = self.template()
+        pid = None if template is None else template.fork(asked)
         if pid is None:
             popen._execute_child(*given)
             return

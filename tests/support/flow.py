@@ -15,8 +15,8 @@ from support.deadlines import EVENT_SEC
 from support.files import write_program
 from support.gate import Gate
 from support.orchesjob import Orchesjob
+from support.template.client import PROGRAM
 from support.terminal import Terminal
-from support.zygote.client import PROGRAM
 
 
 class Flow:

@@ -1,7 +1,7 @@
 """Flows of the simulation's model as files whose commands meet the fates that the model gave them.
 
 What a flow must come to is worked out by the model, without anything of the product. A folder with
-these files is played wherever flows run, and every command writes into a ledger that it has begun.
+these files is played wherever flows run, and every command writes into a log that it has begun.
 """
 
 import importlib.util
@@ -23,8 +23,8 @@ FLOWS = int(os.environ.get("GENERATED_FLOWS", "30"))
 MOST_STEPS = 4
 """In a part of a flow: a task costs Airflow so much that more of them would mean fewer flows."""
 WAIT_SEC = 120.0
-LEDGERS = "LEDGERS"
-"""The variable that names the folder of the ledgers."""
+STEP_LOGS = "STEP_LOGS"
+"""The variable that names the folder of the logs."""
 
 ENDINGS = {
     "ok": "exit 0",
@@ -44,7 +44,7 @@ LIMIT_SEC = 4
 """The time limit of a step that meets a timeout; all else that such a step does is quicker."""
 
 PLAY = """\
-# Keeps a ledger, and ends as the file $1 says of this attempt at what $3 names. Before, parameter,
+# Keeps a log, and ends as the file $1 says of this attempt at what $3 names. Before, parameter,
 # words, env_file and the value of a copy must be those of this flow, and $4 the run's directory.
 [ "$2 $FROM_FILE" = "$CASE $CASE" ] || exit 98
 case $ORCHESJOB_FLOW_STEP in *@*) [ "${ORCHESJOB_FLOW_STEP#*@}" = "$VALUE" ] || exit 97 ;; esac
@@ -55,7 +55,7 @@ abort() { # as somebody else does it; the parent is orchesjob's worker, which kn
   exec sleep 600
 }
 attempt="$ORCHESJOB_FLOW_STEP $ORCHESJOB_FLOW_ATTEMPT $3"
-echo "$attempt" >> "$LEDGERS/$CASE $ORCHESJOB_FLOW_RUN_KEY"
+echo "$attempt" >> "$STEP_LOGS/$CASE $ORCHESJOB_FLOW_RUN_KEY"
 while read -r step number what ending; do
   [ "$step $number $what" != "$attempt" ] || eval "$ending"
 done < "$1"
@@ -81,7 +81,7 @@ class GeneratedFlow:
         fates: What `PLAY` reads: step, attempt, `asked` or `run`, ending.
         values: The values of its `foreach`, one a line.
         outcome: How it ends.
-        attempts: The lines of its ledger, sorted: each attempt begins once.
+        attempts: The lines of its log, sorted: each attempt begins once.
     """
 
     seed: int
@@ -119,7 +119,7 @@ class GeneratedFlow:
         (folder / "play.sh").write_text(PLAY, encoding="utf-8")
         (folder / f"{self.seed}.env").write_text(f"FROM_FILE={self.seed}\n", encoding="utf-8")
 
-    def ledger(self, folder: Path, run_key: str) -> list[str]:
+    def step_log(self, folder: Path, run_key: str) -> list[str]:
         """Return which attempts have begun in a run, sorted."""
         path = folder / f"{self.seed} {run_key}"
         return sorted(path.read_text(encoding="utf-8").splitlines()) if path.exists() else []
@@ -128,15 +128,15 @@ class GeneratedFlow:
 def start_locally(
     name: str, folder: Path, home: Path, run_key: str, *options: str
 ) -> "subprocess.Popen[str]":
-    """Start a flow file of a folder, in that folder, with homes and ledgers below `home`."""
+    """Start a flow file of a folder, in that folder, with homes and logs below `home`."""
     program = str(Path(sys.executable).parent / "orchesjob-flow")
-    (home / "ledgers").mkdir(parents=True, exist_ok=True)
+    (home / "step-logs").mkdir(parents=True, exist_ok=True)
     return subprocess.Popen(
         [program, "start", f"--run-key={run_key}", *options, name],
         cwd=folder,
         env={
             **os.environ,
-            LEDGERS: str(home / "ledgers"),
+            STEP_LOGS: str(home / "step-logs"),
             "ORCHESJOB_FLOW_HOME": str(home / "flow"),
             "ORCHESJOB_HOME": str(home / "jobs"),
         },
@@ -163,14 +163,14 @@ class LocalRun:
 
     @classmethod
     def start(cls, flow: GeneratedFlow, folder: Path, home: Path) -> "LocalRun":
-        """Start a flow whose files are in a folder, with homes and ledgers below `home`."""
+        """Start a flow whose files are in a folder, with homes and logs below `home`."""
         given = [f"--param={name}={value}" for name, value in flow.given.items()]
         return cls(flow, home, start_locally(flow.name, folder, home, flow.flow_id, *given))
 
     def check(self) -> None:
         """Await its end, which must be that of the model, with each attempt made once."""
         assert outcome_of(self._runner) == self._flow.outcome
-        made = self._flow.ledger(self._home / "ledgers", self._flow.flow_id)
+        made = self._flow.step_log(self._home / "step-logs", self._flow.flow_id)
         assert made == self._flow.attempts
 
 

@@ -137,7 +137,7 @@ def test_an_end_of_the_search(tmp_path: Path, others: str) -> None:
 
 @pytest.mark.parametrize("mark", ["x", None])
 def test_a_group_at_once(mark: str | None) -> None:
-    """A marked process is killed on sight, and with it its group, unless a stranger is in it."""
+    """A marked process is killed on sight, and with it its group, unless others are in it."""
     leader = subprocess.Popen(["/bin/sleep", "60"], process_group=0)
     other = subprocess.Popen(["/bin/sleep", "60"], process_group=leader.pid)
     entries = [

@@ -156,7 +156,7 @@ def test_kill_at_last(
 
 
 @pytest.mark.parametrize("use_pidfd", [True, False])
-def test_strangers_are_spared(
+def test_unrelated_processes_are_spared(
     spawn: Spawn, env: dict[str, str], value: str, use_pidfd: bool
 ) -> None:
     """A process that has merely got the PID is not signalled: its start differs."""

@@ -8,7 +8,7 @@ from orchesjob_client.processes.survivors import trees_of
 
 INIT = 1
 JOB = Entry(10, 500, INIT, 10, 10, "job", "x")
-STRANGER = Entry(20, 100, INIT, 20, 20, "(stranger)", None)
+UNRELATED = Entry(20, 100, INIT, 20, 20, "(unrelated)", None)
 
 
 def process(pid: int, parent: int = INIT, group: int = 0, session: int = 0, at: int = 600) -> Entry:
@@ -33,7 +33,7 @@ def process(pid: int, parent: int = INIT, group: int = 0, session: int = 0, at: 
 )
 def test_tree(entry: Entry, is_in_tree: bool) -> None:
     """Children, and the members of a session or group that the job created, are the job's."""
-    snapshot = {one.pid: one for one in (JOB, STRANGER, entry)}
+    snapshot = {one.pid: one for one in (JOB, UNRELATED, entry)}
     expected = [Process(10, 500, "job", "x")]
     if is_in_tree:
         expected.append(Process(30, entry.started_ticks, "(name)", "x"))
@@ -49,7 +49,7 @@ def test_tree_of_a_tree() -> None:
 def test_a_mark_in_a_session_of_others() -> None:
     """A marked process that came into a session of others makes none of them the job's."""
     guest = Entry(30, 600, 20, 20, 20, "guest", "x")
-    others = {20: STRANGER, 21: process(21, parent=20, group=20, session=20)}
+    others = {20: UNRELATED, 21: process(21, parent=20, group=20, session=20)}
     assert [one.pid for one in trees_of({**others, 30: guest})] == [30]
 
 

@@ -92,23 +92,23 @@ sys.stdin.read()
 
 @pytest.fixture
 def convert(request: pytest.FixtureRequest) -> Iterator[Callable[[], int]]:
-    """Begin a stranger; return a function that makes it the job's, and returns its PID."""
+    """Begin a process; return a function that makes it the job's, and returns its PID."""
     words = [sys.executable, "-SEI", "-c", CONVERT, request.param, f"{MARK}={mark(HOME, 'k:a:1')}"]
     pipe = subprocess.PIPE
-    with subprocess.Popen(words, env={"ROOM": "x" * 99}, stdin=pipe, stdout=pipe) as stranger:
-        assert stranger.stdin is not None
-        assert stranger.stdout is not None
-        ends, begins = stranger.stdin, stranger.stdout
+    with subprocess.Popen(words, env={"ROOM": "x" * 99}, stdin=pipe, stdout=pipe) as unrelated:
+        assert unrelated.stdin is not None
+        assert unrelated.stdout is not None
+        ends, begins = unrelated.stdin, unrelated.stdout
         assert begins.readline() == b"ready\n"
 
         def convert() -> int:
             ends.write(b"\n")
             ends.flush()
             assert begins.readline() == b"ready\n"
-            return stranger.pid
+            return unrelated.pid
 
         yield convert
-        stranger.kill()
+        unrelated.kill()
 
 
 CONVERTS = pytest.mark.parametrize("convert", ["executes", "writes"], indirect=True)

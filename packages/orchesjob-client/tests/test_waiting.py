@@ -136,7 +136,7 @@ def test_gone_between_answer_and_watch(jobs: Jobs, spawn: Spawn, monkeypatch: An
     assert jobs.client.wait("k").status == "FAILED"
 
 
-def test_a_worker_that_is_a_stranger(jobs: Jobs) -> None:
+def test_a_worker_that_is_unrelated(jobs: Jobs) -> None:
     """A job is not waited for for ever if its PID is another process's by now."""
     jobs.report("k", "RUNNING", os.getpid())
     with pytest.raises(BadAnswer, match=rf"'k' is RUNNING, .* process {os.getpid()}, has exited"):

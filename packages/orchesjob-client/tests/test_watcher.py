@@ -99,7 +99,7 @@ def test_zombie_is_gone(watcher: Watcher, exits: Exits, spawn: Spawn, report: Re
     assert exits.empty()
 
 
-def test_stranger_is_gone(watcher: Watcher, spawn: Spawn, report: Report) -> None:
+def test_unrelated_process_is_gone(watcher: Watcher, spawn: Spawn, report: Report) -> None:
     """A process without the job's id in its command line has only inherited the PID."""
     assert watcher.watch("a", report(spawn("another-job").pid)) is Watch.GONE
     assert watcher.watch("a", report(1)) is Watch.GONE
@@ -250,7 +250,7 @@ def test_one_thread_and_no_leaks(exits: Exits, spawn: Spawn, report: Report) -> 
     workers = [spawn(JOB) for _ in range(5)]
     for token, worker in enumerate(workers):
         assert watcher.watch(token, report(worker.pid)) is Watch.WATCHING
-        assert watcher.watch("stranger", report(1)) is Watch.GONE
+        assert watcher.watch("unrelated", report(1)) is Watch.GONE
     assert threading.active_count() == threads + 1
     watcher.close()
     assert threading.active_count() == threads

@@ -233,7 +233,7 @@ def new_id() -> str:
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether a PID belongs to a process that is no zombie; it may be a stranger's."""
+    """Tell whether a PID belongs to a process that is no zombie; it may be an unrelated one."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             if file.read().rpartition(b")")[2].split()[0] == b"Z":

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from orchesjob_flow_airflow.flow_as_dag.run import TaskIds
-from support.generated_flows import FLOWS, LEDGERS, GeneratedFlow, LocalRun, Outcome
+from support.generated_flows import FLOWS, STEP_LOGS, GeneratedFlow, LocalRun, Outcome
 
 from .deployment import Deployment
 
@@ -44,13 +44,13 @@ class GeneratedRuns:
     """Runs of generated flows, in a deployment that has not been started yet."""
 
     def __init__(self, deployment: Deployment, flows: Collection[GeneratedFlow]) -> None:
-        """Write the flows and their DAG file; commands find the ledgers by their environment."""
+        """Write the flows and their DAG file; commands find the logs by their environment."""
         self._deployment = deployment
         self._flows = flows
         self._home = deployment.home / "generated"
-        self._ledgers = self._home / "on-airflow"
-        self._ledgers.mkdir(parents=True)
-        deployment.environ[LEDGERS] = str(self._ledgers)
+        self._step_logs = self._home / "on-airflow"
+        self._step_logs.mkdir(parents=True)
+        deployment.environ[STEP_LOGS] = str(self._step_logs)
         deployment.environ["ORCHESJOB_FLOW_HOME"] = str(self._home / "runs")
         for flow in flows:
             flow.write(deployment.dags)
@@ -77,7 +77,7 @@ class GeneratedRuns:
         for flow, run_id in runs:
             ended = self._deployment.await_end(flow.flow_id, run_id, END_SEC)
             assert outcome_of_steps(flow, *ended) == flow.outcome, flow.flow_id
-            assert flow.ledger(self._ledgers, run_id) == flow.attempts, flow.flow_id
+            assert flow.step_log(self._step_logs, run_id) == flow.attempts, flow.flow_id
         for flow in self._flows:
             if flow.waits:
                 first, second = sorted(self._spans(flow.flow_id))
@@ -92,7 +92,7 @@ class GeneratedRuns:
         for flow, run_id in zip(flows, run_ids, strict=True):
             state, _ = self._deployment.await_end(f"{flow.flow_id}-whole", run_id, END_SEC)
             assert (STATUSES[state], self._statuses(run_id)) == flow.outcome, flow.flow_id
-            assert flow.ledger(self._ledgers, run_id) == flow.attempts, flow.flow_id
+            assert flow.step_log(self._step_logs, run_id) == flow.attempts, flow.flow_id
 
     def _spans(self, dag_id: str) -> list[tuple[str, str]]:
         """Ask when the runs of a DAG have begun and ended; text that sorts like the times."""

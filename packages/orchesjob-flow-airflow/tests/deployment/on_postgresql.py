@@ -42,7 +42,7 @@ steps:
     command:
       - sh
       - -c
-      - echo $ORCHESJOB_FLOW_ATTEMPT >> ../ledger; while [ ! -e ../restarted ]; do sleep 0.1; done
+      - echo $ORCHESJOB_FLOW_ATTEMPT >> ../step-log; while [ ! -e ../restarted ]; do sleep 0.1; done
 """
 
 
@@ -111,19 +111,19 @@ def test_a_killed_scheduler(deployment: DeploymentInParts) -> None:
 
     Airflow kills the process of the first try when it learns of the second.
     """
-    ledger = deployment.home / "ledger"
+    log = deployment.home / "step-log"
     run_id = deployment.trigger("patient")
-    deployment.wait_for(ledger.exists)
+    deployment.wait_for(log.exists)
     deployment.restart_killed("scheduler")
     killed = "Server indicated the task shouldn't be running anymore"
     deployment.wait_for(lambda: killed in deployment.log("patient", run_id, "long"))
     deployment.wait_for(
         lambda: (
             "this try follows it" in deployment.log("patient", run_id, "long", 2)
-            or ledger.read_text(encoding="utf-8") != "1\n"
+            or log.read_text(encoding="utf-8") != "1\n"
         )
     )
     (deployment.home / "restarted").touch()
     state, tasks = deployment.await_end("patient", run_id)
     assert (state, tasks["long"]) == (OK, OK)
-    assert ledger.read_text(encoding="utf-8") in {"1\n", "1\n2\n"}
+    assert log.read_text(encoding="utf-8") in {"1\n", "1\n2\n"}

@@ -32,9 +32,9 @@ steps:
   - {id: tell, when: "!bad", command: [sh, work.sh, tell, "1", "0"]}
   - {id: never, when: bad, command: [sh, work.sh, never, "1", "0"]}
 """
-# Keeps a ledger, works for a while, and ends with a code; the first attempt of `flaky` fails.
+# Keeps a log, works for a while, and ends with a code; the first attempt of `flaky` fails.
 WORK = """
-echo "$ORCHESJOB_FLOW_RUN_KEY $1 $ORCHESJOB_FLOW_ATTEMPT" >> "$LEDGER"
+echo "$ORCHESJOB_FLOW_RUN_KEY $1 $ORCHESJOB_FLOW_ATTEMPT" >> "$STEP_LOG"
 sleep "$2"
 [ "$3" != flaky ] || exit $((2 - ORCHESJOB_FLOW_ATTEMPT))
 exit "$3"
@@ -44,10 +44,10 @@ exit "$3"
 @pytest.fixture
 def deployment(tmp_path: Path) -> Iterator[DeploymentInParts]:
     """An Airflow with the flow, which runs four tasks at a time."""
-    ledger = str(tmp_path / "ledger")
+    log = str(tmp_path / "step-log")
     deployment = DeploymentInParts(
         tmp_path / "airflow",
-        LEDGER=ledger,
+        STEP_LOG=log,
         # With Airflow's own patience, the tasks that are under way would outlast the outage, and
         # keep all slots until then: no try would be lost.
         AIRFLOW__WORKERS__EXECUTION_API_RETRIES="1",
@@ -75,7 +75,7 @@ def locally(deployment: DeploymentInParts, home: Path) -> tuple[str, dict[str, s
 
 def attempts(deployment: DeploymentInParts, run_key: str) -> list[str]:
     """Name the attempts that have begun in a run."""
-    lines = Path(deployment.environ["LEDGER"]).read_text(encoding="utf-8").splitlines()
+    lines = Path(deployment.environ["STEP_LOG"]).read_text(encoding="utf-8").splitlines()
     return sorted(line.removeprefix(f"{run_key} ") for line in lines if line.startswith(run_key))
 
 

@@ -291,7 +291,7 @@ def test_a_list_that_grows(deployment: Deployment) -> None:
 
 
 def test_a_folder_with_a_wrong_file(deployment: Deployment) -> None:
-    """It takes down no other flow, a task says what is wrong, and its DAG is there when mended."""
+    """Other flows stay, a task says what is wrong, and its DAG is there once it is fixed."""
     assert deployment.ask("GET", "importErrors")["total_entries"] == 0
     run_id = deployment.trigger("flow-files")
     assert deployment.await_end("flow-files", run_id) == (NG, {"check": NG})

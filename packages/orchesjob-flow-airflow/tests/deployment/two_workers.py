@@ -44,11 +44,11 @@ steps:
   - {id: left, command: [sh, work.sh, right.begun]}
   - {id: right, command: [sh, work.sh, left.begun]}
 """
-# Keeps a ledger of who worked on what, and waits for the file of the run that is named, if any.
+# Keeps a log of who worked on what, and waits for the file of the run that is named, if any.
 WORK = """
 run="../$ORCHESJOB_FLOW_RUN_KEY"
 mkdir -p "$run"
-say() { echo "$ORCHESJOB_FLOW_STEP $ORCHESJOB_FLOW_ATTEMPT $1 on $WORKER" >> "$run/ledger"; }
+say() { echo "$ORCHESJOB_FLOW_STEP $ORCHESJOB_FLOW_ATTEMPT $1 on $WORKER" >> "$run/step-log"; }
 say begun
 touch "$run/$ORCHESJOB_FLOW_STEP.begun"
 while [ $# -gt 0 ] && [ ! -e "$run/$1" ]; do sleep 0.1; done
@@ -106,15 +106,15 @@ class Middle:
         self._deployment = deployment
         self._dag_id = dag_id
         self.run_id = deployment.trigger(dag_id)
-        deployment.wait_for(lambda: "long 1 begun" in self.ledger)
-        words = self.ledger.partition("long 1 begun on ")[2]
+        deployment.wait_for(lambda: "long 1 begun" in self.step_log)
+        words = self.step_log.partition("long 1 begun on ")[2]
         self.worker = words.split()[0]
         (self.other,) = {"one", "two"} - {self.worker}
 
     @property
-    def ledger(self) -> str:
-        """What its commands have written into the ledger."""
-        path = self._deployment.home / self.run_id / "ledger"
+    def step_log(self) -> str:
+        """What its commands have written into the log."""
+        path = self._deployment.home / self.run_id / "step-log"
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
     def client(self) -> OrchesjobClient:
@@ -143,7 +143,7 @@ class Middle:
             OK,
             {"before": OK, "long": OK, "after": OK, "flow.begin": OK, "flow.outcome": OK},
         )
-        before, *rest = self.ledger.splitlines()
+        before, *rest = self.step_log.splitlines()
         assert before.startswith("before 1 begun")
         assert rest.pop(0) == before.replace("begun", "ended")
         tries = {
@@ -222,7 +222,7 @@ def test_a_killed_worker_whose_job_runs_on_another_host(deployment: CeleryDeploy
     deployment.start_worker("two", jobs=deployment.home / "two")
     run = Middle(deployment)
     deployment.kill_worker(run.worker)
-    deployment.wait_for(lambda: f"long 1 begun on {run.other}" in run.ledger)
+    deployment.wait_for(lambda: f"long 1 begun on {run.other}" in run.step_log)
     assert run.client().survivors(run.key(1))
     words = f"orchesjob does not know {run.key(1)} on this host; it may run elsewhere"
     assert words in deployment.log("middle", run.run_id, "long", 2)
@@ -240,7 +240,7 @@ def test_a_worker_that_is_killed_with_its_jobs(deployment: CeleryDeployment) -> 
     while survivors := run.client().survivors(run.key(1)):
         for process in survivors:
             os.kill(process.pid, signal.SIGKILL)
-    deployment.wait_for(lambda: f"long 1 begun on {run.other}" in run.ledger)
+    deployment.wait_for(lambda: f"long 1 begun on {run.other}" in run.step_log)
     assert run.end() == [
         f"long 1 begun on {run.worker}",
         f"long 1 begun on {run.other}",

@@ -13,7 +13,7 @@ import pytest
 from flow_spec import FlowSpec, OnConflict, load_flow
 from support.generated_flows import (
     FLOWS,
-    LEDGERS,
+    STEP_LOGS,
     GeneratedFlow,
     LocalRun,
     Outcome,
@@ -39,13 +39,13 @@ def test_generated(
     airflow: "Airflow", monkeypatch: pytest.MonkeyPatch, tmp_path: Path, flow: GeneratedFlow
 ) -> None:
     """The model, the local runner and Airflow agree on all steps, and no attempt is made twice."""
-    monkeypatch.setenv(LEDGERS, str(tmp_path))
+    monkeypatch.setenv(STEP_LOGS, str(tmp_path))
     flow.write(airflow.folder)
     locally = LocalRun.start(flow, airflow.folder, tmp_path / "local")
     dag = airflow.load(f"{flow.name!r}, run_dirs='.'")
     outcome = as_outcome(*airflow.run(dag, dict(flow.given)))
     assert outcome == flow.outcome
-    assert flow.ledger(tmp_path, airflow.run_id) == flow.attempts
+    assert flow.step_log(tmp_path, airflow.run_id) == flow.attempts
     locally.check()
 
 

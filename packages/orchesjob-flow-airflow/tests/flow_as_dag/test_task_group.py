@@ -211,7 +211,7 @@ each.expand(number=[1, 2])
 
 
 def test_a_step_whose_task_has_too_long_an_id(airflow: "Airflow", around: Around) -> None:
-    """The group makes the id of a step too long for Airflow: the error says how to mend it."""
+    """The group makes the id of a step too long for Airflow: the error says how to fix it."""
     airflow.write(FLOW.replace("tell", "t" * 100))
     with pytest.raises(TaskIdTooLong, match=r"an id of 252 characters, .* or the id of its group"):
         around.load(f"flow_task_group('flow.yaml', group_id='{'g' * 151}')")

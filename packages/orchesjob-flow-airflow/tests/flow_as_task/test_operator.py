@@ -219,11 +219,11 @@ def script(path: Path, *lines: str) -> Path:
 def test_a_runner_that_gives_up_at_once(host: "Host", capfd: "pytest.CaptureFixture[str]") -> None:
     """The try fails and says that the run is recorded; the next one continues it."""
     host.write(COUNT)
-    orchesjob, mended = Path(host.program).with_name("orchesjob"), host.folder / "mended"
-    broken = f"[ -e {mended} ] || {{ echo boom >&2; exit 70; }}"
+    orchesjob, fixed = Path(host.program).with_name("orchesjob"), host.folder / "fixed"
+    broken = f"[ -e {fixed} ] || {{ echo boom >&2; exit 70; }}"
     orchesjob = script(host.folder / "orchesjob", broken, f'exec {orchesjob} "$@"')
-    mend = f"[ $1 != resume ] || touch {mended}"
-    program = script(host.folder / "program", mend, f'exec {host.program} --patience=0 "$@"')
+    fix = f"[ $1 != resume ] || touch {fixed}"
+    program = script(host.folder / "program", fix, f'exec {host.program} --patience=0 "$@"')
     options = f"retries=1, orchesjob_bin='{orchesjob}', program='{program}'"
     tasks = host.run(f"Flow(flow_file='flow.yaml', run_key='k', {options})")
     assert outcome(tasks["flow"]) == ("success", 2)
@@ -596,10 +596,10 @@ def test_importing_is_cheap() -> None:
     """Neither the package nor a DAG file with the operator loads the trigger (or the program)."""
     script = (
         "import sys, orchesjob_flow_airflow as package\n"
-        "room = 'orchesjob_flow_airflow.flow_as_task'\n"
-        "assert f'{room}.operator' not in sys.modules\n"
+        "package = 'orchesjob_flow_airflow.flow_as_task'\n"
+        "assert f'{package}.operator' not in sys.modules\n"
         "package.OrchesjobFlowOperator(task_id='flow', flow_file='missing.yaml')\n"
-        "assert f'{room}.operator' in sys.modules\n"
-        "assert not {f'{room}.trigger', 'orchesjob_flow'} & sys.modules.keys()\n"
+        "assert f'{package}.operator' in sys.modules\n"
+        "assert not {f'{package}.trigger', 'orchesjob_flow'} & sys.modules.keys()\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)

@@ -117,7 +117,7 @@ def changed(*replaced: StepSpec, without: str = "", flow_id: str = "f") -> FlowS
 def test_another_definition(ended: Callable[..., Run]) -> None:
     """A step that runs again may be any other, and there may be more of them."""
     flow = changed(
-        StepSpec("load", ("mended",), when="get", retries=9),
+        StepSpec("load", ("repaired",), when="get", retries=9),
         StepSpec("archive", ("x",), when="report"),
         StepSpec("more", ("x",), depends_on=("report",), retries=1),
     )

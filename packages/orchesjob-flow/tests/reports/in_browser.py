@@ -170,7 +170,7 @@ def test_a_step_is_followed_through_the_page(browser: Browser, pages: dict[str, 
 
 @pytest.mark.parametrize("name", ["many", "settled", "hostile"])
 def test_a_trace_opens_in_speedscope(browser: Browser, tmp_path: Path, name: str) -> None:
-    """A viewer of strangers shows a profile for each lane, and in it each step by its name."""
+    """A viewer that is not ours shows a profile for each lane, and in it each step by its name."""
     trace = tmp_path / "trace.json"
     trace.write_text(as_trace(FACTS[name]), encoding="utf-8")
     events = [one for one in json.loads(trace.read_bytes())["traceEvents"] if one["ph"] == "X"]

@@ -107,5 +107,5 @@ def check(world: World, case: Case) -> None:
         for number, fate in enumerate(fates[: case.attempts[step_id]], start=1)
         if fate.removeprefix(model.GATE) in EXECUTED
     ]
-    really = [found.key for found in world.jobs.ledger]
+    really = [found.key for found in world.jobs.executions]
     assert Counter(really) == Counter(executed), f"{really} ran and not {executed}"

@@ -1,7 +1,7 @@
 """What must hold in every world, whatever happens in it: one function for each invariant.
 
 A world calls each group where its docstring says. The functions judge by what is committed and by
-what really happened (the ledger of executions, the rows of orchesjob), never by what a runner
+what really happened (the list of executions, the rows of orchesjob), never by what a runner
 believes; only `something_is_awaited` looks into one, to find out what it waits for.
 """
 
@@ -63,7 +63,7 @@ def recorded_before_it_begins(world: "World", execution: Execution) -> None:
 
 def nothing_runs_twice(world: "World", execution: Execution) -> None:
     """No attempt is executed a second time, whatever is killed and whenever (4.2)."""
-    keys = [found.key for found in world.jobs.ledger]
+    keys = [found.key for found in world.jobs.executions]
     assert execution.key not in keys, f"{execution.key} runs twice"
 
 
@@ -105,7 +105,7 @@ def its_gate_has_let_it_run(world: "World", execution: Execution) -> None:
     ]
     assert yes, f"{execution.key} begins though its gate has not let it run"
     key = attempt_key(world.run_key, step.step_id, yes[-1])
-    said = [found.code for found in world.jobs.ledger if found.key == key]
+    said = [found.code for found in world.jobs.executions if found.key == key]
     assert not said or said == [0], f"{execution.key} begins, and its gate has said {said}"
 
 
@@ -465,7 +465,7 @@ def outcomes_are_true(world: "World", commit: Commit) -> None:
             job.exit_code in (*good[AttemptStatus.SUCCEEDED], *good[AttemptStatus.SKIPPED])
             for job in ended
         )
-        executions = [found for found in world.jobs.ledger if found.key == run_key]
+        executions = [found for found in world.jobs.executions if found.key == run_key]
         match attempt.status:
             case AttemptStatus.SUCCEEDED | AttemptStatus.SKIPPED as status:
                 right = good[status]
@@ -486,7 +486,7 @@ def ended_means_gone(world: "World", commit: Commit) -> None:
     """No attempt is closed, and so no step terminal, while its command runs, LOST or not (5.8)."""
     for attempt in commit.newly_closed:
         key = commit.key_of(attempt)
-        alive = [one for one in world.jobs.ledger if one.key == key and one.end is None]
+        alive = [one for one in world.jobs.executions if one.key == key and one.end is None]
         assert not alive, f"{key} is {attempt.status} while it runs"
 
 
@@ -618,7 +618,7 @@ def what_had_ended_is_not_cancelled(world: "World", commit: Commit) -> None:
             continue
         if job.abort_reason or job.plan.leaves:
             continue
-        for found in world.jobs.ledger:
+        for found in world.jobs.executions:
             if found.key == key and found.end is not None and since is not None:
                 had_time = f"boot-{found.boot}" == since.boot and found.end >= since.mono
                 assert had_time, f"{key} is CANCELLED, and had ended: {found}"
@@ -729,9 +729,9 @@ BEFORE_AN_EFFECT = (
 # When a call of orchesjob has been made.
 
 
-def strangers_are_left_alone(world: "World", key: str) -> None:
+def unrelated_processes_are_left_alone(world: "World", key: str) -> None:
     """No signal hits a process that only has the id of one of ours (5.8)."""
-    assert not world.jobs.strangers_hit, f"the abort of {key} hit a stranger"
+    assert not world.jobs.unrelated_hit, f"the abort of {key} hit an unrelated process"
 
 
 def a_quiet_run_is_quiet(world: "World", key: str) -> None:
@@ -741,7 +741,7 @@ def a_quiet_run_is_quiet(world: "World", key: str) -> None:
     assert count <= allowed, f"{count} questions about {key or 'all jobs'} without any news"
 
 
-AFTER_A_QUESTION = (strangers_are_left_alone, a_quiet_run_is_quiet)
+AFTER_A_QUESTION = (unrelated_processes_are_left_alone, a_quiet_run_is_quiet)
 
 
 # When somebody wants to drive a run that has a runner.

@@ -1,4 +1,4 @@
-"""The simulated orchesjob: rows, workers and commands, and the ledger of what really ran.
+"""The simulated orchesjob: rows, workers and commands, and the list of what really ran.
 
 It behaves as orchesjob does where the engine can tell the difference: what `start` does with a key
 that exists, when a row turns LOST, that `abort` writes first and signals afterwards, that it trusts
@@ -50,7 +50,7 @@ class Plan:
 
 @attrs.define(eq=False)
 class Execution:
-    """An entry of the ledger: one command that really ran, from `begin` to `end` (monotonic).
+    """One command that really ran, from `begin` to `end` (monotonic).
 
     `code` is its exit code if it ended by itself; `boot` is what gives `begin` its meaning;
     `left_pid` is that of what it has left alive.
@@ -110,8 +110,8 @@ class SimulatedOrchesjob:
         self.machine = machine
         self.plans: dict[str, Plan] = {}
         self.rows: dict[str, list[Job]] = {}
-        self.ledger: list[Execution] = []
-        self.strangers_hit: list[str] = []
+        self.executions: list[Execution] = []
+        self.unrelated_hit: list[str] = []
         """The keys whose abort sent signals to processes that were none of the job's."""
         self.on_write: Callable[[str], None] = lambda _: None
         """Is called with the key of every row that is written."""
@@ -192,7 +192,7 @@ class SimulatedOrchesjob:
             job.key, job.command, pid, plan.obeys, self.machine.mono, self.machine.boot
         )
         self._on_begin(job.execution)
-        self.ledger.append(job.execution)
+        self.executions.append(job.execution)
         if plan.seconds == 0:
             self._finish(job)
             return
@@ -284,7 +284,7 @@ class SimulatedOrchesjob:
         if job is None or job.status not in ACTIVE:
             return None
         if job.pid_reused:
-            self.strangers_hit.append(job.key)
+            self.unrelated_hit.append(job.key)
         self._abort_row(job, grace_sec, reason)
         return job.report()
 

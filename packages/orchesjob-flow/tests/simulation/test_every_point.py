@@ -65,7 +65,7 @@ def check(world: World) -> None:
     """The run has ended as if nothing had happened to its runner."""
     assert world.statuses() == OUTCOMES
     assert [step.attempt_no for step in world.run().steps] == [1, 2, 1, 0, 2]
-    executed = Counter(found.key.split(":", 1)[1] for found in world.jobs.ledger)
+    executed = Counter(found.key.split(":", 1)[1] for found in world.jobs.executions)
     assert executed == Counter(EXECUTED)
 
 

@@ -239,7 +239,7 @@ def tidied(store: FlowStore, path: Path, step: Make, name: str) -> Iterator[Worl
 def check_tidied(world: World) -> None:
     """Each step of `finally` has begun as often as it should have."""
     assert world.run().status == "CANCELLED"
-    executed = Counter(found.key.split(":", 1)[1] for found in world.jobs.ledger)
+    executed = Counter(found.key.split(":", 1)[1] for found in world.jobs.executions)
     assert executed == Counter(["a:1", "c:1", "c:2", "d:1"])
     assert world.statuses() == {
         "a": "CANCELLED",
@@ -304,7 +304,7 @@ def test_a_retry_tidies_up_again(world: World, step: Make) -> None:
     run = world.drive()
     assert (run.status, run.finally_after) == ("SUCCEEDED", "SUCCEEDED")
     assert world.statuses() == dict.fromkeys("abc", "SUCCEEDED") | {"d": "SKIPPED"}
-    executed = [found.key.split(":", 1)[1] for found in world.jobs.ledger]
+    executed = [found.key.split(":", 1)[1] for found in world.jobs.executions]
     assert executed.count("c:1") == executed.count("c:2") == 1
 
 

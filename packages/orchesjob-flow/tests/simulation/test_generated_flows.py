@@ -130,7 +130,7 @@ def test_cancelled_at_any_moment(store: FlowStore, database: Path, first: int) -
                 assert run.status == "CANCELLED" or step.status != "CANCELLED"
                 assert step.status != "CANCELLED" or step.error == "flow cancelled"
             assert run.status != "CANCELLED" or run.error is None
-            most = Counter(found.key for found in world.jobs.ledger).values()
+            most = Counter(found.key for found in world.jobs.executions).values()
             assert set(most) <= {1}
 
 

@@ -92,7 +92,7 @@ def test_a_job_of_an_earlier_boot(world: World, step: Make, strict: bool, retrie
 
 
 def test_its_process_ids_are_somebody_elses(world: World, step: Make) -> None:
-    """A row of an earlier boot that says RUNNING is lost, and never aborted: it hit strangers."""
+    """A row of an earlier boot that says RUNNING is lost, never aborted: that could hit others."""
     world.record(step("a", timeout_sec=30.0))
     world.plan("a:1", seconds=900.0)
     world.machine.after(9.0, lambda: setattr(world.job("a:1"), "pid_reused", True))

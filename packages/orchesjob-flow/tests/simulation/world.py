@@ -348,7 +348,7 @@ class World:
     def executions(self, step_id: str = "") -> list[Execution]:
         """List what really ran, of one step or of all."""
         prefix = f"{self.run_key}:{step_id}"
-        return [found for found in self.jobs.ledger if found.key.startswith(prefix)]
+        return [found for found in self.jobs.executions if found.key.startswith(prefix)]
 
     def attempts(self) -> tuple[Attempt, ...]:
         """Read all attempts of all steps."""

@@ -111,7 +111,7 @@ def test_colours() -> None:
 
 
 def test_help_below_the_line() -> None:
-    """How to mend it stands below the line, not in the sentence (rule 6.12)."""
+    """How to fix it stands below the line, not in the sentence (rule 6.12)."""
     text = flow_file_text(step("    needs: b"), Style(150))
     assert text.startswith("error: steps[0].needs: unknown key\n")
     assert text.splitlines()[-1].startswith("  = help: write depends_on: ")

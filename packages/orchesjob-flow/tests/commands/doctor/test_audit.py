@@ -36,9 +36,9 @@ def recorded(number: int, status: str = "SUCCEEDED", *, settled: bool = True) ->
 
 def test_newest_and_doubtful() -> None:
     """The newest are asked about, and each older one whose end does not fit what is recorded."""
-    ledger = [recorded(number, settled=number != 2) for number in (5, 1, 4, 2, 3)]
-    assert [one.attempt.number for one in to_ask(ledger, most=2)] == [5, 4, 2]
-    assert to_ask(ledger) == ledger
+    attempts = [recorded(number, settled=number != 2) for number in (5, 1, 4, 2, 3)]
+    assert [one.attempt.number for one in to_ask(attempts, most=2)] == [5, 4, 2]
+    assert to_ask(attempts) == attempts
 
 
 @pytest.mark.parametrize(

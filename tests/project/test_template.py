@@ -1,4 +1,4 @@
-"""A command that is forked from the zygote of the tests is the same as one that is started."""
+"""A command that is forked from the template process is the same as one that is started."""
 
 import json
 import os
@@ -16,8 +16,8 @@ import pytest
 from support.command import Command
 from support.files import write_program
 from support.flow import Flow
+from support.template.client import PROGRAM, SWITCH, TemplateProcess, shared_template
 from support.terminal import Terminal
-from support.zygote.client import PROGRAM, SWITCH, Zygote, shared_zygote
 
 SCRIPT = f"""#!{sys.executable}
 import sys
@@ -81,14 +81,14 @@ class Probe:
         (folder / "probe").mkdir()
         (folder / "probe" / "__init__.py").write_text("import os\nIMPORTED_BY = os.getpid()\n")
         (folder / "probe" / "__main__.py").write_text(PROBE)
-        self.zygote = Zygote(self.path, ["probe.*"])
+        self.template = TemplateProcess(self.path, ["probe.*"])
 
     def start(self, *words: Any, forked: bool = True, **options: Any) -> Command:
         """Start it, by a fork if that is possible."""
-        way = self.zygote if forked else None
+        way = self.template if forked else None
 
         class Started(Command):
-            def zygote(self) -> Zygote | None:
+            def template(self) -> TemplateProcess | None:
                 return way
 
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -109,7 +109,7 @@ class Probe:
 def probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probe]:
     """The script, beside whose words and directory its start is all that differs."""
     probe = Probe(tmp_path_factory.mktemp("probe"))
-    with closing(probe.zygote):
+    with closing(probe.template):
         yield probe
 
 
@@ -192,7 +192,7 @@ def test_ends_alike(probe: Probe, code: str) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
 def test_signals(probe: Probe, number: signal.Signals) -> None:
-    """A signal from the test ends it as it ends a started one, and the zygote stays."""
+    """A signal from the test ends it as it ends a started one, and the template stays."""
     code = f"signal.signal({signal.SIGINT:d}, signal.SIG_DFL); print('here', flush=True); "
     for forked in (False, True, True):
         command = probe.start("end", f"{code}signal.pause()", forked=forked)
@@ -222,7 +222,7 @@ def test_signals(probe: Probe, number: signal.Signals) -> None:
 def test_other_surroundings(
     probe: Probe, change: Callable[[], Any], change_back: Callable[[Any], object]
 ) -> None:
-    """What a child inherits from the test must be what the zygote has inherited."""
+    """What a child inherits from the test must be what the template has inherited."""
     before = change()
     try:
         is_forked, _ = probe.look()
@@ -246,7 +246,7 @@ def test_other_surroundings(
     ids=lambda options: str(options)[:40],
 )
 def test_plain_starts(probe: Probe, options: dict[str, Any]) -> None:
-    """A start that asks for more than the zygote can give is a plain one."""
+    """A start that asks for more than the template can give is a plain one."""
     assert not probe.look(**options)[0]
 
 
@@ -268,7 +268,7 @@ def test_other_programs(probe: Probe) -> None:
 def test_refusals(
     probe: Probe, words: list[str], options: dict[str, Any], error: type[Exception]
 ) -> None:
-    """What cannot be started is refused by `Popen`, and the zygote stays."""
+    """What cannot be started is refused by `Popen`, and the template stays."""
     with pytest.raises(error):
         probe.start(*words, **options)
     assert probe.look()[0]
@@ -305,7 +305,7 @@ def test_the_program_itself(flow: Flow, words: list[str]) -> None:
     assert vars(forked) == vars(plain)
 
 
-def test_session_without_zygote(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_session_without_a_template(monkeypatch: pytest.MonkeyPatch) -> None:
     """A session may have everything started plainly."""
     monkeypatch.setenv(SWITCH, "1")
-    assert shared_zygote.__wrapped__() is None
+    assert shared_template.__wrapped__() is None

@@ -7,7 +7,7 @@ from support.orchesjob import Orchesjob
 from support.processes import kill_job
 
 
-class Strangers:
+class UnrelatedProcesses:
     """Two processes, each the leader of a group of its own, to take the place of a job's."""
 
     def __init__(self) -> None:
@@ -15,7 +15,7 @@ class Strangers:
         self._processes = [subprocess.Popen(words, start_new_session=True) for _ in range(2)]
 
     def replace(self, orchesjob: Orchesjob, key: str, job: Any) -> None:
-        """Kill worker and command of a job, and write the strangers' PIDs into its row."""
+        """Kill worker and command of a job, and write their PIDs into its row."""
         worker, target = self._processes
         orchesjob.plant(key, worker_pid=worker.pid, target_pid=target.pid)
         kill_job(job)

@@ -7,7 +7,7 @@ import pytest
 from support.flow import Flow
 from support.gate import Gate
 from support.marks import LONG_IF_REAL
-from support.strangers import Strangers
+from support.unrelated import UnrelatedProcesses
 
 
 @pytest.mark.integration
@@ -25,42 +25,48 @@ def test_foreign_command(real_flow: Flow) -> None:
 
 
 @LONG_IF_REAL
-def test_retry_beside_strangers(each_flow: Flow, gate: Gate, strangers: Strangers) -> None:
+def test_retry_beside_unrelated_processes(
+    each_flow: Flow, gate: Gate, unrelated: UnrelatedProcesses
+) -> None:
     """Processes that merely have the PIDs of a dead job are neither awaited nor signalled (5.8)."""
     file = each_flow.write({"id": "a", "command": gate.command(), "retries": 1})
     runner = each_flow.spawn("--poll-interval=0.1", "start", "--run-key=k", file)
     gate.await_arrival()
     job = each_flow.await_job("k")
-    strangers.replace(each_flow.orchesjob, "k:a:1", job)
+    unrelated.replace(each_flow.orchesjob, "k:a:1", job)
     gate.await_arrival()
     waiting = each_flow.status("k")["steps"][0]
     assert (waiting["attempt_no"], waiting["status"]) == (2, "RUNNING")
     gate.let_through()
     assert runner.wait() == 0
-    strangers.assert_spared()
+    unrelated.assert_spared()
 
 
 @LONG_IF_REAL
-def test_timeout_beside_strangers(each_flow: Flow, gate: Gate, strangers: Strangers) -> None:
+def test_timeout_beside_unrelated_processes(
+    each_flow: Flow, gate: Gate, unrelated: UnrelatedProcesses
+) -> None:
     """A timeout aborts no job whose PIDs belong to other processes by now (5.5, 5.8)."""
     file = each_flow.write({"id": "a", "command": gate.command(), "timeout_sec": 600})
-    strangers.replace(each_flow.orchesjob, "k:a:1", each_flow.abandon(file, gate))
+    unrelated.replace(each_flow.orchesjob, "k:a:1", each_flow.abandon(file, gate))
     each_flow.change("UPDATE attempts SET abort_reason = 'timeout'")
     step = each_flow.ask("--poll-interval=0.1", "start", "--run-key=k", file, code=1)["steps"][0]
     assert (step["status"], step["error"]) == ("FAILED", "timed out after 600 s")
-    strangers.assert_spared()
+    unrelated.assert_spared()
 
 
 @pytest.mark.integration
-def test_cancel_beside_strangers(real_flow: Flow, gate: Gate, strangers: Strangers) -> None:
+def test_cancel_beside_unrelated_processes(
+    real_flow: Flow, gate: Gate, unrelated: UnrelatedProcesses
+) -> None:
     """A cancel aborts no job whose PIDs belong to other processes by now (rules 5.6, 5.8).
 
     The job had ended before, so the step is not CANCELLED.
     """
     file = real_flow.write({"id": "a", "command": gate.command()})
-    strangers.replace(real_flow.orchesjob, "k:a:1", real_flow.abandon(file, gate))
+    unrelated.replace(real_flow.orchesjob, "k:a:1", real_flow.abandon(file, gate))
     assert real_flow.ask("--poll-interval=0.1", "cancel", "--run-key=k")["status"] == "FAILED"
-    strangers.assert_spared()
+    unrelated.assert_spared()
 
 
 @pytest.mark.parametrize("runner_lives", [True, False])

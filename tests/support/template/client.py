@@ -1,4 +1,4 @@
-"""The zygote as tests use it, and when a process is forked from it: where nobody could tell."""
+"""The template process as tests use it, and when one is forked from it: where nobody could tell."""
 
 import atexit
 import contextlib
@@ -16,7 +16,7 @@ from typing import Any
 from orchesjob_client.forkserver.launcher import STARTUP, inherited_attributes, read_script
 from orchesjob_client.forkserver.server import ROOM, ROOM_BYTES, pack
 from support.deadlines import EVENT_SEC
-from support.zygote import server
+from support.template import server
 
 PROGRAM = str(Path(sys.executable).parent / "orchesjob-flow")
 MODULES = (
@@ -25,7 +25,7 @@ MODULES = (
 )
 """What the program imports, at its start or later; `.*` are all modules of a package."""
 SWITCH = "PLAIN_START"
-"""The variable of a session in which no process is forked from a zygote."""
+"""The variable of a session in which no process is forked from a template."""
 
 _UNASKED = {
     "executable": None,
@@ -44,16 +44,16 @@ _STREAMS = ("p2cread", "c2pwrite", "errwrite")
 
 
 @cache
-def shared_zygote() -> "Zygote | None":
-    """Return the zygote of this process, begun now at the latest; None if there is to be none."""
+def shared_template() -> "TemplateProcess | None":
+    """Return the template of this process, begun now at the latest; None if there is to be none."""
     if sys.platform != "linux" or SWITCH in os.environ:
         return None
-    zygote = Zygote(PROGRAM, MODULES)
-    atexit.register(zygote.close)
-    return zygote
+    template = TemplateProcess(PROGRAM, MODULES)
+    atexit.register(template.close)
+    return template
 
 
-class Zygote:
+class TemplateProcess:
     """A process that has imported a console script's modules, from which the script is forked."""
 
     def __init__(self, script: str, modules: Sequence[str]) -> None:
@@ -121,7 +121,7 @@ class Zygote:
         )
 
     def close(self) -> None:
-        """End the zygote; what was forked from it goes on."""
+        """End the template; what was forked from it goes on."""
         self._requests.close()
         self._process.wait(EVENT_SEC)
 

@@ -1,4 +1,4 @@
-"""A ledger into which the steps of a test write what they do, and what must never stand in it."""
+"""A log into which the steps of a test write what they do, and what must never stand in it."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -17,11 +17,11 @@ class Line(NamedTuple):
     attempt: int
 
 
-class Ledger:
+class StepLog:
     """A file to which the steps append lines, by a program that they call."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / "ledger"
+        self._path = folder / "step_log"
         variables = " ".join(f"$ORCHESJOB_FLOW_{name}" for name in ("RUN_KEY", "STEP", "ATTEMPT"))
         text = f'#!/bin/sh\necho "$1 {variables}" >>{self._path}\n'
         self.say = write_program(folder / "say", text)

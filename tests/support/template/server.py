@@ -1,9 +1,9 @@
-"""The zygote: it has imported what a console script imports, and forks a process for each start.
+"""The template process: it has imported what a console script imports, and forks each start.
 
 Each request is one message, the options of the start, with five descriptors: its words and
 variables, its directory, stdin, stdout and stderr. The new process answers with its PID before it
 runs anything; the PID is negative if it has not become what it was to be, and ends. It is a child
-of whoever has begun the zygote, and is waited for there, as a plain one is.
+of whoever has begun the template, and is waited for there, as a plain one is.
 """
 
 import atexit
@@ -30,7 +30,7 @@ DESCRIPTORS = 5
 _NOT_BEGUN = 127
 _CLONE_PARENT = 0x8000
 _SIGNAL_OF_PARENT = 0
-"""With that flag the end of a process is announced by the signal that announces the zygote's."""
+"""With that flag the end of a process is announced by the signal that announces the template's."""
 
 
 class Options(NamedTuple):
@@ -157,7 +157,7 @@ def main() -> None:
     gc.freeze()
     requests.send(READY)
     start = None
-    with contextlib.suppress(KeyboardInterrupt):  # whoever has begun the zygote answers a Ctrl-C
+    with contextlib.suppress(KeyboardInterrupt):  # whoever has begun the template answers a Ctrl-C
         start = serve(requests)
     if start is not None:
         try:
