@@ -123,7 +123,7 @@ def refuse_exposed(home: str) -> None:
     """Refuse a home that somebody else could change, or orchesjob's database in it (rule 6.13).
 
     Raises:
-        UnusableOrchesjobHome: A stranger owns one of them, or others can write to it.
+        UnusableOrchesjobHome: Another user owns one of them, or others can write to it.
     """
     found = exposure_of_home(home)
     if found is None:
