@@ -17,6 +17,9 @@ from flow_spec.foreach import base_of
 from flow_spec.step import StepSpec
 from flow_spec.warnings.failures import Failures
 from flow_spec.warnings.outcomes import (
+    AND,
+    NOT,
+    OPERATORS,
     ConditionText,
     CopiesFunctions,
     Finding,
@@ -32,6 +35,12 @@ BUDGET = 200_000
 
 
 type Part = frozenset[Name]
+type FunctionOf = Callable[[Name], int]
+type Keep = Callable[[Name, bool, bool], bool]
+"""Tells of a piece, whether it is negated and whether it is in a conjunction, if it stays.
+
+It may still be in a larger part that has no effect.
+"""
 
 _MOST_PARTS = 10
 """How many parts of one condition are reported; it may have thousands."""
@@ -104,7 +113,7 @@ class IdleParts:
         def keep(name: Name, is_negated: bool, _is_conjunctive: bool) -> bool:
             return when.piece(name).only_waits and not is_negated
 
-        return functions.without_idle_parts(when.condition, of_piece, keep)
+        return self._without_idle(functions, when.condition, of_piece, keep)
 
     def _given(self, step: StepSpec, outcomes: Outcomes, rest: Condition) -> list[Part]:
         """Return the parts of the rest that have no effect given the possible outcomes."""
@@ -120,7 +129,83 @@ class IdleParts:
                 return True
             return piece.asks_for_success and is_conjunctive is not is_negated
 
-        return outcomes.functions.without_idle_parts(rest, of_piece, keep)[1]
+        return self._without_idle(outcomes.functions, rest, of_piece, keep)[1]
+
+    def _without_idle(
+        self, functions: Functions, condition: Condition, of_piece: FunctionOf, keep: Keep
+    ) -> tuple[Condition, list[Part]]:
+        """Return what is left of a condition without the parts that have no effect, and these."""
+        negated = dict(self.when.signs)
+        known: dict[Name, bool] = {}
+        parts = []
+        for part, in_conjunction in idle_parts(functions, condition, of_piece, keep):
+            known |= {name: in_conjunction is not negated[name] for name in part}
+            parts.append(part)
+        return condition.restrict(known), parts
+
+
+def idle_parts(
+    functions: Functions, condition: Condition, function_of: FunctionOf, keep: Keep
+) -> Iterator[tuple[Part, bool]]:
+    """Yield the parts of a condition that have no effect, and whether each is in a conjunction.
+
+    A part matters only where the parts beside it do not settle their row. If it has one value
+    there, it has no effect. The last parts are asked first, each beside what is left. The condition
+    must have both values, and no operand may occur twice.
+    """
+    both, program = functions.both, condition.program
+    begins, of_part = parts_of(functions, program, function_of)
+    # Of each part: its end, whether it is negated, where it matters, whether it is in a
+    # conjunction, and how many of its sides are done. In a disjunction, functions are negated.
+    todo = [(len(program) - 1, False, Functions.TRUE, True, 0)]
+    done: list[int] = []
+    while todo:
+        end, is_negated, matters, in_conjunction, sides = todo.pop()
+        while program[end] == NOT:
+            end, is_negated = end - 1, not is_negated
+        is_row, is_conjunction = begins[end] < end, (program[end] == AND) is not is_negated
+        if sides == 2:  # noqa: PLR2004 - both are done
+            done.append(both(done.pop(), done.pop()) ^ (is_conjunction is not in_conjunction))
+            continue
+        if sides == 0:
+            function = of_part[end] ^ (is_negated is in_conjunction)
+            goes_on = is_row and is_conjunction is in_conjunction  # the row around it
+            may_go = is_row or not keep(Name.spelled(program[end]), is_negated, in_conjunction)
+            if not goes_on and may_go and both(matters, function) == matters:
+                operands = set(program[begins[end] : end + 1]) - OPERATORS
+                yield frozenset(map(Name.spelled, operands)), in_conjunction
+                done.append(Functions.TRUE)
+                continue
+            if not is_row:
+                done.append(function)
+                continue
+        left = begins[end - 1] - 1
+        beside = done[-1] if sides else of_part[left] ^ (is_negated is is_conjunction)
+        todo.append((end, is_negated, matters, in_conjunction, sides + 1))
+        next_side = left if sides else end - 1
+        todo.append((next_side, is_negated, both(matters, beside), is_conjunction, 0))
+
+
+def parts_of(
+    functions: Functions, program: Sequence[str], function_of: FunctionOf
+) -> tuple[list[int], list[int]]:
+    """Return where the part that ends at each position of a program begins, and its function."""
+    begins, found = [], []
+    parts: list[tuple[int, int]] = []
+    for position, token in enumerate(program):
+        if token not in OPERATORS:
+            begin, function = position, function_of(Name.spelled(token))
+        else:
+            begin, function = parts.pop()
+            if token == NOT:
+                function ^= 1
+            else:
+                begin, left = parts.pop()
+                function = functions.joined(token == AND, (left, function))
+        parts.append((begin, function))
+        begins.append(begin)
+        found.append(function)
+    return begins, found
 
 
 _CONSTANTS = frozenset({Functions.TRUE, Functions.FALSE})
