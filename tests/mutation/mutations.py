@@ -1494,37 +1494,19 @@ MUTATIONS = (
     Mutation(
         "a condition is made of what is no program",
         "flow-conditions: Condition.__post_init__",
-        replace("_checked(self.program)", "self.program"),
-        tests="test_building -k no_program",
+        replace("_checked(tuple(self.program))", "tuple(self.program)"),
+        tests="test_spelling -k no_program",
     ),
     Mutation(
-        "the search does not know what excludes each other",
-        "flow-conditions: _Search.__init__",
-        replace("among(form, groups)", "()"),
-        tests="test_algebra -k constants_and_comparisons",
-    ),
-    Mutation(
-        "what is known beside a condition decides nothing",
-        "flow-conditions: _answers",
-        replace("chain(program, *groups)", "program"),
-        tests="test_algebra -k beside",
-    ),
-    Mutation(
-        "a tree has names that no text can spell",
-        "flow-conditions: _check",
-        drop("if isinstance(node, Name) and (node in CONSTANTS or not SPELLING.fullmatch(node)):"),
-        tests="test_building -k read_back",
+        "an operand has a name that no text can spell",
+        "flow-conditions: check_word",
+        drop("if not (NAME if role == 'name' else PREDICATE).fullmatch(word):"),
+        tests="test_spelling -k read_back",
     ),
     Mutation(
         "a mapping changes constants",
         "flow-conditions: items",
         replace("operand not in CONSTANTS", "True"),
         tests="test_algebra -k constants_have",
-    ),
-    Mutation(
-        "an operator is a name with a predicate",
-        "flow-conditions: Vocabulary.is_operand",
-        replace("self.sign(name) == name", "True"),
-        tests="test_building -k words_of_operators",
     ),
 )

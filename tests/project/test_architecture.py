@@ -180,7 +180,7 @@ def test_no_cycles() -> None:
 
     Counted is what a module imports when it is imported itself, and what its functions and its
     annotations need from other folders. Within its folder, a function may import a module that
-    imports its own: a method such as `Condition.implies` does, which few callers need.
+    imports its own: a method such as `Condition.model` does, which few callers need.
     """
     graph = {
         module: arrows(module, at_once=True)

@@ -1,4 +1,4 @@
-"""Generated conditions, and the plainest independent reading of a tree, for all tests."""
+"""Random conditions with an independent reading of them, for all tests."""
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -8,7 +8,10 @@ from itertools import product
 import pytest
 from hypothesis import strategies as st
 
-from flow_conditions import And, Condition, Name, Not, Tree, Vocabulary, parse
+from flow_conditions import Condition, Vocabulary, parse
+
+type Value = bool | None
+type Tree = str | tuple[str, Tree] | tuple[str, Tree, Tree]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -17,76 +20,87 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", mark)
 
 
-type Value = bool | None
-type Values = Mapping[Name, bool]
+def kleene(tree: Tree, answers: Mapping[str, Value]) -> Value:
+    """Evaluate a tree recursively, by the words of the definition instead of truth tables."""
+    if isinstance(tree, str):
+        return answers[tree]
+    operator, *parts = tree
+    sides = {kleene(part, answers) for part in parts}
+    if operator == "!":
+        (inner,) = sides
+        return None if inner is None else not inner
+    settling = operator == "||"  # the value that settles the matter alone
+    if settling in sides:
+        return settling
+    return None if None in sides else not settling
 
 
 @dataclass(frozen=True)
 class Case:
-    """A random condition with its truth table: what the algebra says must be what this shows.
+    """A random condition with its truth table: what is proven must be what this shows.
 
     Attributes:
         seed: What repeats it.
-        condition: Up to nine operands over up to six names.
+        tree: What it was made of: up to nine operands over up to six names.
+        condition: The condition of the tree's text.
         other: Another one over the same names.
-        exclusions: Groups of names of which one at most is true; often there are none.
-        rows: All values of the names that the exclusions allow.
-        known: Some values of one row, None for the others, as a lookup would have them; also of
-            names that the condition lacks.
+        rows: All values of the names.
+        known: Some values of one row, None for the others.
     """
 
     seed: int
+    tree: Tree
     condition: Condition
     other: Condition
-    exclusions: Sequence[Sequence[str]]
-    rows: Sequence[Values]
-    known: Mapping[Name, Value]
+    rows: Sequence[Mapping[str, bool]]
+    known: Mapping[str, Value]
 
     def table(self, condition: Condition) -> list[Value]:
         """Return the value of a condition in every row."""
         return [condition.evaluate(row) for row in self.rows]
 
-    def outcomes(self, known: Mapping[Name, Value]) -> set[Value]:
-        """Return the values that the condition has in the rows that fit what is known."""
-        fitting = (
-            row
-            for row in self.rows
-            if all(value is None or row[name] == value for name, value in known.items())
-        )
-        return {self.condition.evaluate(row.__getitem__) for row in fitting}
 
-
-def _random_text(dice: random.Random, names: Sequence[str], operands: int) -> str:
-    negation = "!" if dice.random() < 0.25 else ""
+def _random_tree(dice: random.Random, names: Sequence[str], operands: int) -> Tree:
+    if dice.random() < 0.25:
+        return "!", _random_tree(dice, names, operands)
     if operands == 1:
-        return negation + dice.choice(names)
+        return dice.choice(names)
     left = dice.randint(1, operands - 1)
-    sides = (_random_text(dice, names, count) for count in (left, operands - left))
-    return f"{negation}({dice.choice((' && ', ' || ')).join(sides)})"
+    sides = (_random_tree(dice, names, count) for count in (left, operands - left))
+    return (dice.choice(("&&", "||")), *sides)  # type: ignore[return-value]
+
+
+def _spelled(tree: Tree) -> str:
+    if isinstance(tree, str):
+        return tree
+    operator, *parts = tree
+    sides = [part if isinstance(part, str) else f"({_spelled(part)})" for part in parts]
+    return f"!{sides[0]}" if operator == "!" else f" {operator} ".join(sides)
 
 
 def _case(seed: int) -> Case:
     dice = random.Random(seed)  # noqa: S311
     names = "abcdef"[: dice.randint(1, 6)]
-    condition, other = (
-        parse(_random_text(dice, names, dice.randint(1, 9))) for _ in ("one", "other")
-    )
-    groups = dice.choice((0, 0, 1, 2))
-    exclusions = [dice.sample(names, min(len(names), dice.randint(1, 3))) for _ in range(groups)]
+    tree, other = (_random_tree(dice, names, dice.randint(1, 9)) for _ in ("one", "other"))
     rows = [
-        dict(zip(map(Name, names), values, strict=True))
+        dict(zip(names, values, strict=True))
         for values in product((False, True), repeat=len(names))
-        if all(sum(values[names.index(name)] for name in group) < 2 for group in exclusions)
     ]
     row = dice.choice(rows)
-    known = {name: row[name] if dice.random() < 0.7 else None for name in map(Name, names)}
-    return Case(seed, condition, other, exclusions, rows, known)
+    known = {name: row[name] if dice.random() < 0.7 else None for name in names}
+    return Case(seed, tree, parse(_spelled(tree)), parse(_spelled(other)), rows, known)
 
 
 @pytest.fixture(scope="session")
 def cases() -> Callable[[Iterable[int]], Iterator[Case]]:
     """Make the cases of some seeds."""
     return lambda seeds: map(_case, seeds)
+
+
+@pytest.fixture(scope="session")
+def meaning() -> Callable[[Tree, Mapping[str, Value]], Value]:
+    """Evaluate a tree without the package."""
+    return kleene
 
 
 @pytest.fixture(scope="session")
@@ -118,24 +132,3 @@ def texts() -> st.SearchStrategy[str]:
         ),
         max_leaves=20,
     )
-
-
-@pytest.fixture(scope="session")
-def kleene() -> Callable[[Tree, Mapping[Name, Value]], Value]:
-    """Evaluate a tree recursively, by the words of the definition instead of truth tables."""
-
-    def value(tree: Tree, answers: Mapping[Name, Value]) -> Value:
-        if isinstance(tree, bool):
-            return tree
-        if isinstance(tree, Name):
-            return answers[tree]
-        if isinstance(tree, Not):
-            inner = value(tree.operand, answers)
-            return None if inner is None else not inner
-        sides = {value(tree.left, answers), value(tree.right, answers)}
-        settling = not isinstance(tree, And)  # the value that settles the matter alone
-        if settling in sides:
-            return settling
-        return None if None in sides else not settling
-
-    return value

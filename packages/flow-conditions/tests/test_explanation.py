@@ -1,6 +1,9 @@
 """Rule 9.4: why a condition holds, does not hold, or is undecided."""
 
+import itertools
 import pickle
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -39,14 +42,6 @@ def test_an_explanation_is_data() -> None:
     assert (inner.operands, inner.children) == ({C: True}, ())
 
 
-@pytest.mark.parametrize("width", range(10))
-def test_no_text_is_wider_than_it_may_be(width: int) -> None:
-    """Also where there is no room for the mark of the cut."""
-    (line,) = parse("a && b").explain({}).lines(depth=0, width=width)
-    text = line.removeprefix("undecided: ")
-    assert text == ("a && b" if width > 5 else "a && b"[: max(0, width - 3)] + "..."[:width])
-
-
 @pytest.mark.parametrize(
     ("text", "children"),
     [
@@ -65,22 +60,6 @@ def test_the_children_are_the_parts_of_a_row(text: str, children: list[str]) -> 
     assert [part.text for part in explanation.children] == children
 
 
-def test_every_part_reads_as_the_condition_it_is() -> None:
-    """The text of a part alone has the value and the explanation that it has in the whole."""
-    answers = {A: True, B: False, C: None}.get
-    todo = [parse("!(A && !(B || C)) || (A || !!(C && B)) && !(A && A)").explain(answers)]
-    parts = 0
-    while todo:
-        part = todo.pop()
-        alone = parse(part.text)
-        assert str(alone) == part.text
-        assert alone.evaluate(answers) is part.value
-        assert str(alone.explain(answers)) == str(part)
-        todo += part.children
-        parts += 1
-    assert parts == 20
-
-
 @settings(deadline=None)
 @given(data=st.data())
 def test_the_parts_of_any_condition_are_found_in_its_text(
@@ -96,6 +75,7 @@ def test_the_parts_of_any_condition_are_found_in_its_text(
         alone = parse(part.text, outcomes)
         assert str(alone) == part.text
         assert list(part.operands) == list(alone.operands)
+        assert alone.evaluate(answers) is part.value
         explanation = alone.explain(answers.__getitem__)
         assert list(explanation.lines(depth=99, width=999)) == list(part.lines(depth=99, width=999))
         todo += part.children
@@ -111,6 +91,8 @@ def test_deep_parts_and_long_texts_are_cut() -> None:
         "    true: A",
         "    true: A && (A |...",
     ]
+    assert list(explanation.lines(depth=0, width=5)) == ["true: A ..."]
+    assert list(explanation.lines(depth=0, width=2)) == ["true: .."]
     assert list(explanation.lines(depth=0, width=25)) == ["true: A && (A || A && (A || B))"]
 
 
@@ -136,3 +118,50 @@ def test_an_answer_that_is_no_truth_value_is_refused() -> None:
     """Explaining calls the lookup by the same rules as evaluating."""
     with pytest.raises(TypeError, match="the lookup returned 'FAILED' for 'A'"):
         parse("A").explain(lambda _: "FAILED")  # type: ignore[arg-type,return-value]
+
+
+@pytest.mark.parametrize(
+    ("text", "true", "false", "blamed"),
+    [
+        ("a && b && c", "a", "b c", "b"),
+        ("a && b && c", "a b c", "", "a b c"),
+        ("a && b || c", "a b c", "", "c"),
+        ("!(a && b)", "a", "b", "b"),
+        ("a && b || c && d", "c", "a d", "a d"),
+        ("a && b || c && d", "c d", "a", "c d"),
+        ("true() || a", "", "a", ""),
+        ("a && true()", "a", "", "a"),
+        ("a || !a", "", "", None),
+        ("a && b", "a", "", None),
+    ],
+)
+def test_those_who_decide_are_to_blame(
+    text: str, true: str, false: str, blamed: str | None
+) -> None:
+    """Of equally small sets, that is named whose operands come first (rules 9.4 and 11.1)."""
+    known = dict.fromkeys(true.split(), True) | dict.fromkeys(false.split(), False)
+    found = parse(text).blame(known)
+    assert found == (None if blamed is None else tuple(map(Name, blamed.split())))
+
+
+@pytest.mark.parametrize(
+    "seeds",
+    [
+        pytest.param(range(500), id="some"),
+        pytest.param(range(500, 10_500), id="many", marks=pytest.mark.long),
+    ],
+)
+def test_blame_decides_alone(cases: Callable[[Iterable[int]], Iterator[Any]], seeds: range) -> None:
+    """No smaller set does if no operand occurs twice (rules 9.4 and 11.1)."""
+    for case in cases(seeds):
+        value, blamed = case.condition.evaluate(case.known), case.condition.blame(case.known)
+        assert (blamed is None) is (value is None), case
+        if blamed is None:
+            continue
+        assert list(blamed) == [name for name in case.condition.operands if name in blamed], case
+        assert case.condition.evaluate({name: case.known[name] for name in blamed}) is value, case
+        operands = [token for token in case.condition.program if token.isalpha()]
+        if len(operands) == len(set(operands)):
+            for smaller in itertools.combinations(operands, max(len(blamed) - 1, 0)):
+                part = {name: case.known[name] for name in smaller}
+                assert case.condition.evaluate(part) is None or not blamed, case

@@ -1,84 +1,55 @@
 """Conditions over things that are functions of other things (rule 11.1)."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import product
+from typing import Any
 
 import pytest
 
-from flow_conditions import BudgetExceeded, Condition, Functions, Name, all_of, parse
+from flow_conditions import BudgetExceeded, Functions, Name, all_of, parse
 
 
-def worth(functions: Functions, function: int, values: Sequence[bool]) -> bool:
-    """Return what a function is worth."""
-    while function >> 1:
-        level = functions.level(function)
-        function = functions.cofactors(function, level)[values[level]]
-    return function == functions.TRUE
-
-
-def test_a_condition_over_functions_is_their_function() -> None:
+def test_a_condition_over_functions_is_their_function(
+    cases: Callable[[Iterable[int]], Iterator[Any]],
+) -> None:
     """What a condition comes to is worked out for every value of the variables (rule 11.1)."""
-    generator = random.Random(20261128)  # noqa: S311
-    for _ in range(100):
-        texts = [
-            " ".join(
-                f"{generator.choice(('&&', '||'))} {generator.choice(('', '!'))}v{number}"
-                for number in generator.sample(range(4), 3)
-            )[3:]
-            for _ in range(4)
-        ]
-        check_whole([parse(text) for text in texts])
-
-
-def check_whole(parts: Sequence[Condition]) -> None:
-    """Compare a condition over four others with its values."""
-    functions = Functions()
-
-    def variable(name: Name) -> int:
-        return functions.variable(int(name.name[1:]))
-
+    variables = "abcdef"
     whole = parse("(n0 || !n1) && !(n2 && n3)")
-    known = [functions.of(part, variable) for part in parts]
-    function = functions.of(whole, lambda name: known[int(name.name[1:])])
-    for values in product((False, True), repeat=4):
-        assert worth(functions, function, values) is value_of(whole, parts, values)
-    if function != functions.FALSE:
-        chosen = functions.example(function)
-        assert worth(functions, function, [number in chosen for number in range(4)])
+    parts = [part for case in cases(range(100)) for part in (case.condition, case.other)]
+    for few in zip(*[iter(parts)] * 4, strict=True):
+        functions = Functions()
+        known = [functions.of(part, lambda name: variable(name, functions)) for part in few]  # noqa: B023
+        function = functions.of(whole, lambda name: known[int(name.name[1:])])  # noqa: B023
+        true = set()
+        for values in product((False, True), repeat=len(variables)):
+            row = dict(zip(variables, values, strict=True))
+            worths = {f"n{number}": part.evaluate(row) for number, part in enumerate(few)}
+            if whole.evaluate(worths):
+                true.add(frozenset(place for place, value in enumerate(values) if value))
+        assert (function == functions.FALSE) is not bool(true)
+        assert function == functions.FALSE or functions.example(function) in true
+        assert (function == functions.TRUE) is (len(true) == 2 ** len(variables))
 
 
-def value_of(whole: Condition, parts: Sequence[Condition], values: Sequence[bool]) -> bool | None:
-    """Work out what the whole is worth, part by part."""
-    worths = [part.evaluate(lambda name: values[int(name.name[1:])]) for part in parts]
-    return whole.evaluate(lambda name: worths[int(name.name[1:])])
+def variable(name: Name, functions: Functions) -> int:
+    """Return the function of a name of one letter."""
+    return functions.variable("abcdef".index(name))
 
 
-def test_what_has_no_effect_is_left_out() -> None:
-    """Where `c` is `a || b`, it adds nothing to `a`; but what is to stay does (rule 11.1)."""
-    functions = Functions()
-    a, b = functions.variable(0), functions.variable(1)
-    function_of = {"a": a, "b": b, "c": functions.either(a, b)}
-    rest, parts = functions.without_idle_parts(
-        parse("a && c && b"), lambda name: function_of[name.name], lambda *_: False
-    )
-    assert (str(rest), parts) == ("a && b", [frozenset({Name("c")})])
-    rest, parts = functions.without_idle_parts(
-        parse("a && c && b"),
-        lambda name: function_of[name.name],
-        lambda name, _is_negated, _is_conjunctive: name.name == "c",
-    )
-    assert (str(rest), parts) == ("a && c && b", [])
-
-
-def test_a_compound_part_is_left_out_as_a_whole() -> None:
-    """Of `a || a && b` the second part has no effect, with all that is in it."""
-    functions = Functions()
-    variables = {"x": functions.variable(0), "y": functions.variable(0), "z": functions.variable(1)}
-    rest, parts = functions.without_idle_parts(
-        parse("x || y && z"), lambda name: variables[name.name], lambda *_: False
-    )
-    assert (str(rest), parts) == ("x", [frozenset({Name("y"), Name("z")})])
+def test_what_is_joined_is_the_same_in_any_order() -> None:
+    """Equal functions are equal numbers."""
+    functions, dice = Functions(), random.Random(1)  # noqa: S311
+    variables = [functions.variable(number) for number in range(20)]
+    for conjunctive in (True, False):
+        whole = functions.joined(conjunctive, variables)
+        dice.shuffle(variables)
+        join = functions.both if conjunctive else functions.either
+        other = variables[0]
+        for each in variables[1:]:
+            other = join(other, each)
+        assert other == whole == functions.joined(conjunctive, reversed(variables))
+        assert functions.both(whole, whole ^ 1) == functions.FALSE
 
 
 def test_what_is_false_everywhere_has_no_example() -> None:
@@ -94,13 +65,16 @@ def test_what_is_false_everywhere_has_no_example() -> None:
 def test_the_work_is_bounded() -> None:
     """Beyond the budget there is an error, and never a hang; more may be allowed then."""
     functions = Functions(budget=10)
-    condition = all_of(f"v{number}" for number in range(100))
-
-    def variable(name: Name) -> int:
-        return functions.variable(99 - int(name.name[1:]))
-
     mixed = parse(" || ".join(f"v{number} && v{99 - number}" for number in range(20)))
+
+    def of_number(name: Name) -> int:
+        return functions.variable(99 - int(name[1:]))
+
+    for _ in range(2):  # what is spent stays spent
+        with pytest.raises(BudgetExceeded, match="undecided after 10 steps"):
+            functions.of(mixed, of_number)
+    functions.allow(1_000)
+    row = all_of(f"v{number}" for number in range(100))
+    assert functions.of(row, of_number) != functions.FALSE
     with pytest.raises(BudgetExceeded):
-        functions.of(mixed, variable)
-    functions.allow(100_000)
-    assert functions.of(condition, variable) != functions.FALSE
+        functions.spend(1_000)

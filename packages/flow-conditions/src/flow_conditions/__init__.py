@@ -10,30 +10,24 @@ from flow_conditions.errors import (
     ConditionError,
     ConditionSyntaxError,
     DeclaredError,
-    ExclusionError,
     InvalidNameError,
 )
 
 __all__ = [
     "FALSE",
     "TRUE",
-    "And",
     "BudgetExceeded",
     "Condition",
     "ConditionDataError",
     "ConditionError",
     "ConditionSyntaxError",
     "DeclaredError",
-    "ExclusionError",
     "Explanation",
     "Functions",
     "InvalidNameError",
     "Name",
-    "Not",
     "Occurrence",
-    "Or",
     "Quantifier",
-    "Tree",
     "Vocabulary",
     "all_of",
     "any_of",
@@ -45,22 +39,18 @@ __all__ = [
 
 TYPE_CHECKING = False  # type checkers take it for true; importing it would import all of typing
 if TYPE_CHECKING:
-    from flow_conditions.algebra import equivalent, implies
+    from flow_conditions.boolean_functions import Functions, equivalent, implies
     from flow_conditions.condition import FALSE, TRUE, Condition, Name, all_of, any_of
     from flow_conditions.explanation import Explanation
     from flow_conditions.grammar import Occurrence, operands_in
     from flow_conditions.parser import Quantifier, Vocabulary, parse
-    from flow_conditions.simplification import Functions
-    from flow_conditions.tree import And, Not, Or, Tree
 else:
     _NAMES_IN = {
-        "algebra": "equivalent implies",
+        "boolean_functions": "Functions equivalent implies",
         "condition": "Condition FALSE Name TRUE all_of any_of",
         "explanation": "Explanation",
         "grammar": "Occurrence operands_in",
         "parser": "Quantifier Vocabulary parse",
-        "simplification": "Functions",
-        "tree": "And Not Or Tree",
     }
     _MODULE_OF = {name: module for module, names in _NAMES_IN.items() for name in names.split()}
 

@@ -4,14 +4,12 @@ A condition is stored as a *postfix program*: a flat tuple of tokens in which ea
 its operands. `(A && B) || !C` is `A B && C ! ||`. Conditions nest as deep as their author likes,
 and a loop over a flat tuple cannot exhaust the stack.
 
-Values are those of Kleene's strong three-valued logic, where None stands for "not known yet". Two
-things evaluate a program: Kleene's truth tables, one lookup for each token; and a *jump program*,
-which skips operands that cannot matter, but stops at the first one that is not known.
+Values are those of Kleene's strong three-valued logic, where None stands for "not known yet".
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from flow_conditions.errors import ConditionDataError, InvalidNameError, quoted
 from flow_conditions.grammar import (
@@ -34,28 +32,24 @@ from flow_conditions.grammar import (
 TYPE_CHECKING = False  # type checkers take it for true; importing it would import all of typing
 if TYPE_CHECKING:
     from flow_conditions.explanation import Explanation
-    from flow_conditions.tree import Tree
 
 type Program = tuple[str, ...]
 type Value = bool | None
 type Known = Mapping[str, Value] | Mapping[Name, Value]
 type Lookup = Callable[[Name], Value] | Known
-type Exclusions = Iterable[Collection[str]]
-"""Groups of operands that exclude each other: of each group, one at most is true."""
 
-BUDGET = 150_000  # steps of the algebra, of two or three microseconds: under half a second
+BUDGET = 150_000  # steps of a proof, of one to three microseconds: under half a second
 
 
 class Name(str):
     """An operand: a name, and the predicate asked of it (None if it stands alone).
 
     It is a text, as a condition spells it, so that a mapping may have texts or `Name`s as keys.
-    With a `quantifier`, as in `any(load.late)`, the name stands for many things. An operand such as
-    `changed(src/**)` has the function as `quantifier` and what is asked of it as `argument`.
+    With a `quantifier`, as in `any(load.late)`, the name stands for many things. If no condition
+    can spell one of the three, there is an `InvalidNameError`.
     """
 
     __slots__ = ("name", "predicate", "quantifier")
-    __match_args__ = ("name", "predicate", "quantifier")
     name: str
     predicate: str | None
     quantifier: str | None
@@ -64,30 +58,25 @@ class Name(str):
         cls, name: str, predicate: str | None = None, quantifier: str | None = None
     ) -> "Name":
         """Spell it, and set the three fields."""
-        spelling = name if predicate is None else f"{name}{DOT}{predicate}"
+        spelling = check_word(name)
+        if predicate is not None:
+            spelling += DOT + check_word(predicate, "predicate")
         if quantifier is not None:
-            spelling = f"{quantifier}{OPEN}{spelling}{CLOSE}"
+            spelling = f"{check_word(quantifier, 'quantifier')}{OPEN}{spelling}{CLOSE}"
+        return cls.spelled(spelling)
+
+    @classmethod
+    def spelled(cls, spelling: str) -> "Name":
+        """Return the operand of a spelling, or raise ConditionDataError if it is none."""
+        found = SPELLING.fullmatch(spelling)
+        if found is None:
+            raise ConditionDataError(f"{quoted(spelling)} is not an operand")
         self = str.__new__(cls, spelling)
+        quantifier, name, predicate = found.groups()
         _set_name(self, name)
         _set_predicate(self, predicate)
         _set_quantifier(self, quantifier)
         return self
-
-    @classmethod
-    def spelled(cls, spelling: str) -> "Name":
-        """Return the operand that a program spells in this way."""
-        if not spelling.endswith(CLOSE):
-            return cls(*spelling.split(DOT, 1))
-        quantifier, _, argument = spelling[:-1].partition(OPEN)
-        name, _, predicate = (
-            argument.partition(DOT) if SPELLING.fullmatch(argument) else (argument, "", "")
-        )
-        return cls(name, predicate or None, quantifier)
-
-    @property
-    def argument(self) -> str | None:
-        """What stands in the parentheses, or None without any."""
-        return None if self.quantifier is None else self[len(self.quantifier) + 1 : -1]
 
     def __setattr__(self, name: str, value: object) -> None:
         """Refuse to change anything."""
@@ -116,15 +105,15 @@ class Condition:
     are equal, `A && (B && C)` is another condition with the same truth table.
 
     What takes a `budget` raises `BudgetExceeded` beyond so many steps. What takes values raises
-    `TypeError` if one is not True, False or None, and `ExclusionError` if two are true that exclude
-    each other. The constructor raises `ConditionDataError` if `program` is not one.
+    `TypeError` if one is not True, False or None. The constructor raises `ConditionDataError` if
+    `program` is not one.
     """
 
     program: Program
 
     def __post_init__(self) -> None:
         """Check the program."""
-        object.__setattr__(self, "program", _checked(self.program))
+        object.__setattr__(self, "program", _checked(tuple(self.program)))
 
     def __bool__(self) -> bool:
         """Raise TypeError: `a and b` would be `b`."""
@@ -134,20 +123,10 @@ class Condition:
         )
 
     @cached_property
-    def _jump_program(self) -> "list[Jump]":
-        """The condition in the form that is decided fastest."""
-        return jump_program(self.program)
-
-    @cached_property
     def _spelled(self) -> tuple[tuple[str, Name], ...]:
         """The distinct operands after their spelling; a plain str is found faster than a Name."""
         spellings = dict.fromkeys(self.program)
         return tuple((each, Name.spelled(each)) for each in spellings if each not in NO_OPERANDS)
-
-    @cached_property
-    def _has_constants(self) -> bool:
-        """Whether a constant occurs."""
-        return not CONSTANTS.keys().isdisjoint(self.program)
 
     @property
     def operands(self) -> tuple[Name, ...]:
@@ -156,48 +135,8 @@ class Condition:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The distinct plain names (`load.failed` counts as `load`), in order of appearance.
-
-        What stands in parentheses is not among them: only the vocabulary knows whether it is one.
-        """
-        plain = (operand.name for operand in self.operands if operand.quantifier is None)
-        return tuple(dict.fromkeys(plain))
-
-    @property
-    def spans(self) -> tuple[tuple[Name, int, int], ...]:
-        """Each occurrence of an operand, and where it stands in the text that was parsed.
-
-        All operands that a call such as `any(late)` stands for have its place. Only what `parse`
-        returns has spans; what was copied, pickled or made of others has none.
-        """
-        find_spans, *arguments = self.__dict__.get("_parsed", (tuple,))
-        spellings = (token for token in self.program if token not in OPERATORS)
-        placed = zip(spellings, find_spans(*arguments), strict=False)
-        return tuple(
-            (Name.spelled(spelling), start, end)
-            for spelling, (start, end) in placed
-            if spelling not in CONSTANTS
-        )
-
-    @property
-    def tree(self) -> "Tree":
-        """The condition as a tree of `Name`, `Not`, `And`, `Or` and bool, a new one each time."""
-        from flow_conditions.tree import grow
-
-        return grow(self.program)
-
-    @classmethod
-    def from_tree(cls, tree: "Tree") -> "Condition":
-        """Return the condition of a tree."""
-        from flow_conditions.tree import postfix
-
-        return made(postfix(tree))
-
-    def to_dot(self) -> str:
-        """Return the tree as a drawing in the language of Graphviz."""
-        from flow_conditions.tree import dot
-
-        return dot(self.program)
+        """The distinct names (`load.failed` counts as `load`), in order of appearance."""
+        return tuple(dict.fromkeys(operand.name for operand in self.operands))
 
     def evaluate(self, lookup: Lookup) -> Value:
         """Return whether the condition holds; None while that is not known.
@@ -206,56 +145,34 @@ class Condition:
         in their order, and says True, False, or None for "not known yet". What a mapping lacks is
         not known. An unknown operand leaves the result unknown unless the known ones settle it.
         """
-        answers = asked(self._spelled, lookup, self._has_constants)
-        cached = self.__dict__
-        if "_evaluated" not in cached:
-            # Most conditions are evaluated once only, and a jump program would not pay for itself.
-            cached["_evaluated"] = True
-            return values(self.program, answers)[-1]
-        value = decide(self._jump_program, answers)
-        return values(self.program, answers)[-1] if value is None else value
+        return values(self.program, asked(self._spelled, lookup))[-1]
 
     def explain(self, lookup: Lookup) -> "Explanation":
         """Evaluate, and return the result with that of every part; `lookup` as in `evaluate`."""
         from flow_conditions.explanation import explain
 
-        answers = asked(self._spelled, lookup, self._has_constants)
-        return explain(self.program, answers)
+        return explain(self.program, asked(self._spelled, lookup))
 
-    def decided(
-        self, lookup: Lookup, *, exclusions: Exclusions = (), budget: int = BUDGET
-    ) -> Value:
-        """Return the value if it is the same whatever the unknown operands are worth, else None.
+    def blame(self, lookup: Lookup) -> tuple[Name, ...] | None:
+        """Return operands whose values alone decide what it evaluates to, or None while none do.
 
-        `evaluate` looks at one operand at a time and leaves `A || !A` unknown; this does not.
+        They come in order of appearance. If no operand occurs twice, no smaller set decides.
         """
-        from flow_conditions.algebra import decided
+        from flow_conditions.explanation import blame
 
-        return decided(self.program, lookup, exclusions, budget)
-
-    def blame(
-        self, lookup: Lookup, *, exclusions: Exclusions = (), budget: int = BUDGET
-    ) -> tuple[Name, ...] | None:
-        """Return a smallest set of operands whose values alone decide, or None while nothing does.
-
-        They come in order of appearance. The set is empty if the condition has one value only. With
-        `exclusions`, operands of theirs that the condition lacks may be to blame too.
-        """
-        from flow_conditions.algebra import blame
-
-        blamed = blame(self.program, lookup, exclusions, budget)
+        blamed = blame(self.program, asked(self._spelled, lookup))
         return None if blamed is None else tuple(map(Name.spelled, blamed))
 
-    def restrict(self, known: Known, *, exclusions: Exclusions = ()) -> "Condition":
+    def restrict(self, known: Known) -> "Condition":
         """Return what is left when some operands are known: a condition without them.
 
         `known` may name other operands too, and map an operand that is not known to None. The
         result is `TRUE` or `FALSE` where that settles the matter, and the condition itself if
         nothing known occurs in it.
         """
-        from flow_conditions.algebra import restrict
-
-        return self._changed(restrict(self.program, known, exclusions))
+        values = values_of(known)
+        occurs = not values.keys().isdisjoint(self.program)
+        return made(residue(self.program, values)) if occurs else self
 
     def substitute(
         self, instead: "Mapping[str, Condition] | Mapping[Name, Condition]"
@@ -263,87 +180,46 @@ class Condition:
         """Return the condition with conditions in place of some operands."""
         programs = {operand: program_of(condition) for operand, condition in items(instead)}
         parts = (programs.get(token, (token,)) for token in self.program)
-        return self._changed(tuple(token for part in parts for token in part))
+        return made(tuple(token for part in parts for token in part))
 
-    def rename(self, names: Mapping[str, str], *, quantifiers: Collection[str] = ()) -> "Condition":
-        """Return the condition with other names; an operand keeps its predicate.
+    def rename(self, names: Mapping[str, str]) -> "Condition":
+        """Return the condition with other names; operands keep their predicates and quantifiers.
 
-        Functions are opaque. In calls of these `quantifiers`, such as `any(load.late)`, names are
-        changed too. A name that is not plain raises `InvalidNameError`.
+        A new name that is not plain raises `InvalidNameError`.
         """
-        instead = dict(items(names))
-        for name in instead.values():
-            if not NAME.fullmatch(name):
-                raise InvalidNameError(name)
+        instead = {name: check_word(new) for name, new in items(names)}
         renamed = {
             spelling: str(Name(instead.get(one.name, one.name), one.predicate, one.quantifier))
             for spelling, one in self._spelled
-            if one.quantifier is None or one.quantifier in quantifiers
         }
-        return self._changed(tuple(renamed.get(token, token) for token in self.program))
+        return made(tuple(renamed.get(token, token) for token in self.program))
 
-    def model(
-        self, given: Known | None = None, *, exclusions: Exclusions = (), budget: int = BUDGET
-    ) -> dict[Name, bool] | None:
+    def model(self, given: Known | None = None, *, budget: int = BUDGET) -> dict[Name, bool] | None:
         """Return values of all operands that make it true and fit what is given, or None."""
-        from flow_conditions.algebra import model
+        from flow_conditions.boolean_functions import model
 
-        values = model(self.program, {} if given is None else given, exclusions, budget)
-        if values is None:
+        known = values_of({} if given is None else given)
+        found = model(self.restrict(known), budget)
+        if found is None:
             return None
+        values = known | found
         return {operand: values.get(operand, False) for operand in self.operands}
 
-    def count_models(self, *, exclusions: Exclusions = (), budget: int = BUDGET) -> int:
-        """Return how many values of all operands make it true."""
-        from flow_conditions.algebra import count_models
-
-        return count_models(self.program, exclusions, budget)
-
-    def is_satisfiable(self, *, exclusions: Exclusions = (), budget: int = BUDGET) -> bool:
+    def is_satisfiable(self, *, budget: int = BUDGET) -> bool:
         """Tell whether some values of its operands make it true."""
-        from flow_conditions.algebra import model
+        return self.model(budget=budget) is not None
 
-        return model(self.program, {}, exclusions, budget) is not None
-
-    def is_tautology(self, *, exclusions: Exclusions = (), budget: int = BUDGET) -> bool:
+    def is_tautology(self, *, budget: int = BUDGET) -> bool:
         """Tell whether it is true whatever its operands are worth."""
-        return not (~self).is_satisfiable(exclusions=exclusions, budget=budget)
-
-    def simplify(self, *, exclusions: Exclusions = (), budget: int = BUDGET) -> "Condition":
-        """Return an equivalent condition that is shorter, or itself if none is found.
-
-        It never has more operands, counted as often as they occur. A condition with one value only
-        becomes `TRUE` or `FALSE`; any other text is never longer than it was. With `exclusions` it
-        is equivalent where these hold.
-        """
-        from flow_conditions.simplification import simplify
-
-        return self._changed(simplify(self.program, exclusions, budget))
-
-    def _changed(self, program: Program) -> "Condition":
-        """Return the condition of a program: this one if it is the same."""
-        return self if program == self.program else made(program)
-
-    def to_json(self) -> list[str]:
-        """Return it as data for JSON: a list of operands and operators, which follow theirs."""
-        return list(self.program)
-
-    @classmethod
-    def from_json(cls, data: object) -> "Condition":
-        """Return the condition that `to_json` made this of; it is checked as by the constructor."""
-        return made(_checked(data))
+        return (~self).model(budget=budget) is None
 
     def __and__(self, other: object) -> "Condition":
         """Return the condition that both hold."""
-        if not isinstance(other, Condition):
-            return NotImplemented
-        return made((*self.program, *other.program, AND))
+        return joined((self, other), AND) if isinstance(other, Condition) else NotImplemented
 
     def __or__(self, other: object) -> "Condition":
         """Return the condition that one of them holds."""
-        if not isinstance(other, Condition):
-            return NotImplemented
-        return made((*self.program, *other.program, OR))
+        return joined((self, other), OR) if isinstance(other, Condition) else NotImplemented
 
     def __invert__(self) -> "Condition":
         """Return the condition that this one does not hold."""
@@ -357,20 +233,20 @@ class Condition:
         """Show the canonical text."""
         return f"<{type(self).__name__} {str(self)!r}>"
 
-    def __reduce__(self) -> "tuple[Callable[[Program], Condition], tuple[Program]]":
-        """Pickle and copy the program without what was worked out from it."""
-        return made, (self.program,)
+
+def check_word(word: str, role: str = "name") -> str:
+    """Return a word for a condition, or raise InvalidNameError if none can spell it."""
+    if not (NAME if role == "name" else PREDICATE).fullmatch(word):
+        raise InvalidNameError(word, role)
+    return word
 
 
-def asked(
-    operands: Iterable[tuple[str, Name]], lookup: Lookup, has_constants: bool = False
-) -> dict[str, Value]:
+def asked(operands: Iterable[tuple[str, Name]], lookup: Lookup) -> dict[str, Value]:
     """Ask for each operand once, and return the answers, and the constants, by spelling."""
-    answers: dict[str, Value] = {}
-    try:
-        ask: Callable[[Name], Value] = lookup if callable(lookup) else lookup.get
-    except AttributeError:
-        raise TypeError(f"a lookup is a mapping or a function, not {lookup!r}") from None
+    ask = partial(_found, lookup) if isinstance(lookup, Mapping) else lookup
+    if not callable(ask):
+        raise TypeError(f"a lookup is a mapping or a function, not {lookup!r}")
+    answers: dict[str, Value] = dict(CONSTANTS)
     for spelling, operand in operands:
         answers[spelling] = answer = ask(operand)
         if answer is not True and answer is not False and answer is not None:
@@ -378,7 +254,14 @@ def asked(
                 f"the lookup returned {answer!r} for {spelling!r}; "
                 "it must return True, False or None"
             )
-    return {**answers, **CONSTANTS} if has_constants else answers
+    return answers
+
+
+def _found(mapping: Known, operand: Name) -> Value:
+    try:
+        return mapping[operand]  # not `get`: a `defaultdict` has a value for each operand
+    except KeyError:
+        return None
 
 
 def items[T](mapping: Mapping[str, T] | Mapping[Name, T]) -> Iterator[tuple[str, T]]:
@@ -390,6 +273,14 @@ def items[T](mapping: Mapping[str, T] | Mapping[Name, T]) -> Iterator[tuple[str,
             raise TypeError(f"an operand is a text, not {operand!r}")
         if operand not in CONSTANTS:
             yield str(operand), value
+
+
+def values_of(known: Known) -> dict[str, bool]:
+    """Return what is known by the spelling of operands."""
+    for operand, value in items(known):
+        if value is not True and value is not False and value is not None:
+            raise TypeError(f"{operand!r} is {value!r}; it must be True, False or None")
+    return {operand: value for operand, value in items(known) if value is not None}
 
 
 def program_of(condition: Condition) -> Program:
@@ -409,63 +300,49 @@ def made(program: Program) -> Condition:
 TRUE, FALSE = made((SPELLING_OF[True],)), made((SPELLING_OF[False],))
 
 
-def all_of(names: Iterable[str]) -> Condition:
-    """Return the condition that all of the names hold: `A && B && C`; `TRUE` without names.
+def all_of(parts: "Iterable[str | Condition]") -> Condition:
+    """Return the condition that all names and conditions hold: `A && B && C`; `TRUE` without any.
 
     Raises:
         InvalidNameError: something is not a plain name.
-        TypeError: `names` is a single string.
+        TypeError: `parts` is a single string.
     """
-    return joined(names, AND)
+    return joined(parts, AND)
 
 
-def any_of(names: Iterable[str]) -> Condition:
-    """Return the condition that one of the names holds: `A || B`; `FALSE` without names."""
-    return joined(names, OR)
+def any_of(parts: "Iterable[str | Condition]") -> Condition:
+    """Return the condition that one of them holds: `A || B`; `FALSE` without any."""
+    return joined(parts, OR)
 
 
-def joined(names: Iterable[str], operator: str, predicate: str | None = None) -> Condition:
-    """Return all the names with the predicate, joined by an operator: `A.late || B.late`."""
-    if isinstance(names, str):
-        raise TypeError(f"names must be a collection of names, not the single string {names!r}")
-    if predicate is not None and not PREDICATE.fullmatch(predicate):
-        raise InvalidNameError(predicate, "predicate")
-    ending = "" if predicate is None else f"{DOT}{predicate}"
+def joined(
+    parts: "Iterable[str | Condition]", operator: str, predicate: str | None = None
+) -> Condition:
+    """Join conditions, and names with the predicate, by an operator: `A.late || B.late`."""
+    if isinstance(parts, str):
+        raise TypeError(f"expected a collection of names, not the single string {parts!r}")
+    ending = "" if predicate is None else DOT + check_word(predicate, "predicate")
     program: list[str] = []
-    for name in names:
-        if not NAME.fullmatch(name):
-            raise InvalidNameError(name)
-        program.append(name + ending)
-        if len(program) > 1:
+    for part in parts:
+        is_first = not program
+        program += part.program if isinstance(part, Condition) else [check_word(part) + ending]
+        if not is_first:
             program.append(operator)
     return made(tuple(program)) if program else (TRUE if operator == AND else FALSE)
 
 
-def _checked(data: object) -> Program:
-    """Return data as a postfix program, or raise ConditionDataError."""
-    if not isinstance(data, list | tuple):
-        raise ConditionDataError(f"it must be a list, not {type(data).__name__}")
+def _checked(program: Program) -> Program:
     parts = 0
-    for position, token in enumerate(data):
-        if not isinstance(token, str):
-            raise ConditionDataError(f"it must be text, not {type(token).__name__}", position)
-        if token not in OPERATORS:
-            if not SPELLING.fullmatch(token):
-                raise ConditionDataError(f"{quoted(token)} is not an operand or operator", position)
-            parts += 1
-        elif token == NOT:
-            if not parts:
-                raise ConditionDataError(f"nothing is before {NOT!r}", position)
-        else:
-            if parts < 2:  # noqa: PLR2004 - the two sides
-                message = f"{token!r} joins two parts before it, and there are not two"
-                raise ConditionDataError(message, position)
-            parts -= 1
-    if not parts:
-        raise ConditionDataError("the list is empty")
-    if parts > 1:
-        raise ConditionDataError(f"{parts} parts are left that no operator joins")
-    return tuple(data)
+    for position, token in enumerate(program):
+        if token not in NO_OPERANDS and not SPELLING.fullmatch(token):
+            raise ConditionDataError(f"{quoted(token)} is not an operand or operator")
+        needed = 0 if token not in OPERATORS else 1 if token == NOT else 2
+        if parts < needed:
+            raise ConditionDataError(f"before {token!r} at {position}, {needed} parts must stand")
+        parts += 1 - needed
+    if parts != 1:
+        raise ConditionDataError(f"no operator joins its {parts} parts")
+    return program
 
 
 # Kleene's truth tables.
@@ -486,10 +363,8 @@ def values(program: Iterable[str], answers: Mapping[str, Value]) -> list[Value]:
     for token in program:
         if token == NOT:
             value = _NOT[stack.pop()]
-        elif token == AND:
-            value = _AND[stack.pop(), stack.pop()]
-        elif token == OR:
-            value = _OR[stack.pop(), stack.pop()]
+        elif token in OPERATORS:
+            value = (_AND if token == AND else _OR)[stack.pop(), stack.pop()]
         else:
             value = answers[token]
         stack.append(value)
@@ -497,68 +372,48 @@ def values(program: Iterable[str], answers: Mapping[str, Value]) -> list[Value]:
     return found
 
 
-# Jump programs.
-
-type Jump = tuple[str, int, int]
-"""The spelling of an operand, and the jump that comes next if it is true, and if it is false.
-
-`&&`, `||` and `!` have no jumps of their own: they are in these targets.
-"""
-
-_FALSE, _TRUE = 0, 1  # the targets that are values; jumps have the numbers from 2 on
-_ENDS: tuple[Jump, Jump] = (("", _FALSE, _FALSE), ("", _TRUE, _TRUE))
-_NEXT = -1  # in place of a target: the jump of the operand to the right, once that is numbered
-
-
-def jump_program(program: Sequence[str]) -> list[Jump]:
-    """Return the jump program of a postfix program: one jump for each operand, the first one last.
-
-    Read backwards, a program has the right side of an operator before the left one. When a left
-    side begins, the last jump made so far is the first of the right side. All targets of a jump are
-    smaller numbers than its own, so the jumps come to an end.
-    """
-    jumps: list[Jump] = [*_ENDS]
-    if_trues, if_falses = [_TRUE], [_FALSE]  # of the parts that are still to come
-    for token in reversed(program):
-        if_true, if_false = if_trues.pop(), if_falses.pop()
-        if if_true == _NEXT:
-            if_true = len(jumps) - 1
-        elif if_false == _NEXT:
-            if_false = len(jumps) - 1
-        if token == NOT:
-            if_trues.append(if_false)
-            if_falses.append(if_true)
-        elif token == AND:
-            if_trues += _NEXT, if_true
-            if_falses += if_false, if_false
-        elif token == OR:
-            if_trues += if_true, if_true
-            if_falses += _NEXT, if_false
-        else:
-            jumps.append((token, if_true, if_false))
-    return jumps
+def starts_of(program: Iterable[str]) -> list[int]:
+    """Return the position at which the part that ends at each position begins."""
+    starts: list[int] = []
+    stack: list[int] = []
+    for position, token in enumerate(program):
+        if token not in OPERATORS:
+            stack.append(position)
+        elif token != NOT:
+            stack.pop()  # the right side; the part begins where its left side does
+        starts.append(stack[-1])
+    return starts
 
 
-def decide(jumps: Sequence[Jump], answers: Mapping[str, Value]) -> Value:
-    """Return the value of a jump program, or None at the first operand that is not known yet."""
-    number = len(jumps) - 1
-    while number > _TRUE:
-        operand, if_true, if_false = jumps[number]
-        answer = answers[operand]
-        if answer is None:
-            return None
-        number = if_true if answer else if_false
-    return number == _TRUE
+def sides_of(program: Program, starts: Sequence[int], position: int) -> tuple[int, ...]:
+    """Return the positions at which the sides end of the part that ends at a position."""
+    if program[position] not in OPERATORS:
+        return ()
+    last = position - 1
+    return (last,) if program[position] == NOT else (starts[last] - 1, last)
 
 
-# The canonical text, with the fewest parentheses.
+def residue(program: Program, known: Mapping[str, bool]) -> Program:
+    """Return what is left of a program without constants and what is known."""
+    worth = values(program, {**dict.fromkeys(program), **CONSTANTS, **known})
+    if worth[-1] is not None:
+        return (SPELLING_OF[worth[-1]],)
+    starts, left = starts_of(program), []
+    todo = [len(program) - 1]
+    while todo:
+        position = todo.pop()
+        sides = sides_of(program, starts, position)
+        undecided = [side for side in sides if worth[side] is None]
+        if len(undecided) == len(sides):
+            left.append(program[position])
+        todo += undecided
+    return tuple(reversed(left))
 
-_LEAST = BINDING[OR]  # the binding of any part
 
-# What stands to the left of an operator needs parentheses if it binds less than the operator. To
-# the right, since `&&` and `||` associate to the left, it needs them already if it binds as much.
+# The canonical text. What stands to the left of an operator needs parentheses if it binds less than
+# the operator. To the right, since `&&` and `||` associate to the left, it needs them already if it
+# binds as much.
 _RIGHT_BINDING = {NOT: BINDING[NOT], AND: BINDING[AND] + 1, OR: BINDING[OR] + 1}
-
 _SIGN = {NOT: NOT, AND: f" {AND} ", OR: f" {OR} "}
 
 
@@ -568,7 +423,7 @@ def infix(program: Sequence[str]) -> str:
     tokens = reversed(program)
     pieces: list[str] = []
     # What is still to be written, the rightmost last: signs, and for each part its least binding.
-    todo: list[str | int] = [_LEAST]
+    todo: list[str | int] = [BINDING[OR]]
     while todo:
         item = todo.pop()
         if isinstance(item, str):
@@ -584,5 +439,4 @@ def infix(program: Sequence[str]) -> str:
         if token != NOT:
             todo.append(BINDING[token])
         todo += _SIGN[token], _RIGHT_BINDING[token]
-    pieces.reverse()
-    return "".join(pieces)
+    return "".join(reversed(pieces))

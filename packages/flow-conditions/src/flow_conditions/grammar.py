@@ -2,22 +2,23 @@
 
     condition  = disjunct ("||" disjunct)*              left-associative
     disjunct   = factor ("&&" factor)*                  left-associative
-    factor     = "!" factor | "(" condition ")" | operand | call | function
+    factor     = "!" factor | "(" condition ")" | operand | call | constant
     operand    = name ["." predicate]                   no space around the dot
     name       = part ("@" part)*                       load, load@berlin
     part       = [A-Za-z0-9_][A-Za-z0-9_-]*
     call       = quantifier "(" predicate ")"           any(late)
                | quantifier "(" operand ")"             any(load), any(load.late)
-    function   = word "(" anything without parentheses ")"     changed(src/**), true()
+    constant   = ("true" | "false") "(" ")"             true(), false()
     predicate  = [A-Za-z_][A-Za-z0-9_]*
     quantifier = [A-Za-z_][A-Za-z0-9_]*
 
 ASCII white space, including line ends, may stand between any two tokens. A quantifier that no
-parenthesis follows is a name like any other. The spelling of a call has no white space around its
-argument; `true` and `false` have none. Callers give all other words their meaning.
+parenthesis follows is a name like any other, and so are `true` and `false`. The spelling of a call
+or a constant has no white space in it. Callers give all other words their meaning.
 """
 
 import re
+from collections import namedtuple
 from collections.abc import Collection, Iterator
 
 NOT, AND, OR = "!", "&&", "||"
@@ -26,7 +27,6 @@ DOT = "."
 
 BINDING = {OR: 1, AND: 2, NOT: 3}  # how strongly an operator binds
 OPERATORS = frozenset((NOT, AND, OR))
-OPERATOR_WORDS = {"not": NOT, "and": AND, "or": OR}
 CONSTANTS = {"true()": True, "false()": False}
 SPELLING_OF = {value: spelling for spelling, value in CONSTANTS.items()}
 NO_OPERANDS = OPERATORS.union(CONSTANTS)
@@ -39,54 +39,42 @@ _OCCURRENCE = rf"({_PREDICATE})\s*\(\s*{_OPERAND}\s*\)|{_OPERAND}"  # a call, or
 NAME = re.compile(_NAME, re.ASCII)
 PREDICATE = re.compile(_PREDICATE, re.ASCII)
 
+# Of an operand: its quantifier, its name and its predicate.
+SPELLING = re.compile(
+    rf"(?:({_PREDICATE})\()?({_NAME})(?:\.({_PREDICATE}))?(?(1)\))",
+    re.ASCII,
+)
+
 # Finds every token. Whatever belongs to no token of the grammar is found as a token too, and the
 # parser refuses it. `&&&` and `==` come in one piece because people mean one thing by them.
 TOKEN = re.compile(rf"{_NAME}(?:\.{_PREDICATE})?|&+|\|+|!?=+|\S", re.ASCII)
-FUNCTION = r"\s*\([^()]*\)"  # what follows the word of a function
-SPACE = " \t\n\r\f\v"
-SPELLING = re.compile(  # of an operand or a constant in a program
-    rf"{_NAME}(?:\.{_PREDICATE})?"
-    rf"|(?!(?:true|false)\([^)]){_PREDICATE}\((?:[^()\s](?:[^()]*[^()\s])?)?\)",
-    re.ASCII,
-)
+CONSTANT = r"(?:true|false)\s*\(\s*\)"
 NAME_START = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
 
 
-# Not a dataclass: importing `dataclasses` takes longer than all of this module.
-class Occurrence:
+class Occurrence(namedtuple("Occurrence", "name predicate start end name_start")):
     """An operand or a call in the text of a condition, at `text[start:end]`.
 
     The `name` of a call such as `any(failed)` is None: it asks its `predicate` of many names. In a
     call such as `any(load.failed)`, the name begins at `name_start`.
     """
 
-    __slots__ = ("end", "name", "name_start", "predicate", "start")
-
-    def __init__(
-        self, name: str | None, predicate: str | None, start: int, end: int, name_start: int
-    ) -> None:
-        """Set the five fields."""
-        self.name = name
-        self.predicate = predicate
-        self.start = start
-        self.end = end
-        self.name_start = name_start
-
-    def __repr__(self) -> str:
-        """Return the call that makes this occurrence."""
-        fields = f"{self.name!r}, {self.predicate!r}, {self.start}, {self.end}, {self.name_start}"
-        return f"{type(self).__name__}({fields})"
+    __slots__ = ()
+    name: str | None
+    predicate: str | None
+    start: int
+    end: int
+    name_start: int
 
 
 def operands_in(text: str, predicates: Collection[str] = ()) -> Iterator[Occurrence]:
     """Yield every operand and call in the text of a condition, from left to right.
 
-    The text need not be a condition: what looks like an operand or a call is taken for one, also
-    words of operators and arguments of functions. A call such as `any(late)` asks many names if
-    `late` is one of the predicates, else the name `late`.
+    The text need not be a condition: what looks like an operand or a call is taken for one. A call
+    such as `any(late)` asks many names if `late` is one of the predicates, else the name `late`.
 
-    >>> list(operands_in("load && any(failed)", ["failed"]))
-    [Occurrence('load', None, 0, 4, 0), Occurrence(None, 'failed', 8, 19, 12)]
+    >>> [(one.name, one.start) for one in operands_in("load && any(failed)", ["failed"])]
+    [('load', 0), (None, 8)]
     """
     for found in re.finditer(_OCCURRENCE, text, re.ASCII):
         quantifier, argument, asked, name, predicate = found.groups()

@@ -5,28 +5,12 @@ a parenthesis is a call, and is replaced with what that stands for.
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import repeat
 
-from flow_conditions.condition import Condition, Program, joined, made
-from flow_conditions.errors import InvalidNameError
-from flow_conditions.grammar import (
-    AND,
-    CLOSE,
-    DOT,
-    FUNCTION,
-    NAME_START,
-    NOT,
-    OPEN,
-    OPERATOR_WORDS,
-    OR,
-    PREDICATE,
-    SPACE,
-    SPELLING,
-    TOKEN,
-)
+from flow_conditions.condition import Condition, Program, check_word, joined, made
+from flow_conditions.grammar import AND, CLOSE, CONSTANT, DOT, NAME_START, NOT, OPEN, OR, TOKEN
 
 
 @dataclass(frozen=True)
@@ -44,8 +28,7 @@ class Quantifier:
 
     def __post_init__(self) -> None:
         """Take a copy, so that the quantifier cannot change under its users."""
-        if not PREDICATE.fullmatch(self.word):
-            raise InvalidNameError(self.word, "quantifier")
+        check_word(self.word, "quantifier")
         if self.operator not in (AND, OR):
             raise ValueError(f"operator must be {AND!r} or {OR!r}, not {self.operator!r}")
         if isinstance(self.synonyms, str):
@@ -73,9 +56,7 @@ class Vocabulary:
     `max_calls` calls, since each may stand for thousands of operands. With `asks_one`, a quantifier
     may also be called with an operand, as in `any(load.late)`; that is one operand.
 
-    `functions` are words of operands with an argument that has no parentheses, such as
-    `changed(src/**)` or `always()`, which only the lookup gives a meaning. `true()` and `false()`
-    are the constants. With `operator_words`, `not`, `and` and `or` are operators, and no names.
+    With `constants`, `true()` and `false()` are conditions.
     """
 
     predicates: Collection[str] = ()
@@ -84,58 +65,36 @@ class Vocabulary:
     domain: str = "the names given"
     max_calls: int = 12
     asks_one: bool = False
-    functions: Collection[str] = ("true", "false")
-    operator_words: bool = False
+    constants: bool = True
 
     def __post_init__(self) -> None:
         """Take copies, so that the vocabulary cannot change under its users."""
         object.__setattr__(self, "hints", dict(self.hints))
-        for group, kind in ("predicates", str), ("quantifiers", Quantifier), ("functions", str):
-            given: Collection[object] = getattr(self, group)
-            copied = () if isinstance(given, str) else tuple(given)
-            if isinstance(given, str) or not all(isinstance(each, kind) for each in copied):
-                raise TypeError(f"{group} must be a collection of {kind.__name__}, not {given!r}")
-            object.__setattr__(self, group, copied)
-            for each in copied:
-                word = each.word if isinstance(each, Quantifier) else str(each)
-                if not PREDICATE.fullmatch(word) or self.sign(word) != word:
-                    raise InvalidNameError(word, group[:-1])
-        if twice := [word for word in self.called if self.called.count(word) > 1]:
-            raise ValueError(f"two quantifiers or functions have the same word: {twice[0]!r}")
-
-    @cached_property
-    def called(self) -> tuple[str, ...]:
-        """The words that may be called: those of quantifiers and functions."""
-        return (*(quantifier.word for quantifier in self.quantifiers), *self.functions)
+        if isinstance(self.predicates, str):
+            raise TypeError(f"predicates must be a collection of words, not {self.predicates!r}")
+        object.__setattr__(self, "predicates", tuple(self.predicates))
+        object.__setattr__(self, "quantifiers", tuple(self.quantifiers))
+        for predicate in self.predicates:
+            check_word(predicate, "predicate")
+        words = [quantifier.word for quantifier in self.quantifiers]
+        if len(set(words)) < len(words):
+            raise ValueError(f"two quantifiers have the same word: {', '.join(words)}")
 
     @cached_property
     def token(self) -> "re.Pattern[str]":
-        """Finds every token of a text; a call of a function is one."""
-        if not self.functions:
-            return TOKEN
-        return re.compile(rf"(?:{'|'.join(self.functions)}){FUNCTION}|{TOKEN.pattern}", re.ASCII)
-
-    def tokens(self, text: str) -> list[str]:
-        """Return the tokens of a text, with signs for the words of operators."""
-        found = self.token.findall(text)
-        return list(map(self.sign, found)) if self.operator_words else found
-
-    def sign(self, token: str) -> str:
-        """Return the operator that a token is, or the token."""
-        return OPERATOR_WORDS.get(token.lower(), token) if self.operator_words else token
+        """Finds every token of a text; a constant is one."""
+        return re.compile(f"{CONSTANT}|{TOKEN.pattern}", re.ASCII) if self.constants else TOKEN
 
     def hint(self, word: str) -> str | None:
         """Return the advice for a word, as spelled or in lower case."""
         return self.hints.get(word) or self.hints.get(word.lower())
 
     def is_operand(self, token: str) -> bool:
-        """Return whether a token is a name, with one of the predicates if any, or a function."""
+        """Return whether a token is a name, with one of the predicates if any, or a constant."""
         if token[0] not in NAME_START:
             return False
-        if token[-1] == CLOSE:
-            return SPELLING.fullmatch(_canonical(token)) is not None
-        name, dot, predicate = token.partition(DOT)
-        return not dot or (predicate in self.predicates and self.sign(name) == name)
+        _, dot, predicate = token.partition(DOT)
+        return not dot or predicate in self.predicates
 
     def quantifier(self, word: str) -> Quantifier | None:
         """Return the quantifier that is spelled like this, if there is one."""
@@ -166,12 +125,12 @@ def parse(text: str, vocabulary: Vocabulary = _PLAIN, over: Iterable[str] = ()) 
     waiting = [OPEN]  # operators whose right side is not complete, and open parentheses
     operand_is_next = True
     calls_left = vocabulary.max_calls
-    tokens = vocabulary.tokens(text)
+    tokens = vocabulary.token.findall(text)
     numbered = enumerate(tokens)
     for index, token in numbered:
         if operand_is_next:
             if token[0] in NAME_START and (token.isalnum() or vocabulary.is_operand(token)):
-                program.append(token if token[-1] != CLOSE else _canonical(token))
+                program.append(token if token[-1] != CLOSE else "".join(token.split()))
                 operand_is_next = False
             elif token in _PREFIXES:
                 waiting.append(token)
@@ -201,33 +160,10 @@ def parse(text: str, vocabulary: Vocabulary = _PLAIN, over: Iterable[str] = ()) 
         while waiting[-1] != OPEN:
             program.append(waiting.pop())
         if not operand_is_next and len(waiting) == 1:
-            condition = made(tuple(program))
-            condition.__dict__["_parsed"] = _spans, text, vocabulary, len(names)
-            return condition
+            return made(tuple(program))
     from flow_conditions.mistakes import mistake
 
     raise mistake(text, index, vocabulary, names, operand_is_next=operand_is_next)
-
-
-def _canonical(call: str) -> str:
-    """Return the call of a function without white space around its argument."""
-    word, _, argument = call[:-1].partition(OPEN)
-    return f"{word.rstrip(SPACE)}{OPEN}{argument.strip(SPACE)}{CLOSE}"
-
-
-def _spans(text: str, vocabulary: Vocabulary, name_count: int) -> Iterator[tuple[int, int]]:
-    """Yield where the operands of a condition stand; a call stands for `name_count` of them."""
-    found = list(vocabulary.token.finditer(text))
-    tokens = vocabulary.tokens(text)
-    index = 0
-    while index < len(tokens):
-        last = index
-        if vocabulary.is_operand(tokens[index]):
-            is_call = tokens[index + 1 : index + 2] == [OPEN]
-            last += 3 * is_call
-            times = name_count if is_call and tokens[index + 2] in vocabulary.predicates else 1
-            yield from repeat((found[index].start(), found[last].end()), times)
-        index = last + 1
 
 
 def _call(
@@ -239,9 +175,6 @@ def _call(
         return ()
     argument = tokens[index + 1]
     if argument in vocabulary.predicates:
-        for name in over if vocabulary.operator_words else ():
-            if vocabulary.sign(name) != name:
-                raise InvalidNameError(name)
         return quantifier.over(over, argument).program if over else ()
     if vocabulary.asks_one and argument[-1] != CLOSE and vocabulary.is_operand(argument):
         return (f"{quantifier.word}{OPEN}{argument}{CLOSE}",)

@@ -1,8 +1,8 @@
 """Why each step of a run waits, runs or was skipped, led by who decided (rule 9.4).
 
 The condition is evaluated as `flow_conditions` does it, three-valued, over what is recorded. The
-smallest set of operands that decides comes from `Condition.blame`. A call such as `any(failed)` is
-shown as it is written, however many steps it asks.
+operands that decide come from `Condition.blame`. A call such as `any(failed)` is shown as it is
+written, however many steps it asks.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 
 import attrs
 
-from flow_conditions import BudgetExceeded, Condition, Explanation, Name
+from flow_conditions import Condition, Explanation, Name
 from flow_spec import End, FlowSpec, StepSpec, operands_of
 from flow_store import AttemptStatus, PastAttempt, Run, Settlement, Step, StepStatus
 from orchesjob_flow.engine.plan import end_of_row, is_true, is_true_of_copies
@@ -38,8 +38,6 @@ from orchesjob_flow.views.reasons import (
 )
 
 ANSWERS = {AttemptStatus.SUCCEEDED: "yes", AttemptStatus.SKIPPED: "no"}
-BUDGET, MOST_BUDGET, LEAST_BUDGET = 300_000, 100_000, 200
-"""What it may take to find who decided: for all steps together, and for each at most and least."""
 WORDS = {True: "true", False: "false", None: "undecided"}
 DEEPEST = 8
 LONGEST_PART, LONGEST_LINE = 60, 100
@@ -73,10 +71,10 @@ class Gate(NamedTuple):
 
 @attrs.frozen(slots=False)
 class ExplainedCondition:
-    """A step's condition with the value of every part, and a smallest set of operands that decides.
+    """A step's condition with the value of every part, and the operands that decide.
 
-    `decided_by` is None while the value is open, and where the set would take too long to find.
-    `spec` is one of the steps that have this condition.
+    `decided_by` is None while the value is open. `spec` is one of the steps that have this
+    condition.
     """
 
     spec: StepSpec
@@ -85,13 +83,9 @@ class ExplainedCondition:
     value_of: Lookup
 
     @classmethod
-    def of(cls, spec: StepSpec, condition: Condition, value: Lookup, budget: int) -> Self:
+    def of(cls, spec: StepSpec, condition: Condition, value: Lookup) -> Self:
         """Evaluate the condition of a step."""
-        try:
-            blamed = condition.blame(value, budget=budget)
-        except BudgetExceeded:
-            blamed = None
-        return cls(spec, condition.explain(value), blamed, value)
+        return cls(spec, condition.explain(value), condition.blame(value), value)
 
     @property
     def value(self) -> Value:
@@ -201,8 +195,7 @@ def explain_steps(run: Run, step_id: str | None, stale: Collection[int] = ()) ->
     before = all_before_finally(run) if run.finally_after is None else NO_DEPENDENCIES
     waiting = waiting_words(run)
     of_run = None if waiting is None else f"the run {waiting}"
-    budget = min(MOST_BUDGET, max(LEAST_BUDGET, BUDGET // max(len(specs), 1)))
-    conditions = Conditions(run, flow, budget)
+    conditions = Conditions(run, flow)
     return [
         explain_step(spec, steps[spec.id], conditions)._replace(
             before=before if spec.id in flow.finally_ids else NO_DEPENDENCIES,
@@ -234,9 +227,9 @@ def gate_of(gates: Mapping[int, PastAttempt], spec: StepSpec, step: Step) -> Gat
 class Conditions:
     """The conditions of steps over what is recorded; equal conditions are evaluated once."""
 
-    def __init__(self, run: Run, flow: FlowSpec, budget: int) -> None:
-        """Evaluate over the records of a run; `budget` bounds the search for who decided each."""
-        self._rows, self._budget = dependencies_in(run), budget
+    def __init__(self, run: Run, flow: FlowSpec) -> None:
+        """Evaluate over the records of a run."""
+        self._rows = dependencies_in(run)
         self._flow, self._settled = flow, run.settled
         self._ends: dict[str, frozenset[End[StepStatus]]] = {}
         self._found: dict[object, tuple[Dependencies, ExplainedCondition | None]] = {}
@@ -252,7 +245,7 @@ class Conditions:
     def _evaluate(self, spec: StepSpec) -> ExplainedCondition | None:
         if spec.condition is None:
             return None
-        return ExplainedCondition.of(spec, spec.condition, self._value, self._budget)
+        return ExplainedCondition.of(spec, spec.condition, self._value)
 
     def _value(self, operand: Name) -> bool | None:
         name = operand.name
@@ -320,10 +313,8 @@ def describe_decision(condition: ExplainedCondition, rows: Mapping[str, Dependen
     """Name the steps that decided the condition; while none has, describe its outermost parts."""
     if condition.decided_by is None:
         return describe_parts(condition, rows)
-    value = spell_value(condition, condition.whole)
-    if not condition.decided_by:
-        return value
-    return f"{describe_operands(condition, condition.decided_by, rows)}, so {value}"
+    deciding = describe_operands(condition, condition.decided_by, rows)
+    return f"{deciding}, so {spell_value(condition, condition.whole)}"
 
 
 def describe_operands(

@@ -42,7 +42,7 @@ def _vocabulary(
         domain="the steps in depends_on" + (", or else all of 'steps'" if in_finally else ""),
         max_calls=len(quantifiers) * len(predicates),  # as many as there are different ones
         asks_one=asks_one,
-        functions=(),
+        constants=False,
     )
 
 

@@ -73,8 +73,7 @@ class Failures:
         return self.outcomes.functions.both(self._charged() ^ 1, self._answered ^ 1)
 
     def _any(self, functions: Iterable[int]) -> int:
-        ordered = sorted(functions, key=self.outcomes.functions.level)
-        return self.outcomes.functions.joined(False, ordered)
+        return self.outcomes.functions.joined(False, functions)
 
     def _charged(self, ids: Set[str] | None = None) -> int:
         """Return when one of these steps, or of all, FAILED that may not."""
@@ -201,7 +200,7 @@ class Failures:
     def _function(self, when: ConditionText, changed: Name, instead: Condition) -> int:
         """Return the function of a condition with another condition in place of a piece."""
         functions, function_of = self.outcomes.functions, self.outcomes.function_of
-        functions.budget.spend(len(when.pieces))
+        functions.spend(len(when.pieces))
 
         def of_piece(name: Name) -> int:
             condition = instead if name == changed else when.piece(name).condition

@@ -86,7 +86,7 @@ class CopiesFunctions:
         asked = quantifier, predicate
         if asked not in self._found:
             of = self.every if quantifier == "all" else self.some
-            found = sorted((outcome.is_true(predicate) for outcome in of), key=self.functions.level)
+            found = (outcome.is_true(predicate) for outcome in of)
             function = self.functions.joined(quantifier == "all", found)
             if quantifier == "all" and not holds(predicate, SKIPPED_ITSELF):
                 function = self.functions.both(function, self.exist)
@@ -156,7 +156,7 @@ class Outcomes:
 
     def _add_cut(self, step: StepSpec, is_true: int) -> None:
         both, choice, variable = self.functions.both, self.functions.choice, self._variable(step)
-        waits = sorted((self._end_of(name) for name in step.waits_for), key=self.functions.level)
+        waits = (self._end_of(name) for name in step.waits_for)
         decided = self.functions.joined(True, (self._begun, *waits))
         runs, is_skipped = both(decided, is_true), both(decided, is_true ^ 1)
         late = choice(variable + _ENDS_LATE, Functions.FALSE, runs)
