@@ -21,7 +21,6 @@ from pathlib import Path
 from textwrap import wrap
 
 from measuring import (
-    algebra,
     anatomy,
     conditions,
     consumption,
@@ -55,11 +54,8 @@ MEASUREMENTS: dict[str, Callable[[Workplace], list[Figure]]] = {
     "many-edges": history.many_edges,
     "old-jobs": history.old_jobs,
     "cleaning": history.cleaning,
-    "conditions": conditions.comparison,
     "linearity": conditions.linearity,
     "depth": conditions.depth,
-    "algebra": algebra.comparison,
-    "search": algebra.search,
     "imports": reading.imports,
     "large-file": reading.large_file,
     "copies": reading.copies,
