@@ -31,8 +31,6 @@ READABLE = re.compile(r"[A-Za-z0-9_.~+=@,:-]*")
 LOG_PREFIX = "orchesjob-flow-"
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 """Open a folder and nothing else, not even a link to one."""
-ENDING = re.compile(r"\.(run|jobs|lock|calls|stdout\.log|stderr\.log)$")
-"""How the names of a run's files end, after its encoded key."""
 UNPRINTABLE = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
 SIDE_FILES = ("-wal", "-shm", "-journal")
 """How the names end of the files that SQLite reads beside a database."""
@@ -114,20 +112,6 @@ class Home(NamedTuple):
     def log(self, run_key: str, stream: str) -> Path:
         """Return the log of the run's background runner; `stream` is `stdout` or `stderr`."""
         return self.logs / f"{LOG_PREFIX}{encode_run_key(run_key)}.{stream}.log"
-
-    def encoded_keys(self) -> frozenset[str]:
-        """Return the encoded keys of all runs that have any of these files or a directory."""
-        names = {
-            name.removeprefix(prefix)
-            for folder, prefix in (
-                (self.locks, ""),
-                (self.runs, ""),
-                (self.jobs, ""),
-                (self.logs, LOG_PREFIX),
-            )
-            for name in names_in(folder)
-        }
-        return frozenset(ENDING.sub("", name) for name in names)
 
     @property
     def stats_cache(self) -> Path:
