@@ -1,11 +1,11 @@
 """`stats`: what the runs of each flow, and of each of its steps, come to (rule 12.2)."""
 
-import json
-
 import pytest
 
 from support.flow import Flow
 from support.steps import TRUE
+
+from .test_metrics import values
 
 FLAKY = {
     "id": "b",
@@ -51,9 +51,9 @@ def test_figures(some: Flow) -> None:
 def test_choice(some: Flow) -> None:
     """A flow and an age narrow it down; a flow that there is not is none."""
     assert [flow["flow_id"] for flow in some.ask("stats", "--flow-id=g")["flows"]] == ["g"]
-    assert some.ask("stats", "--flow-id=nope") == {"flows": []}
+    assert some.ask("stats", "--flow-id=nope") == {"flows": [], "truncated": False}
     assert len(some.ask("stats", "--since=1h")["flows"]) == 2
-    assert some.ask("stats", "--since=0s") == {"flows": []}
+    assert some.ask("stats", "--since=0s") == {"flows": [], "truncated": False}
 
 
 @pytest.mark.parametrize("words", [["--since=yesterday"], ["--flow-id=f", "--flow-id=g"]])
@@ -89,7 +89,7 @@ def test_after_a_retry_and_a_prune(flow: Flow) -> None:
         keys = ("runs", "succeeded", "failed", "retries")
         assert tuple(figures[key] for key in keys) == expected
     flow.ask("prune", "--older-than=0s")
-    assert flow.ask("stats") == {"flows": []}
+    assert flow.ask("stats") == {"flows": [], "truncated": False}
 
 
 def test_under_way(flow: Flow) -> None:
@@ -106,13 +106,40 @@ def test_under_way(flow: Flow) -> None:
 def test_no_runs(flow: Flow) -> None:
     """Before the first run there are no figures, and nothing is created (rule 6.13)."""
     flow.home.mkdir(mode=0o700)
-    assert flow.ask("stats") == {"flows": []}
+    assert flow.ask("stats") == {"flows": [], "truncated": False}
     assert flow.run("stats", "--format=table").stdout == "no runs found\n"
     assert not list(flow.home.iterdir())
 
 
-def test_many_at_once(some: Flow) -> None:
-    """Whoever asks at the same time is told the same."""
-    calls = [some.spawn("stats") for _ in range(4)]
-    answers = [json.loads(call.completed().stdout) for call in calls]
-    assert answers == [some.ask("stats")] * 4
+def test_more_than_are_counted(flow: Flow) -> None:
+    """Only the newest 5,000 runs are counted, and JSON and table say so; one choice has fewer."""
+    flow.start("first", flow.write(TRUE, flow_id="g"))
+    flow.start("k", flow.write(TRUE))
+    for table in ("runs", "definitions", "steps", "attempts"):
+        flow.change(copies_of(flow, table))
+    found = flow.ask("stats")
+    assert ([(one["flow_id"], one["runs"]) for one in found["flows"]], found["truncated"]) == (
+        [("f", 5000), ("g", 0)],
+        True,
+    )
+    assert found["flows"][1]["last_success_at"] == flow.status("first")["finished_at"]
+    shown = flow.run("stats", "--format=table").stdout.splitlines()
+    assert shown[-1].startswith("only the newest 5,000 runs that have ended are counted")
+    found = flow.ask("stats", "--flow-id=g")
+    assert ([one["runs"] for one in found["flows"]], found["truncated"]) == ([1], False)
+    found = values(flow.run("metrics").stdout)
+    assert found["runs"]["f", "SUCCEEDED"] == 5000
+    assert found["last_success_timestamp_seconds"].keys() == {("f",), ("g",)}
+
+
+def copies_of(flow: Flow, table: str) -> str:
+    """Return a statement that copies what a table has of the second run 5,000 times."""
+    changed = {"id": "copy", "run_id": "copy", "run_key": "run_key || copy"}
+    with flow.open_database() as database:
+        names = [name for _, name, *_ in database.execute(f"PRAGMA table_info({table})")]
+    return f"""
+        INSERT INTO {table}
+        WITH RECURSIVE copies (copy) AS (SELECT 3 UNION ALL SELECT copy + 1 FROM copies LIMIT 5000)
+        SELECT {", ".join(changed.get(name, name) for name in names)} FROM {table}, copies
+        WHERE {"id" if table == "runs" else "run_id"} = 2
+    """  # noqa: S608 - own names

@@ -11,7 +11,6 @@ from flow_store import (
     CancelRequest,
     Changes,
     DamagedRecord,
-    EndMark,
     FlowStore,
     GivenUp,
     Joining,
@@ -24,7 +23,6 @@ from flow_store import (
     Step,
     StepStatus,
     reported_job,
-    sql,
     was_found,
 )
 
@@ -172,55 +170,29 @@ def test_flows(several: FlowStore) -> None:
 def test_no_flows(store: FlowStore) -> None:
     """An empty database has no flows."""
     assert (store.flow_ids(), store.newest_runs(), store.unfinished()) == ((), (), {})
-    assert store.end_marks() == ()
+    assert store.last_successes() == {}
 
 
-def test_marks(several: FlowStore) -> None:
-    """Exactly the runs that have ended have a mark."""
-    assert several.end_marks() == (EndMark(1, 1, 200.0), EndMark(4, 1, 300.0))
-
-
-def test_an_end_has_a_mark_of_its_own(several: FlowStore) -> None:
-    """A run that is opened again loses its mark, and has another one when it has ended again.
-
-    That holds where the clock was set back, so that it ended at the same time.
-    """
-    (before,) = (mark for mark in several.end_marks() if mark.run_id == 1)
+def test_last_successes(several: FlowStore, create: Create) -> None:
+    """Of each flow the end that came last counts, not the run that was recorded last."""
+    create(several, "b2", flow_id="b")
+    end(several, "b2", RunStatus.FAILED, 400.0)
+    assert several.last_successes() == {"a": 300.0}
     several.reopen("a1", Reopening("{}", {0: 0}), revision=1)
-    assert [mark.run_id for mark in several.end_marks()] == [4]
-    end(several, "a1", RunStatus.FAILED, 200.0, revision=2)
-    (after,) = (mark for mark in several.end_marks() if mark.run_id == 1)
-    assert (after.finished_at, after != before) == (before.finished_at, True)
+    end(several, "a1", RunStatus.SUCCEEDED, 500.0, revision=2)
+    assert several.last_successes(since=500.0) == {"a": 500.0}
+    assert several.last_successes(since=500.5) == {}
 
 
-def test_the_number_of_a_removed_run(several: FlowStore, create: Create) -> None:
-    """A run that gets the number of one that was removed has another mark."""
-    before = set(several.end_marks())
-    several.remove({"a3": 1}, finished_by=300.0)
-    create(several, "new")
-    end(several, "new", RunStatus.SUCCEEDED, 300.5)
-    assert set(several.end_marks()) - before == {EndMark(4, 1, 300.5)}
-
-
-def test_no_run_is_read_for_the_marks(several: FlowStore) -> None:
-    """All that a mark holds is in an index, for a run's own row holds the text of its flow."""
-    plan = several._database.query(f"EXPLAIN QUERY PLAN {sql.SELECT_END_MARKS}")
-    assert [detail for *_, detail in plan] == [
-        "SEARCH runs USING COVERING INDEX ended_runs (status=?)"
-    ]
-
-
-def test_a_run_by_its_mark(store: FlowStore, create: Create, attempt: Attempt) -> None:
-    """A run that has ended is read by its number, with all its attempts; no other is."""
+def test_a_run_that_has_ended(store: FlowStore, create: Create, attempt: Attempt) -> None:
+    """It is read with all its attempts; no other run is."""
     create(store)
     done = attempt._replace(status=AttemptStatus.FAILED, finished_at=102.0)
     store.apply("k", Changes(attempts={(0, 1): done}), revision=0)
-    assert store.load_ended(1) is None
+    assert store.load_ended("k") is None
     end(store, "k", RunStatus.FAILED, 103.0, revision=1)
-    found = store.load_ended(1)
-    assert found == (EndMark(1, 2, 103.0), store.load("k"), store.attempts("k"))
-    assert found[2] == (done,)
-    assert store.load_ended(2) is None
+    assert store.load_ended("k") == (store.load("k"), (done,))
+    assert store.load_ended("other") is None
 
 
 RUNNING, GAVE_UP = RunHeader(RunStatus.RUNNING), GivenUp(1.0, "no answer")

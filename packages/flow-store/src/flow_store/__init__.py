@@ -44,7 +44,6 @@ from flow_store.records import (
     Changes as Changes,
     Deadline,
     EndedRun as EndedRun,
-    EndMark as EndMark,
     RunStatus,
     GivenUp,
     GroupPlace,

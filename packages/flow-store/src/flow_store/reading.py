@@ -19,7 +19,6 @@ from flow_store.records import (
     Attempt,
     CancelRequest,
     EndedRun,
-    EndMark,
     GroupPlace,
     PastAttempt,
     Queue,
@@ -264,26 +263,18 @@ class RunReader:
         with self._readable():
             return next(map(sql.ENDED.record, found), None)
 
-    def end_marks(self) -> tuple[EndMark, ...]:
-        """Return the marks of all runs that have ended, in the order of their numbers.
+    def last_successes(self, *, since: float = 0.0) -> Mapping[str, float]:
+        """Return by flow when its latest run that SUCCEEDED had ended, if that was not before."""
+        return dict(self._database.query(sql.SELECT_LAST_SUCCESSES, (since,)))
 
-        The runs themselves are not read.
-        """
-        return tuple(map(EndMark._make, sorted(self._database.query(sql.SELECT_END_MARKS))))
-
-    def load_ended(self, run_id: int) -> tuple[EndMark, Run, tuple[Attempt, ...]] | None:
-        """Return a run that has ended, by the number in its mark, with all its attempts.
-
-        The returned mark belongs to the run as it was read. None if the run was removed or opened
-        again meanwhile.
-        """
+    def load_ended(self, run_key: str) -> tuple[Run, tuple[Attempt, ...]] | None:
+        """Return a run that has ended, with all its attempts; None if there is none (any more)."""
         with self._database.transaction("DEFERRED"):
-            found = self._database.query(sql.SELECT_RUN_NUMBERED, (run_id,))
+            found = self._database.query(sql.SELECT_RUN, (run_key,))
             run = self._run_of(found[0]) if found else None
             if run is None or not run.status.is_terminal:
                 return None
-            attempts = self.attempts(run.run_key)
-        return EndMark(run_id, run.revision, run.finished_at), run, attempts
+            return run, self.attempts(run_key)
 
     def _queue_before(
         self, run_key: str, status: RunStatus, group: GroupPlace | None

@@ -343,18 +343,6 @@ class EndedRun(NamedTuple):
     revision: int
 
 
-class EndMark(NamedTuple):
-    """Identifies one end of one run.
-
-    `run_id` is the run's number in the tables. A later run may get the number of a removed one.
-    Each time a run is opened again, its `revision` changes.
-    """
-
-    run_id: int
-    revision: int
-    finished_at: float | None
-
-
 class RunSummary(NamedTuple):
     """A run in a list of runs; `steps` counts its steps by status, without statuses of none."""
 

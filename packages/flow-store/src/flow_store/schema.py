@@ -67,9 +67,6 @@ SCHEMA = f"""
     CREATE INDEX runs_by_status ON runs (status);
     CREATE INDEX runs_by_flow ON runs (flow_id);
     CREATE INDEX runs_by_parent ON runs (parent_run_key) WHERE parent_run_key IS NOT NULL;
-    -- Which runs have ended, and whether one has ended again since, is read from this index alone.
-    CREATE INDEX ended_runs ON runs (status, revision, finished_at)
-        WHERE status IN ('SUCCEEDED', 'FAILED', 'CANCELLED');
     CREATE UNIQUE INDEX one_run_of_a_group ON runs (group_name) WHERE status = 'RUNNING';
     CREATE INDEX unfinished_runs_by_group ON runs (group_name, group_place)
         WHERE status IN ('PENDING', 'RUNNING');

@@ -246,12 +246,10 @@ SELECT_KEYS = "SELECT run_key FROM runs ORDER BY id DESC LIMIT ?"
 SELECT_KEYS_FROM = "SELECT run_key FROM runs WHERE run_key >= ? ORDER BY run_key LIMIT ?"
 SELECT_KEYS_BEFORE = "SELECT run_key FROM runs WHERE run_key < ? ORDER BY run_key DESC LIMIT ?"
 SELECT_GUARD = f"SELECT {_selected(GUARD)} FROM runs WHERE run_key = ?"
-_RUN = f"""
+SELECT_RUN = f"""
     SELECT id, {_selected(RUN)}
-    FROM runs JOIN definitions ON run_id = id
+    FROM runs JOIN definitions ON run_id = id WHERE run_key = ?
 """
-SELECT_RUN = f"{_RUN} WHERE run_key = ?"
-SELECT_RUN_NUMBERED = f"{_RUN} WHERE id = ?"
 SELECT_RUN_STATE = f"SELECT {_selected(RUN_STATE)} FROM runs WHERE run_key = ?"
 SELECT_SUMMARIES = f"""
     SELECT id, {_selected(SUMMARY)} FROM runs WHERE {{condition}} ORDER BY id DESC LIMIT ?
@@ -262,10 +260,9 @@ COUNT_UNFINISHED = """
     SELECT flow_id, status, count(*) FROM runs
     WHERE status IN ('PENDING', 'RUNNING') GROUP BY flow_id, status
 """
-# The condition and the columns are those of an index, so no run is read.
-SELECT_END_MARKS = """
-    SELECT id, revision, finished_at FROM runs
-    WHERE status IN ('SUCCEEDED', 'FAILED', 'CANCELLED')
+SELECT_LAST_SUCCESSES = """
+    SELECT flow_id, max(finished_at) FROM runs
+    WHERE status = 'SUCCEEDED' AND finished_at >= ? GROUP BY flow_id
 """
 COUNT_STEPS = "SELECT status, count(*) FROM steps WHERE run_id = ? GROUP BY status"
 COUNT_ALL_STEPS = "SELECT count(*) FROM steps WHERE run_id = ?"

@@ -34,11 +34,9 @@ def store(tmp_path: Path) -> Iterator[FlowStore]:
 
 def added(store: FlowStore) -> dict[str, Figure]:
     """Return what the one run adds, by the steps; of several copies, the first."""
-    found = store.load_ended(1)
+    found = store.load_ended("k")
     assert found is not None
-    _, run, attempts = found
-    figures = figures_of(run, attempts)
-    return {figure.step: figure for figure in reversed(figures)}
+    return {figure.step: figure for figure in reversed(figures_of(*found))}
 
 
 def test_a_success(store: FlowStore) -> None:
@@ -102,9 +100,9 @@ def test_copies(store: FlowStore) -> None:
     flow = parse_flow(json.dumps({"flow_id": "f", "steps": [block, last]}))
     record(store, "k", flow)
     end(store, "k", 10.0, {"load@p": ran(0, 2), "load@q": ran(0, 4), "last": ran(4, 10)})
-    found = store.load_ended(1)
+    found = store.load_ended("k")
     assert found is not None
-    figures = [(one.step, one.took_ms, one.share_ppm) for one in figures_of(*found[1:])]
+    figures = [(one.step, one.took_ms, one.share_ppm) for one in figures_of(*found)]
     assert figures == [
         (THE_RUN, 10_000, None),
         ("load", 2000, 400_000),

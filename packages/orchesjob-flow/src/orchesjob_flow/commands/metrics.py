@@ -11,7 +11,7 @@ from orchesjob_flow.home.runs import UNFINISHED, find_runs, open_to_read
 from orchesjob_flow.reports.reporting import write_file
 from orchesjob_flow.stats.counts import flow_stats
 from orchesjob_flow.stats.formats import as_prometheus
-from orchesjob_flow.views.terminal import write_result
+from orchesjob_flow.views.terminal import status_line, write_result
 
 FOR_ALL = 0o644
 """The mode of the file: another user's node_exporter reads it."""
@@ -49,9 +49,9 @@ def measure(settings: Settings) -> str:
         HomeMissing: There is no such home (rule 6.13).
     """
     try:
-        with open_to_read(settings) as store:
-            flows, newest = flow_stats(store, settings.home), store.newest_runs()
+        with open_to_read(settings) as store, status_line() as line:
+            stats, newest = flow_stats(store, report=line.say), store.newest_runs()
     except StoreMissing:
         settings.home.refuse_missing()
         return ""
-    return as_prometheus(flows, newest, find_runs(settings, statuses=UNFINISHED))
+    return as_prometheus(stats.flows, newest, find_runs(settings, statuses=UNFINISHED))

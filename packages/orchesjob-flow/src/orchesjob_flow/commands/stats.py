@@ -9,9 +9,16 @@ from flow_store import StoreMissing
 from orchesjob_flow.cli.options import Duration, flow_id_option, format_option, option_given_once
 from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import open_to_read
-from orchesjob_flow.stats.counts import FlowStats, Percentiles, Series, flow_stats
+from orchesjob_flow.stats.counts import (
+    MOST_RUNS,
+    FlowStats,
+    Percentiles,
+    Series,
+    Stats,
+    flow_stats,
+)
 from orchesjob_flow.views import terminal
-from orchesjob_flow.views.terminal import OutputFormat, print_json, write_result
+from orchesjob_flow.views.terminal import OutputFormat, print_json, status_line, write_result
 
 
 @click.command()
@@ -38,34 +45,40 @@ def stats(
       orchesjob-flow stats --flow-id nightly --since 30d
     """  # noqa: D301 - click reads \b
     since = 0.0 if since_sec is None else time.time() - since_sec
-    flows = find_flows(settings, flow_id, since)
+    found = count(settings, flow_id, since)
     if output_format is OutputFormat.JSON:
-        print_json({"flows": [flow_json(flow) for flow in flows]})
+        flows = [flow_json(flow) for flow in found.flows]
+        print_json({"flows": flows, "truncated": found.is_truncated})
     else:
-        print_flows(flows, with_steps=flow_id is not None)
+        print_flows(found, with_steps=flow_id is not None)
 
 
-def find_flows(settings: Settings, flow_id: str | None, since: float) -> list[FlowStats]:
+def count(settings: Settings, flow_id: str | None, since: float) -> Stats:
     """Read the figures. An empty home has none.
 
     Raises:
         HomeMissing: There is no such home (rule 6.13).
     """
     try:
-        with open_to_read(settings) as store:
-            return flow_stats(store, settings.home, flow_id=flow_id, since=since)
+        with open_to_read(settings) as store, status_line() as line:
+            return flow_stats(store, flow_id=flow_id, since=since, report=line.say)
     except StoreMissing:
         settings.home.refuse_missing()
-        return []
+        return Stats([], is_truncated=False)
 
 
-def print_flows(flows: list[FlowStats], *, with_steps: bool) -> None:
+def print_flows(stats: Stats, *, with_steps: bool) -> None:
     """Print the figures as tables, or say that there are none."""
     from orchesjob_flow.stats.formats import table_lines
 
     stdout = terminal.stdout()
     columns = stdout.size().columns if stdout.stream.isatty() else None
-    lines = table_lines(flows, columns, with_steps=with_steps) if flows else ["no runs found"]
+    lines = ["no runs found"]
+    if stats.flows:
+        lines = table_lines(stats.flows, columns, with_steps=with_steps)
+    if stats.is_truncated:
+        counted = f"only the newest {MOST_RUNS:,} runs that have ended are counted"
+        lines += ["", f"{counted}; --flow-id and --since narrow the choice"]
     write_result("".join(f"{line}\n" for line in lines))
 
 
@@ -82,7 +95,7 @@ def flow_json(flow: FlowStats) -> dict[str, Any]:
         "retries": runs.retries,
         "duration_sec": percentiles_json(runs.took),
         "waited_sec": percentiles_json(runs.waited),
-        "last_success_at": runs.last_success_at,
+        "last_success_at": flow.last_success_at,
         "steps": [step_json(step) for step in flow.steps],
     }
 

@@ -114,16 +114,6 @@ class Home(NamedTuple):
         return self.logs / f"{LOG_PREFIX}{encode_run_key(run_key)}.{stream}.log"
 
     @property
-    def stats_cache(self) -> Path:
-        """The cached counts of the runs that have ended (rule 12.2); it may be deleted."""
-        return self.database.with_name(f"{self.database.name}.stats")
-
-    @property
-    def stats_cache_lock(self) -> Path:
-        """The lock of the process that uses the cached counts. No run's lock has such a name."""
-        return self.locks / "stats.turn"
-
-    @property
     def folders(self) -> tuple[Path, ...]:
         """The folders in which the program keeps its files."""
         return (self.database.parent, self.logs, self.locks, self.runs, self.jobs)

@@ -1,32 +1,23 @@
 """What each ended run adds to the figures of its flow and steps, and the sums (rule 12.2).
 
-The figures are kept in a cache, a database beside the flow database. One process uses it at a time.
-You may delete it at any time. Where it cannot be used, everything is counted in memory.
+The newest runs are read in each call, and nothing is kept.
 """
 
-import os
-import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
-from importlib.metadata import version
-from itertools import batched, takewhile
-from pathlib import Path
-from typing import Any, NamedTuple, Self
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from flow_spec import StoredFlowError
 from flow_store import (
     Attempt,
     AttemptStatus,
     DamagedRecord,
-    EndMark,
     FlowStore,
     Run,
     RunStatus,
     StepStatus,
 )
-from orchesjob_flow.errors import UnsafePlace
-from orchesjob_flow.home.locks import Lock, open_owned
-from orchesjob_flow.home.paths import Home
 from orchesjob_flow.reports.facts import (
     AttemptFacts,
     SpanKind,
@@ -35,65 +26,12 @@ from orchesjob_flow.reports.facts import (
     flow_of,
     timing_of,
 )
-from orchesjob_flow.views.terminal import status_line
 
+MOST_RUNS = 5_000
+"""How many runs are counted: a few seconds' work for those of some steps."""
+ENDED = tuple(status for status in RunStatus if status.is_terminal)
 THE_RUN = ""
 """Stands for the run itself where a step would be named."""
-IN_MEMORY = ":memory:"
-APPLICATION_ID = 0x6F6A7374
-"""`PRAGMA application_id` of the cache: "ojst"."""
-TABLES = f"""
-    PRAGMA application_id = {APPLICATION_ID};
-    CREATE TABLE made_by (version TEXT NOT NULL) STRICT;
-    CREATE TABLE counted (
-        run_id INTEGER PRIMARY KEY, revision INTEGER NOT NULL, finished_at REAL
-    ) STRICT;
-    CREATE TABLE series (
-        id INTEGER PRIMARY KEY, flow_id TEXT NOT NULL, step TEXT NOT NULL, UNIQUE (flow_id, step)
-    ) STRICT;
-    CREATE TABLE figures (
-        series INTEGER NOT NULL,
-        run_id INTEGER NOT NULL,
-        place INTEGER NOT NULL,
-        ended_at REAL NOT NULL,
-        status TEXT NOT NULL,
-        has_begun INTEGER NOT NULL,
-        retries INTEGER NOT NULL,
-        took_ms INTEGER,
-        waited_ms INTEGER,
-        share_ppm INTEGER,
-        PRIMARY KEY (series, run_id, place)
-    ) STRICT, WITHOUT ROWID;
-    CREATE INDEX figures_by_run ON figures (run_id);
-    CREATE INDEX figures_by_took ON figures (series, took_ms, ended_at) WHERE took_ms IS NOT NULL;
-    CREATE INDEX figures_by_waited ON figures (series, waited_ms, ended_at)
-        WHERE waited_ms IS NOT NULL;
-"""
-SETTINGS = (
-    "PRAGMA synchronous = NORMAL",  # at worst the last runs are counted again
-    "PRAGMA trusted_schema = OFF",
-    "PRAGMA cell_size_check = ON",
-)
-ADD_FIGURE = "INSERT INTO figures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-SELECT_SERIES = "SELECT id, flow_id, step FROM series WHERE ? IS NULL OR flow_id = ? ORDER BY id"
-SUM_UP = """
-    SELECT count(*), sum(status = 'SUCCEEDED'), sum(status = 'FAILED'),
-        sum(status = 'CANCELLED'), sum(status = 'SKIPPED'), sum(has_begun), sum(retries),
-        count(took_ms), count(waited_ms), sum(share_ppm), count(share_ppm),
-        max(CASE WHEN status = 'SUCCEEDED' THEN ended_at END)
-    FROM figures WHERE series = ? AND ended_at >= ?
-"""
-AT_RANK = """
-    SELECT {time} FROM figures WHERE series = ? AND {time} IS NOT NULL AND ended_at >= ?
-    ORDER BY {time} LIMIT 1 OFFSET ?
-"""
-TOOK_AT_RANK, WAITED_AT_RANK = (AT_RANK.format(time=name) for name in ("took_ms", "waited_ms"))
-TRIES = 2
-"""How often a file is tried: the second time it is a new one."""
-AT_ONCE = 500
-"""How many runs are counted in one transaction; an interrupt loses no more."""
-PATIENCE_SEC = 5.0
-"""How long to wait for the file; after that, everything is counted in memory."""
 
 
 class Figure(NamedTuple):
@@ -138,7 +76,6 @@ class Series(NamedTuple):
         took: The durations of the successful ones; None if there are none.
         waited: The waiting times of the ones that have begun.
         share: The average part of the critical path in the runs that SUCCEEDED.
-        last_success_at: When the latest run ended that SUCCEEDED, or in which the step did.
     """
 
     step: str
@@ -152,23 +89,30 @@ class Series(NamedTuple):
     took: Percentiles | None
     waited: Percentiles | None
     share: float | None
-    last_success_at: float | None
-
-
-NO_FIGURES = Series(THE_RUN, 0, 0, 0, 0, 0, 0, 0, None, None, None, None)
-"""The figures of a flow without ended runs."""
 
 
 class FlowStats(NamedTuple):
-    """The figures of a flow: of its runs, of its steps, and its runs that have not ended.
+    """The figures of a flow.
 
-    The steps with the largest share of the critical path come first.
+    Attributes:
+        runs: Those of its runs that have ended and were counted.
+        steps: Those of its steps, the largest share of the critical path first.
+        unfinished: How many of its runs have not ended, by status.
+        last_success_at: When the latest of all its runs that SUCCEEDED had ended.
     """
 
     flow_id: str
     runs: Series
     steps: Sequence[Series]
     unfinished: Mapping[RunStatus, int]
+    last_success_at: float | None
+
+
+class Stats(NamedTuple):
+    """The figures of flows, and whether more runs have ended than were counted."""
+
+    flows: Sequence[FlowStats]
+    is_truncated: bool
 
 
 def figures_of(run: Run, attempts: Sequence[Attempt]) -> list[Figure]:
@@ -264,145 +208,53 @@ def in_ms(seconds: float) -> int:
     return round(1000 * seconds)
 
 
-class StatsCache:
-    """The figures of runs, each of which is counted once.
+class Tally:
+    """Adds up figures to a series."""
 
-    Every method may raise `sqlite3.Error`: then the file cannot be used.
-    """
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._statuses: Counter[str] = Counter()
+        self._begun = self._retries = 0
+        self._took_ms, self._waited_ms, self._shares_ppm = array("q"), array("q"), array("q")
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        """Use `in_file` or `in_memory`."""
-        self._connection = connection
+    def add(self, figure: Figure) -> None:
+        """Add what a run, or a step of it, adds."""
+        self._statuses[figure.status] += 1
+        self._begun += figure.has_begun
+        self._retries += figure.retries
+        for values, value in (
+            (self._took_ms, figure.took_ms),
+            (self._waited_ms, figure.waited_ms),
+            (self._shares_ppm, figure.share_ppm),
+        ):
+            if value is not None:
+                values.append(value)
 
-    @classmethod
-    def in_memory(cls) -> Self:
-        """Create an empty cache for one call."""
-        return cls._opened(IN_MEMORY)
-
-    @classmethod
-    def in_file(cls, path: Path) -> Self:
-        """Open a cache file, or create it.
-
-        Raises:
-            UnsafePlace: It cannot be opened, or is not a regular file that only we can write.
-            sqlite3.Error: It is damaged, or another program or version has created it.
-        """
-        os.close(open_owned(path, os.O_RDWR | os.O_CREAT))
-        return cls._opened(path)
-
-    @classmethod
-    def _opened(cls, path: Path | str) -> Self:
-        connection = sqlite3.connect(path, autocommit=True)
-        try:
-            for setting in SETTINGS:
-                connection.execute(setting)
-            cache = cls(connection)
-            cache._prepare()
-        except BaseException:  # raised again: only the connection must not stay open
-            connection.close()
-            raise
-        return cache
-
-    def _prepare(self) -> None:
-        """Create the tables of a new file; refuse a file of another program or version.
-
-        Each version may count differently, so no version continues another one's file.
-        """
-        ours = (version("orchesjob-flow"),)
-        if not self._rows("SELECT 1 FROM sqlite_schema LIMIT 1"):
-            with self.transaction():
-                for statement in TABLES.split(";"):
-                    self._connection.execute(statement)
-                self._connection.execute("INSERT INTO made_by VALUES (?)", ours)
-        if self._rows("PRAGMA application_id") != [(APPLICATION_ID,)]:
-            raise sqlite3.DatabaseError("another program has made this file")
-        if self._rows("SELECT version FROM made_by") != [ours]:
-            raise sqlite3.DatabaseError("another version has made this file")
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Commit all of the block, or nothing."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:  # raised again: no run may be counted by half
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
-
-    def marks(self) -> tuple[EndMark, ...]:
-        """Return the marks of the runs that are counted, in the order of their numbers."""
-        rows = self._rows("SELECT run_id, revision, finished_at FROM counted ORDER BY run_id")
-        return tuple(map(EndMark._make, rows))
-
-    def add(self, mark: EndMark, flow_id: str, ended_at: float, figures: Sequence[Figure]) -> None:
-        """Count a run that is not counted yet, in a transaction."""
-        self._connection.execute("INSERT INTO counted VALUES (?, ?, ?)", mark)
-        rows = (
-            (self._series_id(flow_id, figure.step), mark.run_id, place, ended_at, *figure[1:])
-            for place, figure in enumerate(figures)
-        )
-        self._connection.executemany(ADD_FIGURE, rows)
-
-    def forget(self, run_ids: Iterable[int]) -> None:
-        """Remove these runs from the counts, in a transaction."""
-        for table in ("counted", "figures"):
-            delete = f"DELETE FROM {table} WHERE run_id = ?"  # noqa: S608 - our names
-            self._connection.executemany(delete, ((run_id,) for run_id in run_ids))
-
-    def series(self, flow_id: str | None, since: float) -> dict[str, list[Series]]:
-        """Return the figures of what ended at `since` or later, by the ids of the flows.
-
-        The series of the runs themselves comes first. If given, `flow_id` selects the flow.
-        """
-        found: dict[str, list[Series]] = {}
-        for number, flow, step in self._rows(SELECT_SERIES, (flow_id, flow_id)):
-            series = self._sum_up(number, step, since)
-            if series.total:
-                of_flow = found.setdefault(flow, [])
-                of_flow.insert(0 if step == THE_RUN else len(of_flow), series)
-        return found
-
-    def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
-
-    def _sum_up(self, number: int, step: str, since: float) -> Series:
-        ((*counts, took, waited, share, shares, last),) = self._rows(SUM_UP, (number, since))
-        total, succeeded, failed, cancelled, skipped, begun, retries = (n or 0 for n in counts)
+    def series(self, step: str) -> Series:
+        """Return the sums."""
+        shares = self._shares_ppm
         return Series(
             step=step,
-            total=total,
-            succeeded=succeeded,
-            failed=failed,
-            cancelled=cancelled,
-            skipped=skipped,
-            begun=begun,
-            retries=retries,
-            took=self._percentiles(TOOK_AT_RANK, number, since, took),
-            waited=self._percentiles(WAITED_AT_RANK, number, since, waited),
-            share=share / shares / 1e6 if shares else None,
-            last_success_at=last,
+            total=self._statuses.total(),
+            succeeded=self._statuses["SUCCEEDED"],
+            failed=self._statuses["FAILED"],
+            cancelled=self._statuses["CANCELLED"],
+            skipped=self._statuses["SKIPPED"],
+            begun=self._begun,
+            retries=self._retries,
+            took=percentiles_of(self._took_ms),
+            waited=percentiles_of(self._waited_ms),
+            share=sum(shares) / len(shares) / 1e6 if shares else None,
         )
 
-    def _percentiles(self, query: str, number: int, since: float, of: int) -> Percentiles | None:
-        if of == 0:
-            return None
-        places = (nearest_rank(percent, of) - 1 for percent in (50, 95))
-        found = (self._rows(query, (number, since, place)) for place in places)
-        return Percentiles(*(ms / 1000 for ((ms,),) in found))
 
-    def _series_id(self, flow_id: str, step: str) -> int:
-        names = (flow_id, step)
-        found = self._rows("SELECT id FROM series WHERE flow_id = ? AND step = ?", names)
-        if found:
-            return int(found[0][0])
-        insert = "INSERT INTO series (flow_id, step) VALUES (?, ?) RETURNING id"
-        ((number,),) = self._rows(insert, names)
-        return int(number)
-
-    def _rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        return self._connection.execute(sql, parameters).fetchall()
+def percentiles_of(times_ms: Sequence[int]) -> Percentiles | None:
+    """Return the median and the 95th percentile of times; None if there are none."""
+    if not times_ms:
+        return None
+    ordered = sorted(times_ms)
+    ranks = (nearest_rank(percent, len(ordered)) for percent in (50, 95))
+    return Percentiles(*(ordered[rank - 1] / 1000 for rank in ranks))
 
 
 def nearest_rank(percent: int, of: int) -> int:
@@ -416,90 +268,41 @@ def nearest_rank(percent: int, of: int) -> int:
 
 def flow_stats(
     store: FlowStore,
-    home: Home,
     *,
     flow_id: str | None = None,
     since: float = 0.0,
-    patience_sec: float = PATIENCE_SEC,
-) -> list[FlowStats]:
+    most: int = MOST_RUNS,
+    report: Callable[[str], None],
+) -> Stats:
     """Return the figures of all flows that have runs, or of one, in the order of their ids.
 
-    Runs that ended before `since` are left out. The cache is brought up to date. If another process
-    uses it, this one waits for `patience_sec`.
+    Counted are the newest `most` of the runs that have ended, at `since` or later. `report` is told
+    the progress in words.
     """
-    found = ask(store, home, patience_sec, lambda cache: cache.series(flow_id, since))
-    unfinished = store.unfinished()
-    flow_ids = sorted({*found, *unfinished} if flow_id is None else {flow_id})
-    return [
-        FlowStats(one, runs, in_order_of_share(steps), unfinished.get(one, {}))
-        for one in flow_ids
-        if one in found or one in unfinished
-        for runs, *steps in [found.get(one, [NO_FIGURES])]
+    ended = store.runs(statuses=ENDED, flow_id=flow_id, since=since, limit=most + 1)
+    tallies: dict[str, dict[str, Tally]] = defaultdict(lambda: defaultdict(Tally))
+    for number, summary in enumerate(ended[:most]):
+        if number % 100 == 0:
+            report(f"{number:,} of {len(ended[:most]):,} runs counted")
+        found = store.load_ended(summary.run_key)
+        if found is not None:  # otherwise it was removed or opened again just now
+            for figure in figures_of(*found):
+                tallies[summary.flow_id][figure.step].add(figure)
+    unfinished, successes = store.unfinished(), store.last_successes(since=since)
+    flows = [
+        FlowStats(
+            one,
+            tallies[one].pop(THE_RUN, Tally()).series(THE_RUN),
+            in_order_of_share(tally.series(step) for step, tally in tallies[one].items()),
+            unfinished.get(one, {}),
+            successes.get(one),
+        )
+        for one in sorted({*tallies, *unfinished, *successes})
+        if flow_id in (None, one)
     ]
+    return Stats(flows, is_truncated=len(ended) > most)
 
 
-def in_order_of_share(steps: Sequence[Series]) -> list[Series]:
+def in_order_of_share(steps: Iterable[Series]) -> list[Series]:
     """Sort steps by their share of the critical path, the largest first."""
     return sorted(steps, key=lambda one: (-(one.share or 0.0), one.step))
-
-
-def ask[Answer](
-    store: FlowStore, home: Home, patience_sec: float, question: Callable[[StatsCache], Answer]
-) -> Answer:
-    """Bring the cache up to date, and return what `question` finds in it."""
-    with locked_cache_file(home, patience_sec) as file:
-        for path in [] if file is None else [file] * TRIES:
-            with suppress(sqlite3.Error, UnsafePlace), closing(StatsCache.in_file(path)) as cache:
-                bring_up_to_date(cache, store)
-                return question(cache)
-            delete_cache(path)
-    with closing(StatsCache.in_memory()) as cache:
-        bring_up_to_date(cache, store)
-        return question(cache)
-
-
-@contextmanager
-def locked_cache_file(home: Home, patience_sec: float) -> Iterator[Path | None]:
-    """Lock the cache file within this block; yield None where that fails."""
-    try:
-        lock = Lock.take(home.stats_cache_lock, wait_sec=patience_sec)
-    except UnsafePlace:  # the folder cannot be written
-        lock = None
-    if lock is None:
-        yield None
-        return
-    with closing(lock):
-        yield home.stats_cache
-
-
-def delete_cache(path: Path) -> None:
-    """Delete an unusable file, and its journal."""
-    for file in (path, path.with_name(f"{path.name}-journal")):
-        with suppress(OSError):
-            file.unlink()
-
-
-def bring_up_to_date(cache: StatsCache, store: FlowStore) -> None:
-    """Count each run that has ended exactly once, as it ended last."""
-    marks = store.end_marks(), cache.marks()
-    # Most have not changed since, and to compare them is quicker than to hash them.
-    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(*marks, strict=False)))
-    ended, counted = (set(found[same:]) for found in marks)
-    if gone := [mark.run_id for mark in counted - ended]:
-        with cache.transaction():
-            cache.forget(gone)
-    missing = sorted(mark.run_id for mark in ended - counted)
-    with status_line() as line:
-        for number, batch in enumerate(batched(missing, AT_ONCE)):
-            line.say(f"{number * AT_ONCE:,} of {len(missing):,} runs counted")
-            with cache.transaction():
-                for run_id in batch:
-                    count_run(cache, store, run_id)
-
-
-def count_run(cache: StatsCache, store: FlowStore, run_id: int) -> None:
-    """Count a run, unless it was deleted or reopened in the meantime."""
-    found = store.load_ended(run_id)
-    if found is not None:
-        mark, run, attempts = found
-        cache.add(mark, run.flow_id, ended_at(run), figures_of(run, attempts))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from flow_store import RunStatus, RunSummary
 from orchesjob_flow.home.runs import UNFINISHED, Listed
-from orchesjob_flow.stats.counts import FlowStats, Percentiles, Series
+from orchesjob_flow.stats.counts import MOST_RUNS, FlowStats, Percentiles, Series
 from orchesjob_flow.views.table import fit_table, simple_table
 from orchesjob_flow.views.terminal import duration_text, visible
 
@@ -14,6 +14,7 @@ type Labels = tuple[tuple[str, str], ...]
 type Sample = tuple[Labels, float]
 
 PREFIX = "orchesjob_flow_"
+COUNTED = f"the newest {MOST_RUNS:,} recorded runs that have ended"
 
 
 class Gauge(NamedTuple):
@@ -54,7 +55,7 @@ def gauges_of_flows(flows: Sequence[FlowStats]) -> Iterator[Gauge]:
     """Write the figures of the runs of each flow."""
     series = [(of_flow(flow.flow_id), flow.runs) for flow in flows]
     ended = ("SUCCEEDED", "FAILED", "CANCELLED")
-    yield Gauge("runs", "Recorded runs that have ended.", by_status(series, ended))
+    yield Gauge("runs", f"How runs ended: {COUNTED}.", by_status(series, ended))
     yield Gauge(
         "unfinished_runs",
         "Runs that have not ended.",
@@ -66,18 +67,19 @@ def gauges_of_flows(flows: Sequence[FlowStats]) -> Iterator[Gauge]:
     )
     yield Gauge(
         "run_retries",
-        "Attempts beyond the first, of all steps of the recorded runs.",
+        f"Attempts beyond the first, of all steps of {COUNTED}.",
         [(labels, runs.retries) for labels, runs in series],
     )
     took = ((labels, runs.took) for labels, runs in series)
-    yield from percentiles("run_duration", "Duration of the runs that succeeded", took)
+    about = f"Duration of the runs that succeeded, among {COUNTED}"
+    yield from percentiles("run_duration", about, took)
     waited = ((labels, runs.waited) for labels, runs in series)
-    about = "Waiting of the steps on the critical path of a run"
+    about = f"Waiting of the steps on the critical path of a run, among {COUNTED}"
     yield from percentiles("run_waiting", about, waited)
     yield Gauge(
         "last_success_timestamp_seconds",
         "When the latest recorded run that succeeded had ended.",
-        present((labels, runs.last_success_at) for labels, runs in series),
+        present((of_flow(flow.flow_id), flow.last_success_at) for flow in flows),
     )
 
 
@@ -85,20 +87,22 @@ def gauges_of_steps(flows: Sequence[FlowStats]) -> Iterator[Gauge]:
     """Write the figures of each step."""
     series = [(of_flow(flow.flow_id, step=one.step), one) for flow in flows for one in flow.steps]
     ended = ("SUCCEEDED", "FAILED", "CANCELLED", "SKIPPED")
-    yield Gauge("step_runs", "How a step ended in the recorded runs.", by_status(series, ended))
+    yield Gauge("step_runs", f"How a step ended in {COUNTED}.", by_status(series, ended))
     yield Gauge(
         "step_retries",
-        "Attempts of a step beyond the first, in the recorded runs.",
+        f"Attempts of a step beyond the first, in {COUNTED}.",
         [(labels, step.retries) for labels, step in series],
     )
     took = ((labels, step.took) for labels, step in series)
-    about = "Duration of the attempts of a step that succeeded"
+    about = f"Duration of the attempts of a step that succeeded, in {COUNTED}"
     yield from percentiles("step_duration", about, took)
     waited = ((labels, step.waited) for labels, step in series)
-    yield from percentiles("step_waiting", "Waiting of a step for a place", waited)
+    about = f"Waiting of a step for a place, in {COUNTED}"
+    yield from percentiles("step_waiting", about, waited)
     yield Gauge(
         "step_critical_path_ratio",
-        "Part of the critical path that was this step, on average of the runs that succeeded.",
+        "Part of the critical path that was this step, on average of the runs that succeeded,"
+        f" among {COUNTED}.",
         present((labels, step.share) for labels, step in series),
     )
 
