@@ -156,7 +156,7 @@ CASES: list[dict[str, Any]] = [
 TEXT = """\
 nightly.test.json tests nightly.yaml
   passed  all is well
-  failed  wrong <&
+  failed  wrong <& (line 1)
           run is FAILED, expected SUCCEEDED: 1 step failed: load
           publish is SKIPPED, expected SUCCEEDED: load FAILED, so `load` is false
 
@@ -293,7 +293,9 @@ def test_what_is_not_valid(flow: Flow, case: dict[str, Any], problem: str, comma
     (one,) = found["problems"]
     assert f"{one['path']}: {one['message']}".startswith(f"cases[0].{problem}")
     shown = flow.run(command, "--format=table", file).stdout
-    assert shown.startswith(f"{file}: cases[0].{problem}")
+    place, _, rest = shown.partition(" ")
+    assert place.startswith(f"{file}:1:")
+    assert rest.startswith(f"cases[0].{problem}")
 
 
 def test_no_time_limit(flow: Flow) -> None:

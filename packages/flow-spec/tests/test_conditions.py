@@ -184,7 +184,7 @@ def test_a_cycle_of_thousands_of_steps_is_found(complaints: Complaints) -> None:
         f'{{"id": "s{i}", "command": ["x"], "when": "s{(i + 1) % size}"}}' for i in range(size)
     ]
     (line,) = complaints(f'{{"flow_id": "f", "steps": [{", ".join(steps)}]}}', "json")
-    assert line.startswith("f: steps[0]: dependency cycle detected: s0 -> s1 -> s2 -> ")
+    assert line.startswith("f:1:35: steps[0]: dependency cycle detected: s0 -> s1 -> s2 -> ")
     assert " -> s4999 -> s0; remove s1 from depends_on: or when: of s0" in line
 
 

@@ -75,7 +75,7 @@ DOCUMENTS = [
     ("many pairs", "{" + '"a":0,' * 500_000 + '"a":0}', "json", MANY),
     ("unfinished text", '{"' + '\\"' * 1_000_000, "json", "not valid JSON: Unterminated string"),
     ("no document", "", "json", "not valid JSON: Expecting value"),
-    ("second document", "{} {}", "json", "not valid JSON: something follows the flow"),
+    ("second document", "{} {}", "json", "not valid JSON: Extra data"),
     ("NaN", '{"a": NaN}', "json", "not valid JSON: NaN is not a JSON number"),
     ("trailing comma", '{"a": 1,}', "json", "not valid JSON: "),
     ("YAML", FLOW, "json", "not valid JSON: Expecting value"),
@@ -186,8 +186,8 @@ def test_a_syntax_error_in_json_shows_its_place(complaints: Complaints) -> None:
     """The JSON reader knows where the syntax broke (rule 2.7)."""
     assert complaints('{"flow_id": "f",\n "steps": oops}', "json") == [
         (
-            "f:2:11: not valid JSON: Expecting value; "
-            "put text in double quotes, or name the file .yaml"
+            "f:2:11: not valid JSON: Expecting value; JSON has double quotes, and neither comments "
+            "nor a comma at the end; name the file .yaml to have them"
         ),
         '     "steps": oops}',
         "              ^",

@@ -116,7 +116,7 @@ def test_in_json_it_is_a_key_like_any_other(complaints: Complaints) -> None:
     """Only YAML has merge keys (rule 10.4)."""
     text = '{"flow_id": "f", "steps": [{"id": "A", "<<": {"command": ["x"]}, "command": ["y"]}]}'
     (line,) = complaints(text, "json")
-    assert line.startswith('f: steps[0]["<<"]: unknown key')
+    assert line.startswith('f:1:40: steps[0]["<<"]: unknown key')
 
 
 def chain(levels: int) -> str:

@@ -57,24 +57,24 @@ def test_every_problem_is_reported_once_in_the_order_of_the_file(complaints: Com
 
 
 def test_json_has_the_same_problems_under_the_same_paths(complaints: Complaints) -> None:
-    """Where the file is JSON the path alone says where; the rest is the same (rule 2.7)."""
+    """A file of JSON is checked, and its mistakes are placed, as one of YAML (rule 2.7)."""
     text = """{"flow_id": "f", "stpes": [], "steps": [
         {"id": "A", "comand": ["x"], "command": "echo hi", "retries": "many"},
         {"id": "A", "command": ["a"], "when": "B", "retries": 1, "retries": 2}]}"""
     assert complaints(text, "json") == [
-        'f: stpes: unknown key; did you mean "steps"?',
-        'f: steps[0].comand: unknown key; did you mean "command"?',
+        'f:1:18: stpes: unknown key; did you mean "steps"?',
+        'f:2:21: steps[0].comand: unknown key; did you mean "command"?',
         (
-            f'f: steps[0].command: {LIST}; got "echo hi"; write its words as a list, or '
+            f'f:2:49: steps[0].command: {LIST}; got "echo hi"; write its words as a list, or '
             "script: for text that a shell runs"
         ),
-        'f: steps[0].retries: must be an integer >= 0, got "many"',
+        'f:2:71: steps[0].retries: must be an integer >= 0, got "many"',
         (
-            'f: steps[1].id: duplicate id "A": steps[0] already has it; '
+            'f:3:16: steps[1].id: duplicate id "A": steps[0] on line 2 already has it; '
             "give one of the two steps another id, such as A-2"
         ),
-        'f: steps[1].when: unknown step "B"; the steps are A',
-        "f: steps[1].retries: duplicate key; remove one of the two",
+        'f:3:47: steps[1].when: unknown step "B"; the steps are A',
+        "f:3:66: steps[1].retries: duplicate key, first given on line 3; remove one of the two",
     ]
 
 

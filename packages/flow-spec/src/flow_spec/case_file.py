@@ -144,7 +144,7 @@ class Case:
         default=(),
     )
     flow: FlowSpec
-    line: int | None
+    line: int
 
     @property
     def outcomes(self) -> Mapping[str, CaseOutcome]:

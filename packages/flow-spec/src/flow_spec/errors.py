@@ -125,10 +125,11 @@ def advised(fact: str, help: str | None) -> Message:  # noqa: A002 - the key of 
 class Problem:
     """One thing that is wrong with a flow file.
 
-    `path` is the field (`steps[2].retries`). `line` and `column` count from 1 and are known if the
-    file is YAML. `excerpt` is one or more lines to show under the message (rule 2.7). If the remedy
-    is known, `message` ends with it, and `help` is that part (rule 6.12). `param` is the parameter
-    that has no value, if that is what is wrong: only the caller knows how values are given.
+    `path` is the field (`steps[2].retries`). `line` and `column` count from 1, and are None for a
+    problem of the whole file. `excerpt` is one or more lines to show under the message (rule 2.7).
+    If the remedy is known, `message` ends with it, and `help` is that part (rule 6.12). `param` is
+    the parameter that has no value, if that is what is wrong: only the caller knows how values are
+    given.
     """
 
     message: str

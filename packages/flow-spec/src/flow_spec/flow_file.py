@@ -57,7 +57,6 @@ class Document:
     source: str
     text: str
     root: Node
-    is_yaml: bool
 
     @property
     def holds_cases(self) -> bool:
@@ -79,7 +78,7 @@ class Document:
     def error(self, problems: Iterable[Problem]) -> FlowFileError:
         """Return the error that holds these problems, by position, with the characters of each."""
         in_order = sorted(problems, key=_position)
-        return FlowFileError(self.source, with_marks(in_order, self.text, is_yaml=self.is_yaml))
+        return FlowFileError(self.source, with_marks(in_order, self.text))
 
     def read_flow(
         self,
@@ -113,7 +112,7 @@ class Document:
             _refuse_cycle(flow, root, reading)
         if reading.problems:
             raise self.error(reading.problems)
-        return ReadFlow(flow.with_copies(), root, reading, self.text, self.is_yaml)
+        return ReadFlow(flow.with_copies(), root, reading, self.text)
 
 
 @attrs.frozen(eq=False)
@@ -124,7 +123,6 @@ class ReadFlow:
     root: Node
     reading: Reading
     text: str
-    is_yaml: bool
 
     def problem(self, message: str, step_id: str | None, *keys: str | int) -> Problem:
         """Return a problem with the value of these keys of a step, or of the flow if it is None.
@@ -253,15 +251,14 @@ def read_text(
 
 
 def _parsed(data: bytes | str, source: str, format_: Format) -> Document:
-    is_yaml = format_ == "yaml"
     try:
         text = decode(data)
     except DocumentError as error:
         raise FlowFileError(source, (error.problem,)) from None
     try:
-        return Document(source, text, _tree(text, format_), is_yaml)
+        return Document(source, text, _tree(text, format_))
     except DocumentError as error:
-        raise FlowFileError(source, with_marks((error.problem,), text, is_yaml=is_yaml)) from None
+        raise FlowFileError(source, with_marks((error.problem,), text)) from None
 
 
 def _folder(source: str) -> str:
@@ -285,7 +282,7 @@ def _tree(text: str, format: str) -> Node:  # noqa: A002
 
             return read_yaml(text)
         case "json":
-            from flow_spec.documents.json_document import read_json
+            from flow_spec.documents.yaml_document import read_json
 
             return read_json(text)
         case _:

@@ -47,8 +47,8 @@ class Form(Enum):
 class Node:
     """A part of the tree, with its position, and in YAML perhaps a tag and an anchor."""
 
-    line: int | None = None
-    column: int | None = None
+    line: int = 0
+    column: int = 0
     tag: str | None = None
     anchor: str | None = None
 
@@ -133,12 +133,12 @@ def place_of(text: str, offset: int) -> tuple[int, int]:
     return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
 
 
-def too_deep(line: int | None, column: int | None) -> DocumentError:
+def too_deep(line: int, column: int) -> DocumentError:
     """Return the error for lists and mappings nested beyond `MAX_DEPTH`."""
     return DocumentError(f"nested more than {MAX_DEPTH} levels deep", line, column)
 
 
-def too_many(line: int | None, column: int | None) -> DocumentError:
+def too_many(line: int, column: int) -> DocumentError:
     """Return the error for more than `MAX_VALUES` values."""
     return DocumentError(
         f"more than {MAX_VALUES:,} values (an alias counts as everything it stands for); "
@@ -198,9 +198,9 @@ _PLAIN_IN_FLOW = re.compile(r".+?(?=\s*(?:$|\s#|:(?:\s|$)|[,\]}]))")
 _LONGEST_VALUE = 200  # lines of a value in which a part of it is looked for
 
 
-def with_marks(problems: Sequence[Problem], text: str, *, is_yaml: bool) -> tuple[Problem, ...]:
+def with_marks(problems: Sequence[Problem], text: str) -> tuple[Problem, ...]:
     """Return the problems with the characters that each is about, as far as known."""
-    lines = _LINE_BREAK.split(text) if is_yaml else text.split("\n")
+    lines = _LINE_BREAK.split(text)
     return tuple(attrs.evolve(problem, mark=_mark_of(problem, lines)) for problem in problems)
 
 
@@ -269,7 +269,7 @@ def joins_in(node: ScalarNode, text: str) -> Iterator[int]:
 
     `text` is the file. Nothing is known of a value that has escapes or is very long.
     """
-    if not node.folded or node.line is None or node.column is None:
+    if not node.folded:
         return
     rest, places = _places(node.text, _LINE_BREAK.split(text), node.line, node.column)
     for at, (begin, end) in enumerate(pairwise(places)):

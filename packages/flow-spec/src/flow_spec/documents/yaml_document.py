@@ -1,4 +1,6 @@
-"""From YAML text to a document tree; the only module that imports PyYAML.
+"""From YAML or JSON text to a document tree; the only module that imports PyYAML.
+
+JSON is read as the YAML that it nearly is, once Python's own parser has found it to be JSON.
 
 PyYAML's scanner and parser are used; its composer, resolver and constructor are not. So scalars
 keep their characters (rule 2.5), no object can be constructed (rule 2.8) and nothing recurses.
@@ -7,10 +9,11 @@ PyYAML reports where it could not go on, which may be far below the mistake: a q
 is never closed takes in the rest of the file. The second half of this module finds the mistake.
 """
 
+import json
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, NoReturn
 
 import attrs
 from yaml import YAMLError
@@ -65,6 +68,45 @@ def read_yaml(text: str) -> Node:
         raise DocumentError(
             f"not valid YAML: {error}", parser.line + 1, parser.column + 1
         ) from None
+
+
+def read_json(text: str) -> Node:
+    """Return the document of `text`, in which the spelling of a value decides its type (rule 2.5).
+
+    Raises:
+        DocumentError: The text is not JSON, or exceeds the limits (rule 2.8).
+    """
+    try:
+        json.loads(text, parse_int=str, parse_float=str, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        excerpt = pointed(text.split("\n")[error.lineno - 1], error.colno)
+        is_yaml = error.msg.startswith(("Expecting value", "Expecting property", "Illegal"))
+        message = advised(f"not valid JSON: {error.msg}", _NO_JSON if is_yaml else None)
+        raise DocumentError(message, error.lineno, error.colno, excerpt) from None
+    except RecursionError:
+        pass  # what follows counts the levels, and knows where there are too many
+    return _compose(_events(_FlowParser(text.translate(_AS_YAML))), _form_in_json)
+
+
+_NO_JSON = (
+    "JSON has double quotes, and neither comments nor a comma at the end; name the file .yaml to "
+    "have them"
+)
+_AS_YAML = {
+    ord("\t"): " ",
+    **{char: f"\\u{char:04x}" for char in (*range(0x7F, 0xA0), 0x2028, 0x2029, 0xFFFE, 0xFFFF)},
+}
+"""The characters of JSON that YAML does not have, or takes for line breaks."""
+
+
+def _refuse_constant(spelling: str) -> NoReturn:
+    raise DocumentError(f"not valid JSON: {spelling} is not a JSON number")
+
+
+def _form_in_json(text: str) -> Form:
+    """Return the form of a scalar of JSON without quotes."""
+    known = {"true": Form.BOOLEAN, "false": Form.BOOLEAN, "null": Form.NULL}
+    return known.get(text, Form.NUMBER)
 
 
 class _FlowParser(Reader, Scanner, Parser):
@@ -144,8 +186,11 @@ class _Open:
     children: list[Node] = attrs.Factory(list)
 
 
-def _compose(events: Iterator[Any]) -> Node:
-    """Build the tree: a loop over events with a stack, counting every value it attaches."""
+def _compose(events: Iterator[Any], form_of: Callable[[str], Form] = lambda _: Form.BARE) -> Node:
+    """Build the tree: a loop over events with a stack, counting every value it attaches.
+
+    `form_of` returns the form of a scalar without quotes.
+    """
     document = _Open(SequenceNode([]), first=0)
     stack = [document]
     anchors: dict[str, tuple[Node, int]] = {}
@@ -160,7 +205,7 @@ def _compose(events: Iterator[Any]) -> Node:
             node, weight = _aliased(event, anchors, stack)
             values += weight
         else:
-            node = _begun(event)
+            node = _begun(event, form_of)
             values += 1
             if isinstance(node, SequenceNode | MappingNode):
                 stack.append(_Open(node, first))
@@ -175,13 +220,13 @@ def _compose(events: Iterator[Any]) -> Node:
     return document.children[0]
 
 
-def _begun(event: Any) -> Node:
+def _begun(event: Any, form_of: Callable[[str], Form]) -> Node:
     line, column = _place(event)
     common = {"line": line, "column": column, "tag": event.tag, "anchor": event.anchor}
     has_lines = event.end_mark.line >= line  # PyYAML counts from 0
     match event:
         case ScalarEvent():
-            form = Form.TEXT if event.style else Form.BARE
+            form = Form.TEXT if event.style else form_of(event.value)
             folded = has_lines and event.style != "|"
             return ScalarNode(_paired(event.value), form, folded=folded, **common)
         case SequenceStartEvent():

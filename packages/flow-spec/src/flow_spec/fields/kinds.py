@@ -362,8 +362,7 @@ class StepId(Text):
         super()._check(text, node, path, reading)
         first = reading.steps[text].path
         if first != step_path(path):
-            line = reading.steps[text].node.line
-            place = written(first) if line is None else f"{written(first)} on line {line}"
+            place = f"{written(first)} on line {reading.steps[text].node.line}"
             fact = f"duplicate id {quoted(text)}: {place} already has it"
             remedy = f"give one of the two steps another id, such as {text}-2"
             reading.add(Advised(fact, remedy), path, node)

@@ -375,7 +375,7 @@ class Reading:
         around = node_at(self.root, path[:-1]) if len(self.problems) < _MOST_PLACED else None
         if path and isinstance(around, MappingNode):
             key = next((key for key, value in around.entries if value is node), node)
-            return key if (key.line or 0) < (node.line or 0) else node
+            return key if key.line < node.line else node
         return node
 
     def report_names(self) -> None:
@@ -402,9 +402,7 @@ class Reading:
             elif is_merge_key(key):
                 self._add_merge_key(key, value, path)
             elif key.text in first:
-                line = first[key.text].line
-                place = "" if line is None else f", first given on line {line}"
-                fact = f"duplicate key{place}"
+                fact = f"duplicate key, first given on line {first[key.text].line}"
                 self.add(Advised(fact, "remove one of the two"), (*path, key.text), key)
             else:
                 first[key.text] = key

@@ -242,7 +242,7 @@ def find_warnings(read: ReadFlow, lacks_program: LacksProgram = lacks_none) -> W
     finder = _Finder(read, lacks_program)
     finder.look()
     found = sorted(finder.found, key=lambda warning: (warning.line or 0, warning.column or 0))
-    marked = with_marks(found, read.text, is_yaml=read.is_yaml)
+    marked = with_marks(found, read.text)
     warnings = tuple(warning for warning in marked if isinstance(warning, FlowWarning))
     return Warned(warnings, finder.proofs.are_complete)
 

@@ -481,7 +481,7 @@ def print_tried(tried: Tried, *, colour: bool) -> None:
     has_passed = not failures
     verdict = VERDICTS[has_passed]
     verdict = f"\x1b[{COLOURS[has_passed]}m{verdict}\x1b[0m" if colour else verdict
-    line = "" if has_passed or case.line is None else f" (line {case.line})"
+    line = "" if has_passed else f" (line {case.line})"
     print_lines([f"  {verdict}  {visible(case.name)}{line}"], indent=" " * 10)
     shown = [f"          {visible(str(failure))}" for failure in failures[:MOST_FAILURES]]
     if len(failures) > MOST_FAILURES:
