@@ -153,7 +153,7 @@ class Home(NamedTuple):
         return f"check {self.named_by}, which names this flow home"
 
     def refuse_exposed(self) -> None:
-        """Refuse to read a database that a stranger owns or that others can write to (rule 6.1).
+        """Refuse to read a database that another user owns or that others can write to (rule 6.1).
 
         It might say what they like, or never come to an end. Reading asks for no more; `prepare`
         does.

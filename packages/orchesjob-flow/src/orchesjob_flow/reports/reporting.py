@@ -208,7 +208,7 @@ def refuse_other_kinds(path: Path) -> None:
     """Refuse what is there but not a regular file: a pipe that nobody reads would block.
 
     Raises:
-        ReportNotWritten: It is a folder, a pipe, a device or the like, or a link of a stranger.
+        ReportNotWritten: It is a folder, a pipe, a device or the like, or a link of another user.
     """
     if path.is_symlink() and path.lstat().st_uid not in (0, os.geteuid()):
         raise ReportNotWritten(path, "it is a link of another user")
