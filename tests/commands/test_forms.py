@@ -206,7 +206,7 @@ MISTAKES = [
         ("start", "w", "wrong.yaml"), "4 |     comand: x\n  |     ^^^^^^\n", id="flow file"
     ),
     pytest.param(("validate", "wrong.yaml"), " --> wrong.yaml:4:5\n", id="validate"),
-    pytest.param(("statsu", "k"), "= help: orchesjob-flow status k\n", id="usage"),
+    pytest.param(("stop", "k"), "= help: orchesjob-flow cancel KEY\n", id="usage"),
 ]
 
 

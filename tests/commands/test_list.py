@@ -1,5 +1,6 @@
 """`list`: which runs there are, their statuses, and which process advances each (rule 9.5)."""
 
+import json
 import re
 
 import click
@@ -87,6 +88,13 @@ def test_no_runs(flow: Flow) -> None:
     assert flow.ask("list") == {"runs": []}
     assert flow.run("list", "--format=table").stdout == "no runs found\n"
     assert not list(flow.home.iterdir())
+
+
+def test_an_unknown_flow(some: Flow) -> None:
+    """An empty list of a flow that no run has is probably a slip, and stderr says so."""
+    answer = some.run("list", "--flow-id=nope")
+    said = "orchesjob-flow: no run of flow 'nope' is recorded\n"
+    assert (json.loads(answer.stdout), answer.stderr) == ({"runs": []}, said)
 
 
 def test_table_on_a_terminal(some: Flow) -> None:

@@ -51,6 +51,9 @@ def test_attempts(flow: Flow, tmp_path: Path) -> None:
         "the last one is attempt 2"
         in flow.refusal("logs", "--run-key=k", "a", "--attempt=3")["error"]
     )
+    assert flow.run("logs", "k", "--attempt=3").stderr == (
+        "orchesjob-flow: no step has an attempt 3\n"
+    )
     assert logs(flow, "a", "--attempt=all") == "1 | try 0\n2 | try 1\n"
     assert logs(flow, "--attempt", "all", "-n", "1") == "a | 1 | try 0\na | 2 | try 1\n"
     _, shown = flow.run_on_terminal("status", "k")

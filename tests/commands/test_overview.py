@@ -174,7 +174,10 @@ def test_wrong_words(flow: Flow) -> None:
     """The folder must be named, its parent must be there, and so must the home."""
     assert "Missing option" in flow.refusal("overview")["error"]
     assert "there is no folder no" in flow.refusal("overview", "-o", "no/www")["error"]
-    assert "there is no database" in flow.refusal("--db", "no.db", "overview", "-o", "www")["error"]
+    assert (
+        "does not exist, so no run"
+        in flow.refusal("--db", "no.db", "overview", "-o", "www")["error"]
+    )
 
 
 def test_on_a_terminal(flow: Flow) -> None:

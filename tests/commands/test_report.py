@@ -42,6 +42,14 @@ def test_after_a_failure(real_flow: Flow) -> None:
     assert "bad FAILED, so <code>bad</code> is false" in page
 
 
+def test_a_file_with_the_ending_of_another_format(flow: Flow) -> None:
+    """The format is what the option says; stderr mentions that the name says another one."""
+    flow.start("k", flow.write({"id": "a", "command": ["true"]}))
+    assert report(flow, "junit", "-o", "k.xml") == ""
+    said = flow.run("report", "k", "-o", "k.xml").stderr
+    assert said == "orchesjob-flow: k.xml holds the format html; --format junit writes junit\n"
+
+
 def test_at_any_time(flow: Flow, gate: Gate) -> None:
     """A run that is under way is reported as it is now, and nothing of it changes."""
     file = flow.write({"id": "a", "command": gate.command()}, {**SKIPPED, "when": "a"})

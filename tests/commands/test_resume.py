@@ -93,6 +93,10 @@ def test_one_or_all(flow: Flow, words: list[str], error: str) -> None:
 
 
 def test_ended_run(flow: Flow) -> None:
-    """A run that has ended is only reported."""
+    """A run that has ended is only reported, and stderr says so (rule 6.12)."""
     run = flow.start("k", flow.write({"id": "a", "command": ["false"]}), code=1)
     assert flow.ask("resume", "--run-key=k", code=1) == run
+    for words in ((), ("-d",)):
+        said = flow.run("resume", "k", *words).stderr
+        assert said.startswith("orchesjob-flow: run 'k' ended FAILED at ")
+        assert "so there is nothing to resume; `orchesjob-flow retry k` repeats" in said

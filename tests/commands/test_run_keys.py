@@ -59,10 +59,12 @@ def two(shared_flow: Flow) -> Flow:
         (["resume", "--run-key=a", "--run-key=b"], "--run-key"),
         (["prune", "--older-than=1d", "--older-than=1s"], "--older-than"),
         (["--db=x", "--db=y", "list"], "--db"),
+        (["list", "--limit=1", "--limit=2"], "--limit"),
+        (["status", "a", "--format=json", "--format=table"], "--format"),
     ],
 )
 def test_given_twice(two: Flow, words: list[str], option: str) -> None:
-    """Of two keys, only one can be meant: an error, and not the last one (rule 6.9)."""
+    """Of two keys or values, only one can be meant: an error, and not the last one (rule 6.9)."""
     error = two.refusal(*words)["error"]
     assert option in error
     assert "is given 2 times" in error
@@ -79,24 +81,6 @@ def test_named_in_short(two: Flow) -> None:
     assert two.run("logs", "a", "a").returncode == 0
     assert two.run("logs", "-k", "a", "a").returncode == 0
     assert two.ask("start", "a", "flow.json") == two.status("a")
-
-
-def test_nearest_keys(two: Flow) -> None:
-    """A key that does not exist is answered with those that begin like it, or look alike (6.12)."""
-    file = two.write({"id": "a", "command": ["true"]}, name="other.json", flow_id="g")
-    for key in ("nightly-2026-05-07", "nightly-2026-05-08"):
-        two.start(key, file)
-    for typed, meant in (
-        ("nightly", "nightly-2026-05-08  # or nightly-2026-05-07"),
-        ("nigthly-2026-05-07", "nightly-2026-05-07  # or nightly-2026-05-08"),
-        ("NIGHTLY_2026_05_08", "nightly-2026-05-08"),
-    ):
-        refused = two.refusal("status", typed)
-        assert refused["help"] == f"orchesjob-flow status {meant}"
-        assert refused["error"] == f"no run {typed!r} in {two.database}"
-    shown = "`orchesjob-flow list` shows the run keys"
-    assert two.refusal("logs", "x" * 255)["help"] == shown
-    two.change("DELETE FROM runs WHERE flow_id = 'g'")
 
 
 def test_no_newest_run(flow: Flow) -> None:

@@ -176,6 +176,12 @@ def test_a_run_that_has_ended_is_said_to(
     )
 
 
+def test_a_file_as_the_key(flow: Flow) -> None:
+    """Any text can be a key, but that of a flow file is probably a slip, and stderr says so."""
+    said = flow.run("start", "a.yaml", flow.write(FALSE)).stderr
+    assert said.startswith("orchesjob-flow: the run key is 'a.yaml', like a flow file; ")
+
+
 def test_same_meaning(flow: Flow, fake_orchesjob: FakeOrchesjob, tmp_path: Path) -> None:
     """Comments, layout, YAML or JSON do not matter: the run is the same (rule 4.4)."""
     yaml = tmp_path / "flow.yaml"

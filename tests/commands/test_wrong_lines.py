@@ -1,7 +1,6 @@
-"""Wrong command lines, as people type them who know other tools, and what they are told (6.12).
+"""Wrong command lines, as people type them, and what they are told (rule 6.12).
 
-The words are those of gh, docker, systemctl, make, just, task, dagu, Airflow, Ansible, Argo and
-kubectl. The texts are whole: a change of one is seen here.
+Many know other tools: gh, docker, systemctl, make, just, dagu, Airflow, Ansible, Argo, kubectl.
 """
 
 import json
@@ -49,7 +48,7 @@ def some(shared_flow: Flow) -> Flow:
 
 @pytest.mark.parametrize("entry", LINES, ids=[line for line, *_ in LINES])
 def test_wrong_lines(some: Flow, entry: list[str]) -> None:
-    """What is wrong, and the line that was meant: nothing is started, and nothing changed."""
+    """What is wrong, and what to type instead: nothing is started, and nothing changed."""
     before = some.database.read_bytes()
     line, *expected = entry
     refused = some.refusal(*shlex.split(line.removeprefix("$ ")))

@@ -325,4 +325,7 @@ def test_a_missing_home_of_flows(flow: Flow, words: list[str]) -> None:
     assert not flow.home.exists()
     flow.home.mkdir()
     error = flow.refusal("--db=flow-home/x.sqlite3", *words)["error"]
-    assert error == f"there is no database {flow.home / 'x.sqlite3'}"
+    assert error == (
+        f"{flow.home / 'x.sqlite3'} does not exist, so no run is recorded there: check --db, "
+        "which names it (`start` creates it)"
+    )

@@ -67,9 +67,10 @@ def test_nothing_is_recorded(flow: Flow) -> None:
     [
         (["--param=DAY"], "'DAY' is not of the form NAME=VALUE"),
         (["--param=DAY=1", "--param=DAY=2"], "'DAY' is given twice; give one"),
+        (["--param=DAY=1", "--env=A=1", "--env=A=2"], "'A' is given twice; give one"),
         (
             ["--param=DAY=2026-05-07", "--env=SHOP=x"],
-            "SHOP is a parameter of the flow, not a variable",
+            "params.SHOP: is a parameter: give it with --param SHOP=VALUE",
         ),
         (["--param=DAY=2026-05-07", "--param=SHOP=\udcff"], "the surrogate U+DCFF"),
     ],
@@ -139,7 +140,7 @@ def test_an_outcome_keeps_its_command(flow: Flow) -> None:
     error = flow.refusal("retry", "--run-key=k", "--param=DAY=x")["error"]
     assert error == 'flow "f": params.DAY: must match "[0-9-]{10}" as a whole, got "x"'
     assert (
-        "SHOP is a parameter of the flow"
+        "params.SHOP: is a parameter"
         in flow.refusal("retry", "--run-key=k", "--env=SHOP=x")["error"]
     )
     assert flow.status("k")["status"] == "FAILED"

@@ -40,7 +40,7 @@ from flow_spec.flow import FLOW
 from flow_spec.foreach import ITEM_STEP
 from flow_spec.step import STEP
 from flow_store.schema import MIGRATIONS
-from orchesjob_flow.cli.options import RUN_KEY_OPTION, KeyArgument, OptionGivenOnce
+from orchesjob_flow.cli.options import RUN_KEY_OPTION, KeyArgument
 from orchesjob_flow.cli.sections import SECTIONS, SHOWN, cli, load_command
 from orchesjob_flow.errors import NoRunYet
 from support.files import write_program
@@ -528,8 +528,7 @@ def usage(param: click.Parameter, context: click.Context) -> str:
     else:
         spelled = metavar(param, context)
     spelled = spelled if param.required else f"[{spelled}]"
-    repeats = param.multiple and not isinstance(param, OptionGivenOnce)
-    return f"{spelled}..." if repeats else spelled
+    return f"{spelled}..." if param.multiple else spelled
 
 
 def metavar(param: click.Parameter, context: click.Context) -> str:

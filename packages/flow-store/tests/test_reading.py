@@ -135,15 +135,6 @@ def test_no_runs(store: FlowStore) -> None:
     assert store.runs() == ()
 
 
-def test_keys_next_to_one(three: FlowStore) -> None:
-    """The keys that come next in the order of their texts, whether or not it is recorded itself."""
-    assert three.run_keys_around("mid", 1) == ("mid",)
-    assert three.run_keys_around("n", 1) == ("new", "mid")
-    assert three.run_keys_around("n", 2) == ("new", "old", "mid")
-    assert three.run_keys_around("", 2) == ("mid", "new")
-    assert three.run_keys_around("z", 2) == ("old", "new")
-
-
 def end(store: FlowStore, run_key: str, status: RunStatus, at: float, revision: int = 0) -> None:
     """Let a run end."""
     store.apply(run_key, Changes(RunHeader(status, None, at)), revision=revision)

@@ -269,11 +269,6 @@ class UnknownStepError(FlowSpecError, LookupError):
     steps: tuple[str, ...] = ()
 
     @property
-    def meant(self) -> tuple[str, tuple[str]] | None:
-        """The id that was typed, and the one that is probably meant; None if that is not known."""
-        return None if self.suggestion is None else (self.step_id, (self.suggestion,))
-
-    @property
     def details(self) -> dict[str, str]:
         """The remedy, which ends the sentence, as `help` (rule 6.12)."""
         if self.suggestion:

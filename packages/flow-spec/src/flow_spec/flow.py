@@ -262,10 +262,9 @@ class FlowSpec:
         try:
             return self._by_id[step_id]
         except KeyError:
-            copies = self.copies.get(step_id)
-            meant = (
-                copies[0] if copies else Speller().closest(step_id, (*self.copies, *self._by_id))
-            )
+            copies, known = self.copies.get(step_id), (*self.copies, *self._by_id)
+            is_list = all(one in known for one in step_id.split(","))
+            meant = copies[0] if copies else None if is_list else Speller().closest(step_id, known)
             names = tuple(dict.fromkeys(map(base_of, self._by_id)))
             few = names if len(names) <= MOST_NAMED else ()
             raise UnknownStepError(self.flow_id, step_id, meant, few) from None

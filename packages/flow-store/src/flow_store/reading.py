@@ -107,15 +107,6 @@ class RunReader:
         found = self._database.query(sql.SELECT_KEYS, (-1 if limit is None else limit,))
         return tuple(key for (key,) in found)
 
-    def run_keys_around(self, run_key: str, limit: int) -> tuple[str, ...]:
-        """Return the keys next to this one in alphabetical order, at most `limit` on each side.
-
-        This takes no longer with many runs.
-        """
-        before = self._database.query(sql.SELECT_KEYS_BEFORE, (run_key, limit))
-        after = self._database.query(sql.SELECT_KEYS_FROM, (run_key, limit))
-        return tuple(key for (key,) in (*after, *before))
-
     def revision_of(self, run_key: str) -> int | None:
         """Return how many changes were applied to the run; None if it is not recorded."""
         guard = self._guard(run_key)

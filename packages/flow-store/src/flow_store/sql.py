@@ -243,8 +243,6 @@ def _assigned(columns: Columns[Any]) -> str:
 
 
 SELECT_KEYS = "SELECT run_key FROM runs ORDER BY id DESC LIMIT ?"
-SELECT_KEYS_FROM = "SELECT run_key FROM runs WHERE run_key >= ? ORDER BY run_key LIMIT ?"
-SELECT_KEYS_BEFORE = "SELECT run_key FROM runs WHERE run_key < ? ORDER BY run_key DESC LIMIT ?"
 SELECT_GUARD = f"SELECT {_selected(GUARD)} FROM runs WHERE run_key = ?"
 SELECT_RUN = f"""
     SELECT id, {_selected(RUN)}

@@ -36,39 +36,22 @@ class BadRunKey(FlowError, ValueError):
 
 
 class RunNotFound(FlowError, LookupError):
-    """The database has no run with this key.
+    """The database has no run with this key."""
 
-    `nearest` are the run keys that are most like it. `is_file` says that a file has this name; it
-    is probably the flow file.
-    """
-
+    says = (
+        "no run {run_key!r} in {database}: check the run key, and that --db, ORCHESJOB_FLOW_HOME "
+        "and ORCHESJOB_HOME are the ones it was started with"
+    )
     run_key: str
     database: Path
-    nearest: Sequence[str] = ()
-    is_file: bool = False
-
-    @property
-    def meant(self) -> tuple[str, Sequence[str]] | None:
-        """The word that was typed, and the run keys that may be meant; None if there are none."""
-        return (self.run_key, self.nearest) if self.nearest and not self.is_file else None
 
     @property
     def details(self) -> dict[str, str]:
-        """The run keys that may be meant, or how to list all of them (rule 6.12)."""
-        shown = "`orchesjob-flow list` shows the run keys"
-        if self.is_file:
-            return {"help": f"this is a file, not a run key: {shown}"}
-        named = " or ".join(map(repr, self.nearest))
-        return {"help": f"did you mean {named}?" if named else shown}
-
-    def __str__(self) -> str:
-        """Return the sentence; only if no key is near, another home may be the reason."""
-        if self.nearest or self.is_file:
-            return f"no run {self.run_key!r} in {self.database}"
-        return (
-            f"no run {self.run_key!r} in {self.database}: check the run key, and that --db, "
-            "ORCHESJOB_FLOW_HOME and ORCHESJOB_HOME are the ones it was started with"
-        )
+        """How to find the key, and what else the word may be (rule 6.12)."""
+        return {
+            "help": "`orchesjob-flow list` shows the run keys, with --flow-id ID those of a flow, "
+            "and - is the newest run; a step comes after the key: COMMAND KEY STEP"
+        }
 
 
 class RunRemoved(FlowError, LookupError):
@@ -95,11 +78,6 @@ class DefinitionDiffers(FlowError, ValueError):
     differences: Sequence[str]
 
     @property
-    def meant(self) -> tuple[str, Sequence[str]]:
-        """The run key that was typed, and one that is probably free."""
-        return self.run_key, ["NEW_KEY" if self.other_flow else f"{self.run_key}-2"]
-
-    @property
     def other_flow(self) -> str | None:
         """The difference of the ids, if the file is that of another flow."""
         return next((one for one in self.differences if one.startswith("flow_id was ")), None)
@@ -108,7 +86,8 @@ class DefinitionDiffers(FlowError, ValueError):
         """Return the sentence, which lists the differences, unless it is another flow."""
         if (other := self.other_flow) is not None:
             other = other.replace("flow_id was", "is a run of flow")
-            return f"{self.run_key!r} {other.replace(' and is now', ', and the file is flow')}"
+            other = other.replace(" and is now", ", and the file is flow")
+            return f"{self.run_key!r} {other}; use a new run key"
         return (
             f"run {self.run_key!r} was started with another definition: "
             f"{'; '.join(self.differences)}; use a new run key, or the flow file as it was"

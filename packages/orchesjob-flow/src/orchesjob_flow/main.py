@@ -17,12 +17,11 @@ from orchesjob_flow.errors import (
     Interrupted,
     ResourceExhausted,
     ResultLost,
-    RunNotFound,
     exhausted_resource,
 )
 from orchesjob_flow.exit_codes import DONE, UNREAD, WRONG
 from orchesjob_flow.fast_status import answer, parse_question
-from orchesjob_flow.signals import Interruption
+from orchesjob_flow.signals import Interruption, from_command
 from orchesjob_flow.views.terminal import (
     OutputFormat,
     dump_json,
@@ -59,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return UNREAD
     except Exception as error:  # noqa: BLE001 - no traceback reaches a user
         interruption.be_silent()
-        if "drive" in words and not (is_ours(error) or isinstance(error, OSError)):
+        is_background = from_command(words)[:1] == ["drive"]
+        if is_background and not (is_ours(error) or isinstance(error, OSError)):
             import traceback
 
             traceback.print_exc()  # into the log of the background process
@@ -148,38 +148,26 @@ def words_of(error: Exception, words: Sequence[str]) -> str:
     if format_of_errors() is OutputFormat.TEXT:
         # Without the means to load what words take, the line of JSON will do.
         with suppress(ImportError, MemoryError, OSError):
-            return text_of(error, described)
+            return _text_of(error, described)
     return dump_json(described, indent=None)
 
 
 def with_file_meant(error: Exception, words: Sequence[str]) -> Exception:
-    """Say which file or run was probably meant, or which value of a parameter."""
+    """Say what may be meant by a flow file that is not there."""
     problem, *others = getattr(error, "problems", None) or (None,)
-    if problem is None or others:
-        return error
-    if (problem.path or "").startswith("params.") or "no parameter" in problem.fact:
-        from orchesjob_flow.cli.advice import with_value_meant
-        from orchesjob_flow.cli.sections import cli
-
-        return with_value_meant(cli, words, problem) or error
-    if problem.fact != "no such file":
+    if problem is None or others or problem.fact != "no such file":
         return error
     from attrs import evolve
 
     from flow_spec import FlowFileError
     from orchesjob_flow.cli.advice import for_missing_file
-    from orchesjob_flow.cli.sections import cli
 
-    source = str(getattr(error, "source", ""))
-    advice = for_missing_file(cli, words, source)
-    if not isinstance(advice, str):
-        return advice or error
+    advice = for_missing_file(words)
     meant = evolve(problem, message=f"{problem.fact}; {advice}", help=advice)
-    return FlowFileError(source, (meant,))
+    return FlowFileError(str(getattr(error, "source", "")), (meant,))
 
 
-def text_of(error: Exception, described: dict[str, Any]) -> str:
-    """Write an error for a person."""
+def _text_of(error: Exception, described: dict[str, Any]) -> str:
     from flow_spec import FlowFileError
     from orchesjob_flow.views.error_layout import error_text, flow_file_text, style_of
 
@@ -192,7 +180,7 @@ def text_of(error: Exception, described: dict[str, Any]) -> str:
 def describe(error: Exception, words: Sequence[str] = ()) -> dict[str, Any]:
     """Describe an error in one sentence, with the data that a script can use.
 
-    `words` are those of the command line, which the help repeats as they were meant (rule 6.12).
+    `words` are those of the command line, on which the help depends (rule 6.12).
     """
     if not is_ours(error):
         if (lack := exhausted_resource(error)) is not None:
@@ -217,22 +205,6 @@ def describe(error: Exception, words: Sequence[str] = ()) -> dict[str, Any]:
     for detail in ("differences", "conflicts"):
         if hasattr(error, detail):
             described[detail] = list(getattr(error, detail))
-    if words and isinstance(error, RunNotFound):
-        from orchesjob_flow.cli.advice import for_unknown_run
-        from orchesjob_flow.cli.sections import cli
-
-        described |= for_unknown_run(cli, words, error)
-    elif hasattr(error, "path") and any(word.startswith("--db") for word in words):
-        from orchesjob_flow.cli.advice import for_wrong_database
-        from orchesjob_flow.cli.sections import cli
-
-        described |= for_wrong_database(cli, error)
-    elif words and hasattr(error, "meant"):
-        from orchesjob_flow.cli.advice import corrected_line
-        from orchesjob_flow.cli.sections import cli
-
-        if (line := corrected_line(cli, words, error)) is not None:
-            described["help"] = line
     return described
 
 
@@ -245,13 +217,10 @@ def describe_usage(error: Exception, words: Sequence[str]) -> dict[str, Any] | N
     # click may list choices in lines of their own.
     described = {"error": re.sub(r"\n\s*", " ", error.format_message())}
     if isinstance(error, click.UsageError):
-        from orchesjob_flow.cli.advice import advice_on, context_of, fact_of
-        from orchesjob_flow.cli.sections import cli
+        from orchesjob_flow.cli.advice import advice_on, fact_of
 
-        error.ctx = error.ctx or context_of(cli, words)
-        advice = advice_on(error, words)
-        described["error"] = fact_of(error, words) or described["error"]
-        described["help"] = advice or f"{error.ctx.command_path} --help"
+        described["error"] = fact_of(error) or described["error"]
+        described["help"] = advice_on(error, words)
     return described
 
 

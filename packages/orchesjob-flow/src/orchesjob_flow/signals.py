@@ -132,6 +132,12 @@ def index_of_command(words: Sequence[str]) -> int | None:
     return None
 
 
+def from_command(words: Sequence[str]) -> Sequence[str]:
+    """Return the word that names the command and all that follow; none if there is none."""
+    index = index_of_command(words)
+    return () if index is None else words[index:]
+
+
 def commands_to_continue(
     words: Sequence[str], index: int, run_key: str | None, *, has_runner: bool = True
 ) -> dict[str, str]:

@@ -77,7 +77,6 @@ def test_two_keys(settings: Settings, name: str) -> None:
     for words in (
         ["k", *others, *steps, "--run-key", "k"],
         ["-k", "k", "l", *others, *steps],
-        ["--run-key=k", "-k", "k", *others],
     ):
         with pytest.raises(click.UsageError, match="give one"):
             read(settings, name, *words)

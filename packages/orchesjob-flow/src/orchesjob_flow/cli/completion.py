@@ -56,26 +56,24 @@ def offered(find: Find) -> Complete:
 @offered
 def complete_run_key(ctx: click.Context, _incomplete: str) -> Iterator[Offer]:
     """Offer the latest runs, with their statuses."""
-    return ((run.run_key, run_words(run)) for run in latest_runs(ctx))
+    return ((run.run_key, _run_words(run)) for run in _latest_runs(ctx))
 
 
 @offered
 def complete_ended_run(ctx: click.Context, _incomplete: str) -> Iterator[Offer]:
     """Offer the latest runs that have ended, and are not on the command line yet."""
     named = ctx.params.get("run_keys") or ()
-    ended = (run for run in latest_runs(ctx) if run.status.is_terminal)
-    return ((run.run_key, run_words(run)) for run in ended if run.run_key not in named)
+    ended = (run for run in _latest_runs(ctx) if run.status.is_terminal)
+    return ((run.run_key, _run_words(run)) for run in ended if run.run_key not in named)
 
 
-def latest_runs(ctx: click.Context) -> Iterator["RunSummary"]:
-    """Yield the latest runs."""
+def _latest_runs(ctx: click.Context) -> Iterator["RunSummary"]:
     from orchesjob_flow.home.runs import find_runs
 
     return (found.run for found in find_runs(settings_of(ctx), limit=MOST_RUNS))
 
 
-def run_words(run: "RunSummary") -> str:
-    """Name the flow and the status of a run."""
+def _run_words(run: "RunSummary") -> str:
     return f"{run.flow_id}, {run.status.value}"
 
 

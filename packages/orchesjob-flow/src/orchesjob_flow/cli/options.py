@@ -5,10 +5,9 @@ key becomes the handle of the run at once, and the command receives that.
 """
 
 import math
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
@@ -31,21 +30,12 @@ if TYPE_CHECKING:
 
 
 class Misused(click.UsageError):
-    """Options that do not fit each other; `advice` is the line to type instead (rule 6.12).
-
-    In it, `WITHOUT[--option]` stands for the typed line without that option.
-    """
+    """Words that do not fit each other; `advice` says what to type instead (rule 6.12)."""
 
     def __init__(self, message: str, advice: str, ctx: click.Context | None = None) -> None:
         """Keep the advice."""
         super().__init__(message, ctx or click.get_current_context(silent=True))
         self.advice = advice
-
-
-FOREIGN_UNIT = re.compile(r"\s*(?P<count>[0-9.]+)\s*(?P<unit>[A-Za-z]+)")
-"""A part of a duration as other tools and people write it: `10 min`, `2hours`."""
-LONGER_UNIT = re.compile("mo|y", re.IGNORECASE)
-"""How the units begin that durations lack: a month stands for 30 days, a year for 365."""
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg] # no subscripts before click 8.3.3
@@ -56,6 +46,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg] # no subscripts befor
     """
 
     name = "duration"
+    example = "90s, 15m, 2h or 30d"
 
     def __init__(self, *, zero: bool, needs_unit: bool = False) -> None:
         """Say whether zero is allowed, and whether plain seconds are not."""
@@ -82,20 +73,6 @@ class Duration(click.ParamType):  # type: ignore[type-arg] # no subscripts befor
             self.fail(f'"{value}" must be more than 0', param, ctx)
         return seconds
 
-    def meant(self, text: str) -> str | None:
-        """Return the duration that other words mean, as in `10 min`; None if none is known."""
-        parts = list(FOREIGN_UNIT.finditer(text))
-        if not parts or "".join(part[0] for part in parts) != text.rstrip():
-            return f"{text}d" if self.needs_unit and text.isdecimal() else None
-        found = "".join(f"{part['count']}{part['unit'][0].lower()}" for part in parts)
-        if (longer := LONGER_UNIT.match(parts[0]["unit"])) is not None:
-            days = 365 if longer[0].lower() == "y" else 30
-            found = f"{round(float(parts[0]['count']) * days)}d"
-        with suppress(click.UsageError):
-            self.convert(found, None, None)
-            return found
-        return None
-
 
 class Count(click.ParamType):  # type: ignore[type-arg] # no subscripts before click 8.3.3
     """A whole number, at least `least`, or `all`."""
@@ -118,13 +95,6 @@ class Count(click.ParamType):  # type: ignore[type-arg] # no subscripts before c
             self.fail(f"{text!r} {must}", param, ctx)
         return int(text[:18])
 
-    def meant(self, text: str) -> str | None:
-        """Return the count that other words mean: `-1` has no limit, and `100x` begins with one."""
-        if text == "-1":
-            return ALL
-        digits = re.match("[0-9]+", text)
-        return digits[0] if digits and int(digits[0][:18]) >= self.least else None
-
 
 def limited(count: int | str | None) -> int | None:
     """Return a count, or None for `all` and where none is given."""
@@ -135,7 +105,6 @@ class Setting(click.ParamType):  # type: ignore[type-arg] # no subscripts before
     """A name and a value for it, written NAME=VALUE."""
 
     name = "setting"
-    unknown = "VALUE"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -146,17 +115,11 @@ class Setting(click.ParamType):  # type: ignore[type-arg] # no subscripts before
             self.fail(f"{value!r} is not of the form NAME=VALUE", param, ctx)
         return name, text
 
-    def meant(self, text: str) -> str | None:
-        """Return the setting that was probably meant: `DAY:monday`, or a name without a value."""
-        name, colon, value = text.partition(":")
-        return f"{name}={value if colon else self.unknown.format(name)}"
-
 
 class Variable(Setting):
     """A variable for the environment of the steps (rule 9.12)."""
 
     name = "variable"
-    unknown = "${}"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -197,6 +160,7 @@ class Report(click.ParamType):  # type: ignore[type-arg] # no subscripts before 
 
     name = "report"
     formats = ("html", "junit", "markdown", "trace")
+    endings: ClassVar = {".html": "html", ".xml": "junit", ".md": "markdown", ".json": "trace"}
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -208,44 +172,42 @@ class Report(click.ParamType):  # type: ignore[type-arg] # no subscripts before 
             self.fail(f"{value!r} is not FORMAT=FILE with one of {known}", param, ctx)
         return output_format, file
 
-    def meant(self, text: str) -> str:
-        """Return the report that a file without a format, or with another one, probably means."""
-        formats = {"xml": "junit", "md": "markdown", "json": "trace"}
-        file = text.partition("=")[2] or text
-        return f"{formats.get(file.rpartition('.')[2], 'html')}={file}"
-
 
 def once_for_each_name(
     ctx: click.Context, param: click.Parameter, values: tuple[tuple[str, str], ...]
 ) -> dict[str, str]:
     """Return settings by name; refuse a name that is given twice (rule 2.6)."""
-    names = [name for name, _ in values]
-    repeated = next((name for name in names if names.count(name) > 1), None)
-    if repeated is not None:
-        raise click.BadParameter(f"{repeated!r} is given twice; give one", ctx, param)
+    _refuse_twice([name for name, _ in values], ctx, param)
     return dict(values)
 
 
-class OptionGivenOnce(click.Option):
-    """An option that click accepts several times, so that a second one can be refused."""
+def each_into_its_file(
+    ctx: click.Context, param: click.Parameter, values: tuple[tuple[str, str], ...]
+) -> tuple[tuple[str, str], ...]:
+    """Return reports with their files; refuse a file that is given twice (rule 2.6)."""
+    _refuse_twice([file for _, file in values], ctx, param)
+    return values
 
 
-def option_given_once(
-    *names: str, callback: Callable[..., Any] | None = None, **attributes: Any
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Declare an option that must not be given twice (rule 2.6).
+def _refuse_twice(names: Sequence[str], ctx: click.Context, param: click.Parameter) -> None:
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise click.BadParameter(f"{repeated!r} is given twice; give one", ctx, param)
+
+
+def refuse_repeated(ctx: click.Context, words: Sequence[str]) -> None:
+    """Refuse an option that names one thing and is given twice (rule 6.9).
 
     click would silently take the last one.
+
+    Raises:
+        UsageError: There is such an option.
     """
-
-    def the_only(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...]) -> Any:
-        if len(values) > 1:
-            message = f"is given {len(values)} times; give one"
-            raise click.BadParameter(message, ctx, param)
-        value = values[0] if values else None
-        return value if callback is None else callback(ctx, param, value)
-
-    return click.option(*names, cls=OptionGivenOnce, multiple=True, callback=the_only, **attributes)
+    _, _, order = ctx.command.make_parser(ctx).parse_args(args=list(words))
+    for param in order:
+        is_single = isinstance(param, click.Option) and not (param.multiple or param.is_flag)
+        if is_single and (count := order.count(param)) > 1:
+            raise click.UsageError(f"{param.opts[-1]} is given {count} times; give one", ctx)
 
 
 def refuse_empty(_ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -307,7 +269,7 @@ class CommandOnRun(click.Command):
             if all(isinstance(word, str) for word in words) and not ctx.resilient_parsing:
                 raise click.UsageError(
                     f"the run key is given twice, as {words[0]!r} and as --run-key "
-                    f"{given[RUN_KEY_OPTION][0]!r}; give one",
+                    f"{given[RUN_KEY_OPTION]!r}; give one",
                     ctx,
                 )
             ctx.meta[NAMED_BY_OPTION] = True
@@ -334,7 +296,7 @@ def handle_of(
     if run_key == NEWEST and isinstance(ctx.command, CommandThatNames):
         raise Misused(
             f"{NEWEST!r} means the newest run, but {ctx.info_name} needs a key of your own",
-            "orchesjob-flow start NEW_KEY FLOW_FILE  # without a key: orchesjob-flow run FLOW_FILE"
+            "orchesjob-flow start KEY FLOW_FILE  # without a key: orchesjob-flow run FLOW_FILE"
             f"; to continue the newest run: orchesjob-flow resume {NEWEST}",
             ctx,
         )
@@ -366,7 +328,7 @@ def handle_of_option(ctx: click.Context, param: click.Parameter, run_key: str | 
 
 def declare_key_option(explanation: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare `-k` and `--run-key`, which a command receives as the handle of the run."""
-    return option_given_once(
+    return click.option(
         "-k",
         "--run-key",
         RUN_KEY_OPTION,
@@ -422,24 +384,22 @@ def check_detach(
     if detach and follow:
         raise Misused(
             "--detach and --follow are both given, and a background process shows nothing",
-            "WITHOUT[--detach]  # in the background: WITHOUT[--follow]",
+            "leave out --follow, or to wait for the end, --detach",
         )
     if detach and progress == "plain":
         raise Misused(
             "--detach and --progress plain are both given, and a background process shows nothing",
-            "WITHOUT[--detach]  # in the background: WITHOUT[--progress]",
+            "leave out --progress, or to wait for the end, --detach",
         )
     if detach and reports:
-        import shlex
-
-        output_format, file = map(shlex.quote, reports[0])
         raise Misused(
             "--detach and --report are both given, and a background process writes no report",
-            "WITHOUT[--report]  # when it has ended: "
-            f"orchesjob-flow report KEY --format {output_format} -o {file}",
+            "leave out --report, and once the run has ended: orchesjob-flow report KEY -o FILE",
         )
 
 
+FLOW_FILES = (".yaml", ".yml", ".json")
+"""How the names of flow files end."""
 FLOW_FILE = click.Path()
 """Completed as a file; `flow_spec` checks that it is a flow file."""
 
@@ -447,7 +407,7 @@ step_argument = click.argument(
     "step", metavar="[STEP]", required=False, shell_complete=complete_step
 )
 format_option = declare_format()
-flow_id_option = option_given_once(
+flow_id_option = click.option(
     "--flow-id", metavar="ID", shell_complete=complete_flow_id, help="Only runs of this flow."
 )
 jobs_option = click.option(
@@ -464,6 +424,7 @@ env_option = click.option(
     metavar="NAME=VALUE",
     type=Variable(),
     multiple=True,
+    callback=once_for_each_name,
     help="Set an environment variable; repeatable.",
 )
 param_option = click.option(
@@ -492,6 +453,7 @@ report_option = click.option(
     metavar="FORMAT=FILE",
     type=Report(),
     multiple=True,
+    callback=each_into_its_file,
     help="Write a report after the run; repeatable.",
 )
 progress_option = click.option(

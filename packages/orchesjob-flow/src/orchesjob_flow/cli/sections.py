@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchesjob_flow.cli.options import ON_RUN_NAMED, Duration, option_given_once, refuse_empty
+from orchesjob_flow.cli.options import ON_RUN_NAMED, Duration, refuse_empty, refuse_repeated
 from orchesjob_flow.home.paths import DEFAULT_PATIENCE_SEC, DEFAULT_POLL_INTERVAL_SEC, Settings
 
 if TYPE_CHECKING:
@@ -93,16 +93,20 @@ class Commands(click.Group):
         """Import a command; None if there is none of this name."""
         return load_command(cmd_name) if cmd_name in self.list_commands(ctx) else None
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuse an option of the program that is given twice."""
+        if not ctx.resilient_parsing:
+            refuse_repeated(ctx, args)
+        return super().parse_args(ctx, args)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command, or name the one that was probably meant (rule 6.12)."""
-        is_known = args[0].startswith("-") or args[0] in self.list_commands(ctx)
-        if not ctx.resilient_parsing and not is_known:
-            from orchesjob_flow.cli.advice import unknown_command
-
-            raise unknown_command(ctx, args, SHOWN)
-        return super().resolve_command(ctx, args)
+        """Find the command, and refuse an option of it that is given twice."""
+        name, command, words = super().resolve_command(ctx, args)
+        if command is not None and not ctx.resilient_parsing:
+            refuse_repeated(click.Context(command, ctx, name), words)
+        return name, command, words
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write each section with its commands, all in the same columns."""
@@ -128,14 +132,14 @@ class Commands(click.Group):
 @click.version_option(
     package_name="orchesjob-flow", prog_name=PROGRAM, message="%(prog)s %(version)s"
 )
-@option_given_once(
+@click.option(
     "--db",
     metavar="PATH",
     callback=refuse_empty,
     help="Database of the runs. [default: orchesjob-flow.sqlite3 in $ORCHESJOB_FLOW_HOME, "
     "$ORCHESJOB_HOME, or ~/.local/share/orchesjob-flow]",
 )
-@option_given_once(
+@click.option(
     "--orchesjob-bin",
     metavar="PATH",
     callback=refuse_empty,

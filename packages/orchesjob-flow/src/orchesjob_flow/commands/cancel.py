@@ -16,7 +16,7 @@ from orchesjob_flow.errors import CancelUnfinished, GaveUp
 from orchesjob_flow.home.runs import RunHandle, Snapshot, patiently
 from orchesjob_flow.runner.assembly import runner_of
 from orchesjob_flow.views.reasons import finally_words, is_running_finally, listed, steps_of_finally
-from orchesjob_flow.views.results import show_run
+from orchesjob_flow.views.results import ended_words, show_run
 from orchesjob_flow.views.terminal import OutputFormat, StatusLine, status_line, warn
 
 ALLOWANCE_SEC = 30.0
@@ -77,12 +77,13 @@ def request_and_await(  # noqa: PLR0913 - the options of a cancel
     """
     run = handle.load(store)
     if run.status.is_terminal:
+        warn(f"{ended_words(run)}, so there is nothing to cancel")
         return run
     handle = handle.in_home_of(run)
     recorded = run.cancel
     if again or recorded is None:
         recorded = request(handle, store, grace_sec, now=now)
-    waiting = Waiting(grace_of(recorded) + ALLOWANCE_SEC, line)
+    waiting = Waiting(_grace_of(recorded) + ALLOWANCE_SEC, line)
     while not (run := handle.load(store)).status.is_terminal:
         if waiting.is_over(run):
             raise CancelUnfinished(handle.run_key, what_is_in_the_way(handle, run))
@@ -128,12 +129,11 @@ class Waiting:
                 why = "" if run.finally_after is Outcome.CANCELLED else f"{TOO_LATE}; "
                 warn(f"run {run.run_key!r}: {why}{news}; `cancel --now` ends that too")
         waited = int(time.monotonic() - self._began)
-        self._line.say(f"cancel: {what_is_left(run)} ({waited} s)")
+        self._line.say(f"cancel: {_what_is_left(run)} ({waited} s)")
         return time.monotonic() >= self._deadline
 
 
-def what_is_left(run: Run) -> str:
-    """Say in a few words what a cancel waits for."""
+def _what_is_left(run: Run) -> str:
     if is_running_finally(run):
         return finally_words(run)
     running = [step.step_id for step in run.steps if step.status is StepStatus.RUNNING]
@@ -150,8 +150,7 @@ def request(
     return patiently(handle.settings, ask)
 
 
-def grace_of(request: CancelRequest | None) -> float:
-    """Return the grace time that a request gives, in seconds."""
+def _grace_of(request: CancelRequest | None) -> float:
     given = None if request is None else request.grace_sec
     return DEFAULT_GRACE_SEC if given is None else given
 

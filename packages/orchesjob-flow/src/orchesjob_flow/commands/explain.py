@@ -75,15 +75,14 @@ def explained_json(explained: Explained) -> dict[str, Any]:
         "status": step.status.value,
         "reason": sentence(explained),
         "waits_for": [{"id": name, **status_json(row)} for name, row in rows.items()],
-        "decided_by": None if condition is None else decided_json(condition, rows),
+        "decided_by": None if condition is None else _decided_json(condition, rows),
         "condition": None if condition is None else tree_json(condition.whole, rows),
-        "only_if": None if gate is None else gate_json(gate),
+        "only_if": None if gate is None else _gate_json(gate),
         "settled": None if settlement is None else settlement_json(settlement, holds=True),
     }
 
 
-def gate_json(gate: Gate) -> dict[str, Any]:
-    """Describe what is asked before a step's command, and its latest answer."""
+def _gate_json(gate: Gate) -> dict[str, Any]:
     latest = gate.latest
     return {
         "command": list(gate.command),
@@ -94,10 +93,9 @@ def gate_json(gate: Gate) -> dict[str, Any]:
     }
 
 
-def decided_json(
+def _decided_json(
     condition: ExplainedCondition, rows: Mapping[str, Dependency]
 ) -> Sequence[dict[str, Any]] | None:
-    """Describe the operands that decide, or None."""
     if condition.decided_by is None:
         return None
     values = condition.whole.operands

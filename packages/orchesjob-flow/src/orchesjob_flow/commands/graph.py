@@ -69,7 +69,11 @@ def graph(
         # `params` are for the paths of lists that a file names (rule 10.3).
         with naming_option():
             flow = load_flow(flow_file, read_list=list_reader(flow_file), params=params)
-        drawn = drawn_flow(flow, {})._replace(never=steps_that_never_run(flow))
+        names = [param.name for param in flow.params]
+        if unknown := [name for name in params if name not in names]:
+            about = f"its parameters are {', '.join(names)}" if names else "it has no parameters"
+            raise Misused(f"the flow has no parameter {unknown[0]!r}", about)
+        drawn = _drawn_flow(flow, {})._replace(never=steps_that_never_run(flow))
     elif handle is not None and flow_file is None:
         if params:
             raise Misused(
@@ -77,7 +81,7 @@ def graph(
                 shlex.join(["orchesjob-flow", "graph", "-k", handle.run_key]),
             )
         run = handle.snapshot().run
-        drawn = drawn_flow(flow_of_run(run), statuses_of(run))
+        drawn = _drawn_flow(flow_of_run(run), statuses_of(run))
     else:
         refuse_both(flow_file, handle)
     match output:
@@ -144,8 +148,7 @@ class DrawnFlow(NamedTuple):
         return counts_text(counts) if step.id in self.copies else next(iter(counts)).value
 
 
-def drawn_flow(flow: FlowSpec, statuses: Mapping[str, Mapping[StepStatus, int]]) -> DrawnFlow:
-    """Return a flow with what is needed to draw it."""
+def _drawn_flow(flow: FlowSpec, statuses: Mapping[str, Mapping[StepStatus, int]]) -> DrawnFlow:
     copies = {name: len(ids) for name, ids in flow.copies.items()}
     return DrawnFlow(flow.as_written, copies, statuses)
 
@@ -176,8 +179,7 @@ def gate_of(step: StepSpec) -> str:
     return cut(f"only if {shlex.join(step.only_if)}", LONGEST_GATE)
 
 
-def named_ranks(flow: FlowSpec) -> Iterator[tuple[str, tuple[StepSpec, ...]]]:
-    """Yield the ranks with their names: numbers, and then those of `finally`."""
+def _named_ranks(flow: FlowSpec) -> Iterator[tuple[str, tuple[StepSpec, ...]]]:
     for number, steps in enumerate(flow.ranks, start=1):
         yield str(number), steps
     for number, steps in enumerate(flow.finally_ranks, start=1):
@@ -188,7 +190,7 @@ def text_lines(drawn: DrawnFlow) -> Iterator[str]:
     """Yield the ranks as a table, with the statuses of a run where there is one."""
     flow, has_run = drawn.flow, bool(drawn.statuses)
     rows = []
-    for name, steps in named_ranks(flow):
+    for name, steps in _named_ranks(flow):
         for place, step in enumerate(steps):
             rank = "" if place else name
             status = [status_cell(drawn, step, colour=None)] if has_run else []
@@ -212,7 +214,7 @@ def screen_lines(drawn: DrawnFlow, columns: int, *, colour: bool) -> Iterator[st
     """
     flow, has_run = drawn.flow, bool(drawn.statuses)
     rows = []
-    for name, steps in named_ranks(flow):
+    for name, steps in _named_ranks(flow):
         for place, step in enumerate(steps):
             status = [status_cell(drawn, step, colour=colour)] if has_run else []
             never = f"{NEVER}: " if step.id in drawn.never else ""
@@ -307,19 +309,18 @@ def dot_lines(drawn: DrawnFlow) -> Iterator[str]:
         yield f'    label={title}; labelloc="t"; fontname="sans-serif"'
     yield '    node [shape=box, style="rounded,filled", fillcolor="#ffffff", fontname="sans-serif"]'
     for step in flow.steps:
-        yield f"    {dot_node(drawn, step)}"
+        yield f"    {_dot_node(drawn, step)}"
     if flow.finally_:
         yield '    subgraph cluster_finally { label="finally"; fontname="sans-serif"'
         for step in flow.finally_:
-            yield f"        {dot_node(drawn, step)}"
+            yield f"        {_dot_node(drawn, step)}"
         yield "    }"
     for step in flow.all_steps:
         yield from (f"    {quote(name)} -> {quote(step.id)}" for name in drawn.waits_of(step))
     yield "}"
 
 
-def dot_node(drawn: DrawnFlow, step: StepSpec) -> str:
-    """Write a node for Graphviz."""
+def _dot_node(drawn: DrawnFlow, step: StepSpec) -> str:
     unused = StepStatus.SKIPPED if step.id in drawn.never else StepStatus.PENDING
     colour = COLOURS[drawn.status(step) or unused]
     text = quote("\n".join(label(drawn, step)))

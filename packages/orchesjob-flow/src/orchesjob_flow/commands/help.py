@@ -11,13 +11,12 @@ from orchesjob_flow.cli.sections import PROGRAM, SHOWN, load_command, topic_text
 from orchesjob_flow.views.terminal import write_result
 
 
-def complete_topic(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    """Offer the topics and commands that begin like this."""
+def _complete_topic(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     return [name for name in (*topics(), *SHOWN) if name.startswith(incomplete)]
 
 
 @click.command()
-@click.argument("topic", metavar="[TOPIC]", required=False, shell_complete=complete_topic)
+@click.argument("topic", metavar="[TOPIC]", required=False, shell_complete=_complete_topic)
 @click.pass_context
 def help(ctx: click.Context, topic: str | None) -> None:  # noqa: A001 - named as the command
     """Print the help of a command, or explain a topic.

@@ -9,7 +9,7 @@ from orchesjob_flow.cli.options import Count, flow_id_option, format_option, lim
 from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import Listed, find_runs
 from orchesjob_flow.views.results import header_json, runner_json
-from orchesjob_flow.views.terminal import OutputFormat, print_json
+from orchesjob_flow.views.terminal import OutputFormat, print_json, warn
 
 
 @click.command()
@@ -46,16 +46,17 @@ def list(  # noqa: A001 - named as the command
     """  # noqa: D301 - click reads \b
     wanted = [RunStatus(status) for status in statuses]
     listed = find_runs(settings, statuses=wanted, flow_id=flow_id, limit=limited(limit))
+    if flow_id is not None and not (listed or find_runs(settings, flow_id=flow_id, limit=1)):
+        warn(f"no run of flow {flow_id!r} is recorded")
     if output_format is OutputFormat.TEXT:
         from orchesjob_flow.views.table import print_runs
 
         print_runs(listed)
     else:
-        print_json({"runs": [listed_json(one) for one in listed]})
+        print_json({"runs": [_listed_json(one) for one in listed]})
 
 
-def listed_json(listed: Listed) -> dict[str, Any]:
-    """Describe a run in a list; `status` tells more."""
+def _listed_json(listed: Listed) -> dict[str, Any]:
     run = listed.run
     return {
         **header_json(run),

@@ -95,6 +95,8 @@ def logs(  # noqa: PLR0913, PLR0917 - its options
     unstarted = list(unstarted_attempts(run, attempts, choice))
     if step is not None and not printer.has_shown:
         raise NoOutput(step, number, unstarted[0][1] if unstarted else why_not(run, choice))
+    if number is not None and all(one.number != number for one in attempts):
+        warn(f"no step has an attempt {number}")
     for step_id, why in unstarted:
         warn(f"step {step_id!r}: {why}")
     if is_terminal and not printer.has_written:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from flow_store import StoreMissing
-from orchesjob_flow.cli.options import option_given_once, refuse_empty
+from orchesjob_flow.cli.options import refuse_empty
 from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import UNFINISHED, find_runs, open_to_read
 from orchesjob_flow.reports.reporting import write_file
@@ -18,7 +18,7 @@ FOR_ALL = 0o644
 
 
 @click.command()
-@option_given_once(
+@click.option(
     "-o",
     "--output",
     metavar="FILE",

@@ -16,7 +16,6 @@ from orchesjob_flow.cli.options import (
     Misused,
     flow_id_option,
     format_option,
-    option_given_once,
 )
 from orchesjob_flow.errors import NotPruned, RunnerBusy, RunNotTerminal
 from orchesjob_flow.home.paths import Settings
@@ -35,7 +34,7 @@ from orchesjob_flow.views.terminal import (
 
 
 @click.command()
-@option_given_once(
+@click.option(
     "--older-than",
     "older_than_sec",
     type=Duration(zero=True, needs_unit=True),

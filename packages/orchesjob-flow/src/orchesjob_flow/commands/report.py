@@ -7,7 +7,6 @@ import click
 from orchesjob_flow.cli.options import (
     CommandOnRun,
     Report,
-    option_given_once,
     refuse_empty,
     run_key_option,
 )
@@ -19,7 +18,7 @@ from orchesjob_flow.reports.reporting import (
     report_of,
     write_file,
 )
-from orchesjob_flow.views.terminal import stdout, visible, write_message, write_result
+from orchesjob_flow.views.terminal import stdout, visible, warn, write_message, write_result
 
 
 @click.command(cls=CommandOnRun)
@@ -32,7 +31,7 @@ from orchesjob_flow.views.terminal import stdout, visible, write_message, write_
     show_default=True,
     help="An HTML page, JUnit test cases, a Markdown summary, or a trace for Perfetto.",
 )
-@option_given_once(
+@click.option(
     "-o",
     "--output",
     metavar="FILE",
@@ -52,6 +51,9 @@ def report(handle: RunHandle, report_format: str, output: str | None) -> None:
     text = report_of(handle, report_format)
     if output is not None:
         write_file(Path(output), text)
+        meant = Report.endings.get(Path(output).suffix, report_format)
+        if meant != report_format:
+            warn(f"{output} holds the format {report_format}; --format {meant} writes {meant}")
     elif report_format == "html" and stdout().stream.isatty():
         # Nobody reads HTML there. The file may replace an earlier report, but nothing else.
         path = Path(f"{encode_run_key(handle.run_key)}.html")

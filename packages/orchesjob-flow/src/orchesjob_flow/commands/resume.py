@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from flow_store import Run, RunSummary, StoreError
+from flow_store import Run, RunStatus, RunSummary, StoreError
 from orchesjob_client import OrchesjobError
 from orchesjob_flow.cli.options import (
     CommandOnRun,
@@ -28,7 +28,7 @@ from orchesjob_flow.home.runs import UNFINISHED, RunHandle, find_runs, patiently
 from orchesjob_flow.runner.assembly import drive_or_wait
 from orchesjob_flow.runner.background import Begun, await_runner, begin_runner
 from orchesjob_flow.views.reasons import describe_given_up
-from orchesjob_flow.views.results import parent_json, show_background, show_foreground
+from orchesjob_flow.views.results import ended_words, parent_json, show_background, show_foreground
 from orchesjob_flow.views.terminal import (
     OutputFormat,
     print_json,
@@ -86,7 +86,7 @@ def resume(  # noqa: PLR0913, PLR0917 - its options
     if every and follow:
         raise Misused(
             "--all and --follow are both given, and --all resumes runs in the background",
-            "WITHOUT[--follow]  # to see one of them: orchesjob-flow watch --follow KEY",
+            "leave out --follow; to see one of them: orchesjob-flow watch --follow KEY",
         )
     check_detach(detach=detach or every, progress=progress, follow=follow)
     if handle is None:
@@ -96,9 +96,17 @@ def resume(  # noqa: PLR0913, PLR0917 - its options
 
     def advance() -> Run:
         with handle.open() as store:
+            _tell_ended(handle.load(store))
             return drive_or_wait(handle, store)
 
     return show_foreground(handle, output_format, progress, advance, follow=follow)
+
+
+def _tell_ended(run: Run) -> None:
+    if run.status.is_terminal:
+        line = line_about(run.run_key, "retry")
+        instead = "" if run.status is RunStatus.SUCCEEDED else f"; `{line}` repeats what failed"
+        warn(f"{ended_words(run)}, so there is nothing to resume{instead}")
 
 
 class Resumed(NamedTuple):
@@ -136,7 +144,7 @@ def resume_all(settings: Settings, output_format: OutputFormat) -> int:
             line.say(f"{len(resumed)} of {len(handles)} runs go on; waiting for {handle.run_key}")
             resumed.append(await_one(handle, runner))
     if output_format is OutputFormat.JSON:
-        print_json(resumed_json(resumed, left))
+        print_json(_resumed_json(resumed, left))
     else:
         print_lines(resumed_lines(resumed, left))
     given_up = find_given_up(settings)
@@ -149,8 +157,7 @@ def resume_all(settings: Settings, output_format: OutputFormat) -> int:
     return NOT_SUCCEEDED if said else DONE
 
 
-def resumed_json(resumed: Sequence[Resumed], left: Sequence[RunSummary]) -> dict[str, Any]:
-    """Describe the runs that have a runner again, and those that were left."""
+def _resumed_json(resumed: Sequence[Resumed], left: Sequence[RunSummary]) -> dict[str, Any]:
     return {
         "resumed": [one._asdict() for one in resumed],
         "left": [{"run_key": run.run_key, "parent": parent_json(run.parent)} for run in left],
@@ -175,6 +182,7 @@ def begin(handle: RunHandle, *, cancels: bool = False) -> Begun:
             warn(f"run {handle.run_key!r} is cancelled: the step that started it has ended")
             request = partial(store.request_cancel, handle.run_key, grace_sec=None)
             patiently(handle.settings, partial(request, requested_at=now().wall))
+        _tell_ended(handle.load(store))
         return begin_runner(handle, store)
 
 

@@ -16,7 +16,6 @@ from orchesjob_flow.cli.options import (
     env_option,
     follow_option,
     format_option,
-    option_given_once,
     param_option,
     progress_option,
     run_key_option,
@@ -46,7 +45,7 @@ from orchesjob_flow.views.terminal import OutputFormat
     help="Rerun this step; repeatable.",
 )
 @click.option("--only", is_flag=True, help="With --step: rerun only these steps.")
-@option_given_once(
+@click.option(
     "--file",
     "flow_file",
     metavar="FLOW_FILE",
@@ -65,7 +64,7 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
     only: bool,
     flow_file: str | None,
     params: dict[str, str],
-    variables: tuple[tuple[str, str], ...],
+    variables: dict[str, str],
     detach: bool,
     follow: bool,
     progress: str,
@@ -87,18 +86,17 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
             "--only needs --step: it reruns just the steps named there",
             line_about(handle.run_key, "retry", "--step", "STEP", "--only"),
         )
-    env = dict(variables)
     new = None if flow_file is None else new_flow(handle, flow_file, params)
 
     def plan(run: Run) -> Plan:
         if new is None or flow_file is None:
             values = {**(run.params or {}), **params}
             recorded = flow_of_run(run)
-            flow, flow_dir = with_inputs(recorded, env, values), None
+            flow, flow_dir = with_inputs(recorded, variables, values), None
             refuse_other_lists(recorded, flow)
         else:
-            values = {**recorded_values(run, new), **params}
-            flow, flow_dir = ready_to_run(new, flow_file, env, values), folder_of(flow_file)
+            values = {**_recorded_values(run, new), **params}
+            flow, flow_dir = ready_to_run(new, flow_file, variables, values), folder_of(flow_file)
             flow = flow.with_until(flow_of_run(run).until)
         reopening = plan_retry(run, flow, steps=steps, only=only)
         if new is not None:
@@ -147,7 +145,6 @@ def refuse_other_lists(recorded: FlowSpec, flow: FlowSpec) -> None:
         raise ParamsError(flow.flow_id, problems)
 
 
-def recorded_values(run: Run, flow: FlowSpec) -> dict[str, str]:
-    """Return the values that the parameters of a new flow have in the run."""
+def _recorded_values(run: Run, flow: FlowSpec) -> dict[str, str]:
     values = run.params or {}
     return {param.name: values[param.name] for param in flow.params if param.name in values}

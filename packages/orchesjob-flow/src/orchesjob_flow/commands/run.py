@@ -28,7 +28,7 @@ def run(  # noqa: PLR0913, PLR0917 - its options
     ctx: click.Context,
     until: tuple[str, ...],
     params: dict[str, str],
-    variables: tuple[tuple[str, str], ...],
+    variables: dict[str, str],
     jobs: str,
     detach: bool,
     reports: tuple[tuple[str, str], ...],
@@ -49,7 +49,7 @@ def run(  # noqa: PLR0913, PLR0917 - its options
     check_detach(detach=detach, progress=progress, follow=follow, reports=reports)
     settings = settings_of(ctx)
     # Only this list keeps the flow in memory, until it is taken from there.
-    read = partial(load_to_start, flow_file, dict(variables), params, list_reader(flow_file))
+    read = partial(load_to_start, flow_file, variables, params, list_reader(flow_file))
     flows = [read().with_until(until)]
     handle = RunHandle(fresh_key(flows[0].flow_id), settings)
     while patiently(settings, handle.is_recorded):

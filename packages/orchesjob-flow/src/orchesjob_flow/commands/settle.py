@@ -14,7 +14,6 @@ from orchesjob_flow.cli.options import (
     check_detach,
     detach_option,
     format_option,
-    option_given_once,
     progress_option,
     run_key_option,
 )
@@ -28,14 +27,14 @@ from orchesjob_flow.views.terminal import OutputFormat
 @click.command(cls=CommandOnRun)
 @run_key_option
 @click.argument("step", shell_complete=complete_step_to_settle)
-@option_given_once(
+@click.option(
     "--as",
     "outcome",
     type=click.Choice(["succeeded", "skipped"], case_sensitive=False),
     required=True,
     help="The outcome that the step has from now on.",
 )
-@option_given_once(
+@click.option(
     "--reason",
     type=Reason(),
     metavar="TEXT",

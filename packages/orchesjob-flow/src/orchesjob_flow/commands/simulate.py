@@ -16,7 +16,6 @@ from orchesjob_flow.cli.completion import complete_step_of_file
 from orchesjob_flow.cli.options import (
     FLOW_FILE,
     format_option,
-    option_given_once,
     param_option,
     until_option,
 )
@@ -70,7 +69,7 @@ OPTIONS = {StepStatus.FAILED: "--fail", StepStatus.SKIPPED: "--skip"}
     shell_complete=complete_step_of_file,
     help="Let this step be skipped, by its exit code or its only_if; repeatable.",
 )
-@option_given_once(
+@click.option(
     "--cancel-at",
     metavar="STEP",
     shell_complete=complete_step_of_file,
@@ -114,7 +113,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - its options
     if output_format is OutputFormat.JSON:
         print_json(simulated_json(played.run))
     else:
-        print_simulated(played.run, exit_code)
+        _print_simulated(played.run, exit_code)
     for message in without_effect(flow, fail, skip, cancel_at, played):
         warn(message)
     return exit_code
@@ -150,8 +149,7 @@ def without_meaningless(value: Any) -> Any:
     return value
 
 
-def print_simulated(run: Run, exit_code: int) -> None:
-    """Print a simulated run for people, and how it would end, with which exit code."""
+def _print_simulated(run: Run, exit_code: int) -> None:
     terminal = stdout()
     lines = [f"Flow: {visible(run.flow_id)}"]
     if run.params:
@@ -164,7 +162,7 @@ def print_simulated(run: Run, exit_code: int) -> None:
         "",
         *drawn,
         "",
-        *wrapped_for_stdout([visible(ending_words(run, exit_code))], indent=""),
+        *wrapped_for_stdout([visible(_ending_words(run, exit_code))], indent=""),
     ]
     write_result("".join(f"{line}\n" for line in lines))
 
@@ -173,17 +171,16 @@ def simulated_rows(run: Run, *, colour: bool | None) -> list[Sequence[str]]:
     """Draw the steps in the order in which they begin, or are decided without beginning."""
     why, first = reasons(run), first_starts(run)
     rows: list[Sequence[str]] = []
-    for step in sorted(in_order(run), key=lambda step: first.get(step.position, end_of(step))):
+    for step in sorted(in_order(run), key=lambda step: first.get(step.position, _end_of(step))):
         name, status, number, _, error = screen_row(run, step, 0.0, colour=colour)
         if step.status in UNDECIDED and not error:
             error = visible(why[step.position])
         begins = first.get(step.position)
-        rows.append((name, status, number, moment(begins), moment(end_of(step)), error))
+        rows.append((name, status, number, moment(begins), moment(_end_of(step)), error))
     return rows
 
 
-def end_of(step: Step) -> float:
-    """Return when a step has ended."""
+def _end_of(step: Step) -> float:
     return step.finished_at or 0.0
 
 
@@ -192,8 +189,7 @@ def moment(at: float | None) -> str:
     return "-" if at is None else duration_text(at)
 
 
-def ending_words(run: Run, exit_code: int) -> str:
-    """Say that nothing was run, and how the run would end."""
+def _ending_words(run: Run, exit_code: int) -> str:
     after = moment(run.finished_at)
     error = "" if run.error is None else f": {run.error}"
     return (

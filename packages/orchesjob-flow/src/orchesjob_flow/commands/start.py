@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchesjob_flow.cli.options import (
+    FLOW_FILES,
     CommandThatNames,
     check_detach,
     name_run,
@@ -17,7 +18,7 @@ from orchesjob_flow.cli.options import (
 )
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.launch.start import Start
-from orchesjob_flow.views.terminal import OutputFormat
+from orchesjob_flow.views.terminal import OutputFormat, warn
 
 if TYPE_CHECKING:
     from flow_spec import FlowSpec
@@ -32,7 +33,7 @@ def start(  # noqa: PLR0913, PLR0917 - its options
     handle: RunHandle,
     until: tuple[str, ...],
     params: dict[str, str],
-    variables: tuple[tuple[str, str], ...],
+    variables: dict[str, str],
     jobs: str,
     detach: bool,
     reports: tuple[tuple[str, str], ...],
@@ -57,7 +58,10 @@ def start(  # noqa: PLR0913, PLR0917 - its options
         from orchesjob_flow.launch.recording import lists_to_start
 
         read_list = lists_to_start(handle, flow_file)
-        return load_to_start(flow_file, dict(variables), params, read_list).with_until(until)
+        flow = load_to_start(flow_file, variables, params, read_list).with_until(until)
+        if handle.run_key.endswith(FLOW_FILES):
+            warn(f"the run key is {handle.run_key!r}, like a flow file; the file is {flow_file}")
+        return flow
 
     on_record = partial(name_run, ctx, handle.run_key)
     started = Start(handle, flow_file, read, own_jobs=jobs == "own", on_record=on_record)

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from flow_store import StoreMissing
-from orchesjob_flow.cli.options import Duration, flow_id_option, format_option, option_given_once
+from orchesjob_flow.cli.options import Duration, flow_id_option, format_option
 from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import open_to_read
 from orchesjob_flow.stats.counts import (
@@ -23,7 +23,7 @@ from orchesjob_flow.views.terminal import OutputFormat, print_json, status_line,
 
 @click.command()
 @flow_id_option
-@option_given_once(
+@click.option(
     "--since",
     "since_sec",
     type=Duration(zero=True),

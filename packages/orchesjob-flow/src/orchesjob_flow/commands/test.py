@@ -77,7 +77,7 @@ def test(is_covered: bool, output_format: OutputFormat, case_files: tuple[str, .
     coverage = coverage_of(tested) if is_covered else None
     match output_format:
         case OutputFormat.JSON:
-            print_json(tested_json(tested, coverage))
+            print_json(_tested_json(tested, coverage))
         case OutputFormat.JUNIT:
             write_result(tested_junit(tested, coverage))
         case OutputFormat.TEXT:
@@ -213,7 +213,7 @@ class Trial:
         for name, status in self.case.expect:
             if name == "run":
                 if run.status != status:
-                    yield unexpected(name, status, run.status, run.error)
+                    yield _unexpected(name, status, run.status, run.error)
                 continue
             steps = self._steps(name)
             if not steps:
@@ -221,7 +221,7 @@ class Trial:
             for step in steps:
                 if step.status != status:
                     why = self._reason(step.step_id)
-                    yield unexpected(step.step_id, status, step.status, why)
+                    yield _unexpected(step.step_id, status, step.status, why)
 
     def order(self) -> Iterator[Failure]:
         """Yield the steps of the order that never begin, or not after the one before."""
@@ -235,7 +235,7 @@ class Trial:
             run = self._with_slow(first)
             ends = {step.step_id: step.finished_at or 0.0 for step in run.steps}
             starts = first_starts(run)
-            for step in steps_in(run, self._ids(second)):
+            for step in _steps_in(run, self._ids(second)):
                 ended = max(ends[name] for name in self._before(first, step.step_id))
                 if starts.get(step.position, math.inf) < ended:
                     yield Failure("order", step.step_id, f"does not wait for {first}")
@@ -266,7 +266,7 @@ class Trial:
         return [spec.id for spec in self.case.flow.named(name)]
 
     def _steps(self, name: str) -> Sequence[Step]:
-        return steps_in(self.played.run, self._ids(name))
+        return _steps_in(self.played.run, self._ids(name))
 
     @cached_property
     def _explained(self) -> Mapping[str, Explained]:
@@ -279,14 +279,12 @@ class Trial:
         return sentence(self._explained[ids[0]]) if ids else "it has no copies"
 
 
-def unexpected(name: str, expected: str, actual: str, reason: str | None) -> Failure:
-    """Say that a step or the run has not ended as expected."""
+def _unexpected(name: str, expected: str, actual: str, reason: str | None) -> Failure:
     words = f"is {actual}, expected {expected}"
     return Failure("expect", name, words, reason, expected, actual)
 
 
-def steps_in(run: Run, ids: Iterable[str]) -> Sequence[Step]:
-    """Return the steps of a run with these ids."""
+def _steps_in(run: Run, ids: Iterable[str]) -> Sequence[Step]:
     wanted = set(ids)
     return [step for step in run.steps if step.step_id in wanted]
 
@@ -364,20 +362,18 @@ def coverage_by(flow_file: str, tried: Sequence[Tried]) -> Coverage:
     )
 
 
-def tested_json(tested: Sequence[Tested], coverage: Sequence[Coverage] | None) -> dict[str, Any]:
-    """Describe all files for scripts."""
+def _tested_json(tested: Sequence[Tested], coverage: Sequence[Coverage] | None) -> dict[str, Any]:
     tried = [each for one in tested for each in one.tried]
     failed = sum(bool(each.failures) for each in tried)
     return {
         "cases": len(tried),
         "failed": failed,
-        "files": [file_json(one) for one in tested],
-        "coverage": None if coverage is None else [coverage_json(one) for one in coverage],
+        "files": [_file_json(one) for one in tested],
+        "coverage": None if coverage is None else [_coverage_json(one) for one in coverage],
     }
 
 
-def file_json(tested: Tested) -> dict[str, Any]:
-    """Describe a file."""
+def _file_json(tested: Tested) -> dict[str, Any]:
     outcome = tested.outcome
     described: dict[str, Any] = {"file": tested.file, "valid": True, "flow_file": None}
     match outcome:
@@ -386,11 +382,10 @@ def file_json(tested: Tested) -> dict[str, Any]:
         case FlowFileError():
             problems = [problem_json(problem) for problem in outcome.problems]
             described |= {"valid": False, "problems": problems}
-    return described | {"cases": [tried_json(one) for one in tested.tried]}
+    return described | {"cases": [_tried_json(one) for one in tested.tried]}
 
 
-def tried_json(tried: Tried) -> dict[str, Any]:
-    """Describe a case."""
+def _tried_json(tried: Tried) -> dict[str, Any]:
     case, run, failures = tried
     return {
         "name": case.name,
@@ -399,12 +394,11 @@ def tried_json(tried: Tried) -> dict[str, Any]:
         "status": run.status.value,
         "error": run.error,
         "steps": {step.step_id: step.status.value for step in run.steps},
-        "failures": [failure_json(one) for one in failures],
+        "failures": [_failure_json(one) for one in failures],
     }
 
 
-def failure_json(failure: Failure) -> dict[str, Any]:
-    """Describe what does not hold."""
+def _failure_json(failure: Failure) -> dict[str, Any]:
     return {
         "message": str(failure),
         "key": failure.key,
@@ -415,8 +409,7 @@ def failure_json(failure: Failure) -> dict[str, Any]:
     }
 
 
-def coverage_json(coverage: Coverage) -> dict[str, Any]:
-    """Describe what the cases of a flow leave out."""
+def _coverage_json(coverage: Coverage) -> dict[str, Any]:
     conditions = coverage.conditions
     return {
         "flow_file": coverage.flow_file,
@@ -437,10 +430,10 @@ def tested_junit(tested: Sequence[Tested], coverage: Sequence[Coverage] | None) 
         for tried in one.tried:
             element = add_case(suite, tried.case.name, one.file, 0.0)
             if tried.failures:
-                add_failure(element, "failure", [str(failure) for failure in tried.failures])
+                _add_failure(element, "failure", [str(failure) for failure in tried.failures])
         if isinstance(one.outcome, FlowFileError):
             element = add_case(suite, one.file, one.file, 0.0)
-            add_failure(element, "error", str(one.outcome).splitlines())
+            _add_failure(element, "error", str(one.outcome).splitlines())
             continue
         path = Path(one.outcome.flow_file).resolve()
         for each in coverage or ():
@@ -449,8 +442,7 @@ def tested_junit(tested: Sequence[Tested], coverage: Sequence[Coverage] | None) 
     return xml_of(root)
 
 
-def add_failure(case: ElementTree.Element, word: str, lines: Sequence[str]) -> None:
-    """Add why a test case has failed."""
+def _add_failure(case: ElementTree.Element, word: str, lines: Sequence[str]) -> None:
     failure = ElementTree.SubElement(case, word, type=word, message=legal(lines[0]))
     failure.text = "\n".join(map(legal, lines))
 

@@ -78,7 +78,7 @@ def validate(
     # Without --param, no parameter needs a value.
     findings = [check(file, params or None, allowed) for file in flow_files]
     if output_format is OutputFormat.JSON:
-        print_json({"files": [finding_json(finding) for finding in findings]})
+        print_json({"files": [_finding_json(finding) for finding in findings]})
     else:
         write_result("".join(f"{line}\n" for each in findings for line in finding_lines(each)))
     is_warned = strict and any(finding.warnings for finding in findings)
@@ -112,18 +112,16 @@ def check(file: str, params: Mapping[str, str] | None, allowed: Collection[str])
     except FlowFileError as error:
         return CheckedFile(file, error)
     warned = find_warnings(found, is_program_missing)
-    warnings = [with_more(warning) for warning in warned.warnings if warning.code not in allowed]
+    warnings = [_with_more(warning) for warning in warned.warnings if warning.code not in allowed]
     return CheckedFile(file, found.flow, warnings, warned.is_complete)
 
 
-def with_more(warning: FlowWarning) -> FlowWarning:
-    """Return a warning that says where there is more about it."""
+def _with_more(warning: FlowWarning) -> FlowWarning:
     more = f"; more: orchesjob-flow validate --explain {warning.code}"
     return attrs.evolve(warning, message=warning.message + more, help=f"{warning.help}{more}")
 
 
-def finding_json(finding: CheckedFile) -> dict[str, Any]:
-    """Describe a finding for scripts."""
+def _finding_json(finding: CheckedFile) -> dict[str, Any]:
     described: dict[str, Any] = {
         "file": finding.file,
         "valid": finding.is_valid,
@@ -161,9 +159,9 @@ def finding_lines(finding: CheckedFile) -> Iterator[str]:
                 if is_terminal:
                     yield f"{warning_text(finding.file, warning, style_of(terminal))}\n"
                 else:
-                    yield warning_line(finding.file, warning)
+                    yield _warning_line(finding.file, warning)
             unproven = "" if finding.is_proven else ", too complex to check completely"
-            words = f"{summary(flow, len(finding.warnings))}{unproven}"
+            words = f"{_summary(flow, len(finding.warnings))}{unproven}"
             yield visible(f"{finding.file}: valid: {words}")
         case ReadCases() as found:
             cases = "1 case" if len(found.cases) == 1 else f"{len(found.cases)} cases"
@@ -174,8 +172,7 @@ def finding_lines(finding: CheckedFile) -> Iterator[str]:
             yield str(error)
 
 
-def summary(flow: FlowSpec, warnings: int) -> str:
-    """Say in a few words what a valid file holds."""
+def _summary(flow: FlowSpec, warnings: int) -> str:
     steps = "1 step" if len(flow.steps) == 1 else f"{len(flow.steps)} steps"
     last = f" and {len(flow.finally_)} in finally" if flow.finally_ else ""
     group = "" if flow.group is None else f", one run at a time of group {flow.group}"
@@ -183,7 +180,6 @@ def summary(flow: FlowSpec, warnings: int) -> str:
     return f"{flow.flow_id}, {steps}{last}{group}{warned}"
 
 
-def warning_line(file: str, warning: FlowWarning) -> str:
-    """Write a warning on one line, led by its place."""
+def _warning_line(file: str, warning: FlowWarning) -> str:
     place = ":".join(str(part) for part in (file, warning.line, warning.column) if part is not None)
     return visible(f"{place}: warning[{warning.code}]: {warning.path}: {warning.message}")

@@ -4,7 +4,6 @@
 (rule 6.6). orchesjob's answers name the files that hold the output of steps; `views` reads them.
 """
 
-import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -45,8 +44,6 @@ from orchesjob_flow.home.paths import ORCHESJOB_HOME, Settings, check_run_key, i
 if TYPE_CHECKING:
     from flow_spec import FlowSpec
 
-NEWEST_LOOKED_AT, NEXT_LOOKED_AT, MOST_NAMED = 200, 50, 3
-"""How many runs are compared with a mistyped key, and how many are suggested."""
 LOOK_SEC = 0.1
 """Seconds between two looks at a run whose end is awaited."""
 UNFINISHED = tuple(status for status in RunStatus if not status.is_terminal)
@@ -193,7 +190,7 @@ class RunHandle(NamedTuple):
         is_there(self.settings.home.own_jobs(self.run_key))
         run = store.load(self.run_key)
         if run is None:
-            raise self.not_found(nearest_keys(store, self.run_key))
+            raise self.not_found()
         return run
 
     def is_recorded(self) -> bool:
@@ -230,10 +227,9 @@ class RunHandle(NamedTuple):
             environ = {**self.settings.environ, ORCHESJOB_HOME: run.orchesjob_home}
             return self._replace(settings=self.settings._replace(environ=environ)).in_home_of(run)
 
-    def not_found(self, nearest: Sequence[str] = ()) -> RunNotFound:
-        """Return the error that the database has no such run, with the nearest keys."""
-        is_file = os.path.isfile(self.run_key)  # noqa: PTH113 - a key may be too long for a name
-        return RunNotFound(self.run_key, self.settings.home.database, nearest, is_file=is_file)
+    def not_found(self) -> RunNotFound:
+        """Return the error that the database has no such run."""
+        return RunNotFound(self.run_key, self.settings.home.database)
 
     @property
     def lock_path(self) -> Path:
@@ -337,25 +333,6 @@ def with_runners(settings: Settings, runs: Iterable[RunSummary]) -> list[Listed]
         Listed(run, None if run.status.is_terminal else RunHandle(run.run_key, settings).holder())
         for run in runs
     ]
-
-
-def nearest_keys(store: FlowStore, run_key: str) -> list[str]:
-    """Return the keys that may be meant: those that begin with this one, or look alike.
-
-    The key of an attempt, `KEY:STEP:NUMBER`, means its run. Only the newest runs and those next in
-    the order of keys are compared, so this is always quick.
-    """
-    from flow_spec import closest_words
-
-    for colons in (2, 1):
-        run_key_of = ":".join(run_key.split(":")[:-colons])
-        if run_key_of and store.has(run_key_of):
-            return [run_key_of]
-    newest = store.run_keys(limit=NEWEST_LOOKED_AT)
-    known = dict.fromkeys((*newest, *store.run_keys_around(run_key, NEXT_LOOKED_AT)))
-    begun = [key for key in known if key.startswith(run_key)]
-    alike = closest_words(run_key, known)
-    return [*dict.fromkeys((*begun, *alike))][:MOST_NAMED]
 
 
 def newest_run(settings: Settings) -> RunHandle:

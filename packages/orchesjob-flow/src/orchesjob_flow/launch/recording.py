@@ -31,11 +31,12 @@ from orchesjob_flow.runner.background import await_runner, start_child
 from orchesjob_flow.views.reasons import listed
 from orchesjob_flow.views.results import (
     command_line,
+    ended_words,
     show_background,
     show_foreground,
     show_skipped,
 )
-from orchesjob_flow.views.terminal import OutputFormat, clock_time, warn
+from orchesjob_flow.views.terminal import OutputFormat, warn
 
 EXIT_SEC = 10.0
 """How long a runner may take to exit once it has recorded the end of its run."""
@@ -140,10 +141,7 @@ def tell_ended(handle: RunHandle, run: Run) -> None:
         return
     step = ("--step", "STEP") if run.status is RunStatus.SUCCEEDED else ()
     line = command_line(handle.settings, "retry", run.run_key, *step)
-    warn(
-        f"run {run.run_key!r} ended {run.status.value} at {clock_time(run.finished_at)}, "
-        f"so nothing is run: use another key, or `{line}`"
-    )
+    warn(f"{ended_words(run)}, so nothing is run: use another key, or `{line}`")
 
 
 def refuse_another_definition(flow: FlowSpec, run: Run) -> None:

@@ -256,6 +256,12 @@ def command_line(settings: Settings, command: str, run_key: str, *words: str) ->
     return shlex.join(["orchesjob-flow", *database, command, key_argument(run_key), *words])
 
 
+def ended_words(run: Run) -> str:
+    """Say when and how a run has ended, to begin a sentence about what is not done therefore."""
+    when = terminal.clock_time(run.finished_at)
+    return f"run {run.run_key!r} ended {run.status.value} at {when}"
+
+
 def next_steps(handle: RunHandle, snapshot: Snapshot) -> Sequence[str]:
     """Return the lines of the suggested commands, the most obvious one first."""
     found = list(suggestions(snapshot))

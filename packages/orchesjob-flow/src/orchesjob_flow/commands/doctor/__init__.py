@@ -57,7 +57,6 @@ from orchesjob_flow.home.runs import (
     Listed,
     RunHandle,
     find_runs,
-    nearest_keys,
     open_to_read,
 )
 from orchesjob_flow.views.reasons import describe_given_up
@@ -108,7 +107,7 @@ def doctor(
             print_lines([f"{check.grade:{GRADE_WIDTH}}  {check.name}: {visible(check.message)}"])
     sound = all(check.grade is not Grade.PROBLEM for check in checks)
     if output_format is OutputFormat.JSON:
-        print_json(checks_json(checks, sound=sound))
+        print_json(_checks_json(checks, sound=sound))
     return DONE if sound else NOT_SUCCEEDED
 
 
@@ -121,11 +120,10 @@ def refuse_unknown(handle: RunHandle) -> None:
     """
     with suppress(StoreError), handle.open_readonly() as store:  # a check says what is wrong
         if not store.has(handle.run_key):
-            raise handle.not_found(nearest_keys(store, handle.run_key))
+            raise handle.not_found()
 
 
-def checks_json(checks: Sequence[Check], *, sound: bool) -> dict[str, Any]:
-    """Describe the checks for scripts."""
+def _checks_json(checks: Sequence[Check], *, sound: bool) -> dict[str, Any]:
     described = [
         {"check": name, "verdict": grade.value, "message": message}
         for name, grade, message in checks
@@ -141,7 +139,7 @@ def examine(settings: Settings, handle: RunHandle | None, *, every: bool) -> Ite
     Raises:
         HomeMissing: There is no such home (rule 6.13).
     """
-    yield check_program()
+    yield _check_program()
     yield check_disk(settings)
     yield check_home(settings)
     yield check_processes()
@@ -160,7 +158,7 @@ def examine_runs(
     """
     try:
         with open_to_read(settings) as store:
-            yield check_database(store, settings)
+            yield _check_database(store, settings)
             keys = store.run_keys() if handle is None else [handle.run_key]
             entries = [entry for key in keys for entry in read_records(store, settings.home, key)]
     except StoreMissing:
@@ -181,8 +179,7 @@ def examine_runs(
         yield from audit(present, client_of, starts=settings.starts, every=every)
 
 
-def check_database(store: FlowStore, settings: Settings) -> Check:
-    """Check the database for damage."""
+def _check_database(store: FlowStore, settings: Settings) -> Check:
     damage = store.damage()
     if damage:
         return Check("database", Grade.PROBLEM, f"{settings.home.database}: {'; '.join(damage)}")
@@ -231,8 +228,7 @@ def check_runner(listed: Listed, fate: InnerFate | None, lost: Collection[str]) 
     return Check("runners", Grade.PROBLEM, trouble + condition)
 
 
-def check_program() -> Check:
-    """List the versions of what runs here."""
+def _check_program() -> Check:
     message = (
         f"orchesjob-flow {version('orchesjob-flow')}, Python {platform.python_version()}, "
         f"SQLite {sqlite3.sqlite_version}"
@@ -242,7 +238,7 @@ def check_program() -> Check:
 
 def check_disk(settings: Settings) -> Check:
     """Check that the home's disk has room, and that locks work on it."""
-    folder = nearest_existing(settings.home.database.parent)
+    folder = _nearest_existing(settings.home.database.parent)
     free_mb = shutil.disk_usage(folder).free // 2**20
     file_system = file_system_of(folder)
     where = f"{settings.home.database.parent}: {free_mb:,} MB free"
@@ -290,8 +286,7 @@ def check_processes() -> Check:
     return Check("processes", Grade.OK, f"each attempt has a cgroup of its own below {folder}")
 
 
-def nearest_existing(folder: Path) -> Path:
-    """Return a folder, or the nearest one above it that exists."""
+def _nearest_existing(folder: Path) -> Path:
     return next(path for path in (folder, *folder.parents) if path.exists())
 
 
