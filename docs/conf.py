@@ -30,7 +30,7 @@ html_show_copyright = False
 html_static_path = ["site.css"]
 html_css_files = ["site.css"]
 smartquotes = False  # a page reads as it does in the repository
-html_theme_options = {"top_of_page_buttons": []}
+html_theme_options: dict[str, object] = {"top_of_page_buttons": []}
 if REPOSITORY:
     html_theme_options = {
         "source_repository": REPOSITORY,
@@ -73,7 +73,7 @@ NAMED = {Path("index.md")} | {
     for entries in headings.values()
     for entry in entries
 }
-LINK = re.compile(r"(?<=\]\()(?!https?:|#)(?P<path>[^)\s#]+)(?P<anchor>#[^)\s]*)?(?=\))")
+LINK = re.compile(r"\[(?P<text>[^]]+)\]\((?!https?:|#)(?P<path>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
 SHOWN_FILE = re.compile(r"^<!-- file: (?P<name>\S+) -->\n```(?P<language>\w+)$", re.MULTILINE)
 KNOWN_LANGUAGES = {"crontab": "bash", "synopsis": "text"}
 """What is closest, to Pygments, to the languages that it does not know."""
@@ -100,15 +100,17 @@ def navigation(page: str) -> str:
 
 
 def link_to_repository(page: str, link: re.Match[str]) -> str:
-    """Return a link as the site has it: other files are in the repository, or in the checkout."""
+    """Return a link as the site has it: what is not a page of it is a link to GitHub, or text."""
     target = (DOCS / f"{page}.md").parent.joinpath(link["path"]).resolve()
     if not target.exists():
         getLogger(__name__).warning("there is no %s", link["path"], location=page)
     if target.is_relative_to(DOCS) and target.suffix in {".md", ".png", ".svg"}:
         return link[0]
+    if REPOSITORY is None:
+        return link["text"]
     kind = "tree" if target.is_dir() else "blob"
-    files = f"{REPOSITORY}/{kind}/main" if REPOSITORY else ROOT.as_uri()
-    return f"{files}/{target.relative_to(ROOT)}{link['anchor'] or ''}"
+    path = f"{target.relative_to(ROOT)}{link['anchor'] or ''}"
+    return f"[{link['text']}]({REPOSITORY}/{kind}/main/{path})"
 
 
 def complete(_app: Sphinx, page: str, source: list[str]) -> None:
