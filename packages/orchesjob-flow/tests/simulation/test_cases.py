@@ -133,7 +133,7 @@ def case_about(world: World, run: Run, flow: FlowSpec, fate: Fate, step_id: str)
         given=tuple(given.items()),
         expect=tuple(expect.items()),
         flow=flow,
-        line=None,
+        line=1,
     )
 
 
