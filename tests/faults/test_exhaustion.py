@@ -14,6 +14,7 @@ import sys
 
 import pytest
 
+from support.files import write_program
 from support.flow import Flow
 from support.gate import Gate
 from support.steps import AFTER, TRUE
@@ -202,8 +203,9 @@ def test_processes_from_the_beginning(flow: Flow, lone_user: list[str]) -> None:
 def test_processes_in_mid_run(flow: Flow, gate: Gate, lone_user: list[str]) -> None:
     """Where no process can be begun for a while, a run waits for that, and goes on."""
     file = flow.write({"id": "a", "command": gate.command()}, AFTER)
-    words = [*lone_user[1:], flow.program, "start", "--run-key=k", file]
-    runner = flow.spawn(*words, executable=lone_user[0])
+    as_user = shlex.join([*lone_user, flow.program])
+    flow.program = write_program(flow.folder / "as-user", f'#!/bin/sh\nexec {as_user} "$@"\n')
+    runner = flow.spawn("start", "--run-key=k", file)
     gate.await_arrival()
     flow.await_job("k")
     limit = [*lone_user, "prlimit", f"--pid={runner.pid}"]

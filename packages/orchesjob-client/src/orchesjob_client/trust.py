@@ -114,7 +114,7 @@ def _exposure_of_folder(
     is_sticky = bool(found.st_mode & stat.S_ISVTX)
     others = stat.S_IWOTH if is_above else stat.S_IWOTH | stat.S_IWGRP
     is_shared = found.st_mode & others and not (is_above and is_sticky)
-    if stat.S_ISLNK(found.st_mode) or not is_shared:
+    if not stat.S_ISDIR(found.st_mode) or not is_shared:
         return None
     # With the bit, others are meant to write there, as in /tmp; what is root's is not for one user.
     if os.geteuid() == found.st_uid and not (is_sticky and found.st_uid == 0):
@@ -142,7 +142,7 @@ def _exposure_of_file(path: str) -> Exposure | None:
     if _is_of_stranger(found):
         problem = f"belongs to another user, {_name_of(found.st_uid)}"
         return Exposure(path, problem, "move it away")
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
         return Exposure(path, "is not a regular file", "move it away")
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         repair = f"`chmod go-w {shlex.quote(path)}` repairs it"
