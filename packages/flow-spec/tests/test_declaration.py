@@ -6,7 +6,7 @@ import pytest
 from flow_spec import FlowSpec, StepSpec, differences, parse_flow
 from flow_spec.documents.tree import Form, ScalarNode
 from flow_spec.fields.kinds import Integer
-from flow_spec.fields.reading import Reading
+from flow_spec.fields.reading import Cursor, Reading
 from flow_spec.fields.records import Declaration, attribute_of, declarations
 
 FIELDS = [
@@ -95,5 +95,15 @@ def test_a_flow_is_immutable() -> None:
 def test_an_integer_keeps_both_of_its_bounds(spelling: str, messages: list[str]) -> None:
     """A field may begin above zero, though none of today's does."""
     reading = Reading()
-    Integer(minimum=1, maximum=5).read(ScalarNode(spelling, Form.BARE), ("n",), reading)
+    here = Cursor(ScalarNode(spelling, Form.BARE), ("n",), reading)
+    Integer(minimum=1, maximum=5).read(here)
     assert [problem.message for problem in reading.problems] == messages
+
+
+def test_a_kind_checks_its_arguments() -> None:
+    """A misspelled bound would be no bound."""
+    for wrong in ({"maximun": 5}, {"minimum": 2}):
+        with pytest.raises(TypeError, match="Integer has the fields minimum, maximum"):
+            Integer(1, **wrong)
+    with pytest.raises(TypeError):
+        Integer(1, 2, 3)  # type: ignore[call-arg]

@@ -5,7 +5,7 @@ flow that is tested, so that flow is read with the parameters of each case. What
 flow itself is an error of its own file; everything else is a problem of the file of cases.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,9 @@ import attrs
 from flow_spec.documents.source import opened_by_caller
 from flow_spec.documents.tree import (
     MappingNode,
-    Node,
     NodePath,
     ScalarNode,
-    items_of,
     nearest,
-    node_at,
 )
 from flow_spec.errors import (
     Advised,
@@ -33,7 +30,7 @@ from flow_spec.errors import (
 )
 from flow_spec.fields import messages
 from flow_spec.fields.kinds import FILE, Kind, Line, OneOf, Schema, Text
-from flow_spec.fields.reading import ListReader, Reading
+from flow_spec.fields.reading import Cursor, ListReader, Reading
 from flow_spec.fields.records import ListOf, Record, Variables, declared
 from flow_spec.flow import FlowSpec
 from flow_spec.flow_file import CASES, Document, read_document
@@ -94,16 +91,15 @@ class ByStep(Kind):
             "minProperties": self.min_items,
         }
 
-    def _read(self, node: Node, path: NodePath, reading: Reading) -> tuple[Any, ...] | None:
-        if not isinstance(node, MappingNode):
-            message = messages.must_be(f"a mapping, such as {self.example}", node)
-            reading.add(message, path, node)
+    def _read(self, here: Cursor) -> tuple[Any, ...] | None:
+        if not isinstance(here.node, MappingNode):
+            here.add(messages.must_be(f"a mapping, such as {self.example}", here.node))
             return None
-        if len(node.entries) < self.min_items:
-            reading.add(f"must not be empty: write a mapping such as {self.example}", path, node)
+        if len(here.node.entries) < self.min_items:
+            here.add(f"must not be empty: write a mapping such as {self.example}")
         return tuple(
-            (name, self.others.get(name, self.word).read(value, (*path, name), reading))
-            for name, _, value in reading.keys_of(node, path)
+            (name, self.others.get(name, self.word).read(value))
+            for name, _, value in here.entries()
         )
 
 
@@ -169,11 +165,9 @@ class Case:
 
 
 class _CaseRecord(Record):
-    def _made(
-        self, values: dict[str, Any], node: MappingNode, path: NodePath, reading: Reading
-    ) -> Any:
+    def _made(self, values: dict[str, Any], here: Cursor) -> Any:
         # The flow follows; whether there is one may be a problem of its own.
-        return super()._made({**values, "flow": None, "line": node.line}, node, path, reading)
+        return super()._made({**values, "flow": None, "line": here.node.line}, here)
 
 
 CASE = _CaseRecord(Case, "a case")
@@ -220,10 +214,10 @@ class ReadCases:
 
     def error(self, message: Message, case: Case, *keys: str) -> FlowFileError:
         """Return the error that something is wrong with the value of these keys of a case."""
-        reading = Reading()
         path: NodePath = (CASES, self.cases.index(case), *keys)
-        reading.add(message, path, nearest(self._document.root, path))
-        return self._document.error(reading.problems)
+        here = Cursor(nearest(self._document.root, path), path, Reading())
+        here.add(message)
+        return self._document.error(here.reading.problems)
 
 
 def read_cases(document: Document, list_reader: Callable[[str], ListReader]) -> ReadCases:
@@ -234,145 +228,141 @@ def read_cases(document: Document, list_reader: Callable[[str], ListReader]) -> 
     Raises:
         FlowFileError: It does not hold cases, or not valid ones; or the flow file is not valid.
     """
-    root, reading = document.root, Reading(document.root)
+    reading = Reading(document.root)
+    root = Cursor(document.root, (), reading)
     if not document.holds_cases:
         remedy = "name the file of its cases, such as nightly.test.yaml for nightly.yaml"
-        reading.add(Advised("this is a flow file, not a file of cases", remedy), (), root)
+        root.add(Advised("this is a flow file, not a file of cases", remedy))
         raise document.error(reading.problems)
-    found: CaseFile | None = CASE_FILE.read(root, (), reading)
-    flow_file = _flow_file(document, reading)
-    flows: Mapping[int, FlowSpec] = {}
+    found: CaseFile | None = CASE_FILE.read(root)
+    flow_file = _flow_file(document, root)
+    flows: Sequence[FlowSpec] = ()
+    items = root.listed(CASES)
     if flow_file is not None:
-        flows = _flows_of_cases(root, flow_file, list_reader(flow_file), reading)
-    items = items_of(node_at(root, (CASES,)))
-    for position, flow in flows.items():
-        _report_names(items[position], (CASES, position), flow, reading)
-    _report_repeated(items, reading)
+        flows = _flows_of_cases(items, flow_file, list_reader(flow_file))
+    for case, flow in zip(items, flows, strict=False):
+        _report_names(case, flow)
+    _report_repeated(items)
     if reading.problems or found is None or flow_file is None:
         raise document.error(reading.problems)
     cases = [attrs.evolve(case, flow=flows[place]) for place, case in enumerate(found.cases)]
     return ReadCases(flow_file, tuple(cases), document)
 
 
-def _flow_file(document: Document, reading: Reading) -> str | None:
+def _flow_file(document: Document, root: Cursor) -> str | None:
     """Return the path of the flow file, or None after adding a problem."""
     source = Path(document.source)
     folder = Path() if opened_by_caller(source) is not None else source.parent
-    node = node_at(document.root, ("flow",))
-    if isinstance(node, ScalarNode) and node.text:
-        if (folder / node.text).exists():
-            return str(folder / node.text)
-        reading.add(f"no such file: {folder / node.text}", ("flow",), node)
-    elif node is None and source.stem.endswith(".test"):
+    named = root.get("flow")
+    if named is not None and named.text:
+        if (folder / named.text).exists():
+            return str(folder / named.text)
+        named.add(f"no such file: {folder / named.text}")
+    elif named is None and source.stem.endswith(".test"):
         name = source.stem.removesuffix(".test")
         beside = [folder / f"{name}{suffix}" for suffix in (source.suffix, *_SUFFIXES)]
         found = next((path for path in beside if path.exists()), None)
         if found is not None:
             return str(found)
-        message = Advised(f"no such file: {beside[0]}", "name the flow file in the key flow")
-        reading.add(message, (), document.root)
-    elif node is None:
-        message = Advised(
-            'a file of cases needs the key "flow"',
-            "or the name NAME.test.yaml beside the flow file NAME.yaml",
-        )
-        reading.add(message, (), document.root)
+        root.add(Advised(f"no such file: {beside[0]}", "name the flow file in the key flow"))
+    elif named is None:
+        remedy = "or the name NAME.test.yaml beside the flow file NAME.yaml"
+        root.add(Advised('a file of cases needs the key "flow"', remedy))
     return None
 
 
 def _flows_of_cases(
-    root: Node, flow_file: str, read_list: ListReader, reading: Reading
-) -> Mapping[int, FlowSpec]:
-    """Return the flow of each case, by its position, with its parameters where they are valid.
+    cases: Sequence[Cursor], flow_file: str, read_list: ListReader
+) -> Sequence[FlowSpec]:
+    """Return the flow of each case, with its parameters where they are valid.
 
     Raises:
         FlowFileError: The flow file is not valid.
     """
     document = read_document(flow_file)
     read: dict[frozenset[tuple[str, str]], FlowSpec] = {}
-    flows: dict[int, FlowSpec] = {}
-    for position, case in enumerate(items_of(node_at(root, (CASES,)))):
-        params = node_at(case, ("params",))
+    flows: list[FlowSpec] = []
+    for case in cases:
+        params = case.get("params") or case.child("params", case.node)
+        values = _entries(case.get("params"))
         given = {
-            name: value.text for name, _, value in _entries(params) if isinstance(value, ScalarNode)
+            value.field: value.text for _, value in values if isinstance(value.node, ScalarNode)
         }
         same = frozenset(given.items())
         if same not in read:  # a long flow takes a while
             read[same] = document.read_flow(read_list=read_list, params=given).flow
-        flow = flows[position] = read[same]
-        path: NodePath = (CASES, position, "params")
-        problems = len(reading.problems)
-        _report_params(flow, params, path, params or case, reading)
-        if len(reading.problems) == problems:
+        flow = read[same]
+        problems = len(case.reading.problems)
+        _report_params(flow, [key for key, _ in values], params)
+        if len(case.reading.problems) == problems:
             try:
-                flows[position] = flow.with_params(given)
+                flow = flow.with_params(given)
             except ParamsError as error:
-                _report_values(error, params or case, path, reading)
+                _report_values(error, params)
+        flows.append(flow)
     return flows
 
 
-def _report_params(
-    flow: FlowSpec, params: Node | None, path: NodePath, around: Node, reading: Reading
-) -> None:
+def _report_params(flow: FlowSpec, given: Sequence[Cursor], params: Cursor) -> None:
     """Add a problem for each parameter that the flow does not have, or that has no value."""
-    given = {name: key for name, key, _ in _entries(params)}
     known = {param.name: param for param in flow.params}
-    for name, key in given.items():
-        if name not in known:
-            remedy = reading.speller.suggestion(name, known)
-            message = advised(f"the flow has no parameter {quoted(name)}", remedy)
-            reading.add(message, (*path, name), key)
+    for key in given:
+        if key.text not in known:
+            remedy = key.reading.speller.suggestion(key.text, known)
+            key.add(advised(f"the flow has no parameter {quoted(key.text)}", remedy))
+    names = {key.text for key in given}
     for name, param in known.items():
-        if param.default is None and name not in given:
+        if param.default is None and name not in names:
             remedy = f"write params: {{{name}: VALUE}}"
-            reading.add(Advised(f"the flow needs a value for {name}", remedy), path, around)
+            params.add(Advised(f"the flow needs a value for {name}", remedy))
 
 
-def _report_values(error: ParamsError, params: Node, path: NodePath, reading: Reading) -> None:
+def _report_values(error: ParamsError, params: Cursor) -> None:
     """Add the problems with values that parameters cannot have."""
     for problem in error.problems:
         _, _, name = (problem.path or "").partition("params.")
-        node = node_at(params, (name,)) if name else None
-        message = problem.message if name else str(problem)
-        reading.add(message, (*path, name) if name else path, node or params)
+        place = params.get(name) if name else None
+        if name and place is None:
+            place = params.child(name, params.node)
+        (place or params).add(problem.message if name else str(problem))
 
 
-def _report_names(case: Node, path: NodePath, flow: FlowSpec, reading: Reading) -> None:
+def _report_names(case: Cursor, flow: FlowSpec) -> None:
     """Add a problem for each name that is not that of a step, of a copy or of all copies."""
-    named: list[tuple[str, NodePath, Node]] = []
-    for name, key, value in _entries(node_at(case, ("given",))):
-        if name not in {CANCEL_AT, TIMEOUT_AT}:
-            named.append((name, (*path, "given", name), key))
-        elif isinstance(value, ScalarNode):
-            named.append((value.text, (*path, "given", name), value))
-    for name, key, _ in _entries(node_at(case, ("expect",))):
-        if name != RUN:
-            named.append((name, (*path, "expect", name), key))
-    for position, item in enumerate(items_of(node_at(case, ("order",)))):
-        if isinstance(item, ScalarNode):
-            named.append((item.text, (*path, "order", position), item))
-    for name, place, node in named:
+    given = [
+        value if key.text in {CANCEL_AT, TIMEOUT_AT} else key
+        for key, value in _entries(case.get("given"))
+    ]
+    expect = [key for key, _ in _entries(case.get("expect")) if key.text != RUN]
+    for here in (*given, *expect, *case.listed("order")):
+        if not isinstance(here.node, ScalarNode):
+            continue
         try:
-            flow.named(name)
+            flow.named(here.text)
         except UnknownStepError as error:
             remedy = error.details.get("help")
-            if place[-2] == "given" and error.suggestion is None:
-                remedy = reading.speller.suggestion(name, (CANCEL_AT, TIMEOUT_AT)) or remedy
-            reading.add(advised(f"the flow has no step {quoted(name)}", remedy), place, node)
+            if here in given and error.suggestion is None:
+                suggestion = here.reading.speller.suggestion(here.text, (CANCEL_AT, TIMEOUT_AT))
+                remedy = suggestion or remedy
+            here.add(advised(f"the flow has no step {quoted(here.text)}", remedy))
 
 
-def _report_repeated(cases: Iterable[Node], reading: Reading) -> None:
+def _report_repeated(cases: Iterable[Cursor]) -> None:
     """Add a problem for each name that an earlier case has."""
     names: set[str] = set()
-    for position, case in enumerate(cases):
-        name = node_at(case, ("name",))
-        if isinstance(name, ScalarNode):
+    for case in cases:
+        name = case.get("name")
+        if name is not None and isinstance(name.node, ScalarNode):
             if name.text in names:
-                reading.add("an earlier case has this name", (CASES, position, "name"), name)
+                name.add("an earlier case has this name")
             names.add(name.text)
 
 
-def _entries(node: Node | None) -> Iterator[tuple[str, Node, Node]]:
-    for key, value in node.entries if isinstance(node, MappingNode) else ():
-        if isinstance(key, ScalarNode):
-            yield key.text, key, value
+def _entries(here: Cursor | None) -> list[tuple[Cursor, Cursor]]:
+    """Return key and value of each entry of a mapping; mistakes in them are reported already."""
+    entries = here.node.entries if here and isinstance(here.node, MappingNode) else ()
+    return [
+        (here.child(key.text, key), here.child(key.text, value))
+        for key, value in entries
+        if here and isinstance(key, ScalarNode)
+    ]

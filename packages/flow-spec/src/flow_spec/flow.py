@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
-from flow_spec.documents.tree import MappingNode, Node, NodePath
 from flow_spec.errors import (
     Advised,
     MissingValuesError,
@@ -27,7 +26,7 @@ from flow_spec.fields.env import EnvFile, flaw_of_setting, run_variables
 from flow_spec.fields.kinds import DIRECTORY, MOST_NAMED, SECONDS_ABOVE_ZERO, Integer, Line, Prose
 from flow_spec.fields.messages import LONGEST_WORD, Speller, flaw_of_line, flaw_of_word
 from flow_spec.fields.params import Param, Params
-from flow_spec.fields.reading import BUILT_IN, SPLIT, Reading, ValueList, escaped
+from flow_spec.fields.reading import BUILT_IN, SPLIT, Cursor, ValueList, escaped
 from flow_spec.fields.records import (
     ENV_FILES,
     Declaration,
@@ -503,26 +502,22 @@ class FlowRecord(Record):
     def _skips(self, name: str) -> bool:
         return super()._skips(name) and name != "x-airflow"
 
-    def _unknown(self, name: str, given: Mapping[str, Node], reading: Reading) -> Advised:
+    def _unknown(self, name: str, here: Cursor) -> Advised:
         if name == "x-airflow":
             return Advised(
                 "belongs to a step",
                 "write it in defaults for all steps; what concerns the DAG is for the DAG file to "
                 "say",
             )
-        return super()._unknown(name, given, reading)
+        return super()._unknown(name, here)
 
-    def _entries(
-        self, node: MappingNode, path: NodePath, reading: Reading
-    ) -> Iterable[tuple[str, Node, Node]]:
+    def _entries(self, here: Cursor) -> Iterable[tuple[str, Cursor, Cursor]]:
         """Return the entries, `params` and `defaults` first: the others are read with them."""
         first = {"params": 0, "defaults": 1}
-        return sorted(reading.keys_of(node, path), key=lambda entry: first.get(entry[0], 2))
+        return sorted(here.entries(), key=lambda entry: first.get(entry[0], 2))
 
-    def _made(
-        self, values: dict[str, Any], node: MappingNode, path: NodePath, reading: Reading
-    ) -> Any:
-        if reading.problems:
+    def _made(self, values: dict[str, Any], here: Cursor) -> Any:
+        if here.reading.problems:
             return None
         values.pop("defaults", None)
         steps: list[StepSpec] = []
@@ -533,9 +528,9 @@ class FlowRecord(Record):
             else:
                 steps.append(item)
         values |= {"steps": tuple(steps), "blocks": tuple(blocks)}
-        if reading.names.words:
+        if here.reading.names.words:
             values["fills"] = fields_to_fill(values, OF_FLOW)
-        return super()._made(values, node, path, reading)
+        return super()._made(values, here)
 
 
 FLOW = FlowRecord(FlowSpec, "a flow", foreign=("$schema",))

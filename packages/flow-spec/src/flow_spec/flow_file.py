@@ -21,7 +21,6 @@ from flow_spec.documents.tree import (
     Node,
     NodePath,
     ScalarNode,
-    items_of,
     nearest,
     node_at,
     with_marks,
@@ -35,6 +34,7 @@ from flow_spec.fields.reading import (
     FINALLY,
     FOREACH,
     STEPS,
+    Cursor,
     ListReader,
     Reading,
     StepPlace,
@@ -99,11 +99,11 @@ class Document:
             root, read_list=read_list, flow_dir=_folder(self.source), path_params=known
         )
         try:
-            note_steps(root, reading)
+            note_steps(Cursor(root, (), reading))
         except DocumentError as error:
             raise self.error((error.problem,)) from None
         # Nothing is missing from the flow where there is no problem.
-        flow: FlowSpec = FLOW.read(root, (), reading)
+        flow: FlowSpec = FLOW.read(Cursor(root, (), reading))
         reading.report_names()
         if not reading.problems:
             flow = _with_asked_steps_named(flow, reading)
@@ -328,51 +328,46 @@ def _refuse_cycle(flow: FlowSpec, root: Node, reading: Reading) -> None:
             place = node_at(root, (*first.path, key))
             message = Advised(f"step {walk[0]} waits for itself", fix)
             first = first._replace(node=place or first.node)
-        reading.add(message, first.path, first.node)
+        Cursor(first.node, first.path, reading).add(message)
 
 
 def _position(problem: Problem) -> tuple[int, int]:
     return (problem.line or 0, problem.column or 0)
 
 
-def note_steps(root: Node, reading: Reading) -> None:
+def note_steps(root: Cursor) -> None:
     """Note the steps of a file, and their copies (rules 2.6 and 10.3).
 
     Raises:
         DocumentError: The conditions of `finally` ask about more steps than a file may have values
             (rule 2.8).
     """
-    items, last = items_of(node_at(root, (STEPS,))), items_of(node_at(root, (FINALLY,)))
-    lists = [node_at(item, (FOREACH,)) for item in items]
+    items, last, reading = root.listed(STEPS), root.listed(FINALLY), root.reading
+    lists = [item.get(FOREACH) for item in items]
     budget = CopyBudget(MOST_STEPS - lists.count(None) - len(last))
-    for position, (item, foreach) in enumerate(zip(items, lists, strict=True)):
-        path: NodePath = (STEPS, position)
+    for item, foreach in zip(items, lists, strict=True):
         if foreach is None:
-            _note_step(item, path, reading)
+            _note_step(item)
             continue
-        inner = repeated_steps(item, path)
-        for place, step in inner.items():
-            _note_step(step, place, reading, path)
-        found = note_lists(foreach, (*path, FOREACH), reading, inner.values(), budget)
-        reading.blocks[path] = found
-        reading.names.declare(path, found.names)
+        inner = repeated_steps(item)
+        for step in inner:
+            _note_step(step, item.path)
+        found = reading.blocks[item.path] = note_lists(foreach, inner, budget)
+        reading.names.declare(item.path, found.names)
     _note_finally(last, reading)
 
 
-def _note_step(step: Node, path: NodePath, reading: Reading, block: NodePath | None = None) -> None:
+def _note_step(step: Cursor, block: NodePath | None = None) -> None:
     """Note where the id of a step is, and the items of `depends_on` that could be ids."""
-    node = node_at(step, ("id",))
-    if isinstance(node, ScalarNode):
-        reading.steps.setdefault(node.text, StepPlace(path, node, block))
-    listed = (
-        item.text
-        for item in items_of(node_at(step, ("depends_on",)))
-        if isinstance(item, ScalarNode)
-    )
-    reading.depends_on[path] = tuple(filter(REFERENCE.fullmatch, dict.fromkeys(listed)))
+    named = step.get("id")
+    if named is not None and isinstance(named.node, ScalarNode):
+        place = StepPlace(step.path, named.node, block)
+        step.reading.steps.setdefault(named.text, place)
+    listed = dict.fromkeys(item.text for item in step.listed("depends_on"))
+    step.reading.depends_on[step.path] = tuple(filter(REFERENCE.fullmatch, listed))
 
 
-def _note_finally(steps: list[Node], reading: Reading) -> None:
+def _note_finally(steps: list[Cursor], reading: Reading) -> None:
     """Note the steps of `finally`.
 
     One that asks about all of `steps` waits for them as if it named them (rule 10.1), so this
@@ -380,13 +375,12 @@ def _note_finally(steps: list[Node], reading: Reading) -> None:
     """
     of_steps = tuple(filter(NAME.fullmatch, reading.steps))
     asked = 0
-    for position, step in enumerate(steps):
-        path: NodePath = (FINALLY, position)
-        _note_step(step, path, reading)
-        when = node_at(step, ("when",))
-        if not items_of(node_at(step, ("depends_on",))) and isinstance(when, ScalarNode):
-            reading.depends_on[path] = of_steps if has_call(when.text) else ()
-            asked += len(reading.depends_on[path])
+    for step in steps:
+        _note_step(step)
+        when = step.get("when")
+        if when is not None and not step.listed("depends_on") and when.text:
+            reading.depends_on[step.path] = of_steps if has_call(when.text) else ()
+            asked += len(reading.depends_on[step.path])
             if asked > MAX_VALUES:
                 fact = "the conditions of finally ask about all steps more than "
                 raise DocumentError(
@@ -394,6 +388,6 @@ def _note_finally(steps: list[Node], reading: Reading) -> None:
                         f"{fact}{MAX_VALUES:,} times in all",
                         "list in depends_on the steps that this one is about",
                     ),
-                    when.line,
-                    when.column,
+                    when.node.line,
+                    when.node.column,
                 )

@@ -22,10 +22,8 @@ from flow_spec.documents.tree import (
     MAX_VALUES,
     MappingNode,
     Node,
-    NodePath,
     ScalarNode,
     SequenceNode,
-    node_at,
     written,
 )
 from flow_spec.errors import Advised, ListError, Message, advised, quoted
@@ -43,7 +41,7 @@ from flow_spec.fields.reading import (
     SPLIT,
     STEPS,
     BlockLists,
-    Reading,
+    Cursor,
     ValueList,
     escaped,
     filled,
@@ -195,8 +193,8 @@ type Values = tuple[str, ...]
 class ListValue(Word):
     """A value of a name; `${{` in it is plain text."""
 
-    def _check(self, text: str, node: Node, path: NodePath, reading: Reading) -> None:
-        Text._check(self, text, node, path, reading)
+    def _check(self, here: Cursor) -> None:
+        Text._check(self, here)
 
 
 class SplitText(ListValue):
@@ -273,58 +271,52 @@ def _texts(node: Node, besides: Set[str] = frozenset()) -> Iterator[str]:
                     yield from _texts(value)
 
 
-def repeated_steps(item: Node, path: NodePath) -> Mapping[NodePath, Node]:
-    """Return the steps that an item with a `foreach` repeats, by path: itself, or its list."""
+def repeated_steps(item: Cursor) -> Sequence[Cursor]:
+    """Return the steps that an item with a `foreach` repeats: itself, or its list."""
     if _repeats_itself(item):
-        return {path: item}
-    listed = node_at(item, (STEPS,))
-    steps = listed.items if isinstance(listed, SequenceNode) else []
-    return {(*path, STEPS, place): step for place, step in enumerate(steps)}
+        return [item]
+    return item.listed(STEPS)
 
 
-def _repeats_itself(item: Node) -> bool:
+def _repeats_itself(item: Cursor) -> bool:
     """Whether an item with a `foreach` is a step: it has keys of one, and no list of steps."""
-    if not isinstance(item, MappingNode):
-        return False
-    values = {name: value for name, value in item.texts() if name not in _FIELDS}
-    return node_at(item, (STEPS,)) is None and any(
+    return STEPS not in item.given and any(
         name in STEP.fields() or (isinstance(value, ScalarNode) and not name.startswith("x-"))
-        for name, value in values.items()
+        for name, value in item.given.items()
+        if name not in _FIELDS
     )
 
 
-def note_lists(
-    node: Node, path: NodePath, reading: Reading, inner: Collection[Node], budget: CopyBudget
-) -> BlockLists:
+def note_lists(here: Cursor, inner: Sequence[Cursor], budget: CopyBudget) -> BlockLists:
     """Read the lists of a `foreach`, whose steps are `inner`.
 
     They are read before anything else, because conditions anywhere may name the copies.
     """
-    problems = len(reading.problems)
-    if node.tag is not None:
-        reading.add(messages.tag(node), path, node)
+    problems = here.reading.problems
+    before = len(problems)
+    if here.node.tag is not None:
+        here.add(messages.tag(here.node))
         return BlockLists()
-    match node:
-        case MappingNode() if _is_source(node):
-            lists = _without_name(node, path, reading)
-        case MappingNode():
-            lists = _by_name(node, path, reading)
-        case SequenceNode() if any(isinstance(item, MappingNode) for item in node.items):
-            lists = _row_by_row(node, path, reading)
-        case SequenceNode():
-            lists = _without_name(node, path, reading)
+    match here.node:
+        case MappingNode() if not _is_source(here):
+            lists = _by_name(here)
+        case SequenceNode(items=items) if any(isinstance(item, MappingNode) for item in items):
+            lists = _row_by_row(here)
+        case MappingNode() | SequenceNode():
+            found = _list_of(ITEM, here)
+            lists = _Lists((ITEM,), () if found is None else (found,), are_named=False)
         case _:
-            reading.add(_no_foreach(node), path, node)
+            _refuse(here)
             return BlockLists((ITEM,), is_named=False)
     unknown = BlockLists(lists.names, is_named=lists.are_named)
-    if len(reading.problems) > problems or lists.are_incomplete:
+    if len(problems) > before or lists.are_incomplete:
         return unknown
-    flaw = budget.flaw(lists, inner)
+    flaw = budget.flaw(lists, [step.node for step in inner])
     if flaw is not None:
-        reading.add(flaw, path, node)
+        here.add(flaw)
         return unknown
     rows = lists.expanded()
-    if lists.rows is not None and _has_repeated(rows, node, path, reading):
+    if lists.rows is not None and _has_repeated(rows, here):
         return unknown
     labels = dict.fromkeys(labels_of(rows))
     return unknown._replace(rows=rows, labels=labels, lists=lists.lists)
@@ -368,13 +360,14 @@ class _Lists:
         return tuple(tuple(row.get(name, "") for name in self.names) for row in self.rows)
 
 
-def _no_foreach(node: Node) -> Message:
+def _refuse(here: Cursor) -> None:
     """Say that this is not a list, a mapping of names to lists, or a list of mappings."""
     fact = (
         "must be a list, a mapping of names to lists, such as {SHOP: [berlin, paris]}, or a list "
-        f"of mappings; got {_got(node)}"
+        f"of mappings; got {_got(here.node)}"
     )
-    return advised(fact, messages.AS_LIST["values"] if isinstance(node, ScalarNode) else None)
+    is_text = isinstance(here.node, ScalarNode)
+    here.add(advised(fact, messages.AS_LIST["values"] if is_text else None))
 
 
 def _got(node: Node) -> str:
@@ -385,45 +378,39 @@ def _got(node: Node) -> str:
     return f"an empty {messages.got(node).split()[-1]}" if empty else messages.got(node)
 
 
-def _is_source(node: MappingNode) -> bool:
+def _is_source(here: Cursor) -> bool:
     """Whether a mapping stands in place of a list, and does not give names to lists."""
-    values = dict(node.texts())
-    is_plain = all(isinstance(value, ScalarNode) for value in values.values())
-    return is_plain and not values.keys().isdisjoint({*ORIGINS, SPLIT})
+    is_plain = all(isinstance(value, ScalarNode) for value in here.given.values())
+    return is_plain and not here.given.keys().isdisjoint({*ORIGINS, SPLIT})
 
 
-def _without_name(node: Node, path: NodePath, reading: Reading) -> _Lists:
-    """Read a list without a name."""
-    found = _list_of(ITEM, node, path, reading)
-    return _Lists((ITEM,), () if found is None else (found,), are_named=False)
-
-
-def _by_name(node: MappingNode, path: NodePath, reading: Reading) -> _Lists:
+def _by_name(here: Cursor) -> _Lists:
     """Read a mapping of names to lists; every combination is a copy."""
     names = []
     lists = []
-    problems = len(reading.problems)
-    for name, key, value in reading.keys_of(node, path):
+    problems = len(here.reading.problems)
+    for name, key, value in here.entries():
         flaw = flaw_of_param_name(name)
-        if name in _CHANGES and _holds_mappings(value):
+        is_scalar = isinstance(value.node, ScalarNode)
+        if name in _CHANGES and _holds_mappings(value.node):
             rows = "write each combination as a row: foreach: [{OS: linux, GO: '1.21'}, {OS: mac}]"
-            reading.add(Advised(f"a foreach has no {name}", rows), (*path, name), value)
+            value.add(Advised(f"a foreach has no {name}", rows))
             return _Lists((name,))
-        if isinstance(value, ScalarNode) and not value.text and len(reading.problems) > problems:
+        if is_scalar and not value.text and len(here.reading.problems) > problems:
             continue  # what follows a comma where the brackets of a list are missing
-        if name in (*ORIGINS, SPLIT) and isinstance(value, ScalarNode):
+        if name in (*ORIGINS, SPLIT) and is_scalar:
             flaw = (
                 f"gives its values no name; write foreach: {{NAME: {{{name}: "
-                f"{messages.got(value)}}}}}, with a name of your own"
+                f"{messages.got(value.node)}}}}}, with a name of your own"
             )
         if flaw is not None:
-            reading.add(flaw, (*path, name), key)
+            key.add(flaw)
             continue
         names.append(name)
-        found = _list_of(name, value, (*path, name), reading)
+        found = _list_of(name, value)
         lists += [] if found is None else [found]
-    if not node.entries:
-        reading.add(_no_foreach(node), path, node)
+    if isinstance(here.node, MappingNode) and not here.node.entries:
+        _refuse(here)
     return _Lists(tuple(names), tuple(lists))
 
 
@@ -442,46 +429,42 @@ def values_of(name: str) -> ListOf:
     return ListOf(word, "values", "[berlin, paris]", min_items=1, distinct=True)
 
 
-def _list_of(name: str, node: Node, path: NodePath, reading: Reading) -> ValueList | None:
+def _list_of(name: str, here: Cursor) -> ValueList | None:
     """Read the values of a name; return None after adding a problem."""
-    if isinstance(node, MappingNode) and node.tag is None:
-        values = {key: value for key, _, value in reading.keys_of(node, path)}
+    if isinstance(here.node, MappingNode) and here.node.tag is None:
+        values = {key: value for key, _, value in here.entries()}
         if SPLIT in values and values.keys() <= {SPLIT, AT}:
-            return _from_text(name, values[SPLIT], values.get(AT), path, reading)
+            return _from_text(name, values[SPLIT], values.get(AT))
         if len(values) == 1 and not values.keys().isdisjoint(ORIGINS):
             ((origin, value),) = values.items()
-            return _from_elsewhere(name, origin, value, path, reading)
-        message = (
+            return _from_elsewhere(name, origin, value)
+        here.add(
             "must be a list of values, such as [berlin, paris], or {lines: FILE}, {glob: PATTERN} "
-            f"or {{split: TEXT, at: ','}}; got {_got(node)}"
+            f"or {{split: TEXT, at: ','}}; got {_got(here.node)}"
         )
-        reading.add(message, path, node)
         return None
-    found = values_of(name).read(node, path, reading)
+    found = values_of(name).read(here)
     return None if found is None else ValueList(name, found)
 
 
-def _from_text(
-    name: str, node: Node, separator: Node | None, path: NodePath, reading: Reading
-) -> ValueList | None:
+def _from_text(name: str, here: Cursor, separator: Cursor | None) -> ValueList | None:
     """Split a text into values, without the blanks around each and without empty ones.
 
     A text that holds no parameters stands for the same list in every run.
     """
-    place, problems = (*path, SPLIT), len(reading.problems)
-    text = SplitText().read(node, place, reading)
-    at = None if separator is None else Separator().read(separator, (*path, AT), reading)
-    if len(reading.problems) > problems or not _is_known_by_now(text, place, node, reading, ()):
+    problems = len(here.reading.problems)
+    text = SplitText().read(here)
+    at = None if separator is None else Separator().read(separator)
+    if len(here.reading.problems) > problems or not _is_known_by_now(here, ()):
         return None
-    params, held = reading.path_params.values, tuple(names_in(text))
+    params, held = here.reading.path_params.values, tuple(names_in(text))
     if len(text) + sum(len(params[each]) for each in held) > MOST_CHARACTERS:
-        message = f"stands for more than {MOST_CHARACTERS // 1024**2} MiB of text; shorten it"
-        reading.add(message, place, node)
+        here.add(f"stands for more than {MOST_CHARACTERS // 1024**2} MiB of text; shorten it")
         return None
     values = _parts_of(filled(text, params), at)
     flaw = _flaw_of_values(values, name) if values or held else "must hold a value"
     if flaw is not None:
-        reading.add(flaw, place, node)
+        here.add(flaw)
         return None
     return ValueList(name, values, SPLIT, text, at) if held else ValueList(name, values)
 
@@ -492,49 +475,43 @@ def _parts_of(text: str, at: str | None) -> Values:
     return tuple(value for part in parts if (value := part.strip(_BLANK)))
 
 
-def _from_elsewhere(
-    name: str, origin: str, value: Node, path: NodePath, reading: Reading
-) -> ValueList | None:
+def _from_elsewhere(name: str, origin: str, here: Cursor) -> ValueList | None:
     """Read values from a file, or from file names; return None after adding a problem."""
-    place = (*path, origin)
+    reading = here.reading
     problems = len(reading.problems)
-    text = _PATH.read(value, place, reading)
-    if len(reading.problems) > problems:
-        return None
-    if not _is_known_by_now(text, place, value, reading, (FLOW_DIR,)):
+    text = _PATH.read(here)
+    if len(reading.problems) > problems or not _is_known_by_now(here, (FLOW_DIR,)):
         return None
     try:
         names = {**reading.path_params.values, FLOW_DIR: reading.flow_dir}
         values = tuple(reading.read_list(origin, text, names))
     except ListError as error:
-        reading.add(f"{quoted(text)} {error}", place, value)
+        here.add(f"{quoted(text)} {error}")
         return None
     flaw = _flaw_of_values(values, name)
     if flaw is not None:
-        reading.add(flaw, place, value)
+        here.add(flaw)
         return None
     return ValueList(name, values, origin, text)
 
 
-def _is_known_by_now(
-    text: str, path: NodePath, node: Node, reading: Reading, built_in: Collection[str]
-) -> bool:
+def _is_known_by_now(here: Cursor, built_in: Collection[str]) -> bool:
     """Whether the names in the text of a list have values before the run exists (rule 10.2)."""
-    held, params = dict.fromkeys(names_in(text)), reading.path_params
+    held, params = dict.fromkeys(names_in(here.text)), here.reading.path_params
     others = [name for name in held if name not in built_in]
     known = [*(f"${{{{ {name} }}}}" for name in built_in), "parameters"]
-    problems = len(reading.problems)
-    for flaw in flaws_of_names(text, held, reading.speller):
-        reading.add(str(flaw.message), path, node)
+    problems = len(here.reading.problems)
+    for flaw in flaws_of_names(here.text, held, here.reading.speller):
+        here.add(str(flaw.message))
     for name in others if params.are_known else ():
         if name in params.flaws:
             message = f"needs the parameter {name}, which {params.flaws[name]}"
-            reading.add(message, path, node, param=None if name in params.values else name)
+            here.add(message, param=None if name in params.values else name)
         elif name not in params.values:
             when = "a list is read before its run begins"
             rest = f"has no value then; only {' and '.join(known)} have"
-            reading.add(f"{when}, and ${{{{ {name} }}}} {rest}", path, node)
-    return len(reading.problems) == problems and (params.are_known or not others)
+            here.add(f"{when}, and ${{{{ {name} }}}} {rest}")
+    return len(here.reading.problems) == problems and (params.are_known or not others)
 
 
 def _flaw_of_values(values: Values, name: str) -> str | None:
@@ -550,37 +527,34 @@ def _flaw_of_values(values: Values, name: str) -> str | None:
     return None
 
 
-def _row_by_row(node: SequenceNode, path: NodePath, reading: Reading) -> _Lists:
+def _row_by_row(here: Cursor) -> _Lists:
     """Read a list of mappings; each is one copy."""
     rows: list[dict[str, str]] = []
-    for index, item in enumerate(node.items):
-        place = (*path, index)
-        if not isinstance(item, MappingNode) or item.tag is not None:
-            message = "must be a mapping of names to values, such as {GO: '1.21'}; got "
-            reading.add(message + messages.got(item), place, item)
+    for item in here.items():
+        if not isinstance(item.node, MappingNode) or item.node.tag is not None:
+            item.add(
+                messages.must_be("a mapping of names to values, such as {GO: '1.21'}", item.node)
+            )
             continue
         rows.append({})
-        for name, key, value in reading.keys_of(item, place):
+        for name, key, value in item.entries():
             flaw = flaw_of_param_name(name)
             if flaw is not None:
-                reading.add(flaw, (*place, name), key)
-            word = ListValue(beside=len(f"{name}="))
-            rows[-1][name] = word.read(value, (*place, name), reading)
+                key.add(flaw)
+            rows[-1][name] = ListValue(beside=len(f"{name}=")).read(value)
     names = tuple(dict.fromkeys(name for row in rows for name in row))
     if rows and not names:
-        reading.add(_no_foreach(node), path, node)
+        _refuse(here)
     return _Lists(names, rows=tuple(rows))
 
 
-def _has_repeated(rows: tuple[Values, ...], node: Node, path: NodePath, reading: Reading) -> bool:
+def _has_repeated(rows: tuple[Values, ...], here: Cursor) -> bool:
     """Report the rows that repeat the values of an earlier one."""
-    first: dict[Values, int] = {}
-    for index, row in enumerate(rows):
-        if first.setdefault(row, index) != index:
-            same = f"has the same values as {written((*path, first[row]))}"
-            message = f"{same}: the steps would run twice for them"
-            place = (*path, index)
-            reading.add(message, place, node_at(node, (index,)) or node)
+    first: dict[Values, Cursor] = {}
+    for row, item in zip(rows, here.items(), strict=True):
+        if first.setdefault(row, item) is not item:
+            same = f"has the same values as {written(first[row].path)}"
+            item.add(f"{same}: the steps would run twice for them")
     return len(first) < len(rows)
 
 
@@ -602,20 +576,20 @@ class ForeachLists(Kind):
         rows = {"type": "array", "items": names | by_row, "minItems": 1, "uniqueItems": True}
         return {"anyOf": [*one_list, names | by_name, rows]}
 
-    def read(self, node: Node, path: NodePath, reading: Reading) -> BlockLists:
+    def read(self, here: Cursor) -> BlockLists:
         """Return the lists of the first pass; report names that are parameters, now known."""
-        lists = reading.blocks[path[:2]]
+        lists = here.reading.blocks[here.path[:2]]
         for name in lists.names:
-            if reading.names.declares(name, path[:1]):
+            if here.reading.names.declares(name, here.path[:1]):
                 message = Advised(
                     f"{name} is a parameter, which every step has under this name",
                     f"give the values another name, such as {FOREACH}: {{NAME: [berlin, paris]}}",
                 )
-                reading.add(message, (*path[:-1], *lists.place_of(name)), node)
+                (here.child(name, here.node) if lists.is_named else here).add(message)
         return lists
 
-    def _read(self, node: Node, path: NodePath, reading: Reading) -> BlockLists:
-        return self.read(node, path, reading)
+    def _read(self, here: Cursor) -> BlockLists:
+        return self.read(here)
 
 
 def _block(values: Mapping[str, Any], steps: tuple[StepSpec, ...]) -> Block:
@@ -633,26 +607,18 @@ class BlockRecord(Record):
         """Return the fields of a block."""
         return _FIELDS
 
-    def _entries(
-        self, node: MappingNode, path: NodePath, reading: Reading
-    ) -> Iterable[tuple[str, Node, Node]]:
+    def _entries(self, here: Cursor) -> Iterable[tuple[str, Cursor, Cursor]]:
         """Return the entries of a block; all keys that belong to a step are one mistake."""
-        entries = list(reading.keys_of(node, path))
+        entries = list(here.entries())
         misplaced = [entry for entry in entries if entry[0] in STEP.fields()]
         if misplaced:
-            first, key, _ = misplaced[0]
             named = ", ".join(name for name, *_ in misplaced)
-            message = Advised(
-                f"belongs to a step, and this {FOREACH} repeats the steps in its own list",
-                f"move {named} into an item of {STEPS}:",
-            )
-            reading.add(message, (*path, first), key)
+            fact = f"belongs to a step, and this {FOREACH} repeats the steps in its own list"
+            misplaced[0][1].add(Advised(fact, f"move {named} into an item of {STEPS}:"))
         return [entry for entry in entries if entry not in misplaced]
 
-    def _made(
-        self, values: dict[str, Any], _node: MappingNode, _path: NodePath, reading: Reading
-    ) -> Any:
-        return None if reading.problems else _block(values, values[STEPS])
+    def _made(self, values: dict[str, Any], here: Cursor) -> Any:
+        return None if here.reading.problems else _block(values, values[STEPS])
 
 
 class ItemRecord(StepRecord):
@@ -672,13 +638,12 @@ class ItemRecord(StepRecord):
         schema["dependentRequired"] |= {MAX_PARALLEL: [FOREACH]}
         return schema
 
-    def _made(
-        self, values: dict[str, Any], node: MappingNode, path: NodePath, reading: Reading
-    ) -> Any:
+    def _made(self, values: dict[str, Any], here: Cursor) -> Any:
         beside = {name: values.pop(name) for name in (FOREACH, MAX_PARALLEL) if name in values}
-        if MAX_PARALLEL in beside and FOREACH not in beside:
-            reading.add(UNBOUNDED, (*path, MAX_PARALLEL), node_at(node, (MAX_PARALLEL,)) or node)
-        step = super()._made(values, node, path, reading)
+        bound = here.get(MAX_PARALLEL)
+        if bound is not None and FOREACH not in beside:
+            bound.add(UNBOUNDED)
+        step = super()._made(values, here)
         return step if step is None or FOREACH not in beside else _block(beside, (step,))
 
 
@@ -690,9 +655,9 @@ class StepOrBlock(Kind):
         has_steps: Schema = {"type": "object", "required": [STEPS]}
         return {"if": has_steps, "then": BLOCK.schema(), "else": ITEM_STEP.schema()}
 
-    def _read(self, node: Node, path: NodePath, reading: Reading) -> Any:
-        is_block = path in reading.blocks and not _repeats_itself(node)
-        return (BLOCK if is_block else ITEM_STEP).read(node, path, reading)
+    def _read(self, here: Cursor) -> Any:
+        is_block = here.path in here.reading.blocks and not _repeats_itself(here)
+        return (BLOCK if is_block else ITEM_STEP).read(here)
 
 
 _FIELDS = {

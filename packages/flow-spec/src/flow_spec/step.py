@@ -15,7 +15,7 @@ from typing import Any, Literal, Self, cast
 import attrs
 
 import flow_conditions
-from flow_spec.documents.tree import MappingNode, Node, NodePath, ScalarNode, node_at
+from flow_spec.documents.tree import ScalarNode
 from flow_spec.errors import Advised, Message, Span
 from flow_spec.fields import messages
 from flow_spec.fields.kinds import (
@@ -38,7 +38,7 @@ from flow_spec.fields.kinds import (
 )
 from flow_spec.fields.messages import LONGEST_WORD, flaw_of_word
 from flow_spec.fields.predicates import End, operands_of, parse_when
-from flow_spec.fields.reading import FINALLY, FOREACH, Reading, escaped, filled, names_in
+from flow_spec.fields.reading import FOREACH, Cursor, escaped, filled, names_in
 from flow_spec.fields.records import (
     ENV_FILES,
     CommandWords,
@@ -123,18 +123,19 @@ class ScriptText(Text):
         blank = f"[{_BLANK}]*"
         return super().schema() | {"pattern": rf"^(?!{blank}#!){blank}[^\x00{_BLANK}][^\x00]*$"}
 
-    def _read(self, node: Node, path: NodePath, reading: Reading) -> str | None:
+    def _read(self, here: Cursor) -> str | None:
+        node = here.node
         if not isinstance(node, ScalarNode):
-            reading.add(messages.no_script(node), path, node)
+            here.add(messages.no_script(node))
             return None
         if node.folded:
             remedy = 'begin the text with |, as in "script: |"'
-            reading.add(Advised("YAML would join these lines to one", remedy), path, node)
+            here.add(Advised("YAML would join these lines to one", remedy))
         if first := re.match(r"\s*(#!.*)", node.text):
             message = Advised("a script cannot begin with #!", _instead_of_first_line(node.text))
-            reading.add(message, path, node, span=Span(node.text, *first.span(1)))
+            here.add(message, span=Span(node.text, *first.span(1)))
             return None
-        return super()._read(node, path, reading)
+        return super()._read(here)
 
     def _flaw(self, text: str) -> Message | None:
         if not text.strip(_BLANK):
@@ -511,57 +512,50 @@ class StepRecord(Record):
     def _needed(self) -> list[str]:
         return ["id", "command"]
 
-    def _read(self, node: Node, path: NodePath, reading: Reading) -> Any:
-        if FOREACH not in self.fields() and (lists := node_at(node, (FOREACH,))) is not None:
+    def _read(self, here: Cursor) -> Any:
+        if FOREACH not in self.fields() and (lists := here.get(FOREACH)) is not None:
             # A step or block that is repeated in the wrong place is one mistake, not one for each
             # key and name.
-            message = _NOT_IN_FINALLY if path[0] == FINALLY else _NOT_IN_FOREACH
-            reading.add(message, (*path, FOREACH), lists)
+            lists.add(_NOT_IN_FINALLY if here.in_finally else _NOT_IN_FOREACH)
             return None
-        return super()._read(node, path, reading)
+        return super()._read(here)
 
-    def _made(
-        self, values: dict[str, Any], node: MappingNode, path: NodePath, reading: Reading
-    ) -> Any:
-        defaults = {**self.own_defaults, **reading.defaults}
-        self._keep_apart(values, defaults, node, path, reading)
-        self._check_command(values, node, path, reading)
-        if reading.problems:
+    def _made(self, values: dict[str, Any], here: Cursor) -> Any:
+        defaults = {**self.own_defaults, **here.reading.defaults}
+        self._keep_apart(values, defaults, here)
+        self._check_command(values, here)
+        if here.reading.problems:
             return None
         for name in _LAID_OVER.intersection(defaults, values):
             laid_over = {**dict(defaults[name]), **dict(values[name])}
             values[name] = tuple(sorted(laid_over.items()))
         values = {"shell": SHELL, **defaults, **values}
-        if reading.names.words:
+        if here.reading.names.words:
             values["fills"] = fields_to_fill(values, OF_STEP)
         shell, script = values.pop("shell"), values.pop("script", None)
         if script is not None:
             values["command"] = command_of(script, shell, values["id"])
         return self.cls(**{attribute_of(name): value for name, value in values.items()})
 
-    def _check_command(
-        self, values: dict[str, Any], node: MappingNode, path: NodePath, reading: Reading
-    ) -> None:
+    def _check_command(self, values: dict[str, Any], here: Cursor) -> None:
         """Report neither or both of `command` and `script`, or a shell without a script."""
-        nodes = dict(node.texts())
+        script, shell = here.get("script"), here.get("shell")
         if "script" not in values and "command" not in values:
-            meant = self._fields_meant(nodes, reading)
             # The text under `shell`, as in Ansible, is reported there.
             is_shell = "shell" in values and values["shell"] is None
-            if not is_shell and not {"command", "script"}.intersection(meant):
+            if not is_shell and {"command", "script"}.isdisjoint(self._fields_meant(here)):
                 fact = f'{self.noun} needs the key "command" or "script"'
                 remedy = "add command: [make, build], or script: 'make build' for a shell"
-                reading.add(Advised(fact, remedy), path, node)
-        elif values.get("script") is not None and values.get("command") is not None:
-            both = Advised('a step has "command" or "script", not both', "remove one of the two")
-            reading.add(both, (*path, "script"), nodes["script"])
-        elif "script" not in values and values.get("shell") is not None:
+                here.add(Advised(fact, remedy))
+        elif script is not None and None not in (values.get("script"), values.get("command")):
+            both = 'a step has "command" or "script", not both'
+            script.add(Advised(both, "remove one of the two"))
+        elif "script" not in values and shell is not None and values.get("shell") is not None:
             remedy = 'a "command" runs without one; for a shell write "script"'
-            message = Advised('only a "script" has a shell', remedy)
-            reading.add(message, (*path, "shell"), nodes["shell"])
+            shell.add(Advised('only a "script" has a shell', remedy))
 
-    def _unknown(self, name: str, given: Mapping[str, Node], reading: Reading) -> Advised:
-        return UNBOUNDED if name == "max_parallel" else super()._unknown(name, given, reading)
+    def _unknown(self, name: str, here: Cursor) -> Advised:
+        return UNBOUNDED if name == "max_parallel" else super()._unknown(name, here)
 
 
 UNBOUNDED = Advised(
@@ -598,18 +592,15 @@ class Defaults(Record):
         """Return the fields of a step that `defaults` can have."""
         return {name: field for name, field in STEP.fields().items() if name not in _OWN}
 
-    def _unknown(self, name: str, given: Mapping[str, Node], reading: Reading) -> Advised:
+    def _unknown(self, name: str, here: Cursor) -> Advised:
         if name in _OWN:
-            return Advised(
-                f"cannot have a default: {_OWN[name]}", "write it in the steps themselves"
-            )
-        return super()._unknown(name, given, reading)
+            fact = f"cannot have a default: {_OWN[name]}"
+            return Advised(fact, "write it in the steps themselves")
+        return super()._unknown(name, here)
 
-    def _made(
-        self, values: dict[str, Any], node: MappingNode, path: NodePath, reading: Reading
-    ) -> None:
-        self._keep_apart(values, {}, node, path, reading)
-        reading.defaults = values
+    def _made(self, values: dict[str, Any], here: Cursor) -> None:
+        self._keep_apart(values, {}, here)
+        here.reading.defaults = values
 
 
 DEFAULTS = Defaults(StepSpec, "defaults", apart=EXIT_CODE_LISTS)

@@ -116,6 +116,11 @@ def nearest(root: Node, path: NodePath) -> Node:
     return next(filter(None, found), root)
 
 
+def is_empty(node: Node | None) -> bool:
+    """Whether a key or an item of YAML has no value."""
+    return isinstance(node, ScalarNode) and node.form is Form.BARE and not node.text
+
+
 def items_of(node: Node | None) -> list[Node]:
     """Return the items of a list; none if it is something else."""
     return node.items if isinstance(node, SequenceNode) else []

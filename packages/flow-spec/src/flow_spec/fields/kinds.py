@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Any, ClassVar, dataclass_transform
 
 import flow_conditions
-from flow_spec.documents.tree import Form, Node, NodePath, ScalarNode, spelling, written
+from flow_spec.documents.tree import Form, Node, ScalarNode, is_empty, spelling, written
 from flow_spec.errors import Advised, Message, Span, advised, printable, quoted
 from flow_spec.fields import messages
 from flow_spec.fields.messages import (
@@ -32,7 +32,7 @@ from flow_spec.fields.messages import (
     flaw_of_word,
 )
 from flow_spec.fields.predicates import advice_on_condition, is_condition, operands_of, parse_when
-from flow_spec.fields.reading import FINALLY, OPENING, Reading, StepPlace, TemplateWord, step_path
+from flow_spec.fields.reading import OPENING, Cursor, Reading, StepPlace
 
 _DURATION_EXAMPLES = "90s, 15m or 1h30m"
 """What a message shows of the grammar."""
@@ -91,7 +91,8 @@ class Kind(ABC):
     """What a field may hold; `read` returns the value, or None after adding a problem.
 
     The annotations of a kind are its fields, inherited ones first; a class attribute is a default.
-    Kinds share one constructor: attrs would generate one for each at every start of the program.
+    Kinds share one constructor, which checks its arguments: attrs would generate one for each at
+    every start of the program.
     """
 
     _names: ClassVar[tuple[str, ...]] = ()
@@ -102,21 +103,29 @@ class Kind(ABC):
             cls._names = tuple(dict.fromkeys((*cls._names, *cls.__annotations__)))
 
     def __init__(self, *values: Any, **named: Any) -> None:
-        """Set the fields, in order or by name."""
-        vars(self).update(zip(self._names, values, strict=False), **named)
+        """Set the fields, in order or by name.
 
-    def read(self, node: Node, path: NodePath, reading: Reading) -> Any:
-        """Read the value of `node`, which stands at `path`."""
+        Raises:
+            TypeError: The kind has no such field, or not so many.
+        """
+        given = dict(zip(self._names, values, strict=False))
+        if len(given) < len(values) or not named.keys() <= {*self._names} - given.keys():
+            raise TypeError(f"{type(self).__name__} has the fields {', '.join(self._names)}")
+        vars(self).update(given, **named)
+
+    def read(self, here: Cursor) -> Any:
+        """Read the value that stands here."""
+        node = here.node
         if node.tag is not None:
-            reading.add(messages.tag(node), path, node)
+            here.add(messages.tag(node))
             return None
-        if isinstance(node, ScalarNode) and node.form is Form.BARE and not node.text:
-            reading.add(messages.empty(node, path), path, node)
+        if is_empty(node):
+            here.add(messages.empty(node, here.path))
             return None
-        return self._read(node, path, reading)
+        return self._read(here)
 
     @abstractmethod
-    def _read(self, node: Node, path: NodePath, reading: Reading) -> Any: ...
+    def _read(self, here: Cursor) -> Any: ...
 
     @abstractmethod
     def schema(self) -> Schema:
@@ -133,21 +142,22 @@ class Text(Kind):
         """Allow every scalar, since an editor takes some text for numbers (rule 2.5)."""
         return {"type": ["string", "number", "boolean"]}
 
-    def _read(self, node: Node, path: NodePath, reading: Reading) -> str | None:
+    def _read(self, here: Cursor) -> str | None:
+        node = here.node
         if not isinstance(node, ScalarNode) or node.form not in {Form.BARE, Form.TEXT}:
-            reading.add(self._no_text(node), path, node)
+            here.add(self._no_text(node))
             return None
-        self._check(node.text, node, path, reading)
+        self._check(here)
         return node.text
 
     def _no_text(self, node: Node) -> Message:
         """Say that a value is not text."""
         return messages.no_text(node)
 
-    def _check(self, text: str, node: Node, path: NodePath, reading: Reading) -> None:
-        flaw = self._flaw(text)
+    def _check(self, here: Cursor) -> None:
+        flaw = self._flaw(here.text)
         if flaw is not None:
-            reading.add(flaw, path, node)
+            here.add(flaw)
 
     def _flaw(self, text: str) -> Message | None:
         """Return what is wrong with a text on its own, or None."""
@@ -159,10 +169,10 @@ class FilledText(Text):
     def _no_text(self, node: Node) -> Message:
         return messages.no_text(node, is_filled=True)
 
-    def _check(self, text: str, node: Node, path: NodePath, reading: Reading) -> None:
-        super()._check(text, node, path, reading)
-        if OPENING in text:
-            reading.names.words.append(TemplateWord(text, path, node))
+    def _check(self, here: Cursor) -> None:
+        super()._check(here)
+        if OPENING in here.text:
+            here.reading.names.words.append(here)
 
 
 class Line(Text):
@@ -222,12 +232,11 @@ class OneOf(Text):
         """List the words."""
         return {"type": "string", "enum": [word.value for word in self.words]}
 
-    def _read(self, node: Node, path: NodePath, reading: Reading) -> StrEnum | None:
-        text = super()._read(node, path, reading)
+    def _read(self, here: Cursor) -> StrEnum | None:
+        text = super()._read(here)
         known = [word.value for word in self.words]
         if text is not None and text not in known:
-            field = str(path[-1])
-            reading.add(messages.unknown_word(text, known, reading.speller, field), path, node)
+            here.add(messages.unknown_word(text, known, here.reading.speller, here.field))
             return None
         return None if text is None else self.words(text)
 
@@ -242,19 +251,19 @@ class Integer(Kind):
         """Bound the number."""
         return {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
 
-    def _read(self, node: Node, path: NodePath, reading: Reading) -> int | None:
-        spelled = spelling(node, Form.NUMBER)
+    def _read(self, here: Cursor) -> int | None:
+        spelled = spelling(here.node, Form.NUMBER)
         if spelled is None or not _INTEGER.fullmatch(spelled):
-            _add_wrong_type(f"must be an integer >= {self.minimum}", node, path, reading)
+            _add_wrong_type(f"must be an integer >= {self.minimum}", here)
             return None
         # The interpreter refuses to convert thousands of digits; a bound needs no conversion.
         digits = spelled.lstrip("0")
         if len(digits) > len(str(self.maximum)) or int(digits or "0") > self.maximum:
-            _add_wrong_type(f"must be an integer <= {self.maximum:,}", node, path, reading)
+            _add_wrong_type(f"must be an integer <= {self.maximum:,}", here)
             return None
         value = int(digits or "0")
         if value < self.minimum:
-            _add_wrong_type(f"must be an integer >= {self.minimum}", node, path, reading)
+            _add_wrong_type(f"must be an integer >= {self.minimum}", here)
         return value
 
 
@@ -268,12 +277,12 @@ class Number(Kind):
         """Bound the number."""
         return {"type": "number", "minimum": self.minimum, "maximum": self.maximum}
 
-    def _read(self, node: Node, path: NodePath, reading: Reading) -> float | None:
-        value = _number(node)
+    def _read(self, here: Cursor) -> float | None:
+        value = _number(here.node)
         if value is not None and value > self.maximum:
-            _add_wrong_type(f"must be a number <= {self.maximum:,.0f}", node, path, reading)
+            _add_wrong_type(f"must be a number <= {self.maximum:,.0f}", here)
         elif value is None or value < self.minimum:
-            _add_wrong_type(f"must be a number >= {self.minimum:g}", node, path, reading)
+            _add_wrong_type(f"must be a number >= {self.minimum:g}", here)
         return value
 
 
@@ -289,25 +298,19 @@ class Seconds(Kind):
         bounds = {least: 0.0, "maximum": TEN_YEARS_SEC}
         return {"type": ["number", "string"], **bounds, "pattern": pattern}
 
-    def _read(self, node: Node, path: NodePath, reading: Reading) -> float | None:
-        value = _number(node)
+    def _read(self, here: Cursor) -> float | None:
+        value = _number(here.node)
         if value is None:
             # Quoted or not: JSON has no other way to write a duration.
-            value = seconds_of(spelling(node, Form.TEXT) or "")
+            value = seconds_of(spelling(here.node, Form.TEXT) or "")
         if value is None or value < 0 or (value == 0 and not self.zero):
-            reading.add(self._wrong(node, str(path[-1])), path, node)
+            least = "0 or more" if self.zero else "more than 0"
+            expected = f"must be a number of seconds, {least}, or a duration such as"
+            _add_wrong_type(f"{expected} {_DURATION_EXAMPLES}", here)
         elif value > TEN_YEARS_SEC:
             most = f"must be at most {TEN_YEARS_SEC:,.0f} seconds, which are ten years"
-            reading.add(f"{most}, got {messages.got(node)}", path, node)
+            here.add(f"{most}, got {messages.got(here.node)}")
         return value
-
-    def _wrong(self, node: Node, field: str) -> Message:
-        """Say that a value is not a duration of this kind, and how to spell it as one."""
-        least = "0 or more" if self.zero else "more than 0"
-        expected = (
-            f"must be a number of seconds, {least}, or a duration such as {_DURATION_EXAMPLES}"
-        )
-        return messages.wrong_type(expected, node, field)
 
 
 def _number(node: Node) -> float | None:
@@ -327,17 +330,16 @@ class Boolean(Kind):
         """Allow both."""
         return {"type": "boolean"}
 
-    def _read(self, node: Node, path: NodePath, reading: Reading) -> bool | None:
-        spelled = spelling(node, Form.BOOLEAN)
+    def _read(self, here: Cursor) -> bool | None:
+        spelled = spelling(here.node, Form.BOOLEAN)
         if spelled not in {"true", "false"}:
-            _add_wrong_type("must be true or false", node, path, reading)
+            _add_wrong_type("must be true or false", here)
             return None
         return spelled == "true"
 
 
-def _add_wrong_type(expected: str, node: Node, path: NodePath, reading: Reading) -> None:
-    field = str(path[-1]) if path else ""
-    reading.add(messages.wrong_type(expected, node, field), path, node)
+def _add_wrong_type(expected: str, here: Cursor) -> None:
+    here.add(messages.wrong_type(expected, here.node, here.field))
 
 
 DIRECTORY = FILE = FilledLine(max_length=4096)
@@ -358,14 +360,14 @@ class StepId(Text):
     def _flaw(self, text: str) -> Message | None:
         return flaw_of_name(text, self.max_length)
 
-    def _check(self, text: str, node: Node, path: NodePath, reading: Reading) -> None:
-        super()._check(text, node, path, reading)
-        first = reading.steps[text].path
-        if first != step_path(path):
-            place = f"{written(first)} on line {reading.steps[text].node.line}"
-            fact = f"duplicate id {quoted(text)}: {place} already has it"
-            remedy = f"give one of the two steps another id, such as {text}-2"
-            reading.add(Advised(fact, remedy), path, node)
+    def _check(self, here: Cursor) -> None:
+        super()._check(here)
+        first = here.reading.steps[here.text]
+        if first.path != here.step:
+            place = f"{written(first.path)} on line {first.node.line}"
+            fact = f"duplicate id {quoted(here.text)}: {place} already has it"
+            remedy = f"give one of the two steps another id, such as {here.text}-2"
+            here.add(Advised(fact, remedy))
 
 
 class Reference(Text):
@@ -376,10 +378,10 @@ class Reference(Text):
         longest = 2 * StepId().max_length + 1
         return StepId().schema() | {"pattern": f"^{REFERENCE.pattern}$", "maxLength": longest}
 
-    def _check(self, text: str, node: Node, path: NodePath, reading: Reading) -> None:
-        flaw = flaw_of_name_of_step(text, path, reading)
+    def _check(self, here: Cursor) -> None:
+        flaw = flaw_of_name_of_step(here.text, here)
         if flaw is not None:
-            reading.add(flaw, path, node)
+            here.add(flaw)
 
 
 _LONGEST_COMPARED = 300
@@ -389,38 +391,42 @@ _LONGEST_COMPARED = 300
 class Expression(Text):
     """A condition over the steps of this flow (section 3)."""
 
-    def _check(self, text: str, node: Node, path: NodePath, reading: Reading) -> None:
-        depends_on, in_finally = reading.depends_on_of(path), path[0] == FINALLY
+    def _check(self, here: Cursor) -> None:
+        text, depends_on, in_finally = here.text, here.depends_on, here.in_finally
         try:
             condition = parse_when(text, depends_on, in_finally=in_finally)
-            if any(is_no_step(operand, reading) for operand in condition.operands):
+            if any(is_no_step(operand, here.reading) for operand in condition.operands):
                 parse_when(text, depends_on, in_finally=in_finally, asks_one=False)
         except flow_conditions.ConditionSyntaxError as error:
-            from textwrap import dedent  # a condition without a mistake does not pay for it
-
-            head, _, drawing = str(error).partition("\n")
-            place, span = head.removeprefix(error.message), Span(text, error.start, error.end)
-            asks_nothing = not depends_on and is_condition(text, ("_",), in_finally=in_finally)
-            remedy = "add depends_on: with the steps to ask" if asks_nothing else error.help
-            message: Message = advised(f"{error.fact}{place}", remedy)
-            advice = None
-            if len(text) <= _LONGEST_COMPARED:
-                advice = advice_on_condition(text, reading.steps, in_finally=in_finally)
-            if advice is not None:
-                message, span = advice, Span(text, 0, len(text))
-                drawing = f"{text}\n{'^' * len(text)}" if text.isprintable() else ""
-            reading.add(message, path, node, excerpt=dedent(drawing) or None, span=span)
+            self._report(error, here)
             return
         called = {operand.name: operand for operand in condition.operands if operand.quantifier}
         listed = frozenset(depends_on)
         for name in dict.fromkeys(operand.name for operand in condition.operands):
-            flaw = flaw_of_name_of_step(name, path, reading)
+            flaw = flaw_of_name_of_step(name, here)
             if flaw is None and name in called:
-                flaw = flaw_of_call(called[name], path, reading)
+                flaw = flaw_of_call(called[name], here)
             elif name in listed:
                 continue  # reported there
             if flaw is not None:
-                reading.add(flaw, path, node, span=span_of_name(name, text))
+                here.add(flaw, span=span_of_name(name, text))
+
+    def _report(self, error: flow_conditions.ConditionSyntaxError, here: Cursor) -> None:
+        """Add the problem with a text that is no condition."""
+        from textwrap import dedent  # a condition without a mistake does not pay for it
+
+        text, in_finally, advice = here.text, here.in_finally, None
+        head, _, drawing = str(error).partition("\n")
+        place, span = head.removeprefix(error.message), Span(text, error.start, error.end)
+        asks_nothing = not here.depends_on and is_condition(text, ("_",), in_finally=in_finally)
+        remedy = "add depends_on: with the steps to ask" if asks_nothing else error.help
+        if len(text) <= _LONGEST_COMPARED:
+            advice = advice_on_condition(text, here.reading.steps, in_finally=in_finally)
+        if advice is not None:
+            span = Span(text, 0, len(text))
+            drawing = f"{text}\n{'^' * len(text)}" if text.isprintable() else ""
+        message = advice or advised(f"{error.fact}{place}", remedy)
+        here.add(message, excerpt=dedent(drawing) or None, span=span)
 
     def _no_text(self, node: Node) -> Message:
         return messages.no_condition(node)
@@ -441,14 +447,12 @@ def is_no_step(operand: "flow_conditions.Name", reading: Reading) -> bool:
     return reading.speller.closest(step_id, reading.steps) is None
 
 
-def flaw_of_call(
-    operand: "flow_conditions.Name", path: NodePath, reading: Reading
-) -> Message | None:
+def flaw_of_call(operand: "flow_conditions.Name", here: Cursor) -> Message | None:
     """Return why a call such as `any(load.failed)` cannot ask the copies of a step (rule 3.7)."""
     name = operand.name
     step_id, _, label = name.partition("@")
-    found = reading.steps[step_id]
-    if found.path == step_path(path):
+    found = here.reading.steps[step_id]
+    if found.path == here.step:
         return None  # it waits for itself, which is reported as a cycle
     sign = "!" if operand.quantifier == "none" else ""
     remedy = f"write {sign}{name}.{operand.predicate or 'succeeded'}"
@@ -456,7 +460,7 @@ def flaw_of_call(
         return Advised(f"{quoted(name)} is one copy, and {operand} asks all copies", remedy)
     if found.block is None:
         return Advised(f"{operand} asks the copies of a step, and {name} is not repeated", remedy)
-    if found.block == path[: len(found.block)]:
+    if found.block == here.path[: len(found.block)]:
         return Advised(f"inside its foreach, {name} is the step of the same copy", remedy)
     return None
 
@@ -472,22 +476,23 @@ MOST_NAMED, _COPIES_NAMED = 6, 3
 """How many steps, and how many copies of a step, a message names."""
 
 
-def flaw_of_name_of_step(name: str, path: NodePath, reading: Reading) -> Message | None:
-    """Return why the step at `path` cannot wait for a step of this name (2.6, 10.1, 10.3)."""
+def flaw_of_name_of_step(name: str, here: Cursor) -> Message | None:
+    """Return why the step around cannot wait for a step of this name (2.6, 10.1, 10.3)."""
     step_id, _, label = name.partition("@")
-    found, in_finally = reading.steps.get(step_id), path[0] == FINALLY
+    reading = here.reading
+    found = reading.steps.get(step_id)
     if found is None:
         # Many mistakes cost no more than their number: what is not compared is not collected.
-        known = _known_at(path, reading) if reading.speller.budget >= 0 else []
+        known = _known_at(here) if reading.speller.budget >= 0 else []
         fact, remedy = f"unknown step {quoted(step_id)}", None
         if re.search(r"[.!&|(]", step_id) and re.search(r"\w", step_id):
             remedy = "write when: in place of depends_on: for a condition over steps"
-        remedy = remedy or _answer_to_condition(step_id, in_finally=in_finally)
+        remedy = remedy or _answer_to_condition(step_id, in_finally=here.in_finally)
         remedy = remedy or reading.speller.suggestion(step_id, known)
         if remedy is None and 0 < len(known) <= MOST_NAMED:
             remedy = f"the steps are {', '.join(map(printable, known))}"
         return advised(fact, remedy)
-    if found.in_finally and not in_finally:
+    if found.in_finally and not here.in_finally:
         return Advised(
             f"{quoted(name)} is a step of finally, which begins only when every step of steps has "
             "ended",
@@ -496,12 +501,12 @@ def flaw_of_name_of_step(name: str, path: NodePath, reading: Reading) -> Message
     return flaw_of_label(step_id, label, found, reading) if label else None
 
 
-def _known_at(path: NodePath, reading: Reading) -> list[str]:
-    """Name the steps for which the step at `path` could wait."""
+def _known_at(here: Cursor) -> list[str]:
+    """Name the steps for which the step around could wait."""
     return [
         name
-        for name, place in reading.steps.items()
-        if (path[0] == FINALLY or not place.in_finally) and place.path != path[: len(place.path)]
+        for name, place in here.reading.steps.items()
+        if (here.in_finally or not place.in_finally) and place.path != here.step
     ]
 
 

@@ -12,12 +12,12 @@ from typing import Any, Never
 
 import attrs
 
-from flow_spec.documents.tree import Form, MappingNode, Node, NodePath, ScalarNode, SequenceNode
+from flow_spec.documents.tree import MappingNode, Node, SequenceNode, is_empty
 from flow_spec.errors import Advised, Message, printable, quoted
 from flow_spec.fields import messages
 from flow_spec.fields.env import SETTABLE, flaw_of_setting, flaw_of_variable
 from flow_spec.fields.kinds import Kind, Prose, Schema, Text, Word
-from flow_spec.fields.reading import BUILT_IN, PathParams, Reading
+from flow_spec.fields.reading import BUILT_IN, Cursor, PathParams, Reading
 from flow_spec.fields.records import ListOf, Record, declared
 
 _MOST_LISTED = 10
@@ -138,18 +138,16 @@ def flaw_of_param_name(name: str) -> Message | None:
 class ParamRecord(Record):
     """A parameter in a file, without its name, which is its key."""
 
-    def read(self, node: Node, path: NodePath, reading: Reading) -> Any:
+    def read(self, here: Cursor) -> Any:
         """Return the parameter, whose default must be one of its values."""
-        problems = len(reading.problems)
-        param = super().read(node, path, reading)
-        if len(reading.problems) > problems or not isinstance(node, MappingNode):
-            return param
-        return _checked(param, dict(node.texts()).get("default", node), path, reading)
+        problems = len(here.reading.problems)
+        param = super().read(here)
+        if len(here.reading.problems) == problems and isinstance(param, Param):
+            _check_default(param, here.at(here.given.get("default", here.node)))
+        return param
 
-    def _made(
-        self, values: dict[str, Any], _node: MappingNode, path: NodePath, _reading: Reading
-    ) -> Any:
-        return Param(str(path[-1]), **values)
+    def _made(self, values: dict[str, Any], here: Cursor) -> Any:
+        return Param(here.field, **values)
 
 
 PARAM = ParamRecord(Param, "a parameter")
@@ -166,33 +164,32 @@ class Params(Kind):
             "additionalProperties": {"anyOf": [Word().schema(), PARAM.schema()]},
         }
 
-    def _read(self, node: Node, path: NodePath, reading: Reading) -> tuple[Any, ...] | None:
-        if not isinstance(node, MappingNode):
+    def _read(self, here: Cursor) -> tuple[Any, ...] | None:
+        if not isinstance(here.node, MappingNode):
             expected = "a mapping of names to defaults, such as {SHOP: berlin}"
-            reading.add(messages.must_be(expected, node), path, node)
+            here.add(messages.must_be(expected, here.node))
             return None
         names, params = [], []
-        for name, key, value in reading.keys_of(node, path):
+        for name, key, value in here.entries():
             names.append(name)
-            place = (*path, name)
             flaw = flaw_of_param_name(name)
             if flaw is not None:
-                reading.add(flaw, place, key)
-            elif isinstance(value, ScalarNode) and value.form is Form.BARE and not value.text:
+                key.add(flaw)
+            elif is_empty(value.node):
                 remedy = (
                     f"write {name}: {{}} if every run must give it a value, "
                     f'or {name}: "" for an empty default'
                 )
-                reading.add(Advised("is empty", remedy), place, value)
-            elif isinstance(value, SequenceNode):
+                value.add(Advised("is empty", remedy))
+            elif isinstance(value.node, SequenceNode):
                 remedy = f"write {name}: {{enum: [A, B]}}, with the values that it may have"
-                reading.add(Advised("must be a single text, got a list", remedy), place, value)
-            elif isinstance(value, MappingNode):
-                params.append(PARAM.read(value, place, reading))
+                value.add(Advised("must be a single text, got a list", remedy))
+            elif isinstance(value.node, MappingNode):
+                params.append(PARAM.read(value))
             else:
-                default = Word().read(value, place, reading)
-                params.append(_checked(Param(name, default), value, place, reading))
-        reading.names.declare((), names)
+                params.append(Param(name, Word().read(value)))
+                _check_default(params[-1], value)
+        here.reading.names.declare((), names)
         return tuple(params)
 
 
@@ -204,7 +201,7 @@ def path_params(node: Node | None, given: Mapping[str, str]) -> PathParams:
     if node is None:
         return PathParams()
     trial = Reading()
-    params = Params().read(node, ("params",), trial)
+    params = Params().read(Cursor(node, ("params",), trial))
     if trial.problems:
         return PathParams(are_known=False)
     values = {param.name: given.get(param.name, param.default) for param in params}
@@ -215,9 +212,8 @@ def path_params(node: Node | None, given: Mapping[str, str]) -> PathParams:
     )
 
 
-def _checked(param: Param, node: Node, path: NodePath, reading: Reading) -> Param:
-    """Return a parameter after checking its default."""
+def _check_default(param: Param, here: Cursor) -> None:
+    """Add the problem with the default of a parameter, which stands here."""
     flaw = None if param.default is None else param.flaw_of(param.default)
     if flaw is not None:
-        reading.add(flaw, path, node)
-    return param
+        here.add(flaw)

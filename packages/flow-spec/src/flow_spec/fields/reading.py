@@ -22,6 +22,7 @@ from flow_spec.documents.tree import (
     ScalarNode,
     flaw_of_merged,
     is_merge_key,
+    items_of,
     node_at,
     written,
 )
@@ -108,14 +109,6 @@ def _unknown(name: str, known: Collection[str], speller: Speller) -> Message:
     return Advised(f"{sentence}; there is {', '.join(sorted(known))}", declare)
 
 
-class TemplateWord(NamedTuple):
-    """A word as written, and its place."""
-
-    text: str
-    path: NodePath
-    node: Node
-
-
 @attrs.define(eq=False)
 class TemplateNames:
     """The words of a file that may hold names, and the names that the file declares.
@@ -123,7 +116,7 @@ class TemplateNames:
     `declared` has the names by the path below which they can be used; the flow's path is empty.
     """
 
-    words: list[TemplateWord] = attrs.Factory(list)
+    words: list["Cursor"] = attrs.Factory(list)
     declared: dict[NodePath, Collection[str]] = attrs.Factory(dict)
     _known: dict[tuple[NodePath, ...], Collection[str]] = attrs.Factory(dict)
 
@@ -338,45 +331,10 @@ class Reading:
     problems: list[Problem] = attrs.Factory(list)
     speller: Speller = attrs.Factory(Speller)
 
-    def depends_on_of(self, path: NodePath) -> tuple[str, ...]:
-        """Return the `depends_on` of the step that contains a path."""
-        return self.depends_on.get(step_path(path), ())
-
     def names_around(self, path: NodePath) -> tuple[str, ...]:
         """Return the names that a `foreach` around this path defines (rule 10.3)."""
         block = self.blocks.get(path[:2])
         return () if block is None else block.names
-
-    def add(  # noqa: PLR0913 - what a problem has
-        self,
-        message: Message,
-        path: NodePath,
-        node: Node,
-        *,
-        excerpt: str | None = None,
-        span: Span | None = None,
-        param: str | None = None,
-    ) -> None:
-        """Add a problem at `path` and the position of `node`; `span` is the wrong part of it.
-
-        A value that begins on a line below its key is reported at the key. `param` is the parameter
-        whose value is missing, if that is the problem.
-        """
-        remedy = message.help if isinstance(message, Advised) else None
-        place = written(path) or None
-        node = self._beginning(path, node) if span is None else node
-        at = (place, node.line, node.column)
-        self.problems.append(Problem(str(message), *at, excerpt, remedy, span=span, param=param))
-
-    def _beginning(self, path: NodePath, node: Node) -> Node:
-        """Return the key of a list or mapping that begins on a line below it, or else the value."""
-        if isinstance(node, ScalarNode):
-            return node
-        around = node_at(self.root, path[:-1]) if len(self.problems) < _MOST_PLACED else None
-        if path and isinstance(around, MappingNode):
-            key = next((key for key, value in around.entries if value is node), node)
-            return key if key.line < node.line else node
-        return node
 
     def report_names(self) -> None:
         """Add the problems with names in words, once all declared names are known."""
@@ -384,31 +342,121 @@ class Reading:
             return
         for word in self.names.words:
             if word.path[-2:-1] == (SHELL_KEY,) and isinstance(word.path[-1], int):
-                self.add(_IN_SHELL, word.path, word.node)
+                word.add(_IN_SHELL)
                 continue
-            flaws = flaws_of_names(word.text, self.names.known_at(word.path), self.speller)
+            text = word.text
+            flaws = flaws_of_names(text, self.names.known_at(word.path), self.speller)
             for flaw in islice(flaws, _MOST_IN_WORD):
-                excerpt = _excerpt(word.text, flaw.at)
-                self.add(flaw.message, word.path, word.node, excerpt=excerpt)
+                word.add(flaw.message, excerpt=_excerpt(text, flaw.at))
 
-    def keys_of(self, mapping: MappingNode, path: NodePath) -> Iterator[tuple[str, Node, Node]]:
-        """Yield name, key and value of each entry once (rule 2.6)."""
+
+@attrs.frozen(eq=False)
+class Cursor:
+    """A node of a file, the path to it, and what reading the file has found out so far."""
+
+    node: Node
+    path: NodePath
+    reading: Reading
+
+    @property
+    def field(self) -> str:
+        """The last part of the path."""
+        return str(self.path[-1]) if self.path else ""
+
+    @property
+    def text(self) -> str:
+        """The text of a scalar; empty for any other node."""
+        return self.node.text if isinstance(self.node, ScalarNode) else ""
+
+    @property
+    def step(self) -> NodePath:
+        """The path of the step around."""
+        return step_path(self.path)
+
+    @property
+    def in_finally(self) -> bool:
+        """Whether the step around is one of `finally` (rule 10.1)."""
+        return self.path[0] == FINALLY
+
+    @property
+    def depends_on(self) -> tuple[str, ...]:
+        """The `depends_on` of the step around."""
+        return self.reading.depends_on.get(self.step, ())
+
+    @property
+    def given(self) -> Mapping[str, Node]:
+        """The values of a mapping by their keys; none of any other node."""
+        return dict(self.node.texts()) if isinstance(self.node, MappingNode) else {}
+
+    def child(self, part: str | int, node: Node) -> "Cursor":
+        """Return a node one step further."""
+        return Cursor(node, (*self.path, part), self.reading)
+
+    def get(self, name: str) -> "Cursor | None":
+        """Return the value of a key, or None."""
+        node = node_at(self.node, (name,))
+        return None if node is None else self.child(name, node)
+
+    def items(self) -> list["Cursor"]:
+        """Return the items of a list; none if it is something else."""
+        return [self.child(index, item) for index, item in enumerate(items_of(self.node))]
+
+    def listed(self, name: str) -> list["Cursor"]:
+        """Return the items of the list under a key; none if there is no list."""
+        found = self.get(name)
+        return [] if found is None else found.items()
+
+    def add(
+        self,
+        message: Message,
+        *,
+        excerpt: str | None = None,
+        span: Span | None = None,
+        param: str | None = None,
+    ) -> None:
+        """Add a problem with this node; `span` is the wrong part of it.
+
+        A list or mapping that begins on a line below its key is reported at the key. `param` is the
+        parameter whose value is missing, if that is the problem.
+        """
+        remedy = message.help if isinstance(message, Advised) else None
+        node = self._beginning()
+        at = (written(self.path) or None, node.line, node.column)
+        problem = Problem(str(message), *at, excerpt, remedy, span=span, param=param)
+        self.reading.problems.append(problem)
+
+    def _beginning(self) -> Node:
+        """Return the key of a list or mapping that begins on a line below it, or else the node."""
+        reading, node = self.reading, self.node
+        if isinstance(node, ScalarNode) or len(reading.problems) >= _MOST_PLACED:
+            return node
+        around = node_at(reading.root, self.path[:-1]) if self.path else None
+        entries = around.entries if isinstance(around, MappingNode) else ()
+        key = next((key for key, value in entries if value is node), node)
+        return key if key.line < node.line else node
+
+    def entries(self) -> Iterator[tuple[str, "Cursor", "Cursor"]]:
+        """Yield name, key and value of each entry of a mapping once (rule 2.6)."""
         first: dict[str, Node] = {}
-        for key, value in mapping.entries:
+        for key, value in self.node.entries if isinstance(self.node, MappingNode) else ():
             if not isinstance(key, ScalarNode):
-                self.add(f"a key must be text, got {messages.got(key)}", path, key)
+                self.at(key).add(f"a key must be text, got {messages.got(key)}")
             elif key.tag is not None:
-                self.add(messages.tag(key), path, key)
+                self.at(key).add(messages.tag(key))
             elif is_merge_key(key):
-                self._add_merge_key(key, value, path)
+                self._add_merge_key(key, value)
             elif key.text in first:
                 fact = f"duplicate key, first given on line {first[key.text].line}"
-                self.add(Advised(fact, "remove one of the two"), (*path, key.text), key)
+                self.child(key.text, key).add(Advised(fact, "remove one of the two"))
             else:
                 first[key.text] = key
-                yield key.text, key, value
+                yield key.text, self.child(key.text, key), self.child(key.text, value)
 
-    def _add_merge_key(self, key: Node, value: Node, path: NodePath) -> None:
+    def at(self, node: Node) -> "Cursor":
+        """Return another node under the same path."""
+        return Cursor(node, self.path, self.reading)
+
+    def _add_merge_key(self, key: Node, value: Node) -> None:
         """Add the problem with a merge key that could not be followed."""
         flaw = flaw_of_merged(value)
         message: Message
@@ -420,4 +468,4 @@ class Reading:
         else:
             expected = 'a mapping, such as the alias in "<<: *base", or a list of these'
             message = f"must be {expected}, got {messages.got(flaw)}"
-        self.add(message, (*path, "<<"), flaw or key)
+        self.child("<<", flaw or key).add(message)

@@ -5,17 +5,17 @@ comparison of two flows all find the fields in `declarations`; there is no other
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 import attrs
 
-from flow_spec.documents.tree import Form, MappingNode, Node, NodePath, ScalarNode, SequenceNode
+from flow_spec.documents.tree import Form, MappingNode, ScalarNode, SequenceNode
 from flow_spec.errors import Advised, quoted
 from flow_spec.fields import messages
 from flow_spec.fields.env import SETTABLE, flaw_of_variable
 from flow_spec.fields.kinds import FILE, Boolean, Kind, Prose, Schema, Word
-from flow_spec.fields.reading import Reading
+from flow_spec.fields.reading import Cursor
 
 
 class Declaration(NamedTuple):
@@ -94,28 +94,21 @@ class ListOf(Kind):
         schema: Schema = {"type": "array", "items": self.item.schema(), "minItems": self.min_items}
         return schema | {"uniqueItems": True} if self.distinct else schema
 
-    def _read(self, node: Node, path: NodePath, reading: Reading) -> tuple[Any, ...] | None:
-        if not isinstance(node, SequenceNode):
-            field = str(path[-1]) if path else ""
-            reading.add(messages.no_list(self.items, self.example, node, field), path, node)
+    def _read(self, here: Cursor) -> tuple[Any, ...] | None:
+        if not isinstance(here.node, SequenceNode):
+            here.add(messages.no_list(self.items, self.example, here.node, here.field))
             return None
-        if len(node.items) < self.min_items:
-            reading.add(f"must not be empty: write a list such as {self.example}", path, node)
-        values = [
-            self.item.read(child, (*path, index), reading) for index, child in enumerate(node.items)
-        ]
+        items = here.items()
+        if len(items) < self.min_items:
+            here.add(f"must not be empty: write a list such as {self.example}")
+        values = [self.item.read(item) for item in items]
         if self.distinct and len(set(values)) < len(values):
-            self._report_repeated(node, values, path, reading)
+            first: dict[Any, Cursor] = {}
+            for value, item in zip(values, items, strict=True):
+                if value is not None and first.setdefault(value, item) is not item:
+                    fact = f"{quoted(str(value))} is listed twice"
+                    item.add(Advised(fact, "remove one of them"))
         return tuple(values)
-
-    def _report_repeated(
-        self, node: SequenceNode, values: list[Any], path: NodePath, reading: Reading
-    ) -> None:
-        first: dict[Any, int] = {}
-        for index, value in enumerate(values):
-            if value is not None and first.setdefault(value, index) != index:
-                message = Advised(f"{quoted(str(value))} is listed twice", "remove one of them")
-                reading.add(message, (*path, index), node.items[index])
 
 
 class SetOf(ListOf):
@@ -123,8 +116,8 @@ class SetOf(ListOf):
 
     distinct: bool = True
 
-    def _read(self, node: Node, path: NodePath, reading: Reading) -> tuple[Any, ...] | None:
-        values = super()._read(node, path, reading)
+    def _read(self, here: Cursor) -> tuple[Any, ...] | None:
+        values = super()._read(here)
         return values if values is None or None in values else tuple(sorted(values))
 
 
@@ -135,10 +128,10 @@ class CommandWords(ListOf):
         """Say that the first word is not empty."""
         return super().schema() | {"prefixItems": [self.item.schema() | {"minLength": 1}]}
 
-    def _read(self, node: Node, path: NodePath, reading: Reading) -> tuple[Any, ...] | None:
-        words = super()._read(node, path, reading)
+    def _read(self, here: Cursor) -> tuple[Any, ...] | None:
+        words = super()._read(here)
         if words and words[0] == "":
-            reading.add(messages.NO_PROGRAM, path, node)
+            here.add(messages.NO_PROGRAM)
         return words
 
 
@@ -153,29 +146,27 @@ class Variables(Kind):
             "additionalProperties": Word().schema(),
         }
 
-    def _read(
-        self, node: Node, path: NodePath, reading: Reading
-    ) -> tuple[tuple[str, str], ...] | None:
-        if not isinstance(node, MappingNode):
+    def _read(self, here: Cursor) -> tuple[tuple[str, str], ...] | None:
+        if not isinstance(here.node, MappingNode):
             expected = "a mapping of names to texts, such as {LANG: C}"
-            reading.add(messages.must_be(expected, node), path, node)
+            here.add(messages.must_be(expected, here.node))
             return None
         values = {}
-        for name, key, value in reading.keys_of(node, path):
+        for name, key, value in here.entries():
             flaw = flaw_of_variable(name)
             if flaw is not None:
-                reading.add(flaw, (*path, name), key)
-            if name in reading.names_around(path):
+                key.add(flaw)
+            if name in here.reading.names_around(here.path):
                 hides = f"would hide the value of each copy: foreach gives {quoted(name)} already"
-                reading.add(hides, (*path, name), value)
-            elif reading.names.declares(name, path):
+                value.add(hides)
+            elif here.reading.names.declares(name, here.path):
                 message = Advised(
                     "is a parameter, which every command sees under this name",
                     "remove it, or give the variable another name",
                 )
-                reading.add(message, (*path, name), key)
-            values[name] = Word(beside=len(f"{name}=")).read(value, (*path, name), reading)
-        return tuple(sorted(values.items())) if not reading.problems else None
+                key.add(message)
+            values[name] = Word(beside=len(f"{name}=")).read(value)
+        return tuple(sorted(values.items())) if not here.reading.problems else None
 
 
 class OneOrMore(Kind):
@@ -187,10 +178,10 @@ class OneOrMore(Kind):
         """Allow both."""
         return {"anyOf": [self.many.item.schema(), self.many.schema()]}
 
-    def _read(self, node: Node, path: NodePath, reading: Reading) -> tuple[Any, ...] | None:
-        if not isinstance(node, SequenceNode):
-            return (self.many.item.read(node, path, reading),)
-        values: tuple[Any, ...] | None = self.many.read(node, path, reading)
+    def _read(self, here: Cursor) -> tuple[Any, ...] | None:
+        if not isinstance(here.node, SequenceNode):
+            return (self.many.item.read(here),)
+        values: tuple[Any, ...] | None = self.many.read(here)
         return values
 
 
@@ -223,19 +214,19 @@ class Record(Kind):
         """Return the declared fields, by key."""
         return declarations(self.cls)
 
-    def _read(self, node: Node, path: NodePath, reading: Reading) -> Any:
+    def _read(self, here: Cursor) -> Any:
         fields = self.fields()
-        if not isinstance(node, MappingNode):
-            reading.add(messages.no_mapping(self.noun, self._needed(), node), path, node)
+        if not isinstance(here.node, MappingNode):
+            here.add(messages.no_mapping(self.noun, self._needed(), here.node))
             return None
-        self._report_missing(node, fields, path, reading)
-        values, given = {}, dict(node.texts())
-        for name, key, value in self._entries(node, path, reading):
+        self._report_missing(here)
+        values = {}
+        for name, key, value in self._entries(here):
             if name in fields:
-                values[name] = fields[name].kind.read(value, (*path, name), reading)
+                values[name] = fields[name].kind.read(value)
             elif not self._skips(name):
-                reading.add(self._unknown(name, given, reading), (*path, name), key)
-        return self._made(values, node, path, reading)
+                key.add(self._unknown(name, here))
+        return self._made(values, here)
 
     def _skips(self, name: str) -> bool:
         """Whether a key belongs to the user or another program."""
@@ -245,65 +236,50 @@ class Record(Kind):
         """Return the required keys, for the message about something else than a mapping."""
         return [name for name, field in self.fields().items() if field.required]
 
-    def _report_missing(
-        self, node: MappingNode, fields: dict[str, Declaration], path: NodePath, reading: Reading
-    ) -> None:
-        given = dict(node.texts())
+    def _report_missing(self, here: Cursor) -> None:
+        fields, given = self.fields(), here.given
         missing = [name for name, field in fields.items() if field.required and name not in given]
-        meant = self._fields_meant(given, reading) if missing else ()
+        meant = self._fields_meant(here) if missing else ()
         for name in missing:
             if name not in meant:
                 example = getattr(fields[name].kind, "example", "NAME")
-                reading.add(messages.missing_key(self.noun, name, example), path, node)
+                here.add(messages.missing_key(self.noun, name, example))
 
-    def _fields_meant(self, given: Mapping[str, Node], reading: Reading) -> Collection[str]:
+    def _fields_meant(self, here: Cursor) -> Collection[str]:
         """Return the fields that the advice on unknown keys names: they are not missing, too."""
         known = self.fields()
-        unknown = (name for name in given if name not in known and not self._skips(name))
-        advice = " ".join(self._unknown(one, given, reading).help for one in unknown)
+        unknown = (name for name in here.given if name not in known and not self._skips(name))
+        advice = " ".join(self._unknown(name, here).help for name in unknown)
         return known.keys() & {*re.findall(r"([\w-]+)[:\"]", advice)}
 
-    def _entries(
-        self, node: MappingNode, path: NodePath, reading: Reading
-    ) -> Iterable[tuple[str, Node, Node]]:
+    def _entries(self, here: Cursor) -> Iterable[tuple[str, Cursor, Cursor]]:
         """Return name, key and value of each entry, in the order in which they are read."""
-        return reading.keys_of(node, path)
+        return here.entries()
 
-    def _unknown(self, name: str, given: Mapping[str, Node], reading: Reading) -> Advised:
-        """Return the message about a key that is not a field; `given` are all keys."""
-        return messages.unknown_key(name, self.fields(), given, self.noun, reading.speller)
+    def _unknown(self, name: str, here: Cursor) -> Advised:
+        """Return the message about a key that is not a field of the record here."""
+        speller = here.reading.speller
+        return messages.unknown_key(name, self.fields(), here.given, self.noun, speller)
 
-    def _made(
-        self, values: dict[str, Any], node: MappingNode, path: NodePath, reading: Reading
-    ) -> Any:
+    def _made(self, values: dict[str, Any], here: Cursor) -> Any:
         """Return the record, after the checks that need all values."""
-        self._keep_apart(values, {}, node, path, reading)
-        if reading.problems:
+        self._keep_apart(values, {}, here)
+        if here.reading.problems:
             return None
         return self.cls(**{attribute_of(name): value for name, value in values.items()})
 
-    def _keep_apart(
-        self,
-        values: dict[str, Any],
-        defaults: dict[str, Any],
-        node: MappingNode,
-        path: NodePath,
-        reading: Reading,
-    ) -> None:
+    def _keep_apart(self, values: dict[str, Any], defaults: dict[str, Any], here: Cursor) -> None:
         """Report values in two of the lists `apart`; a missing list may be in `defaults`."""
-        fields, nodes = self.fields(), dict(node.texts())
+        fields = self.fields()
         place: dict[Any, str] = {}
         for name in sorted(self.apart, key=values.__contains__):
             given = {name: fields[name].default, **defaults, **values}[name]
             written = f"defaults.{name}" if name in defaults and name not in values else name
             for value in given or ():
                 first = None if value is None else place.setdefault(value, written)
-                if first not in (None, written) and name in values:
-                    message = Advised(
-                        f"{value} is already in {first}, and an exit code has one meaning",
-                        f"remove {value} from one of the two lists",
-                    )
-                    reading.add(message, (*path, name), nodes[name])
+                if first not in (None, written) and (at := here.get(name)) is not None:
+                    fact = f"{value} is already in {first}, and an exit code has one meaning"
+                    at.add(Advised(fact, f"remove {value} from one of the two lists"))
 
 
 @attrs.frozen
@@ -333,10 +309,10 @@ class FileOrRecord(Kind):
         """Allow both."""
         return {"anyOf": [FILE.schema(), self.record.schema()]}
 
-    def _read(self, node: Node, path: NodePath, reading: Reading) -> Any:
-        if not isinstance(node, MappingNode):
-            return FILE.read(node, path, reading)
-        listed = self.record.read(node, path, reading)
+    def _read(self, here: Cursor) -> Any:
+        if not isinstance(here.node, MappingNode):
+            return FILE.read(here)
+        listed = self.record.read(here)
         return listed.path if listed is not None and listed.required else listed
 
 
@@ -357,15 +333,12 @@ class ForeignValue(Kind):
         """Allow everything."""
         return {}
 
-    def _read(self, node: Node, path: NodePath, reading: Reading) -> Any:
-        match node:
+    def _read(self, here: Cursor) -> Any:
+        match here.node:
             case MappingNode():
-                return {
-                    name: self.read(value, (*path, name), reading)
-                    for name, _, value in reading.keys_of(node, path)
-                }
-            case SequenceNode(items=items):
-                return [self.read(item, (*path, at), reading) for at, item in enumerate(items)]
+                return {name: self.read(value) for name, _, value in here.entries()}
+            case SequenceNode():
+                return [self.read(item) for item in here.items()]
             case ScalarNode(form=form, text=text) if form is not Form.TEXT and text in _WORDS:
                 return _WORDS[text]
             case ScalarNode(form=form, text=text) if form is not Form.TEXT and _NUMBER.fullmatch(
@@ -373,7 +346,7 @@ class ForeignValue(Kind):
             ):
                 return float(text) if {".", "e", "E"}.intersection(text) else int(text)
             case _:
-                return _TEXT.read(node, path, reading)
+                return _TEXT.read(here)
 
 
 class ForeignMapping(Kind):
@@ -385,14 +358,11 @@ class ForeignMapping(Kind):
         """Allow every mapping."""
         return {"type": "object", "additionalProperties": ForeignValue().schema()}
 
-    def _read(
-        self, node: Node, path: NodePath, reading: Reading
-    ) -> tuple[tuple[str, str], ...] | None:
-        if not isinstance(node, MappingNode):
-            expected = f"a mapping, such as {self.example}"
-            reading.add(messages.must_be(expected, node), path, node)
+    def _read(self, here: Cursor) -> tuple[tuple[str, str], ...] | None:
+        if not isinstance(here.node, MappingNode):
+            here.add(messages.must_be(f"a mapping, such as {self.example}", here.node))
             return None
         from json import dumps  # few flows pay for this import
 
-        values = ForeignValue().read(node, path, reading)
+        values = ForeignValue().read(here)
         return tuple((name, dumps(values[name])) for name in sorted(values))
