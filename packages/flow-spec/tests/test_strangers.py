@@ -718,6 +718,11 @@ FILES_OF_OTHER_TOOLS = [
         id="GitLab CI",
     ),
     pytest.param(
+        "build:\n  cargo build\nworker: ./work --all\n",
+        [("1:1", None), ("1:1", "build"), ("3:1", "worker")],
+        id="just and Procfile",
+    ),
+    pytest.param(
         "flow_id: f\nsteps:\n  - name: a\n    command: ./a\n    depends: b\n  - build: make\n",
         [
             ("3:5", "steps[0].name"),

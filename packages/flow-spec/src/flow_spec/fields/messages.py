@@ -348,10 +348,11 @@ _AS_ITEM = "write each job as an item of steps:, with an id: and a command: or s
 
 def _possible(known: Collection[str], given: Mapping[str, Node], noun: str, value: Node) -> str:
     """Return what is possible in place of a key that nobody knows."""
-    is_list = isinstance(value, SequenceNode) and "steps" not in given
+    is_command = isinstance(value, ScalarNode) and " " in value.text.strip()  # as in a Procfile
+    are_jobs = "steps" not in given and (is_command or isinstance(value, SequenceNode))
     if noun == "a flow" and value.anchor is not None:
         fix = "begin its name with x-, as every key of your own"
-    elif noun == "a flow" and (is_list or isinstance(value, MappingNode)):
+    elif noun == "a flow" and (are_jobs or isinstance(value, MappingNode)):
         fix = _AS_ITEM
     elif noun == "a step" and given.keys().isdisjoint({"command", "script"}):
         fix = "a step runs a command: write command: or script:"
