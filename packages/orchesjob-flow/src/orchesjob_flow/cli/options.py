@@ -21,6 +21,7 @@ from orchesjob_flow.cli.completion import (
     named_run,
     settings_of,
 )
+from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.views.terminal import AUTO, SPELLINGS, VARIABLE, format_of_result, warn
 
 if TYPE_CHECKING:
@@ -371,6 +372,14 @@ def declare_format(*others: str) -> Callable[[Callable[..., Any]], Callable[...,
         callback=lambda _ctx, _param, spelling: format_of_result(spelling),
         help="auto: a table on a terminal, else JSON.",
     )
+
+
+def tell_unknown_flow(settings: Settings, flow_id: str | None) -> None:
+    """Mention on stderr that no run of a flow is recorded: its id is probably misspelled."""
+    from orchesjob_flow.home.runs import find_runs
+
+    if flow_id is not None and not find_runs(settings, flow_id=flow_id, limit=1):
+        warn(f"no run of flow {flow_id!r} is recorded")
 
 
 def check_detach(

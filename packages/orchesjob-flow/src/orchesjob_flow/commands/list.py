@@ -5,11 +5,17 @@ from typing import Any
 import click
 
 from flow_store import RunStatus, StepStatus
-from orchesjob_flow.cli.options import Count, flow_id_option, format_option, limited
+from orchesjob_flow.cli.options import (
+    Count,
+    flow_id_option,
+    format_option,
+    limited,
+    tell_unknown_flow,
+)
 from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import Listed, find_runs
 from orchesjob_flow.views.results import header_json, runner_json
-from orchesjob_flow.views.terminal import OutputFormat, print_json, warn
+from orchesjob_flow.views.terminal import OutputFormat, print_json
 
 
 @click.command()
@@ -46,8 +52,8 @@ def list(  # noqa: A001 - named as the command
     """  # noqa: D301 - click reads \b
     wanted = [RunStatus(status) for status in statuses]
     listed = find_runs(settings, statuses=wanted, flow_id=flow_id, limit=limited(limit))
-    if flow_id is not None and not (listed or find_runs(settings, flow_id=flow_id, limit=1)):
-        warn(f"no run of flow {flow_id!r} is recorded")
+    if not listed:
+        tell_unknown_flow(settings, flow_id)
     if output_format is OutputFormat.TEXT:
         from orchesjob_flow.views.table import print_runs
 

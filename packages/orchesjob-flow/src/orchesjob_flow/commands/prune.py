@@ -16,6 +16,7 @@ from orchesjob_flow.cli.options import (
     Misused,
     flow_id_option,
     format_option,
+    tell_unknown_flow,
 )
 from orchesjob_flow.errors import NotPruned, RunnerBusy, RunNotTerminal
 from orchesjob_flow.home.paths import Settings
@@ -101,6 +102,8 @@ def prune(  # noqa: PLR0913, PLR0917 - its options
             pruner = Pruner(store, settings, keeps_output=keep_output, warn=warn)
             pruned = pruner.remove(choose(store), ended_by=ended_by, report=line.say)
             failed = pruner.failed
+    if not pruned and not failed:
+        tell_unknown_flow(settings, flow_id)
     if output_format is OutputFormat.JSON:
         print_json(pruned_json(pruned, dry_run=dry_run))
     else:

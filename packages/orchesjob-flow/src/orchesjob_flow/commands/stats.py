@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from flow_store import StoreMissing
-from orchesjob_flow.cli.options import Duration, flow_id_option, format_option
+from orchesjob_flow.cli.options import Duration, flow_id_option, format_option, tell_unknown_flow
 from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import open_to_read
 from orchesjob_flow.stats.counts import (
@@ -46,6 +46,8 @@ def stats(
     """  # noqa: D301 - click reads \b
     since = 0.0 if since_sec is None else time.time() - since_sec
     found = count(settings, flow_id, since)
+    if not found.flows:
+        tell_unknown_flow(settings, flow_id)
     if output_format is OutputFormat.JSON:
         flows = [flow_json(flow) for flow in found.flows]
         print_json({"flows": flows, "truncated": found.is_truncated})
