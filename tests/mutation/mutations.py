@@ -923,12 +923,15 @@ MUTATIONS = (
     Mutation(
         "a folder above a home may be anybody's",
         "orchesjob-client: find_exposure",
-        replace("(real, *map(str, PurePath(real).parents))", "(real,)"),
+        replace(
+            "_exposure_of_folder(place, found, is_above=place != real)",
+            "place == real and _exposure_of_folder(place, found)",
+        ),
         tests="faults/test_exposed_places -k above",
     ),
     Mutation(
         "a group is trusted",
-        "orchesjob-client: _exposure_of",
+        "orchesjob-client: _exposure_of_folder",
         replace("stat.S_IWOTH | stat.S_IWGRP", "stat.S_IWOTH"),
         tests="faults/test_exposed_places -k modes",
     ),
