@@ -10,7 +10,7 @@ a part of it stands, for showing the line with carets.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum, auto
 from itertools import pairwise
 
@@ -77,6 +77,13 @@ class MappingNode(Node):
     """Pairs of key and value in the order of the file, repeated keys included."""
 
     entries: list[tuple[Node, Node]]
+    _by_key: dict[str, Node] | None = attrs.field(default=None, init=False, repr=False)
+
+    def by_key(self) -> Mapping[str, Node]:
+        """Return the entries whose key is text, once all are there; many readers ask for them."""
+        if self._by_key is None:
+            self._by_key = dict(self.texts())
+        return self._by_key
 
     def texts(self) -> Iterator[tuple[str, Node]]:
         """Yield the entries whose key is text."""

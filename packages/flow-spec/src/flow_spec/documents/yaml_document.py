@@ -77,7 +77,15 @@ def read_json(text: str) -> Node:
         DocumentError: The text is not JSON, or exceeds the limits (rule 2.8).
     """
     try:
-        json.loads(text, parse_int=str, parse_float=str, parse_constant=_refuse_constant)
+        found = json.loads(
+            text,
+            parse_int=str,
+            parse_float=str,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=tuple,
+        )
+        if text.count(",") >= MAX_VALUES and _has_many_values(found):
+            raise too_many(1, 1)
     except json.JSONDecodeError as error:
         excerpt = pointed(text.split("\n")[error.lineno - 1], error.colno)
         is_yaml = error.msg.startswith(("Expecting value", "Expecting property", "Illegal"))
@@ -86,6 +94,22 @@ def read_json(text: str) -> Node:
     except RecursionError:
         pass  # what follows counts the levels, and knows where there are too many
     return _compose(_events(_FlowParser(text.translate(_AS_YAML))), _form_in_json)
+
+
+def _has_many_values(found: object) -> bool:
+    """Tell whether JSON, its objects tuples of pairs, has too many values.
+
+    The scanner of YAML would take seconds to find that out.
+    """
+    left, count = [found], 0
+    while left and count <= MAX_VALUES:
+        one = left.pop()
+        values = one if isinstance(one, list) else ()
+        if isinstance(one, tuple):
+            values = [value for _, value in one]
+        left += values
+        count += len(values)
+    return count > MAX_VALUES
 
 
 _NO_JSON = (

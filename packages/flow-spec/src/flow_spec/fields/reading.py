@@ -386,7 +386,7 @@ class Cursor:
     @property
     def given(self) -> Mapping[str, Node]:
         """The values of a mapping by their keys; none of any other node."""
-        return dict(self.node.texts()) if isinstance(self.node, MappingNode) else {}
+        return self.node.by_key() if isinstance(self.node, MappingNode) else {}
 
     def child(self, part: str | int, node: Node) -> "Cursor":
         """Return a node one step further."""
