@@ -102,6 +102,7 @@ def test_calls_that_always_hang(flow: Flow, fake_orchesjob: FakeOrchesjob) -> No
 @LONG_IF_REAL
 def test_calls_of_a_dead_runner_hang(each_flow: Flow, gate: Gate, tmp_path: Path) -> None:
     """The next runner ends them when their time is over, and leaves the job alone (rule 5.7)."""
+    each_flow.start("first", each_flow.write({"id": "first", "command": ["true"]}))
     each_flow.wrap_orchesjob(HANG_ONCE.replace("touch", "echo $$ >"))
     log = tmp_path / "log"
     steps = {

@@ -1,7 +1,9 @@
 """Command lines, limits, the classification of answers, and which orchesjob is used (rule 6.2)."""
 
+import fcntl
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +119,30 @@ def test_running_garbage(answering: Answering, document: object) -> None:
     """One unusable entry makes the whole list unusable: a missing key would look ended."""
     with pytest.raises(BadAnswer):
         OrchesjobClient(answering(document)).running()
+
+
+def test_calls_into_a_new_home(executable: Executable, tmp_path: Path) -> None:
+    """They come one at a time until the database is there; after that nobody waits."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    orchesjob = executable(
+        f"cd {home}\n"
+        "if [ ! -s orchesjob.db ]; then\n"
+        "  mkdir busy || exit 1  # another call is here\n"
+        "  sleep 0.1; echo made >orchesjob.db\n"
+        "fi\n"
+        "echo orchesjob 1.1.0"
+    )
+    client = OrchesjobClient(orchesjob, home=home)
+    with ThreadPoolExecutor(4) as pool:
+        calls = [pool.submit(client.version) for _ in range(4)]
+        assert {call.result() for call in calls} == {"1.1.0"}
+    folder = os.open(home, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        assert client.version() == "1.1.0"
+    finally:
+        os.close(folder)
 
 
 def test_version(answering: Answering) -> None:

@@ -9,14 +9,15 @@ its own where there can be one. So the same client, and any other one of this ho
 left of the job.
 """
 
+import fcntl
 import math
 import os
 import re
 import shutil
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -59,7 +60,7 @@ from orchesjob_client.processes.proc import Process
 from orchesjob_client.processes.survivors import end_survivors, find_survivors
 from orchesjob_client.processes.watcher import JobWatcher, Watch
 from orchesjob_client.report import JobReport, parse_json
-from orchesjob_client.trust import exposure_of_home
+from orchesjob_client.trust import ORCHESJOB_DATABASE, exposure_of_home
 
 DEFAULT_START_TIMEOUT_SEC = 10.0
 """How long `orchesjob start` waits for the command to run if it is given no other time."""
@@ -467,16 +468,17 @@ class OrchesjobClient:
     ) -> Finished:
         self._refuse_exposed(name)
         self._refuse_replaced(name)
-        finished = run_executable(
-            name,
-            [self._executable, *words],
-            limit_sec=limit_sec,
-            env=env,
-            cwd=cwd,
-            hold=hold,
-            cgroup=cgroup,
-            launcher=self._launcher,
-        )
+        with _alone_if_new(named_home(self._named_home)):
+            finished = run_executable(
+                name,
+                [self._executable, *words],
+                limit_sec=limit_sec,
+                env=env,
+                cwd=cwd,
+                hold=hold,
+                cgroup=cgroup,
+                launcher=self._launcher,
+            )
         self._refuse_replaced(name)
         return finished
 
@@ -503,6 +505,31 @@ class OrchesjobClient:
         environment = dict(self.environ if env is None else env)
         environment.pop(HOME, None)
         return environment | self._named_home
+
+
+@contextmanager
+def _alone_if_new(home: str) -> Iterator[None]:
+    """Let one call at a time into a home whose database is yet to be made.
+
+    SQLite lets one process switch a new database to its write-ahead log, and tells others at once
+    that it is locked, however long they are ready to wait.
+    """
+    with ExitStack() as at_end:
+        if _is_new(home):
+            with suppress(OSError):  # no folder yet, or one without locks: the call can be repeated
+                folder = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                at_end.callback(os.close, folder)
+                fcntl.flock(folder, fcntl.LOCK_EX)
+            if not _is_new(home):
+                at_end.close()
+        yield
+
+
+def _is_new(home: str) -> bool:
+    try:
+        return os.stat(f"{home}/{ORCHESJOB_DATABASE}").st_size == 0  # noqa: PTH116 - text
+    except OSError:
+        return True
 
 
 def _words_of(command: Sequence[StrPath]) -> list[str]:
