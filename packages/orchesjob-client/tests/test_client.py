@@ -1,6 +1,5 @@
 """Command lines, limits, the classification of answers, and which orchesjob is used (rule 6.2)."""
 
-import fcntl
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -122,7 +121,7 @@ def test_running_garbage(answering: Answering, document: object) -> None:
 
 
 def test_calls_into_a_new_home(executable: Executable, tmp_path: Path) -> None:
-    """They come one at a time until the database is there; after that nobody waits."""
+    """They come one at a time until the database is there."""
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
     orchesjob = executable(
@@ -137,12 +136,6 @@ def test_calls_into_a_new_home(executable: Executable, tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         calls = [pool.submit(client.version) for _ in range(4)]
         assert {call.result() for call in calls} == {"1.1.0"}
-    folder = os.open(home, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        assert client.version() == "1.1.0"
-    finally:
-        os.close(folder)
 
 
 def test_version(answering: Answering) -> None:

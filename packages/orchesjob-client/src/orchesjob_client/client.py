@@ -9,7 +9,6 @@ its own where there can be one. So the same client, and any other one of this ho
 left of the job.
 """
 
-import fcntl
 import math
 import os
 import re
@@ -17,9 +16,10 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 from orchesjob_client.call import (
@@ -142,6 +142,7 @@ class OrchesjobClient:
         self._limits = limits
         self._launcher = launcher
         self._cgroups = JobCgroups(self.home)
+        self._first_call = Lock()
 
     @property
     def environ(self) -> Mapping[str, str]:
@@ -468,7 +469,7 @@ class OrchesjobClient:
     ) -> Finished:
         self._refuse_exposed(name)
         self._refuse_replaced(name)
-        with _alone_if_new(named_home(self._named_home)):
+        with self._alone_in_new_home():
             finished = run_executable(
                 name,
                 [self._executable, *words],
@@ -481,6 +482,26 @@ class OrchesjobClient:
             )
         self._refuse_replaced(name)
         return finished
+
+    @contextmanager
+    def _alone_in_new_home(self) -> Iterator[None]:
+        """Let one call at a time into a home whose database is yet to be made.
+
+        SQLite lets one process switch a new database to its write-ahead log, and tells others at
+        once that it is locked, however long they are ready to wait.
+        """
+        with ExitStack() as at_end:
+            if self._is_home_new():
+                at_end.enter_context(self._first_call)
+                if not self._is_home_new():
+                    at_end.close()
+            yield
+
+    def _is_home_new(self) -> bool:
+        try:
+            return Path(named_home(self._named_home), ORCHESJOB_DATABASE).stat().st_size == 0
+        except OSError:
+            return True
 
     def _refuse_exposed(self, name: str) -> None:
         """Refuse to call orchesjob where somebody else could change what it reads."""
@@ -505,31 +526,6 @@ class OrchesjobClient:
         environment = dict(self.environ if env is None else env)
         environment.pop(HOME, None)
         return environment | self._named_home
-
-
-@contextmanager
-def _alone_if_new(home: str) -> Iterator[None]:
-    """Let one call at a time into a home whose database is yet to be made.
-
-    SQLite lets one process switch a new database to its write-ahead log, and tells others at once
-    that it is locked, however long they are ready to wait.
-    """
-    with ExitStack() as at_end:
-        if _is_new(home):
-            with suppress(OSError):  # no folder yet, or one without locks: the call can be repeated
-                folder = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                at_end.callback(os.close, folder)
-                fcntl.flock(folder, fcntl.LOCK_EX)
-            if not _is_new(home):
-                at_end.close()
-        yield
-
-
-def _is_new(home: str) -> bool:
-    try:
-        return os.stat(f"{home}/{ORCHESJOB_DATABASE}").st_size == 0  # noqa: PTH116 - text
-    except OSError:
-        return True
 
 
 def _words_of(command: Sequence[StrPath]) -> list[str]:
