@@ -9,7 +9,6 @@ from random import Random
 import pytest
 
 from support.answers import run_keys
-from support.files import write_program
 from support.flow import Flow
 from support.gate import Gate
 from support.kept import Kept
@@ -52,35 +51,11 @@ def test_all_is_well(real_flow: Flow) -> None:
     real_flow.start("k", real_flow.write(*STEPS), code=1)
     found = examine(real_flow)
     assert list(found) == [
-        *("program", "disk", "home", "processes", "orchesjob", "calls", "history", "database"),
+        *("program", "disk", "home", "processes", "orchesjob", "history", "database"),
         *("runners", "records"),
     ]
     assert found["records"] == [("ok", "2 of 2 attempts match orchesjob's records")]
     assert real_flow.orchesjob.path in found["orchesjob"][0][1]
-
-
-@pytest.mark.parametrize(
-    ("switch", "grade", "message"),
-    [
-        ("", "ok", "each is forked by a fork server that has loaded orchesjob"),
-        ("0", "note", "each starts a new orchesjob, which is slower: ORCHESJOB_FLOW_FORK_SERVER=0"),
-    ],
-)
-def test_how_orchesjob_is_called(
-    flow: Flow, fake_orchesjob: FakeOrchesjob, switch: str, grade: str, message: str
-) -> None:
-    """It says how orchesjob is called, and why not in the quick way (rule 5.13)."""
-    flow.home.mkdir(mode=0o700)
-    flow.environ["ORCHESJOB_FLOW_FORK_SERVER"] = switch
-    (found,) = examine(flow)["calls"]
-    assert found[0] == grade
-    assert found[1].startswith(message)
-    wrapper = write_program(
-        flow.folder / "wrapper", f'#!/bin/sh\nexec {fake_orchesjob.path} "$@"\n'
-    )
-    flow.environ |= {"ORCHESJOB_BIN": wrapper, "ORCHESJOB_FLOW_FORK_SERVER": ""}
-    (found,) = examine(flow)["calls"]
-    assert found[1].endswith("wrapper is not a plain console script of pip, pipx or uv")
 
 
 def test_a_long_history(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
@@ -298,7 +273,6 @@ def test_a_place_for_calls_that_is_not_ours(ended: Flow) -> None:
 
 def test_table(ended: Flow) -> None:
     """The table has a line for each check, which begins with its mark."""
-    ended.environ.pop("ORCHESJOB_FLOW_FORK_SERVER", None)  # whatever the session says
     lines = ended.run("doctor", "--format=table").stdout.splitlines()
     assert all(line.startswith("ok  ") for line in lines)
     assert lines[-1] == "ok       records: 2 of 2 attempts match orchesjob's records"

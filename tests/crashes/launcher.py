@@ -26,8 +26,7 @@ from typing import Any, Literal
 import flow_store.store
 from flow_store import schema
 from flow_store.database import Database
-from orchesjob_client import ForkServer, OrchesjobClient
-from orchesjob_client.forkserver.launcher import ForkedProcess
+from orchesjob_client import OrchesjobClient, call
 from orchesjob_flow.__main__ import main
 from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.home.paths import Home
@@ -52,10 +51,7 @@ EFFECTS: tuple[tuple[Any, str], ...] = (
     (background, "report_ready"),
     (terminal, "write_result"),
     (Performer, "perform"),
-    (ForkServer, "launch"),
-    (ForkServer, "_send"),
-    (ForkServer, "_await_begun"),
-    (ForkedProcess, "_hear"),
+    (call, "_launch"),
     (OrchesjobClient, "start"),
     (OrchesjobClient, "status"),
     (OrchesjobClient, "running"),

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import select
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from orchesjob_client import ForkServer, usable_cgroup_folder
+from orchesjob_client.call import run
 
 # A session may have all flows call orchesjob the plain way; here each test says how it calls.
 os.environ.pop("ORCHESJOB_FLOW_FORK_SERVER", None)
@@ -159,12 +161,12 @@ def fork_server() -> Iterator[Callable[..., ForkServer]]:
     """Start fork servers, which are ready when they are returned, and end them after the test."""
     begun: list[ForkServer] = []
 
-    def begin(
-        path: str, environ: Mapping[str, str] = os.environ, patience_sec: float | None = None
-    ) -> ForkServer:
+    def begin(path: str, environ: Mapping[str, str] = os.environ) -> ForkServer:
         begun.append(forked := ForkServer(path, environ))
-        assert forked.obstacle() is None
-        forked.patience_sec = patience_sec or forked.patience_sec
+        # Any call starts it, and it says on its socket that it is ready.
+        run("a call", ["/bin/true"], limit_sec=30, env=environ, launcher=forked)
+        assert forked._requests is not None
+        assert select.select([forked._requests], [], [], 30)[0]
         return forked
 
     yield begin

@@ -137,3 +137,42 @@ def test_nothing_stays_open(begin: Begin) -> None:
         assert process.has_ended(LIMIT_SEC)
         process.close()
     assert open_here() == before
+
+
+def cgroup_of_a_plain_call(folder: Path) -> str:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        words = ["/bin/cat", "/proc/self/cgroup"]
+        finished = call.run("a call", words, limit_sec=EVENT_SEC, env={}, cgroup=descriptor)
+        return finished.stdout.strip()
+    finally:
+        os.close(descriptor)
+
+
+def test_an_older_library(a_cgroup: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the C library cannot spawn into a cgroup, the process enters it before it runs."""
+    # The C library of a test is that of its machine: an older one has to be acted.
+    monkeypatch.setattr(spawning, "_library", lambda: None)
+    assert cgroup_of_a_plain_call(a_cgroup).endswith(a_cgroup.name)
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_where_processes_were_killed(a_cgroup: Path, *, is_own: bool) -> None:
+    """A call runs, and in its cgroup, where the kernel kills what is spawned there.
+
+    It does so where `cgroup.kill` was ever written, or if that was in the runner's own cgroup.
+    """
+    if not (a_cgroup / "cgroup.kill").exists():
+        # Before Linux 5.14 no cgroup can be killed as a whole, so there is nothing to survive.
+        pytest.skip("needs Linux 5.14")
+    (a_cgroup / "cgroup.kill").write_text("1", "ascii")
+    inner = a_cgroup / "inner"
+    inner.mkdir()
+    place, before = (inner, a_cgroup) if is_own else (a_cgroup, a_cgroup.parent)
+    try:
+        (before / "cgroup.procs").write_text("0", "ascii")
+        ending = f"{a_cgroup.name}/inner" if is_own else a_cgroup.name
+        assert cgroup_of_a_plain_call(place).endswith(ending)
+    finally:
+        (a_cgroup.parent / "cgroup.procs").write_text("0", "ascii")
+        inner.rmdir()

@@ -13,10 +13,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from orchesjob_client.forkserver.launcher import STARTUP, inherited_attributes, read_script
-from orchesjob_client.forkserver.server import ROOM, ROOM_BYTES, pack
 from support.deadlines import EVENT_SEC
 from support.template import server
+from support.template.server import ROOM, ROOM_BYTES, STARTUP, inherited_attributes, pack
 
 PROGRAM = str(Path(sys.executable).parent / "orchesjob-flow")
 MODULES = (
@@ -67,7 +66,7 @@ class TemplateProcess:
         words = [server.__file__, str(theirs.fileno()), script, ",".join(modules), room]
         with theirs:
             self._process = subprocess.Popen(
-                [*read_script(script).interpreter, *words],
+                [sys.executable, *words],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 env={**self._variables, ROOM.encode(): room.encode()},

@@ -8,6 +8,8 @@ of whoever has begun the template, and is waited for there, as a plain one is.
 
 import atexit
 import contextlib
+import ctypes
+import errno
 import functools
 import gc
 import importlib
@@ -15,12 +17,16 @@ import io
 import json
 import os
 import pkgutil
+import re
+import resource
+import signal
 import socket
+import struct
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import CodeType, ModuleType
 from typing import NamedTuple
-
-from orchesjob_client.forkserver.server import Cloner, added_variables, load, run, show, unpack
 
 READY = b"R"
 REFUSED = b"0"
@@ -31,6 +37,160 @@ _NOT_BEGUN = 127
 _CLONE_PARENT = 0x8000
 _SIGNAL_OF_PARENT = 0
 """With that flag the end of a process is announced by the signal that announces the template's."""
+
+
+ROOM = "ORCHESJOB_FLOW_ROOM"
+"""The variable that makes room for those of a process, as our last word does for its words."""
+
+
+ROOM_BYTES = 2**14
+_PR_GET_TID_ADDRESS = 40
+_SYS_CLONE3 = 435
+_CLONE_CHILD_CLEARTID, _CLONE_CHILD_SETTID = 0x200000, 0x1000000
+_CLONE_ARGUMENTS = struct.Struct("11Q")
+
+
+def pack(argv: Sequence[bytes], environ: Mapping[bytes, bytes]) -> bytes:
+    """Write the words and variables of a request; none of them can hold a NUL."""
+    variables = [word for pair in environ.items() for word in pair]
+    return b"\0".join([b"%d" % len(argv), *argv, *variables])
+
+
+def unpack(packed: bytes) -> tuple[list[bytes], dict[bytes, bytes]]:
+    """Read what `pack` has written."""
+    count, *words = packed.split(b"\0")
+    variables = words[int(count) :]
+    return words[: int(count)], dict(zip(variables[::2], variables[1::2], strict=True))
+
+
+class Cloner:
+    """Forks with other flags than `os.fork`, by the system call that the C library makes."""
+
+    def __init__(self) -> None:
+        """Find out where the C library keeps the number of a thread, which a fork renews."""
+        self._c = ctypes.PyDLL(None, use_errno=True)
+        address = ctypes.c_uint64()
+        is_known = self._c.prctl(_PR_GET_TID_ADDRESS, ctypes.byref(address), 0, 0, 0) == 0
+        self._tid_address = address.value if is_known else None
+
+    def fork(self, flags: int, *, exit_signal: int = signal.SIGCHLD) -> int | None:
+        """Do what `os.fork` does, with these flags of `clone3` too; None if that is refused."""
+        if not self._tid_address:
+            return None
+        flags |= _CLONE_CHILD_SETTID | _CLONE_CHILD_CLEARTID
+        packed = _CLONE_ARGUMENTS.pack(flags, 0, self._tid_address, 0, exit_signal, *[0] * 6)
+        arguments = ctypes.create_string_buffer(packed, len(packed))
+        ctypes.pythonapi.PyOS_BeforeFork()
+        pid = int(self._c.syscall(_SYS_CLONE3, arguments, ctypes.c_size_t(len(packed))))
+        if pid == 0:
+            ctypes.pythonapi.PyOS_AfterFork_Child()
+        else:
+            ctypes.pythonapi.PyOS_AfterFork_Parent()
+        return None if pid < 0 else pid
+
+
+def show(words: Sequence[bytes], environ: Mapping[bytes, bytes] | None = None) -> None:
+    """Let the system show other words and variables of this process than those of its start.
+
+    It looks for them where it has put them, in the memory of the process. They identify a call
+    whose runner has died. No variable of ours may be there any more.
+
+    Raises:
+        OSError: There is no room for them.
+    """
+    fields = Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()
+    word_start, word_end, variable_start, variable_end = map(int, fields[45:49])
+    shown = [(words, word_start, word_end)]
+    if environ is not None:
+        variables = [b"%s=%s" % pair for pair in environ.items()]
+        shown.append((variables, variable_start, variable_end))
+    with Path("/proc/self/mem").open("r+b", buffering=0) as memory:
+        for texts, start, end in shown:
+            text = b"".join(b"%s\0" % one for one in texts)
+            if len(text) > end - start:
+                raise OSError(errno.E2BIG, "there is no room to show the words or variables")
+            memory.seek(start)
+            memory.write(text.ljust(end - start, b"\0"))
+
+
+def run(script: str, code: CodeType) -> None:
+    """Run the script as Python itself would, and exit as soon as nothing can be lost."""
+    main = ModuleType("__main__")
+    main.__file__ = script
+    main.__dict__["__builtins__"] = __builtins__
+    sys.modules["__main__"] = main
+    exit_code = 0
+    try:
+        exec(code, main.__dict__)  # noqa: S102 - it is the script itself
+    except SystemExit as error:
+        if error.code is not None and not isinstance(error.code, int):
+            raise  # Python prints it
+        exit_code = error.code or 0
+    threading = sys.modules.get("threading")
+    if atexit._ncallbacks() or (threading is not None and threading.active_count() > 1):
+        sys.exit(exit_code)  # something is still to be done at the end
+    gc.collect()  # a database that is left open is closed here, as at Python's end
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (AttributeError, OSError, ValueError):
+        sys.exit(exit_code)  # what Python does about it is up to Python
+    os._exit(exit_code & 0xFF)
+
+
+def added_variables() -> dict[bytes, bytes]:
+    """Return what Python itself has put into the environment at its start (PEP 538)."""
+    words = Path("/proc/self/environ").read_bytes().split(b"\0")
+    given = dict(word.split(b"=", 1) for word in words if b"=" in word)
+    return {name: text for name, text in os.environb.items() if given.get(name) != text}
+
+
+def load(script: str) -> CodeType:
+    """Return the code of the script, whose name this process gets, and whose place for modules."""
+    path = Path(script)
+    Path("/proc/self/comm").write_bytes(os.fsencode(path.name))  # what the system calls it
+    if not sys.flags.safe_path:  # what is beside us is not beside the script
+        sys.path[0] = str(path.resolve().parent)
+    return compile(path.read_bytes(), script, "exec", dont_inherit=True)
+
+
+STARTUP = (
+    *(b"PYTHON", b"LC_", b"LANG", b"LD_", b"HOME", b"TZ", b"LOCPATH", b"GCONV_PATH"),
+    *(b"GLIBC_", b"MALLOC_", b"SQLITE_", b"COV", b"SETUPTOOLS_"),
+)
+"""How the variables begin that the loader, the C library and Python read when a program starts."""
+
+
+_INHERITED = re.compile(
+    r"(?m)^(?:Umask|Uid|Gid|Groups|Sig(?:Blk|Ign)|Cap\w+|NoNewPrivs|Seccomp\w*|Cpus_allowed"
+    r"|Mems_allowed):.*$"
+)
+
+
+_PLACES = ("root", "ns/mnt", "ns/pid_for_children", "ns/net", "ns/ipc", "ns/uts", "ns/user")
+
+
+_OWN = Path("/proc/thread-self")
+
+
+_LIMITS = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
+
+
+def inherited_attributes() -> tuple[object, ...]:
+    """Return what a child of this thread inherits, except variables, directory and descriptors.
+
+    Raises:
+        OSError: Some of it cannot be seen.
+    """
+    status = (_OWN / "status").read_text("utf-8", "surrogateescape")
+    return (
+        _INHERITED.findall(status),
+        (_OWN / "cgroup").read_bytes(),
+        (_OWN / "oom_score_adj").read_bytes(),
+        [os.readlink(f"/proc/self/{name}") for name in _PLACES],  # noqa: PTH115
+        [resource.getrlimit(limit) for limit in _LIMITS],
+        os.getpriority(os.PRIO_PROCESS, 0),
+    )
 
 
 class Options(NamedTuple):

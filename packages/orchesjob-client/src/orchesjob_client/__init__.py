@@ -5,7 +5,9 @@ this repository, which are released together; they may change with any version.
 """
 
 from orchesjob_client.call import FIRST_BACKOFF_SEC as FIRST_BACKOFF_SEC
+from orchesjob_client.call import PLAIN as PLAIN
 from orchesjob_client.call import Hold
+from orchesjob_client.call import Launcher as Launcher
 from orchesjob_client.call import longer as longer
 from orchesjob_client.call import pauses as pauses
 from orchesjob_client.client import (

@@ -332,7 +332,7 @@ def environ_inside(run: Run, environ: Mapping[str, str], home: Home) -> Mapping[
     same home can be told from the one that started the run. Where the step is unknown, such as one
     of another home or one that has cleared its environment, the run counts as a part of it.
     """
-    from flow_spec import StepVariable  # `start` begins its fork server before it loads that
+    from flow_spec import StepVariable
 
     named = named_parent(environ)
     if named is None or (run.parent is not None and run.parent[:2] == named[:2]):
@@ -347,7 +347,7 @@ def environ_inside(run: Run, environ: Mapping[str, str], home: Home) -> Mapping[
 
 def named_parent(environ: Mapping[str, str]) -> Parent | None:
     """Return the attempt that an environment names, as each step's does (rule 9.13)."""
-    from flow_spec import StepVariable  # `start` begins its fork server before it loads that
+    from flow_spec import StepVariable
 
     names = (StepVariable.RUN_KEY, StepVariable.STEP, StepVariable.ATTEMPT)
     run_key, step_id, number = (environ.get(name, "") for name in names)

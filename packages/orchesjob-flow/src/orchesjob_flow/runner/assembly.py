@@ -13,7 +13,7 @@ and its own process group. Any other holder of the lock is named, and not ended.
 
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -25,8 +25,10 @@ from flow_spec import FlowSpec, StepVariable
 from flow_store import FlowStore, Run, attempt_key
 from orchesjob_client import (
     EXECUTABLE,
+    PLAIN,
     CallLimits,
     ForkServer,
+    Launcher,
     OrchesjobClient,
     RunningCall,
     leave_cgroups,
@@ -53,8 +55,8 @@ from orchesjob_flow.runner.performer import Performer
 from orchesjob_flow.signals import STOP_SIGNALS
 from orchesjob_flow.views.terminal import warn
 
-type GetLauncher = Callable[[str, Mapping[str, str]], ForkServer]
-"""Returns the launcher of a runner, for an executable and the environment of the run's calls."""
+_FEWEST_STEPS = 3
+"""A fork server is started for a run of so many steps: loading it costs as much as a call."""
 
 
 def drive_or_wait(
@@ -63,7 +65,6 @@ def drive_or_wait(
     lock: Lock | None = None,
     *,
     flow: FlowSpec | None = None,
-    get_launcher: GetLauncher = ForkServer,
 ) -> Run:
     """Bring a run to its end; where another process drives it, wait until it ends or dies.
 
@@ -80,7 +81,7 @@ def drive_or_wait(
         warn=warn,
     )
     with closing(lock):
-        return drive(handle, store, lock, flow=flow, get_launcher=get_launcher)
+        return drive(handle, store, lock, flow=flow)
 
 
 def tell_waiting(handle: RunHandle) -> None:
@@ -89,13 +90,12 @@ def tell_waiting(handle: RunHandle) -> None:
     warn(Passing(f"{runner} advances run {handle.run_key!r}; waiting for its outcome"))
 
 
-def drive(  # noqa: PLR0913 - what a runner begins with
+def drive(
     handle: RunHandle,
     store: FlowStore,
     lock: Lock,
     *,
     flow: FlowSpec | None = None,
-    get_launcher: GetLauncher = ForkServer,
     on_ready: Callable[[], None] = lambda: None,
 ) -> Run:
     """Drive a run, whose lock this process holds, to its end if it has not ended yet.
@@ -105,7 +105,7 @@ def drive(  # noqa: PLR0913 - what a runner begins with
     run = handle.load(store)
     if run.status.is_terminal:
         return run
-    with runner_of(handle, store, lock, get_launcher, flow) as runner:
+    with runner_of(handle, store, lock, flow) as runner:
         runner.drive_until_ready()
         on_ready()
         runner.drive()
@@ -117,7 +117,6 @@ def runner_of(
     handle: RunHandle,
     store: FlowStore,
     lock: Lock,
-    get_launcher: GetLauncher = ForkServer,
     flow: FlowSpec | None = None,
 ) -> Iterator[Runner]:
     """Yield the runner of a run whose lock this process holds; while open, signals stop it.
@@ -139,7 +138,9 @@ def runner_of(
     limits = Limits(settings.starts, settings.patience_sec, settings.poll_interval_sec)
     handle.refuse_unusable()
     with ExitStack() as held:
-        launcher = held.enter_context(closing(get_launcher(orchesjob, settings.environ)))
+        launcher: Launcher = PLAIN
+        if len(run.steps) >= _FEWEST_STEPS:
+            launcher = held.enter_context(closing(ForkServer(orchesjob, settings.environ)))
         with giving_up_recorded(
             store, run.run_key, revision=lambda: run.revision, wall=lambda: now().wall, warn=warn
         ):

@@ -13,7 +13,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +22,6 @@ import click
 
 from flow_store import FlowStore, StoreError, StoreMissing
 from orchesjob_client import (
-    ForkServer,
     JobReport,
     OrchesjobClient,
     OrchesjobError,
@@ -51,7 +50,7 @@ from orchesjob_flow.home.orchesjob_home import (
     holds_jobs,
     shared_home,
 )
-from orchesjob_flow.home.paths import ORCHESJOB_HOME, Settings, is_there, names_in, refuse_no_folder
+from orchesjob_flow.home.paths import Settings, is_there, names_in, refuse_no_folder
 from orchesjob_flow.home.runs import (
     UNFINISHED,
     Listed,
@@ -143,9 +142,8 @@ def examine(settings: Settings, handle: RunHandle | None, *, every: bool) -> Ite
     yield check_disk(settings)
     yield check_home(settings)
     yield check_processes()
-    with ExitStack() as at_end:
-        client_of = yield from check_orchesjob(settings, at_end)
-        yield from examine_runs(settings, handle, client_of, every=every)
+    client_of = yield from check_orchesjob(settings)
+    yield from examine_runs(settings, handle, client_of, every=every)
 
 
 def examine_runs(
@@ -301,19 +299,15 @@ def file_system_of(folder: Path) -> str | None:
     return next((mounts[str(p)] for p in (resolved, *resolved.parents) if str(p) in mounts), None)
 
 
-def check_orchesjob(
-    settings: Settings, at_end: ExitStack
-) -> Generator[Check, None, ClientOf | None]:
-    """Check that orchesjob is there and answers, its version, and how it is called.
+def check_orchesjob(settings: Settings) -> Generator[Check, None, ClientOf | None]:
+    """Check that orchesjob is there and answers, and its version.
 
-    Return what makes clients of a home, if it answers; what they use is closed `at_end`. Where the
-    home has no jobs yet, these are not asked for: orchesjob would create it (rule 9.11).
+    Return what makes clients of a home, if it answers. Where the home has no jobs yet, these are
+    not asked for: orchesjob would create it (rule 9.11).
     """
     try:
         executable = locate(settings.orchesjob, settings.environ)
         home = shared_home(settings.environ)
-        environ = {**settings.environ, ORCHESJOB_HOME: home}
-        launcher = at_end.enter_context(closing(ForkServer(executable, environ)))
         client = OrchesjobClient(executable)
         if holds_jobs(home):
             answered = measure_calls(client)
@@ -328,21 +322,12 @@ def check_orchesjob(
     else:
         message = f"{answered.version} at {executable}, {len(answered.active)} jobs active"
         yield Check("orchesjob", Grade.OK, message)
-    yield check_calls(launcher)
     if holds_jobs(home):
         yield check_history(answered)
     else:
         message = f"orchesjob's home {home} has no jobs yet"
         yield Check("history", Grade.OK, message)
-    return lambda home: OrchesjobClient(executable, home=home, launcher=launcher)
-
-
-def check_calls(launcher: ForkServer) -> Check:
-    """Tell how orchesjob is called, and why not in the quick way (rule 5.13)."""
-    obstacle = launcher.obstacle()
-    if obstacle is None:
-        return Check("calls", Grade.OK, "each is forked by a fork server that has loaded orchesjob")
-    return Check("calls", Grade.NOTE, f"each starts a new orchesjob, which is slower: {obstacle}")
+    return lambda home: OrchesjobClient(executable, home=home)
 
 
 class Answered(NamedTuple):
