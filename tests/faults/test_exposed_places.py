@@ -162,6 +162,19 @@ def test_folders_above(flow: Flow, variable: str, mode: int, expected: str | Non
     assert flow.ask(*words)["status"] == "SUCCEEDED"
 
 
+@pytest.mark.parametrize("variable", ["ORCHESJOB_HOME", "ORCHESJOB_FLOW_HOME"])
+def test_a_folder_beside_the_target_of_a_link(flow: Flow, variable: str) -> None:
+    """After a link, `..` is the folder that holds its target."""
+    above = flow.folder / "above"
+    (above / "target").mkdir(parents=True)
+    above.chmod(0o777)
+    (flow.folder / "link").symlink_to(above / "target")
+    flow.environ[variable] = f"{flow.folder}/link/../home"
+    error = flow.refusal("start", "k", flow.write(TRUE))["error"]
+    assert f"{above} can be written by others" in error
+    assert not (above / "home").exists()
+
+
 @pytest.mark.parametrize("place", ["flow database", "orchesjob database"])
 def test_a_database_elsewhere(ended: Flow, place: str) -> None:
     """A link to a database is as safe as the folder to which it leads."""

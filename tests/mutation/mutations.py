@@ -921,6 +921,18 @@ MUTATIONS = (
         tests="faults/test_exposed_places -k modes",
     ),
     Mutation(
+        "another user can lock the cgroup of a job, which then waits for him",
+        "orchesjob-client: _make",
+        replace("os.mkdir(folder, 448)", "os.mkdir(folder)"),
+        tests="test_cgroups -k lock_it",
+    ),
+    Mutation(
+        "`..` after a link is taken for the folder of the link",
+        "orchesjob-client: find_exposure",
+        replace("_way_to(f'{base}/{folder}')", "_way_to(os.path.normpath(f'{base}/{folder}'))"),
+        tests="faults/test_exposed_places -k beside_the_target",
+    ),
+    Mutation(
         "a folder above a home may be anybody's",
         "orchesjob-client: find_exposure",
         replace(

@@ -150,6 +150,16 @@ def test_a_link_of_a_peer(real_flow: Flow, variable: str) -> None:
     assert f"{link} belongs to another user, {PEER.pw_name}" in error
 
 
+def test_a_run_directory_of_a_peer(real_flow: Flow) -> None:
+    """Commands would run what a peer has put where the steps keep their files."""
+    real_flow.start("k", real_flow.write(TRUE))
+    planted = real_flow.home / "runs" / "k2.run"
+    planted.mkdir()
+    os.chown(planted, PEER.pw_uid, PEER.pw_gid)
+    error = real_flow.refusal("start", "k2", real_flow.write(TRUE))["error"]
+    assert f"{planted} belongs to another user" in error
+
+
 def test_a_cgroup_of_a_peer(real_flow: Flow, gate: Gate) -> None:
     """A cgroup counts only if this user has made it: others are left alone."""
     from orchesjob_client import mark, usable_cgroup_folder

@@ -3,6 +3,7 @@
 import os
 import shlex
 import signal
+import stat
 import subprocess
 import sys
 import uuid
@@ -191,6 +192,15 @@ def test_inside_another_job(key: str, variable: str, *, is_inside: bool) -> None
 
 @needs_cgroups
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make what others own")
+def test_nobody_else_can_lock_it(key: str) -> None:
+    """Whoever could open the cgroup of a job could hold a lock for which the job waits."""
+    with CGROUPS.joinable(key) as cgroup:
+        assert cgroup is not None
+        assert stat.S_IMODE(os.fstat(cgroup).st_mode) == 0o700
+    CGROUPS.discard(key)
+
+
+@needs_cgroups
 def test_a_cgroup_of_another_user(key: str) -> None:
     """A cgroup that somebody else has made does not count, and his process is left alone (5.8)."""
     folder = folder_of(key)

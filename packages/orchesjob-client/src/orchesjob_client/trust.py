@@ -55,7 +55,9 @@ def find_exposure(
         folders: The names of folders in it.
     """
     real = os.path.realpath(folder)
-    for place, found in _way_to(os.path.abspath(folder)):  # noqa: PTH100 - text, as all here
+    # Not `abspath`: after a link, `..` is not the folder that holds the link.
+    base = "" if folder.startswith("/") else os.getcwd()  # noqa: PTH109 - text, as all here
+    for place, found in _way_to(f"{base}/{folder}"):
         if exposure := _exposure_of_folder(place, found, is_above=place != real):
             return exposure
     for path in (f"{real}/{name}" for name in folders):
@@ -105,7 +107,7 @@ def _look_at(path: str) -> os.stat_result | None:
 def _exposure_of_folder(
     path: str, found: os.stat_result, *, is_above: bool = False
 ) -> Exposure | None:
-    if _is_of_stranger(found):
+    if _is_of_another_user(found):
         owner = _name_of(found.st_uid)
         advice = f"name a folder of your own with {_VARIABLE}"
         if os.geteuid() == 0:
@@ -132,14 +134,14 @@ def _exposure_of_folder(
 def _exposure_of_file(path: str) -> Exposure | None:
     """Find out how somebody else could change a file that SQLite reads, or make SQLite wait."""
     found = _look_at(path)
-    if found and stat.S_ISLNK(found.st_mode) and not _is_of_stranger(found):
+    if found and stat.S_ISLNK(found.st_mode) and not _is_of_another_user(found):
         path = os.path.realpath(path)
         if exposure := find_exposure(os.path.dirname(path)):  # noqa: PTH120
             return exposure
         found = _look_at(path)
     if found is None:
         return None
-    if _is_of_stranger(found):
+    if _is_of_another_user(found):
         problem = f"belongs to another user, {_name_of(found.st_uid)}"
         return Exposure(path, problem, "move it away")
     if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
@@ -150,7 +152,7 @@ def _exposure_of_file(path: str) -> Exposure | None:
     return None
 
 
-def _is_of_stranger(found: os.stat_result) -> bool:
+def _is_of_another_user(found: os.stat_result) -> bool:
     return found.st_uid not in (0, os.geteuid())
 
 

@@ -113,7 +113,8 @@ def _make(folder: str, stack: contextlib.ExitStack) -> int:
     for _ in range(_TRIES):
         with contextlib.suppress(FileNotFoundError):  # somebody has removed it while it was empty
             with contextlib.suppress(FileExistsError):
-                os.mkdir(folder)  # noqa: PTH102 - each job does this
+                # For us alone: whoever can open it could lock it, and `_held` would wait.
+                os.mkdir(folder, 0o700)  # noqa: PTH102 - each job does this
             descriptor = stack.enter_context(_held(folder))
             if os.fstat(descriptor).st_uid != os.geteuid():
                 raise PermissionError(errno.EPERM, "belongs to another user", folder)

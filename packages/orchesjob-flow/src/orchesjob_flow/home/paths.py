@@ -344,9 +344,11 @@ def make_run_directory(path: Path) -> bool:
     """Create the directory for its owner only; return False if it exists.
 
     Raises:
-        UnsafePlace: It cannot be created, or the path is not a folder.
+        UnsafePlace: It cannot be created, is another user's, or the path is not a folder.
     """
     if is_there(path):
+        if path.stat().st_uid != os.geteuid():
+            raise UnsafePlace(path, "belongs to another user (move it away)")
         return False
     try:
         make_private(path)
