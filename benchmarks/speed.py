@@ -31,7 +31,8 @@ from measuring import (
 )
 from measuring.figures import Figure, digits_of
 from measuring.workplace import Workplace, compile_packages, seconds
-from tabulate import tabulate
+
+from orchesjob_flow.views.table import draw_table
 
 MEASUREMENTS: dict[str, Callable[[Workplace], list[Figure]]] = {
     "short-chain": latency.short_chain,
@@ -95,7 +96,7 @@ def as_table(figures: Sequence[Figure]) -> str:
     """Lay the figures out for eyes, the notes below the table."""
     rows = [
         (
-            number,
+            str(number),
             "\n".join(wrap(figure.name, 60)),
             spell(figure, figure.value),
             spread_of(figure),
@@ -110,7 +111,7 @@ def as_table(figures: Sequence[Figure]) -> str:
         for number, figure in enumerate(figures, start=1)
         if figure.note
     )
-    return "\n".join([tabulate(rows, headers, "simple", disable_numparse=True), "", *notes])
+    return "\n".join([*draw_table([headers, *rows]), "", *notes])
 
 
 def as_markdown(figures: Sequence[Figure]) -> str:
@@ -127,7 +128,8 @@ def as_markdown(figures: Sequence[Figure]) -> str:
         for figure in figures
     ]
     headers = ("Figure", "Measured", "Spread", "Target", "Met", "Beside it")
-    return tabulate(rows, headers, "github", disable_numparse=True)
+    rule = ["---"] * len(headers)
+    return "\n".join(f"| {' | '.join(row)} |" for row in (headers, rule, *rows))
 
 
 def spread_of(figure: Figure) -> str:

@@ -210,7 +210,7 @@ def test_without_a_terminal(flow: Flow) -> None:
     assert json.loads(started.stdout)["status"] == "SUCCEEDED"
     assert all(line.startswith("import time:") for line in started.stderr.splitlines())
     imported = {line.rpartition("|")[2].strip() for line in started.stderr.splitlines()}
-    unneeded = {"tabulate", "cattrs", "difflib", "flow_conditions.condition"}
+    unneeded = {"cattrs", "difflib", "flow_conditions.condition"}
     if "coverage" not in imported:  # which needs them itself
         unneeded.add("dataclasses")
     assert imported & {*unneeded, "orchesjob_flow.reports.reporting"} == set()

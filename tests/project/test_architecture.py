@@ -18,7 +18,7 @@ ARROWS = {
     "flow_store": set(),
     "orchesjob_client": set(),
     "orchesjob_flow": {
-        *("attrs", "click", "jinja2", "markupsafe", "tabulate", "wcwidth"),
+        *("attrs", "click", "jinja2", "markupsafe", "wcwidth"),
         *("flow_conditions", "flow_spec", "flow_store", "orchesjob_client"),
     },
     "orchesjob_flow_airflow": {"airflow", "flow_conditions", "flow_spec", "orchesjob_client"},

@@ -20,7 +20,7 @@ from support.template.server import ROOM, ROOM_BYTES, STARTUP, inherited_attribu
 PROGRAM = str(Path(sys.executable).parent / "orchesjob-flow")
 MODULES = (
     *("orchesjob_flow.*", "flow_conditions.*", "flow_spec.*", "flow_store.*", "orchesjob_client.*"),
-    *("cattrs", "click._textwrap", "difflib", "tabulate"),
+    *("cattrs", "click._textwrap", "difflib"),
 )
 """What the program imports, at its start or later; `.*` are all modules of a package."""
 SWITCH = "PLAIN_START"

@@ -24,7 +24,7 @@ from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import Listed, Snapshot
 from orchesjob_flow.views.table import (
     LONG_CELL,
-    aligned_table,
+    draw_table,
     elapsed,
     fit_live_table,
     header,
@@ -454,7 +454,7 @@ HEADS = ("Step", "Runs", "Waits also for")
 def test_columns_are_as_wide_as_their_widest_cell() -> None:
     """Wide characters and colours are counted as a terminal shows them."""
     rows = [("日本", "when a", ""), ("\x1b[31mb\x1b[0m", "at once", "c")]
-    assert list(aligned_table(HEADS, rows)) == [
+    assert draw_table([HEADS, *rows]) == [
         "Step  Runs     Waits also for",
         "----  -------  --------------",
         "日本  when a",
@@ -465,11 +465,10 @@ def test_columns_are_as_wide_as_their_widest_cell() -> None:
 def test_a_long_cell() -> None:
     """It pushes aside what follows in its own line, and no other line grows."""
     long = "when " + "x" * LONG_CELL
-    shown = list(aligned_table(HEADS, [("a", long, "b"), ("c", "when d", "e")]))
+    shown = draw_table([HEADS, ("a", long, "b"), ("c", "when d", "e")])
     assert shown[2:] == [f"a     {long}  b", "c     when d  e"]
-    assert (
-        len("\n".join(aligned_table(HEADS, [("a", long * 1000, "")] * 2))) < 2100 * LONG_CELL + 100
-    )
+    many = draw_table([HEADS, *[("a", long * 1000, "")] * 2])
+    assert len("\n".join(many)) < 2100 * LONG_CELL + 100
 
 
 WHY = "waits for attempt 1 to be gone: pid 4711 (a command that goes on and on and on)"

@@ -18,7 +18,7 @@ from orchesjob_flow.home.runs import RunHandle, flow_of_run
 from orchesjob_flow.launch.inputs import list_reader, naming_option
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.reasons import Copies, counts_text, dependencies_in, urgency
-from orchesjob_flow.views.table import aligned_table, steps_in
+from orchesjob_flow.views.table import draw_table, steps_in
 from orchesjob_flow.views.terminal import (
     cut,
     status_text,
@@ -204,7 +204,7 @@ def text_lines(drawn: DrawnFlow) -> Iterator[str]:
     if flow.about:
         yield from wrapped_for_stdout([visible(flow.about)], indent="")
     yield ""
-    yield from aligned_table(columns, rows)
+    yield from draw_table([columns, *rows])
 
 
 def screen_lines(drawn: DrawnFlow, columns: int, *, colour: bool) -> Iterator[str]:
@@ -225,7 +225,7 @@ def screen_lines(drawn: DrawnFlow, columns: int, *, colour: bool) -> Iterator[st
     yield from wrapped(f"Flow: {visible(flow.flow_id)}", columns, indent="  ")
     yield ""
     heads = ("Rank", "Step", *(["Status"] if has_run else []), "Runs")
-    yield from steps_in(columns, [heads, *rows], name_at=1)
+    yield from steps_in(columns, [heads, *rows])
 
 
 def when_of(flow: FlowSpec, step: StepSpec) -> str:

@@ -32,7 +32,7 @@ from orchesjob_flow.simulation import (
 )
 from orchesjob_flow.views.reasons import in_order, listed, reasons
 from orchesjob_flow.views.results import exit_code_of, run_json
-from orchesjob_flow.views.table import UNDECIDED, params_words, screen_row, simple_table, steps_in
+from orchesjob_flow.views.table import UNDECIDED, draw_table, params_words, screen_row, steps_in
 from orchesjob_flow.views.terminal import (
     OutputFormat,
     duration_text,
@@ -157,10 +157,10 @@ def _print_simulated(run: Run, exit_code: int) -> None:
     is_terminal = terminal.stream.isatty()
     rows = simulated_rows(run, colour=terminal.colour if is_terminal else None)
     table = [COLUMNS, *rows]
-    drawn = steps_in(terminal.size().columns, table) if is_terminal else simple_table(table)
+    steps = steps_in(terminal.size().columns, table) if is_terminal else draw_table(table)
     lines += [
         "",
-        *drawn,
+        *steps,
         "",
         *wrapped_for_stdout([visible(_ending_words(run, exit_code))], indent=""),
     ]

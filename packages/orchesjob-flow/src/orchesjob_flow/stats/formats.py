@@ -7,7 +7,7 @@ from typing import NamedTuple
 from flow_store import RunStatus, RunSummary
 from orchesjob_flow.home.runs import UNFINISHED, Listed
 from orchesjob_flow.stats.counts import MOST_RUNS, FlowStats, Percentiles, Series
-from orchesjob_flow.views.table import fit_table, simple_table
+from orchesjob_flow.views.table import Table, draw_table, fit
 from orchesjob_flow.views.terminal import duration_text, visible
 
 type Labels = tuple[tuple[str, str], ...]
@@ -178,16 +178,15 @@ NONE = "-"
 
 def table_lines(flows: Sequence[FlowStats], columns: int | None, *, with_steps: bool) -> list[str]:
     """Draw a table of the flows, and `with_steps` one of the steps of each, in so many columns."""
-    tables: list[Sequence[Sequence[str]]] = [[FLOW_COLUMNS, *map(flow_row, flows)]]
+    tables: list[Table] = [[FLOW_COLUMNS, *map(flow_row, flows)]]
     if with_steps:
         tables += [[STEP_COLUMNS, *map(step_row, flow.steps)] for flow in flows if flow.steps]
     lines: list[str] = []
     for table in tables:
-        if columns is None:
-            drawn: Sequence[str] = simple_table(table)
-        else:
-            drawn = fit_table(table, DISPENSABLE, columns, wrapped_column=0)
-        lines += [*([""] if lines else []), *drawn]
+        fitted = table
+        if columns is not None:
+            fitted, _ = fit(table, columns, DISPENSABLE, table[0][:1])
+        lines += [*([""] if lines else []), *draw_table(fitted)]
     return lines
 
 

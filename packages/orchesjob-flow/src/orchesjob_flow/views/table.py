@@ -5,10 +5,11 @@ least important columns are left out, then cells are wrapped. A live table also 
 the screen: it shows the most urgent steps and counts the rest (rule 6.6).
 """
 
+import math
 import shlex
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import zip_longest
 
 from flow_store import Attempt, Run, RunSummary, Step, StepStatus, reported_job, was_found
 from orchesjob_flow.home.runs import Listed, Snapshot
@@ -40,6 +41,7 @@ from orchesjob_flow.views.reasons import (
     waiting_words,
 )
 from orchesjob_flow.views.terminal import (
+    NARROWEST,
     clock_time,
     cut,
     duration_text,
@@ -51,6 +53,9 @@ from orchesjob_flow.views.terminal import (
     write_result,
 )
 
+type Table = Sequence[Sequence[str]]
+"""The rows of a table; the first holds the names of the columns."""
+
 LONG_CELL = 100
 """A longer cell does not widen its column."""
 COLUMNS = ("Step", "Status", "Attempt", "Elapsed", "orchesjob", "Run key", "Error")
@@ -59,7 +64,7 @@ SCREEN_COLUMNS = ("Step", "Status", "Attempt", "Elapsed", "Error")
 VALUE, MOST_PARAMS = 60, 20
 """The columns that the value of a parameter gets, and how many parameters are named."""
 LONGEST_VALUES = 40
-INSIDE = "- "  # tabulate strips blanks
+INSIDE = "- "
 RUN_COLUMNS = ("Status", "Run key", "Flow", "Steps", "Failed", "Started", "Elapsed", "Runner")
 AGE = "Age"
 """The column of a terminal that says how long ago a run was started."""
@@ -78,8 +83,6 @@ UNDECIDED = ("PENDING", "DELAYED", "SKIPPED")
 LONG_COLUMNS = ("Step", "Error")
 COMFORT = 30
 """The width that these two together get before other columns are shown."""
-LEAST = 16
-"""The width that they get on the narrowest screen, where the line is cut after them."""
 LESS_URGENT = ("Started: ", "Params: ", "Until: ", "Inside: ")
 """The lines of the header that a low screen leaves out."""
 NAMES = 2
@@ -119,7 +122,7 @@ def run_table(snapshot: Snapshot, wall: float, *, colour: bool | None) -> str:
         for step in in_order(run)
     ]
     head = header(snapshot, stale, wall, colour=colour)
-    return "\n".join([*head, "", *simple_table([COLUMNS, *rows])])
+    return "\n".join([*head, "", *draw_table([COLUMNS, *rows])])
 
 
 def whole_table(
@@ -130,7 +133,7 @@ def whole_table(
     head = [
         line
         for one in header(snapshot, stale, wall, colour=colour)
-        for line in fields_in(one, columns)
+        for line in wrapped(one, columns, indent=FIELDS)
     ]
     why = reasons(run, stale)
     idle = set() if colour is None else steps_for_failures(run)
@@ -296,7 +299,7 @@ def elapsed(start: float, end: float | None, wall: float | None) -> str:
 
 def runs_table(listed: Sequence[Listed], wall: float, *, colour: bool | None) -> str:
     """Draw the runs as they are at the Unix time `wall`, each inner run below its outer run."""
-    return "\n".join(simple_table([RUN_COLUMNS, *run_rows(listed, wall, colour=colour)]))
+    return "\n".join(draw_table([RUN_COLUMNS, *run_rows(listed, wall, colour=colour)]))
 
 
 def run_rows(
@@ -357,78 +360,96 @@ def runner_cell(listed: Listed) -> str:
     return f"pid {listed.runner.pid or '?'}"
 
 
-def simple_table(table: Sequence[Sequence[str]]) -> list[str]:
-    """Draw a table with a line below its first row, which holds the names of the columns."""
-    import tabulate  # it takes as long to load as all else that most views need
+def draw_table(table: Table, below: Sequence[Sequence[str]] = ()) -> list[str]:
+    r"""Draw a table whose first row holds the names of the columns, with a line below it.
 
-    tabulate.MIN_PADDING = 0  # a column is as wide as its widest cell, its head included
-    heads, *rows = table
-    drawn = tabulate.tabulate(rows, heads, tablefmt="simple", disable_numparse=True)
-    return [line.rstrip() for line in drawn.splitlines()]
+    A cell may have several lines. One that is very long moves the cells after it, in its own line
+    only: padding all other lines to its length would take rows times length of memory. `below`
+    holds further lines for each row.
 
-
-def aligned_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    r"""Yield the lines of a table; a long cell moves the cells after it, in its own line only.
-
-    `tabulate` would pad all other lines to its length, and so take rows times length of memory.
-
-    >>> print(*aligned_table(("Step", "Runs"), [("a", "at once"), ("b", "when a")]), sep="\n")
+    >>> print(*draw_table([("Step", "Runs"), ("a", "at once"), ("b", "when a,\nor c")]), sep="\n")
     Step  Runs
     ----  -------
     a     at once
-    b     when a
+    b     when a,
+          or c
     """
+    heads, *rows = table
     widths = [
-        max(width(head), *(taken for cell in cells if (taken := width(cell)) <= LONG_CELL), 0)
+        max(
+            width(head),
+            *(taken for cell in cells if (taken := max(map(width, cell.split("\n")))) <= LONG_CELL),
+            0,
+        )
         for head, *cells in zip(heads, *rows, strict=True)
     ]
-    for row in (heads, ["-" * room for room in widths], *rows):
-        cells = (cell + " " * (room - width(cell)) for cell, room in zip(row, widths, strict=True))
-        yield "  ".join(cells).rstrip()
 
+    def line_of(cells: Sequence[str]) -> str:
+        padded = (
+            cell + " " * (room - width(cell)) for cell, room in zip(cells, widths, strict=True)
+        )
+        return (" " * BETWEEN).join(padded).rstrip()
 
-def fields_in(line: str, columns: int) -> Iterator[str]:
-    """Wrap a line of the header between its fields, or within a field that is too long."""
-    kept = ""
-    for field in line.split(FIELDS):
-        if kept and width(f"{kept}{FIELDS}{field}") > columns:
-            yield from wrapped(kept, columns, indent=FIELDS)
-            kept = field
-        else:
-            kept = f"{kept}{FIELDS}{field}" if kept else field
-    yield from wrapped(kept, columns, indent=FIELDS)
-
-
-def steps_in(columns: int, table: Sequence[Sequence[str]], *, name_at: int = 0) -> Sequence[str]:
-    """Draw the steps; where there is little room, the reason is below its step.
-
-    `name_at` is the column of their names, which are wrapped where even they are too long.
-    """
-    why = table[0][-1]
-    beside = without(table, DISPENSABLE, columns, flexible=[why], least=LEAST_WHY)
-    widths = widths_of(beside)
-    room = columns - sum(widths[:-1]) - BETWEEN * len(widths[:-1])
-    if widths[-1] <= room:
-        return simple_table(beside)
-    if room >= LEAST_WHY:
-        heads, *rows = beside
-        broken = [(*row[:-1], "\n".join(wrapped(row[-1], room))) for row in rows]
-        return simple_table([heads, *broken])
-    heads, *rows = without([row[:-1] for row in table], DISPENSABLE, columns)
-    widths = widths_of([heads, *rows])
-    limit = columns - (sum(widths) - widths[name_at]) - BETWEEN * (len(widths) - 1)
-    named = [
-        (*row[:name_at], "\n".join(wrapped(row[name_at], limit)), *row[name_at + 1 :])
-        for row in rows
-    ]
-    first, rule, *drawn = simple_table([heads, *named])
-    lines = [first, rule]
-    for cells, reason in zip(named, (row[-1] for row in table[1:]), strict=True):
-        height = cells[name_at].count("\n") + 1
-        lines += drawn[:height]
-        drawn = drawn[height:]
-        lines += [f"  {line}" for line in wrapped(reason, columns - BETWEEN) if line]
+    lines = [line_of(heads), line_of(["-" * room for room in widths])]
+    for row, more in zip_longest(rows, below, fillvalue=()):
+        lines += map(line_of, zip_longest(*(cell.split("\n") for cell in row), fillvalue=""))
+        lines += more
     return lines
+
+
+def broken(cell: str, columns: int) -> str:
+    """Break a cell into lines of so many columns."""
+    return "\n".join(wrapped(cell, columns))
+
+
+def fit(  # noqa: PLR0913 - what may go, what may shrink, and how
+    table: Table,
+    columns: int,
+    dispensable: Sequence[str],
+    flexible: Sequence[str],
+    *,
+    least: float = math.inf,
+    shorten: Callable[[str, int], str] = broken,
+) -> tuple[Table, bool]:
+    """Make a table fit into so many columns: leave out dispensable ones, then shorten cells.
+
+    Only cells of the flexible columns are shortened. A dispensable column goes while these would
+    together get less than they need, and less than `least`. Also tell whether they now get that.
+    """
+    kept: list[Sequence[str]] = [*zip(*table, strict=True)]
+    leaving = iter(dispensable)
+    while True:
+        widths = {column[0]: max(map(width, column)) for column in kept}
+        needed = sum(widths[one] for one in flexible)
+        room = columns - (sum(widths.values()) - needed) - BETWEEN * (len(kept) - 1)
+        fits = room >= min(needed, least)
+        name = None if fits else next(leaving, None)
+        if name is None:
+            break
+        kept = [column for column in kept if column[0] != name]
+    limits, left = {}, max(room, NARROWEST)
+    for one in flexible:  # of two that need more, each gets half
+        needed -= widths[one]
+        limits[one] = min(widths[one], max(left - needed, left // 2))
+        left -= limits[one]
+    shortened = [
+        (head, *(shorten(cell, limits[head]) for cell in cells))
+        if head in limits
+        else (head, *cells)
+        for head, *cells in kept
+    ]
+    return [*zip(*shortened, strict=True)], fits
+
+
+def steps_in(columns: int, table: Table) -> Sequence[str]:
+    """Draw the steps; where there is little room, the reason is below its step."""
+    beside, fits = fit(table, columns, DISPENSABLE, table[0][-1:], least=LEAST_WHY)
+    if fits:
+        return draw_table(beside)
+    named, _ = fit([row[:-1] for row in table], columns, DISPENSABLE, ["Step"])
+    indent = " " * BETWEEN
+    below = [[indent + line for line in wrapped(row[-1], columns - BETWEEN)] for row in table[1:]]
+    return draw_table(named, [[line for line in lines if line.strip()] for lines in below])
 
 
 def runs_in(columns: int, rows: Sequence[Sequence[str]]) -> Sequence[str]:
@@ -443,62 +464,9 @@ def runs_in(columns: int, rows: Sequence[Sequence[str]]) -> Sequence[str]:
     ]
     # The age, which is drawn last in each row, is read beside the flow.
     filled.insert(3, filled.pop())
-    return fit_table([*zip(*filled, strict=True)], DISPENSABLE_OF_RUNS, columns, wrapped_column=1)
-
-
-def fit_table(
-    table: Sequence[Sequence[str]], dispensable: Sequence[str], columns: int, *, wrapped_column: int
-) -> Sequence[str]:
-    """Draw a table in so many columns: leave out dispensable ones, then wrap one column's cells.
-
-    The wrapped column is at the place `wrapped_column`; no column before it may be dispensable.
-    """
-    heads, *rows = without(table, dispensable, columns)
-    widths = widths_of([heads, *rows])
-    room = columns - (sum(widths) - widths[wrapped_column]) - BETWEEN * (len(widths) - 1)
-    if room >= widths[wrapped_column]:
-        return simple_table([heads, *rows])
-    broken = [
-        (
-            *row[:wrapped_column],
-            "\n".join(wrapped(row[wrapped_column], room)),
-            *row[wrapped_column + 1 :],
-        )
-        for row in rows
-    ]
-    return simple_table([heads, *broken])
-
-
-def without(
-    table: Sequence[Sequence[str]],
-    dispensable: Sequence[str],
-    columns: int,
-    *,
-    flexible: Collection[str] = (),
-    least: int = 0,
-) -> list[Sequence[str]]:
-    """Leave out dispensable columns, one after the other, until the rest fits.
-
-    The flexible columns together need only `least` columns of the terminal, because their cells
-    can be cut or wrapped.
-    """
-    kept = [list(column) for column in zip(*table, strict=True)]
-    for name in dispensable:
-        fixed, flexed = 0, 0
-        for column in kept:
-            if column[0] in flexible:
-                flexed += max(map(width, column))
-            else:
-                fixed += max(map(width, column))
-        if fixed + min(flexed, least) + BETWEEN * (len(kept) - 1) <= columns:
-            break
-        kept = [column for column in kept if column[0] != name]
-    return [list(row) for row in zip(*kept, strict=True)]
-
-
-def widths_of(table: Sequence[Sequence[str]]) -> list[int]:
-    """Return the width of each column."""
-    return [max(map(width, column)) for column in zip(*table, strict=True)]
+    return draw_table(
+        fit([*zip(*filled, strict=True)], columns, DISPENSABLE_OF_RUNS, ["Run key"])[0]
+    )
 
 
 def fit_live_table(
@@ -518,8 +486,11 @@ def fit_live_table(
         else screen_row(run, row, None if row.position in stale else wall, colour=colour)
         for row in rows_shown
     ]
-    table = simple_table(narrowed([SCREEN_COLUMNS, *rows], columns))[NAMES - names :]
-    return [cut(line, columns) for line in [*head, *table, *rest]][:lines]
+    table, _ = fit(
+        [SCREEN_COLUMNS, *rows], columns, DISPENSABLE, LONG_COLUMNS, least=COMFORT, shorten=cut
+    )
+    shown = [*head, *draw_table(table)[NAMES - names :], *rest]
+    return [cut(line, columns) for line in shown][:lines]
 
 
 def above_the_steps(
@@ -533,7 +504,8 @@ def above_the_steps(
     few = min(steps, FEW)
     urgent = [line for line in head if not line.startswith(LESS_URGENT)]
     whole, shorter = (
-        [*chain.from_iterable(fields_in(line, columns) for line in one)] for one in (head, urgent)
+        [part for line in one for part in wrapped(line, columns, indent=FIELDS)]
+        for one in (head, urgent)
     )
     for chosen, names in (([*whole, ""], NAMES), ([*shorter, ""], NAMES), (shorter, 0)):
         if len(chosen) + names + few <= lines:
@@ -551,23 +523,3 @@ def most_urgent(
     first, others = ordered[: max(0, room - 1)], ordered[max(0, room - 1) :]
     counts = count_statuses(others)
     return first, [f"... and {counts.total()} more: {counts_text(counts)}"]
-
-
-def narrowed(table: Sequence[Sequence[str]], columns: int) -> list[list[str]]:
-    """Make a table fit: leave out dispensable columns, then cut the cells of Step and Error.
-
-    Its first row holds the names of the columns.
-    """
-    table = without(table, DISPENSABLE, columns, flexible=LONG_COLUMNS, least=COMFORT)
-    widths = dict(zip(table[0], widths_of(table), strict=True))
-    others = sum(widths.values()) - widths["Step"] - widths["Error"]
-    room = max(LEAST, columns - others - BETWEEN * (len(widths) - 1))
-    step = min(widths["Step"], max(room - widths["Error"], room // 2))
-    limits = {"Step": step, "Error": room - step}
-    return [
-        [
-            cut(cell, limits[name]) if name in limits and row is not table[0] else cell
-            for name, cell in zip(table[0], row, strict=True)
-        ]
-        for row in table
-    ]

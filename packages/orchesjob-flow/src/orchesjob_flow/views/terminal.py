@@ -139,8 +139,8 @@ def width(text: str) -> int:
     >>> width("\x1b[31m日本\x1b[0m!")
     5
     """
-    plain = COLOUR.sub("", text)
-    if plain.isascii() and plain.isprintable():
+    plain = text if is_plain(text) else COLOUR.sub("", text)
+    if is_plain(plain):
         return len(plain)
     from wcwidth import wcswidth  # slow to import
 
