@@ -139,38 +139,17 @@ def test_other_errors() -> None:
     ("line", "lines"),
     [
         (
-            "    when: inputs.deploy == 'yes'",
-            [
-                "  = help: write only_if: in place of when:, with a command",
-                "    such as [sh, -c, 'test \"$BRANCH\" = main']",
-            ],
-        ),
-        (
-            "    memory: 1G",
-            [
-                "  = help: begin the command with its limits:",
-                "    command: [systemd-run, --user, --scope, -p, MemoryMax=1G, PROGRAM]",
-            ],
-        ),
-        (
             "    schedule: '@daily'",
             [
                 "  = help: write the schedule in a crontab or a systemd",
                 "    timer, which calls `orchesjob-flow run FLOW_FILE`",
             ],
         ),
-        (
-            "    foreach: {OS: [a, b], V: [1, 2], exclude: {OS: b, V: 1}}",
-            [
-                "  = help: write each combination as a row:",
-                "    foreach: [{OS: linux, GO: '1.21'}, {OS: mac}]",
-            ],
-        ),
         ("    when: it's", ["  = help: names are written without quotes"]),
     ],
 )
-def test_code_in_a_help_is_not_broken(line: str, lines: list[str]) -> None:
-    """A remedy is wrapped around what one types, which can be copied whole."""
+def test_a_command_in_a_help_is_not_broken(line: str, lines: list[str]) -> None:
+    """A remedy is wrapped around its commands, which can be copied whole."""
     shown = flow_file_text(step(line), Style(60)).splitlines()
     begin = next(place for place, text in enumerate(shown) if "= help" in text)
     assert shown[begin:] == lines

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchesjob_flow.views.terminal import (
-    NARROWEST,
     Terminal,
     beginning,
     cut,
@@ -72,7 +71,7 @@ def noted(key: str, text: str, style: Style) -> list[str]:
     if key != "help":
         return [whole]
     if not text.startswith("orchesjob-flow "):
-        return _wrapped_around_commands(whole, style.columns, FURTHER)
+        return _wrapped_around_commands(whole, style.columns)
     line, mark, said = whole.partition("  # ")
     if not mark or width(whole) <= style.columns:
         return [whole]
@@ -84,17 +83,15 @@ _KEPT = "\ue000"
 """Stands for a blank that is not the end of a word; `visible` lets none through."""
 
 
-def _wrapped_around_commands(text: str, columns: int, indent: str) -> list[str]:
+def _wrapped_around_commands(text: str, columns: int, indent: str = FURTHER) -> list[str]:
     """Wrap a sentence between words, but not within a command that fits a line."""
-    kept = _kept_together(text, columns - len(indent))
-    return [line.replace(_KEPT, " ") for line in wrapped(kept, columns, indent=indent)]
 
+    def kept(command: re.Match[str]) -> str:
+        fits = width(command[0]) <= columns - len(indent)
+        return command[0].replace(" ", _KEPT) if fits else command[0]
 
-def _kept_together(text: str, room: int) -> str:
-    """Join the words of each command that fits into so many columns."""
-    return _COMMAND.sub(
-        lambda found: found[0].replace(" ", _KEPT) if width(found[0]) <= room else found[0], text
-    )
+    lines = wrapped(_COMMAND.sub(kept, text), columns, indent=indent)
+    return [line.replace(_KEPT, " ") for line in lines]
 
 
 def note(key: str, text: str, style: Style) -> str:
@@ -149,51 +146,7 @@ def problem_lines(
         yield from marked_line(mark, style, colour)
     if problem.help is not None:
         remedy = f"{indent}{note('help', problem.help, style)[1:]}"
-        yield from _wrapped_around_code(remedy, style.columns)
-
-
-_CODE = re.compile(r"""'(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|\[|\{""")
-
-
-_BEGINS = re.compile(rf"[\w-]+: |(?!\$)[^ ]*{_KEPT}")
-"""A key or a command, which begins on a line of its own after a colon, if it does not fit."""
-
-
-def _wrapped_around_code(text: str, columns: int) -> list[str]:
-    """Wrap a remedy between words, but not within what one types: that can be copied whole."""
-    text = _kept_together(text, columns - len(FURTHER))
-    pieces, at = [""], 0
-    while at < len(text):
-        found = _CODE.match(text, at) if text[at - 1 : at] in {"", " "} else None
-        end = at + 1 if found is None else _end_of(text, found.end() - 1)
-        is_value = text[at - 1] == ":" and not _BEGINS.match(text, at + 1)
-        if text[at] == " " and not is_value:  # a key stays with its value
-            pieces.append("")
-        pieces[-1] += text[at:end]
-        at = end
-    lines = [pieces[0]]
-    for piece in pieces[1:]:
-        if width(lines[-1] + piece) > max(columns, NARROWEST) and lines[-1].strip():
-            lines.append(FURTHER + piece.lstrip())
-        else:
-            lines[-1] += piece
-    return [
-        part.replace(_KEPT, " ")
-        for line in lines
-        for part in ([line] if _CODE.search(line) else wrapped(line, columns, indent=FURTHER))
-    ]
-
-
-def _end_of(text: str, at: int) -> int:
-    """Return where a list or mapping of YAML ends, or the quoted text that ends at a place."""
-    depth = 0
-    while text[at] in "[{" or depth:
-        quoted = _CODE.match(text, at) if text[at] in "'\"" else None
-        depth += (text[at] in "[{") - (text[at] in "]}")
-        at = at + 1 if quoted is None else quoted.end()
-        if not depth or at >= len(text):
-            return at
-    return at + 1
+        yield from _wrapped_around_commands(remedy, style.columns)
 
 
 def marked_line(mark: "Mark", style: Style, colour: str) -> Iterator[str]:
