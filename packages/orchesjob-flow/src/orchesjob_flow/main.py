@@ -198,9 +198,9 @@ def describe(error: Exception, words: Sequence[str] = ()) -> dict[str, Any]:
     described: dict[str, Any] = {"error": str(error)}
     problems = getattr(error, "problems", None)
     if problems is not None:
-        from orchesjob_flow.views.error_layout import problem_json
+        from orchesjob_flow.views.error_layout import problems_json
 
-        described["problems"] = [problem_json(problem) for problem in problems]
+        described["problems"] = problems_json(problems)
     described |= getattr(error, "details", {})
     for detail in ("differences", "conflicts"):
         if hasattr(error, detail):

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from flow_conditions import Explanation
+from flow_conditions import Explanation, Name
 from flow_store import Run
 from orchesjob_flow.cli.options import CommandOnRun, format_option, run_key_option, step_argument
 from orchesjob_flow.explanation import (
@@ -23,12 +23,11 @@ from orchesjob_flow.views.reasons import (
     Dependency,
     describe_given_up,
     key_argument,
-    settlement_json,
     silence_words,
     waiting_words,
 )
-from orchesjob_flow.views.results import gave_up_json, queue_json, runner_json
-from orchesjob_flow.views.terminal import OutputFormat, print_json, print_lines, visible
+from orchesjob_flow.views.results import header_json, runner_json, settlement_json
+from orchesjob_flow.views.terminal import OutputFormat, as_json, print_json, print_lines, visible
 
 DEEPEST_IN_JSON = 50
 
@@ -51,15 +50,12 @@ def explain(handle: RunHandle, step: str | None, output_format: OutputFormat) ->
     if output_format is OutputFormat.TEXT:
         print_lines(explained_lines(explained, notes))
     else:
+        header = header_json(run)
         print_json(
             {
-                "run_key": run.run_key,
-                "flow_id": run.flow_id,
-                "status": run.status.value,
+                **as_json(run, "run_key", "flow_id", "status"),
                 "runner": runner_json(snapshot),
-                "gave_up": gave_up_json(run),
-                "group": None if run.group is None else run.group.name,
-                "waits_for_group": queue_json(run.queue),
+                **{key: header[key] for key in ("gave_up", "group", "waits_for_group")},
                 "notes": notes,
                 "steps": [explained_json(one) for one in explained],
             }
@@ -72,7 +68,7 @@ def explained_json(explained: Explained) -> dict[str, Any]:
     rows = by_name((*before.steps, *waits_for.steps))
     return {
         "id": step.step_id,
-        "status": step.status.value,
+        "status": step.status,
         "reason": sentence(explained),
         "waits_for": [{"id": name, **status_json(row)} for name, row in rows.items()],
         "decided_by": None if condition is None else _decided_json(condition, rows),
@@ -85,9 +81,9 @@ def explained_json(explained: Explained) -> dict[str, Any]:
 def _gate_json(gate: Gate) -> dict[str, Any]:
     latest = gate.latest
     return {
-        "command": list(gate.command),
+        "command": gate.command,
         "attempt": None if latest is None else latest.number,
-        "status": None if latest is None else latest.status.value,
+        "status": None if latest is None else latest.status,
         "answer": gate.answer,
         "error": None if latest is None else latest.error,
     }
@@ -100,31 +96,31 @@ def _decided_json(
         return None
     values = condition.whole.operands
     return [
-        {
-            "text": str(operand),
-            "value": values[operand],
-            "step": operand.name,
-            **status_json(rows[operand.name]),
-        }
+        {"text": str(operand), "value": values[operand], **named_json(operand, rows)}
         for operand in condition.decided_by
     ]
 
 
 def tree_json(part: Explanation, rows: Mapping[str, Dependency], level: int = 0) -> dict[str, Any]:
     """Describe a part of a condition; parts that are too deep to read are left out."""
-    described: dict[str, Any] = {"text": part.text, "value": part.value, "operator": part.operator}
+    described: dict[str, Any] = as_json(part, "text", "value", "operator")
     if part.operator is None:
         (operand,) = part.operands
-        return described | {"step": operand.name, **status_json(rows[operand.name])}
+        return described | named_json(operand, rows)
     children = part.children if level < DEEPEST_IN_JSON else ()
     return described | {"children": [tree_json(child, rows, level + 1) for child in children]}
+
+
+def named_json(operand: Name, rows: Mapping[str, Dependency]) -> dict[str, Any]:
+    """Describe the step in an operand."""
+    return {"step": operand.name, **status_json(rows[operand.name])}
 
 
 def status_json(waited: Dependency) -> dict[str, Any]:
     """Describe the status of a step; for all its copies, count them by status."""
     if isinstance(waited, Copies):
-        return {"status": None, "copies": {one.value: n for one, n in waited.counts.items()}}
-    return {"status": waited.status.value}
+        return {"status": None, "copies": waited.counts}
+    return {"status": waited.status}
 
 
 def waiting_notes(handle: RunHandle, run: Run) -> Iterator[str]:

@@ -31,6 +31,7 @@ from orchesjob_flow.views.reasons import describe_given_up
 from orchesjob_flow.views.results import ended_words, parent_json, show_background, show_foreground
 from orchesjob_flow.views.terminal import (
     OutputFormat,
+    as_json,
     print_json,
     print_lines,
     status_line,
@@ -159,8 +160,8 @@ def resume_all(settings: Settings, output_format: OutputFormat) -> int:
 
 def _resumed_json(resumed: Sequence[Resumed], left: Sequence[RunSummary]) -> dict[str, Any]:
     return {
-        "resumed": [one._asdict() for one in resumed],
-        "left": [{"run_key": run.run_key, "parent": parent_json(run.parent)} for run in left],
+        "resumed": [as_json(one) for one in resumed],
+        "left": [{"run_key": run.run_key, "parent": parent_json(run)} for run in left],
     }
 
 

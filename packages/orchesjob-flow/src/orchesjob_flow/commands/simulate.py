@@ -210,12 +210,12 @@ def endings_json(flow: FlowSpec, endings: Endings, cancel_at: str | None) -> dic
         "complete": endings.is_complete,
         "endings": [
             {
-                "status": ending.status.value,
+                "status": ending.status,
                 "options": [
                     *(f"{OPTIONS[status]}={name}" for name, status in ending.by_themselves.items()),
                     *others,
                 ],
-                "steps": {step_id: status.value for step_id, status in ending.steps.items()},
+                "steps": dict(ending.steps),
             }
             for ending in endings.found
         ],

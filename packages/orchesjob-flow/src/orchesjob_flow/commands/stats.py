@@ -12,13 +12,18 @@ from orchesjob_flow.home.runs import open_to_read
 from orchesjob_flow.stats.counts import (
     MOST_RUNS,
     FlowStats,
-    Percentiles,
     Series,
     Stats,
     flow_stats,
 )
 from orchesjob_flow.views import terminal
-from orchesjob_flow.views.terminal import OutputFormat, print_json, status_line, write_result
+from orchesjob_flow.views.terminal import (
+    OutputFormat,
+    as_json,
+    print_json,
+    status_line,
+    write_result,
+)
 
 
 @click.command()
@@ -90,13 +95,8 @@ def flow_json(flow: FlowStats) -> dict[str, Any]:
     return {
         "flow_id": flow.flow_id,
         "unfinished": sum(flow.unfinished.values()),
-        "runs": runs.total,
-        "succeeded": runs.succeeded,
-        "failed": runs.failed,
-        "cancelled": runs.cancelled,
-        "retries": runs.retries,
-        "duration_sec": percentiles_json(runs.took),
-        "waited_sec": percentiles_json(runs.waited),
+        **as_json(runs, "runs=total", "succeeded", "failed", "cancelled", "retries"),
+        **times_json(runs),
         "last_success_at": flow.last_success_at,
         "steps": [step_json(step) for step in flow.steps],
     }
@@ -104,20 +104,14 @@ def flow_json(flow: FlowStats) -> dict[str, Any]:
 
 def step_json(step: Series) -> dict[str, Any]:
     """Describe the figures of a step."""
+    counts = ("id=step", "runs=begun", "succeeded", "failed", "cancelled", "skipped", "retries")
     return {
-        "id": step.step,
-        "runs": step.begun,
-        "succeeded": step.succeeded,
-        "failed": step.failed,
-        "cancelled": step.cancelled,
-        "skipped": step.skipped,
-        "retries": step.retries,
-        "duration_sec": percentiles_json(step.took),
-        "waited_sec": percentiles_json(step.waited),
+        **as_json(step, *counts),
+        **times_json(step),
         "critical_share": None if step.share is None else round(step.share, 3),
     }
 
 
-def percentiles_json(percentiles: Percentiles | None) -> dict[str, float] | None:
-    """Describe how long something took."""
-    return None if percentiles is None else percentiles._asdict()
+def times_json(series: Series) -> dict[str, Any]:
+    """Describe how long something took and waited."""
+    return {"duration_sec": as_json(series.took), "waited_sec": as_json(series.waited)}

@@ -36,9 +36,10 @@ from orchesjob_flow.explanation import Explained, explain_steps, sentence
 from orchesjob_flow.launch.inputs import list_reader
 from orchesjob_flow.reports.junit import add_case, add_suite, add_text, legal, xml_of
 from orchesjob_flow.simulation import Played, Scenario, first_starts, play
-from orchesjob_flow.views.error_layout import flow_file_text, problem_json, style_of
+from orchesjob_flow.views.error_layout import flow_file_text, problems_json, style_of
 from orchesjob_flow.views.terminal import (
     OutputFormat,
+    as_json,
     print_json,
     print_lines,
     stdout,
@@ -364,10 +365,9 @@ def coverage_by(flow_file: str, tried: Sequence[Tried]) -> Coverage:
 
 def _tested_json(tested: Sequence[Tested], coverage: Sequence[Coverage] | None) -> dict[str, Any]:
     tried = [each for one in tested for each in one.tried]
-    failed = sum(bool(each.failures) for each in tried)
     return {
         "cases": len(tried),
-        "failed": failed,
+        "failed": sum(bool(each.failures) for each in tried),
         "files": [_file_json(one) for one in tested],
         "coverage": None if coverage is None else [_coverage_json(one) for one in coverage],
     }
@@ -375,14 +375,13 @@ def _tested_json(tested: Sequence[Tested], coverage: Sequence[Coverage] | None) 
 
 def _file_json(tested: Tested) -> dict[str, Any]:
     outcome = tested.outcome
-    described: dict[str, Any] = {"file": tested.file, "valid": True, "flow_file": None}
-    match outcome:
-        case ReadCases():
-            described |= {"flow_file": outcome.flow_file, "problems": []}
-        case FlowFileError():
-            problems = [problem_json(problem) for problem in outcome.problems]
-            described |= {"valid": False, "problems": problems}
-    return described | {"cases": [_tried_json(one) for one in tested.tried]}
+    return {
+        "file": tested.file,
+        "valid": isinstance(outcome, ReadCases),
+        "flow_file": outcome.flow_file if isinstance(outcome, ReadCases) else None,
+        "problems": [] if isinstance(outcome, ReadCases) else problems_json(outcome.problems),
+        "cases": [_tried_json(one) for one in tested.tried],
+    }
 
 
 def _tried_json(tried: Tried) -> dict[str, Any]:
@@ -391,21 +390,13 @@ def _tried_json(tried: Tried) -> dict[str, Any]:
         "name": case.name,
         "line": case.line,
         "passed": not failures,
-        "status": run.status.value,
+        "status": run.status,
         "error": run.error,
-        "steps": {step.step_id: step.status.value for step in run.steps},
-        "failures": [_failure_json(one) for one in failures],
-    }
-
-
-def _failure_json(failure: Failure) -> dict[str, Any]:
-    return {
-        "message": str(failure),
-        "key": failure.key,
-        "name": failure.name,
-        "expected": failure.expected,
-        "actual": failure.actual,
-        "reason": failure.reason,
+        "steps": {step.step_id: step.status for step in run.steps},
+        "failures": [
+            {"message": str(one), **as_json(one, "key", "name", "expected", "actual", "reason")}
+            for one in failures
+        ],
     }
 
 
@@ -416,7 +407,7 @@ def _coverage_json(coverage: Coverage) -> dict[str, Any]:
         "flow_id": coverage.flow.flow_id,
         "steps": len(coverage.steps),
         "conditions": len(conditions),
-        "never_fail": list(coverage.never_fail),
+        "never_fail": coverage.never_fail,
         "never_true": {name: conditions[name] for name in coverage.never_true},
         "never_false": {name: conditions[name] for name in coverage.never_false},
     }

@@ -18,7 +18,7 @@ from orchesjob_flow.exit_codes import DONE, WRONG
 from orchesjob_flow.launch.inputs import is_program_missing, list_reader, read_to_run
 from orchesjob_flow.views.error_layout import (
     flow_file_text,
-    problem_json,
+    problems_json,
     style_of,
     warning_json,
     warning_text,
@@ -145,7 +145,7 @@ def _finding_json(finding: CheckedFile) -> dict[str, Any]:
         case ReadCases() as cases:
             described["cases"] = len(cases.cases)
         case FlowFileError() as error:
-            described["problems"] = [problem_json(problem) for problem in error.problems]
+            described["problems"] = problems_json(error.problems)
     return described
 
 

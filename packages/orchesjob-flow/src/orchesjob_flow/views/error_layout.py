@@ -5,11 +5,12 @@ are the same as in the JSON; only what is obvious to a person is left out.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchesjob_flow.views.terminal import (
     Terminal,
+    as_json,
     beginning,
     cut,
     visible,
@@ -179,17 +180,12 @@ def excerpt(mark: "Mark", room: int) -> Sequence[str]:
     return before, marked, after
 
 
-def problem_json(problem: "Problem") -> dict[str, Any]:
-    """Describe one thing that is wrong with a flow file."""
-    return {
-        "message": problem.message,
-        "path": problem.path,
-        "line": problem.line,
-        "column": problem.column,
-        "help": problem.help,
-    }
+def problems_json(problems: Iterable["Problem"]) -> list[dict[str, Any]]:
+    """Describe the things that are wrong with a flow file."""
+    return [as_json(one, "message", "path", "line", "column", "help") for one in problems]
 
 
 def warning_json(warning: "FlowWarning") -> dict[str, Any]:
     """Describe one thing that a flow file is warned about (rule 11.2)."""
-    return {"code": warning.code.value, **problem_json(warning), "outcomes": dict(warning.outcomes)}
+    described = as_json(warning, "code", "message", "path", "line", "column", "help")
+    return {**described, "outcomes": dict(warning.outcomes)}

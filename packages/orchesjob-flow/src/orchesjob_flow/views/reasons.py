@@ -603,19 +603,6 @@ def settled_words(settlement: Settlement) -> str:
     )
 
 
-def settlement_json(settlement: Settlement, *, holds: bool) -> dict[str, Any]:
-    """Describe a settlement; it `holds` until a `retry` decides its step again."""
-    return {
-        "status": settlement.status.value,
-        "was": settlement.was.value,
-        "error": settlement.error,
-        "by": settlement.by._asdict(),
-        "at": settlement.at,
-        "reason": settlement.reason,
-        "holds": holds,
-    }
-
-
 def giving_up_words(found: Snapshot | Listed) -> str | None:
     """Say when a runner gave up on a run and why, and who tries again; None if no runner did."""
     given_up, runner = found.run.gave_up, found.runner

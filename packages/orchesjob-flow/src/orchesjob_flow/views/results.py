@@ -7,10 +7,10 @@ while it brings it to its end.
 `start` imports this before its fork server begins. So a function imports what only it needs.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from flow_store import Parent, PastAttempt, Queue, Run, RunSummary, Step, attempt_key, reported_job
+from flow_store import PastAttempt, Run, RunSummary, Settlement, Step, attempt_key, reported_job
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED, UNFINISHED
 from orchesjob_flow.home.paths import DATABASE_OPTION, Settings
 from orchesjob_flow.home.runs import Listed, RunHandle, Snapshot
@@ -21,12 +21,12 @@ from orchesjob_flow.views.reasons import (
     key_argument,
     latest_attempt,
     reasons,
-    settlement_json,
     shape_of,
     shown_key,
 )
 from orchesjob_flow.views.terminal import (
     OutputFormat,
+    as_json,
     print_json,
     stdout,
     visible,
@@ -40,14 +40,12 @@ from orchesjob_flow.views.terminal import (
 def run_json(snapshot: Snapshot) -> dict[str, Any]:
     """Describe a run, and the process that advances it."""
     run = snapshot.run
-    why, settled = reasons(run, snapshot.stale), settlements_json(run)
-    past: dict[int, list[PastAttempt]] = {}
-    for attempt in run.history:
-        past.setdefault(attempt.position, []).append(attempt)
+    why, holds = reasons(run, snapshot.stale), run.settled
+    past, settled = by_position(run.history), by_position(run.settlements)
     return {
         **header_json(run),
         "orchesjob_home": run.orchesjob_home,
-        "until": list(shape_of(run.definition).until),
+        "until": shape_of(run.definition).until,
         "steps": [
             {
                 **step_json(run, step),
@@ -56,7 +54,10 @@ def run_json(snapshot: Snapshot) -> dict[str, Any]:
                     attempt_json(attempt_key(run.run_key, step.step_id, attempt.number), attempt)
                     for attempt in past.get(step.position, ())
                 ],
-                "settlements": settled.get(step.position, []),
+                "settlements": [
+                    settlement_json(one, holds=holds.get(one.position) is one)
+                    for one in settled.get(step.position, ())
+                ],
             }
             for step in in_order(run)
         ],
@@ -64,42 +65,38 @@ def run_json(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
+def by_position[Record: (PastAttempt, Settlement)](
+    records: Iterable[Record],
+) -> dict[int, list[Record]]:
+    """Collect what is recorded of each step, by the step's position."""
+    found: dict[int, list[Record]] = {}
+    for one in records:
+        found.setdefault(one.position, []).append(one)
+    return found
+
+
 def header_json(run: Run | RunSummary) -> dict[str, Any]:
     """Describe a run without its steps."""
+    cancel, group = run.cancel, run.group
     return {
-        "run_key": run.run_key,
-        "flow_id": run.flow_id,
-        "status": run.status.value,
-        "started_at": run.started_at,
-        "finished_at": run.finished_at,
-        "error": run.error,
-        "cancel_requested_at": None if run.cancel is None else run.cancel.requested_at,
-        "replaced_by": None if run.cancel is None else run.cancel.successor,
-        "finally_after": None if run.finally_after is None else run.finally_after.value,
-        "parent": parent_json(run.parent),
-        "gave_up": gave_up_json(run),
+        **as_json(run, "run_key", "flow_id", "status", "started_at", "finished_at", "error"),
+        "cancel_requested_at": None if cancel is None else cancel.requested_at,
+        "replaced_by": None if cancel is None else cancel.successor,
+        "finally_after": run.finally_after,
+        "parent": parent_json(run),
+        "gave_up": as_json(run.gave_up),
         "params": dict(run.params or {}),
-        "group": None if run.group is None else run.group.name,
-        "waits_for_group": queue_json(run.queue),
+        "group": None if group is None else group.name,
+        "waits_for_group": as_json(run.queue, "held_by=holder", "behind=waiting"),
     }
 
 
-def parent_json(parent: Parent | None) -> dict[str, Any] | None:
+def parent_json(run: Run | RunSummary) -> dict[str, Any] | None:
     """Describe the attempt that started a run, if a step of another run did."""
-    if parent is None:
-        return None
-    run_key, step_id, number = parent
-    return {"run_key": run_key, "step": step_id, "attempt": number}
-
-
-def queue_json(queue: Queue | None) -> dict[str, Any] | None:
-    """Describe which runs come before a run that waits for its group (rule 10.7)."""
-    return None if queue is None else {"held_by": queue.holder, "behind": list(queue.waiting)}
-
-
-def gave_up_json(run: Run | RunSummary) -> dict[str, Any] | None:
-    """Describe when and why a runner gave up on a run, unless another one has continued it."""
-    return None if run.gave_up is None else run.gave_up._asdict()
+    described: dict[str, Any] | None = as_json(
+        run.parent, "run_key", "step=step_id", "attempt=attempt_no"
+    )
+    return described
 
 
 def runner_json(found: Snapshot | Listed) -> dict[str, Any] | None:
@@ -107,26 +104,18 @@ def runner_json(found: Snapshot | Listed) -> dict[str, Any] | None:
     return None if found.runner is None else {"pid": found.runner.pid, "alive": True}
 
 
-def settlements_json(run: Run) -> dict[int, list[dict[str, Any]]]:
-    """Describe the settlements of steps, by the steps' positions (rule 12.3)."""
-    found: dict[int, list[dict[str, Any]]] = {}
-    settled = run.settled
-    for one in run.settlements:
-        described = settlement_json(one, holds=settled.get(one.position) is one)
-        found.setdefault(one.position, []).append(described)
-    return found
+def settlement_json(settlement: Settlement, *, holds: bool) -> dict[str, Any]:
+    """Describe a settlement; it `holds` until a `retry` decides its step again."""
+    described = as_json(settlement, "status", "was", "error", "by", "at", "reason")
+    return {**described, "by": as_json(settlement.by), "holds": holds}
 
 
 def attempt_json(key: str, attempt: PastAttempt) -> dict[str, Any]:
     """Describe an attempt in the history of a step."""
     return {
-        "number": attempt.number,
-        "only_if": attempt.is_gate,
+        **as_json(attempt, "number", "only_if=is_gate"),
         "run_key": key,
-        "status": attempt.status.value,
-        "started_at": attempt.started_at,
-        "finished_at": attempt.finished_at,
-        "error": attempt.error,
+        **as_json(attempt, "status", "started_at", "finished_at", "error"),
     }
 
 
@@ -138,13 +127,8 @@ def step_json(run: Run, step: Step) -> dict[str, Any]:
         "in_finally": is_in_finally(run, step),
         "foreach": shape_of(run.definition).values.get(step.step_id),
         "run_key": shown_key(run.run_key, step),
-        "status": step.status.value,
-        "attempt_no": step.attempt_no,
-        "max_retries": step.max_retries,
-        "next_attempt_at": step.next_attempt_at,
-        "started_at": step.started_at,
-        "finished_at": step.finished_at,
-        "error": step.error,
+        **as_json(step, "status", "attempt_no", "max_retries", "next_attempt_at"),
+        **as_json(step, "started_at", "finished_at", "error"),
         "orchesjob_status": None if attempt is None else reported_job(run, attempt),
     }
 

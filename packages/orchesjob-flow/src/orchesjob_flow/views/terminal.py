@@ -316,6 +316,26 @@ def write_result(text: str) -> None:
         sys.stdout.flush()
 
 
+def as_json(record: Any, *keys: str) -> Any:
+    """Describe the fields of a record; None for None.
+
+    A key is that of its field, or written as KEY=FIELD; without keys, all fields are described.
+
+    >>> from flow_store import Parent
+    >>> as_json(Parent("k", "a", 1), "run_key", "step=step_id")
+    {'run_key': 'k', 'step': 'a'}
+    """
+    if record is None:
+        return None
+    return {key: getattr(record, field) for key, field in _fields(keys or record._fields)}
+
+
+@cache
+def _fields(keys: Sequence[str]) -> Sequence[tuple[str, str]]:
+    split = (key.partition("=") for key in keys)
+    return [(key, field or key) for key, _, field in split]
+
+
 def print_json(value: Any) -> None:
     """Print a result as JSON: indented on a terminal, else on one line (rule 6.10)."""
     is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
