@@ -510,12 +510,15 @@ class Interrupted(BaseException):
         self.signum = signum
 
 
-def line_about(run_key: str, command: str, *words: str) -> str:
-    """Write a command line about a run; a key that looks like an option needs one."""
+def line_about(run_key: str, command: str, *words: str, options: Sequence[str] = ()) -> str:
+    """Write a command line about a run; a key that looks like an option needs one.
+
+    `options` are those of the program.
+    """
     import shlex  # `status` rarely needs it
 
     key = f"--run-key={run_key}" if run_key.startswith("-") else run_key
-    return shlex.join(["orchesjob-flow", command, key, *words])
+    return shlex.join(["orchesjob-flow", *options, command, key, *words])
 
 
 def name_process(pid: int | None) -> str:

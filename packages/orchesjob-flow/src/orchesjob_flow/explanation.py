@@ -17,24 +17,25 @@ from flow_spec import End, FlowSpec, StepSpec, operands_of
 from flow_store import AttemptStatus, PastAttempt, Run, Settlement, Step, StepStatus
 from orchesjob_flow.engine.plan import end_of_row, is_true, is_true_of_copies
 from orchesjob_flow.home.runs import flow_of_run
-from orchesjob_flow.views.reasons import (
+from orchesjob_flow.reasons import (
     LEFT_OUT,
+    dependency_text,
+    listed,
+    max_parallel_waits,
+    reason,
+    settled_words,
+    stale_words,
+    waiting_words,
+)
+from orchesjob_flow.shape import (
     NO_DEPENDENCIES,
     Dependencies,
     Dependency,
     all_before_finally,
     dependencies_in,
-    dependency_name,
-    dependency_text,
     is_left_out,
-    listed,
-    max_parallel_waits,
-    reason,
     retried_since,
-    settled_words,
-    stale_words,
     statuses_of,
-    waiting_words,
 )
 
 ANSWERS = {AttemptStatus.SUCCEEDED: "yes", AttemptStatus.SKIPPED: "no"}
@@ -272,7 +273,7 @@ def explain_step(spec: StepSpec, step: Step, conditions: Conditions) -> Explaine
 
 def by_name(waits: Iterable[Dependency]) -> Mapping[str, Dependency]:
     """Return what is waited for, by its name."""
-    return {dependency_name(one): one for one in waits}
+    return {one.step_id: one for one in waits}
 
 
 def sentence(explained: Explained) -> str:

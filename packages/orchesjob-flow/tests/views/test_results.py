@@ -7,7 +7,7 @@ import pytest
 from flow_store import GivenUp, Run, Step, StepStatus
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import Snapshot
-from orchesjob_flow.views.reasons import shown_key
+from orchesjob_flow.reasons import shown_key
 from orchesjob_flow.views.results import run_json
 
 

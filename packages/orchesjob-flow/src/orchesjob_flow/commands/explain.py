@@ -9,6 +9,7 @@ import click
 from flow_conditions import Explanation, Name
 from flow_store import Run
 from orchesjob_flow.cli.options import CommandOnRun, format_option, run_key_option, step_argument
+from orchesjob_flow.errors import line_about
 from orchesjob_flow.explanation import (
     Explained,
     ExplainedCondition,
@@ -18,14 +19,8 @@ from orchesjob_flow.explanation import (
     sentence,
 )
 from orchesjob_flow.home.runs import RunHandle, Snapshot
-from orchesjob_flow.views.reasons import (
-    Copies,
-    Dependency,
-    describe_given_up,
-    key_argument,
-    silence_words,
-    waiting_words,
-)
+from orchesjob_flow.reasons import describe_given_up, silence_words, waiting_words
+from orchesjob_flow.shape import Copies, Dependency
 from orchesjob_flow.views.results import header_json, runner_json, settlement_json
 from orchesjob_flow.views.terminal import OutputFormat, as_json, print_json, print_lines, visible
 
@@ -155,7 +150,7 @@ def not_advanced(snapshot: Snapshot) -> Iterator[str]:
     if (described := describe_given_up(snapshot)) is not None:
         yield f"{described[:1].upper()}{described[1:]}."
     elif snapshot.is_abandoned:
-        line = shlex.join(["orchesjob-flow", "resume", key_argument(run.run_key)])
+        line = line_about(run.run_key, "resume")
         yield f"No process advances this run, {silence_words(run)}: `{line}` continues it."
 
 

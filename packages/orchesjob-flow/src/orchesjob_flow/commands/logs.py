@@ -23,7 +23,7 @@ from orchesjob_flow.home.runs import (
     flow_of_run,
     still_growing,
 )
-from orchesjob_flow.views.reasons import is_at_gate, reasons
+from orchesjob_flow.reasons import is_at_gate, reasons
 from orchesjob_flow.views.results import command_line
 from orchesjob_flow.views.step_output import Printer, prefixes_of
 from orchesjob_flow.views.terminal import stdout, warn

@@ -25,9 +25,9 @@ from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
 from orchesjob_flow.home.orchesjob_home import InnerFate, fates_of
 from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import UNFINISHED, RunHandle, find_runs, patiently
+from orchesjob_flow.reasons import describe_given_up
 from orchesjob_flow.runner.assembly import drive_or_wait
 from orchesjob_flow.runner.background import Begun, await_runner, begin_runner
-from orchesjob_flow.views.reasons import describe_given_up
 from orchesjob_flow.views.results import ended_words, parent_json, show_background, show_foreground
 from orchesjob_flow.views.terminal import (
     OutputFormat,

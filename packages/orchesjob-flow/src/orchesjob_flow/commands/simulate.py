@@ -21,6 +21,8 @@ from orchesjob_flow.cli.options import (
 )
 from orchesjob_flow.home.runs import Snapshot
 from orchesjob_flow.launch.inputs import list_reader, load_to_run
+from orchesjob_flow.reasons import listed, reasons
+from orchesjob_flow.shape import in_order
 from orchesjob_flow.simulation import (
     Ending,
     Endings,
@@ -30,7 +32,6 @@ from orchesjob_flow.simulation import (
     first_starts,
     play,
 )
-from orchesjob_flow.views.reasons import in_order, listed, reasons
 from orchesjob_flow.views.results import exit_code_of, run_json
 from orchesjob_flow.views.table import UNDECIDED, draw_table, params_words, screen_row, steps_in
 from orchesjob_flow.views.terminal import (

@@ -26,9 +26,9 @@ from orchesjob_flow.home.orchesjob_home import (
 )
 from orchesjob_flow.home.runs import RunHandle, flow_of_run, has_runner, open_store, patiently
 from orchesjob_flow.launch.inputs import current_directory, folder_of, read_list
+from orchesjob_flow.reasons import listed
 from orchesjob_flow.runner.assembly import drive
 from orchesjob_flow.runner.background import await_runner, start_child
-from orchesjob_flow.views.reasons import listed
 from orchesjob_flow.views.results import (
     command_line,
     ended_words,

@@ -10,7 +10,6 @@ chain of steps that made the run as long as it was.
 At the end, the sentences of the reports, in plain text without control characters.
 """
 
-import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cache, lru_cache
@@ -29,15 +28,9 @@ from flow_store import (
     StepStatus,
     reported_job,
 )
+from orchesjob_flow.errors import line_about
 from orchesjob_flow.home.runs import refuse_other_steps
-from orchesjob_flow.views.reasons import (
-    key_argument,
-    listed,
-    silence_words,
-    times_of,
-    urgency,
-    waiting_words,
-)
+from orchesjob_flow.reasons import listed, silence_words, times_of, urgency, waiting_words
 from orchesjob_flow.views.terminal import duration_text, visible
 
 flow_of = lru_cache(maxsize=64)(FlowSpec.from_json)
@@ -563,7 +556,7 @@ def headline(facts: Facts) -> str:
             how = "cancelled" if run.error is None else visible(run.error)
             return f"It was {how} after {took}{while_running(facts)}."
         case _ if facts.is_abandoned:
-            line = shlex.join(["orchesjob-flow", "resume", key_argument(run.run_key)])
+            line = line_about(run.run_key, "resume")
             known = visible(f"{silence_words(run)}; `{line}` continues it")
             return f"It has no runner, {known}: {progress_so_far(facts)}."
         case RunStatus.RUNNING:

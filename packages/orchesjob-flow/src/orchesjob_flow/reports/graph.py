@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from flow_spec import base_of
 from flow_store import StepStatus
+from orchesjob_flow.reasons import count_by_urgency, counts_text
 from orchesjob_flow.reports.facts import Facts, StepFacts, steps_text
-from orchesjob_flow.views.reasons import count_by_urgency, counts_text
 from orchesjob_flow.views.terminal import cut, visible
 
 SWEEPS = 6

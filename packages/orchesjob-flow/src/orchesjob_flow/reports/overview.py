@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from flow_spec import StoredFlowError
 from flow_store import DamagedRecord, FlowStore, RunStatus, RunSummary, StoreMissing
-from orchesjob_flow.clock import now
+from orchesjob_flow.clock import clock_time, now
 from orchesjob_flow.errors import (
     NotOurReport,
     ReportNotWritten,
@@ -36,7 +36,7 @@ from orchesjob_flow.home.runs import (
 from orchesjob_flow.reports.facts import Facts, StepFacts, headline
 from orchesjob_flow.reports.page import as_html, origin_of, our_version, page_from
 from orchesjob_flow.reports.reporting import facts_now, read_head, write_file
-from orchesjob_flow.views.terminal import clock_time, duration_text, warn
+from orchesjob_flow.views.terminal import duration_text, warn
 
 PAGE, REPORTS = "index.html", "reports"
 """The names of the page and of the folder with the reports, in the folder of the overview."""

@@ -22,23 +22,23 @@ from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from flow_store import AttemptStatus, Run, RunStatus, StepStatus, StoreError, was_found
+from orchesjob_flow.clock import clock_time
 from orchesjob_flow.errors import FlowError, ResourceExhausted, exhaustion_named
 from orchesjob_flow.home.runs import Observer, RunHandle, Snapshot
-from orchesjob_flow.views import terminal
-from orchesjob_flow.views.reasons import (
+from orchesjob_flow.reasons import (
     FOUND,
     OUTCOME_WORDS,
     attempt_words,
     found_steps,
     listed,
     reasons,
-    steps_before_finally,
 )
+from orchesjob_flow.shape import steps_before_finally
+from orchesjob_flow.views import terminal
 from orchesjob_flow.views.terminal import (
     LAST_WORDS_SEC,
     LiveDrawing,
     Terminal,
-    clock_time,
     cut,
     hold_messages,
     visible,

@@ -11,19 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from flow_store import PastAttempt, Run, RunSummary, Settlement, Step, attempt_key, reported_job
+from orchesjob_flow.clock import clock_time
+from orchesjob_flow.errors import line_about
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED, UNFINISHED
 from orchesjob_flow.home.paths import DATABASE_OPTION, Settings
 from orchesjob_flow.home.runs import Listed, RunHandle, Snapshot
+from orchesjob_flow.reasons import latest_attempt, reasons, shown_key
+from orchesjob_flow.shape import in_order, is_in_finally, shape_of
 from orchesjob_flow.views import terminal
-from orchesjob_flow.views.reasons import (
-    in_order,
-    is_in_finally,
-    key_argument,
-    latest_attempt,
-    reasons,
-    shape_of,
-    shown_key,
-)
 from orchesjob_flow.views.terminal import (
     OutputFormat,
     as_json,
@@ -45,7 +40,7 @@ def run_json(snapshot: Snapshot) -> dict[str, Any]:
     return {
         **header_json(run),
         "orchesjob_home": run.orchesjob_home,
-        "until": shape_of(run.definition).until,
+        "until": list(shape_of(run.definition).until),
         "steps": [
             {
                 **step_json(run, step),
@@ -233,16 +228,14 @@ def background_text(snapshot: Snapshot, logs: Sequence[str]) -> str:
 
 def command_line(settings: Settings, command: str, run_key: str, *words: str) -> str:
     """Write a command line for a run, with the `--db` of this call."""
-    import shlex  # JSON has no command lines
-
     home = settings.home
-    database = ["--db", str(home.database)] if home.named_by == DATABASE_OPTION else []
-    return shlex.join(["orchesjob-flow", *database, command, key_argument(run_key), *words])
+    options = ["--db", str(home.database)] if home.named_by == DATABASE_OPTION else []
+    return line_about(run_key, command, *words, options=options)
 
 
 def ended_words(run: Run) -> str:
     """Say when and how a run has ended, to begin a sentence about what is not done therefore."""
-    when = terminal.clock_time(run.finished_at)
+    when = clock_time(run.finished_at)
     return f"run {run.run_key!r} ended {run.status.value} at {when}"
 
 

@@ -25,8 +25,8 @@ from orchesjob_flow.home.runs import (
     files_of_attempt,
     refuse_exposed_output,
 )
+from orchesjob_flow.shape import in_order
 from orchesjob_flow.views import terminal
-from orchesjob_flow.views.reasons import in_order
 from orchesjob_flow.views.terminal import (
     COLOUR,
     visible,

@@ -5,44 +5,41 @@ least important columns are left out, then cells are wrapped. A live table also 
 the screen: it shows the most urgent steps and counts the rest (rule 6.6).
 """
 
+import json
 import math
-import shlex
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from itertools import zip_longest
+from itertools import chain, zip_longest
+from typing import NamedTuple
 
 from flow_store import Attempt, Run, RunSummary, Step, StepStatus, reported_job, was_found
+from orchesjob_flow.clock import clock_time
+from orchesjob_flow.errors import line_about
 from orchesjob_flow.home.runs import Listed, Snapshot
-from orchesjob_flow.views.reasons import (
+from orchesjob_flow.reasons import (
     FOUND,
-    CollapsedCopies,
     before_words,
-    collapse_copies,
-    count_statuses,
+    count_by_urgency,
     counts_text,
     finally_words,
     found_steps,
     giving_up_words,
-    in_order,
     is_at_gate,
-    is_in_finally,
     is_running_finally,
-    key_argument,
     latest_attempt,
     listed,
     note_of,
     reasons,
-    shape_of,
     shown_key,
     silence_words,
-    steps_for_failures,
     times_of,
     urgency,
     waiting_words,
 )
+from orchesjob_flow.shape import base_of, in_order, is_in_finally, is_left_out, shape_of
 from orchesjob_flow.views.terminal import (
     NARROWEST,
-    clock_time,
     cut,
     duration_text,
     status_text,
@@ -87,8 +84,50 @@ LESS_URGENT = ("Started: ", "Params: ", "Until: ", "Inside: ")
 """The lines of the header that a low screen leaves out."""
 NAMES = 2
 """The lines that the names of the columns take, with the line below them."""
+OF_FAILURES = ("failed", "cancelled")
+"""The predicates that are true only of a failure."""
 FEW = 4
 """The header is shortened until a screen shows so many steps."""
+
+
+class CollapsedCopies(NamedTuple):
+    """All copies of a step, which share a row."""
+
+    name: str
+    steps: Sequence[Step]
+
+    @property
+    def counts(self) -> Counter[StepStatus]:
+        """How many copies are in which status, the most urgent first."""
+        return count_by_urgency(step.status for step in self.steps)
+
+    @property
+    def status(self) -> StepStatus:
+        """The most urgent status of a copy."""
+        return next(iter(self.counts))
+
+
+def collapse_copies(run: Run, steps: Sequence[Step], room: int) -> Sequence[Step | CollapsedCopies]:
+    """Give all copies of a step one row if there is no room for a row each (rule 10.3)."""
+    if len(steps) <= room:
+        return steps
+    copies = shape_of(run.definition).copies
+    by_name: dict[str, list[Step]] = {}
+    for step in steps:
+        by_name.setdefault(base_of(step.step_id), []).append(step)
+    rows: list[Step | CollapsedCopies] = []
+    for name, same in by_name.items():
+        rows += [CollapsedCopies(name, same)] if name in copies and len(same) > 1 else same
+    return rows
+
+
+def count_statuses(rows: Sequence[Step | CollapsedCopies]) -> Counter[StepStatus]:
+    """Return how many steps are in which status, collapsed copies included."""
+    counts = Counter(row.status for row in rows if isinstance(row, Step))
+    for row in rows:
+        if isinstance(row, CollapsedCopies):
+            counts.update(row.counts)
+    return counts
 
 
 def print_table(snapshot: Snapshot) -> None:
@@ -157,6 +196,43 @@ def whole_table(
     return lines
 
 
+def steps_for_failures(run: Run) -> set[int]:
+    """Return the SKIPPED steps, by position, that only a failure would have started.
+
+    There was none: no step has FAILED or was CANCELLED.
+    """
+    if not {StepStatus.FAILED, StepStatus.CANCELLED}.isdisjoint(step.status for step in run.steps):
+        return set()
+    names = names_for_failures(run.definition)
+    return {
+        step.position
+        for step in run.steps
+        if step.status is StepStatus.SKIPPED
+        and not step.has_begun
+        and not is_left_out(run, step)
+        and base_of(step.step_id) in names
+    }
+
+
+def names_for_failures(definition: str) -> set[str]:
+    """Return the names of the steps whose `when` asks about failures only.
+
+    Only the table of a terminal needs them, so `shape_of` leaves them out.
+    """
+    from flow_conditions import operands_in
+
+    flow = json.loads(definition)
+    blocks = (block["steps"] for block in flow.get("blocks", ()))
+    found = set()
+    for step in chain(flow["steps"], flow.get("finally", ()), *blocks):
+        when = step.get("when") or ""
+        asked = [one.predicate for one in operands_in(when, OF_FAILURES)]
+        is_denied = "!" in when or "none(" in when
+        if asked and not is_denied and all(predicate in OF_FAILURES for predicate in asked):
+            found.add(step["id"])
+    return found
+
+
 def header(
     snapshot: Snapshot, stale: Collection[int], wall: float, *, colour: bool | None
 ) -> Iterator[str]:
@@ -202,7 +278,7 @@ def header(
     if snapshot.runner is None:
         is_cancelled = run.cancel is not None and not is_running_finally(run)
         command, does = ("cancel", "carries it out") if is_cancelled else ("resume", "continues it")
-        line = shlex.join(["orchesjob-flow", command, key_argument(run.run_key)])
+        line = line_about(run.run_key, command)
         yield f"Runner: none, {silence_words(run)} - `{visible(line)}` {does}"
 
 

@@ -73,13 +73,6 @@ def visible_with_tabs(text: str) -> str:
     return "\t".join(map(visible, text.split("\t")))
 
 
-def clock_time(timestamp: float | None) -> str:
-    """Write a Unix timestamp in local time; `-` stands for None."""
-    if timestamp is None:
-        return "-"
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(timestamp))
-
-
 def duration_text(seconds: float) -> str:
     """Write a duration in its two largest units; a negative one counts as none.
 

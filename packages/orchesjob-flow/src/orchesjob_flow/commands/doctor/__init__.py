@@ -58,7 +58,7 @@ from orchesjob_flow.home.runs import (
     find_runs,
     open_to_read,
 )
-from orchesjob_flow.views.reasons import describe_given_up
+from orchesjob_flow.reasons import describe_given_up
 from orchesjob_flow.views.terminal import OutputFormat, print_json, print_lines, visible
 
 GRADE_WIDTH = max(map(len, Grade))

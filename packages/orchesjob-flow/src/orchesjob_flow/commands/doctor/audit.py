@@ -23,8 +23,8 @@ from orchesjob_client import JobReport, OrchesjobClient, OrchesjobError, exit_co
 from orchesjob_flow.engine.reopening import is_decisive, recorded_report
 from orchesjob_flow.home.orchesjob_home import HomeLoss, loss_of_home
 from orchesjob_flow.home.paths import Home
+from orchesjob_flow.reasons import settled_words
 from orchesjob_flow.reports.facts import flow_of
-from orchesjob_flow.views.reasons import settled_words
 from orchesjob_flow.views.terminal import status_line
 
 type ClientOf = Callable[[str], OrchesjobClient]

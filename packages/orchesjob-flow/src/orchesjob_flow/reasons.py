@@ -1,18 +1,14 @@
-"""What the steps of a run wait for, and why each is where it is, in a few words (rule 9.4).
+"""Why each step of a run is where it is, in a few words (rule 9.4).
 
-First the shape of the flow, from its stored definition: the steps in order, the dependencies and
-copies of each. A name that means all copies of a step counts as one thing, however many there are.
-Then the words: for attempts and their `only_if` (rule 10.8), a run that waits for its group (rule
+The words are about attempts and their `only_if` (rule 10.8), a run that waits for its group (rule
 10.7), a settled step (rule 12.3), a runner that gave up (rule 5.7), and a run in `finally` (rule
 10.1). Last, when attempts ran. No file is read here.
 """
 
-import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
-from itertools import chain
-from typing import Any, NamedTuple, Self, TypeGuard
+from typing import Any, TypeGuard
 
 from flow_store import (
     Attempt,
@@ -25,144 +21,39 @@ from flow_store import (
     attempt_key,
     was_found,
 )
+from orchesjob_flow.clock import clock_time, now
 from orchesjob_flow.home.runs import Listed, Snapshot, last_recorded
-from orchesjob_flow.views.terminal import clock_time
+from orchesjob_flow.shape import (
+    NO_DEPENDENCIES,
+    Copies,
+    Dependencies,
+    Dependency,
+    all_before_finally,
+    dependencies_in,
+    is_left_out,
+    retried_since,
+    shape_of,
+    steps_of_finally,
+)
 
 MEASURABLE_SEC = 1.0
 """How far the clock must have been set before another time is shown."""
 
 URGENCY = ("RUNNING", "FAILED", "DELAYED", "CANCELLED", "PENDING", "SUCCEEDED", "SKIPPED")
 """The order in which steps are shown where not all of them fit."""
+
 FOUND = "found in orchesjob, not run again"
+
 LEFT_OUT = "left out by --until"
+
 MOST_NAMED = 5
-OF_FAILURES = ("failed", "cancelled")
-"""The predicates that are true only of a failure."""
+
 OUTCOME_WORDS = {
     Outcome.SUCCEEDED: "succeeded",
     Outcome.FAILED: "failed",
     Outcome.CANCELLED: "cancelled",
     Outcome.TIMED_OUT: "timed out",
 }
-
-
-class BoundedBlock(NamedTuple):
-    """The ids of the steps of each copy, and how many copies may run at once (rule 10.3)."""
-
-    max_parallel: int
-    copies: Sequence[Sequence[str]]
-
-
-class Shape(NamedTuple):
-    """What the steps of a flow wait for (rule 3.6), which are in `finally`, and which are copies.
-
-    Attributes:
-        waits: The dependencies of each step, by id, in the order of the file, `finally` last.
-        finally_ids: The steps of `finally`.
-        copies: The ids of all copies of a step, by the step's name (rule 10.3).
-        values: The values of its `foreach` for each copy, by id and by the names of the block.
-        bounded: The blocks with `max_parallel`.
-        until: The steps for which the run is made; empty: for all (rule 6.14).
-        left_out: The steps that it therefore leaves out.
-    """
-
-    waits: dict[str, tuple[str, ...]]
-    finally_ids: frozenset[str]
-    copies: dict[str, list[str]]
-    values: dict[str, dict[str, str]]
-    bounded: list[BoundedBlock]
-    until: Sequence[str]
-    left_out: frozenset[str]
-
-
-_latest: list[tuple[str, Shape]] = []
-"""The definition that was asked for last, if there was one, and its shape."""
-
-
-def shape_of(definition: str) -> Shape:
-    """Return the shape of a flow from its stored definition, which is read once.
-
-    It is asked for with each step. A run that is read again has another object of the same text,
-    and comparing two of them takes as long as they are, so it is done once for each object.
-
-    Raises:
-        StoredFlowError: It is damaged.
-    """
-    known, shape = _latest[0] if _latest else (None, None)
-    if shape is None or known is not definition:
-        if shape is None or known != definition:
-            shape = read_shape(definition)
-        _latest[:] = [(definition, shape)]
-    return shape
-
-
-def read_shape(definition: str) -> Shape:
-    """Read the shape of a flow from its stored definition.
-
-    Raises:
-        StoredFlowError: It is damaged.
-    """
-    try:
-        flow = json.loads(definition)
-        outside, finally_ = flow["steps"], flow.get("finally", ())
-        shape = Shape(
-            waits={},
-            finally_ids=frozenset(step["id"] for step in finally_),
-            copies={},
-            values={},
-            bounded=[],
-            until=flow.get("until", ()),
-            left_out=frozenset(flow.get("left_out", ())),
-        )
-        begin = 0
-        for block in flow.get("blocks", ()):
-            add_steps(shape, outside[begin : block["before"]])
-            add_block(shape, block)
-            begin = block["before"]
-        add_steps(shape, (*outside[begin:], *finally_))
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-        # `FlowSpec` raises the error that says what is wrong. It is slow to import.
-        from flow_spec import FlowSpec
-
-        FlowSpec.from_json(definition)
-        raise
-    return shape
-
-
-def add_steps(shape: Shape, steps: Iterable[Mapping[str, Any]]) -> None:
-    """Add steps outside of blocks."""
-    shape.waits.update((step["id"], waits_of(step)) for step in steps)
-
-
-def add_block(shape: Shape, block: Mapping[str, Any]) -> None:
-    """Add the copies of a block's steps; inside, a name means the step of the same copy (10.3)."""
-    waits = {step["id"]: waits_of(step) for step in block["steps"]}
-    shape.copies.update((name, []) for name in waits)
-    ids = []
-    for copy in block["copies"]:
-        own = {name: f"{name}@{copy['label']}" for name in waits}
-        values = dict(zip(block["names"], copy["values"], strict=True))
-        for name, others in waits.items():
-            shape.copies[name].append(own[name])
-            shape.waits[own[name]] = tuple(own.get(other, other) for other in others)
-            shape.values[own[name]] = values
-        ids.append(list(own.values()))
-    if block.get("max_parallel") is not None:
-        shape.bounded.append(BoundedBlock(block["max_parallel"], ids))
-
-
-def waits_of(step: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the names of a stored step's dependencies, each once (rule 3.6)."""
-    return tuple(step.get("x-waits-for") or step.get("depends_on", ()))
-
-
-def in_order(run: Run) -> list[Step]:
-    """List the steps in the order of the file, those of `finally` last.
-
-    Where `retry --file` has added steps, they are recorded in another order (rule 9.7).
-    """
-    places = {step_id: place for place, step_id in enumerate(shape_of(run.definition).waits)}
-    return sorted(run.steps, key=lambda step: places.get(step.step_id, len(places)))
 
 
 def latest_attempt(run: Run, step: Step) -> Attempt | None:
@@ -181,135 +72,6 @@ def shown_key(run_key: str, step: Step) -> str:
     waits = step.status in (StepStatus.PENDING, StepStatus.DELAYED)
     is_next = waits or not step.has_begun
     return attempt_key(run_key, step.step_id, step.attempt_no + is_next)
-
-
-def is_in_finally(run: Run, step: Step) -> bool:
-    """Tell whether a step is one of `finally` (rule 10.1)."""
-    return step.step_id in shape_of(run.definition).finally_ids
-
-
-def steps_before_finally(run: Run) -> list[Step]:
-    """List the steps that are not in `finally`."""
-    return [step for step in in_order(run) if not is_in_finally(run, step)]
-
-
-def steps_of_finally(run: Run) -> list[Step]:
-    """List the steps of `finally`."""
-    return [step for step in in_order(run) if is_in_finally(run, step)]
-
-
-class Copies(NamedTuple):
-    """All copies of a step: the number in each status, and the latest `retry` of one."""
-
-    name: str
-    counts: Mapping[StepStatus, int]
-    retry_no: int
-
-
-type Dependency = Step | Copies
-
-
-class Dependencies(NamedTuple):
-    """What a step waits for, which of it has not ended, and the latest `retry` of any of it.
-
-    Steps of one layer wait for the same, so this is computed once for all of them.
-    """
-
-    steps: Sequence[Dependency] = ()
-    unfinished: Sequence[Dependency] = ()
-    retry_no: int = 0
-
-    @classmethod
-    def of(cls, steps: Sequence[Dependency]) -> Self:
-        """Find which dependencies have not ended, and the latest `retry`."""
-        unfinished = [
-            one for one in steps if not all(status.is_terminal for status in statuses_of(one))
-        ]
-        return cls(steps, unfinished, max((one.retry_no for one in steps), default=0))
-
-
-NO_DEPENDENCIES = Dependencies()
-
-
-def dependencies_in(run: Run) -> dict[str, Dependency]:
-    """Return everything that conditions and `depends_on` can name in a run, by its name."""
-    found: dict[str, Dependency] = {step.step_id: step for step in run.steps}
-    for name, ids in shape_of(run.definition).copies.items():
-        steps = [step for step in map(found.get, ids) if isinstance(step, Step)]
-        retry_no = max((step.retry_no for step in steps), default=0)
-        found[name] = Copies(name, Counter(step.status for step in steps), retry_no)
-    return found
-
-
-def all_before_finally(run: Run) -> Dependencies:
-    """List what the steps of `finally` wait for: all others, copies of a step as one (10.1)."""
-    shape, found = shape_of(run.definition), dependencies_in(run)
-    names = dict.fromkeys(base_of(step.step_id) for step in in_order(run))
-    return Dependencies.of(
-        [found[name] for name in names if name in found and name not in shape.finally_ids]
-    )
-
-
-def base_of(step_id: str) -> str:
-    """Return the name that means all copies of a step, given the id of one (rule 10.3)."""
-    return step_id.partition("@")[0]
-
-
-def dependency_name(dependency: Dependency) -> str:
-    """Return the name that a condition uses for a dependency."""
-    return dependency.name if isinstance(dependency, Copies) else dependency.step_id
-
-
-def statuses_of(dependency: Dependency) -> Collection[StepStatus]:
-    """Return the status of a step, or all different statuses of copies."""
-    return dependency.counts if isinstance(dependency, Copies) else (dependency.status,)
-
-
-def retried_since(waits: Dependencies, step: Step) -> Sequence[Dependency]:
-    """Return the dependencies that a `retry` decided again after this step was decided (9.7)."""
-    if waits.retry_no <= step.retry_no:
-        return ()
-    return [one for one in waits.steps if one.retry_no > step.retry_no]
-
-
-class CollapsedCopies(NamedTuple):
-    """All copies of a step, which share a row."""
-
-    name: str
-    steps: Sequence[Step]
-
-    @property
-    def counts(self) -> Counter[StepStatus]:
-        """How many copies are in which status, the most urgent first."""
-        return count_by_urgency(step.status for step in self.steps)
-
-    @property
-    def status(self) -> StepStatus:
-        """The most urgent status of a copy."""
-        return next(iter(self.counts))
-
-
-def collapse_copies(run: Run, steps: Sequence[Step], room: int) -> Sequence[Step | CollapsedCopies]:
-    """Give all copies of a step one row if there is no room for a row each (rule 10.3)."""
-    if len(steps) <= room:
-        return steps
-    copies = shape_of(run.definition).copies
-    by_name: dict[str, list[Step]] = {}
-    for step in steps:
-        by_name.setdefault(base_of(step.step_id), []).append(step)
-    rows: list[Step | CollapsedCopies] = []
-    for name, same in by_name.items():
-        rows += [CollapsedCopies(name, same)] if name in copies and len(same) > 1 else same
-    return rows
-
-
-def count_statuses(rows: Sequence[Step | CollapsedCopies]) -> Counter[StepStatus]:
-    """Return how many steps are in which status, collapsed copies included."""
-    counts = Counter(row.status for row in rows if isinstance(row, Step))
-    for row in rows:
-        if isinstance(row, CollapsedCopies):
-            counts.update(row.counts)
-    return counts
 
 
 def count_by_urgency(statuses: Iterable[StepStatus]) -> Counter[StepStatus]:
@@ -361,49 +123,6 @@ def reasons(run: Run, stale: Collection[int] = ()) -> list[str]:
         + (f"; {note}" if (note := note_of(run, step)) else "")
         for step in run.steps
     ]
-
-
-def is_left_out(run: Run, step: Step) -> bool:
-    """Tell whether a step was skipped because `--until` leaves it out (rule 6.14)."""
-    is_named = step.step_id in shape_of(run.definition).left_out
-    return is_named and step.status is StepStatus.SKIPPED and not step.has_begun
-
-
-def names_for_failures(definition: str) -> set[str]:
-    """Return the names of the steps whose `when` asks about failures only.
-
-    Only the table of a terminal needs them, so `shape_of` leaves them out.
-    """
-    from flow_conditions import operands_in
-
-    flow = json.loads(definition)
-    blocks = (block["steps"] for block in flow.get("blocks", ()))
-    found = set()
-    for step in chain(flow["steps"], flow.get("finally", ()), *blocks):
-        when = step.get("when") or ""
-        asked = [one.predicate for one in operands_in(when, OF_FAILURES)]
-        is_denied = "!" in when or "none(" in when
-        if asked and not is_denied and all(predicate in OF_FAILURES for predicate in asked):
-            found.add(step["id"])
-    return found
-
-
-def steps_for_failures(run: Run) -> set[int]:
-    """Return the SKIPPED steps, by position, that only a failure would have started.
-
-    There was none: no step has FAILED or was CANCELLED.
-    """
-    if not {StepStatus.FAILED, StepStatus.CANCELLED}.isdisjoint(step.status for step in run.steps):
-        return set()
-    names = names_for_failures(run.definition)
-    return {
-        step.position
-        for step in run.steps
-        if step.status is StepStatus.SKIPPED
-        and not step.has_begun
-        and not is_left_out(run, step)
-        and base_of(step.step_id) in names
-    }
 
 
 def found_steps(run: Run) -> set[int]:
@@ -471,7 +190,7 @@ def reason(
         return held
     if retried := retried_since(waits, step):
         why = reason_by_itself(step, NO_DEPENDENCIES, is_gate=is_gate)
-        return f"{why}, before the retry of {listed([dependency_name(one) for one in retried])}"
+        return f"{why}, before the retry of {listed([one.step_id for one in retried])}"
     return reason_by_itself(step, waits, is_gate=is_gate)
 
 
@@ -497,8 +216,6 @@ def reason_by_itself(step: Step, waits: Dependencies, *, is_gate: bool) -> str:
 
 def due_at(step: Step) -> float | None:
     """Return when the next attempt begins on the clock of today, which may have been set (5.10)."""
-    from orchesjob_flow.clock import now  # `status` rarely needs it
-
     at, mono, moment = step.next_attempt_at, step.next_attempt_mono, now()
     if at is None or mono is None or step.next_attempt_boot != moment.boot:
         return at
@@ -526,7 +243,7 @@ def dependency_text(dependency: Dependency) -> str:
     """Write its name and status; of copies, how many are in each."""
     if not isinstance(dependency, Copies):
         return f"{dependency.step_id} {dependency.status.value}"
-    return f"{dependency.name} ({counts_text(dependency.counts)})"
+    return f"{dependency.step_id} ({counts_text(dependency.counts)})"
 
 
 def counts_text(counts: Mapping[StepStatus, int]) -> str:
@@ -560,11 +277,6 @@ def silence_words(run: Run) -> str:
     """Say since when nothing of a run without a runner is known (rule 6.4)."""
     since = last_recorded(run) if run.gave_up is None else run.gave_up.at
     return f"nothing recorded since {clock_time(since)}"
-
-
-def key_argument(run_key: str) -> str:
-    """Return the argument that names a run; a key that looks like an option needs one."""
-    return f"--run-key={run_key}" if run_key.startswith("-") else run_key
 
 
 def stale_words(run: Run, position: int) -> str:

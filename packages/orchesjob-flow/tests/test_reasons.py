@@ -4,16 +4,9 @@ import pytest
 
 from flow_spec import Block, Copy, FlowSpec, StepSpec
 from flow_store import Run, RunStatus, Step, StepStatus
-from orchesjob_flow.clock import BOOT, now
-from orchesjob_flow.views.reasons import (
-    Dependencies,
-    Dependency,
-    dependencies_text,
-    reason,
-    reasons,
-    shape_of,
-)
-from orchesjob_flow.views.terminal import clock_time
+from orchesjob_flow.clock import BOOT, clock_time, now
+from orchesjob_flow.reasons import dependencies_text, reason, reasons
+from orchesjob_flow.shape import Dependencies, Dependency, shape_of
 
 P, R, S, F = (StepStatus[name] for name in ("PENDING", "RUNNING", "SUCCEEDED", "FAILED"))
 
