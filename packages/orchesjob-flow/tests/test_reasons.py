@@ -5,8 +5,14 @@ import pytest
 from flow_spec import Block, Copy, FlowSpec, StepSpec
 from flow_store import Run, RunStatus, Step, StepStatus
 from orchesjob_flow.clock import BOOT, clock_time, now
-from orchesjob_flow.reasons import dependencies_text, reason, reasons
-from orchesjob_flow.shape import Dependencies, Dependency, shape_of
+from orchesjob_flow.reasons import (
+    Dependencies,
+    Dependency,
+    dependencies_text,
+    reason,
+    reasons,
+)
+from orchesjob_flow.shape import shape_of
 
 P, R, S, F = (StepStatus[name] for name in ("PENDING", "RUNNING", "SUCCEEDED", "FAILED"))
 

@@ -19,23 +19,22 @@ from orchesjob_flow.engine.plan import end_of_row, is_true, is_true_of_copies
 from orchesjob_flow.home.runs import flow_of_run
 from orchesjob_flow.reasons import (
     LEFT_OUT,
-    dependency_text,
-    listed,
-    max_parallel_waits,
-    reason,
-    settled_words,
-    stale_words,
-    waiting_words,
-)
-from orchesjob_flow.shape import (
     NO_DEPENDENCIES,
     Dependencies,
     Dependency,
     all_before_finally,
     dependencies_in,
+    dependency_text,
     is_left_out,
+    listed,
+    max_parallel_waits,
+    reason,
     retried_since,
+    settled_words,
+    stale_words,
     statuses_of,
+    waiting_words,
+    with_rest,
 )
 
 ANSWERS = {AttemptStatus.SUCCEEDED: "yes", AttemptStatus.SKIPPED: "no"}
@@ -337,11 +336,8 @@ def describe_parts(condition: ExplainedCondition, rows: Mapping[str, Dependency]
     whole = condition.whole
     if whole.operator not in ("&&", "||"):
         return describe_part(condition, whole, rows)
-    children = whole.children
-    clauses = ", ".join(describe_part(condition, part, rows) for part in children[:MOST_PARTS])
-    rest = len(children) - MOST_PARTS
-    more = f" and {rest} more" if rest > 0 else ""
-    return f"{spell_value(condition, whole)}: {clauses}{more}"
+    clauses = [describe_part(condition, part, rows) for part in whole.children[:MOST_PARTS]]
+    return f"{spell_value(condition, whole)}: {with_rest(clauses, len(whole.children))}"
 
 
 def describe_part(

@@ -1,14 +1,15 @@
 """Why each step of a run is where it is, in a few words (rule 9.4).
 
-The words are about attempts and their `only_if` (rule 10.8), a run that waits for its group (rule
-10.7), a settled step (rule 12.3), a runner that gave up (rule 5.7), and a run in `finally` (rule
-10.1). Last, when attempts ran. No file is read here.
+First the steps in order, and what each waits for: a name that means all copies of a step counts as
+one thing, however many there are. Then the words: for attempts and their `only_if` (rule 10.8), a
+run that waits for its group (rule 10.7), a settled step (rule 12.3), a runner that gave up (rule
+5.7), and a run in `finally` (rule 10.1). Last, when attempts ran. No file is read here.
 """
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, Self, TypeGuard
 
 from flow_store import (
     Attempt,
@@ -23,18 +24,7 @@ from flow_store import (
 )
 from orchesjob_flow.clock import clock_time, now
 from orchesjob_flow.home.runs import Listed, Snapshot, last_recorded
-from orchesjob_flow.shape import (
-    NO_DEPENDENCIES,
-    Copies,
-    Dependencies,
-    Dependency,
-    all_before_finally,
-    dependencies_in,
-    is_left_out,
-    retried_since,
-    shape_of,
-    steps_of_finally,
-)
+from orchesjob_flow.shape import shape_of
 
 MEASURABLE_SEC = 1.0
 """How far the clock must have been set before another time is shown."""
@@ -54,6 +44,100 @@ OUTCOME_WORDS = {
     Outcome.CANCELLED: "cancelled",
     Outcome.TIMED_OUT: "timed out",
 }
+
+
+def in_order(run: Run) -> list[Step]:
+    """List the steps in the order of the file, those of `finally` last.
+
+    Where `retry --file` has added steps, they are recorded in another order (rule 9.7).
+    """
+    places = {step_id: place for place, step_id in enumerate(shape_of(run.definition).waits)}
+    return sorted(run.steps, key=lambda step: places.get(step.step_id, len(places)))
+
+
+def is_in_finally(run: Run, step: Step) -> bool:
+    """Tell whether a step is one of `finally` (rule 10.1)."""
+    return step.step_id in shape_of(run.definition).finally_ids
+
+
+def steps_of_finally(run: Run) -> list[Step]:
+    """List the steps of `finally`."""
+    return [step for step in in_order(run) if is_in_finally(run, step)]
+
+
+def is_left_out(run: Run, step: Step) -> bool:
+    """Tell whether a step was skipped because `--until` leaves it out (rule 6.14)."""
+    is_named = step.step_id in shape_of(run.definition).left_out
+    return is_named and step.status is StepStatus.SKIPPED and not step.has_begun
+
+
+class Copies(NamedTuple):
+    """All copies of a step: its id, the number in each status, and the latest `retry` of one."""
+
+    step_id: str
+    counts: Mapping[StepStatus, int]
+    retry_no: int
+
+
+type Dependency = Step | Copies
+
+
+class Dependencies(NamedTuple):
+    """What a step waits for, which of it has not ended, and the latest `retry` of any of it.
+
+    Steps of one layer wait for the same, so this is computed once for all of them.
+    """
+
+    steps: Sequence[Dependency] = ()
+    unfinished: Sequence[Dependency] = ()
+    retry_no: int = 0
+
+    @classmethod
+    def of(cls, steps: Sequence[Dependency]) -> Self:
+        """Find which dependencies have not ended, and the latest `retry`."""
+        unfinished = [
+            one for one in steps if not all(status.is_terminal for status in statuses_of(one))
+        ]
+        return cls(steps, unfinished, max((one.retry_no for one in steps), default=0))
+
+
+NO_DEPENDENCIES = Dependencies()
+
+
+def dependencies_in(run: Run) -> dict[str, Dependency]:
+    """Return everything that conditions and `depends_on` can name in a run, by its name."""
+    found: dict[str, Dependency] = {step.step_id: step for step in run.steps}
+    for name, ids in shape_of(run.definition).copies.items():
+        steps = [step for step in map(found.get, ids) if isinstance(step, Step)]
+        retry_no = max((step.retry_no for step in steps), default=0)
+        found[name] = Copies(name, Counter(step.status for step in steps), retry_no)
+    return found
+
+
+def all_before_finally(run: Run) -> Dependencies:
+    """List what the steps of `finally` wait for: all others, copies of a step as one (10.1)."""
+    shape, found = shape_of(run.definition), dependencies_in(run)
+    names = dict.fromkeys(base_of(step.step_id) for step in in_order(run))
+    return Dependencies.of(
+        [found[name] for name in names if name in found and name not in shape.finally_ids]
+    )
+
+
+def base_of(step_id: str) -> str:
+    """Return the name that means all copies of a step, given the id of one (rule 10.3)."""
+    return step_id.partition("@")[0]
+
+
+def statuses_of(dependency: Dependency) -> Collection[StepStatus]:
+    """Return the status of a step, or all different statuses of copies."""
+    return dependency.counts if isinstance(dependency, Copies) else (dependency.status,)
+
+
+def retried_since(waits: Dependencies, step: Step) -> Sequence[Dependency]:
+    """Return the dependencies that a `retry` decided again after this step was decided (9.7)."""
+    if waits.retry_no <= step.retry_no:
+        return ()
+    return [one for one in waits.steps if one.retry_no > step.retry_no]
 
 
 def latest_attempt(run: Run, step: Step) -> Attempt | None:
@@ -127,14 +211,8 @@ def reasons(run: Run, stale: Collection[int] = ()) -> list[str]:
 
 def found_steps(run: Run) -> set[int]:
     """Return the steps, by position, whose outcome orchesjob knew before they began (rule 4.7)."""
-    return {
-        step.position
-        for step in run.steps
-        if step.status.is_terminal
-        and step.has_begun
-        and (attempt := run.attempts.get(step.position)) is not None
-        and was_found(run, attempt)
-    }
+    ended = {step.position for step in run.steps if step.status.is_terminal and step.has_begun}
+    return {at for at, attempt in run.attempts.items() if at in ended and was_found(run, attempt)}
 
 
 def times_of(
@@ -251,9 +329,9 @@ def counts_text(counts: Mapping[StepStatus, int]) -> str:
     return ", ".join(f"{count} {status.value}" for status, count in counts.items()) or "no copies"
 
 
-def listed(words: Sequence[str]) -> str:
+def listed(words: Sequence[str], most: int = MOST_NAMED) -> str:
     """List the first of some words, and count the rest."""
-    return with_rest(words[:MOST_NAMED], len(words))
+    return with_rest(words[:most], len(words))
 
 
 def with_rest(words: Sequence[str], total: int) -> str:
@@ -302,8 +380,7 @@ def before_words(run: Run | RunSummary) -> str:
     holder, waiting = run.queue
     if holder is not None:
         return f"held by {holder}"
-    more = len(waiting) - 1
-    return f"behind {waiting[0]}{f' and {more} more' if more else ''}"
+    return f"behind {listed(waiting, 1)}"
 
 
 def settled_words(settlement: Settlement) -> str:
@@ -343,14 +420,15 @@ def finally_words(run: Run, stale: Collection[int] = ()) -> str:
     """Say how the steps of a run ended, and what its `finally` does."""
     outcome = "" if run.finally_after is None else OUTCOME_WORDS[run.finally_after]
     steps = steps_of_finally(run)
+    done = sum(step.status.is_terminal for step in steps)
+    return f"{outcome}; finally: {running_words(steps, stale) or f'{done}/{len(steps)} done'}"
+
+
+def running_words(steps: Iterable[Step], stale: Collection[int] = ()) -> str:
+    """Say which steps are running; nothing if none is. `stale` are those that seem to run only."""
     running = [
         step.step_id
         for step in steps
         if step.status is StepStatus.RUNNING and step.position not in stale
     ]
-    if running:
-        return (
-            f"{outcome}; finally: {listed(running)} {'is' if len(running) == 1 else 'are'} running"
-        )
-    done = sum(step.status.is_terminal for step in steps)
-    return f"{outcome}; finally: {done}/{len(steps)} done"
+    return f"{listed(running)} {'is' if len(running) == 1 else 'are'} running" if running else ""

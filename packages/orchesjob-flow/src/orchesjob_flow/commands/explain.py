@@ -19,8 +19,13 @@ from orchesjob_flow.explanation import (
     sentence,
 )
 from orchesjob_flow.home.runs import RunHandle, Snapshot
-from orchesjob_flow.reasons import describe_given_up, silence_words, waiting_words
-from orchesjob_flow.shape import Copies, Dependency
+from orchesjob_flow.reasons import (
+    Copies,
+    Dependency,
+    describe_given_up,
+    silence_words,
+    waiting_words,
+)
 from orchesjob_flow.views.results import header_json, runner_json, settlement_json
 from orchesjob_flow.views.terminal import OutputFormat, as_json, print_json, print_lines, visible
 

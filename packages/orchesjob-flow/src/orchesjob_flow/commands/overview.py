@@ -7,7 +7,7 @@ import click
 from orchesjob_flow.cli.options import refuse_empty
 from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.reports.overview import write_overview
-from orchesjob_flow.views.terminal import paragraph, stderr, visible, write_message
+from orchesjob_flow.views.terminal import counted, paragraph, stderr, visible, write_message
 
 
 @click.command()
@@ -39,10 +39,6 @@ def overview(settings: Settings, output: str, limit: int) -> None:
     """  # noqa: D301 - click reads \b
     written = write_overview(settings, Path(output), limit)
     if stderr().stream.isatty():
-        counts = f"{_counted(written.flows, 'flow')}, {_counted(written.reports, 'report')} written"
+        counts = f"{counted(written.flows, 'flow')}, {counted(written.reports, 'report')} written"
         page = visible(str(written.page.absolute()))
         write_message(paragraph(f"The overview is in {page}: {counts}"))
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

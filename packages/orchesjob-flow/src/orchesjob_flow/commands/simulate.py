@@ -21,8 +21,11 @@ from orchesjob_flow.cli.options import (
 )
 from orchesjob_flow.home.runs import Snapshot
 from orchesjob_flow.launch.inputs import list_reader, load_to_run
-from orchesjob_flow.reasons import listed, reasons
-from orchesjob_flow.shape import in_order
+from orchesjob_flow.reasons import (
+    in_order,
+    listed,
+    reasons,
+)
 from orchesjob_flow.simulation import (
     Ending,
     Endings,

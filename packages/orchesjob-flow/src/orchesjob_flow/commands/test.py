@@ -40,6 +40,7 @@ from orchesjob_flow.views.error_layout import flow_file_text, problems_json, sty
 from orchesjob_flow.views.terminal import (
     OutputFormat,
     as_json,
+    counted,
     print_json,
     print_lines,
     stdout,
@@ -203,7 +204,6 @@ class Trial:
         return Failure(key, name, words, self._reason(name))
 
     def _ran(self, step: Step) -> bool:
-        """Whether the command of a step has begun."""
         return any(
             past.position == step.position and not past.is_gate for past in self.played.run.history
         )
@@ -271,11 +271,9 @@ class Trial:
 
     @cached_property
     def _explained(self) -> Mapping[str, Explained]:
-        """The explanation of each step, by its id."""
         return {one.step.step_id: one for one in explain_steps(self.played.run, None)}
 
     def _reason(self, name: str) -> str:
-        """Explain the status of a step, or of the first of its copies."""
         ids = self._ids(name)
         return sentence(self._explained[ids[0]]) if ids else "it has no copies"
 
@@ -476,8 +474,8 @@ def total_words(tested: Sequence[Tested]) -> str:
     """Say how many cases there were, how many failed, and how many files are not valid."""
     tried = [each for one in tested for each in one.tried]
     wrong = sum(isinstance(one.outcome, FlowFileError) for one in tested)
-    parts = [f"{wrong} file{'' if wrong == 1 else 's'} not valid"] if wrong else []
+    parts = [f"{counted(wrong, 'file')} not valid"] if wrong else []
     if tried or not wrong:
         failed = sum(bool(each.failures) for each in tried)
-        parts = [f"{len(tried)} case{'' if len(tried) == 1 else 's'}", f"{failed} failed", *parts]
+        parts = [counted(len(tried), "case"), f"{failed} failed", *parts]
     return ", ".join(parts)

@@ -23,7 +23,14 @@ from orchesjob_flow.views.error_layout import (
     warning_json,
     warning_text,
 )
-from orchesjob_flow.views.terminal import OutputFormat, print_json, stdout, visible, write_result
+from orchesjob_flow.views.terminal import (
+    OutputFormat,
+    counted,
+    print_json,
+    stdout,
+    visible,
+    write_result,
+)
 
 
 def explain(ctx: click.Context, _param: click.Parameter, code: str | None) -> None:
@@ -164,7 +171,7 @@ def finding_lines(finding: CheckedFile) -> Iterator[str]:
             words = f"{_summary(flow, len(finding.warnings))}{unproven}"
             yield visible(f"{finding.file}: valid: {words}")
         case ReadCases() as found:
-            cases = "1 case" if len(found.cases) == 1 else f"{len(found.cases)} cases"
+            cases = counted(len(found.cases), "case")
             yield visible(f"{finding.file}: valid: {cases} of {found.flow_file}")
         case error if is_terminal:
             yield flow_file_text(error, style_of(terminal))
@@ -173,10 +180,10 @@ def finding_lines(finding: CheckedFile) -> Iterator[str]:
 
 
 def _summary(flow: FlowSpec, warnings: int) -> str:
-    steps = "1 step" if len(flow.steps) == 1 else f"{len(flow.steps)} steps"
+    steps = counted(len(flow.steps), "step")
     last = f" and {len(flow.finally_)} in finally" if flow.finally_ else ""
     group = "" if flow.group is None else f", one run at a time of group {flow.group}"
-    warned = f", {warnings} warning{'' if warnings == 1 else 's'}" if warnings else ""
+    warned = f", {counted(warnings, 'warning')}" if warnings else ""
     return f"{flow.flow_id}, {steps}{last}{group}{warned}"
 
 

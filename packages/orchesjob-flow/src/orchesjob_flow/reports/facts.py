@@ -30,8 +30,15 @@ from flow_store import (
 )
 from orchesjob_flow.errors import line_about
 from orchesjob_flow.home.runs import refuse_other_steps
-from orchesjob_flow.reasons import listed, silence_words, times_of, urgency, waiting_words
-from orchesjob_flow.views.terminal import duration_text, visible
+from orchesjob_flow.reasons import (
+    listed,
+    running_words,
+    silence_words,
+    times_of,
+    urgency,
+    waiting_words,
+)
+from orchesjob_flow.views.terminal import counted, duration_text, visible
 
 flow_of = lru_cache(maxsize=64)(FlowSpec.from_json)
 """Reads a stored definition; most runs of a flow have the same one."""
@@ -571,7 +578,7 @@ def how_it_went(facts: Facts, took: str) -> str:
     skipped, failed = facts.count(StepStatus.SKIPPED), facts.count(StepStatus.FAILED)
     flaky = sum(one.is_flaky for one in facts.steps)
     settled = len(facts.run.settled)
-    which = f"All {total} steps" if good == total else f"{good} of {steps_text(total)}"
+    which = f"All {total} steps" if good == total else f"{good} of {counted(total, 'step')}"
     which = "Its step" if good == total == 1 else which
     parts = [
         f"{skipped} {was_or_were(skipped)} skipped" if skipped else "",
@@ -593,9 +600,11 @@ def what_failed(facts: Facts) -> str:
         where = f", at step {step_with_error(wrong[0])}"
     else:
         others = listed([one.id for one in wrong[1:]])
-        where = f", at {steps_text(len(wrong))}: {step_with_error(wrong[0])}, {others}"
+        where = f", at {counted(len(wrong), 'step')}: {step_with_error(wrong[0])}, {others}"
     skipped = facts.count(StepStatus.SKIPPED)
-    return where + (f"; {steps_text(skipped)} {was_or_were(skipped)} skipped" if skipped else "")
+    return where + (
+        f"; {counted(skipped, 'step')} {was_or_were(skipped)} skipped" if skipped else ""
+    )
 
 
 def step_with_error(one: StepFacts) -> str:
@@ -615,19 +624,10 @@ def while_running(facts: Facts) -> str:
 
 def progress_so_far(facts: Facts) -> str:
     """Say what is running, and how many steps are done."""
-    running = [
-        one.id
-        for one in facts.steps
-        if one.status is StepStatus.RUNNING and one.step.position not in facts.stale
-    ]
+    running = running_words((one.step for one in facts.steps), facts.stale)
     done = sum(one.status.is_terminal for one in facts.steps)
-    now = f"{listed(running)} {'is' if len(running) == 1 else 'are'} running" if running else ""
-    return ", ".join(filter(None, [now, f"{done} of {steps_text(len(facts.steps))} done"]))
-
-
-def steps_text(number: int) -> str:
-    """Write a number of steps."""
-    return f"{number} step" if number == 1 else f"{number} steps"
+    progress = f"{done} of {counted(len(facts.steps), 'step')} done"
+    return ", ".join(filter(None, [running, progress]))
 
 
 def was_or_were(number: int) -> str:

@@ -15,8 +15,8 @@ from typing import NamedTuple
 from flow_spec import base_of
 from flow_store import StepStatus
 from orchesjob_flow.reasons import count_by_urgency, counts_text
-from orchesjob_flow.reports.facts import Facts, StepFacts, steps_text
-from orchesjob_flow.views.terminal import cut, visible
+from orchesjob_flow.reports.facts import Facts, StepFacts
+from orchesjob_flow.views.terminal import counted, cut, visible
 
 SWEEPS = 6
 
@@ -317,8 +317,8 @@ def graph_of_ranks(facts: Facts) -> Graph:
     for place in range(len(nodes)):
         layers += [[place], []]
     note = (
-        f"{steps_text(len(facts.steps))} are too many to be drawn: a box stands for those that can "
-        "run side by side, in the order in which they can run."
+        f"{counted(len(facts.steps), 'step')} are too many to be drawn: a box stands for those "
+        "that can run side by side, in the order in which they can run."
     )
     return Graph(nodes, layers, list(pairwise(range(len(nodes)))), note)
 

@@ -29,10 +29,9 @@ from orchesjob_flow.reports.facts import (
     endings_text,
     facts_of,
     headline,
-    steps_text,
 )
 from orchesjob_flow.views.step_output import OutputFile, went_wrong
-from orchesjob_flow.views.terminal import duration_text, visible, visible_with_tabs, warn
+from orchesjob_flow.views.terminal import counted, duration_text, visible, visible_with_tabs, warn
 
 MOST_PARTS = 50
 """The parts of a longer condition are not listed."""
@@ -285,8 +284,8 @@ def as_markdown(facts: Facts) -> str:
     )
     text += TABLE_HEAD + "".join(rows)
     if left_out:
-        shown = f"{steps_text(left_out)} that matter less are left out"
-        text += f"\n{len(rows)} of {steps_text(len(facts.steps))}: {shown}.\n"
+        shown = f"{counted(left_out, 'step')} that matter less are left out"
+        text += f"\n{len(rows)} of {counted(len(facts.steps), 'step')}: {shown}.\n"
     return text
 
 

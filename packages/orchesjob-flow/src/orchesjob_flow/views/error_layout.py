@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from orchesjob_flow.reasons import listed
 from orchesjob_flow.views.terminal import (
     Terminal,
     as_json,
@@ -85,7 +86,7 @@ _KEPT = "\ue000"
 
 
 def _wrapped_around_commands(text: str, columns: int, indent: str = FURTHER) -> list[str]:
-    """Wrap a sentence between words, but not within a command that fits a line."""
+    """Keep a command that fits a line on it."""
 
     def kept(command: re.Match[str]) -> str:
         fits = width(command[0]) <= columns - len(indent)
@@ -124,8 +125,7 @@ def outcomes_text(outcomes: Mapping[str, str]) -> str:
     """Write the outcomes of steps, failures first; of many, the first few."""
     ends = [f"{name} {end}" for name, end in outcomes.items()]
     ends.sort(key=lambda end: not end.endswith(" FAILED"))
-    more = len(ends) - MOST_OUTCOMES
-    return ", ".join(ends[:MOST_OUTCOMES]) + (f" and {more} more" if more > 0 else "")
+    return listed(ends, MOST_OUTCOMES)
 
 
 def problem_lines(

@@ -30,10 +30,10 @@ from orchesjob_flow.reasons import (
     OUTCOME_WORDS,
     attempt_words,
     found_steps,
+    is_in_finally,
     listed,
     reasons,
 )
-from orchesjob_flow.shape import steps_before_finally
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.terminal import (
     LAST_WORDS_SEC,
@@ -263,7 +263,6 @@ class Lines:
             self._print_output(last=True)
 
     def _take_in(self, run: Run) -> None:
-        """Find what has happened."""
         if self._output is not None:
             try:
                 self._output.look_at(run)
@@ -334,7 +333,7 @@ def transitions(run: Run) -> dict[Transition, str]:
             error = why if step.status is StepStatus.SKIPPED else step.error
             what = with_found_note(step.status.value, step.position in known)
             found[Transition(step.finished_at, step.step_id, False)] = with_error(what, error)
-    ended = [step.finished_at for step in steps_before_finally(run)]
+    ended = [step.finished_at for step in run.steps if not is_in_finally(run, step)]
     if run.finally_after is not None and None not in ended:
         what = f"{OUTCOME_WORDS[run.finally_after]}; now its finally"
         found[Transition(max(filter(None, ended)), visible(run.run_key), True)] = what

@@ -25,7 +25,9 @@ from orchesjob_flow.home.runs import (
     files_of_attempt,
     refuse_exposed_output,
 )
-from orchesjob_flow.shape import in_order
+from orchesjob_flow.reasons import (
+    in_order,
+)
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.terminal import (
     COLOUR,
@@ -353,7 +355,6 @@ class Following:
         return self._printer.show(last=last)
 
     def _follow(self, before: float) -> None:
-        """Let the printer know the new files of attempts that began `before` a moment."""
         begun = [source for source, (started_at, _) in self._new.items() if started_at < before]
         paths = {source: self._new.pop(source)[1] for source in begun}
         self._printer.follow(paths, self._growing)

@@ -19,13 +19,17 @@ from orchesjob_flow.errors import line_about
 from orchesjob_flow.home.runs import Listed, Snapshot
 from orchesjob_flow.reasons import (
     FOUND,
+    base_of,
     before_words,
     count_by_urgency,
     counts_text,
     finally_words,
     found_steps,
     giving_up_words,
+    in_order,
     is_at_gate,
+    is_in_finally,
+    is_left_out,
     is_running_finally,
     latest_attempt,
     listed,
@@ -37,7 +41,7 @@ from orchesjob_flow.reasons import (
     urgency,
     waiting_words,
 )
-from orchesjob_flow.shape import base_of, in_order, is_in_finally, is_left_out, shape_of
+from orchesjob_flow.shape import shape_of
 from orchesjob_flow.views.terminal import (
     NARROWEST,
     cut,
@@ -119,15 +123,6 @@ def collapse_copies(run: Run, steps: Sequence[Step], room: int) -> Sequence[Step
     for name, same in by_name.items():
         rows += [CollapsedCopies(name, same)] if name in copies and len(same) > 1 else same
     return rows
-
-
-def count_statuses(rows: Sequence[Step | CollapsedCopies]) -> Counter[StepStatus]:
-    """Return how many steps are in which status, collapsed copies included."""
-    counts = Counter(row.status for row in rows if isinstance(row, Step))
-    for row in rows:
-        if isinstance(row, CollapsedCopies):
-            counts.update(row.counts)
-    return counts
 
 
 def print_table(snapshot: Snapshot) -> None:
@@ -597,5 +592,6 @@ def most_urgent(
         return rows, []
     ordered = sorted(rows, key=lambda row: urgency(row.status))
     first, others = ordered[: max(0, room - 1)], ordered[max(0, room - 1) :]
-    counts = count_statuses(others)
+    folded = (row.steps if isinstance(row, CollapsedCopies) else [row] for row in others)
+    counts = count_by_urgency(step.status for step in chain.from_iterable(folded))
     return first, [f"... and {counts.total()} more: {counts_text(counts)}"]

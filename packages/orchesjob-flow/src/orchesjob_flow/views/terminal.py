@@ -101,6 +101,15 @@ def size_text(size: int) -> str:
     return f"{size / 1_000**power:.{min(power, 1)}f} {UNITS[power]}"
 
 
+def counted(number: int, noun: str) -> str:
+    """Write a number of things.
+
+    >>> counted(1, "step"), counted(2, "step")
+    ('1 step', '2 steps')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def dump_json(value: Any, *, indent: int | None, ascii_only: bool = False) -> str:
     """Write JSON, and escape the characters that could mislead a terminal."""
     separators = (",", ":") if indent is None else (",", ": ")
