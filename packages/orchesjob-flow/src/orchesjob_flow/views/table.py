@@ -167,7 +167,7 @@ def whole_table(
     head = [
         line
         for one in header(snapshot, stale, wall, colour=colour)
-        for line in wrapped(one, columns, indent=FIELDS)
+        for line in fields_in(one, columns)
     ]
     why = reasons(run, stale)
     idle = set() if colour is None else steps_for_failures(run)
@@ -468,6 +468,18 @@ def draw_table(table: Table, below: Sequence[Sequence[str]] = ()) -> list[str]:
     return lines
 
 
+def fields_in(line: str, columns: int) -> Iterator[str]:
+    """Wrap a line of the header between its fields, or within a field that is too long."""
+    kept = ""
+    for field in line.split(FIELDS):
+        if kept and width(f"{kept}{FIELDS}{field}") > columns:
+            yield from wrapped(kept, columns, indent=FIELDS)
+            kept = field
+        else:
+            kept = f"{kept}{FIELDS}{field}" if kept else field
+    yield from wrapped(kept, columns, indent=FIELDS)
+
+
 def broken(cell: str, columns: int) -> str:
     """Break a cell into lines of so many columns."""
     return "\n".join(wrapped(cell, columns))
@@ -575,8 +587,7 @@ def above_the_steps(
     few = min(steps, FEW)
     urgent = [line for line in head if not line.startswith(LESS_URGENT)]
     whole, shorter = (
-        [part for line in one for part in wrapped(line, columns, indent=FIELDS)]
-        for one in (head, urgent)
+        [*chain.from_iterable(fields_in(line, columns) for line in one)] for one in (head, urgent)
     )
     for chosen, names in (([*whole, ""], NAMES), ([*shorter, ""], NAMES), (shorter, 0)):
         if len(chosen) + names + few <= lines:
