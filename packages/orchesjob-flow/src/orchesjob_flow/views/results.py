@@ -128,8 +128,11 @@ def step_json(run: Run, step: Step) -> dict[str, Any]:
         "in_finally": is_in_finally(run, step),
         "foreach": shape_of(run.definition).values.get(step.step_id),
         "run_key": shown_key(run.run_key, step),
-        **as_json(step, "status", "attempt_no", "max_retries", "next_attempt_at"),
-        **as_json(step, "started_at", "finished_at", "error"),
+        **as_json(
+            step,
+            *("status", "attempt_no", "max_retries", "next_attempt_at"),
+            *("started_at", "finished_at", "error"),
+        ),
         "orchesjob_status": None if attempt is None else reported_job(run, attempt),
     }
 
