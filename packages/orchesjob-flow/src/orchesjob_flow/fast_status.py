@@ -19,7 +19,7 @@ class Question(NamedTuple):
     run_key: str
     database: str | None
     spelling: str = "auto"
-    """What the answer is to look like: `views.form` knows what that means."""
+    """What the answer is to look like: `views.terminal` knows what that means."""
 
 
 def parse_question(words: Sequence[str]) -> Question | None:

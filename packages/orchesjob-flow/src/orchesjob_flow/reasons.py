@@ -28,16 +28,11 @@ from orchesjob_flow.shape import shape_of
 
 MEASURABLE_SEC = 1.0
 """How far the clock must have been set before another time is shown."""
-
 URGENCY = ("RUNNING", "FAILED", "DELAYED", "CANCELLED", "PENDING", "SUCCEEDED", "SKIPPED")
 """The order in which steps are shown where not all of them fit."""
-
 FOUND = "found in orchesjob, not run again"
-
 LEFT_OUT = "left out by --until"
-
 MOST_NAMED = 5
-
 OUTCOME_WORDS = {
     Outcome.SUCCEEDED: "succeeded",
     Outcome.FAILED: "failed",
