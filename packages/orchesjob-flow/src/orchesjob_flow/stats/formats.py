@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from flow_store import RunStatus, RunSummary
 from orchesjob_flow.home.runs import UNFINISHED, Listed
-from orchesjob_flow.stats.counts import MOST_RUNS, FlowStats, Percentiles, Series
+from orchesjob_flow.stats.counts import MOST_RUNS, FlowStats, Series
 from orchesjob_flow.views.table import Table, draw_table, fit
 from orchesjob_flow.views.terminal import duration_text, visible
 
@@ -70,12 +70,10 @@ def gauges_of_flows(flows: Sequence[FlowStats]) -> Iterator[Gauge]:
         f"Attempts beyond the first, of all steps of {COUNTED}.",
         [(labels, runs.retries) for labels, runs in series],
     )
-    took = ((labels, runs.took) for labels, runs in series)
     about = f"Duration of the runs that succeeded, among {COUNTED}"
-    yield from percentiles("run_duration", about, took)
-    waited = ((labels, runs.waited) for labels, runs in series)
+    yield from percentiles("run_duration", about, series, "took")
     about = f"Waiting of the steps on the critical path of a run, among {COUNTED}"
-    yield from percentiles("run_waiting", about, waited)
+    yield from percentiles("run_waiting", about, series, "waited")
     yield Gauge(
         "last_success_timestamp_seconds",
         "When the latest recorded run that succeeded had ended.",
@@ -93,12 +91,10 @@ def gauges_of_steps(flows: Sequence[FlowStats]) -> Iterator[Gauge]:
         f"Attempts of a step beyond the first, in {COUNTED}.",
         [(labels, step.retries) for labels, step in series],
     )
-    took = ((labels, step.took) for labels, step in series)
     about = f"Duration of the attempts of a step that succeeded, in {COUNTED}"
-    yield from percentiles("step_duration", about, took)
-    waited = ((labels, step.waited) for labels, step in series)
+    yield from percentiles("step_duration", about, series, "took")
     about = f"Waiting of a step for a place, in {COUNTED}"
-    yield from percentiles("step_waiting", about, waited)
+    yield from percentiles("step_waiting", about, series, "waited")
     yield Gauge(
         "step_critical_path_ratio",
         "Part of the critical path that was this step, on average of the runs that succeeded,"
@@ -154,12 +150,12 @@ def by_status(labelled: Iterable[tuple[Labels, Series]], statuses: Iterable[str]
 
 
 def percentiles(
-    name: str, about: str, times: Iterable[tuple[Labels, Percentiles | None]]
+    name: str, about: str, labelled: Iterable[tuple[Labels, Series]], times: str
 ) -> Iterator[Gauge]:
-    """Write each of two percentiles as a metric: the label `quantile` is for summaries only."""
-    known = [(labels, both) for labels, both in times if both is not None]
+    """Write each percentile of some times as a metric: the label `quantile` is for summaries."""
+    both = [(labels, getattr(series, times)) for labels, series in labelled]
     for field, words in (("median", "the median"), ("p95", "the 95th percentile")):
-        found = [(labels, getattr(both, field)) for labels, both in known]
+        found = [(labels, getattr(one, field)) for labels, one in both if one is not None]
         yield Gauge(f"{name}_{field}_seconds", f"{about}: {words}.", found)
 
 
