@@ -293,7 +293,8 @@ def sentence_without_gate(explained: Explained) -> str:
     step, waits_for, condition, before, gate, held, *_ = explained
     if condition is not None and step.status is StepStatus.SKIPPED and not step.has_begun:
         return describe_decision(condition, by_name(waits_for.steps))
-    is_gate = gate is not None and gate.latest is not None and is_latest(gate.latest, step)
+    latest = None if gate is None else gate.latest
+    is_gate = latest is not None and latest.number == step.attempt_no
     why = reason(step, waits_for, before, held, is_gate=is_gate)
     if condition is None or step.status is StepStatus.CANCELLED:
         return why
@@ -302,11 +303,6 @@ def sentence_without_gate(explained: Explained) -> str:
         rest = "it" if len(waits_for.unfinished) == 1 else "them"
         why += f", and will {then} whatever becomes of {rest}"
     return f"{why}; {describe_decision(condition, by_name(waits_for.steps))}"
-
-
-def is_latest(attempt: PastAttempt, step: Step) -> bool:
-    """Tell whether an attempt is its step's latest."""
-    return attempt.number == step.attempt_no
 
 
 def describe_decision(condition: ExplainedCondition, rows: Mapping[str, Dependency]) -> str:
