@@ -14,7 +14,9 @@ PACKAGES = Path(__file__).parents[2] / "packages"
 # All that is not of the standard library, nor of the package itself.
 ARROWS = {
     "flow_conditions": set(),
-    "flow_spec": {"attrs", "cattrs", "flow_conditions", "yaml"},
+    "flow_spec": {
+        *("attrs", "cattrs", "flow_conditions", "tree_sitter", "tree_sitter_bash", "yaml"),
+    },
     "flow_store": set(),
     "orchesjob_client": set(),
     "orchesjob_flow": {

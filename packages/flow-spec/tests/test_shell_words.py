@@ -91,7 +91,6 @@ HARMLESS: list[list[str]] = [
 
 # What people write who take the list for a command line; and the characters that are meant.
 HARMFUL: list[tuple[list[str], str]] = [
-    (["echo", "hi |", "grep", "x"], "|"),
     (["echo", "hi", "|", "grep", "x"], "|"),
     (["cat", "orders.csv", "|", "wc", "-l"], "|"),
     (["ps", "-ef", "|", "grep", "shop"], "|"),
@@ -103,8 +102,6 @@ HARMFUL: list[tuple[list[str], str]] = [
     (["./load", "|&", "tee", "log"], "|&"),
     (["./a", ";", "./b"], ";"),
     (["./server", "&"], "&"),
-    (["echo", "done &&", "./next"], "&&"),
-    (["./load", "all", "&& ./next"], "&&"),
     (["echo", "hi", ">", "out.txt"], ">"),
     (["pg_dump", "shop", ">", "/backups/shop.sql"], ">"),
     (["pg_dump", "shop", ">/backups/shop.sql"], ">/backups/shop.sql"),
@@ -118,7 +115,6 @@ HARMFUL: list[tuple[list[str], str]] = [
     (["./load", "<", "orders.csv"], "<"),
     (["diff", "<(sort a)", "<(sort b)"], "<(sort a)"),
     (["./load", "orders.csv > out.txt 2>&1"], "2>&1"),
-    (["grep", "x", "orders.csv", ">", "found.txt"], ">"),
     (["ls", "~"], "~"),
     (["rsync", "-a", "~/data/", "host:data/"], "~"),
     (["cp", "~/a", "/srv"], "~"),

@@ -150,10 +150,6 @@ def marked(mark: object) -> str | None:
         ([A, "{id: tidy, when: a, command: [rm, y]}"], []),
         ([A, "{id: remove-duplicates, when: a.finished, command: [x]}"], []),
         (
-            [A, "{id: b, when: a.finished, command: [docker, compose, down]}"],
-            [("skipped-cleanup", "a.finished")],
-        ),
-        (
             [
                 A,
                 "{id: tidy, when: a.finished, command: [rm, y]}",
@@ -230,8 +226,12 @@ def marked(mark: object) -> str | None:
             [("lost-failure", "cd x")],
         ),
         (["{id: a, script: 'cd x; dump | gzip > y'}"], []),
-        (["{id: a, command: [curl, 'https://x.org']}"], [("lost-failure", "curl")]),
-        (["{id: a, command: [curl, 'https://x.org'], allow_failure: true}"], []),
+        (["{id: a, script: './load $(./list)'}"], [("lost-failure", "./list")]),
+        (["{id: a, script: './load $(./list)', allow_failure: true}"], []),
+        (
+            ["{id: a, command: [ssh, host, 'dump | gzip > x']}"],
+            [("lost-failure", "dump")],
+        ),
         (
             ["{id: a, only_if: [sh, -c, 'dump | grep -q x'], command: [x]}"],
             [("lost-failure", "dump")],

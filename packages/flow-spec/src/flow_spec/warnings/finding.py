@@ -35,18 +35,14 @@ from flow_spec.step import StepSpec, WarningCode
 from flow_spec.warnings.outcomes import Finding
 from flow_spec.warnings.proofs import Proofs
 from flow_spec.warnings.shell import (
-    COMMANDS_OF_SHELLS,
     IN_LIST,
     IN_SCRIPT,
     IN_WORD,
+    KNOWN,
     NAME_IN_WORD,
-    ONLY_IN_SHELLS,
     SHELLS,
-    CommandLine,
     cleans_up,
-    has_language,
-    has_several_commands,
-    is_shell,
+    end_of,
     name_of,
     names_for_shells,
     shell_text,
@@ -54,7 +50,13 @@ from flow_spec.warnings.shell import (
     texts_for_shells,
     variable_of,
 )
-from flow_spec.warnings.shell_texts import LostFailure, joined_commands, lost_failure, writes
+from flow_spec.warnings.shell_texts import (
+    LostFailure,
+    has_several_commands,
+    joined_commands,
+    lost_failure,
+    writes,
+)
 
 
 @attrs.frozen
@@ -182,22 +184,20 @@ def parameter_in_shell(name: str, variable: str, *, is_local: bool) -> Advised:
 def failure_is_lost(lost: LostFailure, words: Sequence[str], field: str) -> Advised:
     """Say that a shell ignores the failure of a command."""
     command = quoted(words[lost.place][lost.begin : lost.end])
-    if lost.remedy is not None:
-        remedy = lost.remedy
+    if lost.reason.remedy is not None:
+        remedy = lost.reason.remedy
     elif field == "script":
         remedy = "leave shell: out, or write shell: [bash, -euo, pipefail, -c]"
-    elif field == "command" and is_shell(words[0]):
+    elif field == "command" and name_of(words[0]) in SHELLS:
         remedy = "write script: instead of command:"
     else:
         remedy = "run the text by bash -euo pipefail -c"
-    if not lost.by_shell:
-        return Advised(f"{command} may exit with 0 without its work done: {lost.why}", remedy)
-    return Advised(f"the shell ignores a failure of {command}: {lost.why}", remedy)
+    return Advised(f"a failure of {command} can be lost: {lost.reason.why}", remedy)
 
 
 def no_such_program(program: str) -> Advised:
     """Say that a program is missing."""
-    if program in COMMANDS_OF_SHELLS:
+    if program in KNOWN["commands_of_shells"]:
         return Advised(
             f"there is no program {quoted(program)}: it is a command of the shell",
             "for cd, use working_dir:; for the others, write script: instead of command:",
@@ -464,10 +464,10 @@ class _Finder:
             is_list = isinstance(node_at(self.read.root, at), SequenceNode)
             if is_list:
                 self._look_at_list(step, words, at, names)
-                for place in range(0 if has_language(words[0]) else CommandLine(words).end):
+                for place in range(end_of(words)):
                     self._look_for_values((*at, place), IN_WORD)
             if words and (
-                words[0] in ONLY_IN_SHELLS
+                words[0] in KNOWN["only_in_shells"]
                 or any(
                     self.lacks_program(flow, copy, getattr(copy, field))
                     for copy in map(flow.step, copies)
@@ -504,10 +504,10 @@ class _Finder:
         """Warn about lost failures and joined lines in what a shell reads."""
         listed = node_at(self.read.root, path)
         items = items_of(listed)
-        for place in texts_for_shells(words) if items else ():
+        for place, _ in texts_for_shells(words) if items else ():
             node = items[place]
             if isinstance(node, ScalarNode):
-                joins = joins_in(node, self.read.text)
+                joins = list(joins_in(node, self.read.text))
                 if (found := joined_commands(node.text, joins)) is not None:
                     text = quoted(node.text[slice(*found)])
                     message = Advised(
@@ -542,6 +542,8 @@ class _Finder:
 
     def _look_at_exit_codes(self, step: StepSpec, path: NodePath) -> None:
         """Warn about a code of a shell's text that may be that of any failure in it."""
+        if _FAILURE not in step.success_exit_codes + step.skip_exit_codes:
+            return
         if not has_several_commands(step.command):
             return
         for field, meaning in (

@@ -1,356 +1,487 @@
-"""Failures that nobody notices, lines that YAML joins, and files that a step writes (rule 11.2).
+"""What is found in the texts that shells read: above all, failures that can be lost (rule 11.2).
 
-The texts are those after `-c` of a command, and so the scripts. They are cut into commands after
-quoted parts, comments and substitutions have been masked. This is not a parser: where an author may
-ignore a failure on purpose, nothing is found.
+The parser is tree-sitter's, with its grammar of bash. It is loaded for the first text. A text that
+it does not understand, or that is very long, is left unread.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from fnmatch import fnmatchcase
-from itertools import islice, pairwise
+from functools import cache, lru_cache
+from itertools import pairwise
 from posixpath import dirname, normpath
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
-from flow_spec.warnings.shell import (
-    KNOWN,
-    NAME_IN_WORD,
-    CommandLine,
-    is_shell,
-    name_of,
-    texts_for_shells,
-    variable_of,
-)
+import attrs
 
-_LONGEST = 32 * 1024
-"""Characters of the longest text that is checked; people write shorter ones."""
+from flow_spec.warnings.shell import KNOWN, NAME_IN_WORD, name_of, texts_for_shells, variable_of
 
-_OPAQUE = re.compile(
-    r"""\\.|'[^']*'|"(?:\\.|[^"\\])*"|`[^`]*`|\$\{[^}]*\}"""
-    r"""|\[\[\s[^\n]{0,500}?\s\]\]|\(\((?:[^()\n]|\([^()\n]*\))*\)\)"""
-    r"""|[$<>]\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"""
-    r"""|(?P<comment>(?:^|(?<=[\s;]))\#[^\n]*)"""
-    r"""|<<-?[ ]*(?P<quote>['"]?)(?P<end>\w+)(?P=quote)[^\n]*\n"""
-    r"""(?:[^\n]*\n){0,500}?[ \t]*(?P=end)(?=\n|$)""",
-    re.DOTALL,
-)
-"""Quoted text, a test, arithmetic, a substitution, a comment, a here document."""
-_OPERATOR = re.compile(
-    r"\|\||&&|\|&|[;\n|()]|(?<![<>])&(?!>)|(?:(?<=\s)|^)[{}](?=[\s;]|$)", re.MULTILINE
-)
-_WORD = re.compile(r"[^\s#]\S*")
-_REDIRECTED = re.compile(r"\d?[<>]|&>")
-_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
+if TYPE_CHECKING:
+    from tree_sitter import Node, Parser
+
+_LONGEST = 16 * 1024
+"""Bytes of the longest text that is read; people write shorter ones."""
+
+_ASSIGNMENTS = frozenset({"variable_assignment", "variable_assignments"})
+_COMMANDS = _ASSIGNMENTS | {"command", "declaration_command", "unset_command", "test_command"}
+_SUBSTITUTIONS = frozenset({"command_substitution", "process_substitution"})
+_LISTS = frozenset({
+    *("list", "pipeline", "negated_command", "redirected_statement", "heredoc_redirect"),
+})  # fmt: skip
+_MISREAD = frozenset({"{", "}", "then", "do", "done", "fi"})
+"""What the grammar takes for programs where it is mistaken."""
+_NAME = re.compile(NAME_IN_WORD.pattern.encode())
+_WRITES = re.compile(rb"(?:1|&)?>>?\|?(?!&|\s*/dev/(?:stderr|tty|null))")
 
 
-class Command(NamedTuple):
-    """A command in a text: where it is, its words and their places, and the operators around."""
+@cache
+def _parser() -> "Parser":
+    import tree_sitter_bash
+    from tree_sitter import Language, Parser
 
-    begin: int
-    end: int
-    words: tuple[str, ...]
-    places: tuple[int, ...]
-    before: str
-    after: str
-
-    @property
-    def name(self) -> str:
-        """The name of its program, or its keyword; `[` for a test and for arithmetic."""
-        return "[" if self.words[0].startswith(("[[", "((")) else name_of(self.words[0])
+    return Parser(Language(tree_sitter_bash.language()))
 
 
-def commands_in(text: str) -> list[Command]:
-    """Cut a text into its commands; keywords such as `do` that begin others are left out."""
-    hidden = _masked(text)
-    cuts = [(0, 0, ""), *((*found.span(), found[0]) for found in _OPERATOR.finditer(hidden))]
-    commands = []
-    for (_, begin, before), (end, _, after) in pairwise([*cuts, (len(text), len(text), "")]):
-        words = list(_WORD.finditer(hidden, begin, end))
-        while len(words) > 1 and words[0][0] in _OPENING:
-            del words[0]
-        if words and not _REDIRECTED.match(words[0][0]):
-            places = tuple(word.start() for word in words)
-            spelled = tuple(text[slice(*word.span())] for word in words)
-            commands.append(Command(places[0], words[-1].end(), spelled, places, before, after))
-    return commands
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
 
 
-_OPENING, _ASKING = KNOWN["before_commands"], KNOWN["before_conditions"]
+@lru_cache(maxsize=8)
+def _root(source: bytes) -> "Node | None":
+    """Return the root of a text, or None if it is too long or not understood."""
+    if len(source) > _LONGEST:
+        return None
+    root = _parser().parse(_NAME.sub(lambda found: b"_" * len(found[0]), source)).root_node
+    is_misread = root.has_error or not _MISREAD.isdisjoint(map(_name, _below(root)))
+    return None if is_misread else root
 
 
-def _masked(text: str) -> str:
-    """Return a text of the same length with `"` for what is quoted, and `#` for comments."""
-    return _OPAQUE.sub(
-        lambda found: ('"' if found["comment"] is None else "#") * len(found[0]), text
-    )
+def _nodes(source: bytes, closed: Set[str] = frozenset()) -> Iterator["Node"]:
+    """Yield the nodes of a text, if it is read, but none below those of the types in `closed`."""
+    root = _root(source)
+    return iter(()) if root is None else _below(root, closed)
 
 
-class LostFailure(NamedTuple):
-    """A command whose failure nobody notices: where it is, why, and what to write instead.
-
-    Without a remedy, the options of the shell are the flaw. `by_shell` is false if the command
-    itself succeeds.
-    """
-
-    begin: int
-    end: int
-    why: str
-    remedy: str | None = None
-    place: int = 0
-    by_shell: bool = True
-
-    @classmethod
-    def of(cls, command: Command, why: str, remedy: str | None = None) -> Self:
-        """Return that a shell ignores the failure of a command."""
-        return cls(command.begin, command.end, why, remedy)
+def _below(node: "Node", closed: Set[str] = frozenset()) -> Iterator["Node"]:
+    """Yield the nodes below one in the order of the text."""
+    todo = node.children[::-1]
+    while todo:
+        one = todo.pop()
+        yield one
+        if one.type not in closed:
+            todo += one.children[::-1]
 
 
-def lost_failure(words: Sequence[str], *, is_gate: bool = False) -> LostFailure | None:
-    """Find the first command whose failure nobody notices: a shell, or the command itself.
-
-    At the gate, `only_if`, a failure must not look like a no.
-    """
-    program = CommandLine(words).program
-    alone = Command(0, len(words[program]), tuple(words), (), "", "")
-    for found in _lost_in_programs([alone]):
-        return found._replace(place=program)
-    for place in texts_for_shells(words):
-        text = words[place]
-        shell = next(at for at in range(place - 1, -1, -1) if is_shell(words[at]))
-        if name_of(words[shell]) not in KNOWN["like_sh"] or len(text) > _LONGEST:
-            continue
-        options = words[shell + 1 : place]
-        commands = commands_in(text)
-        finders = [_lost_in_substitutions, _lost_in_programs, _lost_in_messages]
-        if is_gate:
-            finders.append(_lost_in_questions)
-        if not re.search("pipefail|PIPESTATUS", " ".join((*options, text))):
-            finders.append(_lost_in_pipes)
-        if not re.search(r"\$!|\bwait -|\bjobs\b", text):
-            finders.append(_lost_in_background)
-        if "errexit" in options or any(map(_STOPS.fullmatch, options)) or _SET.search(text):
-            finders.append(_lost_in_lists)
-        elif not _CHECKS.search(text):
-            finders.append(_lost_before_others)
-        firsts = [one for find in finders for one in islice(find(commands), 1)]
-        if firsts:
-            return min(firsts, key=lambda one: one.begin)._replace(place=place)
-    return None
+def _text(node: "Node") -> str:
+    return (node.text or b"").decode()
 
 
-_PIPES = frozenset({"|", "|&"})
-_JOINING = _PIPES | {"&&", "||"}
-_STOPS = re.compile(r"-[a-zA-Z]*e[a-zA-Z]*")
-_SET = re.compile(r"\bset -\w*e|\bset -\w*o errexit")
-_CHECKS = re.compile(r"\$\?|\btrap\b|\(\)")
-"""What checks failures, or defines functions, whose callers may check them."""
-_CLOSING = frozenset({"fi", "done", "esac"})
-_KEYWORDS = _CLOSING | _OPENING
+def _name(node: "Node") -> str:
+    """Return the name of the program that a simple command runs, or nothing."""
+    name = node.child_by_field_name("name")
+    return name_of(_text(name)) if name is not None and name.type == "command_name" else ""
 
 
-def _lost_in_pipes(commands: Sequence[Command]) -> Iterator[LostFailure]:
-    """Yield the commands that write into one that succeeds without any input."""
-    for one, reader in pairwise(commands):
-        if one.after not in _PIPES or one.name in KNOWN["fail_safely"] | _ASKING:
-            continue
-        if reader.after not in _PIPES and reader.name in KNOWN["take_no_input"]:
-            yield LostFailure.of(one, "only the last command of a pipe counts")
+def _words_of(node: "Node") -> list[tuple[int, str]]:
+    """Return the words of a simple command, and where each begins, without quotes around it."""
+    words = []
+    for one in (*node.children_by_field_name("name"), *node.children_by_field_name("argument")):
+        text = _text(one)
+        is_quoted = one.type in {"raw_string", "string"} and "\\" not in text
+        words.append((one.start_byte + 1, text[1:-1]) if is_quoted else (one.start_byte, text))
+    return words
 
 
-def _lost_in_questions(commands: Sequence[Command]) -> Iterator[LostFailure]:
-    """Yield the commands that write into one whose 1 means no, also without any input."""
-    for one, reader in pairwise(commands):
-        asks = one.after in _PIPES and reader.name in KNOWN["searching"]
-        if asks and one.name not in {"echo", "printf"}:
-            remedy = 'write OUTPUT=$(COMMAND) || exit 2, and ask "$OUTPUT"'
-            yield LostFailure.of(one, f"{reader.name} says no, which skips the step", remedy)
+def _texts_in(words: Sequence[str]) -> Iterator[tuple[int, Sequence[str]]]:
+    """Yield the place of each text that a shell like sh reads, and that shell with its options."""
+    for place, shell in texts_for_shells(words):
+        if name_of(shell[0]) in KNOWN["like_sh"]:
+            yield place, shell
+    if "ssh" in map(name_of, words[:-2]):
+        yield len(words) - 1, ("sh",)
 
 
-def _lost_in_messages(commands: Sequence[Command]) -> Iterator[LostFailure]:
-    """Yield the commands whose failure is printed, and nothing else."""
-    for at, one in enumerate(commands[1:], 1):
-        if one.name not in {"echo", "printf", "logger"} or not _FAILED.search(" ".join(one.words)):
-            continue
-        place = at - 1
-        while place and (commands[place].before in _PIPES or commands[place].name in _OPENING):
-            place -= 1
-        failed = commands[place]
-        is_denied = failed.words[:2] == ("if", "!") and len(failed.words) > 2  # noqa: PLR2004
-        asked = name_of(failed.words[2]) if is_denied else failed.name
-        if asked not in KNOWN["fail_safely"] | _ASKING:
-            follows = commands[at + 1].name if at + 1 < len(commands) else ""
-            in_if = failed.name == "if" and follows in {"else", "elif", "fi"}
-            if in_if or (one.before == "||" and one.after != "&&"):
-                remedy = "let it fail: COMMAND || { echo TEXT; exit 1; }"
-                yield LostFailure.of(failed, "it is printed, and the text goes on", remedy)
+def has_several_commands(words: Sequence[str]) -> bool:
+    """Whether a shell reads a text here that has more than one command."""
+    texts = (_nodes(_encoded(words[place])) for place, _ in _texts_in(words))
+    return any(sum(node.type in _COMMANDS for node in nodes) > 1 for nodes in texts)
 
 
-_FAILED = re.compile(r"fail|error|unable|could ?n[o']t|can ?n?[o']t", re.IGNORECASE)
-
-
-def _lost_in_programs(commands: Sequence[Command]) -> Iterator[LostFailure]:
-    """Yield the commands that succeed although their work has failed."""
-    for one in commands:
-        program, *words = one.words[CommandLine(one.words).program :]
-        name, found = name_of(program), None
-        if one.before == "||" or one.after == "||":
-            continue
-        if name == "curl" and any("://" in word for word in words):
-            if not any(map(_FAILS_OF_CURL.match, words)):
-                found = "curl succeeds if the server answers with an error", "add --fail"
-        elif name == "psql" and "ON_ERROR_STOP" not in " ".join(words):
-            if any(map(_FILE_OF_PSQL.match, words)):
-                found = "psql goes on after an error in its input", "add -v ON_ERROR_STOP=1"
-        elif name == "find" and words and words[-1] in {";", "\\;", "';'", '";"'}:
-            execs = [after for word, after in pairwise(words) if word in {"-exec", "-execdir"}]
-            if any(name_of(word) not in KNOWN["fail_safely"] for word in execs):
-                found = "find ignores the exit codes of -exec", "end it with + instead of ;"
-        if found is not None:
-            why, remedy = found
-            yield LostFailure(one.begin, one.end, why, remedy, by_shell=False)
-
-
-_FAILS_OF_CURL = re.compile(r"-[a-zA-Z#]*[fwI]|--(?:fail|write-out|head)\b")
-_FILE_OF_PSQL = re.compile(r"-f|--file\b|<")
-
-
-def _lost_in_substitutions(commands: Sequence[Command]) -> Iterator[LostFailure]:
-    """Yield the commands whose output is used, and nothing else of them."""
-    for one in commands:
-        loops = one.name in {"for", "select"}
-        sets = one.name in {"export", "local", "declare", "readonly", "typeset"}
-        for place, word in zip(one.places, one.words, strict=True):
-            found = _SUBSTITUTED.match(word)
-            if found is None or name_of(found["program"]) in KNOWN["fail_safely"] - {"cat"}:
-                continue
-            if loops or (sets and found["name"]) or found["kind"] == "<(":
-                why = "only its output is used"
-                remedy = 'run it before, as in LIST=$(COMMAND), and use "$LIST"'
-                yield LostFailure(
-                    place + found.start("kind"), place + len(word.rstrip("\"'")), why, remedy
-                )
-
-
-_SUBSTITUTED = re.compile(r"(?P<name>\w+=)?[\"']?(?P<kind>\$\(|`|<\()\s*(?P<program>[^\s()`$|;&]+)")
-
-
-def _lost_in_background(commands: Sequence[Command]) -> Iterator[LostFailure]:
-    """Yield the commands in the background for which only a bare `wait` waits."""
-    if any(one.words == ("wait",) for one in commands):
-        for one in commands:
-            if one.after == "&" and one.name not in KNOWN["fail_safely"]:
-                remedy = "make it a step of its own, or wait for each: wait PID"
-                yield LostFailure.of(one, "a wait without arguments succeeds", remedy)
-
-
-def _lost_in_lists(commands: Sequence[Command]) -> Iterator[LostFailure]:
-    """Yield the commands before `&&` that do a part of the work, although `-e` is set."""
-    for at, one in enumerate(commands):
-        if one.after != "&&" or one.before in _JOINING or one.name not in KNOWN["do_work"]:
-            continue
-        rest = commands[at:]
-        size = next((n for n, each in enumerate(rest, 1) if each.after not in _JOINING), len(rest))
-        is_handled = any(each.after == "||" for each in rest[:size])
-        follows = any(each.name not in _KEYWORDS for each in rest[size:])
-        if follows and not is_handled and rest[size - 1].after != ")":
-            why = "-e does not stop at a failure before &&, and more follows"
-            yield LostFailure.of(one, why, "write each command on a line of its own")
-
-
-def _lost_before_others(commands: Sequence[Command]) -> Iterator[LostFailure]:
-    """Yield the commands after which a shell without `-e` goes on in any case."""
-    if not commands or commands[-1].name in {"true", ":", "exit"}:
-        return  # the outcome is not meant to be that of the commands
-    last = max((at for at, one in enumerate(commands) if one.name not in _KEYWORDS), default=0)
-    depth, head = 0, ""
-    for at, one in enumerate(commands):
-        if one.before not in _JOINING:
-            head = one.name
-        depth += (one.name in {"if", "case"}) - (one.name in {"fi", "esac"})
-        is_asked = head in _ASKING or one.before == "||" or one.after in _JOINING | {"&", "("}
-        is_last = at == last and not any(after.name == "done" for after in commands[at:])
-        if depth or is_asked or is_last or one.name in KNOWN["fail_safely"] | _KEYWORDS:
-            continue
-        if not _ASSIGNMENT.match(one.words[0]):
-            yield LostFailure.of(one, "it goes on with the next")
-
-
-def joined_commands(text: str, joins: Iterable[int]) -> tuple[int, int] | None:
+def joined_commands(text: str, joins: Sequence[int]) -> tuple[int, int] | None:
     """Find where YAML has joined two lines of a shell's text that look like two commands.
 
     `joins` are the places of the blanks between lines. The result spans the line break.
     """
-    hidden = _masked(text)
-    for at in joins if len(text) <= _LONGEST else ():
-        before, after = hidden[:at].rstrip(), hidden[at:].lstrip()
-        begin = max((found.end() for found in _OPERATOR.finditer(before)), default=0)
-        words, following = text[begin : len(before)].split(), text[at:].split()
-        is_escaped = text[at - 1] == "\\" and hidden[at - 2 : at - 1] != '"'
-        if not words or not following or (hidden[at] == '"' and not is_escaped):
-            continue  # the line ends with an operator, or within quotes
-        is_swallowed = hidden[at] == "#" or after.startswith("#")
-        if is_escaped or is_swallowed or _are_apart(words, following):
-            return at - len(words[-1]), at + text[at:].index(following[0]) + len(following[0])
+    lines = list(text)
+    for at in joins:
+        lines[at] = "\n"
+    root = _root(_encoded("".join(lines))) if joins else None
+    if root is None:
+        return None
+    for begin, at in pairwise([0, *joins]):
+        before, after = text[begin:at].split(), text[at:].split()
+        end = len(_encoded(text[:at]))
+        last = root.descendant_for_byte_range(end - 1, end)
+        around = root.descendant_for_byte_range(end, end + 1)
+        is_swallowed = text[at - 1] == "\\" or (last is not None and last.type == "comment")
+        is_between = around is not None and around.type in _BODIES
+        if is_swallowed or (is_between and before and after and _are_apart(before, after[0])):
+            return at - len(before[-1]), at + text[at:].index(after[0]) + len(after[0])
     return None
 
 
-def _are_apart(words: Sequence[str], following: Sequence[str]) -> bool:
-    """Whether some words and those of the next line look like two commands."""
-    name, last, first = name_of(words[0]), words[-1], following[0]
-    if last in _OPENING | _ASKING or first[0] in "-+|&;<>)}\"'" or re.match(r"\d*[<>]", first):
+_BODIES = frozenset({
+    *("program", "compound_statement", "subshell", "do_group", "if_statement", "elif_clause"),
+    *("else_clause", "while_statement", "case_item"),
+})  # fmt: skip
+
+
+def _are_apart(line: Sequence[str], following: str) -> bool:
+    """Whether the words of a line and the first of the next look like two commands."""
+    last = line[-1]
+    if last in KNOWN["before_commands"] or last[-1] in ";&|({" or re.match(r"[-\W]*$", following):
         return False
-    if name in KNOWN["take_one_line"] or first in KNOWN["begin_lines"]:
+    if line[0] in KNOWN["take_one_line"]:
         return True
-    if last.startswith("-") or _TAKE_PROGRAMS & set(map(name_of, words)):
-        return False
-    is_setting = bool(_ASSIGNMENT.match(first)) and not _ASSIGNMENT.match(last)
-    return is_setting or first == words[0] or name_of(first) in KNOWN["often_begin"]
-
-
-_TAKE_PROGRAMS = (KNOWN["take_names_of_programs"] | KNOWN["wrappers"] | KNOWN["pass_on"]) - {
-    "curl",
-    "wget",
-    "systemctl",
-    "crontab",
-}
-"""Words after which the name of a program may be an argument."""
+    is_setting = "=" in following and "=" not in last
+    begins = following in KNOWN["begin_lines"] or following == line[0] or is_setting
+    return begins and not last.startswith("-") and not following.startswith("-")
 
 
 def writes(words: Sequence[str], path: str) -> bool:
     """Whether a command seems to write a file, or a file that matches a pattern."""
-    wanted = _normal(path)
+    wanted, written = _normal(path), map(_normal, _written(words))
     if re.search(r"[*?[]", wanted) is None:
-        return wanted in map(_normal, _written(words))
+        return wanted in written
     return any(
         fnmatchcase(one, wanted) or fnmatchcase(f"{one}x", wanted) or one == dirname(wanted)
-        for one in map(_normal, _written(words))
+        for one in written
     )
 
 
 def _written(words: Sequence[str]) -> Iterator[str]:
     """Yield the names of files and folders that a command writes, as far as known."""
     commands = [words]
-    for place in texts_for_shells(words):
-        if len(words[place]) <= _LONGEST:
-            commands += [one.words for one in commands_in(words[place])]
-    for one in commands:
-        program = name_of(one[0])
-        if program == "tee":
-            yield from one[1:]
-        elif program in KNOWN["write_last_word"]:
-            yield one[-1]
-        for word, following in pairwise((*one, "")):
+    for place, _ in _texts_in(words):
+        for node in _nodes(source := _encoded(words[place])):
+            if node.type == "command":
+                commands.append([text for _, text in _words_of(node)])
+            elif node.type == "file_redirect" and _WRITES.match(source, node.start_byte):
+                for one in node.children_by_field_name("destination"):
+                    yield source[one.start_byte : one.end_byte].decode()
+    for name, *arguments in filter(None, commands):
+        if name_of(name) == "tee":
+            yield from arguments
+        elif name_of(name) in KNOWN["write_last_word"]:
+            yield from arguments[-1:]
+        for word, following in pairwise((*arguments, "")):
             option, equals, value = word.partition("=")
             if option in KNOWN["options_for_output"]:
                 yield value if equals else following
-            elif found := re.match(r"[12&]?>{1,2}\|?(.*)", word, re.DOTALL):
-                yield found[1] or following
 
 
 def _normal(path: str) -> str:
     """Spell a path in one way: without quotes, and with `$NAME` for what stands for a value."""
-    named = NAME_IN_WORD.sub(lambda found: f"${variable_of(found[1])}", path.translate(_NO_QUOTES))
+    unquoted = path.replace('"', "").replace("'", "")
+    named = NAME_IN_WORD.sub(lambda found: f"${variable_of(found[1])}", unquoted)
     return normpath(re.sub(r"\$\{(\w+)\}", r"$\1", named))
 
 
-_NO_QUOTES = str.maketrans("", "", "'\"")
+class Reason(NamedTuple):
+    """Why a failure can be lost, and what to write instead: None if the options are at fault."""
+
+    why: str
+    remedy: str | None = None
+
+
+_GOES_ON = Reason("it goes on with the next")
+_PIPE = Reason("only the last command of a pipe counts")
+_OUTPUT = Reason(
+    "only its output is used", 'run it before, as in OUTPUT=$(COMMAND), and use "$OUTPUT"'
+)
+_INSIDE = Reason("-e does not hold inside $(...)", "join the commands there by &&")
+_AND = Reason(
+    "-e does not stop at a failure before &&, and more follows",
+    "write each command on a line of its own",
+)
+_NOT = Reason("-e does not stop at !, and more follows", "write if COMMAND; then exit 1; fi")
+_ASKED = Reason(
+    "-e does not hold in a function or a group before || or &&, or in a condition",
+    "call it on a line of its own",
+)
+_BACKGROUND = Reason(
+    "nothing waits for its exit code", "make it a step of its own, or wait for it: wait PID"
+)
+_NO = Reason(
+    "without output, the search says no, which skips the step",
+    'write OUTPUT=$(COMMAND) || exit 2, and ask "$OUTPUT"',
+)
+
+
+class LostFailure(NamedTuple):
+    """A command whose exit status can be lost: where it is in which word, and why."""
+
+    place: int
+    begin: int
+    end: int
+    reason: Reason
+
+
+def lost_failure(words: Sequence[str], *, is_gate: bool = False) -> LostFailure | None:
+    """Find the first command in a shell's text whose exit status can be lost.
+
+    At the gate, `only_if`, a failure must not look like a no.
+    """
+    for place, shell in _texts_in(words):
+        source = _encoded(words[place])
+        if (found := _Search(source, shell, is_gate=is_gate).first()) is not None:
+            begin, end = (len(source[:at].decode()) for at in found[:2])
+            return LostFailure(place, begin, end, found[2])
+    return None
+
+
+class _Place(NamedTuple):
+    """What becomes of the exit status of a statement.
+
+    `ends` says that it is the status of the text, or that somebody asks for it; `stops`, that `-e`
+    ends the shell if it is a failure. Otherwise it is lost, for this reason. `is_used` says that a
+    program gets the output, and `is_condition` that a no is no failure.
+    """
+
+    ends: bool
+    stops: bool
+    reason: Reason = _GOES_ON
+    is_used: bool = False
+    is_condition: bool = False
+
+    @property
+    def is_lost(self) -> bool:
+        return not self.ends and not self.stops
+
+    def of_child(self) -> Self:
+        """Return the place of the last statement in a process of its own, or in a function."""
+        return self._replace(ends=not self.is_lost)
+
+    def asked(self, reason: Reason = _ASKED, *, ends: bool = True) -> Self:
+        """Return the place of something at which `-e` does not stop."""
+        return self._replace(ends=ends, stops=False, reason=reason if self.stops else self.reason)
+
+    def lost(self, reason: Reason) -> Self:
+        """Return the place of something whose exit status is lost in any case."""
+        return type(self)(ends=False, stops=False, reason=reason, is_used=self.is_used)
+
+
+@attrs.define
+class _Pipeline:
+    """Commands joined by pipes, what is before them, and their redirections."""
+
+    operator: str = ""
+    negated_at: int | None = None
+    commands: list["Node"] = attrs.Factory(list)
+    redirects: list["Node"] = attrs.Factory(list)
+
+    @property
+    def name(self) -> str:
+        return _name(self.commands[-1]) if self.commands else ""
+
+    def is_question(self) -> bool:
+        """Whether it is called for its answer."""
+        last = self.commands[-1] if self.commands else None
+        if last is None or last.type == "test_command" or self.name in KNOWN["questions"]:
+            return True
+        words = [word for _, word in _words_of(last)]
+        return "-q" in words or "--quiet" in words or (last.text or b"").startswith(b"((")
+
+
+_STOPS = re.compile(r"-[a-zA-Z]*e[a-zA-Z]*|errexit")
+_CHECKS = re.compile(rb"\bset [-+]\w*(?:e|o errexit)|\btrap\b.*\bERR\b")
+_PIPEFAIL = re.compile(rb"pipefail|PIPESTATUS")
+_ASKS = re.compile(rb"\$\?|PIPESTATUS")
+_WAITS = re.compile(rb"\$!|\bwait -|\bjobs\b")
+_LIKES_NOTHING = re.compile(rb"-z|!|\"\"|''")
+_LIKES_NO_NUMBER = re.compile(_LIKES_NOTHING.pattern + rb"|\s-[a-z]{2}\s")
+"""What can be true of no output: in a test, and in [[, to which it is a number."""
+_NOTHING, _JUMPS = KNOWN["do_nothing"], KNOWN["jumps"]
+
+
+class _Search:
+    """A search in one text. What is left to do is a list, so that no text is nested too deeply."""
+
+    def __init__(self, source: bytes, shell: Sequence[str], *, is_gate: bool = False) -> None:
+        self.source, self.is_gate = source, is_gate
+        self.stops = any(map(_STOPS.fullmatch, shell[1:])) or bool(_CHECKS.search(source))
+        self.waits = _WAITS.search(source) is not None
+        self.has_pipefail = "pipefail" in shell or bool(_PIPEFAIL.search(source))
+        self.is_strict_inside = name_of(shell[0]) != "bash" or b"inherit_errexit" in source
+        self.found: list[tuple[int, int, Reason]] = []
+        self.todo: list[tuple[Node, _Place]] = []
+        self.functions: dict[str, Node] = {}
+        self.called: set[tuple[str, bool, bool, bool]] = set()
+
+    def first(self) -> tuple[int, int, Reason] | None:
+        """Return the first command whose exit status can be lost: its bytes, and why."""
+        for node in _nodes(self.source):
+            name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
+            if node.type == "function_definition" and name is not None and body is not None:
+                self.functions[_text(name)] = body
+        if (root := _root(self.source)) is not None:
+            self._sequence(root.children, _Place(ends=True, stops=self.stops))
+        while self.todo:
+            self._look_at(*self.todo.pop())
+        return min(self.found, default=None, key=lambda one: one[:2])
+
+    def _look_at(self, node: "Node", place: _Place) -> None:
+        """Look at a command, simple or compound, or at words."""
+        match node.type:
+            case "command":
+                self._command(node, place)
+            case "compound_statement":
+                self._sequence(node.children, place)
+            case "subshell":
+                self._sequence(node.children, place.of_child())
+            case "do_group":
+                self._sequence(node.children, place._replace(ends=False))
+            case "if_statement" | "elif_clause" | "else_clause" | "while_statement":
+                self._branches(node, place)
+            case "case_item":
+                values = node.children_by_field_name("value")
+                self._sequence([one for one in node.children if one not in values], place)
+            case "variable_assignment" | "variable_assignments":
+                self._assignment(node, place)
+            case "command_substitution" | "process_substitution":
+                self._sequence(node.children, place.lost(_OUTPUT)._replace(is_used=True))
+            case "declaration_command":
+                self._words(node, place)
+            case "test_command" if self._notices_nothing(node, place):
+                pass
+            case _:
+                self.todo += [(one, place) for one in node.named_children]
+
+    def _sequence(self, nodes: Iterable["Node"], place: _Place) -> None:
+        """Look at statements that follow each other; the last one is in this place."""
+        nodes = [one for one in nodes if one.is_named or one.type == "&"]
+        nodes = [one for one in nodes if one.type not in {"comment", "function_definition"}]
+        if not nodes or (not place.stops and _name(nodes[-1]) in _NOTHING | {"exit"}):
+            return  # the outcome is not meant to be that of the commands
+        for node, after in pairwise(nodes):
+            if after.type != "&" and node.type != "&":
+                is_asked = _ASKS.search(self.source, after.start_byte, after.end_byte)
+                self._list(node, place._replace(ends=is_asked is not None))
+            elif after.type == "&" and not self.waits:
+                self._list(node, place.lost(_BACKGROUND))
+        if nodes[-1].type != "&":
+            self._list(nodes[-1], place)
+
+    def _list(self, node: "Node", place: _Place) -> None:
+        """Look at pipelines joined by && and ||.
+
+        Which of these bind closer is decided here: the parser may be mistaken, and takes what
+        follows the beginning of a here document for a part of that.
+        """
+        pipelines, todo = [_Pipeline()], [node]
+        while todo:
+            one = todo.pop()
+            if one.type in {"&&", "||"}:
+                pipelines.append(_Pipeline(one.type))
+            elif one.type == "!":
+                pipelines[-1].negated_at = one.start_byte
+            elif one.type in _LISTS:
+                todo += one.children[::-1]
+            elif one.type.endswith("_redirect") or one.type == "heredoc_body":
+                pipelines[-1].redirects.append(one)
+            elif one.is_named and not one.type.startswith("heredoc_"):
+                pipelines[-1].commands.append(one)
+        handler, following = None, ""
+        for each in reversed(pipelines):
+            if handler is not None:
+                where = place.asked()
+            elif each is pipelines[-1]:
+                where = place
+            else:
+                is_question = each.is_question() or following in _JUMPS
+                where = place.asked(_AND, ends=place.ends or is_question)
+                where = where._replace(is_condition=is_question)
+            if handler not in _NOTHING:
+                self._pipeline(each, where)
+            following = each.name
+            if each.operator == "||":
+                handler = each.name
+
+    def _pipeline(self, pipeline: _Pipeline, place: _Place) -> None:
+        commands = pipeline.commands
+        if pipeline.negated_at is not None and commands:
+            if not place.ends:
+                reason = _NOT if place.stops else place.reason
+                self.found.append((pipeline.negated_at, commands[-1].end_byte, reason))
+            place = place.asked()._replace(is_condition=True)
+        if any(_WRITES.match(self.source, one.start_byte) for one in pipeline.redirects):
+            place = place._replace(is_used=True)
+        self.todo += [(one, place) for one in pipeline.redirects]
+        for at, node in enumerate(commands):
+            where = place.of_child() if len(commands) > 1 else place
+            if node is not commands[-1]:
+                where = where._replace(is_used=True)
+                if self.is_gate and place.ends and pipeline.name in KNOWN["questions"]:
+                    where = where.lost(_NO)
+                elif not self.has_pipefail and not place.is_condition:
+                    where = where.lost(_PIPE)
+            is_filter = at > 0 and _name(node) in KNOWN["filters"]
+            self.todo.append((node, where._replace(ends=where.ends or is_filter)))
+
+    def _branches(self, node: "Node", place: _Place) -> None:
+        """Look at a condition, and at what it decides."""
+        parts: tuple[list[Node], list[Node]] = ([], [])
+        into = node.type == "else_clause"
+        for one in node.children:
+            if one.type in {"elif_clause", "else_clause", "do_group"}:
+                self.todo.append((one, place))
+            else:
+                parts[into].append(one)
+            into = into or one.type == "then"
+        self._sequence(parts[0], place.asked()._replace(is_condition=True))
+        self._sequence(parts[1], place)
+
+    def _assignment(self, node: "Node", place: _Place) -> None:
+        """Look at assignments without a command: their status is that of the last substitution."""
+        found = [one for one in _below(node, _SUBSTITUTIONS) if one.type in _SUBSTITUTIONS]
+        if found and found[-1].type == "command_substitution":
+            inside = place.of_child()._replace(is_used=True)
+            if not self.is_strict_inside:
+                inside = inside.asked(_INSIDE, ends=inside.ends)
+            self._sequence(found.pop().children, inside)
+        self.todo += [(one, place) for one in found]
+
+    def _command(self, node: "Node", place: _Place) -> None:
+        words, name = _words_of(node), _name(node)
+        texts = [text for _, text in words]
+        harmless = KNOWN["harmless"] | (frozenset() if place.is_used else KNOWN["questions"])
+        if (body := self.functions.get(name)) is not None:
+            call = (name, place.is_lost, place.stops, place.is_used)
+            if call not in self.called:
+                self.called.add(call)
+                self.todo.append((body, place.of_child()))
+        elif place.is_lost and name not in harmless:
+            self.found.append((node.start_byte, node.end_byte, place.reason))
+        for at, shell in _texts_in(texts):
+            # A text that is put together is looked at as the words that it is made of.
+            source = _encoded(texts[at] if not re.search(r"\$\(|`", texts[at]) else "")
+            if (found := _Search(source, shell).first()) is not None:
+                begin = words[at][0]
+                self.found.append((begin + found[0], begin + found[1], found[2]))
+        is_message = name in {"echo", "printf"} and not place.is_used and "-v" not in texts
+        if not is_message and not (name == "test" and self._notices_nothing(node, place)):
+            self._words(node, place)
+
+    def _words(self, node: "Node", place: _Place) -> None:
+        """Look at the words of a command, which has a status of its own."""
+        for one in node.named_children:
+            parts = one.named_children if one.type == "variable_assignment" else [one]
+            self.todo += [(part, place) for part in parts]
+
+    def _notices_nothing(self, node: "Node", place: _Place) -> bool:
+        """Whether a test fails, and is heard, if a command in it has failed without output."""
+        if place.is_lost or place.is_condition or self.is_gate:
+            return False
+        begin, end = node.start_byte, node.end_byte
+        likes = _LIKES_NO_NUMBER if self.source.startswith(b"[[", begin) else _LIKES_NOTHING
+        return not likes.search(self.source, begin, end)
