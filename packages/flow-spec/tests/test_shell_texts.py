@@ -10,7 +10,7 @@ import pytest
 
 from flow_spec import find_warnings, read_flow
 from flow_spec.step import SHELL
-from flow_spec.warnings.shell_texts import lost_failure
+from flow_spec.warnings.shell_texts import lost_failure, only_sets
 
 # Texts in which `./fail` fails, and the command whose exit status is lost in bash: with the options
 # that a script has, and without any.
@@ -304,6 +304,7 @@ def test_any_text_is_read_soon_or_left_unread(text: str) -> None:
     """A look takes a second at most, and no text is nested too deeply (rules 2.8 and 11.2)."""
     begun = time.process_time()
     lost_failure(script(text))
+    only_sets(script(text))
     assert time.process_time() - begun < 3  # several times what was measured
 
 

@@ -232,6 +232,20 @@ def marked(mark: object) -> str | None:
             ["{id: a, command: [ssh, host, 'dump | gzip > x']}"],
             [("lost-failure", "dump")],
         ),
+        (["{id: a, script: 'export X=1'}"], [("lost-setting", "{")]),
+        (['{id: a, script: "set -e\\nX=$(date)\\ncd x"}'], [("lost-setting", "{")]),
+        (["{id: a, command: [bash, -c, 'source x/bin/activate']}"], [("lost-setting", "{")]),
+        (["{id: a, command: [x/bin/activate]}"], [("lost-setting", "{")]),
+        (["{id: a, command: [conda, activate, x]}"], [("lost-setting", "{")]),
+        (["{id: a, script: 'cd x && ./load'}"], []),
+        (["{id: a, script: 'cd x; touch y'}"], []),
+        (["{id: a, script: '# nothing yet'}"], []),
+        (["{id: a, script: '[ -e x ]'}"], []),
+        (["{id: a, command: [x], success_exit_codes: [1]}"], [("zero-is-failure", "[")]),
+        (["{id: a, command: [x], success_exit_codes: [3, 0]}"], []),
+        (["{id: a, command: [x], success_exit_codes: [3], skip_exit_codes: [0]}"], []),
+        (["{id: a, command: [x], retry_delay_sec: 5}"], [("unused-delay", "5")]),
+        (["{id: a, command: [x], retry_delay_sec: 5, retries: 1}"], []),
         (
             ["{id: a, only_if: [sh, -c, 'dump | grep -q x'], command: [x]}"],
             [("lost-failure", "dump")],
@@ -410,7 +424,7 @@ def test_large_flows_are_answered(entangled: bool) -> None:
 
 def test_every_code_can_be_warned_of() -> None:
     """The codes are those of the document, and a step that can never run has a list of its own."""
-    assert len(WarningCode) == 17
+    assert len(WarningCode) == 20
     flow = parse_flow(
         "{flow_id: f, steps: [{id: a, command: [x]}, {id: b, when: a && !a, command: [x]}]}"
     )

@@ -107,6 +107,9 @@ class WarningCode(StrEnum):
     AMBIGUOUS_EXIT_CODE = "ambiguous-exit-code"
     LOST_FAILURE = "lost-failure"
     JOINED_LINES = "joined-lines"
+    LOST_SETTING = "lost-setting"
+    ZERO_IS_FAILURE = "zero-is-failure"
+    UNUSED_DELAY = "unused-delay"
 
 
 SHELL = ("bash", "-euo", "pipefail", "-c")

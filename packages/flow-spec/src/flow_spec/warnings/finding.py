@@ -55,6 +55,7 @@ from flow_spec.warnings.shell_texts import (
     has_several_commands,
     joined_commands,
     lost_failure,
+    only_sets,
     writes,
 )
 
@@ -501,7 +502,8 @@ class _Finder:
             self._warn(WarningCode.PARAMETER_IN_SHELL, message, (*path, at), span)
 
     def _look_at_shell_texts(self, words: tuple[str, ...], path: NodePath) -> None:
-        """Warn about lost failures and joined lines in what a shell reads."""
+        """Warn about lost failures, lost settings and joined lines in what a shell reads."""
+        is_joined = False
         listed = node_at(self.read.root, path)
         items = items_of(listed)
         for place, _ in texts_for_shells(words) if items else ():
@@ -509,6 +511,7 @@ class _Finder:
             if isinstance(node, ScalarNode):
                 joins = list(joins_in(node, self.read.text))
                 if (found := joined_commands(node.text, joins)) is not None:
+                    is_joined = True
                     text = quoted(node.text[slice(*found)])
                     message = Advised(
                         f"YAML joins these lines to one: the shell reads {text} in one command",
@@ -516,6 +519,12 @@ class _Finder:
                     )
                     span = Span(node.text, *found)
                     self._warn(WarningCode.JOINED_LINES, message, (*path, place), span)
+        if path[-1] == "command" and not is_joined and only_sets(words):
+            message = Advised(
+                "this step only sets something that ends with it: no other step has it",
+                "set it in the script that needs it, or write env:, env_file: or working_dir:",
+            )
+            self._warn(WarningCode.LOST_SETTING, message, path[:-1])
         lost = lost_failure(words, is_gate=path[-1] == "only_if")
         if lost is not None and not self._at[path[:-1]].allow_failure:
             is_script = listed is None
@@ -541,7 +550,19 @@ class _Finder:
                 return
 
     def _look_at_exit_codes(self, step: StepSpec, path: NodePath) -> None:
-        """Warn about a code of a shell's text that may be that of any failure in it."""
+        """Warn about codes that hide a failure, or make a success one, and about idle delays."""
+        if 0 not in step.success_exit_codes + step.skip_exit_codes:
+            message = Advised(
+                "0 is a failure here, and 0 is what nearly every program succeeds with",
+                "add 0 to the list, or run the command by if ! COMMAND; then ... in a script",
+            )
+            self._warn(WarningCode.ZERO_IS_FAILURE, message, (*path, "success_exit_codes"))
+        is_delayed = node_at(self.read.root, (*path, "retry_delay_sec")) is not None
+        if is_delayed and not step.retries:
+            message = Advised(
+                "this step is never retried, so nothing is delayed", "write retries: 3 beside it"
+            )
+            self._warn(WarningCode.UNUSED_DELAY, message, (*path, "retry_delay_sec"))
         if _FAILURE not in step.success_exit_codes + step.skip_exit_codes:
             return
         if not has_several_commands(step.command):

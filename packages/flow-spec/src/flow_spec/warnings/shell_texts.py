@@ -101,6 +101,18 @@ def _texts_in(words: Sequence[str]) -> Iterator[tuple[int, Sequence[str]]]:
         yield len(words) - 1, ("sh",)
 
 
+def only_sets(words: Sequence[str]) -> bool:
+    """Whether a command only sets something that ends with it, such as variables."""
+    if "activate" in map(name_of, words[:2]):
+        return True
+    texts = (_nodes(_encoded(words[place]), _SUBSTITUTIONS) for place, _ in _texts_in(words))
+    commands = [node for nodes in texts for node in nodes if node.type in _COMMANDS]
+    return bool(commands) and all(
+        node.type not in {"command", "test_command"} or _name(node) in KNOWN["settings"]
+        for node in commands
+    )
+
+
 def has_several_commands(words: Sequence[str]) -> bool:
     """Whether a shell reads a text here that has more than one command."""
     texts = (_nodes(_encoded(words[place])) for place, _ in _texts_in(words))
