@@ -467,6 +467,8 @@ class _Search:
         words, name = _words_of(node), _name(node)
         texts = [text for _, text in words]
         harmless = KNOWN["harmless"] | (frozenset() if place.is_used else KNOWN["questions"])
+        if place.reason in {_OUTPUT, _BACKGROUND, _PIPE} and texts[1:] != ["0"]:
+            harmless -= {"exit"}  # it leaves no more than this process
         if (body := self.functions.get(name)) is not None:
             call = (name, place.is_lost, place.stops, place.is_used)
             if call not in self.called:
