@@ -124,40 +124,28 @@ def joined_commands(text: str, joins: Sequence[int]) -> tuple[int, int] | None:
 
     `joins` are the places of the blanks between lines. The result spans the line break.
     """
-    lines = list(text)
-    for at in joins:
-        lines[at] = "\n"
-    root = _root(_encoded("".join(lines))) if joins else None
-    if root is None:
-        return None
-    for begin, at in pairwise([0, *joins]):
-        before, after = text[begin:at].split(), text[at:].split()
-        end = len(_encoded(text[:at]))
-        last = root.descendant_for_byte_range(end - 1, end)
-        around = root.descendant_for_byte_range(end, end + 1)
-        is_swallowed = text[at - 1] == "\\" or (last is not None and last.type == "comment")
-        is_between = around is not None and around.type in _BODIES
-        if is_swallowed or (is_between and before and after and _are_apart(before, after[0])):
-            return at - len(before[-1]), at + text[at:].index(after[0]) + len(after[0])
+    for begin, at in pairwise([0, *joins]) if len(text) <= _LONGEST else ():
+        line, following = text[begin:at].split(), text[at:].split()
+        is_quoted = any(text.count(quote, 0, at) % 2 for quote in "\"'")
+        if line and following and not is_quoted and _are_apart(line, following[0]):
+            return at - len(line[-1]), text.index(following[0], at) + len(following[0])
     return None
-
-
-_BODIES = frozenset({
-    *("program", "compound_statement", "subshell", "do_group", "if_statement", "elif_clause"),
-    *("else_clause", "while_statement", "case_item"),
-})  # fmt: skip
 
 
 def _are_apart(line: Sequence[str], following: str) -> bool:
     """Whether the words of a line and the first of the next look like two commands."""
     last = line[-1]
-    if last in KNOWN["before_commands"] or last[-1] in ";&|({" or re.match(r"[-\W]*$", following):
+    if last == "\\" or any(word.startswith("#") for word in line):
+        return True  # the next line is swallowed
+    if (
+        last in KNOWN["before_commands"]
+        or last[-1] in ";&|({"
+        or not re.match(r"[\w./]", following)
+    ):
         return False
-    if line[0] in KNOWN["take_one_line"]:
-        return True
     is_setting = "=" in following and "=" not in last
     begins = following in KNOWN["begin_lines"] or following == line[0] or is_setting
-    return begins and not last.startswith("-") and not following.startswith("-")
+    return line[0] in KNOWN["take_one_line"] or (begins and not last.startswith("-"))
 
 
 def writes(words: Sequence[str], path: str) -> bool:
@@ -186,10 +174,6 @@ def _written(words: Sequence[str]) -> Iterator[str]:
             yield from arguments
         elif name_of(name) in KNOWN["write_last_word"]:
             yield from arguments[-1:]
-        for word, following in pairwise((*arguments, "")):
-            option, equals, value = word.partition("=")
-            if option in KNOWN["options_for_output"]:
-                yield value if equals else following
 
 
 def _normal(path: str) -> str:
@@ -257,7 +241,8 @@ class _Place(NamedTuple):
 
     `ends` says that it is the status of the text, or that somebody asks for it; `stops`, that `-e`
     ends the shell if it is a failure. Otherwise it is lost, for this reason. `is_used` says that a
-    program gets the output, and `is_condition` that a no is no failure.
+    program gets the output, `is_condition` that a no is no failure, and `is_child` that it is run
+    by a process of its own.
     """
 
     ends: bool
@@ -265,14 +250,15 @@ class _Place(NamedTuple):
     reason: Reason = _GOES_ON
     is_used: bool = False
     is_condition: bool = False
+    is_child: bool = False
 
     @property
     def is_lost(self) -> bool:
         return not self.ends and not self.stops
 
     def of_child(self) -> Self:
-        """Return the place of the last statement in a process of its own, or in a function."""
-        return self._replace(ends=not self.is_lost)
+        """Return the place of the last statement in a process of its own."""
+        return self._replace(ends=not self.is_lost, is_child=True)
 
     def asked(self, reason: Reason = _ASKED, *, ends: bool = True) -> Self:
         """Return the place of something at which `-e` does not stop."""
@@ -280,7 +266,7 @@ class _Place(NamedTuple):
 
     def lost(self, reason: Reason) -> Self:
         """Return the place of something whose exit status is lost in any case."""
-        return type(self)(ends=False, stops=False, reason=reason, is_used=self.is_used)
+        return type(self)(False, False, reason, is_used=self.is_used, is_child=True)
 
 
 @attrs.define
@@ -371,8 +357,8 @@ class _Search:
 
     def _sequence(self, nodes: Iterable["Node"], place: _Place) -> None:
         """Look at statements that follow each other; the last one is in this place."""
-        nodes = [one for one in nodes if one.is_named or one.type == "&"]
-        nodes = [one for one in nodes if one.type not in {"comment", "function_definition"}]
+        unread = {"comment", "function_definition"}
+        nodes = [n for n in nodes if n.type == "&" or (n.is_named and n.type not in unread)]
         if not nodes or (not place.stops and _name(nodes[-1]) in _NOTHING | {"exit"}):
             return  # the outcome is not meant to be that of the commands
         for node, after in pairwise(nodes):
@@ -467,13 +453,13 @@ class _Search:
         words, name = _words_of(node), _name(node)
         texts = [text for _, text in words]
         harmless = KNOWN["harmless"] | (frozenset() if place.is_used else KNOWN["questions"])
-        if place.reason in {_OUTPUT, _BACKGROUND, _PIPE} and texts[1:] != ["0"]:
-            harmless -= {"exit"}  # it leaves no more than this process
+        if place.is_child and texts[1:] != ["0"]:
+            harmless -= {"exit"}  # it does not leave the text
         if (body := self.functions.get(name)) is not None:
             call = (name, place.is_lost, place.stops, place.is_used)
             if call not in self.called:
                 self.called.add(call)
-                self.todo.append((body, place.of_child()))
+                self.todo.append((body, place._replace(ends=not place.is_lost)))
         elif place.is_lost and name not in harmless:
             self.found.append((node.start_byte, node.end_byte, place.reason))
         for at, shell in _texts_in(texts):
