@@ -54,7 +54,6 @@ class Failures:
 
     @cached_property
     def _answered(self) -> int:
-        """When a step runs that answers a failure."""
         return self._any(self._answering.values())
 
     @cached_property

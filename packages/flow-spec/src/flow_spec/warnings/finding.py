@@ -275,12 +275,10 @@ class _Finder:
 
     @cached_property
     def proofs(self) -> Proofs:
-        """What is proven about the flow."""
         return Proofs(self.read.flow)
 
     @cached_property
     def _at(self) -> Mapping[NodePath, StepSpec]:
-        """The steps as written, by their paths."""
         steps = self.read.reading.steps
         return {place.path: self._steps[name] for name, place in steps.items()}
 
@@ -289,7 +287,6 @@ class _Finder:
         return {step.id: step for step in self.read.flow.as_written.all_steps}
 
     def look(self) -> None:
-        """Find all warnings."""
         self._look_at_lists()
         self._look_at_conditions()
         self._look_at_unfilled_words()
@@ -300,7 +297,6 @@ class _Finder:
             self._look_at_step(step)
 
     def _look_at_lists(self) -> None:
-        """Warn about the lists of a `foreach`: odd values, and none at all."""
         blocks = zip(self.read.reading.blocks.items(), self.read.flow.blocks, strict=True)
         params = {param.name for param in self.read.flow.params}
         for (path, block), read in blocks:
@@ -347,7 +343,6 @@ class _Finder:
         return None
 
     def _look_at_fields(self, path: NodePath, variables: Set[str]) -> None:
-        """Warn about texts of a step or of the flow that no shell reads."""
         for field in ("working_dir", "env_file", "env"):
             at = (*path, field)
             match node_at(self.read.root, at):
@@ -365,7 +360,6 @@ class _Finder:
                 self._look_for_values(each, IN_WORD)
 
     def _look_at_text(self, path: NodePath, variables: Set[str]) -> None:
-        """Warn about a `~` or a variable in a text that no shell reads."""
         node = node_at(self.read.root, path)
         if isinstance(node, ScalarNode) and (found := shell_text(node.text, variables)):
             span = Span(node.text, found.begin, found.end)
@@ -435,7 +429,6 @@ class _Finder:
         part: Span | None = None,
         outcomes: Mapping[str, str] | None = None,
     ) -> None:
-        """Warn about the condition of a step."""
         field = "when" if self._steps[name].when is not None else "depends_on"
         self._warn(code, message, (*self._path(name), field), part, outcomes)
 
@@ -455,7 +448,6 @@ class _Finder:
                 self._warn(WarningCode.LITERAL_SUBSTITUTION, message, word.path, span)
 
     def _look_at_step(self, step: StepSpec) -> None:
-        """Warn about words of a step, as written."""
         flow, path = self.read.flow, self._path(step.id)
         copies = flow.copies.get(step.id, (step.id,))
         names = {name for name, _ in (*flow.env, *step.env)} | self._names_at(path)
@@ -502,7 +494,6 @@ class _Finder:
             self._warn(WarningCode.PARAMETER_IN_SHELL, message, (*path, at), span)
 
     def _look_at_shell_texts(self, words: tuple[str, ...], path: NodePath) -> None:
-        """Warn about lost failures, lost settings and joined lines in what a shell reads."""
         is_joined = False
         listed = node_at(self.read.root, path)
         items = items_of(listed)

@@ -111,7 +111,6 @@ def shell_words(words: Sequence[str], variables: Set[str] = frozenset()) -> Iter
 
 
 def _operator(words: Sequence[str], place: int, name: str) -> ShellWord | None:
-    """Find what joins commands, or redirects their output."""
     word, before, is_last = words[place], words[place - 1], place == len(words) - 1
     if name in {"test", "["} or _TAKES_TEXT.fullmatch(before):
         return None
@@ -127,7 +126,6 @@ def _operator(words: Sequence[str], place: int, name: str) -> ShellWord | None:
 def _expansion(
     words: Sequence[str], place: int, name: str, variables: Set[str]
 ) -> ShellWord | None:
-    """Find what a shell would replace."""
     word, before = words[place], words[place - 1]
     is_value = _TAKES_TEXT.fullmatch(before) is not None
     if not is_value and _TILDE.match(word) and (word != "~" or name not in {"echo", "printf"}):

@@ -283,7 +283,6 @@ class _Pipeline:
         return _name(self.commands[-1]) if self.commands else ""
 
     def is_question(self) -> bool:
-        """Whether it is called for its answer."""
         last = self.commands[-1] if self.commands else None
         if last is None or last.type == "test_command" or self.name in KNOWN["questions"]:
             return True
@@ -317,7 +316,6 @@ class _Search:
         self.called: set[tuple[str, bool, bool, bool]] = set()
 
     def first(self) -> tuple[int, int, Reason] | None:
-        """Return the first command whose exit status can be lost: its bytes, and why."""
         for node in _nodes(self.source):
             name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
             if node.type == "function_definition" and name is not None and body is not None:
@@ -329,7 +327,6 @@ class _Search:
         return min(self.found, default=None, key=lambda one: one[:2])
 
     def _look_at(self, node: "Node", place: _Place) -> None:
-        """Look at a command, simple or compound, or at words."""
         match node.type:
             case "command":
                 self._command(node, place)
@@ -427,7 +424,6 @@ class _Search:
             self.todo.append((node, where._replace(ends=where.ends or is_filter)))
 
     def _branches(self, node: "Node", place: _Place) -> None:
-        """Look at a condition, and at what it decides."""
         parts: tuple[list[Node], list[Node]] = ([], [])
         into = node.type == "else_clause"
         for one in node.children:
