@@ -1349,7 +1349,7 @@ MUTATIONS = (
         "a key that is missing only because it is misspelled is reported too",
         "flow-spec: Record._report_missing",
         replace("name not in meant", "True"),
-        tests="flow-spec/test_strangers -k not_missing",
+        tests="flow-spec/test_advice -k not_missing",
     ),
     Mutation(
         "a week has seven hours",

@@ -1,7 +1,7 @@
-"""What strangers write, who know GitHub Actions, dagu, make or systemd, and what they are told.
+"""What is wrong in a file, where it begins, and what to write instead (rules 2.7 and 6.12).
 
-What is wrong, where it begins, and how to mend it (rules 2.7 and 6.12): each table was read line by
-line as such a stranger would. `Problem` has the remedy apart from the fact.
+Many of the files are in the words of GitHub Actions, dagu, make or systemd. `Problem` has the
+remedy apart from the fact.
 """
 
 # ruff: noqa: E501 - what is written and what is said stand in one line each
