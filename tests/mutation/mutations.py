@@ -497,16 +497,19 @@ MUTATIONS = (
     ),
     Mutation(
         "a text that is split may be as long as its parameters make it",
-        "flow-spec: _from_text",
-        replace("len(text) + sum(len(params[each]) for each in held) > MOST_CHARACTERS", "False"),
+        "flow-spec: _split",
+        replace(
+            "len(text) + sum(len(known[name]) for name in names_in(text)) > MOST_CHARACTERS",
+            "False",
+        ),
         tests="flow-spec/test_foreach -k repeats_a_long_parameter",
     ),
     Mutation(
         "a list that is split by parameters counts as one of the flow file",
-        "flow-spec: _from_text",
+        "flow-spec: ValuesOf._from",
         replace(
-            "ValueList(name, values, SPLIT, text, at) if held else ValueList(name, values)",
-            "ValueList(name, values)",
+            "ValueList(self.name, values, *((origin, text, at) if is_open else ()))",
+            "ValueList(self.name, values)",
         ),
         tests="flow-spec/test_foreach -k split_with_parameters",
     ),

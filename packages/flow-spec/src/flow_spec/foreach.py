@@ -12,7 +12,7 @@ reading can tell the two spellings apart.
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
-from itertools import product
+from itertools import chain, product
 from math import prod
 from typing import Any
 
@@ -24,6 +24,8 @@ from flow_spec.documents.tree import (
     Node,
     ScalarNode,
     SequenceNode,
+    is_empty,
+    items_of,
     written,
 )
 from flow_spec.errors import Advised, ListError, Message, advised, quoted
@@ -216,283 +218,86 @@ class Separator(Text):
         return None if text else Advised("must not be empty", "leave it out to split at blanks")
 
 
-@attrs.define
-class CopyBudget:
-    """How many more steps and characters the copies of a file may have (rule 2.8)."""
+class ValuesOf(Kind):
+    """The values of a name: a list, or a mapping that says where they come from."""
 
-    steps: int
-    characters: int = MOST_CHARACTERS
+    name: str
 
-    def flaw(self, lists: "_Lists", inner: Collection[Node]) -> str | None:
-        """Spend what the copies of these steps need, or return why there is not enough.
-
-        Each name in a step may be replaced by all values once more.
-        """
-        copies = lists.copies
-        steps = copies * max(1, len(inner))
-        texts = [text for step in inner for text in _texts(step, besides=_NOT_COPIED)]
-        holders = sum(text.count(OPENING) for text in texts)
-        if steps > self.steps:
-            return (
-                f"stands for more than {MOST_STEPS:,} steps, the most that a flow with foreach can "
-                "have; split the flow, or let one step do several values"
-            )
-        if copies * len(lists.names) > MAX_VALUES:
-            return (
-                f"has more than {MAX_VALUES:,} values, counted for each copy; "
-                "repeat the steps for fewer names"
-            )
-        characters = copies * sum(map(len, texts)) + lists.size() * (1 + holders)
-        if characters > self.characters:
-            return (
-                f"stands for copies with more than {MOST_CHARACTERS // 1024**2} MiB of text; "
-                "shorten what they share, or pass the names of files instead of values"
-            )
-        self.steps -= steps
-        self.characters -= characters
-        return None
-
-
-_NOT_COPIED = frozenset({"script", FOREACH, MAX_PARALLEL})
-"""The keys of a step whose texts its copies do not repeat."""
-
-
-def _texts(node: Node, besides: Set[str] = frozenset()) -> Iterator[str]:
-    """Yield the texts in a step or in a part of one, without those of some keys."""
-    match node:
-        case ScalarNode():
-            yield node.text
-        case SequenceNode():
-            for item in node.items:
-                yield from _texts(item)
-        case MappingNode():
-            for key, value in node.texts():
-                if key not in besides:
-                    yield from _texts(value)
-
-
-def repeated_steps(item: Cursor) -> Sequence[Cursor]:
-    """Return the steps that an item with a `foreach` repeats: itself, or its list."""
-    if _repeats_itself(item):
-        return [item]
-    return item.listed(STEPS)
-
-
-def _repeats_itself(item: Cursor) -> bool:
-    """Whether an item with a `foreach` is a step: it has keys of one, and no list of steps."""
-    return STEPS not in item.given and any(
-        name in STEP.fields() or (isinstance(value, ScalarNode) and not name.startswith("x-"))
-        for name, value in item.given.items()
-        if name not in _FIELDS
-    )
-
-
-def note_lists(here: Cursor, inner: Sequence[Cursor], budget: CopyBudget) -> BlockLists:
-    """Read the lists of a `foreach`, whose steps are `inner`.
-
-    They are read before anything else, because conditions anywhere may name the copies.
-    """
-    problems = here.reading.problems
-    before = len(problems)
-    if here.node.tag is not None:
-        here.add(messages.tag(here.node))
-        return BlockLists()
-    match here.node:
-        case MappingNode() if not _is_source(here):
-            lists = _by_name(here)
-        case SequenceNode(items=items) if any(isinstance(item, MappingNode) for item in items):
-            lists = _row_by_row(here)
-        case MappingNode() | SequenceNode():
-            found = _list_of(ITEM, here)
-            lists = _Lists((ITEM,), () if found is None else (found,), are_named=False)
-        case _:
-            _refuse(here)
-            return BlockLists((ITEM,), is_named=False)
-    unknown = BlockLists(lists.names, is_named=lists.are_named)
-    if len(problems) > before or lists.are_incomplete:
-        return unknown
-    flaw = budget.flaw(lists, [step.node for step in inner])
-    if flaw is not None:
-        here.add(flaw)
-        return unknown
-    rows = lists.expanded()
-    if lists.rows is not None and _has_repeated(rows, here):
-        return unknown
-    labels = dict.fromkeys(labels_of(rows))
-    return unknown._replace(rows=rows, labels=labels, lists=lists.lists)
-
-
-@attrs.frozen
-class _Lists:
-    """The names, and a list of values for each, or `rows` of values that belong together."""
-
-    names: tuple[str, ...]
-    lists: tuple[ValueList, ...] = ()
-    rows: tuple[dict[str, str], ...] | None = None
-    are_named: bool = True
+    def schema(self) -> Schema:
+        """Describe the list, and each origin."""
+        path = FILE.schema()
+        split = {SPLIT: SplitText().schema(), AT: Separator().schema()}
+        origins = [
+            {"properties": keys, "required": [next(iter(keys))], "additionalProperties": False}
+            for keys in (*({origin: path} for origin in ORIGINS), split)
+        ]
+        return {"anyOf": [self._list.schema(), {"type": "object", "oneOf": origins}]}
 
     @property
-    def are_incomplete(self) -> bool:
-        """Whether a list is unknown."""
-        return self.rows is None and len(self.lists) < len(self.names)
+    def _list(self) -> ListOf:
+        word = ListValue(beside=len(f"{self.name}="))
+        return ListOf(word, "values", "[berlin, paris]", min_items=1, distinct=True)
 
-    @property
-    def copies(self) -> int:
-        """How many copies they stand for."""
-        if self.rows is not None:
-            return len(self.rows)
-        return prod(len(one.values) for one in self.lists)
-
-    def size(self) -> int:
-        """Return the number of characters in the values of all copies."""
-        if self.rows is not None:
-            return sum(len(value) for row in self.rows for value in row.values())
-        return sum(
-            sum(map(len, one.values)) * (self.copies // len(one.values))
-            for one in self.lists
-            if one.values
-        )
-
-    def expanded(self) -> tuple[Values, ...]:
-        """Return the values of each copy, one for each name; a value that a row omits is empty."""
-        if self.rows is None:
-            return tuple(product(*(one.values for one in self.lists)))
-        return tuple(tuple(row.get(name, "") for name in self.names) for row in self.rows)
-
-
-def _refuse(here: Cursor) -> None:
-    """Say that this is not a list, a mapping of names to lists, or a list of mappings."""
-    fact = (
-        "must be a list, a mapping of names to lists, such as {SHOP: [berlin, paris]}, or a list "
-        f"of mappings; got {_got(here.node)}"
-    )
-    is_text = isinstance(here.node, ScalarNode)
-    here.add(advised(fact, messages.AS_LIST["values"] if is_text else None))
-
-
-def _got(node: Node) -> str:
-    """Return what stands in the file, and whether it is empty."""
-    empty = (isinstance(node, SequenceNode) and not node.items) or (
-        isinstance(node, MappingNode) and not node.entries
-    )
-    return f"an empty {messages.got(node).split()[-1]}" if empty else messages.got(node)
-
-
-def _is_source(here: Cursor) -> bool:
-    """Whether a mapping stands in place of a list, and does not give names to lists."""
-    is_plain = all(isinstance(value, ScalarNode) for value in here.given.values())
-    return is_plain and not here.given.keys().isdisjoint({*ORIGINS, SPLIT})
-
-
-def _by_name(here: Cursor) -> _Lists:
-    """Read a mapping of names to lists; every combination is a copy."""
-    names = []
-    lists = []
-    problems = len(here.reading.problems)
-    for name, key, value in here.entries():
-        flaw = flaw_of_param_name(name)
-        is_scalar = isinstance(value.node, ScalarNode)
-        if name in _CHANGES and _holds_mappings(value.node):
-            rows = "write each combination as a row: foreach: [{OS: linux, GO: '1.21'}, {OS: mac}]"
-            value.add(Advised(f"a foreach has no {name}", rows))
-            return _Lists((name,))
-        if is_scalar and not value.text and len(here.reading.problems) > problems:
-            continue  # what follows a comma where the brackets of a list are missing
-        if name in (*ORIGINS, SPLIT) and is_scalar:
-            flaw = (
-                f"gives its values no name; write foreach: {{NAME: {{{name}: "
-                f"{messages.got(value.node)}}}}}, with a name of your own"
-            )
-        if flaw is not None:
-            key.add(flaw)
-            continue
-        names.append(name)
-        found = _list_of(name, value)
-        lists += [] if found is None else [found]
-    if isinstance(here.node, MappingNode) and not here.node.entries:
-        _refuse(here)
-    return _Lists(tuple(names), tuple(lists))
-
-
-_CHANGES = ("exclude", "include")
-"""The keys of a matrix of GitHub Actions that are no lists of values."""
-
-
-def _holds_mappings(node: Node) -> bool:
-    items = node.items if isinstance(node, SequenceNode) else [node]
-    return any(isinstance(item, MappingNode) for item in items)
-
-
-def values_of(name: str) -> ListOf:
-    """Return the kind of a list that gives a name its values."""
-    word = ListValue(beside=len(f"{name}="))
-    return ListOf(word, "values", "[berlin, paris]", min_items=1, distinct=True)
-
-
-def _list_of(name: str, here: Cursor) -> ValueList | None:
-    """Read the values of a name; return None after adding a problem."""
-    if isinstance(here.node, MappingNode) and here.node.tag is None:
+    def _read(self, here: Cursor) -> ValueList | None:
+        if not isinstance(here.node, MappingNode):
+            found = self._list.read(here)
+            return None if found is None else ValueList(self.name, found)
         values = {key: value for key, _, value in here.entries()}
-        if SPLIT in values and values.keys() <= {SPLIT, AT}:
-            return _from_text(name, values[SPLIT], values.get(AT))
-        if len(values) == 1 and not values.keys().isdisjoint(ORIGINS):
-            ((origin, value),) = values.items()
-            return _from_elsewhere(name, origin, value)
+        origin = next((key for key in (*ORIGINS, SPLIT) if key in values), "")
+        if origin and values.keys() <= {origin, *((AT,) if origin == SPLIT else ())}:
+            return self._from(origin, values[origin], values.get(AT))
         here.add(
             "must be a list of values, such as [berlin, paris], or {lines: FILE}, {glob: PATTERN} "
-            f"or {{split: TEXT, at: ','}}; got {_got(here.node)}"
+            f"or {{split: TEXT, at: ','}}; got {messages.got(here.node)}"
         )
         return None
-    found = values_of(name).read(here)
-    return None if found is None else ValueList(name, found)
 
+    def _from(self, origin: str, here: Cursor, separator: Cursor | None) -> ValueList | None:
+        reading, is_split = here.reading, origin == SPLIT
+        problems = len(reading.problems)
+        text = (SplitText() if is_split else _PATH).read(here)
+        at = None if separator is None else Separator().read(separator)
+        if len(reading.problems) > problems:
+            return None
+        if not _is_known_by_now(here, () if is_split else (FLOW_DIR,)):
+            return None
+        known = {**reading.path_params.values, FLOW_DIR: reading.flow_dir}
+        try:
+            if is_split:
+                values = _split(text, at, known)
+            else:
+                values = tuple(reading.read_list(origin, text, known))
+        except ListError as error:
+            here.add(str(error) if is_split else f"{quoted(text)} {error}")
+            return None
+        # A text that holds no parameters stands for the same list in every run.
+        is_open = not is_split or next(names_in(text), None) is not None
+        flaw = self._flaw_of(values) if values or is_open else "must hold a value"
+        if flaw is not None:
+            here.add(flaw)
+            return None
+        return ValueList(self.name, values, *((origin, text, at) if is_open else ()))
 
-def _from_text(name: str, here: Cursor, separator: Cursor | None) -> ValueList | None:
-    """Split a text into values, without the blanks around each and without empty ones.
-
-    A text that holds no parameters stands for the same list in every run.
-    """
-    problems = len(here.reading.problems)
-    text = SplitText().read(here)
-    at = None if separator is None else Separator().read(separator)
-    if len(here.reading.problems) > problems or not _is_known_by_now(here, ()):
+    def _flaw_of(self, values: Values) -> str | None:
+        """Return what is wrong with values that the flow file itself does not list."""
+        word, known = Word(beside=len(f"{self.name}=")), set[str]()
+        for value in values:
+            if flaw := word.flaw(value):
+                return f"gives {quoted(value)}, which {flaw}"
+            if value in known:
+                return f"gives {quoted(value)} twice; the steps would run twice for it"
+            known.add(value)
         return None
-    params, held = here.reading.path_params.values, tuple(names_in(text))
-    if len(text) + sum(len(params[each]) for each in held) > MOST_CHARACTERS:
-        here.add(f"stands for more than {MOST_CHARACTERS // 1024**2} MiB of text; shorten it")
-        return None
-    values = _parts_of(filled(text, params), at)
-    flaw = _flaw_of_values(values, name) if values or held else "must hold a value"
-    if flaw is not None:
-        here.add(flaw)
-        return None
-    return ValueList(name, values, SPLIT, text, at) if held else ValueList(name, values)
 
 
-def _parts_of(text: str, at: str | None) -> Values:
-    """Return the parts of a text between separators, or between blanks."""
+def _split(text: str, at: str | None, known: Mapping[str, str]) -> Values:
+    if len(text) + sum(len(known[name]) for name in names_in(text)) > MOST_CHARACTERS:
+        raise ListError(
+            f"stands for more than {MOST_CHARACTERS // 1024**2} MiB of text; shorten it"
+        )
+    text = filled(text, known)
     parts = _BLANKS.split(text) if at is None else text.split(at)
     return tuple(value for part in parts if (value := part.strip(_BLANK)))
-
-
-def _from_elsewhere(name: str, origin: str, here: Cursor) -> ValueList | None:
-    """Read values from a file, or from file names; return None after adding a problem."""
-    reading = here.reading
-    problems = len(reading.problems)
-    text = _PATH.read(here)
-    if len(reading.problems) > problems or not _is_known_by_now(here, (FLOW_DIR,)):
-        return None
-    try:
-        names = {**reading.path_params.values, FLOW_DIR: reading.flow_dir}
-        values = tuple(reading.read_list(origin, text, names))
-    except ListError as error:
-        here.add(f"{quoted(text)} {error}")
-        return None
-    flaw = _flaw_of_values(values, name)
-    if flaw is not None:
-        here.add(flaw)
-        return None
-    return ValueList(name, values, origin, text)
 
 
 def _is_known_by_now(here: Cursor, built_in: Collection[str]) -> bool:
@@ -514,17 +319,154 @@ def _is_known_by_now(here: Cursor, built_in: Collection[str]) -> bool:
     return len(here.reading.problems) == problems and (params.are_known or not others)
 
 
-def _flaw_of_values(values: Values, name: str) -> str | None:
-    """Return what is wrong with values from outside the flow file, or None."""
-    word, known = Word(beside=len(f"{name}=")), set[str]()
-    for value in values:
-        flaw = word.flaw(value)
+@attrs.frozen
+class _Lists:
+    """The names, and a list of values for each, or `rows` of values that belong together."""
+
+    names: Values
+    lists: tuple[ValueList, ...] = ()
+    rows: tuple[dict[str, str], ...] | None = None
+    is_named: bool = True
+
+    @property
+    def copies(self) -> int:
+        return prod(len(one.values) for one in self.lists) if self.rows is None else len(self.rows)
+
+    def expanded(self) -> Iterator[Values]:
+        if self.rows is None:
+            yield from product(*(one.values for one in self.lists))
+        for row in self.rows or ():
+            yield tuple(row.get(name, "") for name in self.names)
+
+
+@attrs.define
+class CopyBudget:
+    """How many more steps and characters the copies of a file may have (rule 2.8)."""
+
+    steps: int
+    characters: int = MOST_CHARACTERS
+
+    def flaw(self, lists: _Lists, inner: Collection[Node]) -> str | None:
+        """Spend what the copies of these steps need, or return why there is not enough.
+
+        Each name in a step may be replaced by all values once more.
+        """
+        steps = lists.copies * max(1, len(inner))
+        if steps > self.steps:
+            return (
+                f"stands for more than {MOST_STEPS:,} steps, the most that a flow with foreach can "
+                "have; split the flow, or let one step do several values"
+            )
+        if lists.copies * len(lists.names) > MAX_VALUES:
+            return (
+                f"has more than {MAX_VALUES:,} values, counted for each copy; "
+                "repeat the steps for fewer names"
+            )
+        texts = [text for step in inner for text in _texts(step, besides=_NOT_COPIED)]
+        holders = sum(text.count(OPENING) for text in texts)
+        size = sum(map(len, chain.from_iterable(lists.expanded())))
+        characters = lists.copies * sum(map(len, texts)) + size * (1 + holders)
+        if characters > self.characters:
+            return (
+                f"stands for copies with more than {MOST_CHARACTERS // 1024**2} MiB of text; "
+                "shorten what they share, or pass the names of files instead of values"
+            )
+        self.steps -= steps
+        self.characters -= characters
+        return None
+
+
+_NOT_COPIED = frozenset({"script", FOREACH, MAX_PARALLEL})
+"""The keys of a step whose texts its copies do not repeat."""
+
+
+def _texts(node: Node, besides: Set[str] = frozenset()) -> Iterator[str]:
+    match node:
+        case ScalarNode():
+            yield node.text
+        case SequenceNode():
+            for item in node.items:
+                yield from _texts(item)
+        case MappingNode():
+            for key, value in node.texts():
+                if key not in besides:
+                    yield from _texts(value)
+
+
+def note_lists(here: Cursor, inner: Sequence[Cursor], budget: CopyBudget) -> BlockLists:
+    """Read the lists of a `foreach`, whose steps are `inner`.
+
+    They are read before anything else, because conditions anywhere may name the copies.
+    """
+    problems = here.reading.problems
+    before = len(problems)
+    if here.node.tag is not None:
+        here.add(messages.tag(here.node))
+        return BlockLists()
+    lists = _read_lists(here)
+    unknown = BlockLists(lists.names, is_named=lists.is_named)
+    if len(problems) > before or (lists.rows is None and len(lists.lists) < len(lists.names)):
+        return unknown
+    if flaw := budget.flaw(lists, [step.node for step in inner]):
+        here.add(flaw)
+        return unknown
+    rows = tuple(lists.expanded())
+    if lists.rows is not None and _has_repeated(rows, here):
+        return unknown
+    return unknown._replace(rows=rows, labels=dict.fromkeys(labels_of(rows)), lists=lists.lists)
+
+
+def _read_lists(here: Cursor) -> _Lists:
+    """Read a mapping of names to lists, a list of mappings, or the values of `ITEM`."""
+    given, items = here.given, items_of(here.node)
+    are_scalars = all(isinstance(value, ScalarNode) for value in given.values())
+    if given and not (are_scalars and not given.keys().isdisjoint({*ORIGINS, SPLIT})):
+        return _by_name(here)
+    if any(isinstance(item, MappingNode) for item in items):
+        return _row_by_row(here)
+    if given or isinstance(here.node, SequenceNode):
+        found = ValuesOf(ITEM).read(here)
+        return _Lists((ITEM,), () if found is None else (found,), is_named=False)
+    _refuse(here)
+    return _Lists((ITEM,), is_named=False)
+
+
+def _refuse(here: Cursor) -> None:
+    fact = (
+        "must be a list, a mapping of names to lists, such as {SHOP: [berlin, paris]}, or a list "
+        f"of mappings; got {messages.got(here.node)}"
+    )
+    is_text = isinstance(here.node, ScalarNode)
+    here.add(advised(fact, messages.AS_LIST["values"] if is_text else None))
+
+
+def _by_name(here: Cursor) -> _Lists:
+    """Read a mapping of names to lists; every combination is a copy."""
+    names, lists = [], []
+    problems = len(here.reading.problems)
+    for name, key, value in here.entries():
+        if is_empty(value.node) and len(here.reading.problems) > problems:
+            continue  # what follows a comma where the brackets of a list are missing
+        flaw = flaw_of_param_name(name)
+        if name in (*ORIGINS, SPLIT) and isinstance(value.node, ScalarNode):
+            flaw = Advised(
+                "gives its values no name",
+                f"write foreach: {{NAME: {{{name}: TEXT}}}}, with a name of your own",
+            )
+        elif name in _CHANGES and any(isinstance(one, MappingNode) for one in items_of(value.node)):
+            rows = "write each combination as a row: foreach: [{OS: linux, GO: '1.21'}, {OS: mac}]"
+            flaw = Advised(f"a foreach has no {name}", rows)
         if flaw is not None:
-            return f"gives {quoted(value)}, which {flaw}"
-        if value in known:
-            return f"gives {quoted(value)} twice; the steps would run twice for it"
-        known.add(value)
-    return None
+            key.add(flaw)
+            continue
+        names.append(name)
+        found = ValuesOf(name).read(value)
+        lists += [] if found is None else [found]
+    return _Lists(tuple(names), tuple(lists))
+
+
+_CHANGES = ("exclude", "include")
+"""The keys of a matrix of GitHub Actions that are no lists of values."""
 
 
 def _row_by_row(here: Cursor) -> _Lists:
@@ -549,7 +491,6 @@ def _row_by_row(here: Cursor) -> _Lists:
 
 
 def _has_repeated(rows: tuple[Values, ...], here: Cursor) -> bool:
-    """Report the rows that repeat the values of an earlier one."""
     first: dict[Values, Cursor] = {}
     for row, item in zip(rows, here.items(), strict=True):
         if first.setdefault(row, item) is not item:
@@ -564,17 +505,11 @@ class ForeachLists(Kind):
     def schema(self) -> Schema:
         """Describe a list, the mapping of lists, and the list of mappings."""
         names = {"type": "object", "propertyNames": {"pattern": SETTABLE}}
-        word, path = Word().schema(), FILE.schema()
-        split = {SPLIT: SplitText().schema(), AT: Separator().schema()}
-        origins = [
-            {"properties": keys, "required": [next(iter(keys))], "additionalProperties": False}
-            for keys in (*({origin: path} for origin in ORIGINS), split)
-        ]
-        one_list = [values_of("").schema(), {"type": "object", "oneOf": origins}]
-        by_name = {"additionalProperties": {"anyOf": one_list}, "minProperties": 1}
-        by_row = {"additionalProperties": word}
+        one_list = ValuesOf("").schema()
+        by_name = {"additionalProperties": one_list, "minProperties": 1}
+        by_row = {"additionalProperties": Word().schema()}
         rows = {"type": "array", "items": names | by_row, "minItems": 1, "uniqueItems": True}
-        return {"anyOf": [*one_list, names | by_name, rows]}
+        return {"anyOf": [*one_list["anyOf"], names | by_name, rows]}
 
     def read(self, here: Cursor) -> BlockLists:
         """Return the lists of the first pass; report names that are parameters, now known."""
@@ -590,6 +525,20 @@ class ForeachLists(Kind):
 
     def _read(self, here: Cursor) -> BlockLists:
         return self.read(here)
+
+
+def repeated_steps(item: Cursor) -> Sequence[Cursor]:
+    """Return the steps that an item with a `foreach` repeats: itself, or its list."""
+    return [item] if _repeats_itself(item) else item.listed(STEPS)
+
+
+def _repeats_itself(item: Cursor) -> bool:
+    """Whether an item with a `foreach` is a step: it has keys of one, and no list of steps."""
+    return STEPS not in item.given and any(
+        name in STEP.fields() or (isinstance(value, ScalarNode) and not name.startswith("x-"))
+        for name, value in item.given.items()
+        if name not in _FIELDS
+    )
 
 
 def _block(values: Mapping[str, Any], steps: tuple[StepSpec, ...]) -> Block:

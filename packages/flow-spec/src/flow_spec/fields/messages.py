@@ -169,7 +169,9 @@ def got(node: Node) -> str:
         case ScalarNode():
             return quoted(node.text)[1:-1]
         case SequenceNode():
-            return "a list"
+            return "a list" if node.items else "an empty list"
+        case MappingNode(entries=[]):
+            return "an empty mapping"
         case _:
             return "a mapping"
 
