@@ -132,32 +132,38 @@ DOCUMENTS = [
     (
         "flow_id: @f\nsteps: []\n",
         "1:10",
-        "not valid YAML: to YAML, @ cannot begin a text",
+        "not valid YAML: while scanning for the next token, found character '@' that cannot start any token",
         "put it in quotes, or write script: if a shell is to understand it",
     ),
     (
         "flow_id: f\nsteps:\n  - {id: a, command: [`date`]}\n",
         "3:23",
-        "not valid YAML: to YAML, ` cannot begin a text",
+        "not valid YAML: while scanning for the next token, found character '`' that cannot start any token",
         "put it in quotes, or write script: if a shell is to understand it",
     ),
     (
         "flow_id: f\nsteps:\n  - {id: a, command: [ls, *.csv]}\n",
         "3:27",
-        "not valid YAML: to YAML, * begins an alias",
+        "not valid YAML: while scanning an alias, expected alphabetic or numeric character, but found '.'",
         "put it in quotes, or write script: if a shell is to understand it",
     ),
     (
         "flow_id: f\nsteps:\n  - {id: a, command: [a, &&, b]}\n",
         "3:26",
-        "not valid YAML: to YAML, & begins an anchor",
+        "not valid YAML: while scanning an anchor, expected alphabetic or numeric character, but found '&'",
         "put it in quotes, or write script: if a shell is to understand it",
     ),
     (
         "flow_id: f\nsteps:\n  - {id: a, command: [a, |, b]}\n",
         "3:26",
-        "not valid YAML: to YAML, | begins lines of text",
+        "not valid YAML: while scanning for the next token, found character '|' that cannot start any token",
         "put it in quotes, or write script: if a shell is to understand it",
+    ),
+    (
+        "flow_id: f\nparams: {N: n}\nsteps:\n  - {id: a, command: [x, ${{ N }}]}\n",
+        "4:26",
+        "not valid YAML: to YAML, { begins a mapping",
+        "put the whole text in quotes",
     ),
     (
         'flow_id: f\nsteps:\n  - {id: a, command: [x, "C:\\data"]}\n',

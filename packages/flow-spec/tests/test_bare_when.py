@@ -118,13 +118,13 @@ def test_a_tag_elsewhere_is_an_error(
 
 SPECIALS = [
     ("when: &A", "steps[0].when: is empty: &A begins a YAML anchor; put text that begins with &"),
-    ("when: && A", "to YAML, & begins an anchor; put it in quotes"),
-    ("when: &A && B", "to YAML, & begins an anchor; put it in quotes"),
+    ("when: && A", "put it in quotes, or write script:"),
+    ("when: &A && B", "put it in quotes, or write script:"),
     ("when: *A", "put text that begins with * in quotes"),
-    ("when: *", "to YAML, * begins an alias; put it in quotes"),
+    ("when: *", "put it in quotes, or write script:"),
     ("when: |A", "put text that begins with | or > in quotes"),
     ("when: A: B", 'text that contains ": " needs quotes'),
-    ("when: @A", "to YAML, @ cannot begin a text; put it in quotes"),
+    ("when: @A", "put it in quotes, or write script:"),
     ("when: &x !A", "put text that begins with ! in quotes"),
     ("when:\n\t!A", "use spaces instead of tabs"),
     ("when:", "steps[0].when: is empty; give it a value, or remove the key if it is optional"),

@@ -17,11 +17,11 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from itertools import islice, zip_longest
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
-from flow_spec.errors import Advised, DocumentError, ListError, closest_word, quoted
+from flow_spec.errors import Advised, DocumentError, ListError
 
 
 class OpenFile(NamedTuple):
@@ -51,7 +51,6 @@ class OpenFile(NamedTuple):
         return b"".join(parts)
 
     def _await_content(self, deadline: float) -> None:
-        """Wait until there is something to read, or the last writer has closed a pipe."""
         ready = select.poll()
         ready.register(self.descriptor, select.POLLIN)
         left_sec = deadline - time.monotonic()
@@ -79,7 +78,6 @@ def opened(file: str | os.PathLike[str] | int) -> Iterator[OpenFile]:
 
 MAX_BYTES = 4 * 1024 * 1024
 
-_SUFFIXES = {".yaml", ".yml", ".json"}
 _KINDS = {
     stat.S_IFDIR: "a directory",
     stat.S_IFIFO: "a pipe",
@@ -91,8 +89,6 @@ _KINDS = {
 
 _OPENED = re.compile(r"-|/dev/stdin|(?:/dev|/proc/self)/fd/(?P<number>[0-9]{1,9})")
 _READABLE = frozenset({stat.S_IFREG})
-_MOST_LOOKED_AT, _LIKE = 1_000, 0.7
-"""How many files of a folder are compared with a missing one, and how alike the names must be."""
 _READABLE_IF_OPENED = frozenset({stat.S_IFREG, stat.S_IFIFO, stat.S_IFSOCK})
 
 
@@ -123,9 +119,7 @@ def read_bytes(path: Path) -> bytes:
                 raise _not_a_file(file.kind)
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        near = _file_like(path)
-        advice = "check the path" if near is None else f"did you mean {quoted(near)}?"
-        raise DocumentError(Advised("no such file", advice)) from None
+        raise DocumentError(Advised("no such file", "check the path")) from None
     except PermissionError:
         raise DocumentError("permission denied; make the file readable for this user") from None
     except BlockingIOError:
@@ -137,19 +131,6 @@ def read_bytes(path: Path) -> bytes:
         if error.errno == errno.ENXIO:  # a socket, or a device without anything behind it
             raise _not_a_file(stat.S_IFMT(path.stat().st_mode)) from None
         raise DocumentError(f"cannot be read: {error.strerror}") from None
-
-
-def _file_like(path: Path) -> str | None:
-    """Return the file in the same folder that was probably meant, with any ending."""
-    try:
-        with os.scandir(path.parent) as entries:
-            names = sorted(entry.name for entry in islice(entries, _MOST_LOOKED_AT))
-    except OSError:
-        return None
-    # Without the endings, which make any two names alike.
-    by_stem = {Path(name).stem: name for name in names if Path(name).suffix in _SUFFIXES}
-    close = closest_word(path.stem, by_stem, least_alike=_LIKE)
-    return None if close is None else by_stem[close]
 
 
 def _not_a_file(kind: int) -> DocumentError:
@@ -325,7 +306,6 @@ class Matching:
                 yield f"{name}{self._slash}" if is_last else (f"{name}/", index + 1, False)
 
     def _entries(self, folder: str) -> Iterator[os.DirEntry[str]]:
-        """Yield what a folder holds; nothing if it cannot be read."""
         self._listed += 1
         if self._listed > MOST_FOLDERS:
             raise ListError(
@@ -343,7 +323,6 @@ class Matching:
         return link.parent.resolve().is_relative_to(link.resolve())
 
     def _is_wanted(self, name: str) -> bool:
-        """Tell whether there is such a name: a folder, if the pattern ends with a slash."""
         path = self._path(name)
         return os.path.isdir(path) if self._slash else os.path.lexists(path)  # noqa: PTH112
 

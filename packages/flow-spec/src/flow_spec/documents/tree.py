@@ -16,7 +16,7 @@ from itertools import pairwise
 
 import attrs
 
-from flow_spec.errors import DocumentError, Mark, Problem, Span, quoted
+from flow_spec.errors import Mark, Problem, Span, quoted
 
 type NodePath = tuple[str | int, ...]
 """The way from the root to a value: keys of mappings and positions in lists."""
@@ -140,26 +140,6 @@ def spelling(node: Node, form: Form) -> str | None:
     return None
 
 
-def place_of(text: str, offset: int) -> tuple[int, int]:
-    """Return the line and column of an offset in a text, counted from 1."""
-    return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
-
-
-def too_deep(line: int, column: int) -> DocumentError:
-    """Return the error for lists and mappings nested beyond `MAX_DEPTH`."""
-    return DocumentError(f"nested more than {MAX_DEPTH} levels deep", line, column)
-
-
-def too_many(line: int, column: int) -> DocumentError:
-    """Return the error for more than `MAX_VALUES` values."""
-    return DocumentError(
-        f"more than {MAX_VALUES:,} values (an alias counts as everything it stands for); "
-        "split the flow",
-        line,
-        column,
-    )
-
-
 def is_merge_key(key: Node) -> bool:
     """Whether a key is `<<` without quotes; in quotes, and in JSON, it is text."""
     return (
@@ -230,7 +210,6 @@ def _mark_of(problem: Problem, lines: Sequence[str]) -> Mark | None:
 
 
 def _length(line: str, column: int) -> int:
-    """Return the length of the word or quoted text that begins in a column."""
     before, rest = line[: column - 1], line[column - 1 :]
     if not rest or rest[0] in "[{|> \t" or rest.startswith("- "):
         return 1

@@ -40,9 +40,6 @@ from flow_spec.documents.tree import (
     ScalarNode,
     SequenceNode,
     follow_merge_key,
-    place_of,
-    too_deep,
-    too_many,
 )
 from flow_spec.errors import DocumentError, Span, advised, pointed
 
@@ -85,7 +82,7 @@ def read_json(text: str) -> Node:
             object_pairs_hook=tuple,
         )
         if text.count(",") >= MAX_VALUES and _has_many_values(found):
-            raise too_many(1, 1)
+            raise _too_many(1, 1)
     except json.JSONDecodeError as error:
         excerpt = pointed(text.split("\n")[error.lineno - 1], error.colno)
         is_yaml = error.msg.startswith(("Expecting value", "Expecting property", "Illegal"))
@@ -96,11 +93,17 @@ def read_json(text: str) -> Node:
     return _compose(_events(_FlowParser(text.translate(_AS_YAML))), _form_in_json)
 
 
-def _has_many_values(found: object) -> bool:
-    """Tell whether JSON, its objects tuples of pairs, has too many values.
+def _too_many(line: int, column: int) -> DocumentError:
+    return DocumentError(
+        f"more than {MAX_VALUES:,} values (an alias counts as everything it stands for); "
+        "split the flow",
+        line,
+        column,
+    )
 
-    The scanner of YAML would take seconds to find that out.
-    """
+
+def _has_many_values(found: object) -> bool:
+    """Count, as the scanner of YAML would take seconds; objects are tuples of pairs."""
     left, count = [found], 0
     while left and count <= MAX_VALUES:
         one = left.pop()
@@ -127,10 +130,11 @@ def _refuse_constant(spelling: str) -> NoReturn:
     raise DocumentError(f"not valid JSON: {spelling} is not a JSON number")
 
 
+_JSON_WORDS = {"true": Form.BOOLEAN, "false": Form.BOOLEAN, "null": Form.NULL}
+
+
 def _form_in_json(text: str) -> Form:
-    """Return the form of a scalar of JSON without quotes."""
-    known = {"true": Form.BOOLEAN, "false": Form.BOOLEAN, "null": Form.NULL}
-    return known.get(text, Form.NUMBER)
+    return _JSON_WORDS.get(text, Form.NUMBER)
 
 
 class _FlowParser(Reader, Scanner, Parser):
@@ -154,7 +158,6 @@ class _FlowParser(Reader, Scanner, Parser):
         return token
 
     def scan_flow_scalar(self, style: str) -> Any:
-        """Note where a quoted text of several lines begins."""
         token = super().scan_flow_scalar(style)
         if token.end_mark.line > token.start_mark.line:
             self.quoted.append((token.start_mark, token.end_mark))
@@ -234,10 +237,11 @@ def _compose(events: Iterator[Any], form_of: Callable[[str], Form] = lambda _: F
             if isinstance(node, SequenceNode | MappingNode):
                 stack.append(_Open(node, first))
                 if len(stack) > MAX_DEPTH + 1:
-                    raise too_deep(node.line, node.column)
+                    fact = f"nested more than {MAX_DEPTH} levels deep"
+                    raise DocumentError(fact, node.line, node.column)
                 continue
         if values > MAX_VALUES:
-            raise too_many(*_place(event))
+            raise _too_many(*_place(event))
         if node.anchor is not None and not isinstance(event, AliasEvent):
             anchors[node.anchor] = node, values - first
         stack[-1].children.append(node)
@@ -279,7 +283,6 @@ def _closed(done: _Open) -> Node:
 def _aliased(
     event: Any, anchors: dict[str, tuple[Node, int]], stack: list[_Open]
 ) -> tuple[Node, int]:
-    """Return the node that an alias stands for, and how many values it has."""
     name = event.anchor
     if name in anchors:
         return anchors[name]
@@ -299,10 +302,12 @@ def _place(event: Any) -> tuple[int, int]:
 
 
 def _unprintable(text: str, error: ReaderError) -> DocumentError:
+    at = error.position
     return DocumentError(
-        f"the character U+{ord(text[error.position]):04X} is not allowed in YAML; "
+        f"the character U+{ord(text[at]):04X} is not allowed in YAML; "
         'write it as an escape in double quotes, such as "\\e" or "\\x1b"',
-        *place_of(text, error.position),
+        text.count("\n", 0, at) + 1,
+        at - text.rfind("\n", 0, at),
     )
 
 
@@ -323,11 +328,10 @@ def syntax_error(
     # The end of the file may lie one line after its last.
     lines = [*text.splitlines(), ""]
     found = (
-        _no_yaml(text, lines)
-        or _never_closed(error, quoted, lines)
+        _never_closed(error, quoted, lines)
         or _indentation(error, lines)
+        or _braces(error, lines)
         or _colon(error, lines)
-        or _sign(error, lines)
         or _as_it_is(error)
     )
     column = found.column + 1
@@ -340,37 +344,9 @@ def syntax_error(
     )
 
 
-_KINDS = (
-    (r"\A(?:[#;].*\n|\s)*\[[A-Z][A-Za-z]+\]\s*\n", "a systemd unit"),
-    (r"\A(?:#.*\n|\s)*(?:from [\w.]+ import |import \w|def \w|\"\"\")", "a Python program"),
-    (r"^[\w./ -]+:[^:=\n]*\n\t", "a Makefile"),
-    (r"^(?:set [\w-]+|[\w-]+ *:= .*)$", "a justfile"),
-    (r"\A\s*<[?!\w]", "XML"),
-)
-
-
-def _no_yaml(text: str, lines: list[str]) -> Mistake | None:
-    """Recognize files that are not YAML at all: advice on a single line would mislead there."""
-    if re.search(r"^(?:flow_id|steps)\s*:", text, re.MULTILINE):
-        return None
-    kind = next((kind for pattern, kind in _KINDS if re.search(pattern, text, re.MULTILINE)), None)
-    if kind is None:
-        return None
-    number = next(place for place, line in enumerate(lines) if line.strip() and line[0] not in "#;")
-    fix = "write a flow beside it, with flow_id: and an item of steps: for each command"
-    return Mistake(f"this looks like {kind}", fix, number, 0)
-
-
-_ENDS = {
-    "[": "] where it ends, and commas between its items",
-    "{": "} where it ends, and commas between its items",
-}
-
-
 def _never_closed(
     error: MarkedYAMLError, quoted: Sequence[tuple[Any, Any]], lines: list[str]
 ) -> Mistake | None:
-    """Find a quotation mark or a bracket that nothing closes, or only something lines below."""
     begun: Any = error.context_mark
     at: Any = error.problem_mark
     problem, context = str(error.problem), str(error.context)
@@ -385,15 +361,31 @@ def _never_closed(
     if sign not in {"'", '"', "[", "{"}:
         return None
     place = "is never closed" if ends else f"is not closed before line {at.line + 1}"
-    fix = f"write {_ENDS.get(sign, f'{sign} where the text ends')}"
+    fix = f"write {sign} where the text ends"
+    if end := {"[": "]", "{": "}"}.get(sign):
+        fix = f"write {end} where it ends, and commas between its items"
     return Mistake(f"this {sign} {place}", fix, begun.line, begun.column)
+
+
+_BRACES = re.compile(r"[^\s,\[{]*\{\{[^{}\"']*\}\}")
+
+
+def _braces(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
+    """Find a text such as `${{ NAME }}` without quotes, in which YAML finds a mapping."""
+    at: Any = error.problem_mark
+    line = lines[at.line]
+    for found in _BRACES.finditer(line):
+        is_quoted = any(line.count(quote, 0, found.start()) % 2 for quote in "'\"")
+        if found.start() <= at.column <= found.end() + 1 and not is_quoted:
+            fix = "put the whole text in quotes"
+            return Mistake("to YAML, { begins a mapping", fix, at.line, found.start())
+    return None
 
 
 _KEY = re.compile(r"\s*(?:- +)*[\w.-]+\s*:(?:\s|$)")
 
 
 def _indentation(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
-    """Find a line whose indentation matches no enclosing block."""
     at: Any = error.problem_mark
     problem, line = str(error.problem), lines[at.line]
     column = len(line) - len(line.lstrip())
@@ -439,39 +431,21 @@ def _colon(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
     return Mistake(fact, fix, at.line, text.start(1), text[1])
 
 
-_SIGNS = {"*": "begins an alias", "&": "begins an anchor", "|": "begins lines of text"}
-_BRACES = re.compile(r"[^\s,\[{]*\{\{[^{}\"']*\}\}")
-
-
-def _sign(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
-    """Find a text without quotes that begins with a character that means something to YAML."""
-    is_name = error.context in {"while scanning an alias", "while scanning an anchor"}
-    mark: Any = error.context_mark if is_name else error.problem_mark
-    line = lines[mark.line]
-    for found in _BRACES.finditer(line):
-        is_quoted = line.count("'", 0, found.start()) % 2 or line.count('"', 0, found.start()) % 2
-        if found.start() <= mark.column <= found.end() + 1 and not is_quoted:
-            fix = "put the whole text in quotes"
-            return Mistake("to YAML, { begins a mapping", fix, mark.line, found.start())
-    sign = line[mark.column : mark.column + 1].strip()
-    if not sign or not (is_name or "cannot start any token" in str(error.problem)):
-        return None
-    fix = "put it in quotes, or write script: if a shell is to understand it"
-    fact = f"to YAML, {sign} {_SIGNS.get(sign, 'cannot begin a text')}"
-    return Mistake(fact, fix, mark.line, mark.column)
-
-
 def _as_it_is(error: MarkedYAMLError) -> Mistake:
-    """Repeat what PyYAML says, with the advice that helps most often."""
-    mark: Any = error.problem_mark  # never None: the scanner and the parser always set it
     context = f"{error.context}, " if error.context else ""
     said = f"{context}{error.problem}"
+    is_name = "scanning an a" in context  # an alias or an anchor begins before its flaw
+    # A problem has a mark: the scanner and the parser always set it.
+    mark: Any = error.context_mark if is_name else error.problem_mark
     fix = next((then for words, then in _ADVICE if words in said), None)
     fact = said.replace(r"'\x00'", "the end of the file").replace("<stream end>", "end of the file")
     return Mistake(fact, fix, mark.line, mark.column)
 
 
+_IN_QUOTES = "put it in quotes, or write script: if a shell is to understand it"
 _ADVICE = (
+    ("cannot start any token", _IN_QUOTES),
+    ("scanning an a", _IN_QUOTES),
     ("scanning a block scalar", "put text that begins with | or > in quotes"),
     ("mapping values are not allowed", 'put text that contains ": " in quotes'),
     ("tag", "put text that begins with ! in quotes"),
@@ -483,3 +457,4 @@ _ADVICE = (
     ("expected <block end>", "put the whole text in quotes, or the line into another column"),
     ("sequence entries are not allowed", "write each item on a line of its own, below the key"),
 )
+"""What helps most often, by the words of PyYAML."""
