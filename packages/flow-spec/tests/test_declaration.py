@@ -105,5 +105,6 @@ def test_a_kind_checks_its_arguments() -> None:
     for wrong in ({"maximun": 5}, {"minimum": 2}):
         with pytest.raises(TypeError, match="Integer has the fields minimum, maximum"):
             Integer(1, **wrong)
-    with pytest.raises(TypeError):
-        Integer(1, 2, 3)  # type: ignore[call-arg]
+    for bounds in ((1, 2, 3), (1,)):
+        with pytest.raises(TypeError):
+            Integer(*bounds)

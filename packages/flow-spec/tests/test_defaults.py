@@ -93,7 +93,7 @@ def test_defaults_are_a_way_to_write_and_no_meaning() -> None:
 STEPS = "steps: [{id: A, command: [x]}, {id: B, command: [x]}]"
 EXTRA = "and an exit code has one meaning"
 WRONG = [
-    ("[]", "2:11: defaults: must be a mapping, got a list"),
+    ("[]", "2:11: defaults: must be a mapping, got an empty list"),
     ("", "2:10: defaults: is empty; give it a value, or remove the key if it is optional"),
     ("{retries: many}", '2:21: defaults.retries: must be an integer >= 0, got "many"'),
     ("{retrys: 1}", '2:12: defaults.retrys: unknown key; did you mean "retries"?'),

@@ -250,7 +250,6 @@ def read_cases(document: Document, list_reader: Callable[[str], ListReader]) -> 
 
 
 def _flow_file(document: Document, root: Cursor) -> str | None:
-    """Return the path of the flow file, or None after adding a problem."""
     source = Path(document.source)
     folder = Path() if opened_by_caller(source) is not None else source.parent
     named = root.get("flow")
@@ -304,7 +303,6 @@ def _flows_of_cases(
 
 
 def _report_params(flow: FlowSpec, given: Sequence[Cursor], params: Cursor) -> None:
-    """Add a problem for each parameter that the flow does not have, or that has no value."""
     known = {param.name: param for param in flow.params}
     for key in given:
         if key.text not in known:
@@ -318,7 +316,6 @@ def _report_params(flow: FlowSpec, given: Sequence[Cursor], params: Cursor) -> N
 
 
 def _report_values(error: ParamsError, params: Cursor) -> None:
-    """Add the problems with values that parameters cannot have."""
     for problem in error.problems:
         _, _, name = (problem.path or "").partition("params.")
         place = params.get(name) if name else None
@@ -348,7 +345,6 @@ def _report_names(case: Cursor, flow: FlowSpec) -> None:
 
 
 def _report_repeated(cases: Iterable[Cursor]) -> None:
-    """Add a problem for each name that an earlier case has."""
     names: set[str] = set()
     for case in cases:
         name = case.get("name")

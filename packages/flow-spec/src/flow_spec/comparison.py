@@ -160,7 +160,6 @@ def _start_words(step: StepSpec) -> str:
 
 
 def _changes(name: str, before: object, after: object) -> Iterator[str]:
-    """Yield what differs, item by item if both are lists."""
     if isinstance(before, tuple) and isinstance(after, tuple):
         for index, (one, other) in enumerate(zip_longest(before, after)):
             yield from _changes(f"{name}[{index}]", one, other)

@@ -583,7 +583,6 @@ def _problems_of_words(flow: FlowSpec) -> Iterator[Problem]:
 
 
 def _flaws(field: str, value: Any) -> Iterator[tuple[str, str | None]]:
-    """Yield each word of a field, and what is wrong with it, if anything is."""
     match field:
         case "env":
             for name, text in value:

@@ -262,13 +262,11 @@ def _parsed(data: bytes | str, source: str, format_: Format) -> Document:
 
 
 def _folder(source: str) -> str:
-    """Return the folder of a file, as it is named; the current one for what has no name."""
     is_named = opened_by_caller(Path(source)) is None
     return (os.path.dirname(source) if is_named else "") or "."  # noqa: PTH120 - text, as given
 
 
 def _no_flow(root: Node) -> Problem:
-    """Say that a file of cases is not a flow."""
     remedy = "`orchesjob-flow test` runs it; for other commands, name the flow file"
     message = Advised("this file holds cases that test a flow, not a flow", remedy)
     return Problem(str(message), None, root.line, root.column, help=remedy)
@@ -358,7 +356,6 @@ def note_steps(root: Cursor) -> None:
 
 
 def _note_step(step: Cursor, block: NodePath | None = None) -> None:
-    """Note where the id of a step is, and the items of `depends_on` that could be ids."""
     named = step.get("id")
     if named is not None and isinstance(named.node, ScalarNode):
         place = StepPlace(step.path, named.node, block)

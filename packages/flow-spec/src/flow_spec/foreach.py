@@ -155,7 +155,6 @@ def _copied(
     label: str,
     values: Mapping[str, str],
 ) -> StepSpec:
-    """Return a step for one copy; inside, a name means the same copy's step."""
     step_id = copy_id(step.id, label)
     if "env" in step.fills:  # a value that looks like a name is not one
         values = {name: escaped(text) for name, text in values.items()}

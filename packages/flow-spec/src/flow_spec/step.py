@@ -147,7 +147,6 @@ class ScriptText(Text):
 
 
 def _instead_of_first_line(text: str) -> str:
-    """Return what to write instead of a first line such as `#!/usr/bin/env python3`."""
     program = text.strip(_BLANK).splitlines()[0].split()[-1].rpartition("/")[2]
     if program in {"bash", "sh"}:
         return "remove this line: bash runs a script, and stops at the first failure"
@@ -541,7 +540,6 @@ class StepRecord(Record):
         return self.cls(**{attribute_of(name): value for name, value in values.items()})
 
     def _check_command(self, values: dict[str, Any], here: Cursor) -> None:
-        """Report neither or both of `command` and `script`, or a shell without a script."""
         script, shell = here.get("script"), here.get("shell")
         if "script" not in values and "command" not in values:
             # The text under `shell`, as in Ansible, is reported there.

@@ -94,7 +94,6 @@ def _spelled_part(part: str) -> str:
 
 
 def _described(error: BaseException, _: type | None) -> str:
-    """Say what does not fit; the caller adds where."""
     from cattrs import ForbiddenExtraKeysError
 
     if isinstance(error, ForbiddenExtraKeysError):
@@ -111,7 +110,6 @@ def _exactly(value: Any, *allowed: type[Any]) -> Any:
 
 @cache
 def _converter() -> "Converter":
-    """Return what rebuilds the classes of a flow."""
     from cattrs import Converter
 
     converter = Converter()
@@ -147,14 +145,12 @@ def _variables(value: Any, _: type) -> tuple[tuple[str, str], ...]:
 
 
 def _listed_file(value: Any, _: type) -> str | ListedFile:
-    """Rebuild the path of a file, or a file that is not required."""
     if type(value) is str:
         return value
     return _converter().structure(_exactly(value, dict, str), ListedFile)
 
 
 def _record(cls: type[attrs.AttrsInstance]) -> Callable[[Any, type[Any]], Any]:
-    """Return a function that rebuilds an instance of an attrs class from a mapping."""
     from cattrs.gen import make_dict_structure_fn, override
 
     renamed: dict[str, Any] = {

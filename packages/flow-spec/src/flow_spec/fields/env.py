@@ -107,7 +107,6 @@ def run_variables(  # noqa: PLR0913 - what a step is told
 
 
 def _within(names: Iterable[str], length: int) -> Iterator[str]:
-    """Yield the names that fit into a text of this length."""
     for name in names:
         length -= len(name) + 1
         if length < 0:

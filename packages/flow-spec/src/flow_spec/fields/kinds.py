@@ -106,10 +106,13 @@ class Kind(ABC):
         """Set the fields, in order or by name.
 
         Raises:
-            TypeError: The kind has no such field, or not so many.
+            TypeError: The kind has no such field, or not so many, or one has no value.
         """
         given = dict(zip(self._names, values, strict=False))
-        if len(given) < len(values) or not named.keys() <= {*self._names} - given.keys():
+        lacks = any(
+            name not in {*given, *named} and not hasattr(self, name) for name in self._names
+        )
+        if lacks or len(given) < len(values) or not named.keys() <= {*self._names} - given.keys():
             raise TypeError(f"{type(self).__name__} has the fields {', '.join(self._names)}")
         vars(self).update(given, **named)
 
@@ -151,7 +154,6 @@ class Text(Kind):
         return node.text
 
     def _no_text(self, node: Node) -> Message:
-        """Say that a value is not text."""
         return messages.no_text(node)
 
     def _check(self, here: Cursor) -> None:
@@ -314,7 +316,6 @@ class Seconds(Kind):
 
 
 def _number(node: Node) -> float | None:
-    """Return the number that a scalar spells, or None."""
     spelled = spelling(node, Form.NUMBER)
     return float(spelled) if spelled and _NUMBER.fullmatch(spelled) else None
 
@@ -412,7 +413,6 @@ class Expression(Text):
                 here.add(flaw, span=span_of_name(name, text))
 
     def _report(self, error: flow_conditions.ConditionSyntaxError, here: Cursor) -> None:
-        """Add the problem with a text that is no condition."""
         from textwrap import dedent  # a condition without a mistake does not pay for it
 
         text, in_finally, advice = here.text, here.in_finally, None
@@ -429,7 +429,8 @@ class Expression(Text):
         here.add(message, excerpt=dedent(drawing) or None, span=span)
 
     def _no_text(self, node: Node) -> Message:
-        return messages.no_condition(node)
+        fix = "write one condition over steps, such as when: build && test.failed"
+        return messages.no_text(node, fix)
 
 
 def span_of_name(name: str, condition: str) -> Span | None:
@@ -465,13 +466,6 @@ def flaw_of_call(operand: "flow_conditions.Name", here: Cursor) -> Message | Non
     return None
 
 
-def _answer_to_condition(name: str, *, in_finally: bool) -> str | None:
-    """Return what to write for a word that asks about steps in another system, or None."""
-    from flow_spec.fields.foreign_words import answer_to_condition
-
-    return answer_to_condition(name, in_finally=in_finally)
-
-
 MOST_NAMED, _COPIES_NAMED = 6, 3
 """How many steps, and how many copies of a step, a message names."""
 
@@ -482,12 +476,14 @@ def flaw_of_name_of_step(name: str, here: Cursor) -> Message | None:
     reading = here.reading
     found = reading.steps.get(step_id)
     if found is None:
+        from flow_spec.fields.foreign_words import answer_to_condition
+
         # Many mistakes cost no more than their number: what is not compared is not collected.
         known = _known_at(here) if reading.speller.budget >= 0 else []
         fact, remedy = f"unknown step {quoted(step_id)}", None
         if re.search(r"[.!&|(]", step_id) and re.search(r"\w", step_id):
             remedy = "write when: in place of depends_on: for a condition over steps"
-        remedy = remedy or _answer_to_condition(step_id, in_finally=here.in_finally)
+        remedy = remedy or answer_to_condition(step_id, in_finally=here.in_finally)
         remedy = remedy or reading.speller.suggestion(step_id, known)
         if remedy is None and 0 < len(known) <= MOST_NAMED:
             remedy = f"the steps are {', '.join(map(printable, known))}"
@@ -502,7 +498,6 @@ def flaw_of_name_of_step(name: str, here: Cursor) -> Message | None:
 
 
 def _known_at(here: Cursor) -> list[str]:
-    """Name the steps for which the step around could wait."""
     return [
         name
         for name, place in here.reading.steps.items()

@@ -195,24 +195,24 @@ def wrong_type(expected: str, node: Node, field: str = "") -> Message:
     return advised(f"{expected}, got {got(node)}", fix)
 
 
-def no_text(node: Node, *, is_filled: bool = False) -> Message:
+def no_text(node: Node, instead: str | None = None, *, is_filled: bool = False) -> Message:
     """Say that a value is not text, and what would make it text.
 
-    Text that `is_filled` may hold names such as `${{ NAME }}`.
+    `instead` is what to write for a list or a mapping. Text that `is_filled` may hold names such as
+    `${{ NAME }}`.
     """
     from flow_spec.fields.foreign_words import answer_to_value
 
     fact = f"must be text, got {got(node)}"
     if isinstance(node, ScalarNode):
         return Advised(fact, _FILL_OR_REMOVE if node.form is Form.NULL else "put it in quotes")
-    if isinstance(node, MappingNode) and node.entries:
-        key = node.entries[0][0]
-        if isinstance(key, MappingNode):
-            fact = f"{fact}: to YAML, {{{{ begins a mapping"
-            name = (
-                "'${{ NAME }}' in quotes, with a name that params: has" if is_filled else "a name"
-            )
-            return Advised(fact, f"write {name}")
+    if instead is not None:
+        return Advised(fact, instead)
+    if isinstance(node, MappingNode) and any(
+        isinstance(key, MappingNode) for key, _ in node.entries
+    ):
+        name = "'${{ NAME }}' in quotes, with a name that params: has" if is_filled else "a name"
+        return Advised(f"{fact}: to YAML, {{{{ begins a mapping", f"write {name}")
     fix = answer_to_value(node, "a text")
     return Advised(fact, fix or 'write a single text, in quotes if it has ": "')
 
@@ -256,14 +256,6 @@ def no_script(node: Node) -> Message:
     """Say that the text of a script is not one text."""
     fact = f'must be a single text, such as the lines after "script: |", got {got(node)}'
     return Advised(fact, "write script: | and the lines below it")
-
-
-def no_condition(node: Node) -> Message:
-    """Say that the value of `when` is not text."""
-    if isinstance(node, ScalarNode):
-        return no_text(node)
-    fix = "write one condition over steps, such as when: build && test.failed"
-    return Advised(f"must be text, got {got(node)}", fix)
 
 
 def no_name(held: str | None) -> Message:
@@ -349,7 +341,6 @@ _AS_ITEM = "write each job as an item of steps:, with an id: and a command: or s
 
 
 def _possible(known: Collection[str], given: Mapping[str, Node], noun: str, value: Node) -> str:
-    """Return what is possible in place of a key that nobody knows."""
     is_command = isinstance(value, ScalarNode) and " " in value.text.strip()  # as in a Procfile
     are_jobs = "steps" not in given and (is_command or isinstance(value, SequenceNode))
     if noun == "a flow" and value.anchor is not None:

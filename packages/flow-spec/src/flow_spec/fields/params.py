@@ -213,7 +213,6 @@ def path_params(node: Node | None, given: Mapping[str, str]) -> PathParams:
 
 
 def _check_default(param: Param, here: Cursor) -> None:
-    """Add the problem with the default of a parameter, which stands here."""
     flaw = None if param.default is None else param.flaw_of(param.default)
     if flaw is not None:
         here.add(flaw)

@@ -24,9 +24,14 @@ _ONLY_IN_FINALLY = (
 )
 
 
+@cache
 def _vocabulary(
-    hints: Mapping[str, str], *, in_finally: bool, asks_one: bool = True
+    *, in_finally: bool, asks_one: bool = True, is_advising: bool = False
 ) -> "Vocabulary":
+    """Return the words of a condition in `steps`, or in `finally`.
+
+    Advice on words of other systems is for conditions with a mistake.
+    """
     from flow_conditions import Quantifier, Vocabulary
 
     predicates = FINALLY_PREDICATES if in_finally else PREDICATES
@@ -37,7 +42,7 @@ def _vocabulary(
     )
     return Vocabulary(
         predicates=predicates,
-        hints=hints,
+        hints=_hints(in_finally=in_finally) if is_advising else {},
         quantifiers=quantifiers,
         domain="the steps in depends_on" + (", or else all of 'steps'" if in_finally else ""),
         max_calls=len(quantifiers) * len(predicates),  # as many as there are different ones
@@ -46,15 +51,7 @@ def _vocabulary(
     )
 
 
-@cache
-def _plain_vocabulary(*, in_finally: bool) -> "Vocabulary":
-    """Return the vocabulary of a condition in `steps`, or in `finally`."""
-    return _vocabulary({}, in_finally=in_finally)
-
-
-@cache
-def _advising_vocabulary(*, in_finally: bool, asks_one: bool = True) -> "Vocabulary":
-    """Return a vocabulary with advice on words of other systems, for a condition with a mistake."""
+def _hints(*, in_finally: bool) -> Mapping[str, str]:
     from flow_spec.fields.foreign_words import foreign_words
 
     words = foreign_words()
@@ -65,8 +62,7 @@ def _advising_vocabulary(*, in_finally: bool, asks_one: bool = True) -> "Vocabul
         functions |= words["a condition of finally"]
     else:
         hints |= {word: _ONLY_IN_FINALLY for word, meant in hints.items() if meant == "cancelled"}
-    hints |= {f"{word}()": answers[0] for word, answers in functions.items()}
-    return _vocabulary(hints, in_finally=in_finally, asks_one=asks_one)
+    return hints | {f"{word}()": answers[0] for word, answers in functions.items()}
 
 
 class End[Status: str](NamedTuple):
@@ -132,11 +128,11 @@ def parse_when(
     """
     try:
         if asks_one:
-            vocabulary = _plain_vocabulary(in_finally=in_finally)
+            vocabulary = _vocabulary(in_finally=in_finally)
             return flow_conditions.parse(text, vocabulary, over=depends_on)
     except flow_conditions.ConditionSyntaxError:
         pass  # again, for the advice: no flow without a mistake reads the words of other systems
-    advising = _advising_vocabulary(in_finally=in_finally, asks_one=asks_one)
+    advising = _vocabulary(in_finally=in_finally, asks_one=asks_one, is_advising=True)
     return flow_conditions.parse(text, advising, over=depends_on)
 
 
@@ -153,7 +149,7 @@ def has_call(text: str) -> bool:
 def is_condition(text: str, depends_on: Sequence[str], *, in_finally: bool) -> bool:
     """Whether a text is a condition of a step with this `depends_on`."""
     try:
-        flow_conditions.parse(text, _plain_vocabulary(in_finally=in_finally), over=depends_on)
+        flow_conditions.parse(text, _vocabulary(in_finally=in_finally), over=depends_on)
     except (flow_conditions.ConditionSyntaxError, flow_conditions.InvalidNameError):
         return False
     return True

@@ -157,7 +157,6 @@ _IN_SHELL = "names are not filled in here: a script finds them among its variabl
 
 
 def _excerpt(text: str, at: int) -> str | None:
-    """Return the line around a character, with a caret under it."""
     begin = max(text.rfind("\n", 0, at) + 1, at - _AROUND)
     return pointed(text[begin : at + _AROUND].partition("\n")[0], at - begin + 1)
 
@@ -457,7 +456,6 @@ class Cursor:
         return Cursor(node, self.path, self.reading)
 
     def _add_merge_key(self, key: Node, value: Node) -> None:
-        """Add the problem with a merge key that could not be followed."""
         flaw = flaw_of_merged(value)
         message: Message
         if flaw is None:

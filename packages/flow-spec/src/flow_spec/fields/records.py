@@ -233,7 +233,6 @@ class Record(Kind):
         return name.startswith("x-") or name in self.foreign
 
     def _needed(self) -> list[str]:
-        """Return the required keys, for the message about something else than a mapping."""
         return [name for name, field in self.fields().items() if field.required]
 
     def _report_missing(self, here: Cursor) -> None:
@@ -257,12 +256,10 @@ class Record(Kind):
         return here.entries()
 
     def _unknown(self, name: str, here: Cursor) -> Advised:
-        """Return the message about a key that is not a field of the record here."""
         speller = here.reading.speller
         return messages.unknown_key(name, self.fields(), here.given, self.noun, speller)
 
     def _made(self, values: dict[str, Any], here: Cursor) -> Any:
-        """Return the record, after the checks that need all values."""
         self._keep_apart(values, {}, here)
         if here.reading.problems:
             return None
