@@ -33,13 +33,12 @@ from flow_spec.fields.kinds import FILE, Kind, Line, OneOf, Schema, Text
 from flow_spec.fields.reading import Cursor, ListReader, Reading
 from flow_spec.fields.records import ListOf, Record, Variables, declared
 from flow_spec.flow import FlowSpec
-from flow_spec.flow_file import CASES, Document, read_document
+from flow_spec.flow_file import CASES, FORMATS, Document, read_document
 
 RUN = "run"
 """The key of `expect` that means the run."""
 CANCEL_AT, TIMEOUT_AT = "cancel_at", "timeout_at"
 """The keys of `given` that are not steps."""
-_SUFFIXES = (".yaml", ".yml", ".json")
 
 
 class CaseOutcome(StrEnum):
@@ -259,7 +258,7 @@ def _flow_file(document: Document, root: Cursor) -> str | None:
         named.add(f"no such file: {folder / named.text}")
     elif named is None and source.stem.endswith(".test"):
         name = source.stem.removesuffix(".test")
-        beside = [folder / f"{name}{suffix}" for suffix in (source.suffix, *_SUFFIXES)]
+        beside = [folder / f"{name}{suffix}" for suffix in (source.suffix, *FORMATS)]
         found = next((path for path in beside if path.exists()), None)
         if found is not None:
             return str(found)

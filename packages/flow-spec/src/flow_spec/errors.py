@@ -6,7 +6,7 @@ read or decided here.
 
 import unicodedata
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import attrs
 
@@ -142,6 +142,19 @@ class Problem:
     span: Span | None = attrs.field(default=None, eq=False, repr=False)
     mark: Mark | None = attrs.field(default=None, eq=False, repr=False)
 
+    @classmethod
+    def of(
+        cls,
+        message: Message,
+        path: str | None = None,
+        line: int | None = None,
+        column: int | None = None,
+        **others: Any,
+    ) -> "Problem":
+        """Return a problem whose `help` is the remedy in its message."""
+        remedy = message.help if isinstance(message, Advised) else None
+        return cls(str(message), path, line, column, help=remedy, **others)
+
     @property
     def fact(self) -> str:
         """What is wrong, without the remedy."""
@@ -197,9 +210,8 @@ class DocumentError(FlowSpecError, ValueError):
     @property
     def problem(self) -> Problem:
         """The error as a problem of the whole file."""
-        remedy = self.message.help if isinstance(self.message, Advised) else None
-        place = self.line, self.column, self.excerpt
-        return Problem(str(self), None, *place, remedy, span=self.span)
+        place = None, self.line, self.column
+        return Problem.of(self.message, *place, excerpt=self.excerpt, span=self.span)
 
 
 class EnvFileError(FlowSpecError, ValueError):

@@ -406,12 +406,16 @@ class FlowSpec:
         problems = tuple(_problems_of_values(self, given))
         if problems:
             raise ParamsError(self.flow_id, problems)
-        defaults = {param.name: param.default or "" for param in self.params}
-        bound = attrs.evolve(self, values=tuple({**defaults, **given}.items()))
+        bound = attrs.evolve(self, values=tuple({**self.default_values, **given}.items()))
         problems = tuple(_problems_of_words(bound))
         if problems:
             raise ParamsError(self.flow_id, problems)
         return bound
+
+    @property
+    def default_values(self) -> Mapping[str, str]:
+        """The default of each parameter; empty text where there is none."""
+        return {param.name: param.default or "" for param in self.params}
 
     @property
     def has_names(self) -> bool:
@@ -555,11 +559,11 @@ def _problems_of_values(flow: FlowSpec, given: Mapping[str, str]) -> Iterator[Pr
         if name not in known:
             remedy = speller.suggestion(name, known) or _parameters_of(known, name)
             message = advised(f"the flow has no parameter {quoted(name)}", remedy)
-            yield Problem(str(message), help=remedy)
+            yield Problem.of(message)
     for name, param in known.items():
-        if flaw := param.flaw_of(given.get(name, param.default)):
-            has_value = name in given or param.default is not None
-            yield Problem(flaw, f"params.{name}", param=None if has_value else name)
+        value = param.value_in(given)
+        if flaw := param.flaw_of(value):
+            yield Problem(flaw, f"params.{name}", param=name if value is None else None)
 
 
 def _parameters_of(known: Collection[str], name: str) -> str:

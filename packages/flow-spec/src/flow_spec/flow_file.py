@@ -7,7 +7,8 @@ condition may name any step. Problems become a `FlowFileError` here and nowhere 
 
 import os
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -91,17 +92,17 @@ class Document:
         Raises:
             FlowFileError: It is not a valid flow; holds every problem, by position (rule 2.7).
         """
-        if self.holds_cases:
-            raise self.error((_no_flow(self.root),))
         root = self.root
+        if self.holds_cases:
+            remedy = "`orchesjob-flow test` runs it; for other commands, name the flow file"
+            message = Advised("this file holds cases that test a flow, not a flow", remedy)
+            raise self.error([Problem.of(message, None, root.line, root.column)])
         known = path_params(node_at(root, ("params",)), params)
         reading = Reading(
             root, read_list=read_list, flow_dir=_folder(self.source), path_params=known
         )
-        try:
+        with _errors_of(self.source, self.text):
             note_steps(Cursor(root, (), reading))
-        except DocumentError as error:
-            raise self.error((error.problem,)) from None
         # Nothing is missing from the flow where there is no problem.
         flow: FlowSpec = FLOW.read(Cursor(root, (), reading))
         reading.report_names()
@@ -144,7 +145,8 @@ class ReadFlow:
         return Problem(message, written(path) or None, node.line, node.column)
 
 
-_FORMATS: Mapping[str, Format] = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
+FORMATS: Mapping[str, Format] = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
+"""The formats of files, by the endings of their names."""
 
 
 def load_flow(
@@ -188,11 +190,9 @@ def read_document(path: str | os.PathLike[str]) -> Document:
     """
     file = Path(path)
     source = str(file)
-    try:
+    with _errors_of(source):
         data = read_bytes(file)
         format_ = _format_of(file, data)
-    except DocumentError as error:
-        raise FlowFileError(source, (error.problem,)) from None
     return _parsed(data, source, format_)
 
 
@@ -200,14 +200,14 @@ def _format_of(path: Path, data: bytes) -> Format:
     if opened_by_caller(path) is not None:
         return "json" if data.removeprefix(BOM_UTF8).lstrip().startswith(b"{") else "yaml"
     suffix = path.suffix.lower()
-    if suffix not in _FORMATS:
+    if suffix not in FORMATS:
         raise DocumentError(
             Advised(
                 "the name must end in .yaml, .yml or .json",
                 "rename the file if it holds a flow; `orchesjob-flow example` prints one",
             )
         )
-    return _FORMATS[suffix]
+    return FORMATS[suffix]
 
 
 def parse_flow(
@@ -243,48 +243,38 @@ def read_text(
     Raises:
         FlowFileError: It is not a valid flow, or the name has another ending.
     """
-    try:
+    with _errors_of(name):
         format_ = _format_of(Path(name), text.encode(errors="surrogatepass"))
-    except DocumentError as error:
-        raise FlowFileError(name, (error.problem,)) from None
     return _parsed(text, name, format_).read_flow(read_list=read_list, params=params)
 
 
 def _parsed(data: bytes | str, source: str, format_: Format) -> Document:
-    try:
+    # Importing PyYAML takes longer than most commands take.
+    from flow_spec.documents.yaml_document import read_json, read_yaml
+
+    readers = {"yaml": read_yaml, "json": read_json}
+    if format_ not in readers:
+        raise ValueError(f"the format of a flow file is yaml or json, not {format_!r}")
+    with _errors_of(source):
         text = decode(data)
-    except DocumentError as error:
-        raise FlowFileError(source, (error.problem,)) from None
+    with _errors_of(source, text):
+        return Document(source, text, readers[format_](text))
+
+
+@contextmanager
+def _errors_of(source: str, text: str | None = None) -> Iterator[None]:
+    """Make a `DocumentError` the error of this file, with marks in its text if that is known."""
     try:
-        return Document(source, text, _tree(text, format_))
+        yield
     except DocumentError as error:
-        raise FlowFileError(source, with_marks((error.problem,), text)) from None
+        problems = (error.problem,)
+        marked = problems if text is None else with_marks(problems, text)
+        raise FlowFileError(source, marked) from None
 
 
 def _folder(source: str) -> str:
     is_named = opened_by_caller(Path(source)) is None
     return (os.path.dirname(source) if is_named else "") or "."  # noqa: PTH120 - text, as given
-
-
-def _no_flow(root: Node) -> Problem:
-    remedy = "`orchesjob-flow test` runs it; for other commands, name the flow file"
-    message = Advised("this file holds cases that test a flow, not a flow", remedy)
-    return Problem(str(message), None, root.line, root.column, help=remedy)
-
-
-def _tree(text: str, format: str) -> Node:  # noqa: A002
-    match format:
-        case "yaml":
-            # Importing PyYAML takes longer than most commands take.
-            from flow_spec.documents.yaml_document import read_yaml
-
-            return read_yaml(text)
-        case "json":
-            from flow_spec.documents.yaml_document import read_json
-
-            return read_json(text)
-        case _:
-            raise ValueError(f"the format of a flow file is yaml or json, not {format!r}")
 
 
 def _with_asked_steps_named(flow: FlowSpec, reading: Reading) -> FlowSpec:
@@ -301,13 +291,11 @@ def _refuse_cycle(flow: FlowSpec, root: Node, reading: Reading) -> None:
 
     All copies of a step wait alike, so this checks the steps as written.
     """
-    from graphlib import CycleError, TopologicalSorter
+    from graphlib import CycleError
 
-    waits = {
-        step.id: dict.fromkeys(map(base_of, step.waits_for)) for step in flow.as_written.all_steps
-    }
+    as_written = flow.as_written
     try:
-        TopologicalSorter(waits).prepare()
+        as_written.plan_of(as_written.all_steps)
     except CycleError as error:
         # graphlib lists each step before the one that waits for it, and the first one twice.
         cycle = error.args[1][:0:-1]

@@ -179,12 +179,6 @@ def command_of(script: str, shell: Sequence[str], step_id: str) -> tuple[str, ..
     return (*shell, script, step_id) if tuple(shell) == SHELL else (*shell, script)
 
 
-def script_of(command: Sequence[str]) -> str | None:
-    """Return the script that a command passes to the default shell, or None."""
-    is_script = len(command) == len(SHELL) + 2 and tuple(command[: len(SHELL)]) == SHELL
-    return command[len(SHELL)] if is_script else None
-
-
 OF_STEP = ("command", "only_if", "env", "env_file", "working_dir")
 OF_FLOW = ("concurrency", "env", "env_file", "working_dir")
 """The fields whose words may hold names."""
@@ -402,7 +396,8 @@ class StepSpec:
     @property
     def script(self) -> str | None:
         """The script that the command passes to the default shell, or None (rule 10.4)."""
-        return script_of(self.command)
+        is_script = len(self.command) == len(SHELL) + 2 and self.command[: len(SHELL)] == SHELL
+        return self.command[len(SHELL)] if is_script else None
 
     def filled(self, values: Mapping[str, str]) -> Self:
         """Return the step with the names in its words replaced (rule 10.2)."""

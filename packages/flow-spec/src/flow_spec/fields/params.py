@@ -70,6 +70,10 @@ class Param:
         Prose(max_length=10_000), "What it is for.", "The day to import.", default=None
     )
 
+    def value_in(self, given: Mapping[str, str]) -> str | None:
+        """Return the given value, else the default, else None."""
+        return given.get(self.name, self.default)
+
     def flaw_of(self, value: str | None) -> str | None:
         """Return what is wrong with a value, or that there is none; None if nothing is wrong."""
         if value is None:
@@ -204,7 +208,7 @@ def path_params(node: Node | None, given: Mapping[str, str]) -> PathParams:
     params = Params().read(Cursor(node, ("params",), trial))
     if trial.problems:
         return PathParams(are_known=False)
-    values = {param.name: given.get(param.name, param.default) for param in params}
+    values = {param.name: param.value_in(given) for param in params}
     flaws = {param.name: param.flaw_of(values[param.name]) for param in params}
     return PathParams(
         {name: value for name, value in values.items() if value is not None},

@@ -418,10 +418,9 @@ class Cursor:
         A list or mapping that begins on a line below its key is reported at the key. `param` is the
         parameter whose value is missing, if that is the problem.
         """
-        remedy = message.help if isinstance(message, Advised) else None
         node = self._beginning()
-        at = (written(self.path) or None, node.line, node.column)
-        problem = Problem(str(message), *at, excerpt, remedy, span=span, param=param)
+        place = written(self.path) or None, node.line, node.column
+        problem = Problem.of(message, *place, excerpt=excerpt, span=span, param=param)
         self.reading.problems.append(problem)
 
     def _beginning(self) -> Node:

@@ -88,10 +88,9 @@ def names_parameter(text: str, params: Iterable[str]) -> bool:
 
 def _has_its_lists(flow: FlowSpec, reader: ListReader) -> bool:
     """Return whether the lists of a cached flow have the values that they had when it was read."""
-    params = {param.name: param.default or "" for param in flow.params}
     with contextlib.suppress(ListError):
         return all(
-            tuple(reader(origin, text, params)) == values
+            tuple(reader(origin, text, flow.default_values)) == values
             for (origin, text), values in flow.lists.items()
         )
     return False

@@ -90,8 +90,8 @@ def ready_to_run(flow: FlowSpec, flow_file: str, env: Values, params: Values | N
     except ParamsError as error:
         raise FlowFileError(flow_file, tuple(map(with_option, error.problems))) from error
     # The directory of the run does not exist yet: no program is found through it.
-    names = {param.name: param.default or "" for param in flow.params}
-    names |= {**dict.fromkeys(BUILT_IN, ""), "FLOW_DIR": folder_of(flow_file)}
+    of_run = {**dict.fromkeys(BUILT_IN, ""), "FLOW_DIR": folder_of(flow_file)}
+    names = {**flow.default_values, **of_run}
     without_shell = list(steps_without_shell(flow.filled(names)))
     if without_shell:
         raise FlowFileError(flow_file, (missing_shell(without_shell),))
