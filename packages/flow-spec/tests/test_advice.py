@@ -499,7 +499,7 @@ FIELDS = [
     (
         "user: root",
         "unknown key",
-        "begin the command with sudo: command: [sudo, -u, USER, PROGRAM]",
+        "begin the command with sudo if another user is to run it: command: [sudo, -u, USER, PROGRAM]",
     ),
     (
         "image: alpine",

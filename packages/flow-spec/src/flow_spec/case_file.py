@@ -324,7 +324,6 @@ def _report_values(error: ParamsError, params: Cursor) -> None:
 
 
 def _report_names(case: Cursor, flow: FlowSpec) -> None:
-    """Add a problem for each name that is not that of a step, of a copy or of all copies."""
     given = [
         value if key.text in {CANCEL_AT, TIMEOUT_AT} else key
         for key, value in _entries(case.get("given"))

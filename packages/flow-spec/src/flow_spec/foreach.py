@@ -574,7 +574,6 @@ class ItemRecord(StepRecord):
 
     @cached_property
     def _fields(self) -> dict[str, Declaration]:
-        """The fields of a step, and those that repeat it."""
         doc = "The values to run the step for: a list, lists by name, or a list of mappings."
         examples = (["berlin", "paris"], *_FIELDS[FOREACH].examples)
         beside = {FOREACH: _FIELDS[FOREACH]._replace(doc=doc, default=None, examples=examples)}

@@ -252,7 +252,6 @@ class Record(Kind):
         return known.keys() & {*re.findall(r"([\w-]+)[:\"]", advice)}
 
     def _entries(self, here: Cursor) -> Iterable[tuple[str, Cursor, Cursor]]:
-        """Return name, key and value of each entry, in the order in which they are read."""
         return here.entries()
 
     def _unknown(self, name: str, here: Cursor) -> Advised:
