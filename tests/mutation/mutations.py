@@ -508,8 +508,8 @@ MUTATIONS = (
         "a list that is split by parameters counts as one of the flow file",
         "flow-spec: ValuesOf._from",
         replace(
-            "ValueList(self.name, values, *((origin, text, at) if is_open else ()))",
-            "ValueList(self.name, values)",
+            "return ValueList(self.name, values, origin, text, at)",
+            "return ValueList(self.name, values)",
         ),
         tests="flow-spec/test_foreach -k split_with_parameters",
     ),

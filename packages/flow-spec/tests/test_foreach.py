@@ -179,6 +179,8 @@ def test_no_two_copies_have_one_id(rows: list[tuple[str, str]]) -> None:
         ("{X: [b, c, b]}", 'steps[0].foreach.X[2]: "b" is listed twice'),
         ("{X: [[b]]}", "steps[0].foreach.X[0]: must be text"),
         ("{RUN_KEY: [b]}", "is a name that every flow has"),
+        ("{[a]: [b]}", "steps[0].foreach: a key must be text, got a list"),
+        ("{OS: [b], exclude: [{OS: b}]}", "exclude: a foreach has no exclude; write each combi"),
         ("{1X: [b]}", 'steps[0].foreach["1X"]: must be made of A-Z'),
         ("{LD_PRELOAD: [b]}", "steps[0].foreach.LD_PRELOAD: would also change how orchesjob"),
         ("{ORCHESJOB_HOME: [b]}", "must not begin with ORCHESJOB_"),

@@ -184,6 +184,9 @@ MAX_PARALLEL = "max_parallel"
 AT = "at"
 """The key beside `split` for the separator."""
 
+_KEYS_OF = {LINES: {LINES}, GLOB: {GLOB}, SPLIT: {SPLIT, AT}}
+"""The keys of a mapping in place of a list, by the one that it must have."""
+
 _BLANK = " \t\r\n"
 _BLANKS = re.compile(f"[{_BLANK}]+")
 _PATH = Line(max_length=FILE.max_length)
@@ -242,9 +245,9 @@ class ValuesOf(Kind):
             found = self._list.read(here)
             return None if found is None else ValueList(self.name, found)
         values = {key: value for key, _, value in here.entries()}
-        origin = next((key for key in (*ORIGINS, SPLIT) if key in values), "")
-        if origin and values.keys() <= {origin, *((AT,) if origin == SPLIT else ())}:
-            return self._from(origin, values[origin], values.get(AT))
+        for origin, keys in _KEYS_OF.items():
+            if origin in values and values.keys() <= keys:
+                return self._from(origin, values[origin], values.get(AT))
         here.add(
             "must be a list of values, such as [berlin, paris], or {lines: FILE}, {glob: PATTERN} "
             f"or {{split: TEXT, at: ','}}; got {messages.got(here.node)}"
@@ -275,7 +278,9 @@ class ValuesOf(Kind):
         if flaw is not None:
             here.add(flaw)
             return None
-        return ValueList(self.name, values, *((origin, text, at) if is_open else ()))
+        if not is_open:
+            return ValueList(self.name, values)
+        return ValueList(self.name, values, origin, text, at)
 
     def _flaw_of(self, values: Values) -> str | None:
         """Return what is wrong with values that the flow file itself does not list."""
@@ -417,13 +422,15 @@ def note_lists(here: Cursor, inner: Sequence[Cursor], budget: CopyBudget) -> Blo
 
 def _read_lists(here: Cursor) -> _Lists:
     """Read a mapping of names to lists, a list of mappings, or the values of `ITEM`."""
-    given, items = here.given, items_of(here.node)
+    given, node = here.given, here.node
+    is_mapping = isinstance(node, MappingNode) and bool(node.entries)
     are_scalars = all(isinstance(value, ScalarNode) for value in given.values())
-    if given and not (are_scalars and not given.keys().isdisjoint({*ORIGINS, SPLIT})):
+    is_source = are_scalars and not given.keys().isdisjoint(_KEYS_OF)
+    if is_mapping and not is_source:
         return _by_name(here)
-    if any(isinstance(item, MappingNode) for item in items):
+    if any(isinstance(item, MappingNode) for item in items_of(node)):
         return _row_by_row(here)
-    if given or isinstance(here.node, SequenceNode):
+    if is_mapping or isinstance(node, SequenceNode):
         found = ValuesOf(ITEM).read(here)
         return _Lists((ITEM,), () if found is None else (found,), is_named=False)
     _refuse(here)
@@ -447,7 +454,7 @@ def _by_name(here: Cursor) -> _Lists:
         if is_empty(value.node) and len(here.reading.problems) > problems:
             continue  # what follows a comma where the brackets of a list are missing
         flaw = flaw_of_param_name(name)
-        if name in (*ORIGINS, SPLIT) and isinstance(value.node, ScalarNode):
+        if name in _KEYS_OF and isinstance(value.node, ScalarNode):
             flaw = Advised(
                 "gives its values no name",
                 f"write foreach: {{NAME: {{{name}: TEXT}}}}, with a name of your own",
