@@ -100,6 +100,12 @@ DOCUMENTS = [
         "write KEY: VALUE",
     ),
     (
+        "CC=gcc\nall: app\n",
+        "1:1",
+        "not valid YAML: expected KEY: VALUE on this line",
+        "write KEY: VALUE",
+    ),
+    (
         "flow_id: f\nsteps:\n  - id:a\n    command: [x]\n",
         "3:3",
         "not valid YAML: expected KEY: VALUE on this line",

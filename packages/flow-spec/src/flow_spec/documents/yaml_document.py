@@ -396,13 +396,15 @@ def _indentation(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
     if "mapping values are not allowed" in problem and is_key:
         above = next((n for n in range(at.line - 1, -1, -1) if lines[n].strip()), 0)
         fix = "put the key in the column of the keys it belongs to"
-        return _glued(above, lines) or Mistake(
-            "this line is indented too far", fix, at.line, column
-        )
+        too_far = Mistake("this line is indented too far", fix, at.line, column)
+        return _glued(above, lines) or (too_far if column else Mistake(*_NO_PAIR, above, 0))
     if "expected <block end>" in problem and at.column == column and line[column] not in "'\"":
         fact = "this line's indentation matches no enclosing block"
         return Mistake(fact, "put it in the column of the lines it belongs to", at.line, column)
     return None
+
+
+_NO_PAIR = ("expected KEY: VALUE on this line", "write KEY: VALUE")
 
 
 def _glued(number: int, lines: list[str]) -> Mistake | None:
@@ -420,9 +422,7 @@ def _colon(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
     at: Any = error.problem_mark
     begun: Any = error.context_mark
     if error.context == "while scanning a simple key":
-        found = _glued(begun.line, lines)
-        fact = "expected KEY: VALUE on this line"
-        return found or Mistake(fact, "write KEY: VALUE", begun.line, begun.column)
+        return _glued(begun.line, lines) or Mistake(*_NO_PAIR, begun.line, begun.column)
     text = re.match(r"\s*(?:- +)*[\w.-]+: +([^\s'\"\[{|>].*\S)", lines[at.line])
     if "mapping values are not allowed" not in str(error.problem) or text is None:
         return None
