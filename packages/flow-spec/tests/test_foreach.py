@@ -167,7 +167,7 @@ def test_no_two_copies_have_one_id(rows: list[tuple[str, str]]) -> None:
             'a list of mappings; got "berlin, paris"; write a list such as [a, b]',
         ),
         ("'${{ DAYS }}'", 'got "${{ DAYS }}"; write a list such as [a, b], {glob:'),
-        ("", "steps[0].foreach: must be a list, a mapping of names to lists, such as {SHOP"),
+        ("", "steps[0].foreach: is empty; give it a value"),
         ("[b, c, b]", 'steps[0].foreach[2]: "b" is listed twice'),
         ("[b, [c]]", "steps[0].foreach[1]: must be text"),
         ("{X: []}", "steps[0].foreach.X: must not be empty"),

@@ -404,9 +404,8 @@ def note_lists(here: Cursor, inner: Sequence[Cursor], budget: CopyBudget) -> Blo
     """
     problems = here.reading.problems
     before = len(problems)
-    if here.node.tag is not None:
-        here.add(messages.tag(here.node))
-        return BlockLists()
+    if here.node.tag is not None or is_empty(here.node):
+        return BlockLists()  # which is reported as of any other value
     lists = _read_lists(here)
     unknown = BlockLists(lists.names, is_named=lists.is_named)
     if len(problems) > before or (lists.rows is None and len(lists.lists) < len(lists.names)):
@@ -455,10 +454,8 @@ def _by_name(here: Cursor) -> _Lists:
             continue  # what follows a comma where the brackets of a list are missing
         flaw = flaw_of_param_name(name)
         if name in _KEYS_OF and isinstance(value.node, ScalarNode):
-            flaw = Advised(
-                "gives its values no name",
-                f"write foreach: {{NAME: {{{name}: TEXT}}}}, with a name of your own",
-            )
+            fix = f"write foreach: {{NAME: {{{name}: TEXT}}}}, with a name of your own"
+            flaw = Advised("gives its values no name", fix)
         elif name in _CHANGES and any(isinstance(one, MappingNode) for one in items_of(value.node)):
             rows = "write each combination as a row: foreach: [{OS: linux, GO: '1.21'}, {OS: mac}]"
             flaw = Advised(f"a foreach has no {name}", rows)
@@ -517,7 +514,7 @@ class ForeachLists(Kind):
         rows = {"type": "array", "items": names | by_row, "minItems": 1, "uniqueItems": True}
         return {"anyOf": [*one_list["anyOf"], names | by_name, rows]}
 
-    def read(self, here: Cursor) -> BlockLists:
+    def _read(self, here: Cursor) -> BlockLists:
         """Return the lists of the first pass; report names that are parameters, now known."""
         lists = here.reading.blocks[here.path[:2]]
         for name in lists.names:
@@ -528,9 +525,6 @@ class ForeachLists(Kind):
                 )
                 (here.child(name, here.node) if lists.is_named else here).add(message)
         return lists
-
-    def _read(self, here: Cursor) -> BlockLists:
-        return self.read(here)
 
 
 def repeated_steps(item: Cursor) -> Sequence[Cursor]:
