@@ -220,19 +220,23 @@ def test_changed_program(console_script: Script, fork_server: Begin, name: str) 
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["#!/bin/sh\necho $PPID", "#!{python}\nimport os\nprint(os.getppid())"],
+    ("text", "is_python"),
+    [
+        ("#!/bin/sh\necho $PPID", False),
+        ("#!{python}\nimport os\nprint(os.getppid())", True),
+    ],
     ids=["a wrapper", "no console script"],
 )
-def test_other_programs(tmp_path: Path, text: str) -> None:
+def test_other_programs(tmp_path: Path, text: str, is_python: bool) -> None:
     """Only a console script is forked, which does nothing but import before it begins."""
     path = tmp_path / "program"
     path.write_text(text.format(python=sys.executable), encoding="utf-8")
     path.chmod(0o755)
     with contextlib.closing(ForkServer(str(path), os.environ)) as forked:
         run(forked, str(path))
-        if (pid := forked.pid) is not None:
-            await_end(pid)
+        assert (forked.pid is not None) == is_python
+        if forked.pid is not None:
+            await_end(forked.pid)
         assert not is_forked(run(forked, str(path)))
 
 

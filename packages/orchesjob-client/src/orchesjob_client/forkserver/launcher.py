@@ -21,7 +21,7 @@ from orchesjob_client.encoding import in_utf8
 from orchesjob_client.environment import FORK_SERVER
 from orchesjob_client.forkserver import server
 
-_INTERPRETER = re.compile(rb"#! ?(/\S+)(?: (-\w+))?\n")
+_INTERPRETER = re.compile(rb"#! ?(/(?:\S*/)?python[\d.]*)(?: (-\w+))?\n")
 """The first line of a Python script: the interpreter, and perhaps flags, as pipx writes them."""
 _LONGEST_FIRST_LINE = 256
 
