@@ -239,7 +239,7 @@ def test_a_home_that_others_can_write(ended: Flow) -> None:
     """A home that others can write is a problem, and the answer says how to fix it."""
     ended.home.joinpath("logs").chmod(0o777)
     (problem,) = problems(examine(ended, code=1))
-    assert "`chmod 700 " in problem
+    assert "`chmod go-w " in problem
     ended.home.joinpath("logs").chmod(0o700)
 
 

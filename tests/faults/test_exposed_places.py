@@ -26,9 +26,8 @@ PLACES = {
     "orchesjob database": "orchesjob-home/orchesjob.db",
 }
 CHMOD, MKDIR = "chmod", "mkdir"
-STICKY = MKDIR if os.geteuid() == 0 else CHMOD
-"""A folder of root's with the sticky bit is meant to be shared."""
-FOLDER_MODES = {0o700: None, 0o755: None, 0o775: CHMOD, 0o777: CHMOD, 0o1777: STICKY}
+FOLDER_MODES = {0o700: None, 0o755: None, 0o775: CHMOD, 0o777: CHMOD, 0o1777: MKDIR}
+"""A folder with the sticky bit is meant to be shared, and keeps its mode."""
 FILE_MODES = {0o600: None, 0o644: None, 0o664: CHMOD, 0o666: CHMOD}
 MODES = [
     *(
@@ -82,6 +81,21 @@ def test_modes(ended: Flow, place: str, mode: int, by: str | None) -> None:
             assert f"in it, which {variable} can name" in error
             ended.environ[variable] = str(path / "orchesjob")
     assert ended.ask(*words)["status"] == "SUCCEEDED"
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o777, 0o1777])
+@pytest.mark.parametrize("words", [("list",), ("start", "new", "flow.json"), ("doctor",)])
+def test_a_folder_as_database(ended: Flow, words: tuple[str, ...], mode: int) -> None:
+    """A folder that `--db` names is not a file, whatever its mode: no mode is to be changed."""
+    ended.write(TRUE)
+    folder = ended.folder / "folder"
+    folder.mkdir(exist_ok=True)
+    folder.chmod(mode)
+    answer = ended.run("--db", str(folder), *words)
+    assert answer.returncode in {1, 2}
+    said = answer.stdout + answer.stderr
+    assert f"{folder} is a folder; name a file, such as {folder}/orchesjob-flow.sqlite3" in said
+    assert "chmod" not in said
 
 
 JOBS = 2

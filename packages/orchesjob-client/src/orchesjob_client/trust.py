@@ -60,11 +60,12 @@ def find_exposure(
     for place, found in _way_to(f"{base}/{folder}"):
         if exposure := _exposure_of_folder(place, found, is_above=place != real):
             return exposure
-    for path in (f"{real}/{name}" for name in folders):
+    for path in (f"{real.rstrip('/')}/{name}" for name in folders):
         found_there = _look_at(path)
         if found_there and (exposure := _exposure_of_folder(path, found_there)):
             return exposure
-    files = (f"{real}/{name}{part}" for name in databases for part in _PARTS_OF_DATABASE)
+    inside = (f"{real.rstrip('/')}/{name}" for name in databases)
+    files = (f"{path}{part}" for path in inside for part in _PARTS_OF_DATABASE)
     return next(filter(None, map(_exposure_of_file, files)), None)
 
 
@@ -118,16 +119,16 @@ def _exposure_of_folder(
     is_shared = found.st_mode & others and not (is_above and is_sticky)
     if not stat.S_ISDIR(found.st_mode) or not is_shared:
         return None
-    # With the bit, others are meant to write there, as in /tmp; what is root's is not for one user.
-    if os.geteuid() == found.st_uid and not (is_sticky and found.st_uid == 0):
-        advice = f"`chmod {'o-w' if is_above else 'go-w'} {shlex.quote(path)}` repairs it"
-    elif is_above:
-        advice = f"name another folder with {_VARIABLE}"
-    else:
+    # With the bit, others are meant to write there, as in /tmp: no mode of it is to be changed.
+    if is_sticky:
         made = shlex.quote(f"{path}/orchesjob")
         advice = (
             f"`mkdir -m 700 {made}` makes a folder of your own in it, which {_VARIABLE} can name"
         )
+    elif os.geteuid() == found.st_uid:
+        advice = f"`chmod {'o-w' if is_above else 'go-w'} {shlex.quote(path)}` repairs it"
+    else:
+        advice = f"name another folder with {_VARIABLE}"
     return Exposure(path, "can be written by others", advice)
 
 
@@ -146,8 +147,9 @@ def _exposure_of_file(path: str) -> Exposure | None:
         return Exposure(path, problem, "move it away")
     if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
         return Exposure(path, "is not a regular file", "move it away")
-    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        repair = f"`chmod go-w {shlex.quote(path)}` repairs it"
+    if stat.S_ISREG(found.st_mode) and found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        is_own = found.st_uid == os.geteuid()
+        repair = f"`chmod go-w {shlex.quote(path)}` repairs it" if is_own else "move it away"
         return Exposure(path, "can be written by others", repair)
     return None
 

@@ -57,6 +57,21 @@ def open_to_all() -> Iterator[Path]:
         yield Path(folder)
 
 
+FAIL_TO_REMOVE = """
+import errno, sys
+from pathlib import Path
+from orchesjob_flow.home.paths import remove_run_directory
+def fail(event, details):
+    if event == "os.rmdir":
+        raise OSError(errno.EBUSY, "is in use", details[0])
+sys.addaudithook(fail)
+try:
+    remove_run_directory(Path(sys.argv[1]))
+except OSError as error:
+    print(error.filename)
+"""
+
+
 def nest(path: Path, depth: int) -> None:
     """Make folders in folders, whose path is longer than any that the system takes."""
     here = os.open(path, os.O_RDONLY)
@@ -78,6 +93,18 @@ def test_folders_in_folders(tmp_path: Path) -> None:
         assert not path.exists()
     finally:  # pytest fails to remove them
         subprocess.run(["/bin/rm", "-rf", str(path)], check=True)
+
+
+def test_a_failure_deep_inside(tmp_path: Path) -> None:
+    """The error names the beginning of a path that no line could hold."""
+    path = tmp_path / "k.run"
+    make_run_directory(path)
+    nest(path, 200)
+    command = [sys.executable, "-c", FAIL_TO_REMOVE, str(path)]
+    failed = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert failed.stdout.startswith(f"{path}/folder/folder/")
+    assert failed.stdout.endswith("...\n")
+    assert len(failed.stdout) < 500
 
 
 def test_links_and_locked_folders(tmp_path: Path) -> None:

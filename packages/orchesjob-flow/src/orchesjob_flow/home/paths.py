@@ -8,7 +8,6 @@ removes it.
 import errno
 import os
 import re
-import shlex
 import stat
 import sys
 import unicodedata
@@ -28,6 +27,8 @@ DATABASE_OPTION = "--db"
 LONGEST_RUN_KEY = 255
 LONGEST_READABLE_NAME = 150
 READABLE = re.compile(r"[A-Za-z0-9_.~+=@,:-]*")
+LONGEST_PLACE = 400
+"""How much of the path of what cannot be removed an error names: folders may be nested deep."""
 LOG_PREFIX = "orchesjob-flow-"
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 """Open a folder and nothing else, not even a link to one."""
@@ -167,7 +168,8 @@ class Home(NamedTuple):
                 found = path.stat()
             except OSError:  # it is not there, or whoever opens it says what is wrong
                 continue
-            is_odd = not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode)
+            is_right = stat.S_ISDIR if path == self.database.parent else stat.S_ISREG
+            is_odd = not is_right(found.st_mode)
             if is_odd or found.st_mode & OTHERS_WRITE or found.st_uid not in (0, os.geteuid()):
                 self.refuse_shared(self.database.parent)
 
@@ -178,16 +180,20 @@ class Home(NamedTuple):
         others from creating the files that SQLite reads beside it.
 
         Raises:
-            UnsafePlace: Others own it, or can change it or the database.
+            UnsafePlace: Others own it, or can change it or the database, or that is a folder.
         """
+        named_by, is_main = self.named_by or FLOW_HOME, folder == self.database.parent
+        if is_main and self.database.is_dir():
+            remedy = "move it away"
+            if named_by == DATABASE_OPTION:
+                remedy = f"name a file, such as {self.database / DATABASE_NAME}"
+            raise UnsafePlace(self.database, "is a folder", remedy)
         from orchesjob_client import find_exposure  # `status` of a safe home does without
 
-        databases = [self.database.name] if folder == self.database.parent else []
+        databases = [self.database.name] if is_main else []
         if (found := find_exposure(str(folder), databases)) is not None:
-            remedy = found.remedy(self.named_by or FLOW_HOME)
-            if folder != self.database.parent:  # nobody names it, so nobody else is meant to write
-                remedy = f"`chmod 700 {shlex.quote(found.path)}` repairs it"
-            raise UnsafePlace(Path(found.path), found.problem, remedy)
+            named = f"--db FOLDER/{DATABASE_NAME}" if named_by == DATABASE_OPTION else named_by
+            raise UnsafePlace(Path(found.path), found.problem, found.remedy(named))
         if folder.exists() and folder.stat().st_uid != os.geteuid():
             raise UnsafePlace(folder, "belongs to another user", self.remedy)
 
@@ -390,7 +396,8 @@ def remove_run_directory(path: Path) -> None:
                 trail.pop()
                 os.rmdir(folders.pop(), dir_fd=here)
     except OSError as error:
-        error.filename = str(path.joinpath(*(names[-1] for _, names in trail), str(error.filename)))
+        where = str(path.joinpath(*(names[-1] for _, names in trail), str(error.filename)))
+        error.filename = where if len(where) <= LONGEST_PLACE else f"{where[:LONGEST_PLACE]}..."
         raise
     finally:
         os.close(here)
