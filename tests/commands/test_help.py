@@ -92,6 +92,8 @@ def test_all_topics_are_named(flow: Flow) -> None:
         ("duration", "orchesjob-flow help durations"),
         ("exit_codes", "orchesjob-flow help exit-codes"),
         ("statu", "orchesjob-flow help status"),
+        ("retries", "orchesjob-flow help flow-files"),
+        ("never-runs", "orchesjob-flow validate --explain never-runs"),
         ("xyzzy", "orchesjob-flow help  # lists commands and topics"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -174,6 +175,12 @@ def test_wrong_words(flow: Flow) -> None:
     """The folder must be named, its parent must be there, and so must the home."""
     assert "Missing option" in flow.refusal("overview")["error"]
     assert "there is no folder no" in flow.refusal("overview", "-o", "no/www")["error"]
+    (flow.folder / "link").symlink_to(flow.folder)
+    error = flow.refusal("overview", "-o", "link")["error"]
+    assert "it is a symbolic link; nothing there has changed: name another folder" in error
+    if sys.platform == "linux":
+        error = flow.refusal("overview", "-o", "/proc/x")["error"]
+        assert "no folder can be made in /proc;" in error
     assert (
         "does not exist, so no run"
         in flow.refusal("--db", "no.db", "overview", "-o", "www")["error"]

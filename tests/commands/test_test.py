@@ -347,3 +347,12 @@ def test_a_pipe(flow: Flow) -> None:
     (flow.folder / "piped").write_text(with_flow)
     with Path(flow.folder / "piped").open() as piped:
         assert flow.run("test", "-", stdin=piped).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["nightly", "nightly.yml"])
+def test_without_the_ending(flow: Flow, name: str) -> None:
+    """The file of cases beside a flow file is offered for the name of the flow."""
+    (flow.folder / "nightly.test.yaml").write_text("cases: []", encoding="utf-8")
+    answer = json.loads(flow.run("test", name).stdout)
+    ((problem,),) = (file["problems"] for file in answer["files"])
+    assert problem["message"] == "no such file; did you mean nightly.test.yaml?"

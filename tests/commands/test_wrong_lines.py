@@ -37,6 +37,7 @@ def some(shared_flow: Flow) -> Flow:
     """Two flow files, a run that FAILED, one that SUCCEEDED, and one that has no runner."""
     (shared_flow.folder / "nightly.yaml").write_text(NIGHTLY)
     (shared_flow.folder / "weekly.yaml").write_text(WEEKLY)
+    (shared_flow.folder / "changed.yaml").write_text(NIGHTLY.replace("fine", "good"))
     (shared_flow.folder / "flow.json").unlink(missing_ok=True)
     shared_flow.start("nightly-1", "nightly.yaml", code=1)
     shared_flow.start("weekly-1", "weekly.yaml")

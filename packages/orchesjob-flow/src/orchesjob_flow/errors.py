@@ -7,11 +7,15 @@ not a mistake in the program; such an error gets a sentence that names what is m
 
 import errno
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from flow_conditions import DeclaredError
+
+KEY_OF_ATTEMPT = re.compile(r"(?P<key>.+):(?P<step>[A-Za-z_][^:]*):[1-9]\d*")
+"""The key under which orchesjob has an attempt, as `status` shows it."""
 
 
 class Passing(str):
@@ -48,6 +52,9 @@ class RunNotFound(FlowError, LookupError):
     @property
     def details(self) -> dict[str, str]:
         """How to find the key, and what else the word may be (rule 6.12)."""
+        if (attempt := KEY_OF_ATTEMPT.fullmatch(self.run_key)) is not None:
+            line = line_about(attempt["key"], "logs", attempt["step"])
+            return {"help": f"{line}  # in KEY:STEP:ATTEMPT, KEY alone is the run key"}
         return {
             "help": "`orchesjob-flow list` shows the run keys, with --flow-id ID those of a flow, "
             "and - is the newest run; a step comes after the key: COMMAND KEY STEP"
@@ -72,10 +79,22 @@ class NoRunYet(FlowError, LookupError):
 
 
 class DefinitionDiffers(FlowError, ValueError):
-    """The flow file is not equivalent to the definition recorded with the run (rule 4.4)."""
+    """The flow file is not equivalent to the definition recorded with the run (rule 4.4).
+
+    `can_retry` says that the run has ended without success.
+    """
 
     run_key: str
     differences: Sequence[str]
+    can_retry: bool = False
+
+    @property
+    def details(self) -> dict[str, str]:
+        """How to repeat what failed with changed steps (rule 9.7)."""
+        if not (self.can_retry and all(one.startswith("step ") for one in self.differences)):
+            return {}
+        line = line_about(self.run_key, "retry", "--file", "FLOW_FILE")
+        return {"help": f"{line}  # repeats what failed, with the changed steps"}
 
     @property
     def other_flow(self) -> str | None:
@@ -220,6 +239,10 @@ class NothingToSettle(FlowError, ValueError):
     def details(self) -> dict[str, str]:
         """The commands that help with such a step."""
         again = line_about(self.run_key, "retry", "--step", self.name)
+        if "SKIPPED" in self.outcomes:
+            why = line_about(self.run_key, "explain", self.name)
+            retry = line_about(self.run_key, "retry")
+            return {"help": f"{why}  # says why; to repeat what failed, and what needs it: {retry}"}
         if {*self.outcomes} != {"SUCCEEDED"}:
             return {"help": f"{again}  # runs it again"}
         told = f'step "{self.name}" has SUCCEEDED; nothing needs to be settled'
@@ -486,9 +509,10 @@ class Skipped(DeclaredError):
 class ReportNotWritten(FlowError, OSError):
     """An output file could not be written."""
 
-    says = "cannot write to {path}: {cause}; nothing there has changed: name another file"
+    says = "cannot write to {path}: {cause}; nothing there has changed: name another {kind}"
     path: Path
     cause: str
+    kind: str = "file"
 
 
 class NotOurReport(FlowError, FileExistsError):

@@ -162,7 +162,7 @@ def with_file_meant(error: Exception, words: Sequence[str]) -> Exception:
     from flow_spec import FlowFileError
     from orchesjob_flow.cli.advice import for_missing_file
 
-    advice = for_missing_file(words)
+    advice = for_missing_file(words, str(getattr(error, "source", "")))
     meant = evolve(problem, message=f"{problem.fact}; {advice}", help=advice)
     return FlowFileError(str(getattr(error, "source", "")), (meant,))
 

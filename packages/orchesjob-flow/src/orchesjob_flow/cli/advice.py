@@ -3,8 +3,8 @@
 It is imported only after a mistake. click says what is wrong. The advice is the `help` of the
 error: what `foreign_words.toml` says about the word, the nearest word that is known, or what is
 possible. No database and no folder is searched for it, and it repeats nothing that was typed but
-words of this program. A wrong cure is worse than none: a word that the tables know is never taken
-for another one of similar spelling.
+words of this program and the name of a file that is there with another ending. A wrong cure is
+worse than none: a word that the tables know is never taken for another one of similar spelling.
 """
 
 import re
@@ -27,6 +27,7 @@ MOST_NAMED = 3
 """An option of more commands than that is not said to be theirs."""
 EXTRA = re.compile(r"Got unexpected extra arguments? \((.*)\)$", re.DOTALL)
 NOT_A_CHOICE = re.compile(r"'(.*)' is not one of ", re.DOTALL)
+DASHES = "\u2012\u2013\u2014\u2212"
 NUMBER = re.compile(r"\d+[a-z]*")
 LEADS = (
     f"a command comes first, as in `{PROGRAM} run FLOW_FILE` or `{PROGRAM} status KEY`; "
@@ -34,7 +35,7 @@ LEADS = (
 )
 ABOUT_ARGUMENTS = {
     "handle": f"`{PROGRAM} list` shows the run keys, and - is the newest run",
-    "flow_file": f"`{PROGRAM} example > flow.yaml` writes a flow file",
+    "flow_file": f"`{PROGRAM} example > flow.yaml` writes a flow file; - reads one from stdin",
     "flow_files": f"`{PROGRAM} example > flow.yaml` writes a flow file",
     "case_files": "NAME.test.yaml tests NAME.yaml beside it",
     "step": f"`{PROGRAM} status KEY` shows the steps",
@@ -81,7 +82,8 @@ def advice_on(error: click.UsageError, words: Sequence[str]) -> str:
     ctx = error.ctx or _context_of(words)
     if isinstance(error, Misused):
         return error.advice
-    return _after_run(words) or _found(error, ctx, words) or f"{ctx.command_path} --help"
+    known = _after_run(words) or _with_hyphens(ctx, words) or _found(error, ctx, words)
+    return known or f"{ctx.command_path} --help"
 
 
 def _found(error: click.UsageError, ctx: click.Context, words: Sequence[str]) -> str | None:
@@ -126,10 +128,19 @@ def fact_of(error: click.UsageError) -> str | None:
     return error.format_message().replace(error.message, message)
 
 
-def for_missing_file(words: Sequence[str]) -> str:
-    """Return what may have been meant where a flow file is named that is not there."""
-    if (line := _after_run(words)) is not None:
+def file_meant(file: str, before_ending: str = "") -> str | None:
+    """Return the file that a name without its ending, or with another one, probably means."""
+    stem = Path(file).with_suffix("") if file.endswith(FLOW_FILES) else file
+    names = (f"{stem}{before_ending}{ending}" for ending in FLOW_FILES)
+    return next((name for name in names if Path(name).is_file()), None)
+
+
+def for_missing_file(words: Sequence[str], file: str) -> str:
+    """Return what may have been meant by the name of a flow file that is not there."""
+    if (line := _after_run(words) or _with_hyphens(_context_of(words), words)) is not None:
         return line
+    if (meant := file_meant(file)) is not None:
+        return f"did you mean {meant}?"
     name, *arguments = from_command(words) or ("",)
     if name == "start" and arguments and arguments[0].endswith(FLOW_FILES):
         return f"the run key comes first: {PROGRAM} start KEY FLOW_FILE"
@@ -221,7 +232,18 @@ def _after_run(words: Sequence[str]) -> str | None:
 
 
 def _is_command(word: str) -> bool:
-    return word in SHOWN or any(answers_in("commands", word))
+    is_option = word.startswith("-")
+    return word in SHOWN or (not is_option and any(answers_in("commands", word)))
+
+
+def _with_hyphens(ctx: click.Context, words: Sequence[str]) -> str | None:
+    """Return an option that was written with the dash of a word processor, as it is written."""
+    known = {spelling.strip("-"): spelling for spelling in _spellings_of(ctx.command)}
+    for word in words:
+        name = word.lstrip(f"-{DASHES}").partition("=")[0]
+        if word.startswith(tuple(DASHES)) and name in known:
+            return f"write {known[name]} with hyphens, not with a dash"
+    return None
 
 
 def _is_file_as_key(ctx: click.Context) -> bool:
@@ -270,7 +292,10 @@ def _possible(command: click.Command, option: str) -> str:
     own = {spelling: one for one in _options_of(command) for spelling in one.opts}
     if "--param" in own and option.isupper() and len(option) > len("-N"):
         return typed("--param NAME=VALUE")
-    possible = f"the options of {command.name} are {', '.join(map(_longest, _options_of(command)))}"
+    if option.startswith("--no-") and (name := f"--{option.removeprefix('--no-')}") in own:
+        return f"leave {name} out"
+    all_own = ", ".join(map(_longest, _options_of(command)))
+    possible = f"the options of {command.name} are {all_own}" if all_own else usage_of(command)
     others = [name for name in SHOWN if option in _spellings_of(load_command(name))]
     if others:
         owners = ", ".join(others) if len(others) <= MOST_NAMED else "other commands"
@@ -307,7 +332,7 @@ def _for_usage(ctx: click.Context, option: str) -> str | None:
 
 def _written(option: click.Option) -> str:
     if option.is_flag:
-        return f"write {_longest(option)}, without a value"
+        return f"write {_longest(option)}, without a value, or leave {_longest(option)} out"
     example = getattr(option.type, "example", None)
     return f"write {with_value(option)}{f', as in {example}' if example else ''}"
 
@@ -335,6 +360,8 @@ def _for_value(error: click.BadParameter, param: click.Parameter | None) -> str 
 def _for_extra(ctx: click.Context, extras: Sequence[str]) -> str:
     """Return what a word probably means that follows the last argument."""
     word = extras[0]
+    if word.startswith("-"):
+        return "write options before --"
     if word in foreign_words()["nouns"].split():  # as in `list runs`
         return usage_of(ctx.command)
     for option in _options_of(ctx.command):

@@ -42,7 +42,7 @@ class Misused(click.UsageError):
 class Duration(click.ParamType):  # type: ignore[type-arg] # no subscripts before click 8.3.3
     """A span of time in seconds, written as in flow files: `90s`, `1h30m`, `2w` (rule 10.5).
 
-    Plain seconds are read too, unless it `needs_unit`: where a mistake removes runs, `30` must not
+    Plain seconds are read too, unless it `needs_unit`: where ages are mostly days, `30` must not
     mean 30 seconds.
     """
 

@@ -3,9 +3,11 @@
 `make_share.py` makes the texts from the documents.
 """
 
+from itertools import chain
+
 import click
 
-from flow_spec import closest_words
+from flow_spec import WarningCode, closest_words
 from orchesjob_flow.cli.options import Misused
 from orchesjob_flow.cli.sections import PROGRAM, SHOWN, load_command, topic_text, topics
 from orchesjob_flow.views.terminal import write_result
@@ -36,7 +38,14 @@ def help(ctx: click.Context, topic: str | None) -> None:  # noqa: A001 - named a
         command = load_command(topic)
         text = click.Context(command, info_name=topic, parent=program).get_help()
     else:
-        near = next(iter(closest_words(topic, [*topics(), *SHOWN])), None)
-        line = f"{PROGRAM} help {near}" if near else f"{PROGRAM} help  # lists commands and topics"
-        raise Misused(f"No help on {topic!r}.", line)
+        raise Misused(f"No help on {topic!r}.", f"{PROGRAM} {_meant_by(topic)}")
     write_result(f"{text.rstrip()}\n")
+
+
+def _meant_by(word: str) -> str:
+    """Return the words that print the help on what is a warning, a field or a misspelled topic."""
+    if word in list(WarningCode):
+        return f"validate --explain {word}"
+    explaining = (name for name in topics() if f"\n  {word}\n" in topic_text(name))
+    near = next(chain(explaining, closest_words(word, [*topics(), *SHOWN])), None)
+    return f"help {near}" if near else "help  # lists commands and topics"

@@ -73,7 +73,7 @@ def prune(  # noqa: PLR0913, PLR0917 - its options
       orchesjob-flow prune --older-than 30d --keep 10 --dry-run
       orchesjob-flow prune nightly-2026-05-07
     """  # noqa: D301 - click reads \b
-    age = None if older_than_sec is None else f"{older_than_sec:g}s"
+    age = None if older_than_sec is None else age_text(older_than_sec)
     selection = {"--older-than": age, "--keep": keep, "--flow-id": flow_id}
     given = {name: str(value) for name, value in selection.items() if value is not None}
     check_selection(run_keys, given)
@@ -130,7 +130,8 @@ def check_selection(run_keys: Sequence[str], options: Mapping[str, str]) -> None
         named = shlex.join(["orchesjob-flow", "prune", *run_keys])
         raise Misused(
             f"give either the keys of runs or {given}",
-            f"{named}  # removes only the named runs; to remove old runs instead: {by_age}",
+            f"{named}  # removes only the named runs; to remove old runs instead, of one flow with "
+            f"--flow-id ID: {by_age}",
         )
     if not run_keys and "--older-than" not in options:
         needs = f"{given} {'need' if len(options) > 1 else 'needs'} --older-than"
@@ -141,6 +142,13 @@ def check_selection(run_keys: Sequence[str], options: Mapping[str, str]) -> None
             needs if options else "say which runs to remove: give their keys, or --older-than",
             f"{by_age}  # {about}{'' if kept else '; to remove one run, give its key'}",
         )
+
+
+def age_text(seconds: float) -> str:
+    """Write an age as `--older-than` reads it, in the largest unit that leaves no rest."""
+    units = (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1))
+    unit, size = next((one for one in units if seconds % one[1] == 0), units[-1])
+    return f"{seconds / size:.15g}{unit}"
 
 
 def ended_run(store: FlowStore, handle: RunHandle) -> EndedRun:

@@ -31,7 +31,7 @@ from orchesjob_flow.views.terminal import (
 @click.option(
     "--since",
     "since_sec",
-    type=Duration(zero=True),
+    type=Duration(zero=True, needs_unit=True),
     metavar="AGE",
     help="Only runs that ended within this time: 30d, 12h, 90m.",
 )

@@ -22,6 +22,7 @@ from flow_spec import (
     Document,
     FlowFileError,
     FlowSpec,
+    Problem,
     ReadCases,
     base_of,
     constant_conditions,
@@ -128,6 +129,11 @@ def test_file(file: str) -> Tested:
     try:
         cases, scenarios = read_to_try(read_document(file))
     except FlowFileError as error:
+        from orchesjob_flow.cli.advice import file_meant  # only after a mistake
+
+        if error.problems[0].fact == "no such file" and (meant := file_meant(file, ".test")):
+            remedy = f"did you mean {meant}?"
+            error = FlowFileError(file, (Problem(f"no such file; {remedy}", help=remedy),))
         return Tested(file, error)
     tried = [try_case(*pair) for pair in zip(cases.cases, scenarios, strict=True)]
     return Tested(file, cases, tried)

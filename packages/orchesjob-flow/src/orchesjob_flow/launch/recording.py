@@ -151,7 +151,8 @@ def refuse_another_definition(flow: FlowSpec, run: Run) -> None:
         for change in differences(flow_of_run(run), flow)
     )
     if changes:
-        raise DefinitionDiffers(run.run_key, changes)
+        can_retry = run.status.is_terminal and run.status is not RunStatus.SUCCEEDED
+        raise DefinitionDiffers(run.run_key, changes, can_retry)
 
 
 def lists_to_start(handle: RunHandle, flow_file: str) -> ListReader:

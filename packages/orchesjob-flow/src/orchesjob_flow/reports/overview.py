@@ -217,13 +217,16 @@ def make_folder(folder: Path) -> None:
         with suppress(FileExistsError):
             folder.mkdir()
         mode = folder.lstat().st_mode
-    except FileNotFoundError as error:
-        raise ReportNotWritten(folder, f"there is no folder {folder.parent}") from error
     except OSError as error:
-        raise ReportNotWritten(folder, error.strerror or str(error)) from error
+        cause = error.strerror or str(error)
+        if isinstance(error, FileNotFoundError):
+            above = folder.parent  # it may be there nevertheless, as /proc is
+            fact = "no folder can be made in" if above.is_dir() else "there is no folder"
+            cause = f"{fact} {above}"
+        raise ReportNotWritten(folder, cause, "folder") from error
     if not stat.S_ISDIR(mode):
         what = "a symbolic link" if stat.S_ISLNK(mode) else "not a folder"
-        raise ReportNotWritten(folder, f"it is {what}")
+        raise ReportNotWritten(folder, f"it is {what}", "folder")
 
 
 def read_flows(
