@@ -16,6 +16,7 @@ import pytest
 from flow_spec import FlowFileError, Problem, parse_flow
 from flow_spec.fields.foreign_words import foreign_words, place_of_key
 from flow_spec.fields.params import PARAM
+from flow_spec.fields.predicates import INSTEAD_OF_VALUES
 from flow_spec.fields.records import FileOrRecord
 from flow_spec.flow import FLOW
 from flow_spec.foreach import BLOCK, ITEM_STEP
@@ -130,6 +131,66 @@ DOCUMENTS = [
         "write a space after the hyphen",
     ),
     (
+        '{"flow_id": "f", // hi\n "steps": []}',
+        "1:18",
+        "not valid YAML: // begins no comment",
+        "write # in place of //",
+    ),
+    (
+        "flow_id: f\nsteps:\n  - id:\xa0a\n    command: [x]\n",
+        "3:8",
+        "not valid YAML: a no-break space",
+        "write a plain space in place of it",
+    ),
+    (
+        'flow_id: f\nsteps:\n  - id: c\n    when: "a" || b\n    command: [x]\n',
+        "4:11",
+        "not valid YAML: these quotes end before the condition",
+        "put all of it in quotes, or nothing of it",
+    ),
+    (
+        "flow_id: f\nsteps:\n  - id: a\n    script: |\n    ./a.sh\n",
+        "5:5",
+        "not valid YAML: this text is not indented",
+        "indent the text below script: |, or below another key with |",
+    ),
+    (
+        "flow_id: f\nsteps:\n  - id: a\n    script: |\n    FOO: x\n",
+        "4:13",
+        "must not be blank",
+        "write the text below script: |, indented",
+    ),
+    (
+        "flow_id: f\nsteps:\n  - id: a\n    script: [ -f x ] && ./a\n",
+        "4:22",
+        "not valid YAML: while scanning an anchor, expected alphabetic or numeric character, but found '&'",
+        "put it in quotes, or write script: | and the text below it, if a shell is to read it",
+    ),
+    (
+        "flow_id: f\nsteps:\n  - id: a\n    command: [x]\n    id: b\n    command: [y]\n",
+        "6:5",
+        "duplicate key, first given on line 4",
+        "begin the next step with a hyphen: - id: NAME",
+    ),
+    (
+        "flow_id: f\nsteps: [{id: a, foreach: [x], command: [y]}, {id: b, command: ['${{ ITEM }}']}]\n",
+        "2:64",
+        'unknown name "ITEM" here: a foreach gives it only to its own steps',
+        "give this step the same foreach:, or write both below the steps: of one",
+    ),
+    (
+        "flow_id: f\nparams: {MODE: x}\nsteps: [{id: a, when: MODE, command: [y]}]\n",
+        "3:23",
+        '"MODE" is a parameter, and no step',
+        INSTEAD_OF_VALUES,
+    ),
+    (
+        "flow_id: f\nsteps: [{id: a, command: [x]}]\nfinally: [{id: b, when: any(failure), command: [y]}]\n",
+        "3:25",
+        "there is no 'any(failure)'",
+        "write 'any(failed)'",
+    ),
+    (
         "- id: a\n  command: [x]\n",
         "1:1",
         "must be a mapping with flow_id and steps, got a list",
@@ -139,31 +200,31 @@ DOCUMENTS = [
         "flow_id: @f\nsteps: []\n",
         "1:10",
         "not valid YAML: while scanning for the next token, found character '@' that cannot start any token",
-        "put it in quotes, or write script: if a shell is to understand it",
+        "put it in quotes, or write script: | and the text below it, if a shell is to read it",
     ),
     (
         "flow_id: f\nsteps:\n  - {id: a, command: [`date`]}\n",
         "3:23",
         "not valid YAML: while scanning for the next token, found character '`' that cannot start any token",
-        "put it in quotes, or write script: if a shell is to understand it",
+        "put it in quotes, or write script: | and the text below it, if a shell is to read it",
     ),
     (
         "flow_id: f\nsteps:\n  - {id: a, command: [ls, *.csv]}\n",
         "3:27",
         "not valid YAML: while scanning an alias, expected alphabetic or numeric character, but found '.'",
-        "put it in quotes, or write script: if a shell is to understand it",
+        "put it in quotes, or write script: | and the text below it, if a shell is to read it",
     ),
     (
         "flow_id: f\nsteps:\n  - {id: a, command: [a, &&, b]}\n",
         "3:26",
         "not valid YAML: while scanning an anchor, expected alphabetic or numeric character, but found '&'",
-        "put it in quotes, or write script: if a shell is to understand it",
+        "put it in quotes, or write script: | and the text below it, if a shell is to read it",
     ),
     (
         "flow_id: f\nsteps:\n  - {id: a, command: [a, |, b]}\n",
         "3:26",
         "not valid YAML: while scanning for the next token, found character '|' that cannot start any token",
-        "put it in quotes, or write script: if a shell is to understand it",
+        "put it in quotes, or write script: | and the text below it, if a shell is to read it",
     ),
     (
         "flow_id: f\nparams: {N: n}\nsteps:\n  - {id: a, command: [x, ${{ N }}]}\n",
@@ -268,7 +329,7 @@ def test_documents(text: str, place: str, fact: str, advice: str) -> None:
     assert (place, fact, advice) in found
 
 
-NO_JSON = "JSON has double quotes, and neither comments nor a comma at the end; name the file .yaml to have them"
+NO_JSON = "JSON has double quotes, and neither comments nor a comma at the end; name the file .yaml to have them, with # for a comment"
 JSON_DOCUMENTS = [
     (
         '{"flow_id": "f", // hi\n "steps": []}',
@@ -407,6 +468,12 @@ CONDITIONS = [
         'unknown step "on_failure"',
         "write when: any(failed), and depends_on: with the steps to ask",
     ),
+    ("a && MODE == 'full'", "a condition cannot compare values", INSTEAD_OF_VALUES),
+    (
+        "a.timed_out || b",
+        "unknown predicate 'timed_out'",
+        "write 'failed'; the predicates are succeeded, failed, skipped, passed, finished",
+    ),
     ("a = failed", "a condition cannot compare values", "write 'a.failed'"),
     ("a == 'skipped'", "a condition cannot compare values", "write 'a.skipped'"),
     ("a is failed", "a condition cannot compare values", "write 'a.failed'"),
@@ -488,7 +555,7 @@ FIELDS = [
         'must be a number of seconds, 0 or more, or a duration such as 90s, 15m or 1h30m, got "5 s"',
         None,
     ),
-    ("success_exit_codes: 3", 'must be a list of exit codes, such as [0, 3]; got "3"', None),
+    ("success_exit_codes: 3", 'must be a list of exit codes, such as [0, 1, 2, 3]; got "3"', None),
     ("success_exit_codes: ['3']", 'must be an integer >= 0, got "3"', "write it without quotes"),
     ("when: ", "is empty", "give it a value, or remove the key if it is optional"),
     (
@@ -551,6 +618,31 @@ FIELDS = [
         "only_if: test -f x",
         'must be a list of words, such as ["test", "-f", "/etc/backups/auto"]; got "test -f x"',
         "write the words of a command as a list; a condition over steps is when:",
+    ),
+    (
+        "only_if: [[x], [y]]",
+        'must be one list of words, such as ["test", "-f", "/etc/backups/auto"]; got a list of lists',
+        "write a step for each command, or each in a line of script: |",
+    ),
+    (
+        "only_if: 0 3 * * * ./x",
+        'must be a list of words, such as ["test", "-f", "/etc/backups/auto"]; got "0 3 * * * ./x"',
+        "write the schedule in a crontab or a systemd timer, which calls `orchesjob-flow run FLOW_FILE`",
+    ),
+    (
+        "cpus: 4",
+        "unknown key",
+        "begin the command with its limits: command: [systemd-run, --user, --scope, -p, CPUQuota=200%, PROGRAM]",
+    ),
+    (
+        "params: {A: b}",
+        "belongs to the flow",
+        "write it beside steps:, or the values for a flow that the step runs into its command: --param, NAME=VALUE",
+    ),
+    (
+        "retry_on: timeout",
+        "unknown key",
+        "retries: is for every failure, a timeout included; retry_exit_codes: limits it to some exit codes",
     ),
     ("description: ", "is empty", "give it a value, or remove the key if it is optional"),
 ]

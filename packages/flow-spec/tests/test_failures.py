@@ -25,7 +25,10 @@ def test_the_order_means_nothing() -> None:
 
 MEANING = ", and an exit code has one meaning"
 WRONG = [
-    ("success_exit_codes: 3", "success_exit_codes: must be a list of exit codes, such as [0, 3]"),
+    (
+        "success_exit_codes: 3",
+        "success_exit_codes: must be a list of exit codes, such as [0, 1, 2, 3]",
+    ),
     ("success_exit_codes: []", "success_exit_codes: must not be empty"),
     ("retry_exit_codes: []", "retry_exit_codes: must not be empty"),
     ("skip_exit_codes: [256]", "skip_exit_codes[0]: must be an integer <= 255"),

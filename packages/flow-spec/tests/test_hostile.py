@@ -187,7 +187,7 @@ def test_a_syntax_error_in_json_shows_its_place(complaints: Complaints) -> None:
     assert complaints('{"flow_id": "f",\n "steps": oops}', "json") == [
         (
             "f:2:11: not valid JSON: Expecting value; JSON has double quotes, and neither comments "
-            "nor a comma at the end; name the file .yaml to have them"
+            "nor a comma at the end; name the file .yaml to have them, with # for a comment"
         ),
         '     "steps": oops}',
         "              ^",

@@ -142,7 +142,7 @@ class ScriptText(Text):
 
     def _flaw(self, text: str) -> Message | None:
         if not text.strip(_BLANK):
-            return "must not be blank"
+            return Advised("must not be blank", "write the text below script: |, indented")
         return flaw_of_word(text, LONGEST_WORD)
 
 
@@ -329,7 +329,7 @@ class StepSpec:
         default=None,
     )
     success_exit_codes: tuple[int, ...] = declared(
-        SetOf(_EXIT_CODE, "exit codes", "[0, 3]", min_items=1),
+        SetOf(_EXIT_CODE, "exit codes", "[0, 1, 2, 3]", min_items=1),
         "Exit codes that mean success.",
         [0, 3],
         default=(0,),

@@ -117,7 +117,7 @@ def _has_many_values(found: object) -> bool:
 
 _NO_JSON = (
     "JSON has double quotes, and neither comments nor a comma at the end; name the file .yaml to "
-    "have them"
+    "have them, with # for a comment"
 )
 _AS_YAML = {
     ord("\t"): " ",
@@ -328,7 +328,8 @@ def syntax_error(
     # The end of the file may lie one line after its last.
     lines = [*text.splitlines(), ""]
     found = (
-        _never_closed(error, quoted, lines)
+        _sign(error, lines)
+        or _never_closed(error, quoted, lines)
         or _indentation(error, lines)
         or _braces(error, lines)
         or _colon(error, lines)
@@ -342,6 +343,27 @@ def syntax_error(
         pointed(lines[found.line], column),
         None if found.marked is None else Span(found.marked, 0, len(found.marked)),
     )
+
+
+_SIGNS = (
+    (r"(?:.*[,{\[])?[ ]*(//)", ("// begins no comment", "write # in place of //")),
+    (r"[ -]*(?:[\w.-]+:)?[ ]*(\xa0)", ("a no-break space", "write a plain space in place of it")),
+    (
+        r"(?:.*[\s{])?when:[ ]+((['\"])[^'\"]*\2)[ ]*[&|]",
+        ("these quotes end before the condition", "put all of it in quotes, or nothing of it"),
+    ),
+)
+"""What else may be wrong near the place where YAML cannot go on: a pattern, fact and help."""
+
+
+def _sign(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
+    """Find a sign, at the latest in the line before the one where YAML cannot go on."""
+    at: Any = error.problem_mark
+    for number in range(max(0, at.line - 1), at.line + 1):
+        for pattern, said in _SIGNS:
+            if found := re.match(pattern, lines[number]):
+                return Mistake(*said, number, found.start(1), found[1])
+    return None
 
 
 def _never_closed(
@@ -407,6 +429,13 @@ def _indentation(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
 _NO_PAIR = ("expected KEY: VALUE on this line", "write KEY: VALUE")
 
 
+_BLOCK_BEGINS = re.compile(r"[ -]*[\w.-]+:[ ]+[|>][-+]?[ ]*")
+_NO_BLOCK = (
+    "this text is not indented",
+    "indent the text below script: |, or below another key with |",
+)
+
+
 def _glued(number: int, lines: list[str]) -> Mistake | None:
     """Find a key without a space after its colon, or an item without one after its hyphen."""
     found = re.match(r"(\s*)(?:(?:- +)*[\w.-]+:\S|(-)\w[\w.-]*:)", lines[number])
@@ -422,6 +451,8 @@ def _colon(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
     at: Any = error.problem_mark
     begun: Any = error.context_mark
     if error.context == "while scanning a simple key":
+        if _BLOCK_BEGINS.fullmatch(lines[begun.line - 1] if begun.line else ""):
+            return Mistake(*_NO_BLOCK, begun.line, begun.column)
         return _glued(begun.line, lines) or Mistake(*_NO_PAIR, begun.line, begun.column)
     text = re.match(r"\s*(?:- +)*[\w.-]+: +([^\s'\"\[{|>].*\S)", lines[at.line])
     if "mapping values are not allowed" not in str(error.problem) or text is None:
@@ -442,7 +473,7 @@ def _as_it_is(error: MarkedYAMLError) -> Mistake:
     return Mistake(fact, fix, mark.line, mark.column)
 
 
-_IN_QUOTES = "put it in quotes, or write script: if a shell is to understand it"
+_IN_QUOTES = "put it in quotes, or write script: | and the text below it, if a shell is to read it"
 _ADVICE = (
     ("cannot start any token", _IN_QUOTES),
     ("scanning an a", _IN_QUOTES),

@@ -17,7 +17,15 @@ from itertools import islice
 from typing import Any, ClassVar, dataclass_transform
 
 import flow_conditions
-from flow_spec.documents.tree import Form, Node, ScalarNode, is_empty, spelling, written
+from flow_spec.documents.tree import (
+    Form,
+    Node,
+    ScalarNode,
+    is_empty,
+    node_at,
+    spelling,
+    written,
+)
 from flow_spec.errors import Advised, Message, Span, advised, printable, quoted
 from flow_spec.fields import messages
 from flow_spec.fields.messages import (
@@ -31,7 +39,13 @@ from flow_spec.fields.messages import (
     flaw_of_prose,
     flaw_of_word,
 )
-from flow_spec.fields.predicates import advice_on_condition, is_condition, operands_of, parse_when
+from flow_spec.fields.predicates import (
+    INSTEAD_OF_VALUES,
+    advice_on_condition,
+    is_condition,
+    operands_of,
+    parse_when,
+)
 from flow_spec.fields.reading import OPENING, Cursor, Reading, StepPlace
 
 _DURATION_EXAMPLES = "90s, 15m or 1h30m"
@@ -418,7 +432,8 @@ class Expression(Text):
         text, in_finally, advice = here.text, here.in_finally, None
         head, _, drawing = str(error).partition("\n")
         place, span = head.removeprefix(error.message), Span(text, error.start, error.end)
-        asks_nothing = not here.depends_on and is_condition(text, ("_",), in_finally=in_finally)
+        asks_all = in_finally or bool(here.depends_on)
+        asks_nothing = not asks_all and is_condition(text, ("_",), in_finally=False)
         remedy = "add depends_on: with the steps to ask" if asks_nothing else error.help
         if len(text) <= _LONGEST_COMPARED:
             advice = advice_on_condition(text, here.reading.steps, in_finally=in_finally)
@@ -485,6 +500,8 @@ def flaw_of_name_of_step(name: str, here: Cursor) -> Message | None:
             remedy = "write when: in place of depends_on: for a condition over steps"
         remedy = remedy or answer_to_condition(step_id, in_finally=here.in_finally)
         remedy = remedy or reading.speller.suggestion(step_id, known)
+        if node_at(reading.root, ("params", step_id)) is not None:
+            fact, remedy = f"{quoted(step_id)} is a parameter, and no step", INSTEAD_OF_VALUES
         if remedy is None and 0 < len(known) <= MOST_NAMED:
             remedy = f"the steps are {', '.join(map(printable, known))}"
         return advised(fact, remedy)

@@ -167,6 +167,14 @@ _VARIABLE = re.compile(
 )
 
 
+_COMPARED = re.compile(r"(?<![\w.@-])(\w+)[\"']?\s*(?:===?|!==?|=|[<>]=?)")
+INSTEAD_OF_VALUES = (
+    "conditions are over steps: write only_if: beside when:, with a command such as "
+    "[test, '${{ NAME }}', =, VALUE]"
+)
+"""What to write in place of a value in a condition."""
+
+
 def advice_on_condition(text: str, ids: Collection[str], *, in_finally: bool) -> Advised | None:
     """Return what is wrong with a whole condition of another system, or None.
 
@@ -189,6 +197,8 @@ def advice_on_condition(text: str, ids: Collection[str], *, in_finally: bool) ->
             "write only_if: in place of when:, with a command such as "
             "[sh, -c, 'test \"$BRANCH\" = main']",
         )
+    if any(found[1] not in ids for found in _COMPARED.finditer(bare)):
+        return Advised("a condition cannot compare values", INSTEAD_OF_VALUES)
     if wrapped is None:
         return None
     fact = f"a condition is written without {'if' if wrapped['bare'] else 'braces around it'}"

@@ -65,8 +65,13 @@ def names_in(text: str) -> Iterator[str]:
     return (found[1] for found in _TO_FILL.finditer(text) if found[1] is not None)
 
 
-def flaws_of_names(text: str, known: Collection[str], speller: Speller) -> Iterator[Flaw]:
-    """Yield what is wrong with the names in a word; `known` are those that exist."""
+def flaws_of_names(
+    text: str, known: Collection[str], speller: Speller, elsewhere: Collection[str] = ()
+) -> Iterator[Flaw]:
+    """Yield what is wrong with the names in a word; `known` are those that exist.
+
+    Those that exist `elsewhere` are names of a `foreach`.
+    """
     for opening in _OPENING.finditer(text):
         if opening[1]:
             continue
@@ -78,7 +83,15 @@ def flaws_of_names(text: str, known: Collection[str], speller: Speller) -> Itera
             if held is None:
                 return  # the rest is inside it
         elif found[1] not in known:
-            yield Flaw(_unknown(found[1], known, speller), found.start(1))
+            message = (
+                Advised(
+                    f"unknown name {quoted(found[1])} here: a foreach gives it only to its own steps",
+                    "give this step the same foreach:, or write both below the steps: of one",
+                )
+                if found[1] in elsewhere
+                else _unknown(found[1], known, speller)
+            )
+            yield Flaw(message, found.start(1))
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:
@@ -339,12 +352,14 @@ class Reading:
         """Add the problems with names in words, once all declared names are known."""
         if not self.names.are_filled:
             return
+        repeated = {name for block in self.blocks.values() for name in block.names}
         for word in self.names.words:
             if word.path[-2:-1] == (SHELL_KEY,) and isinstance(word.path[-1], int):
                 word.add(_IN_SHELL)
                 continue
             text = word.text
-            flaws = flaws_of_names(text, self.names.known_at(word.path), self.speller)
+            known = self.names.known_at(word.path)
+            flaws = flaws_of_names(text, known, self.speller, repeated)
             for flaw in islice(flaws, _MOST_IN_WORD):
                 word.add(flaw.message, excerpt=_excerpt(text, flaw.at))
 
@@ -436,6 +451,7 @@ class Cursor:
     def entries(self) -> Iterator[tuple[str, "Cursor", "Cursor"]]:
         """Yield name, key and value of each entry of a mapping once (rule 2.6)."""
         first: dict[str, Node] = {}
+        remedy = "remove one of the two"
         for key, value in self.node.entries if isinstance(self.node, MappingNode) else ():
             if not isinstance(key, ScalarNode):
                 self.at(key).add(f"a key must be text, got {messages.got(key)}")
@@ -445,7 +461,9 @@ class Cursor:
                 self._add_merge_key(key, value)
             elif key.text in first:
                 fact = f"duplicate key, first given on line {first[key.text].line}"
-                self.child(key.text, key).add(Advised(fact, "remove one of the two"))
+                if key.text == "id":
+                    remedy = "begin the next step with a hyphen: - id: NAME"
+                self.child(key.text, key).add(Advised(fact, remedy))
             else:
                 first[key.text] = key
                 yield key.text, self.child(key.text, key), self.child(key.text, value)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import attrs
 
-from flow_spec.documents.tree import Form, MappingNode, ScalarNode, SequenceNode
+from flow_spec.documents.tree import Form, MappingNode, ScalarNode, SequenceNode, items_of
 from flow_spec.errors import Advised, quoted
 from flow_spec.fields import messages
 from flow_spec.fields.env import SETTABLE, flaw_of_variable
@@ -129,6 +129,11 @@ class CommandWords(ListOf):
         return super().schema() | {"prefixItems": [self.item.schema() | {"minLength": 1}]}
 
     def _read(self, here: Cursor) -> tuple[Any, ...] | None:
+        items = items_of(here.node)
+        if items and all(isinstance(item, SequenceNode) for item in items):
+            fact = f"must be one list of words, such as {self.example}; got a list of lists"
+            here.add(Advised(fact, "write a step for each command, or each in a line of script: |"))
+            return None
         words = super()._read(here)
         if words and words[0] == "":
             here.add(messages.NO_PROGRAM)
