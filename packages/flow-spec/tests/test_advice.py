@@ -644,6 +644,12 @@ FIELDS = [
         "unknown key",
         "retries: is for every failure, a timeout included; retry_exit_codes: limits it to some exit codes",
     ),
+    ("retries: \xa03", "has a no-break space (U+00A0)", "write a plain space, or none"),
+    (
+        "when: \u201ca\u201d",
+        "has a curly quotation mark (U+201C)",
+        "write it straight, or leave it out",
+    ),
     ("description: ", "is empty", "give it a value, or remove the key if it is optional"),
 ]
 

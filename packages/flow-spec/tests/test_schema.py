@@ -161,7 +161,7 @@ def test_wrong_shapes(document: Any) -> None:
         "flow_id: f\nx-own: {any: [thing]}\nsteps: [{id: a, command: [x], x-team: 7}]",
         "flow_id: f\nsteps: [{id: a, command: [x], retries: 3, timeout_sec: 0.5, strict: false}]",
         "flow_id: f\nsteps: [{id: a, command: [x, '']}, {id: 1, command: [x], depends_on: [a]}]",
-        "flow_id: f\nenv: {A: 1, _b2: no, C: null}\nworking_dir: 5\nsteps: [{id: a, command: [x]}]",
+        "flow_id: f\nenv: {A: 1, _b2: no, C: ''}\nworking_dir: 5\nsteps: [{id: a, command: [x]}]",
         "flow_id: f\nsteps: [{id: a, command: [x], env: {LANG: C, E: ''}, working_dir: /x}]",
         "flow_id: f\ndefaults: {shell: [sh, -c]}\nsteps: [{id: a, script: ls}]",
         "flow_id: f\nsteps: [{id: a, script: 5, shell: [sh, -c]}]",

@@ -44,6 +44,9 @@ HARMLESS: list[list[str]] = [
     ["column", "-t", "-s", "|", "table.txt"],
     ["expr", "3", ">", "2"],
     ["test", "a", "<", "b"],
+    ["test", "$1", "=", "||", "-a", "x"],
+    ["expr", "3", "|", "2"],
+    ["echo", "so \u201chot\u201d"],
     ["test", "-d", "offsite"],
     ["[", "-f", "/etc/backups/auto", "]"],
     ["jq", ".orders[] | select(.total > 10) | .id", "orders.json"],
@@ -136,6 +139,14 @@ HARMFUL: list[tuple[list[str], str]] = [
     (["touch", "part-{1..3}"], "part-{1..3}"),
     (["nice", "cp", "*.csv", "/srv"], "*.csv"),
     (["timeout", "60", "./load", ">", "log"], ">"),
+    (["make", "a", "&&", "make", "b"], "&&"),
+    (["npm", "test", "||", "echo", "x"], "||"),
+    (["docker", "ps", "|", "wc"], "|"),
+    (["python3", "x.py", ">", "out"], ">"),
+    (["test", "-f", "a", "&&", "test", "-f", "b"], "&&"),
+    (["./load", "$(shop)"], "$(shop)"),
+    (["./load", "“a”"], "“a”"),
+    (["./load", "a\xa0"], "a\xa0"),
 ]
 
 

@@ -14,7 +14,7 @@ STEPS = "steps: [{id: A, command: [x]}]"
 def test_texts_are_what_stands_in_the_file() -> None:
     """Values are text, character by character, and empty ones are quoted (rule 2.5)."""
     flow = parse_flow(
-        f"flow_id: f\nenv: {{E: '', D: 2026-05-07, N: no, Z: ~, _a1: \"x=y\\n\"}}\n{STEPS}"
+        f"flow_id: f\nenv: {{E: '', D: 2026-05-07, N: no, Z: '~', _a1: \"x=y\\n\"}}\n{STEPS}"
     )
     assert dict(flow.env) == {"E": "", "D": "2026-05-07", "N": "no", "Z": "~", "_a1": "x=y\n"}
 
@@ -36,6 +36,8 @@ WRONG = [
     ("{PYTHONPATH: lib}", f"env.PYTHONPATH: {BREAKING}[env, PYTHONPATH=VALUE, PROGRAM]"),
     ("{LD_PRELOAD: x.so}", f"env.LD_PRELOAD: {BREAKING}[env, LD_PRELOAD=VALUE, PROGRAM]"),
     ("{A: 1, A: 2}", "env.A: duplicate key, first given on line 2"),
+    ("{A: null}", 'env.A: is empty; write A: "" for empty text'),
+    ("{A: ~}", 'env.A: is empty; write A: "" for empty text'),
     ("{A: [1]}", 'env.A: must be text, got a list; write a single text, in quotes if it has ": "'),
     ("{A: }", 'env.A: is empty; write A: "" for empty text'),
     ('{A: "\\0"}', "env.A: must not contain the character U+0000"),

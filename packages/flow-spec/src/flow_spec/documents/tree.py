@@ -128,6 +128,13 @@ def is_empty(node: Node | None) -> bool:
     return isinstance(node, ScalarNode) and node.form is Form.BARE and not node.text
 
 
+def is_null(node: Node | None) -> bool:
+    """Whether a key has no value, or `null` or `~`, which YAML takes for none."""
+    if not isinstance(node, ScalarNode) or node.form not in {Form.BARE, Form.NULL}:
+        return False
+    return node.text in {"", "null", "~"}
+
+
 def items_of(node: Node | None) -> list[Node]:
     """Return the items of a list; none if it is something else."""
     return node.items if isinstance(node, SequenceNode) else []

@@ -22,6 +22,7 @@ from flow_spec.documents.tree import (
     Node,
     ScalarNode,
     is_empty,
+    is_null,
     node_at,
     spelling,
     written,
@@ -110,6 +111,8 @@ class Kind(ABC):
     """
 
     _names: ClassVar[tuple[str, ...]] = ()
+    _is_plain: ClassVar[bool] = False
+    """Whether no value has a no-break space or curly quotes (rule 2.5)."""
 
     def __init_subclass__(cls) -> None:
         """Collect the fields; a kind that declares none has those of its bases."""
@@ -138,6 +141,9 @@ class Kind(ABC):
             return None
         if is_empty(node):
             here.add(messages.empty(node, here.path))
+            return None
+        if self._is_plain and (flaw := messages.flaw_of_signs(here.text)):
+            here.add(flaw)
             return None
         return self._read(here)
 
@@ -239,10 +245,26 @@ class Word(FilledText):
         return flaw_of_word(text, LONGEST_WORD - self.beside)
 
 
+class Value(Word):
+    """An argument for which `null` would hardly be meant: it is no value (rule 2.5)."""
+
+    def schema(self) -> Schema:
+        """Allow any scalar but `null`."""
+        return super().schema() | Text().schema()
+
+    def read(self, here: Cursor) -> Any:
+        """Read the value that stands here."""
+        if is_null(here.node):
+            here.add(messages.empty(here.node, here.path))
+            return None
+        return super().read(here)
+
+
 class OneOf(Text):
     """One of the words of an enumeration, in their own spelling only."""
 
     words: type[StrEnum]
+    _is_plain = True
 
     def schema(self) -> Schema:
         """List the words."""
@@ -262,6 +284,7 @@ class Integer(Kind):
 
     minimum: int
     maximum: int
+    _is_plain = True
 
     def schema(self) -> Schema:
         """Bound the number."""
@@ -288,6 +311,7 @@ class Number(Kind):
 
     minimum: float
     maximum: float
+    _is_plain = True
 
     def schema(self) -> Schema:
         """Bound the number."""
@@ -306,6 +330,7 @@ class Seconds(Kind):
     """A duration of up to ten years, or a number of seconds (rule 10.5)."""
 
     zero: bool = True
+    _is_plain = True
 
     def schema(self) -> Schema:
         """Bound the number; of a text, describe the spelling, and that it is not zero."""
@@ -341,6 +366,8 @@ _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 class Boolean(Kind):
     """`true` or `false`, in this spelling only."""
 
+    _is_plain = True
+
     def schema(self) -> Schema:
         """Allow both."""
         return {"type": "boolean"}
@@ -366,6 +393,7 @@ class StepId(Text):
     """The id of a step, unique in the file (rule 2.3)."""
 
     max_length: int = 128
+    _is_plain = True
 
     def schema(self) -> Schema:
         """Give the pattern of an id, also of one that an editor takes for a number."""
@@ -388,6 +416,8 @@ class StepId(Text):
 class Reference(Text):
     """The id of a step of this flow (rule 2.6)."""
 
+    _is_plain = True
+
     def schema(self) -> Schema:
         """Give the pattern of an id or a copy's id; a schema cannot know which exist."""
         longest = 2 * StepId().max_length + 1
@@ -405,6 +435,8 @@ _LONGEST_COMPARED = 300
 
 class Expression(Text):
     """A condition over the steps of this flow (section 3)."""
+
+    _is_plain = True
 
     def _check(self, here: Cursor) -> None:
         text, depends_on, in_finally = here.text, here.depends_on, here.in_finally

@@ -60,6 +60,17 @@ def flaw_of_name(text: str, max_length: int) -> Message | None:
     return flaw_of_length(text, max_length)
 
 
+def flaw_of_signs(text: str) -> Advised | None:
+    """Find what looks like a blank or a quotation mark and is none, in a text that has neither."""
+    found = re.search("[\xa0\u2018-\u201f]", text)
+    if found is None:
+        return None
+    if found[0] == "\xa0":
+        return Advised("has a no-break space (U+00A0)", "write a plain space, or none")
+    sign = f"U+{ord(found[0]):04X}"
+    return Advised(f"has a curly quotation mark ({sign})", "write it straight, or leave it out")
+
+
 def flaw_of_line(text: str, max_length: int) -> str | None:
     """Check printable text of 1 to `max_length` characters on one line."""
     if not text:
@@ -341,7 +352,7 @@ def unknown_key(
     likely = [one for one in known if one[0] == name[:1].lower()]
     fix = foreign_words.answer_elsewhere(name, noun)
     fix = fix or speller.suggestion(name, likely, least_alike=_LEAST_ALIKE)
-    return Advised(fact, fix or _possible(known, given, noun, value))
+    return flaw_of_signs(name) or Advised(fact, fix or _possible(known, given, noun, value))
 
 
 _AS_ITEM = "write each job as an item of steps:, with an id: and a command: or script:"

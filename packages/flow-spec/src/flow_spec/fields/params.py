@@ -12,11 +12,11 @@ from typing import Any, Never
 
 import attrs
 
-from flow_spec.documents.tree import MappingNode, Node, SequenceNode, is_empty
+from flow_spec.documents.tree import MappingNode, Node, SequenceNode, is_null
 from flow_spec.errors import Advised, Message, printable, quoted
 from flow_spec.fields import messages
 from flow_spec.fields.env import SETTABLE, flaw_of_setting, flaw_of_variable
-from flow_spec.fields.kinds import Kind, Prose, Schema, Text, Word
+from flow_spec.fields.kinds import Kind, Prose, Schema, Text, Value, Word
 from flow_spec.fields.reading import BUILT_IN, Cursor, PathParams, Reading
 from flow_spec.fields.records import ListOf, Record, declared
 
@@ -38,6 +38,8 @@ class Pattern(Text):
     def _flaw(self, text: str) -> str | None:
         if flaw := messages.flaw_of_length(text, self.max_length):
             return flaw
+        if text.startswith("/^") and text.endswith("$/"):
+            return "matches no value: the slashes are a part of it; write it without them"
         try:
             with warnings.catch_warnings(action="ignore"):
                 re.compile(text)
@@ -52,7 +54,7 @@ class Param:
 
     name: str
     default: str | None = declared(
-        Word(), "The value that it has where a run gives none.", "berlin", default=None
+        Value(), "The value that it has where a run gives none.", "berlin", default=None
     )
     enum: tuple[str, ...] = declared(
         ListOf(Word(), "values", "[berlin, paris]", min_items=1, distinct=True),
@@ -165,7 +167,7 @@ class Params(Kind):
         return {
             "type": "object",
             "propertyNames": {"pattern": rf"^(?!(?:{'|'.join(BUILT_IN)})$){SETTABLE[1:]}"},
-            "additionalProperties": {"anyOf": [Word().schema(), PARAM.schema()]},
+            "additionalProperties": {"anyOf": [Value().schema(), PARAM.schema()]},
         }
 
     def _read(self, here: Cursor) -> tuple[Any, ...] | None:
@@ -179,7 +181,7 @@ class Params(Kind):
             flaw = flaw_of_param_name(name)
             if flaw is not None:
                 key.add(flaw)
-            elif is_empty(value.node):
+            elif is_null(value.node):
                 remedy = (
                     f"write {name}: {{}} if every run must give it a value, "
                     f'or {name}: "" for an empty default'

@@ -83,15 +83,7 @@ def flaws_of_names(
             if held is None:
                 return  # the rest is inside it
         elif found[1] not in known:
-            message = (
-                Advised(
-                    f"unknown name {quoted(found[1])} here: a foreach gives it only to its own steps",
-                    "give this step the same foreach:, or write both below the steps: of one",
-                )
-                if found[1] in elsewhere
-                else _unknown(found[1], known, speller)
-            )
-            yield Flaw(message, found.start(1))
+            yield Flaw(_unknown(found[1], known, speller, elsewhere), found.start(1))
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:
@@ -112,8 +104,15 @@ def escaped(text: str) -> str:
     return text.replace(OPENING, f"${OPENING}")
 
 
-def _unknown(name: str, known: Collection[str], speller: Speller) -> Message:
+def _unknown(
+    name: str, known: Collection[str], speller: Speller, elsewhere: Collection[str]
+) -> Message:
     sentence = f"unknown name {quoted(name)}"
+    if name in elsewhere:
+        return Advised(
+            f"{sentence} here: a foreach gives it only to its own steps",
+            "give this step the same foreach:, or write both below the steps: of one",
+        )
     if remedy := speller.suggestion(name, known):
         return Advised(sentence, remedy)
     declare = f"declare it beside steps:, as in params: {{{name}: VALUE}}"

@@ -14,7 +14,7 @@ from flow_spec.documents.tree import Form, MappingNode, ScalarNode, SequenceNode
 from flow_spec.errors import Advised, quoted
 from flow_spec.fields import messages
 from flow_spec.fields.env import SETTABLE, flaw_of_variable
-from flow_spec.fields.kinds import FILE, Boolean, Kind, Prose, Schema, Word
+from flow_spec.fields.kinds import FILE, Boolean, Kind, Prose, Schema, Value
 from flow_spec.fields.reading import Cursor
 
 
@@ -148,7 +148,7 @@ class Variables(Kind):
         return {
             "type": "object",
             "propertyNames": {"pattern": SETTABLE},
-            "additionalProperties": Word().schema(),
+            "additionalProperties": Value().schema(),
         }
 
     def _read(self, here: Cursor) -> tuple[tuple[str, str], ...] | None:
@@ -170,7 +170,7 @@ class Variables(Kind):
                     "remove it, or give the variable another name",
                 )
                 key.add(message)
-            values[name] = Word(beside=len(f"{name}=")).read(value)
+            values[name] = Value(beside=len(f"{name}=")).read(value)
         return tuple(sorted(values.items())) if not here.reading.problems else None
 
 

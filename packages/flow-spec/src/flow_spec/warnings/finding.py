@@ -6,7 +6,7 @@ a step or of the flow, removes warnings here.
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import groupby
 from typing import NamedTuple
 
@@ -39,12 +39,17 @@ from flow_spec.warnings.shell import (
     IN_SCRIPT,
     IN_WORD,
     KNOWN,
+    KNOWN_NAMES,
     NAME_IN_WORD,
     SHELLS,
+    ShellWord,
+    call_in,
     cleans_up,
     end_of,
     name_of,
+    name_of_other_tool,
     names_for_shells,
+    pattern_in,
     shell_text,
     shell_words,
     texts_for_shells,
@@ -203,6 +208,11 @@ def no_such_program(program: str) -> Advised:
             f"there is no program {quoted(program)}: it is a command of the shell",
             "for cd, use working_dir:; for the others, write script: instead of command:",
         )
+    if program == "!":
+        return Advised(
+            'there is no program "!": it is a word of the shell, and of test',
+            "write [test, '!', -f, FILE], or [bash, -c, '! PROGRAM']",
+        )
     if " " in program.strip():
         return Advised(
             f"there is no program {quoted(program)}",
@@ -258,7 +268,13 @@ _VALUE_REMEDIES = {
     IN_WORD: "declare it under params: and write ${{ NAME }}",
     IN_SCRIPT: "use a variable: the script has parameters and names of a foreach as variables",
 }
+_TEXT_REMEDIES = {
+    "the output of a command": "set it in script:, as in NAME=$(PROGRAM), or give each run the "
+    "value of a parameter: --param NAME=VALUE",
+    "a pattern of file names": "write {glob: PATTERN} in place of the list",
+}
 _SHELL_REMEDIES = {
+    "text in curly quotes, or with a no-break space": "write plain ones, or none",
     "a home directory": "write the path, or script: instead of command:",
     "a pattern of file names": "write script: instead of command:, or list the files with glob in "
     "a foreach",
@@ -291,6 +307,11 @@ class _Finder:
         self._look_at_conditions()
         self._look_at_unfilled_words()
         variables = {name for name, _ in self.read.flow.env}
+        for param in self.read.flow.params:
+            self._look_at_text(("params", param.name), call_in)
+            self._look_at_text(("params", param.name, "default"), call_in)
+        group_names = partial(shell_text, variables=self._names_at(()))
+        self._look_at_text(("concurrency", "group"), group_names)
         for path in ((), ("defaults",)):
             self._look_at_fields(path, variables)
         for step in self._steps.values():
@@ -303,11 +324,14 @@ class _Finder:
             for name in block.names:
                 at = (*path, *block.place_of(name))
                 for origin in (*ORIGINS, SPLIT):
-                    self._look_at_text((*at, origin), params)
+                    self._look_at_text((*at, origin), partial(shell_text, variables=params))
                 self._look_for_values((*at, SPLIT), IN_LIST)
                 node = node_at(self.read.root, at)
                 for place in range(len(items_of(node))):
                     self._look_for_values((*at, place), IN_LIST)
+                    self._look_at_text((*at, place), find=call_in)
+                if len(items_of(node)) == 1:
+                    self._look_at_text((*at, 0), find=pattern_in)
             for one in block.lists:
                 at = (*path, *block.place_of(one.name))
                 if not one.values:
@@ -356,27 +380,36 @@ class _Finder:
                 case _:
                     paths = [at]
             for each in paths:
-                self._look_at_text(each, variables)
+                self._look_at_text(each, partial(shell_text, variables=variables))
                 self._look_for_values(each, IN_WORD)
 
-    def _look_at_text(self, path: NodePath, variables: Set[str]) -> None:
+    def _look_at_text(self, path: NodePath, find: Callable[[str], ShellWord | None]) -> None:
         node = node_at(self.read.root, path)
-        if isinstance(node, ScalarNode) and (found := shell_text(node.text, variables)):
+        if isinstance(node, ScalarNode) and (found := find(node.text)):
             span = Span(node.text, found.begin, found.end)
             message = Advised(
                 f"{quoted(span.text[span.start : span.end])} looks like {found.what}, but no shell "
                 "reads this text: it stays as it is",
-                "write the value, or ${{ NAME }} for that of a parameter",
+                _TEXT_REMEDIES.get(
+                    found.what, "write the value, or ${{ NAME }} for that of a parameter"
+                ),
             )
             self._warn(WarningCode.SHELL_SYNTAX, message, path, span)
 
     def _look_for_values(self, path: NodePath, values: re.Pattern[str]) -> None:
         """Warn about what only another system replaces by a value."""
-        node = node_at(self.read.root, path)
-        if isinstance(node, ScalarNode) and (found := values.search(node.text)):
+        node, known = node_at(self.read.root, path), self._names_at(path)
+        if not isinstance(node, ScalarNode):
+            return
+        remedy, repeated = _VALUE_REMEDIES.get(values, ""), self.read.reading.names_around(path)
+        if (found := name_of_other_tool(node.text, known)) is not None:
+            name = re.sub(r"\W", "", found[0])
+            remedy = f'write "${name}"' if values is IN_SCRIPT else f"write ${{{{ {name} }}}}"
+        elif values is IN_WORD and repeated:
+            remedy = f"write ${{{{ {repeated[0]} }}}} for a value of the foreach"
+        if found := found or values.search(node.text):
             message = Advised(
-                f"{quoted(found[0])} is taken literally: it stands for no value here",
-                _VALUE_REMEDIES[values],
+                f"{quoted(found[0])} is taken literally: it stands for no value here", remedy
             )
             span = Span(node.text, *found.span())
             self._warn(WarningCode.LITERAL_VALUE, message, path, span)
@@ -457,10 +490,11 @@ class _Finder:
             is_list = isinstance(node_at(self.read.root, at), SequenceNode)
             if is_list:
                 self._look_at_list(step, words, at, names)
-                for place in range(end_of(words)):
-                    self._look_for_values((*at, place), IN_WORD)
+                for place in range(len(words)):
+                    values = IN_WORD if place < end_of(words) else KNOWN_NAMES
+                    self._look_for_values((*at, place), values)
             if words and (
-                words[0] in KNOWN["only_in_shells"]
+                words[0] in KNOWN["only_in_shells"] | {"!"}
                 or any(
                     self.lacks_program(flow, copy, getattr(copy, field))
                     for copy in map(flow.step, copies)
@@ -482,7 +516,12 @@ class _Finder:
             message = Advised(
                 f"{text} looks like {found.what}, but no shell reads this command: the program "
                 "gets the word as it stands",
-                _SHELL_REMEDIES.get(found.what, "write script: instead of command:"),
+                _SHELL_REMEDIES.get(
+                    found.what,
+                    "write [bash, -c, TEXT]"
+                    if path[-1] == "only_if"
+                    else "write script: instead of command:",
+                ),
             )
             self._warn(WarningCode.SHELL_SYNTAX, message, (*path, found.place), span)
         if not step.fills:

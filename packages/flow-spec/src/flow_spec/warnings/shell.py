@@ -7,7 +7,7 @@ or pass them on, are left alone, as far as they are known here. Only the last pa
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,10 +31,10 @@ def name_of(word: str) -> str:
     return word.rpartition("/")[2]
 
 
-def end_of(words: Sequence[str]) -> int:
+def end_of(words: Sequence[str], programs: str = "read_words") -> int:
     """Return the position of the first program to which shell syntax means something."""
     return next(
-        (at for at, word in enumerate(words) if name_of(word) in KNOWN["read_words"]), len(words)
+        (at for at, word in enumerate(words) if name_of(word) in KNOWN[programs]), len(words)
     )
 
 
@@ -75,7 +75,9 @@ _REDIRECTION = re.compile(
     r"|.*?\s(?P<part>2>&1|[12&]?>>?\s?/dev/null)(?!\S)"
 )
 _TILDE = re.compile(r"~(?=/|$)")
-_VARIABLE = re.compile(r"(?<![$\\\w])\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:[:#%^,/][^}]*)?\})")
+_VARIABLE = re.compile(
+    r"(?<![$\\\w])\$(?:([A-Za-z_]\w*)|\(([A-Za-z_]\w*)\)|\{([A-Za-z_]\w*)(?:[:#%^,/][^}]*)?\})"
+)
 _ENVIRONMENT = re.compile(r"[A-Z][A-Z0-9_]+")
 _COMMAND = re.compile(
     r"(?<![$\\])\$\([a-z/.][^()]*\)|`(?:date|hostname|pwd|whoami|cat|ls|git|nproc|mktemp)\b[^`]*`"
@@ -87,6 +89,10 @@ _GLOB = re.compile(
 _TAKES_TEXT = re.compile(r"-(?:[dtFseDSERmcIx]|-[^=]+)")
 """Options whose value may be an operator or a pattern."""
 _MESSAGES = frozenset({"-m", "--message", "--body", "--title", "--description", "--notes", "-s"})
+_WRAPPED = re.compile(
+    "[\u201c\u201e\u2018][^\u2018-\u201f]*[\u201c\u201d\u2019]|(?s:\xa0.*|.*\xa0)"
+)
+"""A word in curly quotes, or with a no-break space at one of its ends (rule 2.5)."""
 _LONGEST = 4096
 """The longest word that is checked; longer ones are not words of a command line."""
 
@@ -102,17 +108,26 @@ def shell_words(words: Sequence[str], variables: Set[str] = frozenset()) -> Iter
         while program < last and re.match(r"-|\d|\w+=", words[program]):
             program += 1
     name = name_of(words[program])
-    for place in range(1, min(len(words), end_of(words) + 1)):
+    for place, word in enumerate(words):
+        if _WRAPPED.fullmatch(word):
+            what = "text in curly quotes, or with a no-break space"
+            yield ShellWord(place, 0, len(word), what)
+    end, end_of_operators = end_of(words), end_of(words, "take_operators")
+    for place in range(1, len(words)):
         found = None
-        if len(words[place]) <= _LONGEST:
+        if len(words[place]) <= _LONGEST and place <= end:
             found = _operator(words, place, name) or _expansion(words, place, name, variables)
+        elif place <= end_of_operators and words[place] in {"&&", "||", "|", ">"}:
+            found = _operator(words, place, name)
         if found is not None:
             yield found
 
 
 def _operator(words: Sequence[str], place: int, name: str) -> ShellWord | None:
     word, before, is_last = words[place], words[place - 1], place == len(words) - 1
-    if name in {"test", "["} or _TAKES_TEXT.fullmatch(before):
+    if _TAKES_TEXT.fullmatch(before):
+        return None
+    if name in {"test", "["} and (word not in {"&&", "||"} or before in {"=", "!=", "=="}):
         return None
     for what, pattern in _OPERATORS:
         if not is_last and pattern.fullmatch(word):
@@ -141,17 +156,41 @@ def _expansion(
 
 
 def shell_text(text: str, variables: Set[str] = frozenset()) -> ShellWord | None:
-    """Find a `~` or a variable in a text that no program reads as a command."""
+    """Find a `~`, a variable or a call in a text that no program reads as a command."""
     if found := _TILDE.match(text) if len(text) > 1 else None:
         return ShellWord(0, found.start(), found.end(), "a home directory")
-    return _variable_in(text, 0, variables)
+    return _variable_in(text, 0, variables) or call_in(text)
+
+
+def call_in(text: str) -> ShellWord | None:
+    """Find the output of a command in a text."""
+    found = _COMMAND.search(text) if len(text) <= _LONGEST else None
+    return found and ShellWord(0, *found.span(), "the output of a command")
+
+
+def name_of_other_tool(text: str, known: Iterable[str]) -> re.Match[str] | None:
+    """Find a known name in the spelling of another tool, such as `{{ NAME }}`.
+
+    What also names it in our spelling may be meant to replace one by the other.
+    """
+    for name in known:
+        found = re.search(rf"(?<![$\w])\{{\{{-?\s*\.?{name}\s*-?\}}\}}", text)
+        if found and not re.search(rf"\$(?:\{{\{{\s*|\{{)?{name}\b", text):
+            return found
+    return None
+
+
+def pattern_in(text: str) -> ShellWord | None:
+    """Find that a text is a pattern of file names."""
+    is_pattern = "*" in text and len(text) <= _LONGEST and _GLOB.fullmatch(text)
+    return ShellWord(0, 0, len(text), "a pattern of file names") if is_pattern else None
 
 
 def _variable_in(word: str, place: int, variables: Set[str]) -> ShellWord | None:
     """Find a variable that the environment has or probably has."""
     for found in _VARIABLE.finditer(word):
-        name = found[1] or found[2]
-        if name in variables or _ENVIRONMENT.fullmatch(name):
+        name = found[1] or found[2] or found[3]
+        if name in variables or (not found[2] and _ENVIRONMENT.fullmatch(name)):
             return ShellWord(place, found.start(), found.end(), "a variable")
     return None
 
@@ -162,6 +201,7 @@ _TASK = r"(?<![${])\{\{\s*\.[A-Z][A-Z0-9_]{3,}\s*\}\}"
 _RANGE = r"^\{?-?\d+\.\.-?\d+\}?$"
 IN_SCRIPT, IN_WORD = re.compile(f"{_DOTTED}|{_TASK}"), re.compile(f"{_BRACED}|{_TASK}")
 IN_LIST = re.compile(f"{_DOTTED}|{_BRACED}|{_TASK}|{_RANGE}")
+KNOWN_NAMES = re.compile(r"(?!)")
 """What other systems replace by values: `${{ matrix.X }}`, `{{ NAME }}`, `{{.NAME}}`, and a range.
 
 Task writes its variables in capitals. The fields of templates in Go, such as `{{.Names}}`, are not.
