@@ -263,6 +263,8 @@ def words_of(part: Span) -> str:
     return " ".join(part.text[part.start : part.end].split())
 
 
+_ITEM_OF_OTHERS = re.compile(r"(?i)\bitem\b")
+"""What Ansible, Argo and Task call the value of a loop."""
 _VALUE_REMEDIES = {
     IN_LIST: "write each value as an item of the list",
     IN_WORD: "declare it under params: and write ${{ NAME }}",
@@ -405,7 +407,7 @@ class _Finder:
         if (found := name_of_other_tool(node.text, known)) is not None:
             name = re.sub(r"\W", "", found[0])
             remedy = f'write "${name}"' if values is IN_SCRIPT else f"write ${{{{ {name} }}}}"
-        elif values is IN_WORD and repeated:
+        elif repeated and values is IN_WORD and _ITEM_OF_OTHERS.search(node.text):
             remedy = f"write ${{{{ {repeated[0]} }}}} for a value of the foreach"
         if found := found or values.search(node.text):
             message = Advised(
