@@ -201,7 +201,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
 @pytest.mark.parametrize(
     ("make", "expected"),
     [
-        pytest.param(Path.mkdir, "is not a flow database: it is not a regular file", id="folder"),
+        pytest.param(Path.mkdir, "is a folder; name a file, such as ", id="folder"),
         pytest.param(
             text, "is not a flow database: it is not an SQLite file; check the path", id="text"
         ),
