@@ -39,7 +39,6 @@ from flow_spec.warnings.shell import (
     IN_SCRIPT,
     IN_WORD,
     KNOWN,
-    KNOWN_NAMES,
     NAME_IN_WORD,
     SHELLS,
     ShellWord,
@@ -321,12 +320,11 @@ class _Finder:
 
     def _look_at_lists(self) -> None:
         blocks = zip(self.read.reading.blocks.items(), self.read.flow.blocks, strict=True)
-        params = {param.name for param in self.read.flow.params}
         for (path, block), read in blocks:
             for name in block.names:
                 at = (*path, *block.place_of(name))
                 for origin in (*ORIGINS, SPLIT):
-                    self._look_at_text((*at, origin), partial(shell_text, variables=params))
+                    self._look_at_text((*at, origin), partial(shell_text, variables=self._params))
                 self._look_for_values((*at, SPLIT), IN_LIST)
                 node = node_at(self.read.root, at)
                 for place in range(len(items_of(node))):
@@ -398,18 +396,22 @@ class _Finder:
             )
             self._warn(WarningCode.SHELL_SYNTAX, message, path, span)
 
-    def _look_for_values(self, path: NodePath, values: re.Pattern[str]) -> None:
-        """Warn about what only another system replaces by a value."""
-        node, known = node_at(self.read.root, path), self._names_at(path)
+    def _look_for_values(self, path: NodePath, values: re.Pattern[str] | None) -> None:
+        """Warn about what only another system replaces with a value.
+
+        `values` is what cannot be meant literally there; None if only known names cannot.
+        """
+        node = node_at(self.read.root, path)
         if not isinstance(node, ScalarNode):
             return
-        remedy, repeated = _VALUE_REMEDIES.get(values, ""), self.read.reading.names_around(path)
-        if (found := name_of_other_tool(node.text, known)) is not None:
-            name = re.sub(r"\W", "", found[0])
+        remedy = _VALUE_REMEDIES[values] if values is not None else ""
+        repeated = self.read.reading.names_around(path)
+        if (found := name_of_other_tool(node.text, self._names_at(path))) is not None:
+            name = found[1]
             remedy = f'write "${name}"' if values is IN_SCRIPT else f"write ${{{{ {name} }}}}"
         elif repeated and values is IN_WORD and _ITEM_OF_OTHERS.search(node.text):
             remedy = f"write ${{{{ {repeated[0]} }}}} for a value of the foreach"
-        if found := found or values.search(node.text):
+        if found := found or (values and values.search(node.text)):
             message = Advised(
                 f"{quoted(found[0])} is taken literally: it stands for no value here", remedy
             )
@@ -492,8 +494,9 @@ class _Finder:
             is_list = isinstance(node_at(self.read.root, at), SequenceNode)
             if is_list:
                 self._look_at_list(step, words, at, names)
+                end = end_of(words)
                 for place in range(len(words)):
-                    values = IN_WORD if place < end_of(words) else KNOWN_NAMES
+                    values = IN_WORD if place < end else None
                     self._look_for_values((*at, place), values)
             if words and (
                 words[0] in KNOWN["only_in_shells"] | {"!"}
@@ -612,10 +615,14 @@ class _Finder:
                 )
                 self._warn(WarningCode.AMBIGUOUS_EXIT_CODE, message, (*path, field))
 
-    def _names_at(self, path: NodePath) -> set[str]:
+    @cached_property
+    def _params(self) -> Set[str]:
+        return {param.name for param in self.read.flow.params}
+
+    def _names_at(self, path: NodePath) -> Set[str]:
         """Return the names of parameters, and of the `foreach` around a path."""
-        names = {param.name for param in self.read.flow.params}
-        return names | set(self.read.reading.names_around(path))
+        repeated = self.read.reading.names_around(path)
+        return self._params | set(repeated) if repeated else self._params
 
     def _warn(
         self,

@@ -7,7 +7,7 @@ or pass them on, are left alone, as far as they are known here. Only the last pa
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
@@ -168,14 +168,16 @@ def call_in(text: str) -> ShellWord | None:
     return found and ShellWord(0, *found.span(), "the output of a command")
 
 
-def name_of_other_tool(text: str, known: Iterable[str]) -> re.Match[str] | None:
-    """Find a known name in the spelling of another tool, such as `{{ NAME }}`.
+_OF_OTHER_TOOLS = re.compile(r"(?<![$\w])\{\{-?\s*\.?(\w+)\s*-?\}\}")
 
-    What also names it in our spelling may be meant to replace one by the other.
+
+def name_of_other_tool(text: str, known: Set[str]) -> re.Match[str] | None:
+    """Find a known name in the spelling of another tool, such as `{{ NAME }}`; group 1 is the name.
+
+    A text that has the name in our spelling too may replace one with the other, as templates do.
     """
-    for name in known:
-        found = re.search(rf"(?<![$\w])\{{\{{-?\s*\.?{name}\s*-?\}}\}}", text)
-        if found and not re.search(rf"\$(?:\{{\{{\s*|\{{)?{name}\b", text):
+    for found in _OF_OTHER_TOOLS.finditer(text):
+        if found[1] in known and not re.search(rf"\$(?:\{{\{{\s*|\{{)?{found[1]}\b", text):
             return found
     return None
 
@@ -201,7 +203,6 @@ _TASK = r"(?<![${])\{\{\s*\.[A-Z][A-Z0-9_]{3,}\s*\}\}"
 _RANGE = r"^\{?-?\d+\.\.-?\d+\}?$"
 IN_SCRIPT, IN_WORD = re.compile(f"{_DOTTED}|{_TASK}"), re.compile(f"{_BRACED}|{_TASK}")
 IN_LIST = re.compile(f"{_DOTTED}|{_BRACED}|{_TASK}|{_RANGE}")
-KNOWN_NAMES = re.compile(r"(?!)")
 """What other systems replace by values: `${{ matrix.X }}`, `{{ NAME }}`, `{{.NAME}}`, and a range.
 
 Task writes its variables in capitals. The fields of templates in Go, such as `{{.Names}}`, are not.
