@@ -504,6 +504,17 @@ def test_many_copies_and_many_warnings(tmp_path: Path) -> None:
     assert time.process_time() - begin < 60
 
 
+def test_many_names_in_many_words(tmp_path: Path) -> None:
+    """Each word is searched once, however many names a flow has."""
+    names = [f"P{number}" for number in range(600)]
+    steps = [f"{{id: s{name}, command: [x, '{{{{ {name} }}}}']}}" for name in names]
+    params = ", ".join(f"{name}: x" for name in names)
+    begin = time.process_time()
+    found = warned(tmp_path, *steps, more=f"params: {{{params}}}")
+    assert len(found) == len(names)
+    assert time.process_time() - begin < 20
+
+
 def test_a_script_in_a_shell_that_is_not_there(tmp_path: Path) -> None:
     """What runs a script is a program too; the whole step is the place (rules 10.4 and 11.2)."""
     step = "{id: a, shell: [nosuch, -c], script: 'x | y > $HOME/z'}"

@@ -27,10 +27,6 @@ LEFT = "ORCHESJOB_FLOW_LEFT"
 FORK_SERVER = "ORCHESJOB_FLOW_FORK_SERVER"
 """Turns the fork server off, with the value 0."""
 
-OURS = "ORCHESJOB_FLOW_"
-"""How the variables begin that no other program reads. One more is `ROOM` of the fork server, which
-imports nothing of ours."""
-
 _JOIN = ":"
 
 

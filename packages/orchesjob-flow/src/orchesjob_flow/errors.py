@@ -242,7 +242,7 @@ class NothingToSettle(FlowError, ValueError):
         if "SKIPPED" in self.outcomes:
             why = line_about(self.run_key, "explain", self.name)
             retry = line_about(self.run_key, "retry")
-            return {"help": f"{why}  # says why; to repeat what failed, and what needs it: {retry}"}
+            return {"help": f"{why}  # shows why; to rerun failures and their dependents: {retry}"}
         if {*self.outcomes} != {"SUCCEEDED"}:
             return {"help": f"{again}  # runs it again"}
         told = f'step "{self.name}" has SUCCEEDED; nothing needs to be settled'

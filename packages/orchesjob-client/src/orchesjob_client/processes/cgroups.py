@@ -113,7 +113,7 @@ def _make(folder: str, stack: contextlib.ExitStack) -> int:
     for _ in range(_TRIES):
         with contextlib.suppress(FileNotFoundError):  # somebody has removed it while it was empty
             with contextlib.suppress(FileExistsError):
-                # For us alone: whoever can open it could lock it, and `_held` would wait.
+                # Private: anybody who can open it could hold a lock that `_held` waits for.
                 os.mkdir(folder, 0o700)  # noqa: PTH102 - each job does this
             descriptor = stack.enter_context(_held(folder))
             if os.fstat(descriptor).st_uid != os.geteuid():

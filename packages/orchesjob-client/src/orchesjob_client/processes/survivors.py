@@ -22,7 +22,7 @@ Every process is read in each of two looks, because nothing cheaper proves the s
 per look with 2,000 processes, where the environments take 13 ms of the kernel's time:
 
 - `stat` takes 10 ms. Its addresses change when a program is executed, unless they are not random.
-  They do not change when a process writes variables into its memory, as the fork server does.
+  They do not change when a process writes other variables into its memory.
 - `auxv` takes 4.5 ms, and shows no more than these addresses do.
 - The inode of a folder in `/proc` comes with the list, and shows that a PID was not reused. But the
   same process may have executed a program since.

@@ -56,7 +56,7 @@ from orchesjob_flow.signals import STOP_SIGNALS
 from orchesjob_flow.views.terminal import warn
 
 _FEWEST_STEPS = 3
-"""A fork server is started for a run of so many steps: loading it costs as much as a call."""
+"""The shortest run for which a fork server is started: loading it costs as much as a call."""
 
 
 def drive_or_wait(

@@ -112,7 +112,7 @@ class CollapsedCopies(NamedTuple):
 
 
 def collapse_copies(run: Run, steps: Sequence[Step], room: int) -> Sequence[Step | CollapsedCopies]:
-    """Give all copies of a step one row if there is no room for a row each (rule 10.3)."""
+    """Fold the copies of each step into one row unless there is a row for each (rule 10.3)."""
     if len(steps) <= room:
         return steps
     copies = shape_of(run.definition).copies
