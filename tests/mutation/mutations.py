@@ -70,47 +70,51 @@ MUTATIONS = (
     ),
     Mutation(
         "a survivor does not keep the next attempt waiting",
-        "orchesjob-flow: steps/survivors_seen",
+        "orchesjob-flow: enqueue_or_wait",
         replace("not survivors", "not survivors or step.row.failures > 1"),
     ),
     Mutation(
         "a lost attempt has failed although a process of it lives",
-        "orchesjob-flow: survivors_found",
+        "orchesjob-flow: act_on_survivors",
         replace("if survivors:", "if survivors and attempt.row.number > 1:"),
     ),
     Mutation(
         "what somebody else has aborted has ended at once",
-        "orchesjob-flow: reported",
+        "orchesjob-flow: act_on_report",
         replace(
-            "aborted(context, attempt, describe_abort(report))",
-            "outcomes.failed(context, step, attempt, describe_abort(report))",
+            "fail_aborted(context, attempt, describe_abort(report))",
+            "fail_attempt(context, step, attempt, describe_abort(report))",
         ),
     ),
     Mutation(
         "the end of what is alive of a lost attempt goes unnoticed",
-        "orchesjob-flow: survivor_exited",
+        "orchesjob-flow: act_on_survivor_exit",
         replace("attempt.call is None", "attempt.call is not None"),
     ),
     Mutation(
         "an end that came before the watch goes unnoticed",
-        "orchesjob-flow: survivor_watched",
+        "orchesjob-flow: act_on_survivor_watch",
         replace("loss.exited", "False"),
     ),
     Mutation(
         "a lost attempt is not ended, though that was decided meanwhile",
-        "orchesjob-flow: survivors_found",
+        "orchesjob-flow: act_on_survivors",
         replace("attempt.row.abort_reason is not None", "False"),
         tests="test_update -k lost",
     ),
     Mutation(
         "an aborted job is taken for gone",
-        "orchesjob-flow: reported",
-        replace("calls.end_remains(context, attempt)", "remains_seen(context, step, attempt, [])"),
+        "orchesjob-flow: act_on_report",
+        replace(
+            "calls.end_survivors(context, attempt)", "remains_seen(context, step, attempt, [])"
+        ),
     ),
     Mutation(
         "a lost job is taken for gone when it is to be ended",
-        "orchesjob-flow: survivors_found",
-        replace("calls.end_remains(context, attempt)", "remains_seen(context, step, attempt, [])"),
+        "orchesjob-flow: act_on_survivors",
+        replace(
+            "calls.end_survivors(context, attempt)", "remains_seen(context, step, attempt, [])"
+        ),
     ),
     Mutation(
         "a lost attempt that had ended before is cancelled",
@@ -170,7 +174,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a status without an answer fails the step",
-        "orchesjob-flow: attempts/call_unanswered",
+        "orchesjob-flow: attempts/act_on_no_answer",
         replace(
             "call is not CallKind.START or error.retryable",
             "call is not CallKind.STATUS and (call is not CallKind.START or error.retryable)",
@@ -201,7 +205,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a run that is resumed has no deadline",
-        "orchesjob-flow: runner_started",
+        "orchesjob-flow: on_runner_started",
         replace(
             "await_deadline(context)",
             "any(step.row.attempt_no for step in context.run.steps) or await_deadline(context)",
@@ -240,7 +244,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a dead start is charged",
-        "orchesjob-flow: never_ran",
+        "orchesjob-flow: discard_start",
         replace(
             "context.record_step(step, status=StepStatus.PENDING)",
             "context.record_step(step, status=StepStatus.PENDING, failures=step.row.failures + 1)",
@@ -254,13 +258,13 @@ MUTATIONS = (
     ),
     Mutation(
         "a job is aborted although it has a worker after all",
-        "orchesjob-flow: still_active",
+        "orchesjob-flow: note_active",
         drop("if attempt.row.abort_reason == AbortReason.DEAD_START:"),
         tests="engine/test_update -k worker_after_all",
     ),
     Mutation(
         "a status that failed is never asked for again",
-        "orchesjob-flow: calls/call_unanswered",
+        "orchesjob-flow: repeat_call",
         drop("ask_later(context, attempt, backoff.delay_sec)"),
     ),
     Mutation(
@@ -276,7 +280,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a failure is repeated whatever its exit code",
-        "orchesjob-flow: failed",
+        "orchesjob-flow: fail_attempt",
         replace("retried and exit_code not in retried", "False"),
     ),
     Mutation(
@@ -327,13 +331,15 @@ MUTATIONS = (
     ),
     Mutation(
         "a look that was planned before an attempt was closed begins the next one",
-        "orchesjob-flow: attempt_timer_due",
-        replace("(Timer.RETRY, Timer.SURVIVORS)", "(Timer.RETRY, Timer.SURVIVORS, Timer.REMAINS)"),
+        "orchesjob-flow: on_attempt_timer_due",
+        replace(
+            "(Timer.RETRY, Timer.SURVIVORS)", "(Timer.RETRY, Timer.SURVIVORS, Timer.OPEN_SURVIVORS)"
+        ),
         tests="test_losses -k delay",
     ),
     Mutation(
         "waiting for a place uses up patience",
-        "orchesjob-flow: calls/call_began",
+        "orchesjob-flow: calls/begin_call",
         replace("context.now.mono - attempt.call_since", "0.0"),
         tests="test_patience -k those_who_wait",
     ),
@@ -350,22 +356,22 @@ MUTATIONS = (
     ),
     Mutation(
         "a start of an earlier boot is repeated",
-        "orchesjob-flow: status_unknown",
+        "orchesjob-flow: act_on_unknown_key",
         replace("attempt.row.boot_id != context.now.boot", "not attempt.row.boot_id"),
     ),
     Mutation(
         "a job that orchesjob has forgotten is started again",
-        "orchesjob-flow: status_unknown",
+        "orchesjob-flow: act_on_unknown_key",
         replace("attempt.row.job_id is not None", "attempt.row.job_id == ''"),
     ),
     Mutation(
         "a job of an earlier boot is trusted",
-        "orchesjob-flow: reported",
+        "orchesjob-flow: act_on_report",
         replace("attempt.row.boot_id != context.now.boot", "not attempt.row.boot_id"),
     ),
     Mutation(
         "a process id is trusted, whoever has it now",
-        "orchesjob-flow: contradicted",
+        "orchesjob-flow: note_contradiction",
         negate("known"),
     ),
     Mutation(
@@ -377,10 +383,10 @@ MUTATIONS = (
     ),
     Mutation(
         "the end of a worker is an outcome",
-        "orchesjob-flow: attempts/job_exited",
+        "orchesjob-flow: attempts/act_on_exit",
         replace(
             "calls.ask_status(context, attempt)",
-            "outcomes.failed(context, context.run.steps[attempt.row.position], attempt, 'gone')",
+            "fail_attempt(context, context.run.steps[attempt.row.position], attempt, 'gone')",
         ),
     ),
     Mutation(
@@ -390,7 +396,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a run is CANCELLED while something of it is alive",
-        "orchesjob-flow: swept",
+        "orchesjob-flow: act_on_run_survivors",
         replace("not survivors", "len(survivors) < 2"),
         tests="test_cancelling -k survivors_of_attempts",
     ),
@@ -405,7 +411,7 @@ MUTATIONS = (
     ),
     Mutation(
         "something is ended after the run is CANCELLED",
-        "orchesjob-flow: end",
+        "orchesjob-flow: end_run",
         replace("run.status.is_terminal", "False"),
     ),
     Mutation(
@@ -459,12 +465,12 @@ MUTATIONS = (
     ),
     Mutation(
         "how the steps have ended is not recorded before `finally` begins",
-        "orchesjob-flow: engine/finish",
+        "orchesjob-flow: engine/close_steps",
         drop("context.record_run(RunStatus.RUNNING, None)"),
     ),
     Mutation(
         "`finally` begins while a failed step is alive",
-        "orchesjob-flow: end",
+        "orchesjob-flow: end_run",
         replace("run.flow.finally_", "False"),
     ),
     Mutation(
@@ -482,7 +488,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a late search for survivors begins a step that was ended",
-        "orchesjob-flow: steps/survivors_seen",
+        "orchesjob-flow: enqueue_or_wait",
         replace("step.row.status.is_terminal", "False"),
         tests="test_update -k ends_after_its_step",
     ),
@@ -545,7 +551,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a gate that says yes is the success of its step",
-        "orchesjob-flow: reported",
+        "orchesjob-flow: act_on_report",
         replace(
             "case Verdict.SUCCEEDED if attempt.row.is_gate:",
             "case Verdict.SUCCEEDED if step.row.position < 0:",
@@ -553,13 +559,13 @@ MUTATIONS = (
     ),
     Mutation(
         "a run of a group begins without a look at the others",
-        "orchesjob-flow: runner_started",
+        "orchesjob-flow: on_runner_started",
         replace("not context.run.is_waiting", "True"),
         tests="simulation/test_groups -k crowds",
     ),
     Mutation(
         "a run overtakes one that has a runner",
-        "orchesjob-flow: queue_seen",
+        "orchesjob-flow: on_queue_seen",
         replace("not event.with_runner", "True"),
         tests="test_lifecycle -k before_it",
     ),
@@ -1133,12 +1139,12 @@ MUTATIONS = (
     Mutation(
         "a job is aborted before its processes are recorded",
         "orchesjob-flow: make_next_call",
-        replace("attempt.kin_found", "True"),
+        replace("attempt.processes_recorded", "True"),
         tests="simulation/test_survivors -k without_a_mark",
     ),
     Mutation(
         "a command of another user is not known once its worker is gone",
-        "orchesjob-flow: update/watch_answered",
+        "orchesjob-flow: update/on_watch_answered",
         replace("event.foreign_target is not None", "False"),
         tests="simulation/test_survivors -k lost_without_a_mark",
     ),
@@ -1150,13 +1156,13 @@ MUTATIONS = (
     ),
     Mutation(
         "what was recorded of a job before its abort is not looked for",
-        "orchesjob-flow: end_remains",
-        replace("kin_of(context, attempt.row)", "()"),
+        "orchesjob-flow: end_survivors",
+        replace("known_processes(context, attempt.row)", "()"),
         tests="simulation/test_survivors -k without_a_mark",
     ),
     Mutation(
         "the recorded processes of an earlier boot are taken for a job's",
-        "orchesjob-flow: kin_of",
+        "orchesjob-flow: known_processes",
         replace("latest.boot_id != context.now.boot", "False"),
         tests="engine/test_update -k before_an_abort",
     ),

@@ -103,8 +103,9 @@ def module_of_tests(address: str) -> Path:
         ValueError: There is no such module, or several.
     """
     folder, _, name = address.rpartition("/")
-    found = [path for path in modules_of_tests().get(name, []) if folder in ("", *path.parts)]
-    return only(found, address)
+    found = modules_of_tests().get(name, [])
+    within = [path for path in found if folder in ("", *path.relative_to(ROOT).parts)]
+    return only(within, address)
 
 
 @cache

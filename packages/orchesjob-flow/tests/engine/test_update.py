@@ -81,7 +81,7 @@ STALE: list[Event] = [
     WatchAnswered(FIRST, Watch.GONE),
     SurvivorsSeen(FIRST, []),
     TimerDue(Timer.SURVIVORS, FIRST),
-    TimerDue(Timer.REMAINS, FIRST),
+    TimerDue(Timer.OPEN_SURVIVORS, FIRST),
     TimerDue(Timer.RETRY, FIRST),
     TimerDue(Timer.OVERDUE, FIRST),
     TimerDue(Timer.ASK_STATUS, FIRST),
@@ -272,7 +272,7 @@ def test_many_survivors(run: RunState) -> None:
 OLD, YOUNG = Process(9, 1, "sh", "mark"), Process(8, 2, "sleep", "mark")
 LOOK, AWAIT = LookForSurvivors(FIRST, ("k:a:1",)), WatchProcess(FIRST, OLD)
 END = EndSurvivors(FIRST, ("k:a:1",), DEFAULT_GRACE_SEC)
-AGAIN = SetTimer(NOW.mono + 1, TimerDue(Timer.REMAINS, FIRST))
+AGAIN = SetTimer(NOW.mono + 1, TimerDue(Timer.OPEN_SURVIVORS, FIRST))
 SEEN = SurvivorsSeen(FIRST, [YOUNG, OLD])
 CANCEL = CancelSeen(CancelRequest(NOW.wall, None))
 WATCHED, GONE = (WatchAnswered(FIRST, watch) for watch in (Watch.WATCHING, Watch.GONE))
@@ -334,7 +334,7 @@ LOST: list[tuple[str, list[Event], list[Effect]]] = [
     ("it has ended", [SEEN, WATCHED, JobExited(FIRST)], [AGAIN]),
     ("it has ended before it was watched", [SEEN, GONE], [AGAIN]),
     ("it has ended before that was known", [SEEN, JobExited(FIRST), WATCHED], [AGAIN]),
-    ("it may have ended", [SEEN, GONE, TimerDue(Timer.REMAINS, FIRST)], [LOOK]),
+    ("it may have ended", [SEEN, GONE, TimerDue(Timer.OPEN_SURVIVORS, FIRST)], [LOOK]),
     ("a cancel comes during the look", [CANCEL, SEEN], [END]),
     ("a cancel comes between look and watch", [SEEN, CANCEL, WATCHED], [LOOK]),
     ("a cancel comes while it is watched", [SEEN, WATCHED, CANCEL], [LOOK]),

@@ -186,7 +186,7 @@ class Waiting:
 
     def ending_goes_on(self) -> bool:
         """Whether a run that is being ended still looks for what is left alive."""
-        return self.inbox.awaited[None] > 0 or TimerDue(Timer.SWEEP) in self._timers
+        return self.inbox.awaited[None] > 0 or TimerDue(Timer.RUN_SURVIVORS) in self._timers
 
     def deadline_will_be_noticed(self) -> bool:
         """Tell whether the end of the run's time, if that is limited, will not be missed."""
@@ -202,7 +202,7 @@ class Waiting:
             timers = (Timer.RETRY, Timer.SURVIVORS)
             ahead = self._something_else_is_ahead(step)
         else:
-            timers = (Timer.ASK_STATUS, Timer.REMAINS)
+            timers = (Timer.ASK_STATUS, Timer.OPEN_SURVIVORS)
             ahead = self._its_end_will_be_noticed(step.attempt)
         return ahead or any(TimerDue(timer, latest) in self._timers for timer in timers)
 
@@ -211,7 +211,7 @@ class Waiting:
         run = self.runner.run
         if run.finally_after is None and step.spec.id in run.flow.finally_ids:
             waits_for = [run.by_id[spec.id] for spec in run.flow.steps]
-            return run.sweeping or any(not one.row.status.is_terminal for one in waits_for)
+            return run.ending_survivors or any(not one.row.status.is_terminal for one in waits_for)
         most = run.flow.max_parallel
         taken = sum(one.attempt is not None or one.keeps_slot for one in run.steps)
         is_full = most is not None and taken >= most and not step.keeps_slot

@@ -804,7 +804,7 @@ def something_is_awaited(world: "World", runner: Runner, inbox: VirtualInbox) ->
     for step in runner.run.steps:
         if not step.row.status.is_terminal:
             assert ahead.leads_on(step), f"{step.spec.id} waits for nothing"
-    if runner.run.sweeping:
+    if runner.run.ending_survivors:
         assert ahead.ending_goes_on(), "the search for what is left alive waits for nothing"
     if runner.run.ending is None:
         is_over = runner.run.finally_after is not None or runner.run.open_steps == 0

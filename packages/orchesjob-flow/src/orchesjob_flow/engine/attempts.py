@@ -151,14 +151,14 @@ def begin_attempt(context: UpdateContext, step: RunStep) -> None:
 
 def withdraw_start(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
     """Take back a start that was decided, but neither committed nor performed (rule 5.6)."""
-    calls.answered(context, attempt)
+    calls.note_answer(context, attempt)
     if attempt.before is not None:
         del context.decision.changes.attempts[attempt.row.position, attempt.row.number]
         context.run.close(step)
         context.restore_step(step, attempt.before)
 
 
-def reported(
+def act_on_report(
     context: UpdateContext, step: RunStep, attempt: OpenAttempt, report: JobReport
 ) -> None:
     """Act on what orchesjob reports of the attempt's job."""
@@ -167,30 +167,30 @@ def reported(
     record_report(context, step, attempt, report, verdict)
     match verdict:
         case Verdict.FOREIGN:
-            foreign(context, step, attempt, report)
+            fail_foreign(context, step, attempt, report)
         case Verdict.SUCCEEDED if attempt.row.is_gate:
-            passed(context, step, attempt)
+            pass_gate(context, step, attempt)
         case Verdict.SUCCEEDED:
-            succeeded(context, step, attempt)
+            succeed(context, step, attempt)
         case Verdict.SKIPPED:
-            skipped(context, step, attempt)
+            skip(context, step, attempt)
         case Verdict.NEVER_RAN if attempt.row.abort_reason in (None, AbortReason.DEAD_START):
-            never_ran(context, step, attempt)
+            discard_start(context, step, attempt)
         case _ if verdict in UNSUCCESSFUL and was_ended(context, attempt, report):
-            calls.end_remains(context, attempt)
+            calls.end_survivors(context, attempt)
         case Verdict.FAILED:
-            failed(context, step, attempt, failure_of(report), exit_code_of(report))
+            fail_attempt(context, step, attempt, failure_of(report), exit_code_of(report))
         case Verdict.ABORTED | Verdict.NEVER_RAN:
-            aborted(context, attempt, describe_abort(report))
+            fail_aborted(context, attempt, describe_abort(report))
         case Verdict.LOST:
-            lost(context, attempt, describe_loss(report))
+            lose_attempt(context, attempt, describe_loss(report))
         case _ if attempt.row.boot_id != context.now.boot:
             why = "the machine or container was restarted while it ran"
-            lost(context, attempt, why)
+            lose_attempt(context, attempt, why)
         case Verdict.NO_WORKER:
             calls.look(context, attempt)
         case _:
-            still_active(context, step, attempt, report)
+            note_active(context, step, attempt, report)
 
 
 def recognise(
@@ -224,15 +224,15 @@ def record_report(
         attempt.backoff = None  # else it is the abort that fails: this is no answer to it
 
 
-def still_active(
+def note_active(
     context: UpdateContext, step: RunStep, attempt: OpenAttempt, report: JobReport
 ) -> None:
     """Record that the job runs, and arrange that its end is noticed."""
     known = report.known_status is not None
     if not known:
-        unknown_status(context, step, attempt, report)
+        note_unknown_status(context, step, attempt, report)
     if attempt.worker_gone:
-        contradicted(context, attempt, known)
+        note_contradiction(context, attempt, known)
         return
     if attempt.row.abort_reason == AbortReason.DEAD_START:
         context.record_attempt(attempt, abort_reason=None)  # it has a worker after all
@@ -245,7 +245,7 @@ def still_active(
     calls.make_next_call(context, attempt)
 
 
-def contradicted(context: UpdateContext, attempt: OpenAttempt, known: bool) -> None:
+def note_contradiction(context: UpdateContext, attempt: OpenAttempt, known: bool) -> None:
     """Treat the attempt as lost once orchesjob has twice called a job running whose worker is gone.
 
     orchesjob then sees another process with the same PID. `known` is false for a
@@ -254,12 +254,12 @@ def contradicted(context: UpdateContext, attempt: OpenAttempt, known: bool) -> N
     attempt.contradictions += 1
     if known and attempt.contradictions >= CONTRADICTIONS:
         why = "its worker is gone, but orchesjob still reports it as running"
-        lost(context, attempt, why)
+        lose_attempt(context, attempt, why)
     else:
         calls.ask_again(context, attempt)
 
 
-def unknown_status(
+def note_unknown_status(
     context: UpdateContext, step: RunStep, attempt: OpenAttempt, report: JobReport
 ) -> None:
     """Report a status that this version does not know; it counts as running (rule 5.3)."""
@@ -269,24 +269,24 @@ def unknown_status(
         context.do(Warn(f"{attempt.attempt_key}: {error}"))
 
 
-def watched(context: UpdateContext, attempt: OpenAttempt, watch: Watch) -> None:
+def act_on_watch(context: UpdateContext, attempt: OpenAttempt, watch: Watch) -> None:
     """Note whether the job's end will be reported; if not, poll for it (rule 6.2)."""
     if attempt.loss is not None:
-        survivor_watched(context, attempt, attempt.loss, watch)
+        act_on_survivor_watch(context, attempt, attempt.loss, watch)
         return
     attempt.watch = watch
     if watch is Watch.GONE:
-        job_exited(context, attempt)
+        act_on_exit(context, attempt)
         return
     if watch is Watch.UNSUPPORTED and not context.run.polling:
         calls.poll_later(context)
     calls.make_next_call(context, attempt)
 
 
-def job_exited(context: UpdateContext, attempt: OpenAttempt) -> None:
+def act_on_exit(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Ask for the outcome of a job whose worker is gone: the exit alone is not an outcome."""
     if attempt.loss is not None:
-        survivor_exited(context, attempt, attempt.loss)
+        act_on_survivor_exit(context, attempt, attempt.loss)
         return
     attempt.worker_gone = True
     calls.ask_status(context, attempt)
@@ -299,26 +299,28 @@ def request_abort(context: UpdateContext, attempt: OpenAttempt, reason: AbortRea
         calls.make_next_call(context, attempt)
 
 
-def looked(
+def act_on_look(
     context: UpdateContext, step: RunStep, attempt: OpenAttempt, survivors: Sequence[Process]
 ) -> None:
     """Act on the processes of an attempt: lost, to be aborted, or one that has no worker yet."""
     if attempt.loss is not None:
-        survivors_found(context, step, attempt, attempt.loss, survivors)
+        act_on_survivors(context, step, attempt, attempt.loss, survivors)
     elif attempt.job is not None and attempt.job.worker_pid is not None:
-        kin_found(context, attempt, survivors)
+        record_before_abort(context, attempt, survivors)
     else:
         await_worker(context, attempt, alive=bool(survivors))
 
 
-def kin_found(context: UpdateContext, attempt: OpenAttempt, processes: Sequence[Process]) -> None:
+def record_before_abort(
+    context: UpdateContext, attempt: OpenAttempt, processes: Sequence[Process]
+) -> None:
     """Record the processes of an attempt before it is aborted, and abort it then (rule 5.8)."""
-    attempt.kin_found = True
-    record_kin(context, attempt, processes)
+    attempt.processes_recorded = True
+    record_processes(context, attempt, processes)
     calls.make_next_call(context, attempt)
 
 
-def record_kin(context: UpdateContext, attempt: OpenAttempt, kin: Sequence[Process]) -> None:
+def record_processes(context: UpdateContext, attempt: OpenAttempt, kin: Sequence[Process]) -> None:
     """Record processes of an attempt that a later search may not recognise by itself."""
     known = [process._replace(command="") for process in kin]
     context.record_attempt(attempt, kin=json.dumps(known))
@@ -334,7 +336,7 @@ def await_worker(context: UpdateContext, attempt: OpenAttempt, alive: bool) -> N
     calls.abort(context, attempt, attempt.job.job_id)
 
 
-def remains_seen(
+def close_if_ended(
     context: UpdateContext, step: RunStep, attempt: OpenAttempt, survivors: Sequence[Process]
 ) -> None:
     """Close an aborted attempt once no process of it is alive; until then name the processes."""
@@ -342,55 +344,53 @@ def remains_seen(
         error = f"cannot be ended: {name_processes(survivors)}"
         if step.row.error != error:
             context.record_step(step, error=error)
-        context.set_timer(END_AGAIN_SEC, Timer.REMAINS, attempt.id)
+        context.set_timer(END_AGAIN_SEC, Timer.OPEN_SURVIVORS, attempt.id)
         return
     match attempt.row.abort_reason:
         case AbortReason.CANCEL | AbortReason.FLOW_TIMEOUT:
-            ended_with_run(context, step, attempt)
+            cancel_attempt(context, step, attempt)
         case AbortReason.TIMEOUT:
             error = f"timed out after {step.spec.timeout_sec:g} s"
-            failed(context, step, attempt, error)
+            fail_attempt(context, step, attempt, error)
         case _:
             error = "outcome unknown: the call that started it died, and its job was ended"
-            failed(context, step, attempt, error)
+            fail_attempt(context, step, attempt, error)
 
 
-def status_unknown(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
+def act_on_unknown_key(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
     """Act on "no such key": start a job that never existed, and never restart one that may have."""
     attempt.before = None
     if attempt.row.abort_reason is not None:
-        calls.end_remains(context, attempt)
+        calls.end_survivors(context, attempt)
     elif attempt.row.job_id is not None:
-        lost(context, attempt, "orchesjob no longer knows the job")
+        lose_attempt(context, attempt, "orchesjob no longer knows the job")
     elif attempt.row.boot_id != context.now.boot:
         why = "the machine or container was restarted while it was being started"
-        lost(context, attempt, why)
+        lose_attempt(context, attempt, why)
     else:
         attempt.without = ()
         context.record_attempt(attempt, note=None)
         calls.start_job(context, step, attempt)
 
 
-def call_unanswered(
+def act_on_no_answer(
     context: UpdateContext, step: RunStep, attempt: OpenAttempt, error: OrchesjobError
 ) -> None:
     """Fail an attempt that can never be started as it is; repeat any other call (rule 5.7)."""
     call = attempt.call
-    calls.answered(context, attempt)
+    calls.note_answer(context, attempt)
     if call is not CallKind.START or error.retryable:
-        calls.call_unanswered(context, attempt, error)
+        calls.repeat_call(context, attempt, error)
     else:
-        could_not_start(context, step, attempt, str(error))
+        fail_start(context, step, attempt, str(error))
 
 
-def could_not_start(
-    context: UpdateContext, step: RunStep, attempt: OpenAttempt, reason: str
-) -> None:
+def fail_start(context: UpdateContext, step: RunStep, attempt: OpenAttempt, reason: str) -> None:
     """Fail an attempt that has not run and, as it is, cannot run (rules 5.7 and 10.4)."""
     if context.run.ending is not None:
-        ended_with_run(context, step, attempt)
+        cancel_attempt(context, step, attempt)
     else:
-        failed(context, step, attempt, f"could not be started: {reason}")
+        fail_attempt(context, step, attempt, f"could not be started: {reason}")
 
 
 def start_without(
@@ -403,13 +403,13 @@ def start_without(
     calls.start_job(context, step, attempt)
 
 
-def succeeded(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
+def succeed(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
     """Record a success, which is final."""
     close_attempt(context, step, attempt, AttemptStatus.SUCCEEDED, None)
     finish_step(context, step, StepStatus.SUCCEEDED, None, attempt.row.finished_at)
 
 
-def passed(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
+def pass_gate(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
     """Let the command follow at once: the gate has answered 0 (rule 10.8).
 
     It starts in the gate's slot, as soon as no process of the gate is alive (rule 5.8). In a run
@@ -423,7 +423,7 @@ def passed(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
         await_attempt(context, step)
 
 
-def skipped(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
+def skip(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
     """Skip the step: its command has exited with one of `skip_exit_codes`, or its gate with 1.
 
     Rules 9.12 and 10.8.
@@ -432,7 +432,7 @@ def skipped(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None
     finish_step(context, step, StepStatus.SKIPPED, None, attempt.row.finished_at)
 
 
-def failed(
+def fail_attempt(
     context: UpdateContext,
     step: RunStep,
     attempt: OpenAttempt,
@@ -454,7 +454,9 @@ def failed(
         retry_step(context, step, error)
 
 
-def foreign(context: UpdateContext, step: RunStep, attempt: OpenAttempt, report: JobReport) -> None:
+def fail_foreign(
+    context: UpdateContext, step: RunStep, attempt: OpenAttempt, report: JobReport
+) -> None:
     """Fail a step for good: somebody else's job has its attempt's key (rule 5.9)."""
     command = step.spec.command_of(is_gate=attempt.row.is_gate)
     error = (
@@ -468,7 +470,7 @@ def foreign(context: UpdateContext, step: RunStep, attempt: OpenAttempt, report:
     finish_step(context, step, StepStatus.FAILED, error)
 
 
-def never_ran(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
+def discard_start(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
     """Use up the number of a dead start, but no retry (rule 4.2)."""
     close_attempt(context, step, attempt, AttemptStatus.NEVER_RAN, "orchesjob never started it")
     context.record_step(step, status=StepStatus.PENDING)
@@ -479,7 +481,7 @@ def never_ran(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> No
         await_attempt(context, step)
 
 
-def ended_with_run(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
+def cancel_attempt(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
     """Close an attempt that was ended because its run is; the step ends together with the run."""
     close_attempt(context, step, attempt, AttemptStatus.CANCELLED, context.run.ending_error)
 
@@ -518,12 +520,12 @@ def ended_at(context: UpdateContext, attempt: OpenAttempt) -> float:
     return max(latest, attempt.row.started_at)
 
 
-def lost(context: UpdateContext, attempt: OpenAttempt, why: str) -> None:
+def lose_attempt(context: UpdateContext, attempt: OpenAttempt, why: str) -> None:
     """Fail an attempt whose outcome is unknown, once its processes have exited (rule 5.3)."""
     await_end(context, attempt, Loss(why, error=f"outcome unknown: {why}"))
 
 
-def aborted(context: UpdateContext, attempt: OpenAttempt, why: str) -> None:
+def fail_aborted(context: UpdateContext, attempt: OpenAttempt, why: str) -> None:
     """Fail an attempt that was aborted from outside, once its processes have exited."""
     await_end(context, attempt, Loss(why, error=why))
 
@@ -535,7 +537,7 @@ def await_end(context: UpdateContext, attempt: OpenAttempt, loss: Loss) -> None:
     calls.look_again(context, attempt)
 
 
-def survivors_found(
+def act_on_survivors(
     context: UpdateContext,
     step: RunStep,
     attempt: OpenAttempt,
@@ -545,13 +547,13 @@ def survivors_found(
     """Close the attempt if no process of it is alive; else end the processes, or wait for them."""
     if survivors and attempt.row.abort_reason is not None:
         loss.being_ended = True
-        calls.end_remains(context, attempt)
+        calls.end_survivors(context, attempt)
     elif survivors:
         note_survivors(context, step, attempt, loss, survivors)
         oldest = min(survivors, key=lambda process: (process.started_ticks, process.pid))
         context.call(attempt, CallKind.WATCH, WatchProcess(attempt.id, oldest))
     else:
-        failed(context, step, attempt, loss.error)
+        fail_attempt(context, step, attempt, loss.error)
 
 
 def note_survivors(
@@ -573,7 +575,7 @@ def note_survivors(
         context.record_step(step, error=error)
 
 
-def survivor_watched(
+def act_on_survivor_watch(
     context: UpdateContext, attempt: OpenAttempt, loss: Loss, watch: Watch
 ) -> None:
     """Wait for the end of the watched process; if it cannot be watched, look at intervals."""
@@ -585,7 +587,7 @@ def survivor_watched(
         look_later(context, attempt, loss)
 
 
-def survivor_exited(context: UpdateContext, attempt: OpenAttempt, loss: Loss) -> None:
+def act_on_survivor_exit(context: UpdateContext, attempt: OpenAttempt, loss: Loss) -> None:
     """Look for other living processes, now that the watched process has exited."""
     loss.exited = True
     if attempt.call is None:
@@ -597,4 +599,6 @@ def look_later(
 ) -> None:
     """Look again, `delay_sec` after the last look: short-lived processes may follow one another."""
     since = context.now.mono if loss.looked_at is None else loss.looked_at
-    context.set_timer(max(0.0, since + delay_sec - context.now.mono), Timer.REMAINS, attempt.id)
+    context.set_timer(
+        max(0.0, since + delay_sec - context.now.mono), Timer.OPEN_SURVIVORS, attempt.id
+    )

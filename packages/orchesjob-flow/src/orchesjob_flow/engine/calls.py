@@ -38,7 +38,7 @@ from orchesjob_flow.engine.state import (
     RunStep,
     UpdateContext,
     grace_sec,
-    kin_of,
+    known_processes,
 )
 
 QUESTIONS_WHILE_STARTING = 3
@@ -59,13 +59,13 @@ def make_next_call(context: UpdateContext, attempt: OpenAttempt) -> None:
         context.call(attempt, CallKind.WATCH, WatchJob(attempt.id, attempt.job))
     elif attempt.row.abort_reason is None:
         return
-    elif not attempt.kin_found:
+    elif not attempt.processes_recorded:
         look(context, attempt)
     else:
         abort(context, attempt, attempt.job.job_id)
 
 
-def answered(context: UpdateContext, attempt: OpenAttempt) -> None:
+def note_answer(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Note that the call in progress has returned."""
     if attempt.call is CallKind.START:
         context.run.starting -= 1
@@ -126,10 +126,10 @@ def is_own_abort(report: JobReport) -> bool:
     return (report.abort_reason or "").startswith(OWN_ABORT)
 
 
-def end_remains(context: UpdateContext, attempt: OpenAttempt) -> None:
+def end_survivors(context: UpdateContext, attempt: OpenAttempt) -> None:
     """End the processes that an abort has left: orchesjob aborts no job twice (rule 5.8)."""
     grace = grace_sec(context.run, attempt.row.abort_reason)
-    known = kin_of(context, attempt.row)
+    known = known_processes(context, attempt.row)
     effect = EndSurvivors(attempt.id, (attempt.attempt_key,), grace, known)
     context.call(attempt, CallKind.END, effect, allow_sec=grace)
 
@@ -142,14 +142,14 @@ def look_again(context: UpdateContext, attempt: OpenAttempt) -> None:
     reason = attempt.row.abort_reason
     has_ended = attempt.loss is not None and not attempt.loss.being_ended
     if reason is not None and not (has_ended and reason != AbortReason.TIMEOUT):
-        end_remains(context, attempt)
+        end_survivors(context, attempt)
     else:
         look(context, attempt)
 
 
 def look(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Look whether anything of an attempt is alive."""
-    known = kin_of(context, attempt.row)
+    known = known_processes(context, attempt.row)
     effect = LookForSurvivors(attempt.id, (attempt.attempt_key,), known)
     context.call(attempt, CallKind.LOOK, effect)
 
@@ -179,7 +179,7 @@ def poll(context: UpdateContext) -> None:
     context.do(AskRunning())
 
 
-def polled(context: UpdateContext, event: RunningAnswered) -> None:
+def act_on_poll(context: UpdateContext, event: RunningAnswered) -> None:
     """Ask for the outcome of every polled job that no longer runs, and poll again later."""
     context.run.poll_backoff = None
     for attempt in context.run.open_attempts():
@@ -195,7 +195,7 @@ def poll_later(context: UpdateContext) -> None:
         context.set_timer(context.run.limits.poll_interval_sec, Timer.POLL)
 
 
-def call_began(context: UpdateContext, attempt: OpenAttempt) -> None:
+def begin_call(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Start the time of a call: waiting for a slot uses up no patience (rule 5.11)."""
     if attempt.call is None or attempt.call_until is not None:
         return
@@ -205,7 +205,7 @@ def call_began(context: UpdateContext, attempt: OpenAttempt) -> None:
     context.limit_call(attempt)
 
 
-def poll_began(context: UpdateContext) -> None:
+def begin_poll(context: UpdateContext) -> None:
     """Start the time of a poll, as of any other call."""
     run = context.run
     if run.poll_backoff is not None:
@@ -213,7 +213,7 @@ def poll_began(context: UpdateContext) -> None:
     run.polled_since = context.now.mono
 
 
-def call_unanswered(context: UpdateContext, attempt: OpenAttempt, error: OrchesjobError) -> None:
+def repeat_call(context: UpdateContext, attempt: OpenAttempt, error: OrchesjobError) -> None:
     """Ask for the attempt's status after a delay, whatever the call was."""
     since = attempt.call_since
     if attempt.backoff is not None and attempt.is_seen_alive:
@@ -228,7 +228,7 @@ def call_unanswered(context: UpdateContext, attempt: OpenAttempt, error: Orchesj
     ask_later(context, attempt, backoff.delay_sec)
 
 
-def poll_unanswered(context: UpdateContext, error: OrchesjobError) -> None:
+def repeat_poll(context: UpdateContext, error: OrchesjobError) -> None:
     """Poll again after a delay."""
     backoff = next_backoff(context, context.run.poll_backoff, context.now.mono)
     if backoff is None:
@@ -240,7 +240,7 @@ def poll_unanswered(context: UpdateContext, error: OrchesjobError) -> None:
     context.set_timer(backoff.delay_sec, Timer.POLL)
 
 
-def call_overdue(context: UpdateContext, attempt: OpenAttempt) -> None:
+def act_on_overdue(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Give up when a call that cannot be ended takes longer than the patience lasts.
 
     If it is long past its limit, this runner itself was stopped, and may not even have made the

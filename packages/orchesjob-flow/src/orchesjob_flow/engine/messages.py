@@ -29,9 +29,11 @@ class Timer(StrEnum):
     ASK_STATUS = "it is time to ask orchesjob again"
     OVERDUE = "a call has been running for too long"
     SURVIVORS = "it is time to look for survivors of a closed attempt again"
-    REMAINS = "it is time to look again at what is alive of an attempt that cannot be closed yet"
+    OPEN_SURVIVORS = (
+        "it is time to look again at what is alive of an attempt that cannot be closed yet"
+    )
     POLL = "it is time to ask for the jobs that cannot be watched"
-    SWEEP = "it is time to end the survivors of the run again"
+    RUN_SURVIVORS = "it is time to end the survivors of the run again"
     DEADLINE = "the run's time is over"
 
 

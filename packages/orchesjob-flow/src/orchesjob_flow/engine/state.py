@@ -160,7 +160,7 @@ class OpenAttempt:
     """When to ask again, if that is planned; timers set for an earlier moment do nothing."""
     backoff: Backoff | None = None
     loss: Loss | None = None
-    kin_found: bool = False
+    processes_recorded: bool = False
     """Whether its processes were looked for and recorded, so that it may be aborted (rule 5.8)."""
     without: tuple[EnvFile, ...] = ()
     """The files of variables that cannot be read, and without which it runs (rule 10.4)."""
@@ -265,7 +265,7 @@ class RunState:
     """Whether an earlier runner has begun to end the run because it timed out."""
     timed_out: bool = False
     """Whether the run is being ended because it timed out."""
-    sweeping: bool = False
+    ending_survivors: bool = False
     """Whether survivors of the run that is being ended are being searched for."""
     gave_up: bool = False
 
@@ -578,7 +578,7 @@ def outlived_timeout(context: UpdateContext, step: RunStep) -> bool:
     return limit is not None and since is not None and context.now.mono - since >= limit
 
 
-def kin_of(context: UpdateContext, latest: Attempt | None) -> tuple[Process, ...]:
+def known_processes(context: UpdateContext, latest: Attempt | None) -> tuple[Process, ...]:
     """Return the processes of an attempt that were found while their parents lived (rule 5.8)."""
     if latest is None or latest.kin is None or latest.boot_id != context.now.boot:
         return ()

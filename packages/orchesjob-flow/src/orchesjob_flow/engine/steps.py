@@ -1,8 +1,8 @@
 """The life of a step: decided, run or skipped, retried, finished (rules 3.2 to 3.5).
 
 No attempt runs beside its predecessor: the next attempt waits until all processes of the closed
-one have exited (rule 5.8). `StepSpec.delay_after`
-gives the retry delay; `outcomes` decides whether a failure is retried (rule 5.4).
+one have exited (rule 5.8). `StepSpec.delay_after` gives the retry delay; `attempts.fail_attempt`
+decides whether a failure is retried (rule 5.4).
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from orchesjob_flow.engine.state import (
     RunState,
     RunStep,
     UpdateContext,
-    kin_of,
+    known_processes,
     outlived_timeout,
 )
 
@@ -30,14 +30,14 @@ def look_for_survivors(context: UpdateContext, step: RunStep) -> None:
     step.looking = True
     attempt = AttemptId(step.row.position, step.row.attempt_no)
     keys = attempted_keys(context.run, step)
-    known = kin_of(context, step.latest)
+    known = known_processes(context, step.latest)
     if outlived_timeout(context, step):
         context.do(EndSurvivors(attempt, keys, DEFAULT_GRACE_SEC, known))
     else:
         context.do(LookForSurvivors(attempt, keys, known))
 
 
-def survivors_seen(context: UpdateContext, step: RunStep, survivors: Sequence[Process]) -> None:
+def enqueue_or_wait(context: UpdateContext, step: RunStep, survivors: Sequence[Process]) -> None:
     """Let the next attempt begin if no process is left; else wait, and name the processes."""
     if not step.looking or context.run.ending is not None or step.row.status.is_terminal:
         return  # the early end may be over by now, and `finally` running

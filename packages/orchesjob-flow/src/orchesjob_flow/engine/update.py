@@ -48,11 +48,9 @@ from orchesjob_flow.engine.state import (
     RunStep,
     UpdateContext,
     grace_sec,
-    kin_of,
+    known_processes,
 )
 from orchesjob_flow.errors import Passing
-
-SWEEP_AGAIN_SEC = 1.0
 
 
 def update(run: RunState, event: Event, now: Now, decision: Decision | None = None) -> Decision:
@@ -80,7 +78,7 @@ def advance(context: UpdateContext) -> None:
     steps.decide_steps(context)
     start_ready_steps(context)
     if run.ending is not None or run.open_steps == 0:
-        end(context)
+        end_run(context)
     if run.finally_after is not before:
         advance(context)
 
@@ -94,7 +92,7 @@ def start_ready_steps(context: UpdateContext) -> None:
         attempts.begin_attempt(context, step)
 
 
-def runner_started(context: UpdateContext, _event: RunnerStarted) -> None:
+def on_runner_started(context: UpdateContext, _event: RunnerStarted) -> None:
     """Resume every open attempt, the wait for the deadline, and a cancel that is unfinished.
 
     A run of a group waits until it is the first in the queue (rule 10.7).
@@ -109,14 +107,14 @@ def runner_started(context: UpdateContext, _event: RunnerStarted) -> None:
         await_deadline(context)
 
 
-def start_answered(context: UpdateContext, event: StartAnswered) -> None:
+def on_start_answered(context: UpdateContext, event: StartAnswered) -> None:
     """Judge the job that a start answered with."""
     step, attempt = complete_call(context, event.attempt, CallKind.START)
     if attempt is not None:
-        attempts.reported(context, step, attempt, event.report)
+        attempts.act_on_report(context, step, attempt, event.report)
 
 
-def start_prevented(context: UpdateContext, event: StartPrevented) -> None:
+def on_start_prevented(context: UpdateContext, event: StartPrevented) -> None:
     """Start the attempt without some files, or fail it: nothing of it has run."""
     step, attempt = complete_call(context, event.attempt, CallKind.START)
     if attempt is None:
@@ -124,21 +122,21 @@ def start_prevented(context: UpdateContext, event: StartPrevented) -> None:
     if event.without and attempt.row.abort_reason is None:
         attempts.start_without(context, step, attempt, event)
     else:
-        attempts.could_not_start(context, step, attempt, event.reason)
+        attempts.fail_start(context, step, attempt, event.reason)
 
 
-def status_answered(context: UpdateContext, event: StatusAnswered) -> None:
+def on_status_answered(context: UpdateContext, event: StatusAnswered) -> None:
     """Judge the job that a status answered with, or act on its absence."""
     step, attempt = complete_call(context, event.attempt, CallKind.STATUS)
     if attempt is None:
         return
     if event.report is None:
-        attempts.status_unknown(context, step, attempt)
+        attempts.act_on_unknown_key(context, step, attempt)
     else:
-        attempts.reported(context, step, attempt, event.report)
+        attempts.act_on_report(context, step, attempt, event.report)
 
 
-def abort_answered(context: UpdateContext, event: AbortAnswered) -> None:
+def on_abort_answered(context: UpdateContext, event: AbortAnswered) -> None:
     """Judge the aborted job, or ask what became of one that had ended before."""
     step, attempt = complete_call(context, event.attempt, CallKind.ABORT)
     if attempt is None:
@@ -146,86 +144,86 @@ def abort_answered(context: UpdateContext, event: AbortAnswered) -> None:
     if event.report is None:
         calls.ask_status(context, attempt)
     else:
-        attempts.reported(context, step, attempt, event.report)
+        attempts.act_on_report(context, step, attempt, event.report)
 
 
-def call_began(context: UpdateContext, event: CallBegan) -> None:
+def on_call_began(context: UpdateContext, event: CallBegan) -> None:
     """Start the time limit of a call."""
     if event.attempt is None:
-        calls.poll_began(context)
+        calls.begin_poll(context)
         return
     _, attempt = find(context, event.attempt)
     if attempt is not None:
-        calls.call_began(context, attempt)
+        calls.begin_call(context, attempt)
 
 
-def start_called_off(context: UpdateContext, event: StartCalledOff) -> None:
+def on_start_called_off(context: UpdateContext, event: StartCalledOff) -> None:
     """Close an attempt that never began and that is to be ended."""
     _, attempt = complete_call(context, event.attempt, CallKind.START)
     if attempt is not None:
-        calls.end_remains(context, attempt)
+        calls.end_survivors(context, attempt)
 
 
-def call_unanswered(context: UpdateContext, event: CallUnanswered) -> None:
+def on_call_unanswered(context: UpdateContext, event: CallUnanswered) -> None:
     """Try again later, or give up."""
     if event.attempt is None:
-        calls.poll_unanswered(context, event.error)
+        calls.repeat_poll(context, event.error)
         return
     step, attempt = find(context, event.attempt)
     if attempt is not None and attempt.call is not None:
-        attempts.call_unanswered(context, step, attempt, event.error)
+        attempts.act_on_no_answer(context, step, attempt, event.error)
 
 
-def watch_answered(context: UpdateContext, event: WatchAnswered) -> None:
+def on_watch_answered(context: UpdateContext, event: WatchAnswered) -> None:
     """Wait for the end of the job, or poll for it."""
     _, attempt = complete_call(context, event.attempt, CallKind.WATCH)
     if attempt is not None:
         if event.foreign_target is not None:
-            attempts.record_kin(context, attempt, [event.foreign_target])
-        attempts.watched(context, attempt, event.watch)
+            attempts.record_processes(context, attempt, [event.foreign_target])
+        attempts.act_on_watch(context, attempt, event.watch)
 
 
-def job_exited(context: UpdateContext, event: JobExited) -> None:
+def on_job_exited(context: UpdateContext, event: JobExited) -> None:
     """Ask how the job ended, or look for processes of a lost one."""
     _, attempt = find(context, event.attempt)
     if attempt is not None:
-        attempts.job_exited(context, attempt)
+        attempts.act_on_exit(context, attempt)
 
 
-def running_answered(context: UpdateContext, event: RunningAnswered) -> None:
+def on_running_answered(context: UpdateContext, event: RunningAnswered) -> None:
     """Ask for the outcome of every polled job that no longer runs."""
-    calls.polled(context, event)
+    calls.act_on_poll(context, event)
 
 
-def survivors_seen(context: UpdateContext, event: SurvivorsSeen) -> None:
+def on_survivors_seen(context: UpdateContext, event: SurvivorsSeen) -> None:
     """Act on the processes that were found: for the run, a closed attempt or an open one."""
     if event.attempt is None:
-        swept(context, event.survivors)
+        act_on_run_survivors(context, event.survivors)
         return
     step, attempt = find(context, event.attempt)
     if attempt is None:
-        steps.survivors_seen(context, step, event.survivors)
+        steps.enqueue_or_wait(context, step, event.survivors)
     elif attempt.call is CallKind.LOOK:
-        calls.answered(context, attempt)
-        attempts.looked(context, step, attempt, event.survivors)
+        calls.note_answer(context, attempt)
+        attempts.act_on_look(context, step, attempt, event.survivors)
     elif attempt.call is CallKind.END:
-        calls.answered(context, attempt)
-        attempts.remains_seen(context, step, attempt, event.survivors)
+        calls.note_answer(context, attempt)
+        attempts.close_if_ended(context, step, attempt, event.survivors)
 
 
-def timer_due(context: UpdateContext, event: TimerDue) -> None:
+def on_timer_due(context: UpdateContext, event: TimerDue) -> None:
     """Do what the timer was set for, if that is still needed."""
     if event.timer is Timer.POLL:
         calls.poll(context)
-    elif event.timer is Timer.SWEEP:
-        context.run.sweeping = False
+    elif event.timer is Timer.RUN_SURVIVORS:
+        context.run.ending_survivors = False
     elif event.timer is Timer.DEADLINE:
         begin_timeout(context)
     elif event.attempt is not None:
-        attempt_timer_due(context, event.timer, event.attempt)
+        on_attempt_timer_due(context, event.timer, event.attempt)
 
 
-def attempt_timer_due(context: UpdateContext, timer: Timer, attempt_id: AttemptId) -> None:
+def on_attempt_timer_due(context: UpdateContext, timer: Timer, attempt_id: AttemptId) -> None:
     """Do what an attempt's timer was set for, if that attempt is still the step's latest."""
     step, attempt = find(context, attempt_id)
     if step.row.attempt_no != attempt_id.number:
@@ -239,13 +237,13 @@ def attempt_timer_due(context: UpdateContext, timer: Timer, attempt_id: AttemptI
             attempts.request_abort(context, attempt, AbortReason.TIMEOUT)
         case Timer.ASK_STATUS if context.now.mono >= attempt.ask_at:
             calls.ask_status(context, attempt)
-        case Timer.REMAINS if attempt.call is None:
+        case Timer.OPEN_SURVIVORS if attempt.call is None:
             calls.look_again(context, attempt)
         case Timer.OVERDUE:
-            calls.call_overdue(context, attempt)
+            calls.act_on_overdue(context, attempt)
 
 
-def cancel_seen(context: UpdateContext, event: CancelSeen) -> None:
+def on_cancel_seen(context: UpdateContext, event: CancelSeen) -> None:
     """Begin to cancel, once, and perhaps to end the steps of `finally` too, once (rule 10.1)."""
     run, now_at = context.run, event.request.now_at
     if run.cancel is None or (now_at is not None and not run.is_to_end_now):
@@ -267,7 +265,7 @@ def complete_call(
     step, attempt = find(context, attempt_id)
     if attempt is None or attempt.call is not call:
         return step, None
-    calls.answered(context, attempt)
+    calls.note_answer(context, attempt)
     return step, attempt
 
 
@@ -284,7 +282,7 @@ def begin_run(context: UpdateContext) -> None:
     context.record_run(RunStatus.RUNNING, None)
 
 
-def queue_seen(context: UpdateContext, event: QueueSeen) -> None:
+def on_queue_seen(context: UpdateContext, event: QueueSeen) -> None:
     """Begin if no run of the group is active, and no earlier one has a runner (rule 10.7).
 
     Warn once about each run that holds the group.
@@ -373,46 +371,47 @@ def withdraw_starts(context: UpdateContext) -> None:
             attempts.withdraw_start(context, step, step.attempt)
 
 
-def end(context: UpdateContext) -> None:
+def end_run(context: UpdateContext) -> None:
     """Once no attempt is open, end the processes that are left, and then finish.
 
     A run that ends by itself and has no `finally` does not end the processes that it has left.
     """
     run = context.run
-    if run.status.is_terminal or run.sweeping or any(run.open_attempts()):
+    if run.status.is_terminal or run.ending_survivors or any(run.open_attempts()):
         return
-    is_swept = run.ending is not None or run.flow.finally_
+    # Before `finally`: its steps may depend on files that a survivor of a failed step still writes.
+    ends_survivors = run.ending is not None or run.flow.finally_
     # A step that succeeded keeps its processes: leaving one behind may be its purpose.
     unsuccessful = [
         step
         for step in run.active_steps
-        if is_swept and step.row.status is not StepStatus.SUCCEEDED
+        if ends_survivors and step.row.status is not StepStatus.SUCCEEDED
     ]
     keys = [key for step in unsuccessful for key in steps.attempted_keys(run, step)]
     if not keys:
-        finish(context)
+        close_steps(context)
         return
-    run.sweeping = True
-    known = tuple(one for step in unsuccessful for one in kin_of(context, step.latest))
+    run.ending_survivors = True
+    known = tuple(one for step in unsuccessful for one in known_processes(context, step.latest))
     context.do(EndSurvivors(None, keys, grace_sec(run, run.ending), known))
 
 
-def swept(context: UpdateContext, survivors: Sequence[Process]) -> None:
+def act_on_run_survivors(context: UpdateContext, survivors: Sequence[Process]) -> None:
     """Finish if no process is left alive; else name the processes, and try again."""
     run = context.run
-    if not run.sweeping:
+    if not run.ending_survivors:
         return
     if not survivors:
-        run.sweeping = False
-        finish(context)
+        run.ending_survivors = False
+        close_steps(context)
         return
-    error = f"{why_swept(run)}, but these cannot be ended: {steps.name_processes(survivors)}"
+    error = f"{why_ended(run)}, but these cannot be ended: {steps.name_processes(survivors)}"
     if run.error != error:
         context.record_run(RunStatus.RUNNING, error)
-    context.set_timer(SWEEP_AGAIN_SEC, Timer.SWEEP)
+    context.set_timer(attempts.END_AGAIN_SEC, Timer.RUN_SURVIVORS)
 
 
-def why_swept(run: RunState) -> str:
+def why_ended(run: RunState) -> str:
     """Say why the processes of a run are being ended."""
     match run.ending:
         case AbortReason.CANCEL:
@@ -423,7 +422,7 @@ def why_swept(run: RunState) -> str:
             return "all steps have ended"
 
 
-def finish(context: UpdateContext) -> None:
+def close_steps(context: UpdateContext) -> None:
     """Cancel the active steps that have not ended; then begin `finally`, or end the run."""
     run = context.run
     outcome = outcome_of(run)
@@ -492,19 +491,19 @@ def timeout_words(run: RunState) -> str:
 
 
 HANDLERS: dict[type, Callable[[UpdateContext, Any], None]] = {
-    RunnerStarted: runner_started,
-    StartAnswered: start_answered,
-    StartPrevented: start_prevented,
-    StatusAnswered: status_answered,
-    AbortAnswered: abort_answered,
-    CallBegan: call_began,
-    StartCalledOff: start_called_off,
-    RunningAnswered: running_answered,
-    CallUnanswered: call_unanswered,
-    WatchAnswered: watch_answered,
-    JobExited: job_exited,
-    SurvivorsSeen: survivors_seen,
-    TimerDue: timer_due,
-    QueueSeen: queue_seen,
-    CancelSeen: cancel_seen,
+    RunnerStarted: on_runner_started,
+    StartAnswered: on_start_answered,
+    StartPrevented: on_start_prevented,
+    StatusAnswered: on_status_answered,
+    AbortAnswered: on_abort_answered,
+    CallBegan: on_call_began,
+    StartCalledOff: on_start_called_off,
+    RunningAnswered: on_running_answered,
+    CallUnanswered: on_call_unanswered,
+    WatchAnswered: on_watch_answered,
+    JobExited: on_job_exited,
+    SurvivorsSeen: on_survivors_seen,
+    TimerDue: on_timer_due,
+    QueueSeen: on_queue_seen,
+    CancelSeen: on_cancel_seen,
 }
