@@ -1,4 +1,4 @@
-"""What the documents for developers name in backticks exists, under that very name.
+"""What documents for developers, docstrings and comments name in backticks exists, so named.
 
 Paths begin where CONTRIBUTING says: in the program, with the name of another package, or at the
 root. A file alone may be anywhere. In all else each word must be one that the code defines, or a
@@ -6,7 +6,9 @@ string of it, such as a field, a command or an option; or a session, a module or
 """
 
 import ast
+import builtins
 import re
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -30,6 +32,9 @@ OF_TESTS = {"PLAIN_START", "console"}
 MADE = {".nox/bootstrap", ".site/", "dist/", "locks/KEY.calls", "locks/KEY.lock"}
 MADE |= {"locks/calls-N.slot", "locks/calls.queue"}
 """Files and folders that are there when the program runs, or has been built."""
+
+OF_OTHERS = {"DAG", "TaskGroup", "futures", "sdk"} | {"auxv", "nohup", "quantile", "recursive"}
+"""What docstrings name of Airflow, the standard library, /proc, the shell and other programs."""
 
 
 def prose(document: Path) -> str:
@@ -139,6 +144,63 @@ def test_what_is_named_is_where_it_is_said_to_be(document: Path) -> None:
         if not any(name in named_in_file(found) for found in found_at(path))
     ]
     assert missing == []
+
+
+@cache
+def used() -> set[str]:
+    """Return the words that the code of the packages uses, besides what it defines."""
+    found = known() | OF_OTHERS | {*dir(builtins), *sys.stdlib_module_names}
+    for path in sources("packages/*/src/**/*.py", "packages/*/*.py"):
+        found |= set(path.with_suffix("").parts)
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        texts = {id(text) for text in sentences_in(tree)}
+        for node in ast.walk(tree):
+            match node:
+                case ast.Name(id=name) | ast.Attribute(attr=name) | ast.keyword(arg=str(name)):
+                    found.add(name)
+                case ast.alias(name=name):
+                    found |= set(name.split("."))
+                case ast.Constant(value=str(text)) if id(node) not in texts:
+                    found |= set(re.findall(r"\w+", text))
+                case _:
+                    pass
+    return found
+
+
+def sentences_in(tree: ast.AST) -> list[ast.Constant]:
+    """Return the docstrings of a module, of what it defines, and of its attributes."""
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    ]
+
+
+def missing_in(code: str) -> list[str]:
+    """Return what a name in a docstring names, but is not there; `module.name` is in the module."""
+    words = re.findall(r"\w+", code)
+    if code in known() or (is_path(code) and (found_at(code) or sources(f"packages/*/{code}"))):
+        return []
+    modules = sources(f"packages/*/src/**/{words[0]}.py") if len(words) == 2 else []
+    if modules and not any(words[1] in named_in_file(path) for path in modules):
+        return [code]
+    return [word for word in words if word not in used()]
+
+
+@pytest.mark.parametrize("package", sorted(path.name for path in ROOT.glob("packages/*")))
+def test_what_code_names_is_there(package: str) -> None:
+    """Every plain or dotted name in backticks, in docstrings and comments, is there."""
+    wrong = {}
+    for path in sources(f"packages/{package}/src/**/*.py"):
+        text = path.read_text(encoding="utf-8")
+        said = [str(sentence.value) for sentence in sentences_in(ast.parse(text))]
+        codes = re.findall(
+            r"`([A-Za-z]\w*(?:\.\w+)*)`", "\n".join([*said, *re.findall("#.*", text)])
+        )
+        missing = [code for code in dict.fromkeys(codes) if missing_in(code)]
+        if missing:
+            wrong[path.name] = missing
+    assert wrong == {}
 
 
 @pytest.mark.parametrize(

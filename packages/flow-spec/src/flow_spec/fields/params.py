@@ -1,6 +1,6 @@
 """The key `params`: how parameters are declared, and which values each accepts (rule 10.2).
 
-`param_values` gives them the values of a run.
+`FlowSpec.with_params` gives them the values of a run.
 """
 
 import re
