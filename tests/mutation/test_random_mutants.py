@@ -1,0 +1,99 @@
+"""Random mutants change what they say, and can be run."""
+
+from pathlib import Path
+
+import pytest
+
+from .random_mutants import PACKAGES, ROOT, draw, mutants_of
+from .reach import module_of, node_of
+
+BEGIN = "def f(a, b, c):\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "changed"),
+    [
+        ("return a < b", "comparison", "return (a <= b)"),
+        ("return a is not b", "comparison", "return (a is b)"),
+        ("return a and b", "condition", "return (a or b)"),
+        ("return not a", "condition", "return (a)"),
+        ("return b if a else c", "condition", "return (c if a else b)"),
+        ("if a: b()", "condition", "if not a:\n        b()"),
+        ("while a: b()", "call", "while a: pass"),
+        ("return a + b", "arithmetic", "return (a - b)"),
+        ("return a[:5]", "constant", "return a[:(6)]"),
+        ("return True", "constant", "return (False)"),
+        ("return a(b, c)", "arguments", "return (a(c, b))"),
+        ("a(b)", "call", "pass"),
+        ("return a", "return", "return None"),
+        ("raise a", "exception", "pass"),
+    ],
+)
+def test_a_mutant(tmp_path: Path, line: str, kind: str, changed: str) -> None:
+    """Of each kind, the change is the one that a reader expects."""
+    module = tmp_path / "module.py"
+    module.write_text(f"{BEGIN}    {line}\n")
+    assert f"{BEGIN}    {changed}\n" in [m.text for m in mutants_of(module) if m.kind == kind]
+
+
+def test_two_statements_change_places(tmp_path: Path) -> None:
+    """Neighbours do, unless the second one needs the first."""
+    module = tmp_path / "module.py"
+    module.write_text(f"{BEGIN}    a.x()\n    b.y()\n    c = a.z()\n    c.x()\n")
+    swapped = [mutant.text for mutant in mutants_of(module) if mutant.kind == "order"]
+    assert swapped == [
+        f"{BEGIN}    b.y()\n    a.x()\n    c = a.z()\n    c.x()\n",
+        f"{BEGIN}    a.x()\n    c = a.z()\n    b.y()\n    c.x()\n",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"""Docs."""\n',
+        "if TYPE_CHECKING:\n    X = 1\n",
+        '__all__ = ["a"]\n',
+        "type A = int | str\n",
+    ],
+)
+def test_what_does_not_run_has_no_mutants(tmp_path: Path, text: str) -> None:
+    """Docstrings, exports and types are left alone."""
+    module = tmp_path / "module.py"
+    module.write_text(text)
+    assert list(mutants_of(module)) == []
+
+
+def test_a_seed_draws_the_same_again() -> None:
+    """A drawn mutant is a module that can be compiled, of a package that was asked for."""
+    drawn = draw(30, seed=7)
+    again, other = ([mutant.text for mutant in draw(30, seed)] for seed in (7, 8))
+    assert [mutant.text for mutant in drawn] == again != other
+    for mutant in drawn:
+        compile(mutant.text, mutant.path, "exec")
+        assert mutant.package in PACKAGES
+        assert mutant.diff().count("\n@@ ") >= 1
+
+
+@pytest.mark.parametrize(
+    ("context", "node"),
+    [
+        ("tests/commands/test_run.py::test_x[a|b]", "tests/commands/test_run.py::test_x[a|b]"),
+        (
+            "packages/flow-spec/|tests/test_a.py::test_x[a b]",
+            "packages/flow-spec/tests/test_a.py::test_x[a b]",
+        ),
+        (
+            "packages/flow-spec/tests/test_a.py::test_x (call)",
+            "packages/flow-spec/tests/test_a.py::test_x",
+        ),
+    ],
+)
+def test_the_name_of_a_test(context: str, node: str) -> None:
+    """Coverage knows a test in its own process, and in those that it starts."""
+    assert node_of(context) == node
+
+
+def test_a_module_is_the_same_wherever_it_is_installed() -> None:
+    """The sessions measure it in the checkout or in an environment."""
+    path = ROOT / "packages/flow-spec/src/flow_spec/flow.py"
+    assert module_of(path) == module_of(Path("/x/lib/python3.12/site-packages/flow_spec/flow.py"))
