@@ -46,6 +46,7 @@ from orchesjob_flow.engine.steps import (
 LONGEST_REASON = 200
 DEAD_STARTS_IN_A_ROW = 3
 CONTRADICTIONS = 2
+QUESTIONS_WHILE_STARTING = 3
 END_AGAIN_SEC = 1.0
 
 
@@ -155,7 +156,7 @@ def withdraw_start(context: UpdateContext, step: RunStep, attempt: OpenAttempt) 
     if attempt.before is not None:
         del context.decision.changes.attempts[attempt.row.position, attempt.row.number]
         context.run.close(step)
-        context.restore_step(step, attempt.before)
+        context.record_step(step, **attempt.before._asdict())
 
 
 def act_on_report(
@@ -240,8 +241,8 @@ def note_active(
         context.record_attempt(attempt, status=AttemptStatus.RUNNING, running_mono=context.now.mono)
     if attempt.watch is None:
         set_timeout(context, step, attempt)
-    if report.target_pid is None:
-        calls.ask_while_starting(context, attempt)
+    if report.target_pid is None and attempt.questions < QUESTIONS_WHILE_STARTING:
+        calls.ask_again(context, attempt)  # a few times only: its end is noticed anyway
     calls.make_next_call(context, attempt)
 
 
@@ -302,22 +303,18 @@ def request_abort(context: UpdateContext, attempt: OpenAttempt, reason: AbortRea
 def act_on_look(
     context: UpdateContext, step: RunStep, attempt: OpenAttempt, survivors: Sequence[Process]
 ) -> None:
-    """Act on the processes of an attempt: lost, to be aborted, or one that has no worker yet."""
+    """Act on the processes of an attempt: lost, to be aborted, or one that has no worker yet.
+
+    The processes of one to be aborted are recorded before that (rule 5.8).
+    """
     if attempt.loss is not None:
         act_on_survivors(context, step, attempt, attempt.loss, survivors)
     elif attempt.job is not None and attempt.job.worker_pid is not None:
-        record_before_abort(context, attempt, survivors)
+        attempt.processes_recorded = True
+        record_processes(context, attempt, survivors)
+        calls.make_next_call(context, attempt)
     else:
         await_worker(context, attempt, alive=bool(survivors))
-
-
-def record_before_abort(
-    context: UpdateContext, attempt: OpenAttempt, processes: Sequence[Process]
-) -> None:
-    """Record the processes of an attempt before it is aborted, and abort it then (rule 5.8)."""
-    attempt.processes_recorded = True
-    record_processes(context, attempt, processes)
-    calls.make_next_call(context, attempt)
 
 
 def record_processes(context: UpdateContext, attempt: OpenAttempt, kin: Sequence[Process]) -> None:

@@ -41,7 +41,6 @@ from orchesjob_flow.engine.state import (
     known_processes,
 )
 
-QUESTIONS_WHILE_STARTING = 3
 OWN_ABORT = "orchesjob-flow: "
 """How the reason of an abort begins that a runner asks for."""
 
@@ -152,12 +151,6 @@ def look(context: UpdateContext, attempt: OpenAttempt) -> None:
     known = known_processes(context, attempt.row)
     effect = LookForSurvivors(attempt.id, (attempt.attempt_key,), known)
     context.call(attempt, CallKind.LOOK, effect)
-
-
-def ask_while_starting(context: UpdateContext, attempt: OpenAttempt) -> None:
-    """Ask again about a job without a command yet, a few times: its end is noticed anyway."""
-    if attempt.questions < QUESTIONS_WHILE_STARTING:
-        ask_again(context, attempt)
 
 
 def ask_again(context: UpdateContext, attempt: OpenAttempt) -> None:

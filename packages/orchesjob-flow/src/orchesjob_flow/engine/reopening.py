@@ -41,16 +41,6 @@ def recorded_report(run: Run, attempt: Attempt) -> JobReport | None:
         raise DamagedRecord(run.run_key, step_id, attempt.number, error.cause_text) from error
 
 
-def recorded_code(run: Run, attempt: Attempt) -> int | None:
-    """Return the exit code that orchesjob reported for an attempt, if its command has exited.
-
-    Raises:
-        DamagedRecord: As `recorded_report`.
-    """
-    report = recorded_report(run, attempt)
-    return None if report is None else exit_code_of(report)
-
-
 UNSUCCESSFUL = (StepStatus.FAILED, StepStatus.CANCELLED)
 
 
@@ -99,15 +89,18 @@ def plan_retry(
         again |= flow.finally_ids
     if conflicts := tuple(changes(run, before, flow, kept=statuses.keys() - again)):
         raise OutcomesDiffer(run.run_key, conflicts)
-    retries = {step.id: step.retries for step in flow.all_steps}
     return Reopening(
         definition=flow.to_json(),
-        resets={
-            step.position: retries[step.step_id] for step in run.steps if step.step_id in again
-        },
+        resets=resets_of(run, flow, again),
         added=[(step.id, step.retries) for step in added],
         params=dict(flow.values),
     )
+
+
+def resets_of(run: Run, flow: FlowSpec, step_ids: Collection[str]) -> dict[int, int]:
+    """Return the retries of the steps to run again, by position."""
+    retries = {step.id: step.retries for step in flow.all_steps}
+    return {one.position: retries[one.step_id] for one in run.steps if one.step_id in step_ids}
 
 
 def moved(before: FlowSpec, after: FlowSpec) -> set[str]:
@@ -162,7 +155,8 @@ def outcome_holds(run: Run, step: Step, spec: StepSpec) -> bool:
     attempt = run.attempts.get(step.position)
     if attempt is None or attempt.job_id is None or not is_decisive(run, attempt, step):
         return True
-    code = recorded_code(run, attempt)
+    report = recorded_report(run, attempt)
+    code = None if report is None else exit_code_of(report)
     return code is None or spec.outcome_of(code, is_gate=attempt.is_gate) == attempt.status
 
 
@@ -201,12 +195,9 @@ def plan_settle(run: Run, flow: FlowSpec, name: str, settling: Settling) -> Reop
     again = dependents(flow, named)
     if not named <= flow.finally_ids:
         again |= flow.finally_ids
-    retries = {step.id: step.retries for step in flow.all_steps}
     return Reopening(
         definition=run.definition,
-        resets={
-            step.position: retries[step.step_id] for step in run.steps if step.step_id in again
-        },
+        resets=resets_of(run, flow, again),
         params=run.params,
         settled=[settle(step, settling) for step in run.steps if step.step_id in named],
     )

@@ -529,11 +529,6 @@ class UpdateContext:
         step.row = step.row._replace(**fields)
         self.decision.changes.steps[step.row.position] = step.row
 
-    def restore_step(self, step: RunStep, row: Step) -> None:
-        """Restore an earlier row of a step."""
-        step.row = row
-        self.decision.changes.steps[row.position] = row
-
     def record_attempt(self, attempt: OpenAttempt, **fields: Any) -> None:
         """Change an attempt's row; without fields, commit it before the effects that follow."""
         attempt.row = row = attempt.row._replace(**fields)
