@@ -12,7 +12,6 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal
 
 from flow_store.errors import (
@@ -93,16 +92,13 @@ class Database:
             )
         with ExitStack() as unless_configured:
             unless_configured.callback(self.close)
-            self._configure()
+            with self._translated:
+                # Otherwise the last connection to close would checkpoint, and so change a file that
+                # is only read or refused.
+                self._connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE)
+            for setting in _SETTINGS:
+                self.query(setting)
             unless_configured.pop_all()
-
-    def _configure(self) -> None:
-        with self._translated:
-            # Otherwise the last connection to close would checkpoint, and so change a file that is
-            # only read or refused.
-            self._connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE)
-        for setting in _SETTINGS:
-            self.query(setting)
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return all its rows."""
@@ -178,12 +174,7 @@ class _Translated:
     def __enter__(self) -> None:
         pass
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         match error:
             case None:
                 return

@@ -443,7 +443,7 @@ class Reopening(NamedTuple):
     settled: Sequence[Settlement] = ()
 
 
-class Changes:  # noqa: PLW1641 - it grows
+class Changes:
     """The changes that one event makes to a run, to be written in one transaction.
 
     The header, and each step and attempt, replaces the recorded one as a whole. `steps` is keyed by
@@ -468,14 +468,3 @@ class Changes:  # noqa: PLW1641 - it grows
     def __bool__(self) -> bool:
         """Whether there is anything to write."""
         return self.header is not None or bool(self.steps) or bool(self.attempts)
-
-    def __eq__(self, other: object) -> bool:
-        """Whether both write the same."""
-        if not isinstance(other, Changes):
-            return NotImplemented
-        mine, its = ((one.header, one.steps, one.attempts) for one in (self, other))
-        return mine == its
-
-    def __repr__(self) -> str:
-        """Return the changes, as an expression."""
-        return f"Changes({self.header!r}, {self.steps!r}, {self.attempts!r})"

@@ -286,9 +286,18 @@ def run(  # noqa: PLR0913 - a call consists of seven things
         BadAnswer: It printed more than 8 MiB, or something that is not UTF-8.
     """
     deadline = time.monotonic() + limit_sec
-    process = _launch(
-        launcher, call, argv, env=env, cwd=cwd, descriptors=hold.descriptors, cgroup=cgroup
-    )
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+        # Children inherit this, and then no process learns the exit code of its child: orchesjob
+        # would record every failed command as SUCCEEDED.
+        raise CallRefused(call, "SIGCHLD is ignored here and must be set to its default first")
+    try:
+        process = launcher.launch(
+            LaunchRequest(passed(argv), passed_variables(env), cwd, tuple(hold.descriptors), cgroup)
+        )
+    except ValueError as error:  # a NUL or a lone surrogate in an argument
+        raise CallRefused(call, f"an argument or a variable cannot be passed: {error}") from error
+    except OSError as error:
+        raise _spawn_error(call, argv[0], cwd, error) from error
     hold.handed_over()
     stdout, stderr = _Output(process.stdout, _MAX_ANSWER), _Output(process.stderr, _STDERR_TAIL)
     try:
@@ -307,30 +316,6 @@ def run(  # noqa: PLR0913 - a call consists of seven things
         raise BadAnswer(call, f"its answer is not UTF-8: {error.reason}") from error
     tail = stderr.kept.decode("utf-8", errors="replace")
     return Finished(process.exit_code, answer, one_line(tail))
-
-
-def _launch(  # noqa: PLR0913 - what a process gets
-    launcher: Launcher,
-    call: str,
-    argv: Sequence[str],
-    *,
-    env: Mapping[str, str],
-    cwd: str | None,
-    descriptors: Sequence[int],
-    cgroup: int | None,
-) -> Launched:
-    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
-        # Children inherit this, and then no process learns the exit code of its child: orchesjob
-        # would record every failed command as SUCCEEDED.
-        raise CallRefused(call, "SIGCHLD is ignored here and must be set to its default first")
-    try:
-        return launcher.launch(
-            LaunchRequest(passed(argv), passed_variables(env), cwd, tuple(descriptors), cgroup)
-        )
-    except ValueError as error:  # a NUL or a lone surrogate in an argument
-        raise CallRefused(call, f"an argument or a variable cannot be passed: {error}") from error
-    except OSError as error:
-        raise _spawn_error(call, argv[0], cwd, error) from error
 
 
 def _spawn_error(

@@ -224,10 +224,8 @@ class OrchesjobClient:
             OrchesjobError: No usable answer.
         """
         name = "orchesjob status --running"
-        finished = self._ask(name, ["status", "--running"], hold=hold)
-        if finished.exit_code != 0:
-            raise _error_of(name, finished)
-        documents = parse_json(finished.stdout, call=name)
+        answer = _answer_of(name, self._ask(name, ["status", "--running"], hold=hold))
+        documents = parse_json(answer, call=name)
         if not isinstance(documents, list):
             raise BadAnswer(name, "expected a JSON array")
         return tuple(_read_report(name, document) for document in documents)
@@ -277,7 +275,11 @@ class OrchesjobClient:
                         case Watch.UNSUPPORTED:
                             unwatched[report.job_key] = None
                         case Watch.GONE if report.job_id in gone:
-                            raise _contradiction(report)
+                            raise BadAnswer(
+                                "orchesjob status",
+                                f"job {report.job_key!r} is {report.status}, but its worker, "
+                                f"process {report.worker_pid}, has exited",
+                            )
                         case Watch.GONE:  # since it was asked for: the next answer is the outcome
                             gone.add(report.job_id)
                             exits.put(report.job_key)
@@ -423,9 +425,7 @@ class OrchesjobClient:
         """
         name = "orchesjob clean"
         finished = self._ask(name, ["clean", f"--job-id={job_id}"])
-        if finished.exit_code != 0:
-            raise _error_of(name, finished)
-        answer = parse_json(finished.stdout, call=name)
+        answer = parse_json(_answer_of(name, finished), call=name)
         if not isinstance(answer, Mapping) or not isinstance(answer.get("deleted"), int):
             raise BadAnswer(name, "expected a JSON object that says how many jobs were deleted")
         if answer.get("errors"):
@@ -439,10 +439,8 @@ class OrchesjobClient:
             OrchesjobError: No usable answer.
         """
         name = "orchesjob --version"
-        finished = self._ask(name, ["--version"])
-        if finished.exit_code != 0:
-            raise _error_of(name, finished)
-        match = re.fullmatch(r"orchesjob (\S{1,40})\s*", finished.stdout)
+        answer = _answer_of(name, self._ask(name, ["--version"]))
+        match = re.fullmatch(r"orchesjob (\S{1,40})\s*", answer)
         if match is None:
             raise BadAnswer(name, "expected `orchesjob VERSION`; is this really orchesjob?")
         return match[1]
@@ -560,14 +558,6 @@ def _new_watcher(on_exit: Callable[[str], object]) -> JobWatcher[str]:
         return JobWatcher(on_exit, use_pidfd=False)
 
 
-def _contradiction(report: JobReport) -> BadAnswer:
-    return BadAnswer(
-        "orchesjob status",
-        f"job {report.job_key!r} is {report.status}, but its worker, process {report.worker_pid}, "
-        "has exited",
-    )
-
-
 def _key_option(name: str, job_key: str) -> str:
     """Return the option and its value as one word, because a key may begin with `-`."""
     if not job_key:
@@ -589,9 +579,7 @@ def _one_job(
     name: str, finished: Finished, *, job_key: str | None, job_id: str | None = None
 ) -> JobReport:
     """Read the answer and make sure that it is about the requested job."""
-    if finished.exit_code != 0:
-        raise _error_of(name, finished)
-    report = _read_report(name, parse_json(finished.stdout, call=name))
+    report = _read_report(name, parse_json(_answer_of(name, finished), call=name))
     if job_key is not None and report.job_key != job_key:
         raise BadAnswer(name, f"asked for key {job_key!r}, got {report.job_key!r}")
     if job_id is not None and report.job_id != job_id:
@@ -605,13 +593,15 @@ def _read_report(name: str, document: object) -> JobReport:
     return JobReport.from_payload(document, call=name)
 
 
-def _error_of(name: str, finished: Finished) -> OrchesjobError:
-    """Return the error for a call that has failed."""
+def _answer_of(name: str, finished: Finished) -> str:
+    """Return what a call has printed; raise the error of one that has failed."""
+    if finished.exit_code == 0:
+        return finished.stdout
     # An interpreter that cannot open its program exits with 2 as well, for instance during an
     # upgrade; orchesjob's own messages begin with its name.
     if finished.exit_code == _USAGE_ERROR and finished.stderr_line.startswith("orchesjob"):
-        return CallRefused(name, _message_of(finished))
-    return CallFailed(name, _message_of(finished), finished.exit_code)
+        raise CallRefused(name, _message_of(finished))
+    raise CallFailed(name, _message_of(finished), finished.exit_code)
 
 
 def _message_of(finished: Finished) -> str:

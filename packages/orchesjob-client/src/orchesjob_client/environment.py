@@ -77,21 +77,12 @@ def marked_environment(
 
 def is_marked(environ: Mapping[str, str], home: str, job_key: str) -> bool:
     """Tell whether an environment is that of a process of this job, or of a job inside it."""
-    return mark(home, job_key) in marks_of(environ)
-
-
-def marks_of(environ: Mapping[str, str]) -> list[str]:
-    """Return the marks in an environment, the outermost first."""
-    return _split(environ.get(MARK, ""))
+    return mark(home, job_key) in environ.get(MARK, "").split(_JOIN)
 
 
 def left_marks(environ: Mapping[str, str]) -> list[str]:
     """Return the marks of the jobs that a process with this environment leaves."""
-    return _split(environ.get(LEFT, ""))
-
-
-def _split(value: str) -> list[str]:
-    return value.split(_JOIN) if value else []
+    return [left for left in environ.get(LEFT, "").split(_JOIN) if left]
 
 
 def unmarked(environ: Mapping[str, str]) -> dict[str, str]:

@@ -409,7 +409,11 @@ def test_the_same_every_time(tmp_path: Path, run: RunState) -> None:
     flow = FlowSpec.from_json(recorded.definition)
     other = RunState.load(flow, recorded, Limits())
     for event in (RunnerStarted(), StartAnswered(FIRST, report("LOST")), SurvivorsSeen(FIRST, [])):
-        assert update(run, event, NOW) == update(other, event, NOW)
+        first, second = (
+            (one.changes.header, one.changes.steps, one.changes.attempts, one.effects)
+            for one in (update(run, event, NOW), update(other, event, NOW))
+        )
+        assert first == second
 
 
 @pytest.mark.parametrize(

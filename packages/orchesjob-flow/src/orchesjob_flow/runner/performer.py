@@ -157,7 +157,7 @@ class Performer:
                 queue.pool.prepare()
         if self._watcher is None:
             with exhaustion_named("cannot watch jobs"):
-                self._watcher = JobWatcher(self._job_exited)
+                self._watcher = JobWatcher(lambda attempt: self._post(JobExited(attempt)))
 
     def perform(self, effect: Effect) -> None:
         """Begin to perform an effect; its answer comes as an event."""
@@ -195,9 +195,6 @@ class Performer:
         watch = self._watcher.watch(effect.attempt, effect.job)
         foreign = foreign_target(effect.job) if watch is Watch.WATCHING else None
         return WatchAnswered(effect.attempt, watch, foreign)
-
-    def _job_exited(self, attempt: AttemptId) -> None:
-        self._post(JobExited(attempt))
 
     def _call(
         self, queue: _CallQueue, attempt: AttemptId | None, call: Callable[[CallSlot], Event]
