@@ -1197,12 +1197,6 @@ MUTATIONS = (
         tests="test_cgroups -k inside_another",
     ),
     Mutation(
-        "a spawned process that the kernel kills at once counts as a call",
-        "orchesjob-client: spawn",
-        replace("_was_killed_at_birth(pid.value)", "False"),
-        tests="test_spawning -k were_killed",
-    ),
-    Mutation(
         "an inner run that no attempt can take over is left for ever",
         "orchesjob-flow: fate_of_inner",
         replace("run.status.is_terminal or step.status.is_terminal", "False"),
@@ -1267,7 +1261,7 @@ MUTATIONS = (
         "a start does not enter the cgroup of its attempt",
         "orchesjob-client: PlainLauncher.launch",
         replace("request.cgroup is None", "request.cgroup is None or True"),
-        tests="test_spawning -k older_library",
+        tests="test_cgroups -k daemon_without",
     ),
     Mutation(
         "a forked call has failed before it is over",

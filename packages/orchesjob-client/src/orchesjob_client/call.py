@@ -40,7 +40,6 @@ _MAX_ANSWER = 8 * 2**20
 _STDERR_TAIL = 2**14
 _CHUNK = 2**16
 _TICK_SEC = 0.1
-_SHORTEST_LOOK_SEC, _LONGEST_LOOK_SEC = 0.0001, 0.05
 
 _NOT_EXECUTABLE = {errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ENOEXEC, errno.ELOOP}
 
@@ -99,8 +98,8 @@ class PlainLauncher:
     """Has the system run the executable."""
 
     def launch(self, request: LaunchRequest) -> Launched:
-        """Spawn into the cgroup, if there is one and the C library can; else fork and execute."""
-        return spawn_into_cgroup(request) or _PopenProcess(
+        """Fork, enter the cgroup if there is one, and execute."""
+        return _PopenProcess(
             subprocess.Popen(
                 request.argv,
                 stdin=subprocess.DEVNULL,
@@ -149,74 +148,6 @@ class _PopenProcess:
         self.has_ended(REAP_SEC)
 
     def close(self) -> None:
-        self.stdout.close()
-        self.stderr.close()
-
-
-def spawn_into_cgroup(request: LaunchRequest) -> "SpawnedProcess | None":
-    """Spawn a process into its cgroup with the C library; None if that fails, and nothing runs."""
-    if request.cgroup is None:
-        return None
-    try:
-        from orchesjob_client import spawning
-    except ImportError:  # a Python without ctypes
-        return None
-    spawned = spawning.spawn(
-        request.argv,
-        request.environ,
-        request.cgroup,
-        cwd=request.cwd,
-        descriptors=request.descriptors,
-    )
-    return None if spawned is None else SpawnedProcess(*spawned)
-
-
-class SpawnedProcess:
-    """A process that the C library has spawned; `Launched`."""
-
-    def __init__(self, pid: int, stdout: IO[bytes], stderr: IO[bytes]) -> None:
-        """Take over a child process, and our ends of its outputs."""
-        self._pid = pid
-        self._is_over = False
-        self.stdout, self.stderr = stdout, stderr
-        self.exit_code: int | None = None
-
-    def has_ended(self, wait_sec: float = 0.0) -> bool:
-        """Reap the process if it has ended, looking again and again while there is time."""
-        deadline = time.monotonic() + wait_sec
-        look_sec = _SHORTEST_LOOK_SEC
-        while not self._reap():
-            left_sec = deadline - time.monotonic()
-            if left_sec <= 0:
-                return False
-            # No event that could be awaited is worth a descriptor, of which there may be none.
-            time.sleep(min(look_sec, left_sec))
-            look_sec = min(2 * look_sec, _LONGEST_LOOK_SEC)
-        return True
-
-    def _reap(self) -> bool:
-        if not self._is_over:
-            try:
-                pid, status = os.waitpid(self._pid, os.WNOHANG)
-            except ChildProcessError:  # somebody else has reaped it: its exit code is lost
-                self._is_over = True
-            else:
-                if pid:
-                    self.exit_code = os.waitstatus_to_exitcode(status)
-                    self._is_over = True
-        return self._is_over
-
-    def kill(self) -> None:
-        """Kill the group and reap its leader, whose PID is ours until then.
-
-        A process in an uninterruptible wait dies later, and is reaped after us.
-        """
-        if not self._is_over:
-            os.killpg(self._pid, signal.SIGKILL)
-            self.has_ended(REAP_SEC)
-
-    def close(self) -> None:
-        """Close the outputs."""
         self.stdout.close()
         self.stderr.close()
 
