@@ -6,7 +6,6 @@ Every call into `sqlite3` is made here, so that all of its errors are translated
 
 import errno
 import os
-import re
 import sqlite3
 import stat
 from collections.abc import Iterable, Iterator, Sequence
@@ -60,7 +59,6 @@ _UNAVAILABLE = {
     # A closed connection.
     sqlite3.SQLITE_MISUSE: (errno.EBADF, False),
 }
-_PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
 _UNSTORABLE = frozenset({sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG})
 _RETRYABLE_OS_ERRORS = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
@@ -223,8 +221,8 @@ def has_wal(path: Path) -> bool:
 
 
 def _uri(path: Path) -> str:
-    """Return the path as a URI for SQLite; only few paths need quoting, which costs an import."""
-    return f"file:{path}" if _PLAIN_PATH.fullmatch(str(path)) else path.as_uri()
+    """Return the path as a URI; all other characters mean themselves to SQLite."""
+    return f"file://{str(path).replace('%', '%25').replace('?', '%3F').replace('#', '%23')}"
 
 
 def _identity(path: Path) -> tuple[int, int]:

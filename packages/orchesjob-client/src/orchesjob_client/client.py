@@ -228,7 +228,7 @@ class OrchesjobClient:
         documents = parse_json(answer, call=name)
         if not isinstance(documents, list):
             raise BadAnswer(name, "expected a JSON array")
-        return tuple(_read_report(name, document) for document in documents)
+        return tuple(JobReport.from_payload(document, call=name) for document in documents)
 
     def wait(self, job_key: str, timeout: float | None = None) -> JobReport:
         """Wait until a job has a final status, and return its report; see `wait_any`."""
@@ -579,18 +579,12 @@ def _one_job(
     name: str, finished: Finished, *, job_key: str | None, job_id: str | None = None
 ) -> JobReport:
     """Read the answer and make sure that it is about the requested job."""
-    report = _read_report(name, parse_json(_answer_of(name, finished), call=name))
+    report = JobReport.from_payload(_answer_of(name, finished), call=name)
     if job_key is not None and report.job_key != job_key:
         raise BadAnswer(name, f"asked for key {job_key!r}, got {report.job_key!r}")
     if job_id is not None and report.job_id != job_id:
         raise BadAnswer(name, f"asked for job {job_id!r}, got {report.job_id!r}")
     return report
-
-
-def _read_report(name: str, document: object) -> JobReport:
-    if not isinstance(document, Mapping):
-        raise BadAnswer(name, "expected a JSON object")
-    return JobReport.from_payload(document, call=name)
 
 
 def _answer_of(name: str, finished: Finished) -> str:

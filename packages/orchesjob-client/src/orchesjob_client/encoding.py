@@ -6,7 +6,6 @@ inherits that environment, and is given back its own.
 """
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
 
 _RESTORER = "/usr/bin/env"
@@ -16,10 +15,6 @@ there is no such locale, Python speaks UTF-8 too."""
 _PLAIN = ("", "C", "POSIX")
 _SPELLINGS = ("utf-8", "iso8859-1")
 """How bytes in UTF-8 are read: as they are, in which ASCII is included; or as one of Europe's."""
-_SYSTEM_IS_UTF8 = (sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()) == (
-    "utf-8",
-    "surrogateescape",
-)
 
 
 def in_utf8(environ: Mapping[str, str]) -> dict[str, str]:
@@ -111,11 +106,6 @@ def passed_variables(environ: Mapping[str, str]) -> dict[bytes, bytes]:
     Raises:
         ValueError: A variable holds a surrogate that stands for no byte.
     """
-    if _SYSTEM_IS_UTF8:  # nearly always, and then there is nothing to tell apart
-        return {
-            name.encode("utf-8", "surrogateescape"): text.encode("utf-8", "surrogateescape")
-            for name, text in environ.items()
-        }
     return {
         os.fsencode(name): os.fsencode(text)
         if os.environ.get(name) == text

@@ -1,8 +1,9 @@
 """The client of the fork server: it starts and ends the server, and asks it for processes.
 
 The server only saves time. The first call is a plain one, and the server starts once that is on its
-way. Calls are plain as long as the server is not ready, and once it has gone or its program has
-changed. A forked call whose exit code is lost has failed, and may be repeated like any other.
+way. Calls are plain as long as the server is not ready, and once it has gone or its script has
+changed, as an installer changes it. A forked call whose exit code is lost has failed, and may be
+repeated like any other.
 """
 
 import contextlib
@@ -45,7 +46,8 @@ class ForkServer:
         self._is_wanted = sys.platform == "linux" and environ.get(FORK_SERVER) != "0"
         self._server: subprocess.Popen[bytes] | None = None
         self._requests: socket.socket | None = None
-        self._files: Mapping[str, str] = {}
+        self._seen = ""
+        self._is_up = False
 
     def launch(self, request: LaunchRequest) -> Launched:
         """Launch a process from the server if it is ready, else the plain way."""
@@ -61,6 +63,7 @@ class ForkServer:
         return launched
 
     def _start(self) -> None:
+        self._seen = fingerprint(self._executable)
         with open(self._executable, "rb") as file:  # noqa: PTH123 - each runner does this
             found = _INTERPRETER.match(file.read(_LONGEST_FIRST_LINE))
         if found is None:
@@ -91,20 +94,14 @@ class ForkServer:
     def _is_ready(self) -> bool:
         if self._requests is None:
             return False
-        if not self._files:
+        if not self._is_up:
             if not _is_readable(self._requests, 0):
                 return False
-            words = list(map(os.fsdecode, self._received().split(b"\0")))
-            self._files = dict(zip(words[::2], words[1::2], strict=False))
-        if not self._files or any(server.fingerprint(p) != f for p, f in self._files.items()):
+            with contextlib.suppress(OSError):
+                self._is_up = self._requests.recv(len(server.READY)) == server.READY
+        if not self._is_up or fingerprint(self._executable) != self._seen:
             self._retire()
         return self._requests is not None
-
-    def _received(self) -> bytes:
-        assert self._requests is not None  # noqa: S101 - the caller has checked it
-        with contextlib.suppress(OSError):
-            return self._requests.recv(server.LONGEST_MESSAGE)
-        return b""
 
     def _ask(self, request: LaunchRequest) -> "ForkedProcess | None":
         """Ask the server for a process; None if it cannot be asked."""
@@ -161,6 +158,16 @@ class ForkServer:
                 self._server.kill()
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self._server.wait(REAP_SEC)
+
+
+def fingerprint(path: str) -> str:
+    """Return what changes when a file is written or replaced; empty if it does not exist."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - each call does this
+    except OSError:
+        return ""
+    # Not the time of its inode, which changes when another environment links the same file.
+    return f"{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}"
 
 
 class ForkedProcess:

@@ -25,17 +25,8 @@ LONGEST_MESSAGE = 2**17
 ROOM_BYTES = 2**14
 """The length of the last argument, where a process shows the words of its call."""
 KILL = b"K"
+READY = b"R"
 _STANDARD = 4
-
-
-def fingerprint(path: str) -> str:
-    """Return what changes when a file is written or replaced; empty if it does not exist."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return ""
-    # Not the time of its inode, which changes when another environment links the same file.
-    return f"{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}"
 
 
 def pack(argv: Sequence[bytes], environ: Mapping[bytes, bytes], *, has_cgroup: bool) -> bytes:
@@ -217,8 +208,8 @@ def show(words: Sequence[bytes]) -> None:
         memory.write(text.ljust(end - start, b"\0"))
 
 
-def import_for(tree: ast.Module) -> list[str]:
-    """Import what a console script imports, and return the files that were read for it.
+def import_for(tree: ast.Module) -> None:
+    """Import what a console script imports.
 
     Raises:
         SystemExit: The script does something else before its `if __name__ == "__main__":`.
@@ -228,11 +219,7 @@ def import_for(tree: ast.Module) -> list[str]:
     ]
     if not isinstance(tree.body[-1], ast.If) or len(imports) != len(tree.body) - 1:
         sys.exit("not a plain console script")
-    before = set(sys.modules)
     exec(compile(ast.Module(imports, []), "", "exec"), {})  # noqa: S102 - the script's own lines
-    library = os.path.dirname(os.__file__) + os.sep
-    files = [getattr(sys.modules[name], "__file__", None) for name in set(sys.modules) - before]
-    return [file for file in files if file and ("-packages" in file or library not in file)]
 
 
 def main() -> None:
@@ -242,13 +229,11 @@ def main() -> None:
     requests.set_inheritable(False)
     if not sys.flags.safe_path:  # what is beside this file is not beside the script
         sys.path[0] = os.path.dirname(os.path.realpath(script))
-    seen = fingerprint(script)
     with open(script, "rb") as file:
         tree = ast.parse(file.read(), script)
-    files = import_for(tree)
+    import_for(tree)
     code = compile(tree, script, "exec", dont_inherit=True)
-    watched = {script: seen, **{path: fingerprint(path) for path in files}}
-    requests.send(b"\0".join(os.fsencode(text) for pair in watched.items() for text in pair))
+    requests.send(READY)
     request = Server(requests).serve()
     if request is not None:
         become(request)

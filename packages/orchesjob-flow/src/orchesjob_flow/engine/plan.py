@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import attrs
 
-from flow_spec import Block, End, FlowSpec, StepSpec, holds, holds_of_copies
+from flow_spec import End, FlowSpec, StepSpec, holds, holds_of_copies
 from flow_store import Outcome, Run, Step, StepStatus
 
 if TYPE_CHECKING:
@@ -136,13 +136,14 @@ class CopyLanes:
         by_step: dict[str, CopyLane] = {}
         for block in flow.blocks:
             if block.max_parallel is not None:
-                blocks.append(BlockLanes(block.max_parallel))
-                by_step.update(_lanes_in(block, blocks[-1]))
-        lanes = cls(blocks, by_step)
+                lanes = BlockLanes(block.max_parallel)
+                blocks.append(lanes)
+                for number, ids in enumerate(block.ids_of_copies):
+                    by_step |= dict.fromkeys(ids, CopyLane(lanes, number))
         for step in run.steps if blocks else ():
             if step.has_begun and not step.status.is_terminal and step.step_id in by_step:
                 by_step[step.step_id].block.enter(by_step[step.step_id].copy, step.position)
-        return lanes
+        return cls(blocks, by_step)
 
     def wait(self, step: Step) -> bool:
         """Let a step wait for its lane; return False if it does not need one."""
@@ -162,9 +163,3 @@ class CopyLanes:
         """Yield the positions of the steps that no longer have to wait."""
         for block in self._blocks:
             yield from block.let_in()
-
-
-def _lanes_in(block: Block, lanes: BlockLanes) -> Iterator[tuple[str, CopyLane]]:
-    for number, ids in enumerate(block.ids_of_copies):
-        for step_id in ids:
-            yield step_id, CopyLane(lanes, number)
