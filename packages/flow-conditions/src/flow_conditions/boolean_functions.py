@@ -177,7 +177,6 @@ class Functions:
         return frozenset(chosen)
 
     def _level(self, edge: int) -> int:
-        """Return the topmost level of a function."""
         return self._levels[edge >> 1]
 
     def _cofactors(self, edge: int, level: int) -> tuple[int, int]:

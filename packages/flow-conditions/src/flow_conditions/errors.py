@@ -108,10 +108,8 @@ class ConditionSyntaxError(ConditionError, ValueError):
         if "\n" in self.source.strip():
             place = f" (line {self.source.count('\n', 0, first) + 1}, column {start + 1})"
         before, marked, after = _window(line, start, end)
-        carets = "^" * max(1, _columns(marked))
-        return (
-            f"{self.message}{place}\n  {before}{marked}{after}\n  {' ' * _columns(before)}{carets}"
-        )
+        carets = "^" * max(1, len(marked))
+        return f"{self.message}{place}\n  {before}{marked}{after}\n  {' ' * len(before)}{carets}"
 
 
 class BudgetExceeded(ConditionError):
@@ -145,14 +143,3 @@ def _window(line: str, start: int, end: int) -> tuple[str, str, str]:
 
 def _printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def _columns(text: str) -> int:
-    if text.isascii():
-        return len(text)
-    import unicodedata
-
-    return sum(
-        2 if unicodedata.east_asian_width(letter) in "WF" else not unicodedata.combining(letter)
-        for letter in text
-    )

@@ -113,7 +113,6 @@ class Columns[Record: NamedTuple]:
 
 @cache  # many records have the same fields, and every start of the program does this
 def _form(name: str, annotation: Any) -> _Form:
-    """Derive how a field is stored from its type."""
     kind, is_optional = _without_none(annotation)
     if hasattr(kind, "_fields"):
         return _form_of_record(name, kind)
@@ -238,7 +237,6 @@ def _inserted(columns: Columns[Any], *others: str) -> str:
 
 
 def _assigned(columns: Columns[Any]) -> str:
-    """Assign a placeholder to every column."""
     return ", ".join(f"{name} = ?" for name in columns.names)
 
 

@@ -527,11 +527,6 @@ class OrchesjobClient:
 
 
 def _words_of(command: Sequence[StrPath]) -> list[str]:
-    """Return the words of a command.
-
-    Raises:
-        TypeError: It is one text, or a word is neither a text nor a path.
-    """
     if isinstance(command, str | bytes | os.PathLike):
         raise TypeError(
             f"the command must be a list of words, such as ['ls', '-l'], not {command!r}; "
@@ -599,7 +594,6 @@ def _answer_of(name: str, finished: Finished) -> str:
 
 
 def _message_of(finished: Finished) -> str:
-    """Return what orchesjob says about a failure."""
     if finished.stderr_line:
         return finished.stderr_line
     code = finished.exit_code

@@ -174,7 +174,6 @@ def describe_failure(report: JobReport) -> str:
 
 
 def _named_program(report: JobReport) -> str:
-    """Name the program of a job's command, for the end of a sentence."""
     if not report.command:
         return ""
     word = report.command[0]
@@ -193,7 +192,6 @@ def describe_loss(report: JobReport) -> str:
 
 
 def _signal_name(number: int) -> str:
-    """Return a signal's name, such as SIGTERM, or "unnamed"."""
     try:
         return signal.Signals(number).name
     except ValueError:
@@ -233,8 +231,6 @@ def _compact(document: Mapping[str, Any], call: str) -> str:
 
 
 class _Fields(NamedTuple):
-    """A job object, read with the expected types."""
-
     document: Mapping[str, Any]
     call: str
 

@@ -96,7 +96,6 @@ def _options(words: Sequence[str], kind: _Kind, jobs: Collection[str]) -> Sequen
 
 
 def _wait_sec(options: Sequence[str], kind: _Kind) -> float:
-    """Return how long a call waits according to its own options, in seconds."""
     for option in options:
         if option.startswith(kind.waits):
             return float(option.removeprefix(kind.waits))

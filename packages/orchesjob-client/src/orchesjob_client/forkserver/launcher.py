@@ -104,7 +104,6 @@ class ForkServer:
         return self._requests is not None
 
     def _ask(self, request: LaunchRequest) -> "ForkedProcess | None":
-        """Ask the server for a process; None if it cannot be asked."""
         assert self._requests is not None  # noqa: S101 - the server is ready
         cgroup = [] if request.cgroup is None else [request.cgroup]
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
