@@ -210,7 +210,7 @@ class OrchesjobClient:
             OrchesjobError: No usable answer, which says nothing about the job.
         """
         words = ["status", _key_option("orchesjob status", job_key)]
-        finished = self._ask("orchesjob status", words, hold=hold)
+        finished = self._run("orchesjob status", words, hold=hold)
         if finished.exit_code == _NOT_FOUND:
             return None
         return _one_job("orchesjob status", finished, job_key=job_key)
@@ -224,7 +224,7 @@ class OrchesjobClient:
             OrchesjobError: No usable answer.
         """
         name = "orchesjob status --running"
-        answer = _answer_of(name, self._ask(name, ["status", "--running"], hold=hold))
+        answer = _answer_of(name, self._run(name, ["status", "--running"], hold=hold))
         documents = parse_json(answer, call=name)
         if not isinstance(documents, list):
             raise BadAnswer(name, "expected a JSON array")
@@ -404,7 +404,6 @@ class OrchesjobClient:
             name,
             words,
             limit_sec=self._limits.abort_sec + max(0, wait_sec),
-            env=in_utf8(self._environment()),
             hold=hold,
         )
         if finished.exit_code == _NOT_FOUND:
@@ -424,7 +423,7 @@ class OrchesjobClient:
                 may be gone.
         """
         name = "orchesjob clean"
-        finished = self._ask(name, ["clean", f"--job-id={job_id}"])
+        finished = self._run(name, ["clean", f"--job-id={job_id}"])
         answer = parse_json(_answer_of(name, finished), call=name)
         if not isinstance(answer, Mapping) or not isinstance(answer.get("deleted"), int):
             raise BadAnswer(name, "expected a JSON object that says how many jobs were deleted")
@@ -439,28 +438,19 @@ class OrchesjobClient:
             OrchesjobError: No usable answer.
         """
         name = "orchesjob --version"
-        answer = _answer_of(name, self._ask(name, ["--version"]))
+        answer = _answer_of(name, self._run(name, ["--version"]))
         match = re.fullmatch(r"orchesjob (\S{1,40})\s*", answer)
         if match is None:
             raise BadAnswer(name, "expected `orchesjob VERSION`; is this really orchesjob?")
         return match[1]
-
-    def _ask(self, name: str, words: Sequence[str], *, hold: Hold = NOTHING) -> Finished:
-        return self._run(
-            name,
-            words,
-            limit_sec=self._limits.status_sec,
-            env=in_utf8(self._environment()),
-            hold=hold,
-        )
 
     def _run(  # noqa: PLR0913 - what a call consists of
         self,
         name: str,
         words: Sequence[str],
         *,
-        limit_sec: float,
-        env: Mapping[str, str],
+        limit_sec: float | None = None,
+        env: Mapping[str, str] | None = None,
         cwd: str | None = None,
         hold: Hold = NOTHING,
         cgroup: int | None = None,
@@ -471,8 +461,8 @@ class OrchesjobClient:
             finished = run_executable(
                 name,
                 [self._executable, *words],
-                limit_sec=limit_sec,
-                env=env,
+                limit_sec=self._limits.status_sec if limit_sec is None else limit_sec,
+                env=in_utf8(self._environment()) if env is None else env,
                 cwd=cwd,
                 hold=hold,
                 cgroup=cgroup,

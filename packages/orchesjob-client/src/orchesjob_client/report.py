@@ -120,10 +120,7 @@ class JobReport(NamedTuple):
     @property
     def known_status(self) -> JobStatus | None:
         """The status, or None if this version does not know the word."""
-        try:
-            return JobStatus(self.status)
-        except ValueError:
-            return None
+        return JobStatus(self.status) if self.status in JobStatus else None
 
     @property
     def is_active(self) -> bool:
@@ -169,7 +166,8 @@ def describe_failure(report: JobReport) -> str:
     if code is None:
         return "failed without an exit code"
     if code < 0:
-        return f"killed by signal {-code} ({_signal_name(-code)})"
+        name = signal.Signals(-code).name if -code in signal.Signals else "unnamed"
+        return f"killed by signal {-code} ({name})"
     return f"exit code {code}"
 
 
@@ -189,13 +187,6 @@ def describe_loss(report: JobReport) -> str:
             "working directory shadow one of Python's?)"
         )
     return "orchesjob lost the job (its worker vanished)"
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return "unnamed"
 
 
 def parse_json(text: str, *, call: str) -> Any:

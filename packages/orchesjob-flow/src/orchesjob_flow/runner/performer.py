@@ -167,7 +167,8 @@ class Performer:
             case StartJob():
                 self._call(self._starts, effect.attempt, partial(self._start, effect))
             case CallOff():
-                self._call_off(effect.attempt)
+                if self._claims[effect.attempt].take():
+                    self._post(StartCalledOff(effect.attempt))
             case AskStatus():
                 self._call(self._questions, effect.attempt, partial(self._status, effect))
             case AskRunning():
@@ -231,10 +232,6 @@ class Performer:
             self._post(event)
         if isinstance(event, StartAnswered | StatusAnswered) and event.report is not None:
             self._client.discard_cgroup(event.report)  # the run need not wait for this
-
-    def _call_off(self, attempt: AttemptId) -> None:
-        if self._claims[attempt].take():
-            self._post(StartCalledOff(attempt))
 
     def _hold(self, slot: CallSlot, *locks: int) -> Hold:
         """Let the process of a call inherit its slot, which is then its own, and some locks."""
