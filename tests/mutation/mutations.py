@@ -83,7 +83,7 @@ MUTATIONS = (
         "orchesjob-flow: act_on_report",
         replace(
             "fail_aborted(context, attempt, describe_abort(report))",
-            "fail_attempt(context, step, attempt, describe_abort(report))",
+            "fail_attempt(context, attempt, describe_abort(report))",
         ),
     ),
     Mutation(
@@ -105,16 +105,12 @@ MUTATIONS = (
     Mutation(
         "an aborted job is taken for gone",
         "orchesjob-flow: act_on_report",
-        replace(
-            "calls.end_survivors(context, attempt)", "remains_seen(context, step, attempt, [])"
-        ),
+        replace("calls.end_survivors(context, attempt)", "close_if_ended(context, attempt, [])"),
     ),
     Mutation(
         "a lost job is taken for gone when it is to be ended",
         "orchesjob-flow: act_on_survivors",
-        replace(
-            "calls.end_survivors(context, attempt)", "remains_seen(context, step, attempt, [])"
-        ),
+        replace("calls.end_survivors(context, attempt)", "close_if_ended(context, attempt, [])"),
     ),
     Mutation(
         "a lost attempt that had ended before is cancelled",

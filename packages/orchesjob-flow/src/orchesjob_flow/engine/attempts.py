@@ -144,43 +144,41 @@ def begin_attempt(context: UpdateContext, step: RunStep) -> None:
         is_gate=step.asks_gate,
     )
     key = attempt_key(context.run.run_key, step.spec.id, number)
-    attempt = OpenAttempt(row, key, before)
+    attempt = OpenAttempt(step, row, key, before)
     context.run.begin(step, attempt)
     context.record_attempt(attempt)
-    calls.start_job(context, step, attempt)
+    calls.start_job(context, attempt)
 
 
-def withdraw_start(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
+def withdraw_start(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Take back a start that was decided, but neither committed nor performed (rule 5.6)."""
     calls.note_answer(context, attempt)
     if attempt.before is not None:
         del context.decision.changes.attempts[attempt.row.position, attempt.row.number]
-        context.run.close(step)
-        context.record_step(step, **attempt.before._asdict())
+        context.run.close(attempt.step)
+        context.record_step(attempt.step, **attempt.before._asdict())
 
 
-def act_on_report(
-    context: UpdateContext, step: RunStep, attempt: OpenAttempt, report: JobReport
-) -> None:
+def act_on_report(context: UpdateContext, attempt: OpenAttempt, report: JobReport) -> None:
     """Act on what orchesjob reports of the attempt's job."""
-    recognise(context, step, attempt, report)
-    verdict = judge(report, step.spec, is_gate=attempt.row.is_gate)
-    record_report(context, step, attempt, report, verdict)
+    recognise(context, attempt, report)
+    verdict = judge(report, attempt.step.spec, is_gate=attempt.row.is_gate)
+    record_report(context, attempt, report, verdict)
     match verdict:
         case Verdict.FOREIGN:
-            fail_foreign(context, step, attempt, report)
+            fail_foreign(context, attempt, report)
         case Verdict.SUCCEEDED if attempt.row.is_gate:
-            pass_gate(context, step, attempt)
+            pass_gate(context, attempt)
         case Verdict.SUCCEEDED:
-            succeed(context, step, attempt)
+            succeed(context, attempt)
         case Verdict.SKIPPED:
-            skip(context, step, attempt)
+            skip(context, attempt)
         case Verdict.NEVER_RAN if attempt.row.abort_reason in (None, AbortReason.DEAD_START):
-            discard_start(context, step, attempt)
+            discard_start(context, attempt)
         case _ if verdict in UNSUCCESSFUL and was_ended(context, attempt, report):
             calls.end_survivors(context, attempt)
         case Verdict.FAILED:
-            fail_attempt(context, step, attempt, failure_of(report), exit_code_of(report))
+            fail_attempt(context, attempt, failure_of(report), exit_code_of(report))
         case Verdict.ABORTED | Verdict.NEVER_RAN:
             fail_aborted(context, attempt, describe_abort(report))
         case Verdict.LOST:
@@ -191,47 +189,43 @@ def act_on_report(
         case Verdict.NO_WORKER:
             calls.look(context, attempt)
         case _:
-            note_active(context, step, attempt, report)
+            note_active(context, attempt, report)
 
 
-def recognise(
-    context: UpdateContext, step: RunStep, attempt: OpenAttempt, report: JobReport
-) -> None:
+def recognise(context: UpdateContext, attempt: OpenAttempt, report: JobReport) -> None:
     """Treat an attempt as one at the gate if orchesjob has the gate's command under its key.
 
     That happens where an earlier record of the run was lost, and the gate was asked more often
     then. Asking it once more runs nothing twice. The reverse, a command where the gate is to be
     asked, stays a foreign job (rules 4.7, 5.9 and 10.8).
     """
-    spec, row = step.spec, attempt.row
+    spec, row = attempt.step.spec, attempt.row
     if row.is_gate or not spec.only_if or report.is_of(spec.command):
         return
     if report.is_of(spec.only_if):
-        step.has_passed_gate = False
+        attempt.step.has_passed_gate = False
         context.record_attempt(attempt, is_gate=True)
 
 
 def record_report(
-    context: UpdateContext, step: RunStep, attempt: OpenAttempt, report: JobReport, verdict: Verdict
+    context: UpdateContext, attempt: OpenAttempt, report: JobReport, verdict: Verdict
 ) -> None:
     """Record what orchesjob reports of the job."""
     attempt.before, attempt.job = None, report
     if attempt.row.job != report.payload:
         context.record_attempt(attempt, job=report.payload, job_id=report.job_id)
     if verdict not in (Verdict.NEVER_RAN, Verdict.NO_WORKER):
-        step.dead_starts = 0
+        attempt.step.dead_starts = 0
     to_be_aborted = attempt.row.abort_reason is not None
     if not (to_be_aborted and verdict in (Verdict.ACTIVE, Verdict.NO_WORKER)):
         attempt.backoff = None  # else it is the abort that fails: this is no answer to it
 
 
-def note_active(
-    context: UpdateContext, step: RunStep, attempt: OpenAttempt, report: JobReport
-) -> None:
+def note_active(context: UpdateContext, attempt: OpenAttempt, report: JobReport) -> None:
     """Record that the job runs, and arrange that its end is noticed."""
     known = report.known_status is not None
     if not known:
-        note_unknown_status(context, step, attempt, report)
+        note_unknown_status(context, attempt, report)
     if attempt.worker_gone:
         note_contradiction(context, attempt, known)
         return
@@ -240,7 +234,7 @@ def note_active(
     if attempt.row.status is AttemptStatus.STARTING:
         context.record_attempt(attempt, status=AttemptStatus.RUNNING, running_mono=context.now.mono)
     if attempt.watch is None:
-        set_timeout(context, step, attempt)
+        set_timeout(context, attempt)
     if report.target_pid is None and attempt.questions < QUESTIONS_WHILE_STARTING:
         calls.ask_again(context, attempt)  # a few times only: its end is noticed anyway
     calls.make_next_call(context, attempt)
@@ -260,13 +254,11 @@ def note_contradiction(context: UpdateContext, attempt: OpenAttempt, known: bool
         calls.ask_again(context, attempt)
 
 
-def note_unknown_status(
-    context: UpdateContext, step: RunStep, attempt: OpenAttempt, report: JobReport
-) -> None:
+def note_unknown_status(context: UpdateContext, attempt: OpenAttempt, report: JobReport) -> None:
     """Report a status that this version does not know; it counts as running (rule 5.3)."""
     error = f"orchesjob reports an unknown status, treated as running: {report.status}"
-    if step.row.error != error:
-        context.record_step(step, error=error)
+    if attempt.step.row.error != error:
+        context.record_step(attempt.step, error=error)
         context.do(Warn(f"{attempt.attempt_key}: {error}"))
 
 
@@ -300,15 +292,13 @@ def request_abort(context: UpdateContext, attempt: OpenAttempt, reason: AbortRea
         calls.make_next_call(context, attempt)
 
 
-def act_on_look(
-    context: UpdateContext, step: RunStep, attempt: OpenAttempt, survivors: Sequence[Process]
-) -> None:
+def act_on_look(context: UpdateContext, attempt: OpenAttempt, survivors: Sequence[Process]) -> None:
     """Act on the processes of an attempt: lost, to be aborted, or one that has no worker yet.
 
     The processes of one to be aborted are recorded before that (rule 5.8).
     """
     if attempt.loss is not None:
-        act_on_survivors(context, step, attempt, attempt.loss, survivors)
+        act_on_survivors(context, attempt, attempt.loss, survivors)
     elif attempt.job is not None and attempt.job.worker_pid is not None:
         attempt.processes_recorded = True
         record_processes(context, attempt, survivors)
@@ -334,9 +324,10 @@ def await_worker(context: UpdateContext, attempt: OpenAttempt, alive: bool) -> N
 
 
 def close_if_ended(
-    context: UpdateContext, step: RunStep, attempt: OpenAttempt, survivors: Sequence[Process]
+    context: UpdateContext, attempt: OpenAttempt, survivors: Sequence[Process]
 ) -> None:
     """Close an aborted attempt once no process of it is alive; until then name the processes."""
+    step = attempt.step
     if survivors:
         error = f"cannot be ended: {name_processes(survivors)}"
         if step.row.error != error:
@@ -345,16 +336,16 @@ def close_if_ended(
         return
     match attempt.row.abort_reason:
         case AbortReason.CANCEL | AbortReason.FLOW_TIMEOUT:
-            cancel_attempt(context, step, attempt)
+            cancel_attempt(context, attempt)
         case AbortReason.TIMEOUT:
             error = f"timed out after {step.spec.timeout_sec:g} s"
-            fail_attempt(context, step, attempt, error)
+            fail_attempt(context, attempt, error)
         case _:
             error = "outcome unknown: the call that started it died, and its job was ended"
-            fail_attempt(context, step, attempt, error)
+            fail_attempt(context, attempt, error)
 
 
-def act_on_unknown_key(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
+def act_on_unknown_key(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Act on "no such key": start a job that never existed, and never restart one that may have."""
     attempt.before = None
     if attempt.row.abort_reason is not None:
@@ -367,52 +358,49 @@ def act_on_unknown_key(context: UpdateContext, step: RunStep, attempt: OpenAttem
     else:
         attempt.without = ()
         context.record_attempt(attempt, note=None)
-        calls.start_job(context, step, attempt)
+        calls.start_job(context, attempt)
 
 
-def act_on_no_answer(
-    context: UpdateContext, step: RunStep, attempt: OpenAttempt, error: OrchesjobError
-) -> None:
+def act_on_no_answer(context: UpdateContext, attempt: OpenAttempt, error: OrchesjobError) -> None:
     """Fail an attempt that can never be started as it is; repeat any other call (rule 5.7)."""
     call = attempt.call
     calls.note_answer(context, attempt)
     if call is not CallKind.START or error.retryable:
         calls.repeat_call(context, attempt, error)
     else:
-        fail_start(context, step, attempt, str(error))
+        fail_start(context, attempt, str(error))
 
 
-def fail_start(context: UpdateContext, step: RunStep, attempt: OpenAttempt, reason: str) -> None:
+def fail_start(context: UpdateContext, attempt: OpenAttempt, reason: str) -> None:
     """Fail an attempt that has not run and, as it is, cannot run (rules 5.7 and 10.4)."""
     if context.run.ending is not None:
-        cancel_attempt(context, step, attempt)
+        cancel_attempt(context, attempt)
     else:
-        fail_attempt(context, step, attempt, f"could not be started: {reason}")
+        fail_attempt(context, attempt, f"could not be started: {reason}")
 
 
-def start_without(
-    context: UpdateContext, step: RunStep, attempt: OpenAttempt, event: StartPrevented
-) -> None:
+def start_without(context: UpdateContext, attempt: OpenAttempt, event: StartPrevented) -> None:
     """Start an attempt without the files that cannot be read, after recording that (rule 10.4)."""
     notes = (attempt.row.note, event.reason) if attempt.without else (event.reason,)
     attempt.before, attempt.without = None, (*attempt.without, *event.without)
     context.record_attempt(attempt, note="; ".join(filter(None, notes)))
-    calls.start_job(context, step, attempt)
+    calls.start_job(context, attempt)
 
 
-def succeed(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
+def succeed(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Record a success, which is final."""
-    close_attempt(context, step, attempt, AttemptStatus.SUCCEEDED, None)
-    finish_step(context, step, StepStatus.SUCCEEDED, None, attempt.row.finished_at)
+    close_attempt(context, attempt, AttemptStatus.SUCCEEDED, None)
+    finish_step(context, attempt.step, StepStatus.SUCCEEDED, None, attempt.row.finished_at)
 
 
-def pass_gate(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
+def pass_gate(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Let the command follow at once: the gate has answered 0 (rule 10.8).
 
     It starts in the gate's slot, as soon as no process of the gate is alive (rule 5.8). In a run
     that is being ended nothing follows, and the step ends with its run.
     """
-    close_attempt(context, step, attempt, AttemptStatus.SUCCEEDED, None)
+    step = attempt.step
+    close_attempt(context, attempt, AttemptStatus.SUCCEEDED, None)
     step.has_passed_gate = True
     if context.run.ending is None:
         context.run.keep_slot(step)
@@ -420,29 +408,26 @@ def pass_gate(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> No
         await_attempt(context, step)
 
 
-def skip(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
+def skip(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Skip the step: its command has exited with one of `skip_exit_codes`, or its gate with 1.
 
     Rules 9.12 and 10.8.
     """
-    close_attempt(context, step, attempt, AttemptStatus.SKIPPED, None)
-    finish_step(context, step, StepStatus.SKIPPED, None, attempt.row.finished_at)
+    close_attempt(context, attempt, AttemptStatus.SKIPPED, None)
+    finish_step(context, attempt.step, StepStatus.SKIPPED, None, attempt.row.finished_at)
 
 
 def fail_attempt(
-    context: UpdateContext,
-    step: RunStep,
-    attempt: OpenAttempt,
-    error: str,
-    exit_code: int | None = None,
+    context: UpdateContext, attempt: OpenAttempt, error: str, exit_code: int | None = None
 ) -> None:
     """Charge a failed attempt to the step, which is retried while retries are left (rule 5.4).
 
     With `retry_exit_codes` any other failure of the command is final (rule 9.12); the gate has
     no such list, and is asked again (rule 10.8).
     """
+    step = attempt.step
     retried = () if attempt.row.is_gate else step.spec.retry_exit_codes
-    close_attempt(context, step, attempt, AttemptStatus.FAILED, error)
+    close_attempt(context, attempt, AttemptStatus.FAILED, error)
     error = f"only_if: {error}" if attempt.row.is_gate else error
     context.record_step(step, failures=step.row.failures + 1, error=error)
     if step.row.failures > step.row.max_retries or (retried and exit_code not in retried):
@@ -451,10 +436,9 @@ def fail_attempt(
         retry_step(context, step, error)
 
 
-def fail_foreign(
-    context: UpdateContext, step: RunStep, attempt: OpenAttempt, report: JobReport
-) -> None:
+def fail_foreign(context: UpdateContext, attempt: OpenAttempt, report: JobReport) -> None:
     """Fail a step for good: somebody else's job has its attempt's key (rule 5.9)."""
+    step = attempt.step
     command = step.spec.command_of(is_gate=attempt.row.is_gate)
     error = (
         f"orchesjob knows {attempt.attempt_key} as another command, {list(report.command)} "
@@ -462,14 +446,15 @@ def fail_foreign(
     )
     context.record_attempt(attempt, job_id=None)
     step.foreign_numbers.add(attempt.row.number)
-    close_attempt(context, step, attempt, AttemptStatus.FAILED, error)
+    close_attempt(context, attempt, AttemptStatus.FAILED, error)
     context.record_step(step, failures=step.row.failures + 1)
     finish_step(context, step, StepStatus.FAILED, error)
 
 
-def discard_start(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
+def discard_start(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Use up the number of a dead start, but no retry (rule 4.2)."""
-    close_attempt(context, step, attempt, AttemptStatus.NEVER_RAN, "orchesjob never started it")
+    step = attempt.step
+    close_attempt(context, attempt, AttemptStatus.NEVER_RAN, "orchesjob never started it")
     context.record_step(step, status=StepStatus.PENDING)
     step.dead_starts += 1
     if step.dead_starts >= DEAD_STARTS_IN_A_ROW:
@@ -478,17 +463,13 @@ def discard_start(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -
         await_attempt(context, step)
 
 
-def cancel_attempt(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
+def cancel_attempt(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Close an attempt that was ended because its run is; the step ends together with the run."""
-    close_attempt(context, step, attempt, AttemptStatus.CANCELLED, context.run.ending_error)
+    close_attempt(context, attempt, AttemptStatus.CANCELLED, context.run.ending_error)
 
 
 def close_attempt(
-    context: UpdateContext,
-    step: RunStep,
-    attempt: OpenAttempt,
-    status: AttemptStatus,
-    error: str | None,
+    context: UpdateContext, attempt: OpenAttempt, status: AttemptStatus, error: str | None
 ) -> None:
     """Give an attempt its terminal status."""
     running_mono = attempt.row.running_mono
@@ -501,8 +482,8 @@ def close_attempt(
         running_mono=running_mono,
         finished_at=ended_at(context, attempt),
     )
-    step.latest = attempt.row
-    context.run.close(step)
+    attempt.step.latest = attempt.row
+    context.run.close(attempt.step)
 
 
 def ended_at(context: UpdateContext, attempt: OpenAttempt) -> float:
@@ -535,41 +516,33 @@ def await_end(context: UpdateContext, attempt: OpenAttempt, loss: Loss) -> None:
 
 
 def act_on_survivors(
-    context: UpdateContext,
-    step: RunStep,
-    attempt: OpenAttempt,
-    loss: Loss,
-    survivors: Sequence[Process],
+    context: UpdateContext, attempt: OpenAttempt, loss: Loss, survivors: Sequence[Process]
 ) -> None:
     """Close the attempt if no process of it is alive; else end the processes, or wait for them."""
     if survivors and attempt.row.abort_reason is not None:
         loss.being_ended = True
         calls.end_survivors(context, attempt)
     elif survivors:
-        note_survivors(context, step, attempt, loss, survivors)
+        note_survivors(context, attempt, loss, survivors)
         oldest = min(survivors, key=lambda process: (process.started_ticks, process.pid))
         context.call(attempt, CallKind.WATCH, WatchProcess(attempt.id, oldest))
     else:
-        fail_attempt(context, step, attempt, loss.error)
+        fail_attempt(context, attempt, loss.error)
 
 
 def note_survivors(
-    context: UpdateContext,
-    step: RunStep,
-    attempt: OpenAttempt,
-    loss: Loss,
-    survivors: Sequence[Process],
+    context: UpdateContext, attempt: OpenAttempt, loss: Loss, survivors: Sequence[Process]
 ) -> None:
     """Record the processes in which the attempt runs on; its time limit counts for them (5.5)."""
     if attempt.row.status is AttemptStatus.STARTING:
         context.record_attempt(attempt, status=AttemptStatus.RUNNING, running_mono=context.now.mono)
     if loss.looked_at is None:
-        set_timeout(context, step, attempt)
+        set_timeout(context, attempt)
     loss.looked_at, loss.exited = context.now.mono, False
     alive = f"attempt {attempt.row.number} is still alive: {name_processes(survivors)}"
     error = f"{loss.why}, but {alive}; kill it to continue"
-    if step.row.error != error:
-        context.record_step(step, error=error)
+    if attempt.step.row.error != error:
+        context.record_step(attempt.step, error=error)
 
 
 def act_on_survivor_watch(

@@ -35,7 +35,6 @@ from orchesjob_flow.engine.state import (
     Backoff,
     CallKind,
     OpenAttempt,
-    RunStep,
     UpdateContext,
     grace_sec,
     known_processes,
@@ -71,12 +70,12 @@ def note_answer(context: UpdateContext, attempt: OpenAttempt) -> None:
     attempt.call = None
 
 
-def start_job(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
+def start_job(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Ask for `orchesjob start`, with the variables that rules 9.12, 9.13 and 10.1 name.
 
     The gate gets what the command gets (rule 10.8).
     """
-    spec, run = step.spec, context.run
+    spec, run = attempt.step.spec, context.run
     effect = StartJob(
         attempt=attempt.id,
         attempt_key=attempt.attempt_key,

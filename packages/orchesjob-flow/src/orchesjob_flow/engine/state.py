@@ -137,6 +137,7 @@ class Loss:
 class OpenAttempt:
     """An attempt that has begun and whose outcome is not known yet."""
 
+    step: "RunStep" = attrs.field(repr=False)
     row: Attempt
     attempt_key: str
     before: Step | None = None
@@ -286,7 +287,7 @@ class RunState:
                 step.keeps_slot = keeps_slot(step, attempt)
                 if attempt.status.is_open:
                     key = attempt_key(run.run_key, step.spec.id, attempt.number)
-                    step.attempt = OpenAttempt(attempt, key)
+                    step.attempt = OpenAttempt(step, attempt, key)
         by_position = {step.row.position: step for step in steps}
         for past in run.history:
             if past.is_foreign:
@@ -560,9 +561,9 @@ class UpdateContext:
         self.do(SetTimer(self.now.mono + delay_sec, TimerDue(timer, attempt)))
 
 
-def set_timeout(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
+def set_timeout(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Count `timeout_sec` from the moment at which the attempt was seen to run (rule 5.5)."""
-    limit, since = step.spec.timeout_sec, attempt.row.running_mono
+    limit, since = attempt.step.spec.timeout_sec, attempt.row.running_mono
     if limit is not None and since is not None:
         context.set_timer(max(0.0, since + limit - context.now.mono), Timer.TIMEOUT, attempt.id)
 

@@ -109,42 +109,42 @@ def on_runner_started(context: UpdateContext, _event: RunnerStarted) -> None:
 
 def on_start_answered(context: UpdateContext, event: StartAnswered) -> None:
     """Judge the job that a start answered with."""
-    step, attempt = complete_call(context, event.attempt, CallKind.START)
+    attempt = complete_call(context, event.attempt, CallKind.START)
     if attempt is not None:
-        attempts.act_on_report(context, step, attempt, event.report)
+        attempts.act_on_report(context, attempt, event.report)
 
 
 def on_start_prevented(context: UpdateContext, event: StartPrevented) -> None:
     """Start the attempt without some files, or fail it: nothing of it has run."""
-    step, attempt = complete_call(context, event.attempt, CallKind.START)
+    attempt = complete_call(context, event.attempt, CallKind.START)
     if attempt is None:
         return
     if event.without and attempt.row.abort_reason is None:
-        attempts.start_without(context, step, attempt, event)
+        attempts.start_without(context, attempt, event)
     else:
-        attempts.fail_start(context, step, attempt, event.reason)
+        attempts.fail_start(context, attempt, event.reason)
 
 
 def on_status_answered(context: UpdateContext, event: StatusAnswered) -> None:
     """Judge the job that a status answered with, or act on its absence."""
-    step, attempt = complete_call(context, event.attempt, CallKind.STATUS)
+    attempt = complete_call(context, event.attempt, CallKind.STATUS)
     if attempt is None:
         return
     if event.report is None:
-        attempts.act_on_unknown_key(context, step, attempt)
+        attempts.act_on_unknown_key(context, attempt)
     else:
-        attempts.act_on_report(context, step, attempt, event.report)
+        attempts.act_on_report(context, attempt, event.report)
 
 
 def on_abort_answered(context: UpdateContext, event: AbortAnswered) -> None:
     """Judge the aborted job, or ask what became of one that had ended before."""
-    step, attempt = complete_call(context, event.attempt, CallKind.ABORT)
+    attempt = complete_call(context, event.attempt, CallKind.ABORT)
     if attempt is None:
         return
     if event.report is None:
         calls.ask_status(context, attempt)
     else:
-        attempts.act_on_report(context, step, attempt, event.report)
+        attempts.act_on_report(context, attempt, event.report)
 
 
 def on_call_began(context: UpdateContext, event: CallBegan) -> None:
@@ -152,14 +152,14 @@ def on_call_began(context: UpdateContext, event: CallBegan) -> None:
     if event.attempt is None:
         calls.begin_poll(context)
         return
-    _, attempt = find(context, event.attempt)
+    attempt = context.run.open_attempt(event.attempt)
     if attempt is not None:
         calls.begin_call(context, attempt)
 
 
 def on_start_called_off(context: UpdateContext, event: StartCalledOff) -> None:
     """Close an attempt that never began and that is to be ended."""
-    _, attempt = complete_call(context, event.attempt, CallKind.START)
+    attempt = complete_call(context, event.attempt, CallKind.START)
     if attempt is not None:
         calls.end_survivors(context, attempt)
 
@@ -169,14 +169,14 @@ def on_call_unanswered(context: UpdateContext, event: CallUnanswered) -> None:
     if event.attempt is None:
         calls.repeat_poll(context, event.error)
         return
-    step, attempt = find(context, event.attempt)
+    attempt = context.run.open_attempt(event.attempt)
     if attempt is not None and attempt.call is not None:
-        attempts.act_on_no_answer(context, step, attempt, event.error)
+        attempts.act_on_no_answer(context, attempt, event.error)
 
 
 def on_watch_answered(context: UpdateContext, event: WatchAnswered) -> None:
     """Wait for the end of the job, or poll for it."""
-    _, attempt = complete_call(context, event.attempt, CallKind.WATCH)
+    attempt = complete_call(context, event.attempt, CallKind.WATCH)
     if attempt is not None:
         if event.foreign_target is not None:
             attempts.record_processes(context, attempt, [event.foreign_target])
@@ -185,7 +185,7 @@ def on_watch_answered(context: UpdateContext, event: WatchAnswered) -> None:
 
 def on_job_exited(context: UpdateContext, event: JobExited) -> None:
     """Ask how the job ended, or look for processes of a lost one."""
-    _, attempt = find(context, event.attempt)
+    attempt = context.run.open_attempt(event.attempt)
     if attempt is not None:
         attempts.act_on_exit(context, attempt)
 
@@ -205,10 +205,10 @@ def on_survivors_seen(context: UpdateContext, event: SurvivorsSeen) -> None:
         steps.enqueue_or_wait(context, step, event.survivors)
     elif attempt.call is CallKind.LOOK:
         calls.note_answer(context, attempt)
-        attempts.act_on_look(context, step, attempt, event.survivors)
+        attempts.act_on_look(context, attempt, event.survivors)
     elif attempt.call is CallKind.END:
         calls.note_answer(context, attempt)
-        attempts.close_if_ended(context, step, attempt, event.survivors)
+        attempts.close_if_ended(context, attempt, event.survivors)
 
 
 def on_timer_due(context: UpdateContext, event: TimerDue) -> None:
@@ -257,16 +257,16 @@ def find(context: UpdateContext, attempt: AttemptId) -> tuple[RunStep, OpenAttem
 
 def complete_call(
     context: UpdateContext, attempt_id: AttemptId, call: CallKind
-) -> tuple[RunStep, OpenAttempt | None]:
-    """Find the step and attempt of an answer, and note that the call has returned.
+) -> OpenAttempt | None:
+    """Find the attempt of an answer, and note that the call has returned.
 
     An answer to a call that is not in progress is stale; it finds no attempt.
     """
-    step, attempt = find(context, attempt_id)
+    attempt = context.run.open_attempt(attempt_id)
     if attempt is None or attempt.call is not call:
-        return step, None
+        return None
     calls.note_answer(context, attempt)
-    return step, attempt
+    return attempt
 
 
 def header_at_start(flow: FlowSpec, now: Now) -> RunHeader:
@@ -368,7 +368,7 @@ def withdraw_starts(context: UpdateContext) -> None:
         context.decision.effects.remove(start)
         step = context.run.steps[start.attempt.position]
         if step.attempt is not None:
-            attempts.withdraw_start(context, step, step.attempt)
+            attempts.withdraw_start(context, step.attempt)
 
 
 def end_run(context: UpdateContext) -> None:
