@@ -269,7 +269,7 @@ def _played(step: StepSpec) -> dict[str, Any]:
         "id": step.id,
         "command": [*words, "run", "${{ RUN_DIR }}"],
         **({"only_if": [*words, "asked", "${{ RUN_DIR }}"]} if step.only_if else {}),
-        "x-airflow": {"priority_weight": 3, "do_xcom_push": True},
+        "x-airflow": {"priority_weight": 3},
         **({"timeout_sec": LIMIT_SEC} if step.timeout_sec == load_model().LIMIT_SEC else {}),
         **attrs.asdict(step, filter=lambda field, value: field.name in FIELDS and value),
     }

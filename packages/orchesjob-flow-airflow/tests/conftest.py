@@ -9,7 +9,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -60,7 +60,6 @@ class Airflow:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.tries: dict[str, int] = {}
-        self._tasks: dict[str, Any] = {}
         self.run_id = ""
 
     def write(self, text: str, name: str = "flow.yaml") -> None:
@@ -94,7 +93,6 @@ class Airflow:
         self.run_id = str(run.run_id)
         tasks = run.get_task_instances()
         self.tries = {ti.task_id: ti.try_number for ti in tasks}
-        self._tasks = {ti.task_id: ti for ti in tasks}
         states = {ti.task_id: str(ti.state) for ti in tasks}
         assert states.pop(BEGINNING_TASK_ID) == "success"
         if dag.has_task("flow.finally"):
@@ -103,10 +101,6 @@ class Airflow:
         outcome = states.pop(OUTCOME_TASK_ID)
         assert outcome == str(run.state)
         return outcome, states
-
-    def xcom(self, task_id: str) -> object:
-        """Return what a task of the last run has returned."""
-        return self._tasks[task_id].xcom_pull(task_ids=task_id)
 
     def run_flow(self, text: str) -> tuple[str, dict[str, str]]:
         """Run a flow to its end; return the state of the run, and those of its steps."""

@@ -78,9 +78,9 @@ class InsideMappedGroup(OrchesjobFlowAirflowError, RuntimeError):
 
 
 class ArgumentRefused(OrchesjobFlowAirflowError, ValueError):
-    """An argument of a DAG or of its tasks would change the outcome of a flow (rule 13.4)."""
+    """An argument of a DAG or of its tasks is not one for a DAG file to give (rule 13.4)."""
 
-    says = "{path}: {argument} would change outcomes: {reason}; take it out of the DAG file"
+    says = "{path}: {argument} is refused: {reason}; take it out of the DAG file"
     path: str
     argument: str
     reason: str

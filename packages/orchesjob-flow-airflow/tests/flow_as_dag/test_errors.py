@@ -108,7 +108,7 @@ def test_a_dag_that_is_half_made(airflow: "Airflow") -> None:
     assert (set(bag.dags), bag.import_errors) == ({"g"}, {})
 
 
-IN_THE_FILE = "would change outcomes: the flow file says that, with"
+IN_THE_FILE = "is refused: the flow file says that, with"
 
 
 @pytest.mark.parametrize(
@@ -123,10 +123,10 @@ IN_THE_FILE = "would change outcomes: the flow file says that, with"
         ("default_args={'trigger_rule': 'all_success'}", f"{IN_THE_FILE} `when`"),
         ("default_args={'depends_on_past': True}", "a step waits for steps of its own run alone"),
         ("default_args={'wait_for_downstream': True}", "a step waits for steps of its own run"),
-        ("default_args={'multiple_outputs': True}", "for its last line is no mapping"),
+        ("default_args={'do_xcom_push': True}", "a step returns nothing to Airflow; let it write"),
         ("dagrun_timeout=60", f"dagrun_timeout {IN_THE_FILE} `timeout_sec`"),
         ("until=['a']", "a task for each step of the file; OrchesjobFlowOperator has `until`"),
-        ("fail_fast=True", "fail_fast would change outcomes: steps that run beside a failure"),
+        ("fail_fast=True", "fail_fast is refused: steps that run beside a failure"),
         ("max_active_runs=4", f"max_active_runs {IN_THE_FILE} `concurrency`"),
     ],
 )

@@ -4,7 +4,6 @@ Nothing here knows Airflow. Nothing runs twice: each try of a task has an attemp
 and orchesjob runs a command under a strict key only once. Only workers import this module.
 """
 
-import hashlib
 import math
 import os
 import time
@@ -55,8 +54,6 @@ _MAX_CONTRADICTIONS = 2
 
 _BLOCK = 1 << 16
 _LONGEST_LINE = 1 << 16
-LONGEST_XCOM = 1 << 16
-"""How many bytes of a line may become an XCom: longer results belong in a file."""
 
 
 class Execution(NamedTuple):
@@ -148,8 +145,9 @@ class Attempt:
         """Run the attempt to its end and return the last report of its job.
 
         A try whose worker died may have left a job that still runs, or one that ended unobserved.
-        This try takes that job over instead of running the command again. The try before may still
-        live, and be killed because this one has begun: then it leaves the job alone.
+        This try takes that job over instead of running the command again. If the try before still
+        lives, and is killed because this one has begun, it ends the job: that was an attempt, and
+        this one is the next.
 
         Raises:
             NoOutcome: The attempt failed, and no report says how.
@@ -178,16 +176,12 @@ class Attempt:
         """
         self._ended = True
         keys = self._keys
-        marked = self._not_taken_over((*keys.earlier, keys.own))
+        marked = (*keys.earlier, keys.own)
         # A process of another user shows no mark, and no tree either once its parents have exited.
         known = self._client.seen(marked)
-        for key in self._not_taken_over((*keys.open, *keys.last, keys.own)):
+        for key in (*keys.open, *keys.last, keys.own):
             self._client.abort(key)
         self._client.end_survivors(marked, known)
-
-    def _not_taken_over(self, keys: Sequence[str]) -> Sequence[str]:
-        """Return those whose jobs no later try follows."""
-        return [key for key in keys if self._client.follower_of(key) in {None, self._keys.own}]
 
     def ended_by_itself(self) -> JobReport | None:
         """Return the report of the attempt's job, if the job ended without being aborted (5.5).
@@ -222,7 +216,6 @@ class Attempt:
     def _taken_over(self, key: str, report: JobReport) -> JobReport | None:
         if report.is_active:
             self._log.warning("the job of the try before still runs; this try follows it: %s", key)
-            self._client.take_over(key, self._keys.own)
         elif report.known_status is not JobStatus.ABORTED:
             self._log.warning("the job of the try before has ended; its outcome counts: %s", key)
         report = self._followed(report, is_new=False).to_its_end()
@@ -477,26 +470,6 @@ class RetryingClient:
         """
         return self._retry(lambda: self._client.survivors(keys))
 
-    def take_over(self, key: str, follower: str) -> None:
-        """Tell all tries on this host that another one follows this job. Errors are logged."""
-        with self._logged_errors():
-            path = self._succession(key)
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-            new = path.with_suffix(f".{os.getpid()}")
-            new.write_text(follower, encoding="utf-8", errors="surrogateescape")
-            new.replace(path)
-
-    def follower_of(self, key: str) -> str | None:
-        """Return the key of the try that has taken this job over last; None if there is none."""
-        try:
-            return self._succession(key).read_text(encoding="utf-8", errors="surrogateescape")
-        except OSError:
-            return None
-
-    def _succession(self, key: str) -> Path:
-        name = hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()
-        return Path(self._client.home) / "taken-over" / name
-
     def abort(self, key: str) -> None:
         """End a job if it runs: TERM, the grace time, KILL. Errors are logged."""
         with self._logged_errors(), suppress(JobNotFound, JobNotRunning):
@@ -519,11 +492,8 @@ class RetryingClient:
                 self._log.error("could not be ended: %s", listed(survivors))
 
     def _discard_if_ended(self, report: JobReport | None) -> None:
-        """Remove what is kept of a job only while it runs."""
         if report is not None and not report.is_active:
             self._client.discard_cgroup(report)
-            with suppress(OSError):
-                self._succession(report.job_key).unlink()
 
     def _retry[Answer](self, call: Callable[[], Answer]) -> Answer:
         """Repeat a call while it gives no usable answer: a missing answer decides nothing."""
@@ -561,36 +531,3 @@ def end_jobs_here(keys: Sequence[str], environ: Mapping[str, str], log: Any) -> 
 def listed(processes: Sequence[Process]) -> str:
     """Return processes as a list in a sentence."""
     return ", ".join(f"pid {process.pid} ({process.command})" for process in processes)
-
-
-def last_line(path: str | None, log: Any) -> str | None:
-    """Return the last line of an output file that is not blank, without trailing blanks.
-
-    Without such a line, or if it is longer than `LONGEST_XCOM`, return None and log a warning: a
-    part of a line could be mistaken for the whole.
-
-    Args:
-        path: The file, as orchesjob reports it.
-        log: The task's log.
-    """
-    try:
-        tail, is_whole = _tail(path or os.devnull)
-    except OSError as error:
-        log.warning("no XCom is pushed: the output of the command cannot be read: %s", error)
-        return None
-    _, line_end, line = tail.rstrip().rpartition(b"\n")
-    if not line:
-        log.warning("no XCom is pushed: the command has printed no line")
-        return None
-    if not (is_whole or line_end):
-        log.warning("no XCom is pushed: the last line has more than %d bytes", LONGEST_XCOM)
-        return None
-    return line.decode(errors="replace").rstrip()
-
-
-def _tail(path: str) -> tuple[bytes, bool]:
-    """Return the last `LONGEST_XCOM` bytes of a file, and whether that is the whole file."""
-    with open(path, "rb") as file:  # noqa: PTH123 - text, as orchesjob reports it
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - LONGEST_XCOM))
-        return file.read(), size <= LONGEST_XCOM

@@ -128,7 +128,6 @@ class StepOperator(BaseOperator):
         folder: str,
         run_dirs: str | None,
         definition: str,
-        do_xcom_push: bool = False,
         **kwargs: Any,
     ) -> None:
         """Prepare the task of a step.
@@ -142,11 +141,9 @@ class StepOperator(BaseOperator):
             run_dirs: The folder for the directories of runs, if there is one.
             definition: The digest of the flow. Airflow truncates long fields; with the digest, any
                 change of the flow makes a new version of the DAG.
-            do_xcom_push: Whether the last line that the command prints becomes the task's XCom. It
-                does not by default, because output may contain secrets.
             **kwargs: The arguments of every operator.
         """
-        super().__init__(do_xcom_push=do_xcom_push, **kwargs)
+        super().__init__(**kwargs)
         self.step_id = step.id
         self.task_ids = task_ids
         self.flow_dir = flow_dir
@@ -160,11 +157,8 @@ class StepOperator(BaseOperator):
     def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
         """Render nothing: a command may contain double braces of its own."""
 
-    def execute(self, context: Mapping[str, Any]) -> str | None:
+    def execute(self, context: Mapping[str, Any]) -> None:
         """Run the step as this try of the task, if its condition is true.
-
-        Returns:
-            The last line that the command printed, with `do_xcom_push`.
 
         Raises:
             AirflowSkipException: The condition is false, or an exit code skips the step.
@@ -175,8 +169,9 @@ class StepOperator(BaseOperator):
         try:
             if self._is_noted:
                 with noted_end(context, self.step_id, self._end_job, lambda: self._was_killed):
-                    return self._execute(context)
-            return self._execute(context)
+                    self._execute(context)
+            else:
+                self._execute(context)
         except (AirflowFailException, AirflowSkipException, InfrastructureFault, RetriedFailure):
             raise
         except Exception as error:  # every failure of the command itself is one of those above
@@ -187,10 +182,10 @@ class StepOperator(BaseOperator):
         self._was_killed = True
         self._end_job()
 
-    def _execute(self, context: Mapping[str, Any]) -> str | None:
+    def _execute(self, context: Mapping[str, Any]) -> None:
         """Run the step; if it ends without an attempt, end the jobs of earlier tries (rule 5.8)."""
         try:
-            return self._run_if_due(context)
+            self._run_if_due(context)
         except (AirflowFailException, AirflowSkipException):
             if self._attempt is None and (keys := keys_before(context)):
                 from orchesjob_flow_airflow.flow_as_dag.attempts import end_jobs_here
@@ -198,7 +193,7 @@ class StepOperator(BaseOperator):
                 end_jobs_here(keys, os.environ, self.log)
             raise
 
-    def _run_if_due(self, context: Mapping[str, Any]) -> str | None:
+    def _run_if_due(self, context: Mapping[str, Any]) -> None:
         try:
             flow = flow_of_run(context, self.flow)
             check_copy(flow, self.step)
@@ -222,7 +217,7 @@ class StepOperator(BaseOperator):
         try:
             if this.gate.is_pending:
                 self._run_gate(this)
-            report = self._run_to_end(this)
+            self._run_to_end(this)
         except AttemptFailed as error:
             if error.exit_code is None and deadline.is_over:
                 raise RunTimedOut(deadline.message) from None
@@ -231,7 +226,6 @@ class StepOperator(BaseOperator):
                 self.step, error, tries, deadline.remaining_sec, counts=counts
             )
             raise failure from None  # its message says all, and Airflow logs the whole chain
-        return self._last_line(report) if self.do_xcom_push else None
 
     @property
     def _is_noted(self) -> bool:
@@ -268,17 +262,22 @@ class StepOperator(BaseOperator):
             raise GateFailed(str(error)) from error
         this.gate.record_passed()
 
-    def _run_to_end(self, this: "_Try", *, is_gate: bool = False) -> "JobReport":
-        """Return the last report of the attempt's job, if it has succeeded."""
+    def _run_to_end(self, this: "_Try", *, is_gate: bool = False) -> None:
+        """Return if the job of the attempt has succeeded."""
         try:
             report = self._run(this, is_gate=is_gate)
-            check_job(self.step, report, is_gate=is_gate)
         except NoOutcome as error:
             raise AttemptFailed(str(error)) from error
         except AttemptTimedOut as error:
             self._end_job()
-            return self._timed_out_job(error, is_gate=is_gate)
-        return report
+            # A job that had ended by itself counts (rule 5.5).
+            ended = None if self._attempt is None else self._attempt.ended_by_itself()
+            if ended is None:
+                limit_sec = self.step.timeout_sec
+                cause = f"timed out after {limit_sec:g} s, and its job was ended"
+                raise AttemptFailed(cause) from error
+            report = ended
+        check_job(self.step, report, is_gate=is_gate)
 
     def _run(self, this: "_Try", *, is_gate: bool) -> "JobReport":
         """Run the attempt of this try, or take over the job of the try before."""
@@ -331,21 +330,6 @@ class StepOperator(BaseOperator):
         keys = AttemptKeys.of(task, this.tries, this.gate, is_gate=is_gate)
         client = RetryingClient(OrchesjobClient(orchesjob), self.log)
         return Attempt(client, execution(), keys, self.log, after_abort)
-
-    def _timed_out_job(self, error: AttemptTimedOut, *, is_gate: bool) -> "JobReport":
-        """Fail the attempt, unless its job had ended by itself: then that counts (rule 5.5)."""
-        report = None if self._attempt is None else self._attempt.ended_by_itself()
-        if report is None:
-            limit_sec = self.step.timeout_sec
-            cause = f"timed out after {limit_sec:g} s, and its job was ended"
-            raise AttemptFailed(cause) from error
-        check_job(self.step, report, is_gate=is_gate)
-        return report
-
-    def _last_line(self, report: "JobReport") -> str | None:
-        from orchesjob_flow_airflow.flow_as_dag.attempts import last_line
-
-        return last_line(report.stdout_file, self.log)
 
 
 class _Try(NamedTuple):

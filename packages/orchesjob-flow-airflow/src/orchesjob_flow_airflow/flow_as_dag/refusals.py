@@ -35,7 +35,7 @@ REFUSED_DEFAULTS = {
     "depends_on_past": _OWN_RUN,
     "wait_for_downstream": _OWN_RUN,
     "wait_for_past_depends_before_skipping": _OWN_RUN,
-    "multiple_outputs": "a task would fail when it has succeeded, for its last line is no mapping",
+    "do_xcom_push": "a step returns nothing to Airflow; let it write its result into a file",
 }
 """Arguments of a task that would change the outcomes of steps, and why the file decides them."""
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.sdk import BaseOperator, TaskGroup
+from airflow.sdk.exceptions import AirflowException
 
 from flow_spec import FlowSpec, StepSpec
 from orchesjob_flow_airflow.flow_as_dag.copies import CopyGroups, lane_predecessors, staged_blocks
@@ -30,7 +31,7 @@ from orchesjob_flow_airflow.flow_as_dag.run import (
     digest,
 )
 from orchesjob_flow_airflow.flow_as_dag.tries import task_settings
-from orchesjob_flow_airflow.flow_as_dag.x_airflow import arguments_of_steps, common_place
+from orchesjob_flow_airflow.flow_as_dag.x_airflow import arguments_of_steps, common_place, objection
 
 INFRASTRUCTURE_RETRIES = 3
 """How many infrastructure faults of a task are retried, unless the DAG file says otherwise."""
@@ -73,15 +74,19 @@ def add_tasks(  # noqa: PLR0913 - what the tasks need
     }
     staged, arguments = staged_blocks(flow), arguments_of_steps(path, flow)
     groups, on_lane = CopyGroups(flow, staged, task_ids), lane_predecessors(staged)
-    tasks = {
-        step.id: _task(
-            step,
-            infrastructure_retries,
-            {**settings, **groups.place_of(step.id), **arguments.get(step.id, {})},
-            trigger_rule="all_done" if step.waits_for or step.id in on_lane else "all_success",
-        )
-        for step in flow.all_steps
-    }
+    tasks: dict[str, BaseOperator] = {}
+    for step in flow.all_steps:
+        try:
+            tasks[step.id] = _task(
+                step,
+                infrastructure_retries,
+                {**settings, **groups.place_of(step.id), **arguments[step.id]},
+                trigger_rule="all_done" if step.waits_for or step.id in on_lane else "all_success",
+            )
+        except (TypeError, ValueError, AirflowException) as error:
+            if not arguments[step.id]:
+                raise
+            raise objection(path, flow, step, error) from error
     add_edges(flow, tasks, beginning, on_lane, groups)
     outcome_arguments = {
         "flow": flow,
