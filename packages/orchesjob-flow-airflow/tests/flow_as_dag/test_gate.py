@@ -171,17 +171,17 @@ def test_a_worker_that_dies_beside_a_job(
     airflow: "Airflow", executed: Callable[[], str], monkeypatch: pytest.MonkeyPatch, dying: int
 ) -> None:
     """Whichever job it leaves, the next try follows it to its end (rule 13.2)."""
-    from orchesjob_flow_airflow.flow_as_dag.attempts import FollowedJob
+    from orchesjob_flow_airflow.flow_as_dag.attempts import RetryingClient
 
-    follow, followed = FollowedJob.to_its_end, []
+    wait, awaited = RetryingClient.wait, []
 
-    def die_at(job: FollowedJob) -> Any:
-        followed.append(job)
-        if len(followed) == dying:
+    def die_at(*arguments: Any) -> Any:
+        awaited.append(arguments)
+        if len(awaited) == dying:
             raise ConnectionError("the API server does not answer")
-        return follow(job)
+        return wait(*arguments)
 
-    monkeypatch.setattr(FollowedJob, "to_its_end", die_at)
+    monkeypatch.setattr(RetryingClient, "wait", die_at)
     assert airflow.run_flow(flow("sleep 1", "sleep 1")) == (OK, {"a": OK})
     assert (airflow.tries["a"], executed().splitlines()) == (2, ["gate 1", "command 2"])
 

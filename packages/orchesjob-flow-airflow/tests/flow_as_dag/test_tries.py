@@ -259,18 +259,17 @@ def test_a_worker_that_died_before_an_edit(
 ) -> None:
     """The job that it left is ended where the step fails without going on with it (5.8, 13.3)."""
     from orchesjob_flow_airflow.errors import DefinitionChanged
-    from orchesjob_flow_airflow.flow_as_dag.attempts import FollowedJob
 
     place = "orchesjob_flow_airflow.flow_as_dag.operators.flow_of_run"
 
     def edited(*_: object) -> None:
         raise DefinitionChanged(["another step"])
 
-    def die(_: FollowedJob) -> None:
+    def die(*_: object) -> None:
         monkeypatch.setattr(place, edited)
         raise ConnectionError("the worker died")
 
-    monkeypatch.setattr(FollowedJob, "to_its_end", die)
+    monkeypatch.setattr(RetryingClient, "wait", die)
     run = airflow.run_flow(flow('echo "$ORCHESJOB_FLOW_RUN_KEY" >> $EXECUTED; exec sleep 60'))
     assert (run, airflow.tries["a"]) == ((NG, {"a": NG}), 2)
     (run_id,) = executed().splitlines()

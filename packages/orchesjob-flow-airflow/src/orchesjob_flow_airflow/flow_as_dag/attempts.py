@@ -10,21 +10,21 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from threading import Event, Thread
 from typing import Any, NamedTuple, Self
 
 from flow_spec import EnvFile, EnvFileError, FlowSpec, StepSpec, read_env_files
 from orchesjob_client import (
+    BadAnswer,
     JobNotFound,
     JobNotRunning,
     JobReport,
     JobStatus,
-    JobWatcher,
     OrchesjobClient,
     OrchesjobError,
     OrchesjobMissing,
     Process,
-    Watch,
+    WaitTimedOut,
     end_survivors,
     exit_code_of,
     orchesjob_home,
@@ -44,13 +44,8 @@ has asked to end.
 """
 
 FORWARD_INTERVAL_SEC = 0.5
-UNWATCHED_INTERVAL_SEC = 5.0
-"""Between two calls about a job whose worker cannot be watched."""
-
 PROCESS_INTERVAL_SEC = 1.0
 """Between two searches for processes of this host."""
-
-_MAX_CONTRADICTIONS = 2
 
 _BLOCK = 1 << 16
 _LONGEST_LINE = 1 << 16
@@ -160,9 +155,10 @@ class Attempt:
             return report
         for key in (*self._keys.open, *self._keys.last):
             self._client.abort(key)
-        self._await_end_of_earlier()
+        what = "waiting for processes of an earlier try to end"
+        self._await_survivors(self._keys.earlier, what)
         report = self._start()
-        return self._followed(report, is_new=not report.existing).to_its_end()
+        return self._followed(report, is_new=not report.existing)
 
     @property
     def key(self) -> str:
@@ -218,7 +214,7 @@ class Attempt:
             self._log.warning("the job of the try before still runs; this try follows it: %s", key)
         elif report.known_status is not JobStatus.ABORTED:
             self._log.warning("the job of the try before has ended; its outcome counts: %s", key)
-        report = self._followed(report, is_new=False).to_its_end()
+        report = self._followed(report, is_new=False)
         if report.known_status is not JobStatus.ABORTED:
             return report
         if report.target_pid is not None:  # its command had begun
@@ -250,22 +246,38 @@ class Attempt:
         )
         return report
 
-    def _followed(self, report: JobReport, *, is_new: bool) -> "FollowedJob":
+    def _followed(self, report: JobReport, *, is_new: bool) -> JobReport:
+        """Log what a job prints until it has ended, and return its last report.
+
+        The time limit is kept here, on the monotonic clock: Airflow's is a signal, whose exception
+        Python drops if it arrives in a callback of the garbage collector.
+
+        Raises:
+            NoOutcome: It has ended, and no report says how.
+            AttemptTimedOut: It still runs, and its time is up.
+            OrchesjobError: orchesjob gave no usable answer.
+        """
         limit_sec = self._execution.timeout_sec
         if limit_sec is not None and not is_new and report.started_at is not None:
             limit_sec -= max(0.0, time.time() - report.started_at)
-        return FollowedJob(self._client, report, self._log, limit_sec, lambda: self._ended)
+        deadline = time.monotonic() + (math.inf if limit_sec is None else limit_sec)
+        with _output_in_log(report, self._log):
+            last = self._client.wait(report, deadline)
+            # What an earlier try has aborted is awaited before the next job, without a time limit.
+            was_aborted = report.is_active and last.known_status is JobStatus.ABORTED
+            if was_aborted or last.known_status is JobStatus.LOST:
+                what = "the job is not over, for these are alive"
+                self._await_survivors([report.job_key], what, deadline)
+        return last
 
-    def _await_end_of_earlier(self) -> None:
-        """Wait until no process of an earlier try is alive on this host (rule 5.8)."""
+    def _await_survivors(self, keys: Sequence[str], what: str, deadline: float = math.inf) -> None:
+        """Wait until nothing lives of these jobs on this host, or the task is ended (rule 5.8)."""
         logged = ""
-        while survivors := self._client.survivors(self._keys.earlier):
-            self._check_not_ended()
+        while not self._ended and (survivors := self._client.survivors(keys)):
+            if time.monotonic() >= deadline:
+                raise AttemptTimedOut
             if logged != (logged := listed(survivors)):
-                self._log.warning(
-                    "waiting for processes of an earlier try to end: %s; kill them to continue",
-                    logged,
-                )
+                self._log.warning("%s: %s; kill them to continue", what, logged)
             time.sleep(PROCESS_INTERVAL_SEC)
 
     def _check_not_ended(self) -> None:
@@ -276,110 +288,30 @@ class Attempt:
         return not report.is_of(self._execution.command)
 
 
-class FollowedJob:
-    """A job that is followed to its end; its output goes to the task's log as it is printed.
+@contextmanager
+def _output_in_log(report: JobReport, log: Any) -> Iterator[None]:
+    """Log what a job prints until the block ends: stdout as info, stderr as warnings."""
+    outputs = (
+        JobOutput(report.stdout_file, lambda line: log.info("%s", line)),
+        JobOutput(report.stderr_file, lambda line: log.warning("%s", line)),
+    )
+    is_over = Event()
 
-    The kernel announces the end of the job's worker where it can; elsewhere orchesjob is polled.
-    The time limit is kept here, on the monotonic clock: Airflow's is a signal, whose exception
-    Python drops if it arrives in a callback of the garbage collector.
-    """
-
-    def __init__(
-        self,
-        client: "RetryingClient",
-        report: JobReport,
-        log: Any,
-        limit_sec: float | None,
-        is_ended: Callable[[], bool],
-    ) -> None:
-        """Follow the job of this report; stdout is logged as info, stderr as warnings.
-
-        The job may run for `limit_sec` from now on. `is_ended` tells whether its own task ends it.
-        """
-        self._client = client
-        self._log = log
-        self._is_ended = is_ended
-        self._report = report
-        self._deadline = time.monotonic() + (math.inf if limit_sec is None else limit_sec)
-        self._outputs = (
-            JobOutput(report.stdout_file, lambda line: log.info("%s", line)),
-            JobOutput(report.stderr_file, lambda line: log.warning("%s", line)),
-        )
-
-    def to_its_end(self) -> JobReport:
-        """Log what the job prints until it has ended, and return its last report.
-
-        Raises:
-            NoOutcome: It has ended, and no report says how.
-            AttemptTimedOut: It still runs, and its time is up.
-            OrchesjobError: orchesjob gave no usable answer.
-        """
-        report = self._report
-        exits: SimpleQueue[str] = SimpleQueue()
-        watcher = JobWatcher(exits.put)
-        contradictions = 0
-        try:
-            while report.is_active:
-                match watcher.watch(report.job_key, report):
-                    case Watch.WATCHING:
-                        self._await(exits)
-                    case Watch.UNSUPPORTED:
-                        self._end_dead_start(report)
-                        has_worker = report.worker_pid is not None
-                        limit_sec = UNWATCHED_INTERVAL_SEC if has_worker else PROCESS_INTERVAL_SEC
-                        self._await(exits, limit_sec)
-                    case Watch.GONE:
-                        contradictions += 1
-                if contradictions == _MAX_CONTRADICTIONS:
-                    raise NoOutcome("its worker is gone, but orchesjob reports it as running")
-                report = self._still_known(report.job_key)
-                if report.is_active and time.monotonic() >= self._deadline:
-                    raise AttemptTimedOut
-            # What an earlier try has aborted is awaited before the next job, without a time limit.
-            was_aborted = self._report.is_active and report.known_status is JobStatus.ABORTED
-            if was_aborted or report.known_status is JobStatus.LOST:
-                self._await_survivors(report.job_key)
-        finally:
-            watcher.close()
-            for output in self._outputs:
+    def forward() -> None:
+        while not is_over.wait(FORWARD_INTERVAL_SEC):
+            for output in outputs:
                 output.forward()
-                output.finish()
-        return report
 
-    def _await(self, exits: SimpleQueue[str], limit_sec: float = math.inf) -> None:
-        """Pass on output until the job's worker has exited or the time is up."""
-        until = min(time.monotonic() + limit_sec, self._deadline)
-        while (left := until - time.monotonic()) > 0:
-            for output in self._outputs:
-                output.forward()
-            with suppress(Empty):
-                exits.get(timeout=min(FORWARD_INTERVAL_SEC, left))
-                return
-
-    def _await_survivors(self, key: str) -> None:
-        """Wait until nothing lives of a job that orchesjob has lost, or somebody aborted (5.8)."""
-        logged = ""
-        while not self._is_ended() and (survivors := self._client.survivors([key])):
-            if time.monotonic() >= self._deadline:
-                raise AttemptTimedOut
-            if logged != (logged := listed(survivors)):
-                self._log.warning(
-                    "the job is not over, for these are alive: %s; kill them to continue", logged
-                )
-            for output in self._outputs:
-                output.forward()
-            time.sleep(PROCESS_INTERVAL_SEC)
-
-    def _end_dead_start(self, report: JobReport) -> None:
-        """Abort a job that has neither a worker nor a living process: its start died."""
-        if report.worker_pid is None and not self._client.survivors([report.job_key]):
-            self._client.abort(report.job_key)
-
-    def _still_known(self, key: str) -> JobReport:
-        report = self._client.find(key)
-        if report is None:
-            raise NoOutcome("orchesjob no longer knows the job")
-        return report
+    thread = Thread(target=forward, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+        for output in outputs:
+            output.forward()
+            output.finish()
 
 
 class JobOutput:
@@ -460,6 +392,33 @@ class RetryingClient:
         """
         report = self._retry(lambda: self._client.status(key))
         self._discard_if_ended(report)
+        return report
+
+    def wait(self, report: JobReport, deadline: float) -> JobReport:
+        """Return the last report of a job, once it has ended.
+
+        Raises:
+            NoOutcome: It has ended, and no report says how.
+            AttemptTimedOut: It still runs at this time of the monotonic clock.
+            OrchesjobError: It gave no usable answer within a minute.
+        """
+        key = report.job_key
+        while report.is_active:
+            left_sec = deadline - time.monotonic()
+            if left_sec <= 0:
+                raise AttemptTimedOut
+            if report.worker_pid is None:
+                if not self.survivors([key]):  # its start died
+                    self.abort(key)
+                left_sec = min(left_sec, PROCESS_INTERVAL_SEC)
+            with suppress(WaitTimedOut, JobNotFound, BadAnswer):
+                return self._client.wait(key, left_sec)
+            found = self.find(key)
+            if found is None:
+                raise NoOutcome("orchesjob no longer knows the job")
+            if found.is_active and time.monotonic() < deadline and report.worker_pid is not None:
+                raise NoOutcome("its worker is gone, but orchesjob reports it as running")
+            report = found
         return report
 
     def survivors(self, keys: Sequence[str]) -> Sequence[Process]:
