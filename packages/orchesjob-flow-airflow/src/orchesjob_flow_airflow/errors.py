@@ -8,40 +8,18 @@ from collections.abc import Sequence
 
 from flow_conditions import DeclaredError
 
-LONGEST_TASK_ID = 250
-
 
 class OrchesjobFlowAirflowError(DeclaredError):
     """The base class of this package's errors."""
 
 
-class DagIdRefused(OrchesjobFlowAirflowError, ValueError):
-    """A flow's id cannot be the id of a DAG."""
+class IdRefused(OrchesjobFlowAirflowError, ValueError):
+    """A flow's id cannot be that of `what`, a DAG or a group; `remedy` says what to give."""
 
-    says = "the flow's id {flow_id!r} cannot name a DAG; give flow_dag a dag_id"
+    says = "the flow's id {flow_id!r} cannot name {what}; give {remedy}"
     flow_id: str
-
-
-class GroupIdRefused(OrchesjobFlowAirflowError, ValueError):
-    """A flow's id cannot be the id of a group of tasks."""
-
-    says = "the flow's id {flow_id!r} cannot name a group of tasks; give flow_task_group a group_id"
-    flow_id: str
-
-
-class TaskIdTooLong(OrchesjobFlowAirflowError, ValueError):
-    """The task of a step, or of a copy of one, would have a longer id than Airflow allows."""
-
-    step_id: str
-    task_id: str
-
-    def __str__(self) -> str:
-        """Return the sentence, with the length of the id."""
-        return (
-            f"the task of {self.step_id!r} would have an id of {len(self.task_id)} characters, and "
-            f"Airflow allows {LONGEST_TASK_ID}; shorten the id of the step, the values of its "
-            "foreach, or the id of its group"
-        )
+    what: str
+    remedy: str
 
 
 class InsideDag(OrchesjobFlowAirflowError, RuntimeError):

@@ -429,6 +429,13 @@ def test_a_missing_orchesjob(
     )
 
 
+def test_a_wrong_working_dir(airflow: "Airflow", capsys: pytest.CaptureFixture[str]) -> None:
+    """What can never succeed fails the attempt, as it does locally (rules 13.2, 13.5)."""
+    assert airflow.run_flow(flow("true", "working_dir: missing, retries: 1")) == (NG, {"a": NG})
+    assert airflow.tries["a"] == 2
+    assert "could not be started: orchesjob start was refused: " in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("cleared", ["", "env -i"])
 def test_a_survivor_is_waited_for(
     airflow: "Airflow",
@@ -610,10 +617,14 @@ def call(*words: str) -> str:
 
 
 def test_a_single_task(airflow: "Airflow", executed: Callable[[], str]) -> None:
-    """`airflow tasks test` runs one command, whatever it waits for: none has run (rule 13.4)."""
+    """`airflow tasks test` runs one command, whatever it waits for: none has run (rule 13.4).
+
+    The time of the run counts from now on, not from the date that it is given (rule 9.12).
+    """
     airflow.write(
-        "{flow_id: tested, steps: [{id: a, command: [x]}, "
-        "{id: b, when: '!a', command: [sh, -c, 'echo $ORCHESJOB_FLOW_ATTEMPT >> $EXECUTED']}]}"
+        "{flow_id: tested, timeout_sec: 600, steps: [{id: a, command: [x]}, "
+        "{id: b, when: '!a', command: [sh, -c, 'echo $ORCHESJOB_FLOW_ATTEMPT >> $EXECUTED']}], "
+        "finally: [{id: c, command: [x]}]}"
     )
     airflow.write_dag()
     call("dags", "reserialize")

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Self
 from flow_spec import EnvFile, EnvFileError, FlowSpec, StepSpec, read_env_files
 from orchesjob_client import (
     BadAnswer,
+    CallRefused,
     JobNotFound,
     JobNotRunning,
     JobReport,
@@ -226,16 +227,15 @@ class Attempt:
         self._check_not_ended()
         execution = self._execution
         try:
-            environ = execution.environ(self._log)
-        except EnvFileError as error:
+            report = self._client.start(
+                self._keys.own,
+                execution.command,
+                directory=execution.directory,
+                environ=execution.environ(self._log),
+                start_timeout_sec=execution.start_timeout_sec,
+            )
+        except (EnvFileError, CallRefused) as error:  # no later try can do better
             raise NoOutcome(f"could not be started: {error}") from error
-        report = self._client.start(
-            self._keys.own,
-            execution.command,
-            directory=execution.directory,
-            environ=environ,
-            start_timeout_sec=execution.start_timeout_sec,
-        )
         if self._is_foreign(report):
             raise ForeignJob(self._keys.own)
         if self._ended:

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple, Self
 from airflow.sdk import TaskGroup
 
 from flow_spec import Block, Copy, FlowSpec, base_of
-from orchesjob_flow_airflow.errors import LONGEST_TASK_ID, TaskIdTooLong
 from orchesjob_flow_airflow.flow_as_dag.run import TaskIds
 
 _MOST_SHOWN = 80
@@ -91,11 +90,7 @@ class CopyGroups:
     """
 
     def __init__(self, flow: FlowSpec, staged: Sequence[StagedBlock], task_ids: TaskIds) -> None:
-        """Make the groups, in the group that is being made.
-
-        Raises:
-            TaskIdTooLong: A task would have a longer id than Airflow allows.
-        """
+        """Make the groups, in the group that is being made."""
         self._task_ids = task_ids
         self._taken = {step.id for step in flow.as_written.all_steps}
         self._places: dict[str, Mapping[str, Any]] = {}
@@ -105,13 +100,7 @@ class CopyGroups:
                 self._add_stage(block, ids)
 
     def place_of(self, step_id: str) -> Mapping[str, Any]:
-        """Return the arguments of a step's task that are its id, its name and its group.
-
-        Raises:
-            TaskIdTooLong: The task would have a longer id than Airflow allows.
-        """
-        if step_id not in self._places:
-            self._check_length(step_id)
+        """Return the arguments of a step's task that are its id, its name and its group."""
         return self._places.get(step_id) or {"task_id": step_id}
 
     def place_of_join(self, name: str) -> Mapping[str, Any]:
@@ -137,17 +126,11 @@ class CopyGroups:
             inner = group if len(ids) == 1 else _group_of_copy(group, number, shown)
             for name, step_id in zip(block.ids, ids_of_copy, strict=True):
                 if name in ids:
-                    self._check_length(step_id)
                     self._places[step_id] = {
                         "task_id": self._task_ids.of_step(step_id),
                         "task_group": inner,
                         "task_display_name": f"{name}@{shown}",
                     }
-
-    def _check_length(self, step_id: str) -> None:
-        task_id = self._task_ids.of_step(step_id)
-        if len(task_id) > LONGEST_TASK_ID:
-            raise TaskIdTooLong(step_id, task_id)
 
     def _new_id(self, group_id: str) -> str:
         """Return an id that no step has."""

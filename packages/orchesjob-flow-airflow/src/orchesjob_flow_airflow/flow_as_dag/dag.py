@@ -14,15 +14,14 @@ from airflow.sdk import DAG, Param, TaskGroup
 from airflow.sdk.definitions._internal.contextmanager import DagContext, TaskGroupContext
 from airflow.sdk.exceptions import ParamValidationError
 
-from flow_spec import FlowFileError, FlowSpec
+from flow_spec import FlowSpec
 from orchesjob_flow_airflow.errors import (
-    DagIdRefused,
-    GroupIdRefused,
+    IdRefused,
     InsideDag,
     InsideMappedGroup,
     OutsideDag,
 )
-from orchesjob_flow_airflow.flow_as_dag.files import DagFile, calling_dag_file, read_flow
+from orchesjob_flow_airflow.flow_as_dag.files import calling_dag_file, read_flow
 from orchesjob_flow_airflow.flow_as_dag.refusals import (
     check_arguments,
     check_concurrency,
@@ -30,13 +29,12 @@ from orchesjob_flow_airflow.flow_as_dag.refusals import (
     check_fields_of_runs,
     check_flow,
     check_infrastructure_retries,
-    check_problems,
     check_values,
 )
 from orchesjob_flow_airflow.flow_as_dag.tasks import INFRASTRUCTURE_RETRIES, add_tasks
 
-_DAG_ID = re.compile(r"[\w.-]{1,250}")
-_GROUP_ID = re.compile(r"[\w-]{1,200}")
+_DAG_ID = r"[\w.-]{1,250}"
+_GROUP_ID = r"[\w-]{1,200}"
 
 
 def flow_dag(
@@ -67,13 +65,13 @@ def flow_dag(
             the default of the flow's parameter.
 
     Raises:
-        FlowFileError: The file cannot be read or is not a valid flow; says where and why.
+        FlowFileError: The file cannot be read or is not a valid flow, or Airflow refuses the task
+            of a step, such as one with too long an id; says where and why.
         InsideDag: Another DAG is being made around the call.
-        DagIdRefused: The flow's id cannot be the id of a DAG.
+        IdRefused: The flow's id cannot be the id of a DAG.
         FieldRefused: The flow names the directory of a run without `run_dirs`, a list names a
             parameter, or `concurrency` says more than that its runs wait for each other.
         ArgumentRefused: An argument would change the outcome of a run or of a step (rule 13.4).
-        TaskIdTooLong: The id of a step, or of its copy, is longer than that of a task may be.
         RetriesRefused: `infrastructure_retries` is not an integer >= 0.
         ValuesMissing: There is a schedule, and a parameter has no value that is allowed.
     """
@@ -81,15 +79,17 @@ def flow_dag(
     path = dag_file.resolve(path)
     if (around := DagContext.get_current()) is not None:
         raise InsideDag(path, around.dag_id)
-    flow = _readable_flow(path, dag_file, "flow_dag", has_run_dirs=run_dirs is not None)
+    flow = read_flow(path, dag_file.folder)
+    check_flow(path, flow, "flow_dag", has_run_dirs=run_dirs is not None)
     check_concurrency(path, flow)
     check_dag_arguments(path, flow, dag_arguments)
     check_arguments(path, dag_arguments)
     check_infrastructure_retries(path, infrastructure_retries)
     arguments = {"doc_md": _as_document(path), **_dag_arguments(flow), **dag_arguments}
     arguments["params"] = _params(flow, dag_arguments.get("params"))
+    dag_id = dag_id or _id_of(flow, _DAG_ID, "a DAG", "flow_dag a dag_id")
     try:
-        dag = DAG(dag_id or _dag_id(flow), schedule=schedule, **arguments)
+        dag = DAG(dag_id, schedule=schedule, **arguments)
     except ValueError as error:
         if isinstance(error.__cause__, ParamValidationError):
             check_values(path, arguments["params"])
@@ -136,13 +136,13 @@ def flow_task_group(
             outcome of a step.
 
     Raises:
-        FlowFileError: The file cannot be read or is not a valid flow; says where and why.
+        FlowFileError: The file cannot be read or is not a valid flow, or Airflow refuses the task
+            of a step, such as one with too long an id; says where and why.
         OutsideDag: There is no DAG around the call.
         InsideMappedGroup: The group around the call is expanded at run time.
-        GroupIdRefused: The flow's id cannot be the id of a group.
+        IdRefused: The flow's id cannot be the id of a group.
         FieldRefused: The flow has a field that tasks cannot obey, or one about its runs.
         ArgumentRefused: A default argument would change the outcome of a step (rule 13.4).
-        TaskIdTooLong: The id of a step, or of its copy, is longer than that of a task may be.
         RetriesRefused: `infrastructure_retries` is not an integer >= 0.
     """
     dag_file = calling_dag_file()
@@ -152,12 +152,14 @@ def flow_task_group(
     around = TaskGroupContext.get_current()
     if around is not None and next(iter(around.iter_mapped_task_groups()), None) is not None:
         raise InsideMappedGroup(path, str(around.group_id))
-    flow = _readable_flow(path, dag_file, "flow_task_group", has_run_dirs=run_dirs is not None)
+    flow = read_flow(path, dag_file.folder)
+    check_flow(path, flow, "flow_task_group", has_run_dirs=run_dirs is not None)
     check_fields_of_runs(path, flow)
     check_arguments(path, group_arguments)
     check_infrastructure_retries(path, infrastructure_retries)
     arguments = {"tooltip": flow.about, **group_arguments}
-    with TaskGroup(group_id or _group_id(flow), **arguments) as group:
+    group_id = group_id or _id_of(flow, _GROUP_ID, "a group of tasks", "flow_task_group a group_id")
+    with TaskGroup(group_id, **arguments) as group:
         add_tasks(
             group,
             flow,
@@ -169,26 +171,9 @@ def flow_task_group(
     return group
 
 
-def _readable_flow(path: str, dag_file: DagFile, function: str, *, has_run_dirs: bool) -> FlowSpec:
-    """Return the flow of a file, if a task for each step can do what it says."""
-    try:
-        flow = read_flow(path, dag_file.folder)
-    except FlowFileError as error:
-        check_problems(path, error, function)
-        raise
-    check_flow(path, flow, function, has_run_dirs=has_run_dirs)
-    return flow
-
-
-def _dag_id(flow: FlowSpec) -> str:
-    if not _DAG_ID.fullmatch(flow.flow_id):
-        raise DagIdRefused(flow.flow_id)
-    return flow.flow_id
-
-
-def _group_id(flow: FlowSpec) -> str:
-    if not _GROUP_ID.fullmatch(flow.flow_id):
-        raise GroupIdRefused(flow.flow_id)
+def _id_of(flow: FlowSpec, allowed: str, what: str, remedy: str) -> str:
+    if not re.fullmatch(allowed, flow.flow_id):
+        raise IdRefused(flow.flow_id, what, remedy)
     return flow.flow_id
 
 

@@ -22,7 +22,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from flow_conditions import Name
 from flow_spec import End, FlowSpec, StepSpec, holds, holds_of_copies
 from orchesjob_flow_airflow.errors import FlowNotBegun
-from orchesjob_flow_airflow.flow_as_dag.run import read_record, xcom_of_run
+from orchesjob_flow_airflow.flow_as_dag.run import beginning, read_record, xcom_of_run
 from orchesjob_flow_airflow.flow_as_dag.tries import InfrastructureFault, RetriedFailure
 
 MARK_PATIENCE_SEC = 30.0
@@ -159,7 +159,7 @@ class RunDeadline:
         """Take the time from the run; the steps of `finally` have no deadline."""
         self._at: float | None = None
         if flow.finally_ and flow.timeout_sec is not None and step.id not in flow.finally_ids:
-            self._at = context["dag_run"].start_date.timestamp() + flow.timeout_sec
+            self._at = beginning(context).timestamp() + flow.timeout_sec
         self.message = timeout_message(flow)
 
     @property

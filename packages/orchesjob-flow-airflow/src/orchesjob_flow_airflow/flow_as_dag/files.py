@@ -10,7 +10,7 @@ import hashlib
 import importlib.metadata
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +19,6 @@ from flow_spec import (
     ListError,
     ListReader,
     StoredFlowError,
-    filled,
     load_flow,
     read_list,
 )
@@ -67,23 +66,12 @@ def read_flow(path: str, folder: str) -> FlowSpec:
 
 
 def _list_reader(path: str, folder: str) -> ListReader:
-    """Return a reader of a flow file's lists; the local runner reads them the same way.
-
-    A list that names a parameter is not read: it differs by run, so `flow_dag` refuses it.
-    """
+    """Return a reader of a flow file's lists; the local runner reads them the same way."""
 
     def read(origin: str, text: str, params: Mapping[str, str]) -> Sequence[str]:
-        if names_parameter(text, params):
-            return ["unread"]
         return read_list(origin, text, {**params, "FLOW_DIR": os.path.dirname(path)}, folder)  # noqa: PTH120
 
     return read
-
-
-def names_parameter(text: str, params: Iterable[str]) -> bool:
-    """Return whether the text of a list names one of these parameters (rule 10.3)."""
-    here, there = ({**dict.fromkeys(params, one), "FLOW_DIR": ""} for one in ("here", "there"))
-    return filled(text, here) != filled(text, there)
 
 
 def _has_its_lists(flow: FlowSpec, reader: ListReader) -> bool:

@@ -9,20 +9,17 @@ from typing import Any
 from airflow.sdk import Param
 from airflow.sdk.exceptions import ParamValidationError
 
-from flow_spec import FlowFileError, FlowSpec, OnConflict
+from flow_spec import FlowSpec, OnConflict, filled
 from orchesjob_flow_airflow.errors import (
     ArgumentRefused,
     FieldRefused,
     RetriesRefused,
     ValuesMissing,
 )
-from orchesjob_flow_airflow.flow_as_dag.files import names_parameter
 from orchesjob_flow_airflow.flow_as_dag.run import needs_run_dir
 
 _IN_THE_FILE = "the flow file says that, with `{}`"
 _OPEN_LIST = "the tasks are there before a run has values for the parameters that a list names"
-_NEEDS_A_VALUE = "needs the parameter "
-"""How flow-spec begins to say that the parameter of a list has no value."""
 _OWN_RUN = "a step waits for steps of its own run alone"
 REFUSED_DEFAULTS = {
     "retries": _IN_THE_FILE.format("retries"),
@@ -53,36 +50,14 @@ def check_flow(path: str, flow: FlowSpec, function: str, *, has_run_dirs: bool) 
         FieldRefused: The flow names the directory of a run without `run_dirs`, or a list of a
             `foreach` names a parameter.
     """
-    for field, is_there, reason in (
-        (
-            "foreach",
-            _has_params_in_lists(flow),
-            _OPEN_LIST,
-        ),
-        (
-            "${{ RUN_DIR }}",
-            not has_run_dirs and needs_run_dir(flow),
-            f"give {function} `run_dirs`, a folder that all workers see",
-        ),
-    ):
-        if is_there:
-            raise FieldRefused(path, field, reason, function)
-
-
-def _has_params_in_lists(flow: FlowSpec) -> bool:
-    """Return whether a list names a parameter, so it may differ by run (rule 10.3)."""
     params = [param.name for param in flow.params]
-    return any(names_parameter(one.text or "", params) for one in flow.open_lists)
-
-
-def check_problems(path: str, error: FlowFileError, function: str) -> None:
-    """Return if a flow file has other problems than lists whose parameters have no value yet.
-
-    Raises:
-        FieldRefused: It has no others; a value in the DAG file would not help.
-    """
-    if all(problem.message.startswith(_NEEDS_A_VALUE) for problem in error.problems):
-        raise FieldRefused(path, "foreach", _OPEN_LIST, function) from None
+    here, there = ({**dict.fromkeys(params, one), "FLOW_DIR": ""} for one in ("here", "there"))
+    texts = [one.text or "" for one in flow.open_lists]
+    if any(filled(text, here) != filled(text, there) for text in texts):
+        raise FieldRefused(path, "foreach", _OPEN_LIST, function)
+    if not has_run_dirs and needs_run_dir(flow):
+        reason = f"give {function} `run_dirs`, a folder that all workers see"
+        raise FieldRefused(path, "${{ RUN_DIR }}", reason, function)
 
 
 def check_concurrency(path: str, flow: FlowSpec) -> None:

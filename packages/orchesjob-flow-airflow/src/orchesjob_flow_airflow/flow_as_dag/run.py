@@ -13,7 +13,8 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
 
 from airflow.sdk import BaseXCom, TaskGroup
@@ -200,21 +201,17 @@ def list_changes(old: FlowSpec, new: FlowSpec) -> Iterator[str]:
 
     The local runner keeps the lists of a run. Airflow makes tasks of the values that there are now.
     """
-    now = new.lists
     for (origin, text), values in old.lists.items():
-        found = now.get((origin, text), values)
-        name = f"{origin} {text!r}"
-        was, is_now = dict.fromkeys(values), dict.fromkeys(found)
-        if gone := [value for value in was if value not in is_now]:
-            yield f"{name} no longer gives {_listed(gone)}"
-        if added := [value for value in is_now if value not in was]:
-            yield f"{name} also gives {_listed(added)}"
-
-
-def _listed(values: Sequence[str]) -> str:
-    more = len(values) - _MOST_NAMED
-    named = ", ".join(map(repr, values[:_MOST_NAMED]))
-    return f"{named} and {more} more" if more > 0 else named
+        found = new.lists.get((origin, text), values)
+        for words, these, others in (
+            ("no longer gives", values, {*found}),
+            ("also gives", found, {*values}),
+        ):
+            if changed := [value for value in these if value not in others]:
+                named = ", ".join(map(repr, changed[:_MOST_NAMED]))
+                more = len(changed) - _MOST_NAMED
+                rest = f" and {more} more" if more > 0 else ""
+                yield f"{origin} {text!r} {words} {named}{rest}"
 
 
 def recorded_with_run(
@@ -240,6 +237,20 @@ def recorded_with_run(
     return str(recorded)
 
 
+def beginning(context: Mapping[str, Any]) -> datetime:
+    """Return when a run began, or was last cleared.
+
+    `airflow tasks test` and `dags test` give a run the date that they are given; then it began when
+    the first of its tasks asked.
+    """
+    run = context["dag_run"]
+    if run.start_date != run.logical_date:
+        return run.start_date  # type: ignore[no-any-return]
+    return datetime.fromisoformat(
+        recorded_with_run(context, "began", datetime.now(UTC).isoformat())
+    )
+
+
 class RunFacts(NamedTuple):
     """The facts of a DAG run, or of a flow that is a group of tasks in one (10.2 and 10.6)."""
 
@@ -259,7 +270,7 @@ class RunFacts(NamedTuple):
         if run_dirs is not None:
             ids = (ti.dag_id, ti.run_id, *filter(None, [task_ids.prefix.removesuffix(".")]))
             run_dir = recorded_with_run(context, "run_dir", run_dir_of(run_dirs, *ids))
-        began = context["dag_run"].start_date.astimezone().isoformat(timespec="seconds")
+        began = beginning(context).astimezone().isoformat(timespec="seconds")
         started = recorded_with_run(context, "started", began, for_good=True)
         return cls(ti.run_id, flow_dir, started, run_dir)
 

@@ -84,8 +84,6 @@ def add_tasks(  # noqa: PLR0913 - what the tasks need
                 trigger_rule="all_done" if step.waits_for or step.id in on_lane else "all_success",
             )
         except (TypeError, ValueError, AirflowException) as error:
-            if not arguments[step.id]:
-                raise
             raise objection(path, flow, step, error) from error
     add_edges(flow, tasks, beginning, on_lane, groups)
     outcome_arguments = {

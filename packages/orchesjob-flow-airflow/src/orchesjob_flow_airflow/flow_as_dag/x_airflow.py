@@ -67,7 +67,7 @@ def arguments_of_steps(path: str, flow: FlowSpec) -> Mapping[str, Mapping[str, A
 
 
 def objection(path: str, flow: FlowSpec, step: StepSpec, error: Exception) -> FlowFileError:
-    """Return the error of a flow file for one with which Airflow refuses a step's arguments."""
+    """Return the error of a flow file for one with which Airflow refuses the task of a step."""
     return _located(path, flow, [(step, "", f"Airflow refuses this: {error}")])
 
 
@@ -97,7 +97,7 @@ def _located(
     read = read_flow(path, read_list=lambda origin, text, _: lists.get((origin, text), ()))
     # Steps have the same problem if they are copies, or take the value from `defaults`.
     found = {
-        read.problem(message, step.id, _KEY, *filter(None, [name]))
+        read.problem(message, step.id, *([_KEY] if step.x_airflow else []), *filter(None, [name]))
         for step, name, message in problems
     }
     return FlowFileError(
