@@ -30,15 +30,15 @@ DYING = """
 import os
 import signal
 from orchesjob_flow_airflow import flow_dag
-from orchesjob_flow_airflow.flow_as_dag.tries import GateRecord
+from orchesjob_flow_airflow.flow_as_dag.tries import Tries
 
-def note_or_die(gate, note=GateRecord.record_passed):
-    if gate._tries.number == 1:
+def note_or_die(tries, note=Tries.record_passed):
+    if tries.number == 1:
         for pid in (os.getppid(), os.getpid()):
             os.kill(pid, signal.SIGKILL)
-    note(gate)
+    note(tries)
 
-GateRecord.record_passed = note_or_die
+Tries.record_passed = note_or_die
 dag = flow_dag("asking.yaml", run_dirs="..")
 """
 

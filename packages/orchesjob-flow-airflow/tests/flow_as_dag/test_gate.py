@@ -12,12 +12,11 @@ import pytest
 
 from orchesjob_client import OrchesjobClient, locate
 from orchesjob_flow_airflow.flow_as_dag.run import TaskIds
-from orchesjob_flow_airflow.flow_as_dag.tries import AttemptKeys, GateRecord
+from orchesjob_flow_airflow.flow_as_dag.tries import AttemptKeys, Tries
 
 if TYPE_CHECKING:
     from conftest import Airflow
 
-    from flow_spec import StepSpec
     from orchesjob_flow_airflow.flow_as_dag.tries import Tries
 
 OK, NG, SKIP = "success", "failed", "skipped"
@@ -140,13 +139,13 @@ def test_a_worker_that_dies_before_the_answer_is_noted(
     airflow: "Airflow", executed: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next try takes the answer over and does not ask again (rule 13.2)."""
-    note = GateRecord.record_passed
+    note = Tries.record_passed
 
-    def die_once(_: GateRecord) -> None:
-        monkeypatch.setattr(GateRecord, "record_passed", note)
+    def die_once(_: Tries) -> None:
+        monkeypatch.setattr(Tries, "record_passed", note)
         raise ConnectionError("the API server does not answer")
 
-    monkeypatch.setattr(GateRecord, "record_passed", die_once)
+    monkeypatch.setattr(Tries, "record_passed", die_once)
     assert airflow.run_flow(flow("true", "true")) == (OK, {"a": OK})
     assert (airflow.tries["a"], executed().splitlines()) == (2, ["gate 1", "command 2"])
 
@@ -155,13 +154,13 @@ def test_a_worker_that_dies_between_the_two(
     airflow: "Airflow", executed: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next try runs the command, under the number that it would have had (rule 13.2)."""
-    note = GateRecord.record_passed
+    note = Tries.record_passed
 
-    def die_then(gate: GateRecord) -> None:
+    def die_then(gate: Tries) -> None:
         note(gate)
         raise ConnectionError("the API server does not answer")
 
-    monkeypatch.setattr(GateRecord, "record_passed", die_then)
+    monkeypatch.setattr(Tries, "record_passed", die_then)
     assert airflow.run_flow(flow("true", "true")) == (OK, {"a": OK})
     assert (airflow.tries["a"], executed().splitlines()) == (2, ["gate 1", "command 2"])
 
@@ -217,47 +216,40 @@ def test_killed_between_the_two(
 ) -> None:
     """No command follows where the task is cancelled when the gate has just said yes (5.8)."""
     before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(GateRecord, "record_passed", lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr(Tries, "record_passed", lambda _: os.kill(os.getpid(), signal.SIGTERM))
     assert airflow.run_flow(flow("true", "true")) == (NG, {"a": NG})
     signal.signal(signal.SIGTERM, before)
     assert executed() == "gate 1\n"
 
 
-def gate_of(monkeypatch: pytest.MonkeyPatch, tries: "Tries", passed: list[int]) -> GateRecord:
-    """Return a gate that has let its step run at these tries."""
-    context = {
-        "ti": SimpleNamespace(dag_id="d", run_id="r"),
-        "task": SimpleNamespace(task_id="a", task_ids=TaskIds("")),
-    }
-    monkeypatch.setattr(f"{HERE}.read_record", lambda _: passed)
-    return GateRecord(context, cast("StepSpec", SimpleNamespace(only_if=("x",))), tries)
-
-
 @pytest.mark.parametrize(
-    ("number", "first", "failed", "passed", "is_asked", "attempt"),
+    ("number", "failed", "passed", "was_cleared", "is_asked", "attempt"),
     [
-        (1, 1, [], [], True, 1),
-        (2, 1, [1], [], True, 2),
-        (2, 1, [1], [1], False, 3),
-        (4, 1, [1, 2], [2], False, 4),
-        (3, 3, [], [1], True, 4),
-        (4, 3, [3], [1], True, 5),
-        (4, 3, [], [1, 3], False, 5),
+        (1, [], [], False, True, 1),
+        (2, [1], [], False, True, 2),
+        (2, [1], [1], False, False, 3),
+        (4, [1, 2], [2], False, False, 4),
+        (3, [], [1], True, True, 3),
+        (4, [2], [1], True, True, 4),
     ],
 )
 def test_after_it_was_cleared(  # noqa: PLR0913, PLR0917 - a row of the table
     monkeypatch: pytest.MonkeyPatch,
     number: int,
-    first: int,
     failed: list[int],
     passed: list[int],
+    was_cleared: bool,
     is_asked: bool,
     attempt: int,
 ) -> None:
     """A task that is cleared asks again, and no number is that of another attempt."""
-    tries = SimpleNamespace(number=number, first=first, attempt=first + len(failed))
-    gate = gate_of(monkeypatch, cast("Tries", tries), passed)
-    assert (gate.is_pending, gate.attempt) == (is_asked, attempt)
+    found = {"max_tries": 5 if was_cleared else 9, "failed": failed, "passed": passed}
+    monkeypatch.setattr(f"{HERE}.read_record", lambda _: found)
+    monkeypatch.setattr(f"{HERE}.BaseXCom.set", lambda **_: None)
+    ti = SimpleNamespace(dag_id="d", run_id="r", try_number=number, max_tries=9)
+    task = SimpleNamespace(task_id="a", task_ids=TaskIds(""), retries=9)
+    tries = Tries({"ti": ti, "task": task})
+    assert (not tries.passed_at, tries.attempt) == (is_asked, attempt)
 
 
 @pytest.mark.parametrize(
@@ -271,7 +263,6 @@ def test_after_it_was_cleared(  # noqa: PLR0913, PLR0917 - a row of the table
     ],
 )
 def test_keys(
-    monkeypatch: pytest.MonkeyPatch,
     open_: list[int],
     passed: list[int],
     is_gate: bool,
@@ -279,9 +270,9 @@ def test_keys(
 ) -> None:
     """No command is looked for from before the gate has let the step run."""
     places = {"place": "here", "place_of": {1: "there"}.get}
-    tries = cast("Tries", SimpleNamespace(number=3, first=1, open=open_, **places))
-    gate = gate_of(monkeypatch, tries, passed)
-    found = AttemptKeys.of("t", tries, gate, is_gate=is_gate)
+    passed_at = max(passed, default=0)
+    tries = SimpleNamespace(number=3, passed_at=passed_at, open=open_, **places)
+    found = AttemptKeys.of("t", cast("Tries", tries), has_gate=True, is_gate=is_gate)
     lists = map(" ".join, (found.earlier, found.open, found.last))
     assert [found.own, *lists] == [part.strip() for part in keys.split("|")]
     assert found.away == {}

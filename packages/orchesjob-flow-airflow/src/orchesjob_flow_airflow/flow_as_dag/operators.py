@@ -54,7 +54,6 @@ from orchesjob_flow_airflow.flow_as_dag.run import (
 )
 from orchesjob_flow_airflow.flow_as_dag.tries import (
     AttemptKeys,
-    GateRecord,
     InfrastructureFault,
     RetriedFailure,
     Tries,
@@ -207,7 +206,7 @@ class StepOperator(BaseOperator):
         except FlowNotBegun as error:
             raise AirflowSkipException(str(error)) from None
         tries, deadline = Tries(context), RunDeadline(context, flow, self.step)
-        this = _Try(context, facts, ended, tries, GateRecord(context, self.step, tries), deadline)
+        this = _Try(context, facts, ended, tries, deadline)
         if deadline.is_over:
             if tries.number > 1:  # an earlier one may have left its job
                 self._attempt = self._new_attempt(this, is_gate=False)
@@ -215,7 +214,7 @@ class StepOperator(BaseOperator):
         if not tries.is_test:
             check_condition(self.flow, self.step, ended)
         try:
-            if this.gate.is_pending:
+            if self.step.only_if and not tries.passed_at:
                 self._run_gate(this)
             self._run_to_end(this)
         except AttemptFailed as error:
@@ -260,7 +259,7 @@ class StepOperator(BaseOperator):
             self._run_to_end(this, is_gate=True)
         except AttemptFailed as error:
             raise GateFailed(str(error)) from error
-        this.gate.record_passed()
+        this.tries.record_passed()
 
     def _run_to_end(self, this: "_Try", *, is_gate: bool = False) -> None:
         """Return if the job of the attempt has succeeded."""
@@ -310,7 +309,7 @@ class StepOperator(BaseOperator):
             variables = self.flow.environment(
                 self.step,
                 run_key=ti.run_id,
-                attempt_no=this.gate.attempt,
+                attempt_no=this.tries.attempt,
                 failed=[step_id for step_id, outcome in this.ended.items() if outcome == "FAILED"],
                 outcome=self._run_outcome,
             )
@@ -327,7 +326,7 @@ class StepOperator(BaseOperator):
             return execution()
 
         task = f"{ti.dag_id}:{ti.run_id}:{ti.task_id}"
-        keys = AttemptKeys.of(task, this.tries, this.gate, is_gate=is_gate)
+        keys = AttemptKeys.of(task, this.tries, has_gate=bool(self.step.only_if), is_gate=is_gate)
         client = RetryingClient(OrchesjobClient(orchesjob), self.log)
         return Attempt(client, execution(), keys, self.log, after_abort)
 
@@ -339,7 +338,6 @@ class _Try(NamedTuple):
     facts: RunFacts
     ended: StepOutcomes
     tries: Tries
-    gate: GateRecord
     deadline: RunDeadline
 
 

@@ -146,6 +146,20 @@ class Tries:
         """How many of the step's retries have been used."""
         return len(self.failed)
 
+    @property
+    def passed_at(self) -> int:
+        """The last try at which `only_if` let the step run; 0 if it has not since the clearing.
+
+        It runs until it has answered, and a yes is recorded before the command begins. So at 0 no
+        command has begun; later it does not run again (rule 10.8).
+        """
+        return max(self._record.passed, default=0)
+
+    def record_passed(self) -> None:
+        """Record that `only_if` has let the step run at this try: an attempt, but no failure."""
+        self._record = self._record._replace(passed=[*self._record.passed, self.number])
+        self._write()
+
     def record_failure(self) -> None:
         """Record that the command has failed at this try."""
         self._record = self._record._replace(failed=[*self.failed, self.number])
@@ -176,62 +190,26 @@ class _Record(NamedTuple):
     failed: Sequence[int]
     aborted: Sequence[int]
     """Tries whose command Airflow has ended: attempts that use up no retry."""
+    passed: Sequence[int]
+    """Tries at which `only_if` has let the step run."""
     places: dict[str, str]
     """Where each try has begun, by its number."""
 
     @property
     def attempts(self) -> int:
         """How many attempts there were before this try."""
-        return self.attempts_before + len(self.failed) + len(self.aborted)
+        ended = (*self.failed, *self.aborted, *self.passed)
+        return self.attempts_before + len(ended)
 
     @classmethod
     def first_of(cls, number: int, ti: Any, task: Any) -> Self:
         """Return the record of a task at this try if no command can have begun before it."""
         first = min(max(1, ti.max_tries - task.retries + 1), number)
-        return cls(ti.max_tries, first, 0, [], [], {})
+        return cls(ti.max_tries, first, 0, [], [], [], {})
 
     def cleared(self, number: int, max_tries: int) -> Self:
         """Return the record at this try, the first one after the task was cleared."""
-        return type(self)(max_tries, number, self.attempts + 1, [], [], {})
-
-
-class GateRecord:
-    """The tries at which the gate of a step, `only_if`, has let the step run (rule 10.8).
-
-    The gate runs until it has answered, and a yes is recorded before the command begins. So without
-    a record no command has begun; with one, the gate does not run again.
-
-    Attributes:
-        exists: Whether the step has a gate.
-    """
-
-    def __init__(self, context: Mapping[str, Any], step: StepSpec, tries: Tries) -> None:
-        """Read the record, unless the step has no gate."""
-        self.exists = bool(step.only_if)
-        self._tries = tries
-        self._xcom = xcom_of_run(context, f"passed_gates_of_{context['task'].task_id}")
-        found = read_record(self._xcom) if self.exists else None
-        self._passed: list[int] = list(found or ())
-
-    @property
-    def is_pending(self) -> bool:
-        """Whether the gate has not let the step run since the task was last cleared."""
-        return self.exists and self.passed_at < self._tries.first
-
-    @property
-    def passed_at(self) -> int:
-        """The last try at which it let the step run; 0 if there is none."""
-        return max(self._passed, default=0)
-
-    @property
-    def attempt(self) -> int:
-        """The number of the next attempt; a gate that lets the step run was one, but no failure."""
-        return self._tries.attempt + len(self._passed)
-
-    def record_passed(self) -> None:
-        """Record that it has let the step run at this try."""
-        self._passed.append(self._tries.number)
-        BaseXCom.set(value=self._passed, **self._xcom)
+        return type(self)(max_tries, number, self.attempts + 1, [], [], [], {})
 
 
 class AttemptKeys(NamedTuple):
@@ -252,25 +230,25 @@ class AttemptKeys(NamedTuple):
     """The places of open tries that have begun in another place than this one, by their keys."""
 
     @classmethod
-    def of(cls, task: str, tries: Tries, gate: GateRecord, *, is_gate: bool) -> Self:
+    def of(cls, task: str, tries: Tries, *, has_gate: bool, is_gate: bool) -> Self:
         """Return the keys of an attempt of this try.
 
         Args:
             task: DAG, run and task, joined by colons.
             tries: The tries of the task.
-            gate: What is recorded of the step's gate.
+            has_gate: Whether the step has a gate, `only_if`.
             is_gate: Whether the attempt runs the gate instead of the command.
         """
 
         def of_try(number: int) -> tuple[str, ...]:
             command = f"{task}:{number}"
-            return (f"{command}:only_if", command) if gate.exists else (command,)
+            return (f"{command}:only_if", command) if has_gate else (command,)
 
         place = 0 if is_gate else -1
         this = of_try(tries.number)
         before = [key for number in range(1, tries.number) for key in of_try(number)]
         # Before the gate has let the step run, no try can have begun its command.
-        open_tries = [number for number in tries.open if is_gate or number >= gate.passed_at]
+        open_tries = [number for number in tries.open if is_gate or number >= tries.passed_at]
         open_keys = {of_try(number)[place]: tries.place_of(number) for number in open_tries}
         return cls(
             own=this[place],

@@ -68,7 +68,7 @@ def arguments_of_steps(path: str, flow: FlowSpec) -> Mapping[str, Mapping[str, A
 
 def objection(path: str, flow: FlowSpec, step: StepSpec, error: Exception) -> FlowFileError:
     """Return the error of a flow file for one with which Airflow refuses the task of a step."""
-    return _located(path, flow, [(step, "", f"Airflow refuses this: {error}")])
+    return _located(path, flow, [(step, "", f"Airflow refuses the task: {error}")])
 
 
 def common_place(arguments: Mapping[str, Mapping[str, Any]], flow: FlowSpec) -> dict[str, Any]:
