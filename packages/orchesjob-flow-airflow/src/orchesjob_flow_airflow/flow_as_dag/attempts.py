@@ -136,8 +136,9 @@ class Attempt:
         self._log = log
         self._after_abort = after_abort
         self._ended = False
+        self._deadline = math.inf
 
-    def run(self) -> JobReport:
+    def run(self, remaining_sec: float = math.inf) -> JobReport:
         """Run the attempt to its end and return the last report of its job.
 
         A try whose worker died may have left a job that still runs, or one that ended unobserved.
@@ -147,17 +148,19 @@ class Attempt:
 
         Raises:
             NoOutcome: The attempt failed, and no report says how.
-            AttemptTimedOut: The job runs for longer than its step may. It is left running.
+            AttemptTimedOut: The job runs for longer than its step may, or for more than
+                `remaining_sec`, the time that its run has left. It is left running.
             ForeignJob: Another command has this attempt's key.
             OrchesjobError: orchesjob gave no usable answer.
         """
+        self._deadline = time.monotonic() + remaining_sec
         report = self._take_over()
         if report is not None:
             return report
         for key in (*self._keys.open, *self._keys.last):
             self._client.abort(key)
         what = "waiting for processes of an earlier try to end"
-        self._await_survivors(self._keys.earlier, what)
+        self._await_survivors(self._keys.earlier, what, self._deadline)
         report = self._start()
         return self._followed(report, is_new=not report.existing)
 
@@ -260,7 +263,9 @@ class Attempt:
         limit_sec = self._execution.timeout_sec
         if limit_sec is not None and not is_new and report.started_at is not None:
             limit_sec -= max(0.0, time.time() - report.started_at)
-        deadline = time.monotonic() + (math.inf if limit_sec is None else limit_sec)
+        deadline = self._deadline
+        if limit_sec is not None:
+            deadline = min(deadline, time.monotonic() + limit_sec)
         with _output_in_log(report, self._log):
             last = self._client.wait(report, deadline)
             # What an earlier try has aborted is awaited before the next job, without a time limit.
@@ -270,7 +275,7 @@ class Attempt:
                 self._await_survivors([report.job_key], what, deadline)
         return last
 
-    def _await_survivors(self, keys: Sequence[str], what: str, deadline: float = math.inf) -> None:
+    def _await_survivors(self, keys: Sequence[str], what: str, deadline: float) -> None:
         """Wait until nothing lives of these jobs on this host, or the task is ended (rule 5.8)."""
         logged = ""
         while not self._ended and (survivors := self._client.survivors(keys)):

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from threading import Timer
 from typing import Any, Literal, NamedTuple
 
 from airflow.sdk import BaseXCom
@@ -173,21 +172,6 @@ class RunDeadline:
     def is_over(self) -> bool:
         """Whether no time is left."""
         return self.remaining_sec == 0
-
-    @contextmanager
-    def kept_by(self, end: Callable[[], None]) -> Iterator[None]:
-        """Call `end` at the deadline, in another thread, unless the block ends before."""
-        if self._at is None:
-            yield
-            return
-        timer = Timer(self.remaining_sec, end)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-            timer.join()  # it may be ending the rest right now
 
 
 def timeout_message(flow: FlowSpec) -> str:

@@ -208,8 +208,6 @@ class StepOperator(BaseOperator):
         tries, deadline = Tries(context), RunDeadline(context, flow, self.step)
         this = _Try(context, facts, ended, tries, deadline)
         if deadline.is_over:
-            if tries.number > 1:  # an earlier one may have left its job
-                self._attempt = self._new_attempt(this, is_gate=False)
             raise RunTimedOut(deadline.message)
         if not tries.is_test:
             check_condition(self.flow, self.step, ended)
@@ -273,6 +271,8 @@ class StepOperator(BaseOperator):
             ended = None if self._attempt is None else self._attempt.ended_by_itself()
             if ended is None:
                 limit_sec = self.step.timeout_sec
+                if limit_sec is None or this.deadline.is_over:
+                    raise RunTimedOut(this.deadline.message) from None
                 cause = f"timed out after {limit_sec:g} s, and its job was ended"
                 raise AttemptFailed(cause) from error
             report = ended
@@ -290,8 +290,7 @@ class StepOperator(BaseOperator):
                 raise NoOutcome("the task was ended before its job began")
             if self._is_noted:
                 write_note(this.context, self.step_id, StepNote(attempt_key=attempt.key))
-            with this.deadline.kept_by(attempt.end):
-                return attempt.run()
+            return attempt.run(this.deadline.remaining_sec)
         except ForeignJob as error:
             raise AirflowFailException(str(error)) from None
         except (OrchesjobError, RunDirUnusable) as error:
