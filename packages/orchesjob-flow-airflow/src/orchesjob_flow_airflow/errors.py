@@ -13,15 +13,6 @@ class OrchesjobFlowAirflowError(DeclaredError):
     """The base class of this package's errors."""
 
 
-class IdRefused(OrchesjobFlowAirflowError, ValueError):
-    """A flow's id cannot be that of `what`, a DAG or a group; `remedy` says what to give."""
-
-    says = "the flow's id {flow_id!r} cannot name {what}; give {remedy}"
-    flow_id: str
-    what: str
-    remedy: str
-
-
 class InsideDag(OrchesjobFlowAirflowError, RuntimeError):
     """`flow_dag` was called with the flow file `path` while the DAG `dag_id` is being made."""
 
@@ -70,22 +61,6 @@ class RetriesRefused(OrchesjobFlowAirflowError, ValueError):
     says = "{path}: infrastructure_retries must be an integer >= 0, got {value!r}"
     path: str
     value: object
-
-
-class ValuesMissing(OrchesjobFlowAirflowError, ValueError):
-    """A DAG has a schedule, and its params `names` have no value that is allowed (rule 10.2)."""
-
-    path: str
-    names: Sequence[str]
-
-    def __str__(self) -> str:
-        """Return the sentence, with an argument that gives the values."""
-        names = ", ".join(self.names)
-        example = ", ".join(f"{name!r}: ..." for name in self.names)
-        return (
-            f"{self.path}: a run by schedule needs an allowed value for {names}; give a default "
-            f"in the flow file, or flow_dag(..., params={{{example}}})"
-        )
 
 
 class FieldRefused(OrchesjobFlowAirflowError, ValueError):

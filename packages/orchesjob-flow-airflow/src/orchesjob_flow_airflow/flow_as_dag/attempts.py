@@ -488,8 +488,8 @@ def end_jobs_here(keys: Sequence[str], environ: Mapping[str, str], log: Any) -> 
     except (OrchesjobError, OSError) as error:
         log.error("%s", error)
         return
-    for process in survivors:
-        log.error("could not be ended: pid %d (%s)", process.pid, process.command)
+    if survivors:
+        log.error("could not be ended: %s", listed(survivors))
 
 
 def listed(processes: Sequence[Process]) -> str:

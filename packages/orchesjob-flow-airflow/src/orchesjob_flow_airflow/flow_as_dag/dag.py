@@ -12,11 +12,9 @@ from typing import Any
 
 from airflow.sdk import DAG, Param, TaskGroup
 from airflow.sdk.definitions._internal.contextmanager import DagContext, TaskGroupContext
-from airflow.sdk.exceptions import ParamValidationError
 
 from flow_spec import FlowSpec
 from orchesjob_flow_airflow.errors import (
-    IdRefused,
     InsideDag,
     InsideMappedGroup,
     OutsideDag,
@@ -29,12 +27,8 @@ from orchesjob_flow_airflow.flow_as_dag.refusals import (
     check_fields_of_runs,
     check_flow,
     check_infrastructure_retries,
-    check_values,
 )
 from orchesjob_flow_airflow.flow_as_dag.tasks import INFRASTRUCTURE_RETRIES, add_tasks
-
-_DAG_ID = r"[\w.-]{1,250}"
-_GROUP_ID = r"[\w-]{1,200}"
 
 
 def flow_dag(
@@ -68,12 +62,12 @@ def flow_dag(
         FlowFileError: The file cannot be read or is not a valid flow, or Airflow refuses the task
             of a step, such as one with too long an id; says where and why.
         InsideDag: Another DAG is being made around the call.
-        IdRefused: The flow's id cannot be the id of a DAG.
         FieldRefused: The flow names the directory of a run without `run_dirs`, a list names a
             parameter, or `concurrency` says more than that its runs wait for each other.
         ArgumentRefused: An argument would change the outcome of a run or of a step (rule 13.4).
         RetriesRefused: `infrastructure_retries` is not an integer >= 0.
-        ValuesMissing: There is a schedule, and a parameter has no value that is allowed.
+        ValueError: Airflow refuses an argument, such as a schedule for a flow with a parameter that
+            has no allowed value.
     """
     dag_file = calling_dag_file()
     path = dag_file.resolve(path)
@@ -87,13 +81,7 @@ def flow_dag(
     check_infrastructure_retries(path, infrastructure_retries)
     arguments = {"doc_md": _as_document(path), **_dag_arguments(flow), **dag_arguments}
     arguments["params"] = _params(flow, dag_arguments.get("params"))
-    dag_id = dag_id or _id_of(flow, _DAG_ID, "a DAG", "flow_dag a dag_id")
-    try:
-        dag = DAG(dag_id, schedule=schedule, **arguments)
-    except ValueError as error:
-        if isinstance(error.__cause__, ParamValidationError):
-            check_values(path, arguments["params"])
-        raise
+    dag = DAG(dag_id or flow.flow_id, schedule=schedule, **arguments)
     with dag:
         dag.auto_register = False  # a factory may catch the error of a DAG that is half made
         add_tasks(
@@ -140,7 +128,6 @@ def flow_task_group(
             of a step, such as one with too long an id; says where and why.
         OutsideDag: There is no DAG around the call.
         InsideMappedGroup: The group around the call is expanded at run time.
-        IdRefused: The flow's id cannot be the id of a group.
         FieldRefused: The flow has a field that tasks cannot obey, or one about its runs.
         ArgumentRefused: A default argument would change the outcome of a step (rule 13.4).
         RetriesRefused: `infrastructure_retries` is not an integer >= 0.
@@ -158,8 +145,7 @@ def flow_task_group(
     check_arguments(path, group_arguments)
     check_infrastructure_retries(path, infrastructure_retries)
     arguments = {"tooltip": flow.about, **group_arguments}
-    group_id = group_id or _id_of(flow, _GROUP_ID, "a group of tasks", "flow_task_group a group_id")
-    with TaskGroup(group_id, **arguments) as group:
+    with TaskGroup(group_id or flow.flow_id, **arguments) as group:
         add_tasks(
             group,
             flow,
@@ -169,12 +155,6 @@ def flow_task_group(
             run_dirs=run_dirs,
         )
     return group
-
-
-def _id_of(flow: FlowSpec, allowed: str, what: str, remedy: str) -> str:
-    if not re.fullmatch(allowed, flow.flow_id):
-        raise IdRefused(flow.flow_id, what, remedy)
-    return flow.flow_id
 
 
 def _dag_arguments(flow: FlowSpec) -> dict[str, Any]:

@@ -6,15 +6,11 @@ A refusal is an import error that names the file and the reason.
 from collections.abc import Mapping
 from typing import Any
 
-from airflow.sdk import Param
-from airflow.sdk.exceptions import ParamValidationError
-
 from flow_spec import FlowSpec, OnConflict, filled
 from orchesjob_flow_airflow.errors import (
     ArgumentRefused,
     FieldRefused,
     RetriesRefused,
-    ValuesMissing,
 )
 from orchesjob_flow_airflow.flow_as_dag.run import needs_run_dir
 
@@ -120,25 +116,6 @@ def check_arguments(path: str, arguments: Mapping[str, Any]) -> None:
     for name, value in (arguments.get("default_args") or {}).items():
         if name in REFUSED_DEFAULTS and value is not None and value is not False:
             raise ArgumentRefused(path, f"default_args[{name!r}]", REFUSED_DEFAULTS[name])
-
-
-def check_values(path: str, params: Mapping[str, Any]) -> None:
-    """Return if each param of a DAG with a schedule has a value: no form asks for one (rule 10.2).
-
-    Raises:
-        ValuesMissing: One has none, or one that is not allowed.
-    """
-    given = {name: param for name, param in params.items() if isinstance(param, Param)}
-    if missing := [name for name, param in given.items() if not _has_valid_value(param)]:
-        raise ValuesMissing(path, missing)
-
-
-def _has_valid_value(param: Param) -> bool:
-    try:
-        param.resolve()
-    except ParamValidationError:
-        return False
-    return True
 
 
 def check_infrastructure_retries(path: str, given: object) -> None:

@@ -197,21 +197,16 @@ def _obeyed_by_airflow(flow: FlowSpec) -> dict[str, Any]:
 
 
 def list_changes(old: FlowSpec, new: FlowSpec) -> Iterator[str]:
-    """Yield a sentence for each list of a `foreach` that has other values in `new` (rule 10.3).
+    """Yield a sentence for each list of a `foreach` that has lost values in `new` (rule 10.3).
 
     The local runner keeps the lists of a run. Airflow makes tasks of the values that there are now.
     """
     for (origin, text), values in old.lists.items():
-        found = new.lists.get((origin, text), values)
-        for words, these, others in (
-            ("no longer gives", values, {*found}),
-            ("also gives", found, {*values}),
-        ):
-            if changed := [value for value in these if value not in others]:
-                named = ", ".join(map(repr, changed[:_MOST_NAMED]))
-                more = len(changed) - _MOST_NAMED
-                rest = f" and {more} more" if more > 0 else ""
-                yield f"{origin} {text!r} {words} {named}{rest}"
+        kept = {*new.lists.get((origin, text), values)}
+        if gone := [value for value in values if value not in kept]:
+            named = ", ".join(map(repr, gone[:_MOST_NAMED]))
+            rest = f" and {len(gone) - _MOST_NAMED} more" if len(gone) > _MOST_NAMED else ""
+            yield f"{origin} {text!r} no longer gives {named}{rest}"
 
 
 def recorded_with_run(
