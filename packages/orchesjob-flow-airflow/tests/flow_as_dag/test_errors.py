@@ -185,6 +185,6 @@ def test_an_id_that_no_task_can_have(airflow: "Airflow") -> None:
     airflow.write_dag()
     error = import_error(airflow)
     assert (
-        "flow.yaml:1:54: steps[0].steps[0]: Airflow refuses the task: The key has to be less than"
+        "flow.yaml:1:177: steps[0].steps[0]: Airflow refuses the task: The key has to be less than"
         in error
     )
