@@ -50,7 +50,6 @@ def staged_blocks(flow: FlowSpec) -> Sequence[StagedBlock]:
 
 
 def _stages(block: Block, waits: Dependencies) -> Sequence[Sequence[str]]:
-    """Return the steps of a block by their stages."""
     from graphlib import TopologicalSorter  # few flows have a foreach
 
     own = {*block.ids}
@@ -112,7 +111,6 @@ class CopyGroups:
         }
 
     def _add_stage(self, block: Block, ids: Sequence[str]) -> None:
-        """Make the group of a stage, and find the places of all copies of its steps."""
         group = TaskGroup(
             ids[0] if len(ids) == 1 else self._new_id(f"foreach-{ids[0]}"),
             prefix_group_id=len(ids) > 1,

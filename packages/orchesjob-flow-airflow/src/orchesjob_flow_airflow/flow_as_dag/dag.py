@@ -158,7 +158,6 @@ def flow_task_group(
 
 
 def _dag_arguments(flow: FlowSpec) -> dict[str, Any]:
-    """Return the arguments of `DAG` that stand for the fields of the flow."""
     arguments: dict[str, Any] = {"description": flow.description}
     if flow.max_parallel is not None:
         arguments["max_active_tasks"] = flow.max_parallel

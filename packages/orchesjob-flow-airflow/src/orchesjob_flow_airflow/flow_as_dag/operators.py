@@ -260,7 +260,6 @@ class StepOperator(BaseOperator):
         this.tries.record_passed()
 
     def _run_to_end(self, this: "_Try", *, is_gate: bool = False) -> None:
-        """Return if the job of the attempt has succeeded."""
         try:
             report = self._run(this, is_gate=is_gate)
         except NoOutcome as error:
@@ -297,7 +296,6 @@ class StepOperator(BaseOperator):
             raise InfrastructureFault(error) from None
 
     def _new_attempt(self, this: "_Try", *, is_gate: bool) -> "Attempt":
-        """Prepare the attempt of this try."""
         from orchesjob_client import EXECUTABLE, OrchesjobClient, locate
         from orchesjob_flow_airflow.flow_as_dag.attempts import Attempt, Execution, RetryingClient
 

@@ -352,7 +352,6 @@ class OrchesjobFlowOperator(BaseOperator):
         return params + [f"--env={name}={text}" for name, text in (self.env or {}).items()]
 
     def _path(self, context: "Context", path: str | os.PathLike[str]) -> Path:
-        """Resolve a path in the folder of the DAG file."""
         return Path(context["dag"].folder, path)
 
 
