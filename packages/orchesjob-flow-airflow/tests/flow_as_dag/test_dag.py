@@ -155,7 +155,7 @@ def die(self, *_):
     raise OSError("no answer")
 from orchesjob_flow_airflow.flow_as_dag import attempts
 run = attempts.Attempt.run
-attempts.Attempt.run = lambda self: (run if self.key.endswith(":1") else die)(self)
+attempts.Attempt.run = lambda self, left: (run if self.key.endswith(":1") else die)(self, left)
 """
 
 

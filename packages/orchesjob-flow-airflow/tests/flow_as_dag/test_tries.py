@@ -365,9 +365,9 @@ def test_a_try_that_nobody_knows(
     monkeypatch.setattr("orchesjob_flow_airflow.flow_as_dag.tries.gethostname", lambda: hosts[-1])
     run = Attempt.run
 
-    def die_once(attempt: Attempt) -> JobReport:
+    def die_once(attempt: Attempt, remaining_sec: float) -> JobReport:
         if attempt.key.endswith(":2"):
-            return run(attempt)
+            return run(attempt, remaining_sec)
         hosts.extend(["host-b"] * moves)
         raise OSError("the worker died")
 
