@@ -21,7 +21,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from flow_conditions import Name
 from flow_spec import End, FlowSpec, StepSpec, holds, holds_of_copies
 from orchesjob_flow_airflow.errors import FlowNotBegun
-from orchesjob_flow_airflow.flow_as_dag.run import beginning, read_record, xcom_of_run
+from orchesjob_flow_airflow.flow_as_dag.run import read_record, recorded_with_run, xcom_of_run
 from orchesjob_flow_airflow.flow_as_dag.tries import InfrastructureFault, RetriedFailure
 
 MARK_PATIENCE_SEC = 30.0
@@ -158,7 +158,7 @@ class RunDeadline:
         """Take the time from the run; the steps of `finally` have no deadline."""
         self._at: float | None = None
         if flow.finally_ and flow.timeout_sec is not None and step.id not in flow.finally_ids:
-            self._at = beginning(context).timestamp() + flow.timeout_sec
+            self._at = _beginning(context).timestamp() + flow.timeout_sec
         self.message = timeout_message(flow)
 
     @property
@@ -172,6 +172,20 @@ class RunDeadline:
     def is_over(self) -> bool:
         """Whether no time is left."""
         return self.remaining_sec == 0
+
+
+def _beginning(context: Mapping[str, Any]) -> datetime:
+    """Return when a run began, or was last cleared.
+
+    `airflow tasks test` and `dags test` give a run the date that they are given; then it began when
+    the first of its tasks asked.
+    """
+    run = context["dag_run"]
+    if run.start_date != run.logical_date:
+        return run.start_date  # type: ignore[no-any-return]
+    return datetime.fromisoformat(
+        recorded_with_run(context, "began", datetime.now(UTC).isoformat())
+    )
 
 
 def timeout_message(flow: FlowSpec) -> str:

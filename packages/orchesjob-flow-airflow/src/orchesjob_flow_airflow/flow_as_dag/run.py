@@ -14,7 +14,6 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
 
 from airflow.sdk import BaseXCom, TaskGroup
@@ -232,20 +231,6 @@ def recorded_with_run(
     return str(recorded)
 
 
-def beginning(context: Mapping[str, Any]) -> datetime:
-    """Return when a run began, or was last cleared.
-
-    `airflow tasks test` and `dags test` give a run the date that they are given; then it began when
-    the first of its tasks asked.
-    """
-    run = context["dag_run"]
-    if run.start_date != run.logical_date:
-        return run.start_date  # type: ignore[no-any-return]
-    return datetime.fromisoformat(
-        recorded_with_run(context, "began", datetime.now(UTC).isoformat())
-    )
-
-
 class RunFacts(NamedTuple):
     """The facts of a DAG run, or of a flow that is a group of tasks in one (10.2 and 10.6)."""
 
@@ -265,7 +250,7 @@ class RunFacts(NamedTuple):
         if run_dirs is not None:
             ids = (ti.dag_id, ti.run_id, *filter(None, [task_ids.prefix.removesuffix(".")]))
             run_dir = recorded_with_run(context, "run_dir", run_dir_of(run_dirs, *ids))
-        began = beginning(context).astimezone().isoformat(timespec="seconds")
+        began = context["dag_run"].start_date.astimezone().isoformat(timespec="seconds")
         started = recorded_with_run(context, "started", began, for_good=True)
         return cls(ti.run_id, flow_dir, started, run_dir)
 
