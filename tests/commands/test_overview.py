@@ -209,25 +209,3 @@ def test_a_run_that_cannot_be_reported(flow: Flow) -> None:
     assert "run 'k' has no report: " in answer.stderr
     page = flow.folder / "www" / "index.html"
     assert [link for link in Links(page).found if not link.startswith("#")] == ["reports/l.html"]
-
-
-NUMBERS = "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 350)"
-
-
-def test_many_reports(flow: Flow) -> None:
-    """Many reports are written by several processes, each of them once and whole."""
-    flow.start("k", flow.write(TRUE))
-    with flow.open_database() as database:
-        for table in ("runs", "definitions", "steps", "attempts"):
-            names = [name for _, name, *_ in database.execute(f"PRAGMA table_info({table})")]
-            copied = {"id": "id + n", "run_id": "run_id + n", "run_key": "run_key || n"}
-            values = ", ".join(copied.get(name, name) for name in names)
-            copies = f"SELECT {values} FROM {table}, t"  # noqa: S608 - names of the schema
-            database.execute(f"INSERT INTO {table} {NUMBERS} {copies}")
-    page = overview(flow, "--limit=1000")
-    keys = {"k", *(f"k{number}" for number in range(1, 351))}
-    assert set(reports(page)) == {f"{key}.html" for key in keys}
-    for key in keys:
-        text = (page.parent / "reports" / f"{key}.html").read_text("utf-8")
-        assert f"<title>{key} SUCCEEDED</title>" in text
-        assert text.endswith("</html>")

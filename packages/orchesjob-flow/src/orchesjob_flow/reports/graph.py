@@ -12,7 +12,7 @@ from itertools import pairwise
 from statistics import fmean
 from typing import NamedTuple
 
-from flow_spec import base_of
+from flow_spec import FlowSpec, base_of
 from flow_store import StepStatus
 from orchesjob_flow.reasons import count_by_urgency, counts_text
 from orchesjob_flow.reports.facts import Facts, StepFacts
@@ -233,7 +233,6 @@ def graph_of(facts: Facts, groups: Mapping[str, Sequence[StepFacts]]) -> Graph:
 
     Where several nodes wait for the same several others, these edges meet in one junction.
     """
-    names = list(groups)
     number = {one.id: place for place, group in enumerate(groups.values()) for one in group}
     copies = facts.flow.copies
     waits: list[tuple[int, ...]] = []
@@ -247,10 +246,10 @@ def graph_of(facts: Facts, groups: Mapping[str, Sequence[StepFacts]]) -> Graph:
             for one in copies.get(name, (name,))
         ]
         waits.append(tuple(dict.fromkeys(number[one] for one in ids if one in among)))
-    level = levels_of(waits, [group[0].is_finally for group in groups.values()])
-    layers: list[list[int]] = [[] for _ in range(2 * (max(level, default=0) + 1))]
-    for place, at in enumerate(level):
-        layers[2 * at].append(place)
+    level = levels_of(facts.flow, number, waits)
+    layers: list[list[int]] = [[] for _ in range(2 * (max(level.values(), default=0) + 1))]
+    for place in range(len(waits)):
+        layers[2 * level[place]].append(place)
     edges: list[tuple[int, int]] = []
     same: dict[tuple[int, ...], list[int]] = {}
     for place, waited_for in enumerate(waits):
@@ -264,37 +263,25 @@ def graph_of(facts: Facts, groups: Mapping[str, Sequence[StepFacts]]) -> Graph:
         edges += [(one, junction) for one in waited_for]
         edges += [(junction, place) for place in places]
         junction -= 1
-    nodes = [node_of(name, groups[name]) for name in names]
-    note = None
-    if len(names) < len(facts.steps):
-        note = "All copies of a step are one box."
+    nodes = [node_of(name, group) for name, group in groups.items()]
+    note = "All copies of a step are one box." if len(nodes) < len(facts.steps) else None
     return Graph(nodes, layers, edges, note)
 
 
-def levels_of(waits: Sequence[Sequence[int]], is_finally: Sequence[bool]) -> list[int]:
+def levels_of(
+    flow: FlowSpec, number: Mapping[str, int], waits: Sequence[Sequence[int]]
+) -> Mapping[int, int]:
     """Return the rank of each node: one more than the highest rank of its dependencies.
 
-    Steps of `finally` come after all others.
+    Steps of `finally` come after all others. `number` has the node of each step, by its id.
     """
     level: dict[int, int] = {}
-
-    def rank(places: Sequence[int], lowest: int) -> None:
-        todo = list(reversed(places))
-        while todo:
-            place = todo[-1]
-            open_ = [one for one in waits[place] if one not in level and one != place]
-            if open_ and place not in level:
-                todo += open_
-                continue
-            todo.pop()
-            if place not in level:
-                below = [level[one] + 1 for one in waits[place] if one != place]
-                level[place] = max([lowest, *below])
-
-    rank([place for place, last in enumerate(is_finally) if not last], 0)
-    lowest = max(level.values(), default=-1) + 1
-    rank([place for place, last in enumerate(is_finally) if last], lowest)
-    return [level[place] for place in range(len(waits))]
+    for ranks in (flow.ranks, flow.finally_ranks):
+        lowest = max(level.values(), default=-1) + 1
+        for place in dict.fromkeys(number[spec.id] for rank in ranks for spec in rank):
+            below = [level[one] + 1 for one in waits[place] if one != place]
+            level[place] = max([lowest, *below])
+    return level
 
 
 def graph_of_ranks(facts: Facts) -> Graph:
@@ -313,9 +300,7 @@ def graph_of_ranks(facts: Facts) -> Graph:
         nodes.append(
             GraphNode(box_name(f"{name}: {words}"), next(iter(counts)), words, None, False)
         )
-    layers: list[list[int]] = []
-    for place in range(len(nodes)):
-        layers += [[place], []]
+    layers = [layer for place in range(len(nodes)) for layer in ([place], [])]
     note = (
         f"{counted(len(facts.steps), 'step')} are too many to be drawn: a box stands for those "
         "that can run side by side, in the order in which they can run."
@@ -390,18 +375,18 @@ def drawing_of(facts: Facts) -> GraphDrawing:
         place: Size(width, HEIGHT) if to_the_right else Size(HEIGHT, width)
         for place, width in enumerate(widths)
     }
-    junctions = {node: Size(0, 0) for layer in graph.layers[1::2] for node in layer}
+    sizes |= {node: Size(0, 0) for layer in graph.layers[1::2] for node in layer}
     gap = GAP_RIGHT if to_the_right else GAP_DOWN
     layers = [layer for layer in graph.layers if layer]
-    layout = lay_out(layers, graph.edges, sizes | junctions, gap)
-    pen = Pen(layout, to_the_right=to_the_right)
+    layout = lay_out(layers, graph.edges, sizes, gap)
+    pen = Pen(layout, sizes, to_the_right=to_the_right)
     boxes = [
         Box(node, *pen.corner(place, width), round(width, 1), HEIGHT)
         for place, (node, width) in enumerate(zip(graph.nodes, widths, strict=True))
     ]
     critical = critical_edges(facts, graph)
     lines = [
-        DrawnEdge(pen.path(begin, end, passed, widths), (begin, end) in critical)
+        DrawnEdge(pen.path(begin, end, passed), (begin, end) in critical)
         for begin, end, passed in layout.routes
     ]
     lines.sort(key=lambda line: line.is_critical)
@@ -416,47 +401,43 @@ def width_of(name: str) -> float:
 class Pen:
     """Maps places along and across the layers to points of the page."""
 
-    def __init__(self, layout: Layout, *, to_the_right: bool) -> None:
+    def __init__(self, layout: Layout, sizes: Mapping[int, Size], *, to_the_right: bool) -> None:
         """Use a direction of the layers."""
-        self._layout, self._right = layout, to_the_right
+        self._layout, self._sizes, self._right = layout, sizes, to_the_right
 
     @property
     def size(self) -> tuple[float, float]:
         """The width and the height of the drawing."""
-        along, across = self._layout.along + 2 * MARGIN, self._layout.across + 2 * MARGIN
-        return (round(along), round(across)) if self._right else (round(across), round(along))
+        x, y = self._point(self._layout.along + 2 * MARGIN, self._layout.across + 2 * MARGIN)
+        return round(x), round(y)
 
-    def point(self, spot: Spot, shift: float = 0.0) -> tuple[float, float]:
-        """Return a point of the page, moved along the layers."""
-        along, across = spot.along + shift + MARGIN, spot.across + MARGIN
+    def _point(self, along: float, across: float) -> tuple[float, float]:
         return (along, across) if self._right else (across, along)
+
+    def _spot(self, node: int, shift: float = 0.0) -> Spot:
+        """Return a place on the page, moved along the layers."""
+        along, across = self._layout.spots[node]
+        return Spot(along + shift + MARGIN, across + MARGIN)
 
     def corner(self, node: int, width: float) -> tuple[float, float]:
         """Return the upper left corner of a box."""
-        x, y = self.point(self._layout.spots[node])
+        x, y = self._point(*self._spot(node))
         return round(x - width / 2, 1), round(y - HEIGHT / 2, 1)
 
-    def path(self, begin: int, end: int, passed: Sequence[int], widths: Sequence[float]) -> str:
+    def path(self, begin: int, end: int, passed: Sequence[int]) -> str:
         """Draw an edge from the side of a box, through some points, to the side of another one."""
-        spots = self._layout.spots
-
-        def half(node: int) -> float:
-            if node < 0:
-                return 0.0
-            return widths[node] / 2 if self._right else HEIGHT / 2
-
-        points = [
-            self.point(spots[begin], half(begin)),
-            *(self.point(spots[node]) for node in passed),
-            self.point(spots[end], -half(end)),
+        spots = [
+            self._spot(begin, self._sizes[begin].along / 2),
+            *map(self._spot, passed),
+            self._spot(end, -self._sizes[end].along / 2),
         ]
-        return "".join(self._curves(points))
+        return "".join([f"M{self._written(*spots[0])}", *map(self._curve, spots, spots[1:])])
 
-    def _curves(self, points: Sequence[tuple[float, float]]) -> Iterator[str]:
-        yield f"M{points[0][0]:.0f} {points[0][1]:.0f}"
-        for (x, y), (to_x, to_y) in pairwise(points):
-            middle_x, middle_y = (x + to_x) / 2, (y + to_y) / 2
-            if self._right:
-                yield f"C{middle_x:.0f} {y:.0f} {middle_x:.0f} {to_y:.0f} {to_x:.0f} {to_y:.0f}"
-            else:
-                yield f"C{x:.0f} {middle_y:.0f} {to_x:.0f} {middle_y:.0f} {to_x:.0f} {to_y:.0f}"
+    def _curve(self, spot: Spot, to: Spot) -> str:
+        middle = (spot.along + to.along) / 2
+        bends = ((middle, spot.across), (middle, to.across), to)
+        return "C" + " ".join(self._written(*bend) for bend in bends)
+
+    def _written(self, along: float, across: float) -> str:
+        x, y = self._point(along, across)
+        return f"{x:.0f} {y:.0f}"

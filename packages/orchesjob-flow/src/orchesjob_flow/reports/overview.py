@@ -1,12 +1,11 @@
 """The overview of many runs: a page about all flows, and beside it the reports of their last runs.
 
 A server of files shows the folder; nothing else is needed (rule 12.4). A report is written again
-only if its run has changed: its head identifies the run as it was then. Many reports are written by
-a process for each core. The page itself comes last, so it leads to no report that is missing.
+only if its run has changed: its head identifies the run as it was then. The page itself comes last,
+so it leads to no report that is missing.
 """
 
 import os
-import signal
 import stat
 from collections.abc import Collection, Sequence
 from contextlib import suppress
@@ -50,8 +49,6 @@ MOST_TROUBLES = 50
 """So many runs that need a look are described; the others are only in the table."""
 SLOW = 1.5
 """A run is called slow if it took so many times the median."""
-WORTH_A_PROCESS = 100
-"""So many reports take longer to write than a process takes to begin."""
 LOWEST_MARK = 30
 """The height of the mark of a run that took no time, in percent."""
 
@@ -261,39 +258,11 @@ def seconds_of(run: RunSummary) -> float:
 
 
 def write_reports(settings: Settings, reports: Path, marks: Sequence[RunMark]) -> None:
-    """Write the reports of runs; many of them in processes of their own too, one for each core.
-
-    No connection to the database may be open: SQLite would take its locks for those of the others.
+    """Write the reports of runs; warn about each that cannot be reported.
 
     Raises:
         ReportNotWritten: A report cannot be written.
     """
-    count = min(os.cpu_count() or 1, 1 + len(marks) // WORTH_A_PROCESS)
-    parts = [marks[number::count] for number in range(count)]
-    processes = {fork_writer(settings, reports, part): part for part in parts[1:]}
-    write_some(settings, reports, parts[0])
-    for pid, part in processes.items():
-        if os.waitpid(pid, 0)[1] != 0:
-            write_some(settings, reports, part)  # which raises what that process could not tell
-
-
-def fork_writer(settings: Settings, reports: Path, marks: Sequence[RunMark]) -> int:
-    """Write reports in another process, whose exit code tells if that went well; return its pid."""
-    pid = os.fork()
-    if pid != 0:
-        return pid
-    exit_code = 1
-    try:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_DFL)  # the first process has the last words
-        write_some(settings, reports, marks)
-        exit_code = 0
-    finally:
-        os._exit(exit_code)
-
-
-def write_some(settings: Settings, reports: Path, marks: Sequence[RunMark]) -> None:
-    """Write the reports of runs; warn about each that cannot be reported."""
     with open_to_read(settings) as store:
         for mark in marks:
             try:
