@@ -13,6 +13,7 @@ At the end, the sentences of the reports, in plain text without control characte
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cache, lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 import attrs
@@ -209,137 +210,6 @@ def span(
         yield TimeSpan(kind, begin, end, attempt_no, is_open=is_open)
 
 
-class Timed(NamedTuple):
-    """A step in the search for the critical path.
-
-    Attributes:
-        ready_at: When its last dependency ended; without dependencies, when the run or its `retry`
-            began.
-        finished_at: When it ended, or now.
-        busy_sec: How long it ran and waited between its attempts: the most that it could save.
-        waits: The ids of its dependencies, except those that kept their outcome in a `retry`.
-    """
-
-    ready_at: float
-    finished_at: float
-    busy_sec: float
-    waits: Sequence[str]
-
-
-class Saving(NamedTuple):
-    """How much sooner the run would have ended if this step had taken no time."""
-
-    step_id: str
-    busy_sec: float
-    saved_sec: float
-
-
-def critical_path(steps: Mapping[str, Timed], begun: Collection[str]) -> tuple[str, ...]:
-    """Return the critical path, its first step first.
-
-    It ends with the last step to end of those that have `begun`. The step before each is the last
-    of its dependencies to end.
-    """
-    last = max(begun, key=lambda step_id: steps[step_id].finished_at, default=None)
-    path: list[str] = []
-    while last is not None:
-        path.append(last)
-        waits = steps[last].waits
-        last = max(waits, key=lambda step_id: steps[step_id].finished_at, default=None)
-    return tuple(reversed(path))
-
-
-def savings(
-    steps: Mapping[str, Timed], path: Sequence[str], order: Sequence[str]
-) -> Iterator[Saving]:
-    """Yield how much time the longest steps of the path would have saved, had they taken none.
-
-    All other steps then wait for the same, run as long, and wait for a place as long as they did.
-    Another chain becomes the longest one, so the saving is often less than the step's time. That a
-    place might be free sooner, or a condition might be decided differently, is not considered.
-    `order` names all steps, each after its dependencies.
-    """
-    longest = sorted(path, key=lambda step_id: -steps[step_id].busy_sec)[:LOOKED_AT]
-    end = max((steps[step_id].finished_at for step_id in order), default=0.0)
-    for step_id in longest:
-        if steps[step_id].busy_sec > 0:
-            saved = max(0.0, end - end_without(steps, order, step_id))
-            yield Saving(step_id, steps[step_id].busy_sec, saved)
-
-
-def end_without(steps: Mapping[str, Timed], order: Sequence[str], quick: str) -> float:
-    """Return when the run would have ended if one step had taken no time."""
-    ends: dict[str, float] = {}
-
-    @cache  # many steps wait for the same
-    def latest(waits: tuple[str, ...]) -> float:
-        return max(ends[name] for name in waits)
-
-    for step_id in order:
-        step = steps[step_id]
-        took = step.finished_at - step.ready_at - (step.busy_sec if step_id == quick else 0.0)
-        begin = latest(tuple(step.waits)) if step.waits else step.ready_at
-        ends[step_id] = begin + took
-    return max(ends.values(), default=0.0)
-
-
-@attrs.frozen
-class StepTiming:
-    """The attempts of a step, and where its time went."""
-
-    step: Step
-    spec: StepSpec
-    attempts: Sequence[AttemptFacts]
-    spans: Sequence[TimeSpan]
-
-    @property
-    def earlier(self) -> frozenset[int]:
-        """The numbers of its attempts before it was last decided."""
-        return frozenset(one.number for one in self.attempts if one.is_earlier)
-
-    def took(self, kind: SpanKind) -> float:
-        """Return how many seconds it spent on this since it was last decided."""
-        earlier = self.earlier
-        current = (one for one in self.spans if one.attempt_no not in earlier)
-        return sum(one.length_sec for one in current if one.kind is kind)
-
-
-class Timing(NamedTuple):
-    """Where the time of a run went.
-
-    `steps` are in the order of the file, `finally` last; `timed` and the critical `path` use ids.
-    """
-
-    steps: Sequence[StepTiming]
-    timed: Mapping[str, Timed]
-    path: Sequence[str]
-
-
-def timing_of(run: Run, flow: FlowSpec, attempts: Sequence[Attempt], now: float) -> Timing:
-    """Find where the time of a run went up to `now`.
-
-    Raises:
-        DamagedRecord: The record of an attempt cannot be read.
-        StoredFlowError: The flow has other steps than the run.
-    """
-    refuse_other_steps(run, flow)
-    rows = {step.step_id: step for step in run.steps}
-    by_position = attempts_by_position(run, attempts)
-    times = Times(run, flow, now)
-    steps = [
-        StepTiming(
-            row := rows[spec.id],
-            spec,
-            own := by_position.get(row.position, ()),
-            tuple(spans_of(row, own, times.ready_at(spec), now)),
-        )
-        for spec in flow.all_steps
-    ]
-    timed = {one.step.step_id: times.timed(one) for one in steps}
-    begun = [one.step.step_id for one in steps if one.step.has_begun]
-    return Timing(steps, timed, critical_path(timed, begun))
-
-
 class Times:
     """When the steps of a run were ready and ended; cached by what they wait for."""
 
@@ -356,7 +226,7 @@ class Times:
         self._expanded = cache(self._expand)
         self._latest = cache(self._find_latest)
 
-    def waits_of(self, spec: StepSpec) -> tuple[str, ...]:
+    def _waits_of(self, spec: StepSpec) -> tuple[str, ...]:
         """Return the ids of the steps that a step waits for, copies one by one."""
         waits = self._expanded(tuple(spec.waits_for))
         return (*self._before, *waits) if spec.id in self._flow.finally_ids else waits
@@ -369,7 +239,7 @@ class Times:
     def ready_at(self, spec: StepSpec) -> float | None:
         """Return when the last dependency of a step ended; None if one has not ended."""
         step = self._rows[spec.id]
-        waits = self._latest(self.waits_of(spec))
+        waits = self._latest(self._waits_of(spec))
         if waits is None:
             return None
         return max(waits, self._begins.get(step.retry_no, self._run.started_at))
@@ -383,18 +253,34 @@ class Times:
             latest = max(latest, row.finished_at or latest)
         return latest
 
-    def timed(self, one: StepTiming) -> Timed:
-        """Return what the critical path needs to know about a step."""
-        finished = self._now if one.step.finished_at is None else one.step.finished_at
-        waits = [
+    def ended_at(self, step_id: str) -> float:
+        """Return when a step ended, or now."""
+        ended = self._rows[step_id].finished_at
+        return self._now if ended is None else ended
+
+    def ended_before(self, spec: StepSpec) -> tuple[str, ...]:
+        """Return the ids of a step's dependencies that have ended, and not before its `retry`."""
+        own, rows = self._rows[spec.id], self._rows
+        return tuple(
             name
-            for name in self.waits_of(one.spec)
-            if not self._rows[name].predates(one.step) and self._rows[name].status.is_terminal
-        ]
-        ready = self.ready_at(one.spec)
-        ready = finished if ready is None else min(ready, finished)
-        busy = one.took(SpanKind.RAN) + one.took(SpanKind.DELAYED)
-        return Timed(ready, finished, busy, waits)
+            for name in self._waits_of(spec)
+            if not rows[name].predates(own) and rows[name].status.is_terminal
+        )
+
+    def critical_path(self) -> tuple[str, ...]:
+        """Return the ids of the steps on the critical path, its first step first.
+
+        It ends with the last step to end of those that have begun. The step before each is the last
+        of its dependencies to end.
+        """
+        begun = (step.id for step in self._flow.all_steps if self._rows[step.id].has_begun)
+        last = max(begun, key=self.ended_at, default=None)
+        path: list[str] = []
+        while last is not None:
+            path.append(last)
+            waits = self.ended_before(self._flow.step(last))
+            last = max(waits, key=self.ended_at, default=None)
+        return tuple(reversed(path))
 
 
 class Tail(NamedTuple):
@@ -418,16 +304,60 @@ class Why(NamedTuple):
     parts: Sequence[str] = ()
 
 
-@attrs.frozen
-class StepFacts(StepTiming):
-    """What happened at one step; `is_silent` if its output was read, and it printed nothing."""
+NO_REASON = Why("")
+"""Stands for reasons that nobody has asked for."""
 
+
+@attrs.frozen
+class StepFacts:
+    """What happened at one step, and where its time went.
+
+    Attributes:
+        step: Its record.
+        spec: What the flow says about it.
+        attempts: All its attempts, in order.
+        spans: Where its time went, in order.
+        ready_at: When its last dependency ended; without dependencies, when the run or its `retry`
+            began.
+        finished_at: When it ended, or now.
+        waits: The ids of its dependencies, except those that kept their outcome in a `retry`.
+        why: Why it ran or not.
+        tails: Its last output.
+        is_silent: Whether its output was read, and it printed nothing.
+        is_finally: Whether it is one of `finally`.
+        is_critical: Whether it is on the critical path.
+        settlement: What a person decided instead (rule 12.3).
+    """
+
+    step: Step
+    spec: StepSpec
+    attempts: Sequence[AttemptFacts]
+    spans: Sequence[TimeSpan]
+    ready_at: float
+    finished_at: float
+    waits: tuple[str, ...]
     why: Why
     tails: Sequence[Tail]
     is_silent: bool
     is_finally: bool
     is_critical: bool
-    settlement: Settlement | None = None
+    settlement: Settlement | None
+
+    @property
+    def earlier(self) -> frozenset[int]:
+        """The numbers of its attempts before it was last decided."""
+        return frozenset(one.number for one in self.attempts if one.is_earlier)
+
+    def took(self, kind: SpanKind) -> float:
+        """Return how many seconds it spent on this since it was last decided."""
+        earlier = self.earlier
+        current = (one for one in self.spans if one.attempt_no not in earlier)
+        return sum(one.length_sec for one in current if one.kind is kind)
+
+    @property
+    def busy_sec(self) -> float:
+        """How long it ran and waited between its attempts: the most that it could save."""
+        return self.took(SpanKind.RAN) + self.took(SpanKind.DELAYED)
 
     @property
     def id(self) -> str:
@@ -473,6 +403,14 @@ class StepFacts(StepTiming):
         return [attempt for attempt in self.attempts if not attempt.is_earlier]
 
 
+class Saving(NamedTuple):
+    """How much sooner the run would have ended if this step had taken no time."""
+
+    step_id: str
+    busy_sec: float
+    saved_sec: float
+
+
 class Facts(NamedTuple):
     """What happened in a run up to `now`, the last moment at which anything of it is known.
 
@@ -483,7 +421,6 @@ class Facts(NamedTuple):
     flow: FlowSpec
     steps: Sequence[StepFacts]
     path: Sequence[str]
-    savings: Sequence[Saving]
     begin: float
     end: float
     now: float
@@ -507,6 +444,39 @@ class Facts(NamedTuple):
         """Whether all times are from our clock."""
         return all(attempt.is_exact for one in self.steps for attempt in one.attempts)
 
+    @property
+    def savings(self) -> Sequence[Saving]:
+        """How much time the longest steps of the path would have saved, had they taken none.
+
+        All other steps then wait for the same, run as long, and wait for a place as long as they
+        did. Another chain becomes the longest one, so the saving is often less than the step's
+        time. That a place might be free sooner, or a condition might be decided differently, is not
+        considered.
+        """
+        steps = {one.id: one for one in self.steps}
+        longest = sorted((steps[name] for name in self.path), key=lambda one: -one.busy_sec)
+        end = max((one.finished_at for one in self.steps), default=0.0)
+        return [
+            Saving(one.id, one.busy_sec, max(0.0, end - self._end_without(one)))
+            for one in longest[:LOOKED_AT]
+            if one.busy_sec > 0
+        ]
+
+    def _end_without(self, quick: StepFacts) -> float:
+        """Return when the run would have ended if one step had taken no time."""
+        steps = {one.id: one for one in self.steps}
+        ends: dict[str, float] = {}
+
+        @cache  # many steps wait for the same
+        def latest(waits: tuple[str, ...]) -> float:
+            return max(ends[name] for name in waits)
+
+        for spec in chain.from_iterable((*self.flow.ranks, *self.flow.finally_ranks)):
+            one = steps[spec.id]
+            took = one.finished_at - one.ready_at - (one.busy_sec if one is quick else 0.0)
+            ends[spec.id] = (latest(one.waits) if one.waits else one.ready_at) + took
+        return max(ends.values(), default=0.0)
+
 
 def facts_of(
     run: Run,
@@ -518,37 +488,41 @@ def facts_of(
     """Collect what happened in a run; `tails` has the steps whose output was read.
 
     Raises:
-        StoredFlowError, DamagedRecord: The records cannot be read.
+        DamagedRecord: The record of an attempt cannot be read.
+        StoredFlowError: The flow cannot be read, or has other steps than the run.
     """
     flow = flow_of(run.definition)
-    timing = timing_of(run, flow, attempts, now)
-    on_path = set(timing.path)
-    steps = [
-        StepFacts(
-            one.step,
-            one.spec,
-            one.attempts,
-            one.spans,
-            reasons[one.spec.id],
-            tails.get(one.spec.id, ()),
-            tails.get(one.spec.id) == (),
-            one.spec.id in flow.finally_ids,
-            one.spec.id in on_path,
-            run.settled.get(one.step.position),
+    refuse_other_steps(run, flow)
+    rows = {step.step_id: step for step in run.steps}
+    by_position = attempts_by_position(run, attempts)
+    times = Times(run, flow, now)
+    path = times.critical_path()
+    on_path = set(path)
+
+    def look_at_step(spec: StepSpec) -> StepFacts:
+        row, ready_at, ended_at = rows[spec.id], times.ready_at(spec), times.ended_at(spec.id)
+        own = by_position.get(row.position, ())
+        return StepFacts(
+            step=row,
+            spec=spec,
+            attempts=own,
+            spans=tuple(spans_of(row, own, ready_at, now)),
+            ready_at=ended_at if ready_at is None else min(ready_at, ended_at),
+            finished_at=ended_at,
+            waits=times.ended_before(spec),
+            why=reasons.get(spec.id, NO_REASON),
+            tails=tails.get(spec.id, ()),
+            is_silent=tails.get(spec.id) == (),
+            is_finally=spec.id in flow.finally_ids,
+            is_critical=spec.id in on_path,
+            settlement=run.settled.get(row.position),
         )
-        for one in timing.steps
-    ]
-    order = [spec.id for rank in (*flow.ranks, *flow.finally_ranks) for spec in rank]
-    return Facts(
-        run,
-        flow,
-        steps,
-        timing.path,
-        tuple(savings(timing.timed, timing.path, order)),
-        min([run.started_at, *(span.begin for one in steps for span in one.spans)]),
-        max([run.finished_at or now, *(span.end for one in steps for span in one.spans)]),
-        now,
-    )
+
+    steps = [look_at_step(spec) for spec in flow.all_steps]
+    spans = [span for one in steps for span in one.spans]
+    begin = min([run.started_at, *(span.begin for span in spans)])
+    end = max([run.finished_at or now, *(span.end for span in spans)])
+    return Facts(run, flow, steps, path, begin, end, now)
 
 
 def headline(facts: Facts) -> str:

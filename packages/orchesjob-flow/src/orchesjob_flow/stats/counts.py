@@ -5,7 +5,7 @@ The newest runs are read in each call, and nothing is kept.
 
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from flow_spec import StoredFlowError
@@ -18,14 +18,7 @@ from flow_store import (
     RunStatus,
     StepStatus,
 )
-from orchesjob_flow.reports.facts import (
-    AttemptFacts,
-    SpanKind,
-    StepTiming,
-    Timing,
-    flow_of,
-    timing_of,
-)
+from orchesjob_flow.reports.facts import AttemptFacts, Facts, SpanKind, StepFacts, facts_of
 
 MOST_RUNS = 5_000
 """How many runs are counted: a few seconds' work for those of some steps."""
@@ -121,41 +114,39 @@ def figures_of(run: Run, attempts: Sequence[Attempt]) -> list[Figure]:
     Where its records cannot be read, only the status of the run is known.
     """
     try:
-        flow = flow_of(run.definition)
-        timing = timing_of(run, flow, attempts, ended_at(run))
+        facts = facts_of(run, attempts, {}, {}, ended_at(run))
     except (StoredFlowError, DamagedRecord):
         return [Figure(THE_RUN, run.status, bool(run.history), 0, None, None, None)]
-    names = {copy: name for name, copies in flow.copies.items() for copy in copies}
-    shares = shares_of(timing, names) if run.status is RunStatus.SUCCEEDED else {}
+    names = {copy: name for name, copies in facts.flow.copies.items() for copy in copies}
+    shares = shares_of(facts, names) if run.status is RunStatus.SUCCEEDED else {}
     steps: list[Figure] = []
-    for one in timing.steps:
-        name = names.get(one.spec.id, one.spec.id)
+    for one in facts.steps:
+        name = names.get(one.id, one.id)
         steps.append(figure_of_step(one, name, shares.pop(name, None)))
-    return [figure_of_run(run, timing, steps), *steps]
+    return [figure_of_run(facts, steps), *steps]
 
 
-def figure_of_run(run: Run, timing: Timing, steps: Sequence[Figure]) -> Figure:
+def figure_of_run(facts: Facts, steps: Sequence[Figure]) -> Figure:
     """Return what the run itself adds.
 
     A reopened run has no duration: for how long it had ended in between is not recorded.
     """
-    on_path = set(timing.path)
-    waits = [one.took(SpanKind.WAITED) for one in timing.steps if one.spec.id in on_path]
-    was_opened_again = any(step.retry_no > 0 for step in run.steps)
-    has_ended_once = not was_opened_again and not run.settlements
-    has_duration = run.status is RunStatus.SUCCEEDED and has_ended_once
+    run = facts.run
+    waits = [one.took(SpanKind.WAITED) for one in facts.steps if one.is_critical]
+    is_reopened = bool(run.settlements) or any(step.retry_no > 0 for step in run.steps)
+    has_duration = run.status is RunStatus.SUCCEEDED and not is_reopened
     return Figure(
         THE_RUN,
         run.status,
-        bool(timing.path),
+        bool(facts.path),
         sum(figure.retries for figure in steps),
-        in_ms(max(0.0, ended_at(run) - run.started_at)) if has_duration else None,
+        in_ms(facts.took_sec) if has_duration else None,
         in_ms(sum(waits)) if waits else None,
         None,
     )
 
 
-def figure_of_step(one: StepTiming, name: str, share_ppm: int | None) -> Figure:
+def figure_of_step(one: StepFacts, name: str, share_ppm: int | None) -> Figure:
     """Return what a step adds; its duration is that of the attempt that succeeded.
 
     A step that SUCCEEDED without such an attempt has no duration.
@@ -180,21 +171,18 @@ def is_command(attempt: AttemptFacts) -> bool:
     return not attempt.is_gate and attempt.status is not AttemptStatus.NEVER_RAN
 
 
-def shares_of(timing: Timing, names: Mapping[str, str]) -> dict[str, int]:
+def shares_of(facts: Facts, names: Mapping[str, str]) -> dict[str, int]:
     """Return each step's share of the critical path in millionths, its copies together.
 
     The time of a step on the path is from the end of the step before it to its own end.
     """
-    parts = {
-        step_id: timing.timed[step_id].finished_at - timing.timed[step_id].ready_at
-        for step_id in timing.path
-    }
-    length = sum(parts.values())
+    shares: dict[str, float] = defaultdict(float)
+    for one in facts.steps:
+        part = one.finished_at - one.ready_at if one.is_critical else 0.0
+        shares[names.get(one.id, one.id)] += part
+    length = sum(shares.values())
     if length <= 0:
         return {}
-    shares = {names.get(one.spec.id, one.spec.id): 0.0 for one in timing.steps}
-    for step_id, part in parts.items():
-        shares[names.get(step_id, step_id)] += part
     return {name: round(1e6 * part / length) for name, part in shares.items()}
 
 
@@ -293,7 +281,10 @@ def flow_stats(
         FlowStats(
             one,
             tallies[one].pop(THE_RUN, Tally()).series(THE_RUN),
-            in_order_of_share(tally.series(step) for step, tally in tallies[one].items()),
+            sorted(
+                (tally.series(step) for step, tally in tallies[one].items()),
+                key=lambda series: (-(series.share or 0.0), series.step),
+            ),
             unfinished.get(one, {}),
             successes.get(one),
         )
@@ -301,8 +292,3 @@ def flow_stats(
         if flow_id in (None, one)
     ]
     return Stats(flows, is_truncated=len(ended) > most)
-
-
-def in_order_of_share(steps: Iterable[Series]) -> list[Series]:
-    """Sort steps by their share of the critical path, the largest first."""
-    return sorted(steps, key=lambda one: (-(one.share or 0.0), one.step))
