@@ -190,25 +190,29 @@ def explain_steps(run: Run, step_id: str | None, stale: Collection[int] = ()) ->
     """
     flow = flow_of_run(run)
     places, gates = max_parallel_waits(run), attempts_at_gates(run)
-    steps, settled = {step.step_id: step for step in run.steps}, run.settled
-    specs = flow.all_steps if step_id is None else flow.named(step_id)
     before = all_before_finally(run) if run.finally_after is None else NO_DEPENDENCIES
     waiting = waiting_words(run)
     of_run = None if waiting is None else f"the run {waiting}"
     conditions = Conditions(run, flow)
-    return [
-        explain_step(spec, steps[spec.id], conditions)._replace(
-            before=before if spec.id in flow.finally_ids else NO_DEPENDENCIES,
-            held=of_run or places.get(spec.id),
-            gate=gate_of(gates, spec, steps[spec.id]),
-            settlement=settled.get(position),
-            instead=stale_words(run, position) if position in stale else None,
+    steps = {step.step_id: step for step in run.steps}
+
+    def explain(spec: StepSpec) -> Explained:
+        step = steps[spec.id]
+        if is_left_out(run, step):
+            return Explained(step, NO_DEPENDENCIES, None, instead=LEFT_OUT)
+        waits_for, condition = conditions.of(spec)
+        return Explained(
+            step,
+            waits_for,
+            None if retried_since(waits_for, step) else condition,
+            before if spec.id in flow.finally_ids else NO_DEPENDENCIES,
+            gate_of(gates, spec, step),
+            of_run or places.get(spec.id),
+            run.settled.get(step.position),
+            stale_words(run, step.position) if step.position in stale else None,
         )
-        if not is_left_out(run, steps[spec.id])
-        else Explained(steps[spec.id], NO_DEPENDENCIES, None, instead=LEFT_OUT)
-        for spec in specs
-        for position in (steps[spec.id].position,)
-    ]
+
+    return [explain(spec) for spec in (flow.all_steps if step_id is None else flow.named(step_id))]
 
 
 def attempts_at_gates(run: Run) -> Mapping[int, PastAttempt]:
@@ -239,13 +243,11 @@ class Conditions:
         same = spec.when, spec.depends_on
         if same not in self._found:
             waits_for = Dependencies.of([self._rows[name] for name in spec.waits_for])
-            self._found[same] = waits_for, self._evaluate(spec)
+            explained = None
+            if spec.condition is not None:
+                explained = ExplainedCondition.of(spec, spec.condition, self._value)
+            self._found[same] = waits_for, explained
         return self._found[same]
-
-    def _evaluate(self, spec: StepSpec) -> ExplainedCondition | None:
-        if spec.condition is None:
-            return None
-        return ExplainedCondition.of(spec, spec.condition, self._value)
 
     def _value(self, operand: Name) -> bool | None:
         name = operand.name
@@ -262,12 +264,6 @@ class Conditions:
         row = self._rows[step_id]
         assert isinstance(row, Step)  # noqa: S101 - the ids of copies name steps
         return end_of_row(self._flow.step(step_id), row, is_settled=row.position in self._settled)
-
-
-def explain_step(spec: StepSpec, step: Step, conditions: Conditions) -> Explained:
-    """Find what a step waits for, and its condition, unless a retry has made that meaningless."""
-    waits_for, condition = conditions.of(spec)
-    return Explained(step, waits_for, None if retried_since(waits_for, step) else condition)
 
 
 def by_name(waits: Iterable[Dependency]) -> Mapping[str, Dependency]:
