@@ -157,35 +157,31 @@ def exit_code(spec: StepSpec, outcome: StepStatus, *, is_gate: bool) -> int:
     return next(code for code in CODES[outcome] if spec.outcome_of(code) == outcome)
 
 
-@attrs.define
-class Job:
-    """A started command, and when it ends."""
+A_JOB = JobReport(
+    job_id="",
+    job_key="",
+    status=JobStatus.RUNNING.value,
+    command=(),
+    exit_code=None,
+    worker_pid=WORKER_PID,
+    target_pid=TARGET_PID,
+    existing=False,
+    payload="{}",
+    stdout_file=None,
+    stderr_file=None,
+    started_at=None,
+    finished_at=None,
+    abort_reason=None,
+)
+"""A running job as orchesjob reports it."""
 
-    key: str
-    command: tuple[str, ...]
+
+class Job(NamedTuple):
+    """A started command as orchesjob reports it, and when it ends."""
+
+    report: JobReport
     ends_at: float
     is_gate: bool
-
-    def report(
-        self, status: JobStatus, code: int | None = None, abort_reason: str | None = None
-    ) -> JobReport:
-        """Report the job as orchesjob does."""
-        return JobReport(
-            job_id=self.key,
-            job_key=self.key,
-            status=status.value,
-            command=self.command,
-            exit_code=code,
-            worker_pid=WORKER_PID,
-            target_pid=TARGET_PID,
-            existing=False,
-            payload="{}",
-            stdout_file=None,
-            stderr_file=None,
-            started_at=None,
-            finished_at=None,
-            abort_reason=abort_reason,
-        )
 
 
 @attrs.define(slots=False)
@@ -230,7 +226,9 @@ class World:
                 yield at, CallBegan(attempt)
                 yield at, StatusAnswered(attempt, self._ended(attempt))
             case AbortJob(attempt):
-                aborted = self._jobs[attempt].report(JobStatus.ABORTED, abort_reason=effect.reason)
+                aborted = self._jobs[attempt].report._replace(
+                    status=JobStatus.ABORTED.value, abort_reason=effect.reason
+                )
                 yield at, CallBegan(attempt)
                 yield at, AbortAnswered(attempt, aborted)
             case LookForSurvivors(attempt) | EndSurvivors(attempt):
@@ -245,10 +243,11 @@ class World:
         lasts = self.command_sec if is_gate else self.lasting.get(spec.id, self.command_sec)
         if limit is not None and lasts != ENDLESS:
             lasts = min(lasts, limit / 2)
-        job = Job(effect.attempt_key, tuple(effect.command), at + lasts, is_gate)
-        self._jobs[effect.attempt] = job
+        key = effect.attempt_key
+        report = A_JOB._replace(job_id=key, job_key=key, command=tuple(effect.command))
+        self._jobs[effect.attempt] = Job(report, at + lasts, is_gate)
         yield at, CallBegan(effect.attempt)
-        yield at, StartAnswered(effect.attempt, job.report(JobStatus.RUNNING))
+        yield at, StartAnswered(effect.attempt, report)
         if self.cancelled_at is None and spec.id in self.cancel_at:
             self.cancelled_at = at
             yield at, CancelSeen(CancelRequest(at, None))
@@ -259,7 +258,8 @@ class World:
         if spec.id not in self.outcomes:
             self.outcomes[spec.id] = self.choose(spec)
         code = exit_code(spec, self.outcomes[spec.id], is_gate=job.is_gate)
-        return job.report(JobStatus.FAILED if code else JobStatus.SUCCEEDED, code)
+        status = JobStatus.FAILED if code else JobStatus.SUCCEEDED
+        return job.report._replace(status=status.value, exit_code=code)
 
     def _spec(self, attempt: AttemptId) -> StepSpec:
         return self.flow.all_steps[attempt.position]
@@ -348,16 +348,7 @@ def recorded_at_end(run: Run, state: RunState, attempts: dict[tuple[int, int], A
         steps=tuple(step.row for step in state.steps),
         attempts={attempt.position: attempt for attempt in past},
         history=tuple(
-            PastAttempt(
-                attempt.position,
-                attempt.number,
-                attempt.status,
-                attempt.started_at,
-                attempt.finished_at,
-                attempt.error,
-                is_gate=attempt.is_gate,
-            )
-            for attempt in past
+            PastAttempt._make(getattr(one, field) for field in PastAttempt._fields) for one in past
         ),
     )
 

@@ -213,10 +213,7 @@ def text_lines(drawn: DrawnFlow) -> Iterator[str]:
 
 
 def screen_lines(drawn: DrawnFlow, columns: int, *, colour: bool) -> Iterator[str]:
-    """Yield the ranks as a table that is no wider than a terminal.
-
-    When a step runs is the last column. Where it does not fit, it is written below the step.
-    """
+    """Yield the ranks as a table that is no wider than a terminal."""
     flow, has_run = drawn.flow, bool(drawn.statuses)
     rows = []
     for name, steps in _named_ranks(flow):

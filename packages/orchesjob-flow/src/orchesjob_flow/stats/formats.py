@@ -181,7 +181,7 @@ def table_lines(flows: Sequence[FlowStats], columns: int | None, *, with_steps: 
     for table in tables:
         fitted = table
         if columns is not None:
-            fitted, _ = fit(table, columns, DISPENSABLE, table[0][:1])
+            fitted = fit(table, columns, DISPENSABLE, table[0][:1])
         lines += [*([""] if lines else []), *draw_table(fitted)]
     return lines
 

@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from flow_store import AttemptStatus, Run, RunStatus, StepStatus, StoreError, was_found
 from orchesjob_flow.clock import clock_time
@@ -54,24 +54,6 @@ LOOK_SEC = 0.25
 """Seconds between two looks at the run, or more if each look takes long."""
 MOST_LOOKING = 0.1
 """The part of this process's time that looks may take: the larger the run, the rarer they are."""
-
-
-class View(Protocol):
-    """Something that shows a run.
-
-    Attributes:
-        is_behind: Whether it has more to show at once.
-        tells_end: Whether it shows how the run ends.
-    """
-
-    is_behind: bool
-    tells_end: bool
-
-    def show(self, snapshot: Snapshot) -> None:
-        """Show the run as it is now."""
-
-    def has_drawn(self, run: Run) -> bool:
-        """Whether the terminal shows the whole table of the run as it is now."""
 
 
 class ShownRun(NamedTuple):
@@ -110,7 +92,7 @@ def with_progress(
         else:
             with observed(view, seen, handle):
                 run = advance()
-        was_drawn = view is not None and view.has_drawn(run)
+        was_drawn = isinstance(view, Screen) and view.has_drawn(run)
     was_shown = view is not None and view.tells_end
     return ShownRun(run, before, mode != "none", was_shown, was_drawn)
 
@@ -147,7 +129,7 @@ def warn_about_found(run: Run, before: Run | None) -> None:
 @contextmanager
 def view_of(
     mode: str, handle: RunHandle, before: Run | None, *, follow: bool
-) -> Iterator[View | None]:
+) -> Iterator["Screen | Lines | None"]:
     """Choose how to show a run; what happened `before` is not shown again."""
     stderr = terminal.stderr()
     is_terminal = stderr.stream.isatty()
@@ -167,7 +149,7 @@ def view_of(
 
 
 @contextmanager
-def observed(view: View, before: Snapshot | None, handle: RunHandle) -> Iterator[None]:
+def observed(view: "Screen | Lines", before: Snapshot | None, handle: RunHandle) -> Iterator[None]:
     """Show the run repeatedly within this block, and once more at the end.
 
     A run that ended `before` is shown only if it is reopened. A terminal that blocks delays the
@@ -232,6 +214,10 @@ class Lines:
 
     With `output`, the output of the steps comes between these lines, or in place of them unless
     the lines tell the end. The messages that are `held` come between them too.
+
+    Attributes:
+        is_behind: Whether it has more to show at once.
+        tells_end: Whether it shows how the run ends.
     """
 
     def __init__(
@@ -305,10 +291,6 @@ class Lines:
         full = clock_time(at)
         date, _, clock = full.partition(" ")
         return clock if clock_time(started_at).startswith(date) else full
-
-    def has_drawn(self, run: Run) -> bool:  # noqa: ARG002 - as `View` declares it
-        """Return that no table was drawn."""
-        return False
 
 
 def transitions(run: Run) -> dict[Transition, str]:

@@ -11,7 +11,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,9 +25,7 @@ from orchesjob_flow.home.runs import (
     files_of_attempt,
     refuse_exposed_output,
 )
-from orchesjob_flow.reasons import (
-    in_order,
-)
+from orchesjob_flow.reasons import in_order
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.terminal import (
     COLOUR,
@@ -269,17 +267,30 @@ WIDEST_NAMES = 1 / 3
 """Names are padded up to this part of the width of a terminal."""
 
 
-def prefixes_for_terminal(ids: Sequence[str]) -> dict[str, str]:
-    """Return what leads the lines of each step on stderr: its name in a colour of its own."""
+def prefixes_on_stderr(ids: Sequence[str]) -> Mapping[str, str]:
+    """Return what leads the lines of each step on stderr; on a terminal, in its own colour."""
     stderr = terminal.stderr()
-    most = int(stderr.size().columns * WIDEST_NAMES)
-    width = min(max(map(len, ids), default=0), most)
-    begin = "\x1b[{}m" if stderr.colour else ""
-    end = NO_COLOUR if stderr.colour else ""
-    return {
-        name: f"{begin.format(NAME_COLOURS[place % len(NAME_COLOURS)])}{name:{width}} | {end}"
-        for place, name in enumerate(ids)
-    }
+    if not stderr.stream.isatty():
+        return prefixes_of(ids)
+    width = min(max(map(len, ids), default=0), int(stderr.size().columns * WIDEST_NAMES))
+    padded = [f"{name:{width}} | " for name in ids]
+    if stderr.colour:
+        colours = islice(cycle(NAME_COLOURS), len(ids))
+        padded = [
+            f"\x1b[{one}m{name}{NO_COLOUR}" for one, name in zip(colours, padded, strict=True)
+        ]
+    return dict(zip(ids, padded, strict=True))
+
+
+def printer_on_stderr(prefixes: Mapping[str, str]) -> Printer:
+    """Return what shows the last lines of files on stderr, and what follows."""
+    return Printer(
+        prefixes,
+        LAST_LINES,
+        terminal=terminal.stderr().stream.isatty(),
+        write=write_view_bytes,
+        most_bytes=LAST_BYTES,
+    )
 
 
 class Following:
@@ -292,16 +303,9 @@ class Following:
     def __init__(self, handle: RunHandle, before: Run | None) -> None:
         """Find what has been printed `before`, if the run is recorded already."""
         self._handle = handle
-        self._is_terminal = terminal.stderr().stream.isatty()
         self._is_refused = False
         self._prefixes: dict[str, str] = {}
-        self._printer = Printer(
-            self._prefixes,
-            LAST_LINES,
-            terminal=self._is_terminal,
-            write=write_view_bytes,
-            most_bytes=LAST_BYTES,
-        )
+        self._printer = printer_on_stderr(self._prefixes)
         self._new: dict[Source, tuple[float, Path]] = {}
         self._growing: set[Source] = set()
         self._known: set[Source] = set()
@@ -327,8 +331,7 @@ class Following:
             return
         with self._handle.open_readonly() as store:
             attempts = store.attempts(run.run_key)
-        names = prefixes_for_terminal if self._is_terminal else prefixes_of
-        self._prefixes |= names([step.step_id for step in run.steps])
+        self._prefixes |= prefixes_on_stderr([step.step_id for step in run.steps])
         self._growing.clear()
         # What is read here may be newer than the run, of which lines are printed.
         begun = {
@@ -417,11 +420,7 @@ def show_failure(step: Step, sources: Mapping[Source, Path]) -> None:
         write_paragraph(f"{what}, and has printed nothing")
         return
     write_paragraph(f"{what}, after printing:")
-    prefixes = {step.step_id: f"{step.step_id} | "}
-    is_terminal = terminal.stderr().stream.isatty()
-    printer = Printer(
-        prefixes, LAST_LINES, terminal=is_terminal, write=write_view_bytes, most_bytes=LAST_BYTES
-    )
+    printer = printer_on_stderr({step.step_id: f"{step.step_id} | "})
     printer.follow(sources, growing=())
     printer.show(last=True)
 

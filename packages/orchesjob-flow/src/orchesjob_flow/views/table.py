@@ -9,7 +9,7 @@ import json
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, zip_longest
 from typing import NamedTuple
 
@@ -71,13 +71,11 @@ AGE = "Age"
 """The column of a terminal that says how long ago a run was started."""
 BETWEEN = 2
 """The blanks between two columns."""
-LEAST_WHY = 24
-"""Where the last column would be narrower, its cells are written below their rows."""
 DISPENSABLE = ("Attempt", "Elapsed")
 DISPENSABLE_OF_RUNS = ("Started", "Failed", "Elapsed", "Steps", "Flow", "Age")
 ALWAYS_SHOWN = ("Status", "Run key", "Flow", "Steps", AGE)
 """The columns of a list that stay although nothing is in them."""
-FIELDS = "  "
+INDENT = "  "
 NOT_NEEDED = "not needed: nothing failed"
 UNDECIDED = ("PENDING", "DELAYED", "SKIPPED")
 """The statuses that need a reason although they have no error."""
@@ -85,7 +83,7 @@ LONG_COLUMNS = ("Step", "Error")
 COMFORT = 30
 """The width that these two together get before other columns are shown."""
 LESS_URGENT = ("Started: ", "Params: ", "Until: ", "Inside: ")
-"""The lines of the header that a low screen leaves out."""
+"""The lines of the header that a low screen leaves out; the others are cut there."""
 NAMES = 2
 """The lines that the names of the columns take, with the line below them."""
 OF_FAILURES = ("failed", "cancelled")
@@ -155,7 +153,7 @@ def run_table(snapshot: Snapshot, wall: float, *, colour: bool | None) -> str:
         step_row(run, step, None if step.position in stale else wall, colour=colour)
         for step in in_order(run)
     ]
-    head = header(snapshot, stale, wall, colour=colour)
+    head = header(snapshot, wall, colour=colour)
     return "\n".join([*head, "", *draw_table([COLUMNS, *rows])])
 
 
@@ -166,8 +164,8 @@ def whole_table(
     run, stale = snapshot.run, snapshot.stale
     head = [
         line
-        for one in header(snapshot, stale, wall, colour=colour)
-        for line in fields_in(one, columns)
+        for one in header(snapshot, wall, colour=colour)
+        for line in wrapped(one, columns, indent=INDENT)
     ]
     why = reasons(run, stale)
     idle = set() if colour is None else steps_for_failures(run)
@@ -228,10 +226,8 @@ def names_for_failures(definition: str) -> set[str]:
     return found
 
 
-def header(
-    snapshot: Snapshot, stale: Collection[int], wall: float, *, colour: bool | None
-) -> Iterator[str]:
-    """Yield the lines above the table, about the run; `stale` is that of the snapshot."""
+def header(snapshot: Snapshot, wall: float, *, colour: bool | None) -> Iterator[str]:
+    """Yield the lines above the table, about the run."""
     run = snapshot.run
     clock = None if snapshot.is_abandoned else wall
     statuses = [step.status for step in run.steps]
@@ -262,7 +258,7 @@ def header(
         return
     if is_running_finally(run):
         hint = "" if run.cancel is None else " (a second `orchesjob-flow cancel` ends that too)"
-        yield f"Ending: {visible(finally_words(run, stale))}{hint}"
+        yield f"Ending: {visible(finally_words(run, snapshot.stale))}{hint}"
     elif run.cancel is not None:
         by = "" if run.cancel.successor is None else f" by {visible(run.cancel.successor)}"
         yield f"Cancel: requested {clock_time(run.cancel.requested_at)}{by}, not carried out yet"
@@ -431,12 +427,11 @@ def runner_cell(listed: Listed) -> str:
     return f"pid {listed.runner.pid or '?'}"
 
 
-def draw_table(table: Table, below: Sequence[Sequence[str]] = ()) -> list[str]:
+def draw_table(table: Table) -> list[str]:
     r"""Draw a table whose first row holds the names of the columns, with a line below it.
 
     A cell may have several lines. One that is very long moves the cells after it, in its own line
-    only: padding all other lines to its length would take rows times length of memory. `below`
-    holds further lines for each row.
+    only: padding all other lines to its length would take rows times length of memory.
 
     >>> print(*draw_table([("Step", "Runs"), ("a", "at once"), ("b", "when a,\nor c")]), sep="\n")
     Step  Runs
@@ -462,22 +457,9 @@ def draw_table(table: Table, below: Sequence[Sequence[str]] = ()) -> list[str]:
         return (" " * BETWEEN).join(padded).rstrip()
 
     lines = [line_of(heads), line_of(["-" * room for room in widths])]
-    for row, more in zip_longest(rows, below, fillvalue=()):
+    for row in rows:
         lines += map(line_of, zip_longest(*(cell.split("\n") for cell in row), fillvalue=""))
-        lines += more
     return lines
-
-
-def fields_in(line: str, columns: int) -> Iterator[str]:
-    """Wrap a line of the header between its fields, or within a field that is too long."""
-    kept = ""
-    for field in line.split(FIELDS):
-        if kept and width(f"{kept}{FIELDS}{field}") > columns:
-            yield from wrapped(kept, columns, indent=FIELDS)
-            kept = field
-        else:
-            kept = f"{kept}{FIELDS}{field}" if kept else field
-    yield from wrapped(kept, columns, indent=FIELDS)
 
 
 def broken(cell: str, columns: int) -> str:
@@ -493,11 +475,11 @@ def fit(  # noqa: PLR0913 - what may go, what may shrink, and how
     *,
     least: float = math.inf,
     shorten: Callable[[str, int], str] = broken,
-) -> tuple[Table, bool]:
+) -> Table:
     """Make a table fit into so many columns: leave out dispensable ones, then shorten cells.
 
     Only cells of the flexible columns are shortened. A dispensable column goes while these would
-    together get less than they need, and less than `least`. Also tell whether they now get that.
+    together get less than they need, and less than `least`.
     """
     kept: list[Sequence[str]] = [*zip(*table, strict=True)]
     leaving = iter(dispensable)
@@ -505,8 +487,7 @@ def fit(  # noqa: PLR0913 - what may go, what may shrink, and how
         widths = {column[0]: max(map(width, column)) for column in kept}
         needed = sum(widths[one] for one in flexible)
         room = columns - (sum(widths.values()) - needed) - BETWEEN * (len(kept) - 1)
-        fits = room >= min(needed, least)
-        name = None if fits else next(leaving, None)
+        name = None if room >= min(needed, least) else next(leaving, None)
         if name is None:
             break
         kept = [column for column in kept if column[0] != name]
@@ -521,18 +502,13 @@ def fit(  # noqa: PLR0913 - what may go, what may shrink, and how
         else (head, *cells)
         for head, *cells in kept
     ]
-    return [*zip(*shortened, strict=True)], fits
+    return [*zip(*shortened, strict=True)]
 
 
 def steps_in(columns: int, table: Table) -> Sequence[str]:
-    """Draw the steps; where there is little room, the reason is below its step."""
-    beside, fits = fit(table, columns, DISPENSABLE, table[0][-1:], least=LEAST_WHY)
-    if fits:
-        return draw_table(beside)
-    named, _ = fit([row[:-1] for row in table], columns, DISPENSABLE, ["Step"])
-    indent = " " * BETWEEN
-    below = [[indent + line for line in wrapped(row[-1], columns - BETWEEN)] for row in table[1:]]
-    return draw_table(named, [[line for line in lines if line.strip()] for lines in below])
+    """Draw the steps; where there is little room, long names and reasons take several lines."""
+    flexible = ("Step", table[0][-1])
+    return draw_table(fit(table, columns, DISPENSABLE, flexible, least=COMFORT))
 
 
 def runs_in(columns: int, rows: Sequence[Sequence[str]]) -> Sequence[str]:
@@ -547,9 +523,7 @@ def runs_in(columns: int, rows: Sequence[Sequence[str]]) -> Sequence[str]:
     ]
     # The age, which is drawn last in each row, is read beside the flow.
     filled.insert(3, filled.pop())
-    return draw_table(
-        fit([*zip(*filled, strict=True)], columns, DISPENSABLE_OF_RUNS, ["Run key"])[0]
-    )
+    return draw_table(fit([*zip(*filled, strict=True)], columns, DISPENSABLE_OF_RUNS, ["Run key"]))
 
 
 def fit_live_table(
@@ -558,10 +532,8 @@ def fit_live_table(
     """Draw a run in so many columns and lines, cut to the most urgent part."""
     columns, lines = size
     run, stale = snapshot.run, snapshot.stale
-    head, names = above_the_steps(
-        [*header(snapshot, stale, wall, colour=colour)], size, len(run.steps)
-    )
-    room = lines - len(head) - names
+    head = above_the_steps([*header(snapshot, wall, colour=colour)], size, len(run.steps))
+    room = lines - len(head) - NAMES
     rows_shown, rest = most_urgent(collapse_copies(run, in_order(run), room), room)
     rows = [
         copies_row(row, None if snapshot.is_abandoned else wall, colour=colour)
@@ -569,30 +541,22 @@ def fit_live_table(
         else screen_row(run, row, None if row.position in stale else wall, colour=colour)
         for row in rows_shown
     ]
-    table, _ = fit(
+    table = fit(
         [SCREEN_COLUMNS, *rows], columns, DISPENSABLE, LONG_COLUMNS, least=COMFORT, shorten=cut
     )
-    shown = [*head, *draw_table(table)[NAMES - names :], *rest]
+    shown = [*head, *draw_table(table), *rest]
     return [cut(line, columns) for line in shown][:lines]
 
 
-def above_the_steps(
-    head: Sequence[str], size: tuple[int, int], steps: int
-) -> tuple[Sequence[str], int]:
-    """Choose the lines of the header that leave room for a few of so many steps.
-
-    Also return how many lines the names of the columns take: two, or none.
-    """
+def above_the_steps(head: Sequence[str], size: tuple[int, int], steps: int) -> Sequence[str]:
+    """Choose the lines of the header that leave room for a few of so many steps."""
     columns, lines = size
-    few = min(steps, FEW)
+    whole = [part for line in head for part in wrapped(line, columns, indent=INDENT)]
+    room = lines - NAMES - min(steps, FEW)
+    if len(whole) < room:
+        return [*whole, ""]
     urgent = [line for line in head if not line.startswith(LESS_URGENT)]
-    whole, shorter = (
-        [*chain.from_iterable(fields_in(line, columns) for line in one)] for one in (head, urgent)
-    )
-    for chosen, names in (([*whole, ""], NAMES), ([*shorter, ""], NAMES), (shorter, 0)):
-        if len(chosen) + names + few <= lines:
-            return chosen, names
-    return urgent[: max(1, lines - few)], 0
+    return urgent[: max(1, room)]
 
 
 def most_urgent(
