@@ -116,7 +116,9 @@ class Pruner:
                 if self._store.revision_of(run.run_key) != run.revision:
                     continue
                 try:
-                    emptied.append(Pruned(run, self._empty(handle)))
+                    output = self._remove_output(run.run_key)
+                    remove_run_directory(handle.directory)
+                    emptied.append(Pruned(run, output))
                 except (OrchesjobError, UnsafePlace) as error:
                     self.failed[run.run_key] = str(error)
                 except OSError as error:
@@ -127,11 +129,6 @@ class Pruner:
             for run_key in gone:
                 remove_files(RunHandle(run_key, self._settings))
         return [one for one in emptied if one.run.run_key in gone]
-
-    def _empty(self, handle: RunHandle) -> Output:
-        output = self._remove_output(handle.run_key)
-        remove_run_directory(handle.directory)
-        return output
 
     def _remove_output(self, run_key: str) -> Output:
         found = self._jobs_of(run_key)
@@ -148,7 +145,7 @@ class Pruner:
             return Output()
         if home in self._unusable:
             raise self._unusable[home]
-        before = [job.size for job in jobs]
+        before = total(jobs).size
         try:
             client = OrchesjobClient(
                 locate(self._settings.orchesjob, self._settings.environ), home=home
@@ -158,8 +155,7 @@ class Pruner:
         except OrchesjobError as error:
             self._unusable[home] = error
             raise
-        freed = sum(was - job.size for was, job in zip(before, jobs, strict=True))
-        return Output(sum(removed), freed)
+        return Output(sum(removed), before - total(jobs).size)
 
     def _jobs_of(self, run_key: str) -> tuple[Run, list[PrintedJob]] | None:
         """Return a run with the jobs to remove; None if its jobs are kept or cannot be known.

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from flow_store import Run, RunSummary, Settlement, StepStatus
+from flow_store import Run, RunSummary
 from orchesjob_flow.reports.facts import Facts, SpanKind, StepFacts, TimeSpan, ending_text, headline
 from orchesjob_flow.reports.graph import counts_of, drawing_of
 from orchesjob_flow.views.terminal import duration_text, visible, visible_with_tabs
@@ -47,22 +47,6 @@ CLASSES = {
 }
 
 
-class StepSettlement(NamedTuple):
-    """A settlement of a step, and whether it still holds."""
-
-    one: StepFacts
-    settlement: Settlement
-    holds: bool
-
-
-class StatusCount(NamedTuple):
-    """How many steps have a status, and their share of all steps, in percent."""
-
-    status: StepStatus
-    number: int
-    share: float
-
-
 def as_html(facts: Facts) -> str:
     """Write a run as a page."""
     numbers = {one.id: place for place, one in enumerate(facts.steps)}
@@ -72,15 +56,14 @@ def as_html(facts: Facts) -> str:
         run=facts.run,
         origin=origin_of(facts.run),
         headline=headline(facts),
-        counts=shares_of(facts.steps),
-        settlements=settlements_of(facts),
+        counts=counts_of(facts.steps),
+        by_position={one.step.position: one for one in facts.steps},
         wrong=[one for one in facts.steps if one.tails or one.went_wrong],
         path=[facts.steps[numbers[name]] for name in facts.path],
         numbers=numbers,
         timeline=timeline_of(facts),
         drawing=drawing_of(facts),
         has_details=has_details(facts),
-        env_names=env_names(facts),
         parts_of_flow=parts_of_flow(facts),
     )
 
@@ -164,34 +147,12 @@ def command(words: Sequence[str]) -> str:
     return text if len(text) <= LONGEST_COMMAND else f"{text[:LONGEST_COMMAND]}..."
 
 
-def shares_of(steps: Sequence[StepFacts]) -> Sequence[StatusCount]:
-    """Count the steps by status, the most urgent first."""
-    counts = counts_of(steps).items()
-    return [StatusCount(status, number, 100 * number / len(steps)) for status, number in counts]
-
-
-def settlements_of(facts: Facts) -> Sequence[StepSettlement]:
-    """List the settlements of steps, the oldest first (rule 12.3)."""
-    by_position = {one.step.position: one for one in facts.steps}
-    return [
-        StepSettlement(
-            one := by_position[settlement.position], settlement, one.settlement is settlement
-        )
-        for settlement in facts.run.settlements
-    ]
-
-
 def has_details(facts: Facts) -> set[str]:
     """Return the ids of the steps that the page shows in detail: all, or the important ones."""
     if len(facts.steps) <= MOST_WITH_DETAILS:
         return {one.id for one in facts.steps}
     some = [one for one in facts.steps if one.went_wrong or one.is_flaky or one.is_critical]
     return {one.id for one in some[:MOST_WITH_DETAILS]}
-
-
-def env_names(facts: Facts) -> Sequence[str]:
-    """Return the names of the flow's variables; their values may be secrets."""
-    return [name for name, _ in facts.flow.env]
 
 
 def parts_of_flow(facts: Facts) -> Sequence[tuple[str, Any]]:

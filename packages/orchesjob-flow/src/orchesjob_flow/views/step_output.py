@@ -275,10 +275,8 @@ def prefixes_on_stderr(ids: Sequence[str]) -> Mapping[str, str]:
     width = min(max(map(len, ids), default=0), int(stderr.size().columns * WIDEST_NAMES))
     padded = [f"{name:{width}} | " for name in ids]
     if stderr.colour:
-        colours = islice(cycle(NAME_COLOURS), len(ids))
-        padded = [
-            f"\x1b[{one}m{name}{NO_COLOUR}" for one, name in zip(colours, padded, strict=True)
-        ]
+        coloured = zip(cycle(NAME_COLOURS), padded, strict=False)
+        padded = [f"\x1b[{colour}m{name}{NO_COLOUR}" for colour, name in coloured]
     return dict(zip(ids, padded, strict=True))
 
 

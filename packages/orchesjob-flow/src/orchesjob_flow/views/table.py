@@ -8,10 +8,8 @@ the screen: it shows the most urgent steps and counts the rest (rule 6.6).
 import json
 import math
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, zip_longest
-from typing import NamedTuple
 
 from flow_store import Attempt, Run, RunSummary, Step, StepStatus, reported_job, was_found
 from orchesjob_flow.clock import clock_time
@@ -92,35 +90,16 @@ FEW = 4
 """The header is shortened until a screen shows so many steps."""
 
 
-class CollapsedCopies(NamedTuple):
-    """All copies of a step, which share a row."""
-
-    name: str
-    steps: Sequence[Step]
-
-    @property
-    def counts(self) -> Counter[StepStatus]:
-        """How many copies are in which status, the most urgent first."""
-        return count_by_urgency(step.status for step in self.steps)
-
-    @property
-    def status(self) -> StepStatus:
-        """The most urgent status of a copy."""
-        return next(iter(self.counts))
-
-
-def collapse_copies(run: Run, steps: Sequence[Step], room: int) -> Sequence[Step | CollapsedCopies]:
-    """Fold the copies of each step into one row unless there is a row for each (rule 10.3)."""
+def collapse_copies(run: Run, steps: Sequence[Step], room: int) -> Sequence[Sequence[Step]]:
+    """Return the steps of each row: all copies of a step, unless each has its row (rule 10.3)."""
     if len(steps) <= room:
-        return steps
+        return [[step] for step in steps]
     copies = shape_of(run.definition).copies
-    by_name: dict[str, list[Step]] = {}
+    rows: dict[str, list[Step]] = {}
     for step in steps:
-        by_name.setdefault(base_of(step.step_id), []).append(step)
-    rows: list[Step | CollapsedCopies] = []
-    for name, same in by_name.items():
-        rows += [CollapsedCopies(name, same)] if name in copies and len(same) > 1 else same
-    return rows
+        name = base_of(step.step_id)
+        rows.setdefault(name if name in copies else step.step_id, []).append(step)
+    return [*rows.values()]
 
 
 def print_table(snapshot: Snapshot) -> None:
@@ -307,18 +286,19 @@ def screen_row(run: Run, step: Step, wall: float | None, *, colour: bool | None)
 
 
 def copies_row(
-    copies: CollapsedCopies, wall: float | None, *, colour: bool | None
+    copies: Sequence[Step], wall: float | None, *, colour: bool | None
 ) -> tuple[str, ...]:
     """Draw all copies of a step in one row, with the number in each status (rule 10.3)."""
-    begun = [step.started_at for step in copies.steps if step.started_at is not None]
-    ended = [step.finished_at for step in copies.steps if step.finished_at is not None]
-    last = max(ended) if len(ended) == len(copies.steps) else None
+    counts = count_by_urgency(step.status for step in copies)
+    begun = [step.started_at for step in copies if step.started_at is not None]
+    ended = [step.finished_at for step in copies if step.finished_at is not None]
+    last = max(ended) if len(ended) == len(copies) else None
     return (
-        f"{visible(copies.name)} ({len(copies.steps)} copies)",
-        status_text(copies.status, colour=colour),
+        f"{visible(base_of(copies[0].step_id))} ({len(copies)} copies)",
+        status_text(next(iter(counts)), colour=colour),
         "-",
         elapsed(min(begun), last, wall) if begun else "-",
-        counts_text(copies.counts),
+        counts_text(counts),
     )
 
 
@@ -535,10 +515,11 @@ def fit_live_table(
     head = above_the_steps([*header(snapshot, wall, colour=colour)], size, len(run.steps))
     room = lines - len(head) - NAMES
     rows_shown, rest = most_urgent(collapse_copies(run, in_order(run), room), room)
+    clock = None if snapshot.is_abandoned else wall
     rows = [
-        copies_row(row, None if snapshot.is_abandoned else wall, colour=colour)
-        if isinstance(row, CollapsedCopies)
-        else screen_row(run, row, None if row.position in stale else wall, colour=colour)
+        copies_row(row, clock, colour=colour)
+        if row[1:]
+        else screen_row(run, row[0], None if row[0].position in stale else wall, colour=colour)
         for row in rows_shown
     ]
     table = fit(
@@ -560,13 +541,12 @@ def above_the_steps(head: Sequence[str], size: tuple[int, int], steps: int) -> S
 
 
 def most_urgent(
-    rows: Sequence[Step | CollapsedCopies], room: int
-) -> tuple[Sequence[Step | CollapsedCopies], list[str]]:
-    """Choose the steps for `room` lines; the last line counts the others, if there are any."""
+    rows: Sequence[Sequence[Step]], room: int
+) -> tuple[Sequence[Sequence[Step]], list[str]]:
+    """Choose the rows for `room` lines; the last line counts the other steps, if there are any."""
     if len(rows) <= room:
         return rows, []
-    ordered = sorted(rows, key=lambda row: urgency(row.status))
+    ordered = sorted(rows, key=lambda row: min(urgency(step.status) for step in row))
     first, others = ordered[: max(0, room - 1)], ordered[max(0, room - 1) :]
-    folded = (row.steps if isinstance(row, CollapsedCopies) else [row] for row in others)
-    counts = count_by_urgency(step.status for step in chain.from_iterable(folded))
+    counts = count_by_urgency(step.status for step in chain.from_iterable(others))
     return first, [f"... and {counts.total()} more: {counts_text(counts)}"]

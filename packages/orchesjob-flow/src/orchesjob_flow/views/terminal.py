@@ -520,15 +520,14 @@ class StatusLine:
         self._terminal = terminal
         self._quiet_until = time.monotonic() + patience_sec
         self._patience: Timer | None = None
-        self._words = self._said = ""
+        self._words = ""
         self._changing = RLock()
 
     def say(self, words: str) -> None:
         """Replace the text of the line."""
-        with self._changing:
-            self._words = words
         if not self._terminal.can_draw:
             return
+        self._words = words
         left = self._quiet_until - time.monotonic()
         if left <= 0:
             self._show()
@@ -545,15 +544,13 @@ class StatusLine:
         if self._patience is not None:
             self._patience.cancel()
         with self._changing:
-            self._words = ""
-            if self._said:
-                self._said = ""
+            if self._words:
+                self._words = ""
                 write_status_line("")
 
     def _show(self) -> None:
         with self._changing:
-            if self._words != self._said:
-                self._said = self._words
+            if self._words:
                 room = self._terminal.size().columns - 1
                 write_status_line(cut(visible(self._words), room))
 
