@@ -126,19 +126,11 @@ def first_since_decided(step: Step, attempts: Sequence[Attempt]) -> int:
 def look_at(run: Run, attempt: Attempt, *, is_earlier: bool) -> AttemptFacts:
     """Combine the record of an attempt with what orchesjob reported about its job."""
     job = reported_job(run, attempt) or {}
-    started_at, finished_at, is_exact = times_of(run, attempt, job)
-    exit_code = job.get("exit_code")
-    return AttemptFacts(
-        attempt.number,
-        attempt.status,
-        started_at,
-        finished_at,
-        is_exact,
-        exit_code if isinstance(exit_code, int) and not attempt.status.is_open else None,
-        attempt.error,
-        attempt.is_gate,
-        is_earlier,
-    )
+    code = job.get("exit_code")
+    exit_code = code if isinstance(code, int) and not attempt.status.is_open else None
+    times = times_of(run, attempt, job)
+    number, status, error, is_gate = attempt.number, attempt.status, attempt.error, attempt.is_gate
+    return AttemptFacts(number, status, *times, exit_code, error, is_gate, is_earlier)
 
 
 class SpanKind(StrEnum):
@@ -175,39 +167,30 @@ class TimeSpan(NamedTuple):
 def spans_of(
     step: Step, attempts: Sequence[AttemptFacts], ready_at: float | None, now: float
 ) -> Iterator[TimeSpan]:
-    """Yield the times of a step, in order.
+    """Yield the times of a step, in order; those between attempts may have no length.
 
     There are no times between attempts before a `retry`, nor before the first one after it: for how
     long the run had ended in between is not recorded.
     """
     last: AttemptFacts | None = None
     for attempt in attempts:
+        begin, end, number = attempt.started_at, attempt.finished_at, attempt.number
         if last is None or last.is_earlier != attempt.is_earlier:
             if ready_at is not None and not attempt.is_earlier and attempt.is_exact:
-                yield from span(SpanKind.WAITED, ready_at, attempt.started_at, attempt.number)
+                yield TimeSpan(SpanKind.WAITED, ready_at, begin, number)
         elif not attempt.is_earlier and last.finished_at is not None:
             failed = last.status is AttemptStatus.FAILED
             kind = SpanKind.DELAYED if failed else SpanKind.WAITED
-            yield from span(kind, last.finished_at, attempt.started_at, attempt.number)
-        is_open = attempt.finished_at is None
-        end = max(now, attempt.started_at) if attempt.finished_at is None else attempt.finished_at
-        begin, number, status = attempt.started_at, attempt.number, attempt.status
-        yield TimeSpan(SpanKind.RAN, begin, end, number, status, is_open)
+            yield TimeSpan(kind, last.finished_at, begin, number)
+        until = max(now, begin) if end is None else end
+        yield TimeSpan(SpanKind.RAN, begin, until, number, attempt.status, end is None)
         last = attempt
     if step.status in (StepStatus.PENDING, StepStatus.DELAYED):
         has_begun = last is not None and not last.is_earlier
         since = last.finished_at if last is not None and has_begun else ready_at
         if since is not None:
             kind = SpanKind.DELAYED if step.status is StepStatus.DELAYED else SpanKind.WAITED
-            yield from span(kind, since, now, step.attempt_no + 1, is_open=True)
-
-
-def span(
-    kind: SpanKind, begin: float, end: float, attempt_no: int, *, is_open: bool = False
-) -> Iterator[TimeSpan]:
-    """Yield a span, unless it has no length because the clock was set back."""
-    if end > begin:
-        yield TimeSpan(kind, begin, end, attempt_no, is_open=is_open)
+            yield TimeSpan(kind, since, now, step.attempt_no + 1, is_open=True)
 
 
 class Times:
@@ -502,11 +485,13 @@ def facts_of(
     def look_at_step(spec: StepSpec) -> StepFacts:
         row, ready_at, ended_at = rows[spec.id], times.ready_at(spec), times.ended_at(spec.id)
         own = by_position.get(row.position, ())
+        spans = spans_of(row, own, ready_at, now)
         return StepFacts(
             step=row,
             spec=spec,
             attempts=own,
-            spans=tuple(spans_of(row, own, ready_at, now)),
+            # A clock that was set back leaves no time in between.
+            spans=[one for one in spans if one.kind is SpanKind.RAN or one.length_sec > 0],
             ready_at=ended_at if ready_at is None else min(ready_at, ended_at),
             finished_at=ended_at,
             waits=times.ended_before(spec),

@@ -313,22 +313,17 @@ def critical_edges(facts: Facts, graph: Graph) -> set[tuple[int, int]]:
     place = {
         node.step.id: number for number, node in enumerate(graph.nodes) if node.step is not None
     }
+    path = {
+        (place[one], place[other])
+        for one, other in pairwise(facts.path)
+        if {one, other} <= place.keys()
+    }
     known = set(graph.edges)
-    into: dict[int, list[int]] = {}
-    for begin, end in graph.edges:
-        if begin < 0:
-            into.setdefault(end, []).append(begin)
-    found: set[tuple[int, int]] = set()
-    for one, other in pairwise(facts.path):
-        if one not in place or other not in place:
-            continue
-        begin, end = place[one], place[other]
-        if (begin, end) in known:
-            found.add((begin, end))
-        for junction in into.get(end, ()):
-            if (begin, junction) in known:
-                found |= {(begin, junction), (junction, end)}
-    return found
+    junctions = {end for _, end in known if end < 0}
+    through = [
+        [(begin, junction), (junction, end)] for begin, end in path for junction in junctions
+    ]
+    return (path & known).union(*(edges for edges in through if known.issuperset(edges)))
 
 
 CHARACTER, PADDING, HEIGHT = 7.3, 40.0, 30.0

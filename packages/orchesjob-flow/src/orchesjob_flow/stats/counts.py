@@ -152,18 +152,12 @@ def figure_of_step(one: StepFacts, name: str, share_ppm: int | None) -> Figure:
     A step that SUCCEEDED without such an attempt has no duration.
     """
     step, commands = one.step, [attempt for attempt in one.attempts if is_command(attempt)]
-    last = commands[-1] if commands else None
-    succeeded = step.status is StepStatus.SUCCEEDED and last is not None
-    has_duration = succeeded and last is not None and last.status is AttemptStatus.SUCCEEDED
-    return Figure(
-        name,
-        step.status,
-        step.has_begun,
-        max(0, len(commands) - 1),
-        in_ms(last.ran_sec(0.0)) if last is not None and has_duration else None,
-        in_ms(one.took(SpanKind.WAITED)) if step.has_begun else None,
-        share_ppm,
-    )
+    last, took_ms = commands[-1] if commands else None, None
+    if step.status is StepStatus.SUCCEEDED and last and last.status is AttemptStatus.SUCCEEDED:
+        took_ms = in_ms(last.ran_sec(0.0))
+    retries = max(0, len(commands) - 1)
+    waited_ms = in_ms(one.took(SpanKind.WAITED)) if step.has_begun else None
+    return Figure(name, step.status, step.has_begun, retries, took_ms, waited_ms, share_ppm)
 
 
 def is_command(attempt: AttemptFacts) -> bool:

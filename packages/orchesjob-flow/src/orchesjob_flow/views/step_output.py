@@ -118,7 +118,7 @@ def beginning_of_last(lines: int, descriptor: int) -> int:
         block = os.pread(descriptor, position - start, start)
         found = block.count(b"\n")
         if found > wanted:
-            return start + nth_last(block, b"\n", wanted + 1) + 1
+            return start + len(block.rsplit(b"\n", wanted + 1)[0]) + 1
         wanted -= found
         position = start
     return 0
@@ -128,14 +128,6 @@ def next_character(position: int, descriptor: int) -> int:
     """Return where the next UTF-8 character begins, at this position or after it."""
     following = os.pread(descriptor, LONGEST_CHARACTER, position)
     return position + len(following) - len(following.lstrip(CONTINUATION))
-
-
-def nth_last(block: bytes, what: bytes, number: int) -> int:
-    """Return the place of the `number`-th last occurrence."""
-    place = len(block)
-    for _ in range(number):
-        place = block.rindex(what, 0, place)
-    return place
 
 
 LONGEST_LINE = 1 << 16

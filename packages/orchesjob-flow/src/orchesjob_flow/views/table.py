@@ -357,7 +357,7 @@ def run_rows(
 
 
 def nested(listed: Sequence[Listed]) -> Iterator[tuple[int, Listed]]:
-    """Yield the runs with their levels: after each run the runs that its steps started.
+    """Return the runs with their levels: after each run the runs that its steps started.
 
     A run whose outer run is not in the list is at the top level.
     """
@@ -366,11 +366,13 @@ def nested(listed: Sequence[Listed]) -> Iterator[tuple[int, Listed]]:
     for one in listed:
         parent = None if one.run.parent is None else one.run.parent.run_key
         inner.setdefault(parent if parent in keys else None, []).append(one)
-    waiting = [(0, one) for one in reversed(inner.get(None, []))]
-    while waiting:
-        level, one = waiting.pop()
-        yield level, one
-        waiting += [(level + 1, other) for other in reversed(inner.get(one.run.run_key, []))]
+
+    def below(outer: str | None, level: int) -> Iterator[tuple[int, Listed]]:
+        for one in inner.get(outer, ()):
+            yield level, one
+            yield from below(one.run.run_key, level + 1)
+
+    return below(None, 0)
 
 
 def run_row(listed: Listed, level: int, wall: float, *, colour: bool | None) -> tuple[str, ...]:

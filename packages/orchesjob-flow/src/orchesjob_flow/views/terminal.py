@@ -329,13 +329,8 @@ def as_json(record: Any, *keys: str) -> Any:
     """
     if record is None:
         return None
-    return {key: getattr(record, field) for key, field in _fields(keys or record._fields)}
-
-
-@cache
-def _fields(keys: Sequence[str]) -> Sequence[tuple[str, str]]:
-    split = (key.partition("=") for key in keys)
-    return [(key, field or key) for key, _, field in split]
+    split = (key.partition("=") for key in keys or record._fields)
+    return {key: getattr(record, field or key) for key, _, field in split}
 
 
 def print_json(value: Any) -> None:
