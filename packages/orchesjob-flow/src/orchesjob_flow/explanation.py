@@ -8,11 +8,11 @@ written, however many steps it asks.
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import attrs
 
-from flow_conditions import Condition, Explanation, Name
+from flow_conditions import Explanation, Name
 from flow_spec import End, FlowSpec, StepSpec, operands_of
 from flow_store import AttemptStatus, PastAttempt, Run, Settlement, Step, StepStatus
 from orchesjob_flow.engine.plan import end_of_row, is_true, is_true_of_copies
@@ -81,11 +81,6 @@ class ExplainedCondition:
     whole: Explanation
     decided_by: Sequence[Name] | None
     value_of: Lookup
-
-    @classmethod
-    def of(cls, spec: StepSpec, condition: Condition, value: Lookup) -> Self:
-        """Evaluate the condition of a step."""
-        return cls(spec, condition.explain(value), condition.blame(value), value)
 
     @property
     def value(self) -> Value:
@@ -243,9 +238,10 @@ class Conditions:
         same = spec.when, spec.depends_on
         if same not in self._found:
             waits_for = Dependencies.of([self._rows[name] for name in spec.waits_for])
-            explained = None
-            if spec.condition is not None:
-                explained = ExplainedCondition.of(spec, spec.condition, self._value)
+            explained, condition, value = None, spec.condition, self._value
+            if condition is not None:
+                whole, deciding = condition.explain(value), condition.blame(value)
+                explained = ExplainedCondition(spec, whole, deciding, value)
             self._found[same] = waits_for, explained
         return self._found[same]
 

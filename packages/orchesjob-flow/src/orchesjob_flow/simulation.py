@@ -348,7 +348,16 @@ def recorded_at_end(run: Run, state: RunState, attempts: dict[tuple[int, int], A
         steps=tuple(step.row for step in state.steps),
         attempts={attempt.position: attempt for attempt in past},
         history=tuple(
-            PastAttempt._make(getattr(one, field) for field in PastAttempt._fields) for one in past
+            PastAttempt(
+                attempt.position,
+                attempt.number,
+                attempt.status,
+                attempt.started_at,
+                attempt.finished_at,
+                attempt.error,
+                is_gate=attempt.is_gate,
+            )
+            for attempt in past
         ),
     )
 

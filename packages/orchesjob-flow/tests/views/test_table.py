@@ -444,7 +444,7 @@ def test_copies_are_folded(repeated: Run) -> None:
         *("load", "(3", "copies)", ">", "RUNNING", "-", "2", "s"),
         *("1", "RUNNING,", "1", "FAILED,", "1", "SUCCEEDED"),
     ]
-    low = fit_live_table(Snapshot(repeated, Holder(1)), 5.0, (120, 5), colour=None)
+    low = fit_live_table(Snapshot(repeated, Holder(1)), 5.0, (120, 3), colour=None)
     assert low[-1] == "... and 2 more: 1 PENDING, 1 SUCCEEDED"
 
 

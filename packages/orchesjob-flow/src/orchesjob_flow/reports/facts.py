@@ -376,11 +376,6 @@ class StepFacts:
         return by_itself and self.step.failures > 0
 
     @property
-    def last(self) -> AttemptFacts | None:
-        """Its latest attempt since it was last decided; None if there was none."""
-        return self.attempts[-1] if self.attempts and self.step.has_begun else None
-
-    @property
     def current(self) -> list[AttemptFacts]:
         """Its attempts since it was last decided."""
         return [attempt for attempt in self.attempts if not attempt.is_earlier]

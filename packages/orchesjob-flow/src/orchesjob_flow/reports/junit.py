@@ -100,7 +100,7 @@ def add_step(suite: ElementTree.Element, flow_id: str, one: StepFacts) -> None:
 def add_problem(case: ElementTree.Element, word: str, one: StepFacts) -> None:
     """Add how a step went wrong, with its last output."""
     message = legal(one.step.error or one.status.value)
-    kind = one.status.value if one.last is None else ending_text(one.last)
+    kind = ending_text(one.current[-1]) if one.current else one.status.value
     problem = ElementTree.SubElement(case, word, type=legal(kind), message=message)
     problem.text = "\n".join([message, *last_lines(one)])
 

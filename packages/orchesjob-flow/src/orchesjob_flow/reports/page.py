@@ -6,7 +6,7 @@ end of a run and its `retry`, are cut short.
 """
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cache, partial
 from importlib.metadata import version
@@ -220,14 +220,9 @@ class Axis:
 
     def __init__(self, spans: Sequence[TimeSpan], begin: float, end: float) -> None:
         """Find the busy stretches and their places."""
-        busy = list(merged(spans)) or [(begin, end)]
+        busy = merged((span.begin, span.end) for span in spans) or [(begin, end)]
         longest_idle = sum(last - first for first, last in busy) * IDLE_SHARE
-        self.stretches = [busy[0]]
-        for first, last in busy[1:]:
-            if first - self.stretches[-1][1] > longest_idle:
-                self.stretches.append((first, last))
-            else:
-                self.stretches[-1] = (self.stretches[-1][0], last)
+        self.stretches = merged(busy, longest_idle)
         drawn = sum(last - first for first, last in self.stretches)
         cuts = len(self.stretches) - 1
         self._scale = 100 / (drawn * (1 + CUT_SHARE * cuts) or 1.0)
@@ -271,19 +266,15 @@ def since(seconds: float) -> str:
     return duration_text(seconds)
 
 
-def merged(spans: Sequence[TimeSpan]) -> Iterator[tuple[float, float]]:
-    """Yield the stretches that the spans cover, in order."""
-    begin = end = None
-    for span in sorted(spans, key=lambda span: span.begin):
-        if begin is None or end is None:
-            begin, end = span.begin, span.end
-        elif span.begin > end:
-            yield begin, end
-            begin, end = span.begin, span.end
+def merged(spans: Iterable[tuple[float, float]], gap: float = 0.0) -> list[tuple[float, float]]:
+    """Return the stretches that the spans cover, in order; none is within the gap of another."""
+    found: list[tuple[float, float]] = []
+    for begin, end in sorted(spans):
+        if found and begin - found[-1][1] <= gap:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
         else:
-            end = max(end, span.end)
-    if begin is not None and end is not None:
-        yield begin, end
+            found.append((begin, end))
+    return found
 
 
 def timeline_of(facts: Facts) -> Timeline:

@@ -515,7 +515,8 @@ def fit_live_table(
     columns, lines = size
     run, stale = snapshot.run, snapshot.stale
     head = above_the_steps([*header(snapshot, wall, colour=colour)], size, len(run.steps))
-    room = lines - len(head) - NAMES
+    names = 0 if head[-1] else NAMES
+    room = lines - len(head) - names
     rows_shown, rest = most_urgent(collapse_copies(run, in_order(run), room), room)
     clock = None if snapshot.is_abandoned else wall
     rows = [
@@ -527,16 +528,19 @@ def fit_live_table(
     table = fit(
         [SCREEN_COLUMNS, *rows], columns, DISPENSABLE, LONG_COLUMNS, least=COMFORT, shorten=cut
     )
-    shown = [*head, *draw_table(table), *rest]
+    shown = [*head, *draw_table(table)[NAMES - names :], *rest]
     return [cut(line, columns) for line in shown][:lines]
 
 
 def above_the_steps(head: Sequence[str], size: tuple[int, int], steps: int) -> Sequence[str]:
-    """Choose the lines of the header that leave room for a few of so many steps."""
+    """Choose the lines of the header that leave room for a few of so many steps.
+
+    The last one is empty if the names of the columns have room below it.
+    """
     columns, lines = size
+    room = lines - min(steps, FEW)
     whole = [part for line in head for part in wrapped(line, columns, indent=INDENT)]
-    room = lines - NAMES - min(steps, FEW)
-    if len(whole) < room:
+    if len(whole) + 1 + NAMES <= room:
         return [*whole, ""]
     urgent = [line for line in head if not line.startswith(LESS_URGENT)]
     return urgent[: max(1, room)]
