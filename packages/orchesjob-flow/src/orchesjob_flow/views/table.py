@@ -539,10 +539,11 @@ def above_the_steps(head: Sequence[str], size: tuple[int, int], steps: int) -> S
     """
     columns, lines = size
     room = lines - min(steps, FEW)
-    whole = [part for line in head for part in wrapped(line, columns, indent=INDENT)]
-    if len(whole) + 1 + NAMES <= room:
-        return [*whole, ""]
     urgent = [line for line in head if not line.startswith(LESS_URGENT)]
+    for chosen in (head, urgent):
+        whole = [part for line in chosen for part in wrapped(line, columns, indent=INDENT)]
+        if len(whole) + 1 + NAMES <= room:
+            return [*whole, ""]
     return urgent[: max(1, room)]
 
 
