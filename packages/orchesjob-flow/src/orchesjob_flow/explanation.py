@@ -6,7 +6,7 @@ written, however many steps it asks.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -115,19 +115,21 @@ class ExplainedCondition:
         If a row has many parts, those with its own value come first, and the rest is counted. Parts
         that are too deep to read are left out.
         """
-        lines: list[str] = []
-        todo: list[tuple[Explanation | str, int]] = [(self.whole, 0)]
-        while todo:
-            part, level = todo.pop()
-            indent = "  " * level
-            if isinstance(part, str):
-                lines.append(f"{indent}{part}")
-                continue
-            text = shortened(self.text_of(part), LONGEST_LINE)
-            lines.append(f"{indent}{WORDS[part.value]}: {text}")
-            if level < DEEPEST and (level == 0 or part.text not in self.calls):
-                todo += [(below, level + 1) for below in reversed(shown_parts(part))]
-        return lines
+        return list(self._lines_of(self.whole, 0))
+
+    def _lines_of(self, part: Explanation, level: int) -> Iterator[str]:
+        indent = "  " * level
+        yield f"{indent}{WORDS[part.value]}: {shortened(self.text_of(part), LONGEST_LINE)}"
+        if level >= DEEPEST or (level > 0 and part.text in self.calls):
+            return
+        shown: Sequence[Explanation] = part.children
+        more = len(shown) - MOST_PARTS
+        if more > 0:
+            shown = sorted(shown, key=lambda child: child.value is not part.value)[:MOST_PARTS]
+        for child in shown:
+            yield from self._lines_of(child, level + 1)
+        if more > 0:
+            yield f"{indent}  ... and {more} more"
 
 
 def calls_in(spec: StepSpec) -> dict[str, str]:
@@ -145,16 +147,6 @@ def calls_in(spec: StepSpec) -> dict[str, str]:
         if condition is not None and len(condition.names) > 1:
             spelled[str(condition)] = " ".join(call.split())
     return dict(sorted(spelled.items(), key=lambda item: -len(item[0])))
-
-
-def shown_parts(part: Explanation) -> Sequence[Explanation | str]:
-    """Return the parts of a part in their order; of many, a few and the number of the others."""
-    children = part.children
-    if len(children) <= MOST_PARTS:
-        return children
-    first = sorted(children, key=lambda child: child.value is not part.value)[:MOST_PARTS]
-    rest = len(children) - MOST_PARTS
-    return (*first, f"... and {rest} more")
 
 
 class Explained(NamedTuple):

@@ -66,6 +66,12 @@ def is_left_out(run: Run, step: Step) -> bool:
     return is_named and step.status is StepStatus.SKIPPED and not step.has_begun
 
 
+def went_wrong(step: Step) -> bool:
+    """Tell whether a step FAILED, or was cancelled while it ran."""
+    cut_short = step.status is StepStatus.CANCELLED and step.has_begun
+    return cut_short or step.status is StepStatus.FAILED
+
+
 class Copies(NamedTuple):
     """All copies of a step: its id, the number in each status, and the latest `retry` of one."""
 

@@ -38,6 +38,7 @@ from orchesjob_flow.reasons import (
     times_of,
     urgency,
     waiting_words,
+    went_wrong,
 )
 from orchesjob_flow.views.terminal import counted, duration_text, visible
 
@@ -365,9 +366,7 @@ class StepFacts:
     @property
     def went_wrong(self) -> bool:
         """Whether it FAILED without `allow_failure`, or was cancelled while it ran."""
-        if self.status is StepStatus.CANCELLED:
-            return self.step.has_begun
-        return self.status is StepStatus.FAILED and not self.spec.allow_failure
+        return went_wrong(self.step) and not self.is_tolerated
 
     @property
     def is_flaky(self) -> bool:

@@ -20,6 +20,7 @@ from orchesjob_flow.clock import now
 from orchesjob_flow.errors import FlowError, NotOurReport, ReportNotWritten
 from orchesjob_flow.explanation import Explained, explain_steps, sentence
 from orchesjob_flow.home.runs import Choice, RunHandle, Snapshot, Source, files_of, last_recorded
+from orchesjob_flow.reasons import went_wrong
 from orchesjob_flow.reports.facts import (
     Facts,
     SpanKind,
@@ -30,7 +31,7 @@ from orchesjob_flow.reports.facts import (
     facts_of,
     headline,
 )
-from orchesjob_flow.views.step_output import OutputFile, went_wrong
+from orchesjob_flow.views.step_output import OutputFile
 from orchesjob_flow.views.terminal import counted, duration_text, visible, visible_with_tabs, warn
 
 MOST_PARTS = 50

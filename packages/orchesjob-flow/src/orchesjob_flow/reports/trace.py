@@ -4,7 +4,6 @@ There is a track for each lane, and as many lanes as steps ran in parallel. A st
 from its first attempt to its end.
 """
 
-import heapq
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -114,18 +113,11 @@ def lanes_of(steps: Sequence[StepFacts]) -> Iterator[tuple[StepFacts, Sequence[T
         ),
         key=lambda stay: stay[:2],
     )
-    free: list[int] = []
-    taken: list[tuple[float, int]] = []
-    count = 0
+    ends: list[float] = []
     for begin, _, one, spans in stays:
-        while taken and taken[0][0] <= begin:
-            heapq.heappush(free, heapq.heappop(taken)[1])
-        if not free:
-            count += 1
-            heapq.heappush(free, count)
-        lane = heapq.heappop(free)
-        heapq.heappush(taken, (spans[-1].end, lane))
-        yield one, spans, lane
+        lane = next((lane for lane, end in enumerate(ends) if end <= begin), len(ends))
+        ends[lane : lane + 1] = [spans[-1].end]
+        yield one, spans, lane + 1
 
 
 def stays_of(one: StepFacts) -> Iterator[Sequence[TimeSpan]]:

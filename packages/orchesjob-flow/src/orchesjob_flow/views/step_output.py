@@ -15,7 +15,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import BinaryIO
 
-from flow_store import AttemptStatus, Run, Step, StepStatus, StoreError
+from flow_store import AttemptStatus, Run, Step, StoreError
 from orchesjob_flow.errors import FlowError, UnusableOrchesjobHome
 from orchesjob_flow.home.runs import (
     Choice,
@@ -25,7 +25,7 @@ from orchesjob_flow.home.runs import (
     files_of_attempt,
     refuse_exposed_output,
 )
-from orchesjob_flow.reasons import in_order
+from orchesjob_flow.reasons import in_order, went_wrong
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.terminal import (
     COLOUR,
@@ -395,12 +395,6 @@ def write_blank_line() -> None:
     """Separate the steps on a terminal, but not in a log."""
     if terminal.stderr().stream.isatty():
         write_message("")
-
-
-def went_wrong(step: Step) -> bool:
-    """Tell whether a step FAILED, or was cancelled while it ran."""
-    cut_short = step.status is StepStatus.CANCELLED and step.has_begun
-    return cut_short or step.status is StepStatus.FAILED
 
 
 def show_failure(step: Step, sources: Mapping[Source, Path]) -> None:
