@@ -79,26 +79,14 @@ class AttemptFacts(NamedTuple):
         return max(0.0, end - self.started_at)
 
 
-def attempts_by_position(
-    run: Run, attempts: Sequence[Attempt]
-) -> Mapping[int, tuple[AttemptFacts, ...]]:
-    """Return the attempts of each step that has some, in order, by the step's position.
+def facts_of_attempts(run: Run, step: Step, attempts: Sequence[Attempt]) -> list[AttemptFacts]:
+    """Return what happened at each attempt at a step, in order.
 
     Raises:
         DamagedRecord: A recorded report of orchesjob cannot be read.
     """
-    found: dict[int, list[Attempt]] = {}
-    for attempt in attempts:
-        found.setdefault(attempt.position, []).append(attempt)
-    return {
-        step.position: tuple(
-            look_at(run, attempt, is_earlier=place < first)
-            for place, attempt in enumerate(found[step.position])
-        )
-        for step in run.steps
-        if step.position in found
-        for first in [first_since_decided(step, found[step.position])]
-    }
+    first = first_since_decided(step, attempts)
+    return [look_at(run, one, is_earlier=place < first) for place, one in enumerate(attempts)]
 
 
 def first_since_decided(step: Step, attempts: Sequence[Attempt]) -> int:
@@ -107,7 +95,7 @@ def first_since_decided(step: Step, attempts: Sequence[Attempt]) -> int:
     The record counts the failures since then. The attempt before ended the step. So it is not an
     attempt that never ran, and not an `only_if` that succeeded: another attempt follows these.
     """
-    if step.retry_no == 0:
+    if step.retry_no == 0 or not attempts:
         return 0
     if not step.has_begun:
         return len(attempts)
@@ -471,14 +459,16 @@ def facts_of(
     flow = flow_of(run.definition)
     refuse_other_steps(run, flow)
     rows = {step.step_id: step for step in run.steps}
-    by_position = attempts_by_position(run, attempts)
+    by_position: dict[int, list[Attempt]] = {}
+    for attempt in attempts:
+        by_position.setdefault(attempt.position, []).append(attempt)
     times = Times(run, flow, now)
     path = times.critical_path()
     on_path = set(path)
 
     def look_at_step(spec: StepSpec) -> StepFacts:
         row, ready_at, ended_at = rows[spec.id], times.ready_at(spec), times.ended_at(spec.id)
-        own = by_position.get(row.position, ())
+        own = facts_of_attempts(run, row, by_position.get(row.position, ()))
         spans = spans_of(row, own, ready_at, now)
         return StepFacts(
             step=row,

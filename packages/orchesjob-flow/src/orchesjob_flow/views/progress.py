@@ -62,14 +62,12 @@ class ShownRun(NamedTuple):
     Attributes:
         run: The run as it is now.
         before: The run as it was before; None if it was not recorded yet.
-        reports_outcome: Whether to report the outcome at the end; not with the mode `none`.
         was_shown: Whether the run and its end were shown.
         was_drawn: Whether its whole table was drawn.
     """
 
     run: Run
     before: Run | None
-    reports_outcome: bool
     was_shown: bool
     was_drawn: bool
 
@@ -94,13 +92,13 @@ def with_progress(
                 run = advance()
         was_drawn = isinstance(view, Screen) and view.has_drawn(run)
     was_shown = view is not None and view.tells_end
-    return ShownRun(run, before, mode != "none", was_shown, was_drawn)
+    return ShownRun(run, before, was_shown, was_drawn)
 
 
 def show_outcome(handle: RunHandle, shown: ShownRun) -> None:
     """Report which steps did not run now, and what the failed steps printed."""
     run, before = shown.run, shown.before
-    if not shown.reports_outcome or (before is not None and before.revision == run.revision):
+    if before is not None and before.revision == run.revision:
         return
     warn_about_found(run, before)
     if run.status is RunStatus.FAILED:

@@ -174,17 +174,18 @@ def show_foreground(
 
     shown = with_progress(progress, handle, advance, follow=follow)
     snapshot = Snapshot(shown.run, None)
-    if output_format is OutputFormat.JSON:
-        show_outcome(handle, shown)
-        print_json(run_json(snapshot))
-        return exit_code_of(shown.run)
-    from orchesjob_flow.views.table import print_table
+    is_text = output_format is OutputFormat.TEXT
+    if is_text and not (shown.was_drawn and terminal.is_one_terminal()):
+        from orchesjob_flow.views.table import print_table
 
-    if not (shown.was_drawn and terminal.is_one_terminal()):
         print_table(snapshot)
         shown = shown._replace(was_shown=True)
-    show_outcome(handle, shown)
-    show_next_steps(handle, snapshot)
+    if progress != "none":
+        show_outcome(handle, shown)
+    if is_text:
+        show_next_steps(handle, snapshot)
+    else:
+        print_json(run_json(snapshot))
     return exit_code_of(shown.run)
 
 
