@@ -113,8 +113,9 @@ def figures_of(run: Run, attempts: Sequence[Attempt]) -> list[Figure]:
 
     Where its records cannot be read, only the status of the run is known.
     """
+    ended_at = run.started_at if run.finished_at is None else run.finished_at
     try:
-        facts = facts_of(run, attempts, {}, {}, ended_at(run))
+        facts = facts_of(run, attempts, {}, {}, ended_at)
     except (StoredFlowError, DamagedRecord):
         return [Figure(THE_RUN, run.status, bool(run.history), 0, None, None, None)]
     names = {copy: name for name, copies in facts.flow.copies.items() for copy in copies}
@@ -178,11 +179,6 @@ def shares_of(facts: Facts, names: Mapping[str, str]) -> dict[str, int]:
     if length <= 0:
         return {}
     return {name: round(1e6 * part / length) for name, part in shares.items()}
-
-
-def ended_at(run: Run) -> float:
-    """Return when a run ended."""
-    return run.started_at if run.finished_at is None else run.finished_at
 
 
 def in_ms(seconds: float) -> int:
