@@ -135,7 +135,7 @@ def test_every_problem_has_its_place(read: Read) -> None:
         read(WRONG)
     statuses = "must be SUCCEEDED, FAILED, SKIPPED or CANCELLED"
     assert [line.removeprefix("nightly.test.yaml:") for line in str(caught.value).splitlines()] == [
-        "3:13: cases[0].params: the flow needs a value for DAY; write params: {DAY: VALUE}",
+        "3:13: cases[0].params.DAY: has no value; write params: {DAY: VALUE}",
         '3:14: cases[0].params.DAI: the flow has no parameter "DAI"; did you mean "DAY"?',
         '4:13: cases[0].given.laod: the flow has no step "laod"; did you mean "load"?',
         (
@@ -165,7 +165,7 @@ def test_every_problem_has_its_place(read: Read) -> None:
             '11:5: cases[2]: a case needs the key "expect"; '
             "add expect: {alert: SUCCEEDED, run: FAILED}"
         ),
-        "11:5: cases[2].params: the flow needs a value for DAY; write params: {DAY: VALUE}",
+        "11:5: cases[2].params.DAY: has no value; write params: {DAY: VALUE}",
     ]
 
 

@@ -183,7 +183,7 @@ NO_FILES = [
     ("[{path: ''}]", "2:19: env_file[0].path: must have 1 to 4096 characters, got none"),
     ("''", "2:11: env_file: must have 1 to 4096 characters, got none"),
     ("[a, '']", "2:15: env_file[1]: must have 1 to 4096 characters, got none"),
-    ('"a\\n"', "2:11: env_file: must be printable, got the control character U+000A"),
+    ('"a\\n"', "2:11: env_file: must be printable, got U+000A"),
     ("", "2:10: env_file: is empty; give it a value, or remove the key if it is optional"),
 ]
 

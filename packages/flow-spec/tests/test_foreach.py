@@ -262,10 +262,6 @@ def test_steps_are_checked_once(steps: str, problem: str) -> None:
             "{foreach: {X: [p]}, steps: [{id: b, command: [x]}], retries: 3}",
             "steps[1].retries: belongs to a step, and this foreach repeats the steps in its own",
         ),
-        (
-            "{foreach: [p], id: c, when: a, command: [x], steps: [{id: b, command: [x]}]}",
-            "own list; move id, when, command into an item of steps:",
-        ),
         ("{foreach: {X: [p]}, command: [x]}", 'steps[1]: a step needs the key "id"'),
         ("{foreach: [p], id: b, command: [x], env: {ITEM: q}}", "steps[1].env.ITEM: would hide"),
         ("{foreach: [p], id: b, command: [x], max_parallel: 0}", "steps[1].max_parallel: must be"),
@@ -299,8 +295,8 @@ def test_steps_is_misspelled() -> None:
 @pytest.mark.parametrize(
     ("defaults", "problem"),
     [
-        ("{foreach: [p]}", "defaults.foreach: cannot have a default: every step that is repeated"),
-        ("{max_parallel: 2}", "defaults.max_parallel: cannot have a default: write it beside flo"),
+        ("{foreach: [p]}", "defaults.foreach: cannot have a default; write it in the steps"),
+        ("{max_parallel: 2}", "defaults.max_parallel: cannot have a default; write it in the ste"),
     ],
 )
 def test_no_default_repeats(defaults: str, problem: str) -> None:

@@ -96,7 +96,7 @@ TOO_LONG = "must be at most 131,066 bytes, the longest argument that Linux passe
         ("x" * 1024**2, f"params.SHOP: {TOO_LONG}, got 1,048,576"),
         ("a\0b", "params.SHOP: must not contain the character U+0000"),
         ("\udcff", "params.SHOP: must not contain the surrogate U+DCFF"),
-        ("a\nb", 'step "b": working_dir must be printable, got the control character U+000A'),
+        ("a\nb", 'step "b": working_dir must be printable, got U+000A'),
         ("x" * 5000, 'step "b": working_dir must have at most 4,096 characters, got 5,008'),
     ],
 )

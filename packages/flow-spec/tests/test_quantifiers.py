@@ -87,7 +87,7 @@ WRONG = [
     ("not any(failed)", "got 'any(failed)'; for 'not' write '!'", "^^^"),
     ("A.any(failed)", "unknown predicate 'any'", "  ^^^"),
     ("any(failed", "the call of 'any' is never closed", "^^^^"),
-    ("exists(A)", "asks about steps, not about variables; write only_if:", "^^^^^^^^^"),
+    ("exists(A)", "a condition cannot ask for values; write only_if:", "^^^^^^^^^"),
 ]
 
 

@@ -61,7 +61,7 @@ def test_defaults_name_a_shell_for_all_scripts() -> None:
 
 
 ONE_LINE = 'YAML would join these lines to one; begin the text with |, as in "script: |"'
-SIGN = "a script cannot begin with #!; remove this line, and write shell:"
+SIGN = "a script cannot begin with #!; remove this line: bash runs a script"
 WRONG = [
     ("script: ls\n  command: [ls]", '4:11: steps[0].script: a step has "command" or "script", not'),
     ("retries: 1", '3:3: steps[0]: a step needs the key "command" or "script"'),
@@ -81,11 +81,8 @@ WRONG = [
     ("script: 'ls\n    ls'", f"4:11: steps[0].script: {ONE_LINE}"),
     ("script: >\n    ls\n    ls", f"4:11: steps[0].script: {ONE_LINE}"),
     ("script: >-\n    ls\n", f"4:11: steps[0].script: {ONE_LINE}"),
-    (
-        "script: |\n    #!/usr/bin/env python3\n    print()",
-        f"4:11: steps[0].script: {SIGN} [python3, -c]",
-    ),
-    ('script: "\\n #! x"', f"4:11: steps[0].script: {SIGN} [x, -c]"),
+    ("script: |\n    #!/usr/bin/env python3\n    print()", f"4:11: steps[0].script: {SIGN}"),
+    ('script: "\\n #! x"', f"4:11: steps[0].script: {SIGN}"),
     ('script: "a\\0"', "4:11: steps[0].script: must not contain the character U+0000"),
     ("scrip: ls\n  script: ls", '4:3: steps[0].scrip: unknown key; did you mean "script"?'),
 ]
@@ -101,7 +98,7 @@ def test_what_is_no_script_is_an_error(complaints: Complaints, fields: str, star
 def test_defaults_cannot_hold_a_script(complaints: Complaints) -> None:
     """A script is a step's own, like a command (rule 10.4)."""
     (line,) = complaints("flow_id: f\ndefaults: {script: ls}\nsteps: [{id: a, command: [x]}]")
-    assert line.startswith("f:2:12: defaults.script: cannot have a default: every step says what")
+    assert line.startswith("f:2:12: defaults.script: cannot have a default; write it in the steps")
 
 
 PLAIN = ["|-\n    ls\n    ls", "\n    ls", "ls   # a comment", '"ls\\nls"', "'ls'"]

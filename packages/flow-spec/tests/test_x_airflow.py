@@ -99,7 +99,7 @@ def test_it_makes_no_other_flow() -> None:
     [
         (
             "{flow_id: f, x-airflow: {queue: q}, steps: [{id: a, command: [x]}]}",
-            "x-airflow: belongs to a step; write it in defaults for all steps; what concerns",
+            "x-airflow: belongs to a step; write it in defaults: for all steps, or in one",
         ),
         (
             (

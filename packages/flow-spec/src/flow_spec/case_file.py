@@ -13,17 +13,13 @@ from typing import Any
 import attrs
 
 from flow_spec.documents.source import opened_by_caller
-from flow_spec.documents.tree import (
-    MappingNode,
-    NodePath,
-    ScalarNode,
-    nearest,
-)
+from flow_spec.documents.tree import MappingNode, NodePath, ScalarNode, nearest
 from flow_spec.errors import (
     Advised,
     FlowFileError,
     Message,
     ParamsError,
+    Problem,
     UnknownStepError,
     advised,
     quoted,
@@ -31,7 +27,7 @@ from flow_spec.errors import (
 from flow_spec.fields import messages
 from flow_spec.fields.kinds import FILE, Kind, Line, OneOf, Schema, Text
 from flow_spec.fields.reading import Cursor, ListReader, Reading
-from flow_spec.fields.records import ListOf, Record, Variables, declared
+from flow_spec.fields.records import ListOf, Record, Variables, declared, file_schema
 from flow_spec.flow import FlowSpec
 from flow_spec.flow_file import CASES, FORMATS, Document, read_document
 
@@ -198,9 +194,7 @@ def cases_schema() -> Schema:
 
     Only `read_cases` checks names of steps and parameters.
     """
-    dialect = "https://json-schema.org/draft/2020-12/schema"
-    about = {"title": "orchesjob flow cases", "description": "Cases that test a flow."}
-    return {"$schema": dialect, **about, **CASE_FILE.schema()}
+    return file_schema(CASE_FILE, "orchesjob flow cases", "Cases that test a flow.")
 
 
 @attrs.frozen(eq=False)
@@ -290,37 +284,28 @@ def _flows_of_cases(
         if same not in read:  # a long flow takes a while
             read[same] = document.read_flow(read_list=read_list, params=given).flow
         flow = read[same]
-        problems = len(case.reading.problems)
-        _report_params(flow, [key for key, _ in values], params)
-        if len(case.reading.problems) == problems:
-            try:
-                flow = flow.with_params(given)
-            except ParamsError as error:
-                _report_values(error, params)
+        known = {param.name for param in flow.params}
+        for key, _ in values:
+            if key.text not in known:
+                remedy = key.reading.speller.suggestion(key.text, known)
+                key.add(advised(f"the flow has no parameter {quoted(key.text)}", remedy))
+        try:
+            flow = flow.with_params({name: given[name] for name in given.keys() & known})
+        except ParamsError as error:
+            for problem in error.problems:
+                _report_value(problem, params)
         flows.append(flow)
     return flows
 
 
-def _report_params(flow: FlowSpec, given: Sequence[Cursor], params: Cursor) -> None:
-    known = {param.name: param for param in flow.params}
-    for key in given:
-        if key.text not in known:
-            remedy = key.reading.speller.suggestion(key.text, known)
-            key.add(advised(f"the flow has no parameter {quoted(key.text)}", remedy))
-    names = {key.text for key in given}
-    for name, param in known.items():
-        if param.default is None and name not in names:
-            remedy = f"write params: {{{name}: VALUE}}"
-            params.add(Advised(f"the flow needs a value for {name}", remedy))
-
-
-def _report_values(error: ParamsError, params: Cursor) -> None:
-    for problem in error.problems:
-        _, _, name = (problem.path or "").partition("params.")
-        place = params.get(name) if name else None
-        if name and place is None:
-            place = params.child(name, params.node)
-        (place or params).add(problem.message if name else str(problem))
+def _report_value(problem: Problem, params: Cursor) -> None:
+    _, _, name = (problem.path or "").partition("params.")
+    if not name:
+        params.add(str(problem))
+        return
+    remedy = f"write params: {{{name}: VALUE}}" if problem.param else None
+    place = params.get(name) or params.child(name, params.node)
+    place.add(advised(problem.message, remedy))
 
 
 def _report_names(case: Cursor, flow: FlowSpec) -> None:

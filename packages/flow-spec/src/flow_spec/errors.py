@@ -186,12 +186,8 @@ class FlowFileError(FlowSpecError, ValueError):
         return "\n".join(map(self._located, self.problems))
 
     def _located(self, problem: Problem) -> str:
-        place = [printable(self.source)]
-        if problem.line is not None:
-            place.append(str(problem.line))
-        if problem.column is not None:
-            place.append(str(problem.column))
-        return f"{':'.join(place)}: {problem}"
+        place = (printable(self.source), problem.line, problem.column)
+        return f"{':'.join(str(part) for part in place if part is not None)}: {problem}"
 
 
 class DocumentError(FlowSpecError, ValueError):

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 from flow_spec.errors import (
-    Advised,
     MissingValuesError,
     ParamsError,
     Problem,
@@ -26,7 +25,7 @@ from flow_spec.fields.env import EnvFile, flaw_of_setting, run_variables
 from flow_spec.fields.kinds import DIRECTORY, MOST_NAMED, SECONDS_ABOVE_ZERO, Integer, Line, Prose
 from flow_spec.fields.messages import LONGEST_WORD, Speller, flaw_of_line, flaw_of_word
 from flow_spec.fields.params import Param, Params
-from flow_spec.fields.reading import BUILT_IN, SPLIT, Cursor, ValueList, escaped
+from flow_spec.fields.reading import BUILT_IN, SPLIT, Cursor, Noting, ValueList, escaped
 from flow_spec.fields.records import (
     ENV_FILES,
     Declaration,
@@ -35,6 +34,7 @@ from flow_spec.fields.records import (
     Record,
     Variables,
     declared,
+    file_schema,
     path_of,
 )
 from flow_spec.foreach import STEPS_AND_BLOCKS, Block, base_of, copy_id
@@ -50,7 +50,6 @@ from flow_spec.step import (
     WarningCode,
     fields_to_fill,
     filled_record,
-    names_to_fill,
 )
 
 if TYPE_CHECKING:
@@ -433,24 +432,21 @@ class FlowSpec:
         if not self.has_names:
             return self
         values = {**values, **dict(self.values)}
-        try:
-            return self._filled(values)
-        except MissingValuesError:
-            missing = [name for name in names_to_fill(self, self.fills) if name not in values]
-            for step in self.all_steps:
-                known = values.keys() | self.values_of(step.id).keys()
-                missing += (n for n in names_to_fill(step, step.fills) if n not in known)
-            raise MissingValuesError(tuple(dict.fromkeys(missing))) from None
-
-    def _filled(self, values: Mapping[str, str]) -> Self:
-        return attrs.evolve(
-            filled_record(self, self.fills, values),
+        missing: dict[str, None] = {}
+        of_run = Noting(values, missing)
+        flow = attrs.evolve(
+            filled_record(self, self.fills, of_run),
             steps=tuple(
-                step.filled({**values, **self.values_of(step.id)}) if step.fills else step
+                step.filled(Noting({**values, **self.values_of(step.id)}, missing))
+                if step.fills
+                else step
                 for step in self.steps
             ),
-            finally_=tuple(step.filled(values) for step in self.finally_),
+            finally_=tuple(step.filled(of_run) for step in self.finally_),
         )
+        if missing:
+            raise MissingValuesError(tuple(missing))
+        return flow
 
     def filled_without_run(self) -> Self:
         """Return the flow with all names replaced whose values need no run.
@@ -503,18 +499,6 @@ class FlowRecord(Record):
         """Return the fields of a flow, and `defaults`."""
         return super().fields() | {"defaults": _DEFAULTS}
 
-    def _skips(self, name: str) -> bool:
-        return super()._skips(name) and name != "x-airflow"
-
-    def _unknown(self, name: str, here: Cursor) -> Advised:
-        if name == "x-airflow":
-            return Advised(
-                "belongs to a step",
-                "write it in defaults for all steps; what concerns the DAG is for the DAG file to "
-                "say",
-            )
-        return super()._unknown(name, here)
-
     def _entries(self, here: Cursor) -> Iterable[tuple[str, Cursor, Cursor]]:
         """Return the entries, `params` and `defaults` first: the others are read with them."""
         first = {"params": 0, "defaults": 1}
@@ -532,7 +516,7 @@ class FlowRecord(Record):
             else:
                 steps.append(item)
         values |= {"steps": tuple(steps), "blocks": tuple(blocks)}
-        if here.reading.names.words:
+        if here.reading.words:
             values["fills"] = fields_to_fill(values, OF_FLOW)
         return super()._made(values, here)
 
@@ -547,9 +531,7 @@ def json_schema() -> dict[str, Any]:
     It describes shapes, bounds and words. Only `load_flow` checks names of steps, conditions and
     cycles.
     """
-    dialect = "https://json-schema.org/draft/2020-12/schema"
-    about = {"title": "orchesjob flow", "description": "Steps that depend on each other."}
-    return {"$schema": dialect, **about, **FLOW.schema()}
+    return file_schema(FLOW, "orchesjob flow", "Steps that depend on each other.")
 
 
 def _problems_of_values(flow: FlowSpec, given: Mapping[str, str]) -> Iterator[Problem]:

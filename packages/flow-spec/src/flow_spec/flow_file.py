@@ -101,16 +101,15 @@ class Document:
         reading = Reading(
             root, read_list=read_list, flow_dir=_folder(self.source), path_params=known
         )
-        with _errors_of(self.source, self.text):
-            note_steps(Cursor(root, (), reading))
+        note_steps(Cursor(root, (), reading))
         # Nothing is missing from the flow where there is no problem.
         flow: FlowSpec = FLOW.read(Cursor(root, (), reading))
         reading.report_names()
         if not reading.problems:
             flow = _with_asked_steps_named(flow, reading)
-            if reading.names.words and not reading.names.are_filled:
+            if reading.words and not reading.fills_names:
                 flow = flow.unfilled()
-            _refuse_cycle(flow, root, reading)
+            _refuse_cycle(flow, reading)
         if reading.problems:
             raise self.error(reading.problems)
         return ReadFlow(flow.with_copies(), root, reading, self.text)
@@ -286,7 +285,7 @@ def _with_asked_steps_named(flow: FlowSpec, reading: Reading) -> FlowSpec:
     return attrs.evolve(flow, finally_=named)
 
 
-def _refuse_cycle(flow: FlowSpec, root: Node, reading: Reading) -> None:
+def _refuse_cycle(flow: FlowSpec, reading: Reading) -> None:
     """Add a problem if steps wait for each other (rule 3.6).
 
     All copies of a step wait alike, so this checks the steps as written.
@@ -309,11 +308,7 @@ def _refuse_cycle(flow: FlowSpec, root: Node, reading: Reading) -> None:
             f"remove {walk[1]} from depends_on: or when: of {walk[0]}, or cut another link",
         )
         if len(cycle) == 1:
-            key = "depends_on" if walk[0] in reading.depends_on[first.path] else "when"
-            fix = f"remove {walk[0]} from {key}:"
-            place = node_at(root, (*first.path, key))
-            message = Advised(f"step {walk[0]} waits for itself", fix)
-            first = first._replace(node=place or first.node)
+            message = attrs.evolve(message, fact=f"step {walk[0]} waits for itself")
         Cursor(first.node, first.path, reading).add(message)
 
 
@@ -322,12 +317,7 @@ def _position(problem: Problem) -> tuple[int, int]:
 
 
 def note_steps(root: Cursor) -> None:
-    """Note the steps of a file, and their copies (rules 2.6 and 10.3).
-
-    Raises:
-        DocumentError: The conditions of `finally` ask about more steps than a file may have values
-            (rule 2.8).
-    """
+    """Note the steps of a file, and their copies (rules 2.6 and 10.3)."""
     items, last, reading = root.listed(STEPS), root.listed(FINALLY), root.reading
     lists = [item.get(FOREACH) for item in items]
     budget = CopyBudget(MOST_STEPS - lists.count(None) - len(last))
@@ -338,8 +328,7 @@ def note_steps(root: Cursor) -> None:
         inner = repeated_steps(item)
         for step in inner:
             _note_step(step, item.path)
-        found = reading.blocks[item.path] = note_lists(foreach, inner, budget)
-        reading.names.declare(item.path, found.names)
+        reading.blocks[item.path] = note_lists(foreach, inner, budget)
     _note_finally(last, reading)
 
 
@@ -367,12 +356,9 @@ def _note_finally(steps: list[Cursor], reading: Reading) -> None:
             reading.depends_on[step.path] = of_steps if has_call(when.text) else ()
             asked += len(reading.depends_on[step.path])
             if asked > MAX_VALUES:
-                fact = "the conditions of finally ask about all steps more than "
-                raise DocumentError(
-                    Advised(
-                        f"{fact}{MAX_VALUES:,} times in all",
-                        "list in depends_on the steps that this one is about",
-                    ),
-                    when.node.line,
-                    when.node.column,
+                fact = (
+                    f"the conditions of finally ask about all steps more than {MAX_VALUES:,} times"
                 )
+                remedy = "list in depends_on the steps that this one is about"
+                when.add(Advised(f"{fact} in all", remedy))
+                return

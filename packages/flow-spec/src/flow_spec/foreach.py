@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, S
 from functools import cached_property
 from itertools import chain, product
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 
@@ -323,26 +323,6 @@ def _is_known_by_now(here: Cursor, built_in: Collection[str]) -> bool:
     return len(here.reading.problems) == problems and (params.are_known or not others)
 
 
-@attrs.frozen
-class _Lists:
-    """The names, and a list of values for each, or `rows` of values that belong together."""
-
-    names: Values
-    lists: tuple[ValueList, ...] = ()
-    rows: tuple[dict[str, str], ...] | None = None
-    is_named: bool = True
-
-    @property
-    def copies(self) -> int:
-        return prod(len(one.values) for one in self.lists) if self.rows is None else len(self.rows)
-
-    def expanded(self) -> Iterator[Values]:
-        if self.rows is None:
-            yield from product(*(one.values for one in self.lists))
-        for row in self.rows or ():
-            yield tuple(row.get(name, "") for name in self.names)
-
-
 @attrs.define
 class CopyBudget:
     """How many more steps and characters the copies of a file may have (rule 2.8)."""
@@ -350,34 +330,35 @@ class CopyBudget:
     steps: int
     characters: int = MOST_CHARACTERS
 
-    def flaw(self, lists: _Lists, inner: Collection[Node]) -> str | None:
-        """Spend what the copies of these steps need, or return why there is not enough.
+    def rows(self, lists: "_Lists", inner: Sequence[Cursor]) -> tuple[Values, ...]:
+        """Spend what the copies of these steps need; return the values of each copy.
 
         Each name in a step may be replaced by all values once more.
+
+        Raises:
+            ListError: There is not enough left.
         """
         steps = lists.copies * max(1, len(inner))
         if steps > self.steps:
-            return (
+            raise ListError(
                 f"stands for more than {MOST_STEPS:,} steps, the most that a flow with foreach can "
                 "have; split the flow, or let one step do several values"
             )
-        if lists.copies * len(lists.names) > MAX_VALUES:
-            return (
-                f"has more than {MAX_VALUES:,} values, counted for each copy; "
-                "repeat the steps for fewer names"
-            )
-        texts = [text for step in inner for text in _texts(step, besides=_NOT_COPIED)]
-        holders = sum(text.count(OPENING) for text in texts)
-        size = sum(map(len, chain.from_iterable(lists.expanded())))
-        characters = lists.copies * sum(map(len, texts)) + size * (1 + holders)
-        if characters > self.characters:
-            return (
-                f"stands for copies with more than {MOST_CHARACTERS // 1024**2} MiB of text; "
-                "shorten what they share, or pass the names of files instead of values"
+        few = lists.copies * len(lists.names) <= MAX_VALUES
+        rows = tuple(lists.rows) if few else ()
+        texts = [text for step in inner for text in _texts(step.node, besides=_NOT_COPIED)]
+        size = sum(map(len, chain.from_iterable(rows)))
+        characters = lists.copies * sum(map(len, texts))
+        characters += size * (1 + sum(text.count(OPENING) for text in texts))
+        if not few or characters > self.characters:
+            raise ListError(
+                f"stands for copies with more than {MOST_CHARACTERS // 1024**2} MiB of text, or "
+                f"more than {MAX_VALUES:,} values; shorten what they share, or pass the names of "
+                "files instead of values"
             )
         self.steps -= steps
         self.characters -= characters
-        return None
+        return rows
 
 
 _NOT_COPIED = frozenset({"script", FOREACH, MAX_PARALLEL})
@@ -397,26 +378,40 @@ def _texts(node: Node, besides: Set[str] = frozenset()) -> Iterator[str]:
                     yield from _texts(value)
 
 
+class _Lists(NamedTuple):
+    """Names, and how many copies their values make; `rows` are computed only when they are used.
+
+    `is_known` is false if a list is wrong, or needs a parameter that is.
+    """
+
+    names: Values
+    copies: int = 0
+    rows: Iterable[Values] = ()
+    lists: tuple[ValueList, ...] = ()
+    is_named: bool = True
+    is_known: bool = True
+
+
 def note_lists(here: Cursor, inner: Sequence[Cursor], budget: CopyBudget) -> BlockLists:
     """Read the lists of a `foreach`, whose steps are `inner`.
 
     They are read before anything else, because conditions anywhere may name the copies.
     """
-    problems = here.reading.problems
-    before = len(problems)
     if here.node.tag is not None or is_empty(here.node):
         return BlockLists()  # which is reported as of any other value
-    lists = _read_lists(here)
-    unknown = BlockLists(lists.names, is_named=lists.is_named)
-    if len(problems) > before or (lists.rows is None and len(lists.lists) < len(lists.names)):
+    before = len(here.reading.problems)
+    found = _read_lists(here)
+    unknown = BlockLists(found.names, is_named=found.is_named)
+    if len(here.reading.problems) > before or not found.is_known:
         return unknown
-    if flaw := budget.flaw(lists, [step.node for step in inner]):
-        here.add(flaw)
+    try:
+        rows = budget.rows(found, inner)
+    except ListError as error:
+        here.add(str(error))
         return unknown
-    rows = tuple(lists.expanded())
-    if lists.rows is not None and _has_repeated(rows, here):
+    if not found.lists and _has_repeated(rows, here):
         return unknown
-    return unknown._replace(rows=rows, labels=dict.fromkeys(labels_of(rows)), lists=lists.lists)
+    return unknown._replace(rows=rows, labels=dict.fromkeys(labels_of(rows)), lists=found.lists)
 
 
 def _read_lists(here: Cursor) -> _Lists:
@@ -430,10 +425,17 @@ def _read_lists(here: Cursor) -> _Lists:
     if any(isinstance(item, MappingNode) for item in items_of(node)):
         return _row_by_row(here)
     if is_mapping or isinstance(node, SequenceNode):
-        found = ValuesOf(ITEM).read(here)
-        return _Lists((ITEM,), () if found is None else (found,), is_named=False)
+        return _combined((ITEM,), [ValuesOf(ITEM).read(here)], is_named=False)
     _refuse(here)
     return _Lists((ITEM,), is_named=False)
+
+
+def _combined(names: Values, lists: Sequence[ValueList | None], *, is_named: bool = True) -> _Lists:
+    """Return every combination of the values of these names."""
+    known = tuple(filter(None, lists))
+    values = [one.values for one in known]
+    copies, is_known = prod(map(len, values)), len(known) == len(lists)
+    return _Lists(names, copies, product(*values), known, is_named, is_known)
 
 
 def _refuse(here: Cursor) -> None:
@@ -463,9 +465,8 @@ def _by_name(here: Cursor) -> _Lists:
             key.add(flaw)
             continue
         names.append(name)
-        found = ValuesOf(name).read(value)
-        lists += [] if found is None else [found]
-    return _Lists(tuple(names), tuple(lists))
+        lists.append(ValuesOf(name).read(value))
+    return _combined(tuple(names), lists)
 
 
 _CHANGES = ("exclude", "include")
@@ -490,7 +491,8 @@ def _row_by_row(here: Cursor) -> _Lists:
     names = tuple(dict.fromkeys(name for row in rows for name in row))
     if rows and not names:
         _refuse(here)
-    return _Lists(names, rows=tuple(rows))
+    values = (tuple(row.get(name, "") for name in names) for row in rows)
+    return _Lists(names, len(rows), values)
 
 
 def _has_repeated(rows: tuple[Values, ...], here: Cursor) -> bool:
@@ -518,7 +520,7 @@ class ForeachLists(Kind):
         """Return the lists of the first pass; report names that are parameters, now known."""
         lists = here.reading.blocks[here.path[:2]]
         for name in lists.names:
-            if here.reading.names.declares(name, here.path[:1]):
+            if name in (here.reading.params or ()):
                 message = Advised(
                     f"{name} is a parameter, which every step has under this name",
                     f"give the values another name, such as {FOREACH}: {{NAME: [berlin, paris]}}",
@@ -556,15 +558,11 @@ class BlockRecord(Record):
         """Return the fields of a block."""
         return _FIELDS
 
-    def _entries(self, here: Cursor) -> Iterable[tuple[str, Cursor, Cursor]]:
-        """Return the entries of a block; all keys that belong to a step are one mistake."""
-        entries = list(here.entries())
-        misplaced = [entry for entry in entries if entry[0] in STEP.fields()]
-        if misplaced:
-            named = ", ".join(name for name, *_ in misplaced)
+    def _unknown(self, name: str, here: Cursor) -> Advised:
+        if name in STEP.fields():
             fact = f"belongs to a step, and this {FOREACH} repeats the steps in its own list"
-            misplaced[0][1].add(Advised(fact, f"move {named} into an item of {STEPS}:"))
-        return [entry for entry in entries if entry not in misplaced]
+            return Advised(fact, f"move it into an item of {STEPS}:")
+        return super()._unknown(name, here)
 
     def _made(self, values: dict[str, Any], here: Cursor) -> Any:
         return None if here.reading.problems else _block(values, values[STEPS])

@@ -7,7 +7,7 @@ replaces the names in its words (rule 10.2). `concurrency` names a group that ru
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Literal, Self, cast
@@ -38,7 +38,7 @@ from flow_spec.fields.kinds import (
 )
 from flow_spec.fields.messages import LONGEST_WORD, flaw_of_word
 from flow_spec.fields.predicates import End, operands_of, parse_when
-from flow_spec.fields.reading import FOREACH, Cursor, escaped, filled, names_in
+from flow_spec.fields.reading import FOREACH, Cursor, escaped, filled
 from flow_spec.fields.records import (
     ENV_FILES,
     CommandWords,
@@ -135,7 +135,11 @@ class ScriptText(Text):
             remedy = 'begin the text with |, as in "script: |"'
             here.add(Advised("YAML would join these lines to one", remedy))
         if first := re.match(r"\s*(#!.*)", node.text):
-            message = Advised("a script cannot begin with #!", _instead_of_first_line(node.text))
+            remedy = (
+                "remove this line: bash runs a script, and stops at the first failure; for another "
+                "program write shell: above script:, such as [python3, -c]"
+            )
+            message = Advised("a script cannot begin with #!", remedy)
             here.add(message, span=Span(node.text, *first.span(1)))
             return None
         return super()._read(here)
@@ -144,16 +148,6 @@ class ScriptText(Text):
         if not text.strip(_BLANK):
             return Advised("must not be blank", "write the text below script: |, indented")
         return flaw_of_word(text, LONGEST_WORD)
-
-
-def _instead_of_first_line(text: str) -> str:
-    program = text.strip(_BLANK).splitlines()[0].split()[-1].rpartition("/")[2]
-    if program in {"bash", "sh"}:
-        return "remove this line: bash runs a script, and stops at the first failure"
-    return (
-        f"remove this line, and write shell: [{program if program.isalnum() else 'python3'}, -c] "
-        "above script:"
-    )
 
 
 SCRIPT = Declaration(
@@ -202,19 +196,6 @@ def filled_record[Record](
     # mypy knows no bound for "an instance of an attrs class".
     evolved: Record = attrs.evolve(cast("Any", record), **words, fills=())
     return evolved
-
-
-def names_to_fill(record: object, fields: Iterable[str]) -> Collection[str]:
-    """Return the names in the words of these fields of a flow or of a step."""
-    names: dict[str, None] = {}
-
-    def note(text: str) -> str:
-        names.update(dict.fromkeys(names_in(text)))
-        return text
-
-    for name in fields:
-        _mapped(getattr(record, name), note)
-    return names
 
 
 def _mapped(value: Any, change: Callable[[str], str]) -> Any:
@@ -459,20 +440,11 @@ class StepSpec:
         return tuple(dict.fromkeys((*self.depends_on, *filter(None, named))))
 
 
-_OWN = {
-    "id": "no two steps have the same",
-    "command": "every step says what it runs; what steps share can be an anchor",
-    "script": "every step says what it runs; what steps share can be an anchor",
-    "when": "every step says what it waits for",
-    "only_if": "it decides about one step; what steps share can be an anchor",
-    "depends_on": "every step says what it waits for",
-    "description": "it tells of one step",
-    FOREACH: "every step that is repeated has its own list",
-    "max_parallel": "write it beside flow_id for all steps, or beside a foreach for its copies",
-    "allow_warnings": "the flow has one of its own, for all steps",
-}
-"""The fields that `defaults` cannot have, and why."""
-
+_OWN = frozenset({
+    *("id", "command", "script", "when", "only_if", "depends_on", "description"),
+    *(FOREACH, "max_parallel", "allow_warnings"),
+})  # fmt: skip
+"""The fields that `defaults` cannot have: they are about one step."""
 
 _LAID_OVER = frozenset({"env", "x-airflow"})
 """The mappings that a step merges with those of `defaults`; its own entries win."""
@@ -527,7 +499,7 @@ class StepRecord(Record):
             laid_over = {**dict(defaults[name]), **dict(values[name])}
             values[name] = tuple(sorted(laid_over.items()))
         values = {"shell": SHELL, **defaults, **values}
-        if here.reading.names.words:
+        if here.reading.words:
             values["fills"] = fields_to_fill(values, OF_STEP)
         shell, script = values.pop("shell"), values.pop("script", None)
         if script is not None:
@@ -590,8 +562,7 @@ class Defaults(Record):
 
     def _unknown(self, name: str, here: Cursor) -> Advised:
         if name in _OWN:
-            fact = f"cannot have a default: {_OWN[name]}"
-            return Advised(fact, "write it in the steps themselves")
+            return Advised("cannot have a default", "write it in the steps themselves")
         return super()._unknown(name, here)
 
     def _made(self, values: dict[str, Any], here: Cursor) -> None:

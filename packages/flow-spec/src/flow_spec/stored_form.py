@@ -24,16 +24,6 @@ if TYPE_CHECKING:
 _VARIABLES = tuple[tuple[str, str], ...]
 """The type of `env`: sorted pairs of name and value, stored as a mapping."""
 
-_WORDS: dict[type[Any], str] = {
-    str: "text",
-    int: "an integer",
-    float: "a number",
-    bool: "a boolean",
-    list: "a list",
-    dict: "a mapping",
-    type(None): "null",
-}
-
 
 def to_json(flow: attrs.AttrsInstance) -> str:
     """Return the stored form of a flow."""
@@ -101,10 +91,10 @@ def _described(error: BaseException, _: type | None) -> str:
     return "is missing" if isinstance(error, KeyError) else str(error)
 
 
-def _exactly(value: Any, *allowed: type[Any]) -> Any:
-    """Return a value of one of these types; a boolean is not an integer here."""
-    if type(value) not in allowed:
-        raise ValueError(f"must be {_WORDS[allowed[-1]]}, got {_WORDS[type(value)]}")
+def _exactly[T](value: Any, kind: type[T]) -> T:
+    """Return a value of this type; a boolean is not an integer here."""
+    if type(value) is not kind:
+        raise ValueError(f"must be {kind.__name__}, got {type(value).__name__}")
     return value
 
 
@@ -113,22 +103,22 @@ def _converter() -> "Converter":
     from cattrs import Converter
 
     converter = Converter()
-    converter.register_structure_hook(str, lambda value, _: _exactly(value, str))
-    converter.register_structure_hook(OnConflict, lambda value, _: OnConflict(_exactly(value, str)))
-    converter.register_structure_hook(
-        WarningCode, lambda value, _: WarningCode(_exactly(value, str))
-    )
-    converter.register_structure_hook(int, lambda value, _: _exactly(value, int))
-    converter.register_structure_hook(bool, lambda value, _: _exactly(value, bool))
-    converter.register_structure_hook(float, lambda value, _: _exactly(value, int, float))
+    for kind in (str, int, bool):
+        converter.register_structure_hook(kind, _exactly)
+    for words in (OnConflict, WarningCode):
+        converter.register_structure_hook(words, lambda value, kind: kind(_exactly(value, str)))
+    converter.register_structure_hook(float, _number)
     converter.register_structure_hook_func(_is_sequence, _list)
     converter.register_structure_hook_func(lambda kind: bool(kind == _VARIABLES), _variables)
     converter.register_structure_hook_func(
         lambda kind: bool(kind == str | ListedFile), _listed_file
     )
     converter.register_structure_hook_factory(attrs.has, _record)
-    converter.register_structure_hook_factory(lambda kind: kind is StepSpec, _recorded_step)
     return converter
+
+
+def _number(value: Any, kind: type[float]) -> float:
+    return value if type(value) is int else _exactly(value, kind)
 
 
 def _is_sequence(kind: Any) -> bool:
@@ -147,7 +137,7 @@ def _variables(value: Any, _: type) -> tuple[tuple[str, str], ...]:
 def _listed_file(value: Any, _: type) -> str | ListedFile:
     if type(value) is str:
         return value
-    return _converter().structure(_exactly(value, dict, str), ListedFile)
+    return _converter().structure(value, ListedFile)
 
 
 def _record(cls: type[attrs.AttrsInstance]) -> Callable[[Any, type[Any]], Any]:
@@ -157,15 +147,9 @@ def _record(cls: type[attrs.AttrsInstance]) -> Callable[[Any, type[Any]], Any]:
         name: override(rename=key) for name, key, *_ in _fields(cls) if key != name
     }
     rebuild = make_dict_structure_fn(cls, _converter(), _cattrs_forbid_extra_keys=True, **renamed)
-    return lambda value, _: rebuild(_exactly(value, dict), cls)
 
+    def read(value: Any, _: type[Any]) -> Any:
+        _exactly(value, dict).pop(_WAITS_FOR, None)
+        return rebuild(value, cls)
 
-def _recorded_step(cls: type[attrs.AttrsInstance]) -> Callable[[Any, type[Any]], Any]:
-    rebuild = _record(cls)
-
-    def record(value: Any, kind: type[Any]) -> Any:
-        if type(value) is dict and _WAITS_FOR in value:
-            value = {key: field for key, field in value.items() if key != _WAITS_FOR}
-        return rebuild(value, kind)
-
-    return record
+    return read

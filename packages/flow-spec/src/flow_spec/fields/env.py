@@ -12,15 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from flow_spec.documents.source import opened
-from flow_spec.errors import (
-    QUOTED_LENGTH,
-    Advised,
-    EnvFileError,
-    EnvFileMissing,
-    Message,
-    advised,
-    quoted,
-)
+from flow_spec.errors import Advised, EnvFileError, EnvFileMissing, Message, quoted
 from flow_spec.fields.messages import LONGEST_WORD, flaw_of_word
 
 
@@ -117,11 +109,9 @@ def _within(names: Iterable[str], length: int) -> Iterator[str]:
 def flaw_of_variable(name: str) -> Message | None:
     """Return what is wrong with the name of a variable, or None."""
     if not VARIABLE.fullmatch(name):
-        fact = (
+        return (
             f"must be made of A-Z, a-z, 0-9 and _, and not begin with a digit, got {quoted(name)}"
         )
-        likely = re.sub(r"[^A-Za-z0-9_]+", "_", name).lstrip("_0123456789")
-        return advised(fact, f"write {likely}" if likely and len(name) <= QUOTED_LENGTH else None)
     if name.startswith(RESERVED_PREFIX):
         fact = f"must not begin with {RESERVED_PREFIX}, which orchesjob and this program use"
         return Advised(fact, "write another name")

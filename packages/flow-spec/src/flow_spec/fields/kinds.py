@@ -194,7 +194,7 @@ class FilledText(Text):
     def _check(self, here: Cursor) -> None:
         super()._check(here)
         if OPENING in here.text:
-            here.reading.names.words.append(here)
+            here.reading.words.append(here)
 
 
 class Line(Text):
@@ -279,51 +279,45 @@ class OneOf(Text):
         return None if text is None else self.words(text)
 
 
-class Integer(Kind):
-    """A whole number in decimal digits."""
-
-    minimum: int
-    maximum: int
-    _is_plain = True
-
-    def schema(self) -> Schema:
-        """Bound the number."""
-        return {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
-
-    def _read(self, here: Cursor) -> int | None:
-        spelled = spelling(here.node, Form.NUMBER)
-        if spelled is None or not _INTEGER.fullmatch(spelled):
-            _add_wrong_type(f"must be an integer >= {self.minimum}", here)
-            return None
-        # The interpreter refuses to convert thousands of digits; a bound needs no conversion.
-        digits = spelled.lstrip("0")
-        if len(digits) > len(str(self.maximum)) or int(digits or "0") > self.maximum:
-            _add_wrong_type(f"must be an integer <= {self.maximum:,}", here)
-            return None
-        value = int(digits or "0")
-        if value < self.minimum:
-            _add_wrong_type(f"must be an integer >= {self.minimum}", here)
-        return value
-
-
 class Number(Kind):
     """A finite decimal number, in the spelling of JSON."""
 
     minimum: float
     maximum: float
     _is_plain = True
+    _type = "number"
+    _noun = "a number"
 
     def schema(self) -> Schema:
         """Bound the number."""
-        return {"type": "number", "minimum": self.minimum, "maximum": self.maximum}
+        return {"type": self._type, "minimum": self.minimum, "maximum": self.maximum}
 
     def _read(self, here: Cursor) -> float | None:
-        value = _number(here.node)
+        value = self._value(here.node)
         if value is not None and value > self.maximum:
-            _add_wrong_type(f"must be a number <= {self.maximum:,.0f}", here)
+            _add_wrong_type(f"must be {self._noun} <= {self.maximum:,.0f}", here)
         elif value is None or value < self.minimum:
-            _add_wrong_type(f"must be a number >= {self.minimum:g}", here)
+            _add_wrong_type(f"must be {self._noun} >= {self.minimum:g}", here)
         return value
+
+    def _value(self, node: Node) -> float | None:
+        return _number(node)
+
+
+class Integer(Number):
+    """A whole number in decimal digits."""
+
+    _type = "integer"
+    _noun = "an integer"
+
+    def _value(self, node: Node) -> float | None:
+        spelled = spelling(node, Form.NUMBER) or ""
+        # The interpreter refuses to convert thousands of digits to an integer.
+        return float(spelled) if spelled.isascii() and spelled.isdecimal() else None
+
+    def _read(self, here: Cursor) -> int | None:
+        value = super()._read(here)
+        return None if value is None or value > self.maximum else int(value)
 
 
 class Seconds(Kind):
@@ -359,7 +353,6 @@ def _number(node: Node) -> float | None:
     return float(spelled) if spelled and _NUMBER.fullmatch(spelled) else None
 
 
-_INTEGER = re.compile(r"[0-9]+")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
@@ -409,8 +402,7 @@ class StepId(Text):
         if first.path != here.step:
             place = f"{written(first.path)} on line {first.node.line}"
             fact = f"duplicate id {quoted(here.text)}: {place} already has it"
-            remedy = f"give one of the two steps another id, such as {here.text}-2"
-            here.add(Advised(fact, remedy))
+            here.add(Advised(fact, "give one of the two steps another id"))
 
 
 class Reference(Text):

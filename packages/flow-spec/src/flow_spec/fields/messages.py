@@ -21,15 +21,7 @@ from flow_spec.documents.tree import (
     SequenceNode,
     node_at,
 )
-from flow_spec.errors import (
-    Advised,
-    Message,
-    advised,
-    closest_word,
-    folded,
-    printable,
-    quoted,
-)
+from flow_spec.errors import Advised, Message, advised, closest_word, folded, printable, quoted
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 """The id of a step, as written."""
@@ -44,13 +36,6 @@ PRINTABLE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 """What `flaw_of_line` allows, as a pattern of JSON Schema."""
 PRINTABLE_LINES = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]*$"
 """What `flaw_of_prose` allows."""
-
-_UNPRINTABLE = {
-    "Cc": "control character",
-    "Cs": "surrogate",
-    "Zl": "line separator",
-    "Zp": "paragraph separator",
-}
 
 
 def flaw_of_name(text: str, max_length: int) -> Message | None:
@@ -109,9 +94,8 @@ def flaw_of_length(text: str, max_length: int) -> str | None:
 
 def _unprintable(text: str, allowed: str) -> str | None:
     for char in text:
-        category = unicodedata.category(char)
-        if category in _UNPRINTABLE and char not in allowed:
-            return f"must be printable, got the {_UNPRINTABLE[category]} U+{ord(char):04X}"
+        if unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} and char not in allowed:
+            return f"must be printable, got U+{ord(char):04X}"
     return None
 
 
@@ -243,15 +227,8 @@ AS_LIST = {
 
 def no_list(items: str, example: str, node: Node, field: str) -> Message:
     """Say that the value of a field is not a list, and what to write in place of it."""
-    from flow_spec.fields.foreign_words import answer_to_word
-
     fact = must_be(f"a list of {items}, such as {example}", node)
-    if isinstance(node, ScalarNode) and _CRONTAB_LINE.match(node.text):
-        return advised(fact, answer_to_word("crontab", "anywhere"))
     return advised(fact, AS_LIST.get(field) or AS_LIST.get(items))
-
-
-_CRONTAB_LINE = re.compile(r"(?:[0-9*/,-]+ +){4}")
 
 
 def no_mapping(noun: str, keys: Sequence[str], node: Node) -> Message:

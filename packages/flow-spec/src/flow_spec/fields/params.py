@@ -38,8 +38,6 @@ class Pattern(Text):
     def _flaw(self, text: str) -> str | None:
         if flaw := messages.flaw_of_length(text, self.max_length):
             return flaw
-        if text.startswith("/^") and text.endswith("$/"):
-            return "matches no value: the slashes are a part of it; write it without them"
         try:
             with warnings.catch_warnings(action="ignore"):
                 re.compile(text)
@@ -87,8 +85,7 @@ class Param:
             return flaw
         if self.enum and value not in self.enum:
             listed = ", ".join(map(quoted, self.enum[:_MOST_LISTED]))
-            more = len(self.enum) - _MOST_LISTED
-            others = f" or one of {more:,} more" if more > 0 else ""
+            others = ", ..." if len(self.enum) > _MOST_LISTED else ""
             return f"must be one of {listed}{others}, got {quoted(value)}"
         if self.pattern is None:
             return None
@@ -137,7 +134,7 @@ def flaw_of_param_name(name: str) -> Message | None:
     """Return what is wrong with the name of a parameter, or None."""
     if name in BUILT_IN:
         fact = f"is a name that every flow has, like {', '.join(BUILT_IN)}"
-        return Advised(fact, f"write another name, such as MY_{name}")
+        return Advised(fact, "write another name")
     return flaw_of_variable(name)
 
 
@@ -195,7 +192,7 @@ class Params(Kind):
             else:
                 params.append(Param(name, Word().read(value)))
                 _check_default(params[-1], value)
-        here.reading.names.declare((), names)
+        here.reading.params = dict.fromkeys(names)
         return tuple(params)
 
 

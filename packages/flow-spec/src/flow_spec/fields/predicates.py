@@ -156,21 +156,18 @@ def is_condition(text: str, depends_on: Sequence[str], *, in_finally: bool) -> b
 
 
 _WRAPPED = re.compile(r"\s*(?:if\s+)?\$?\{\{(?P<braced>.*)\}\}\s*|\s*if\s+(?P<bare>.*)", re.DOTALL)
-_OUTPUT = re.compile(r"(?:steps|needs|jobs|tasks)\.[\w-]+\.outputs?\.")
-_VARIABLE = re.compile(
-    r"""\s*(?:!|not\b)?\s*(?:\w+\(\s*)?["']?(?:\$?\{\{\s*)?(?:
-    \$\{?(?P<name>\w+) | (?P<bare>\w+)["']?\s*(?:===?|!==?|=|[<>]=?|-eq\b|-ne\b)
-    | (?:env|vars|variables|github|gitlab|runner|inputs|matrix|secrets|params|parameters|item
-        |workflow|event|branch|hostvars|group_names)\b | ansible_ | inventory_
-    | (?:hashFiles|exists|fileExists|defined)\( )""",
+_VALUE = re.compile(
+    r"""\$\{?(\w+) | (?<![\w.@-])(\w+)["']?\s*(?:[=!]==?|=|[<>]=?|-eq\b|-ne\b) | \.outputs?\.
+    | \b(env|vars|variables|github|gitlab|runner|inputs|matrix|secrets|params|parameters|item
+        |workflow|event|branch|hostvars|group_names|hashFiles|exists|fileExists|defined)\b
+    | \b(ansible_|inventory_)""",
     re.VERBOSE | re.ASCII,
 )
+"""What is no step in the conditions of other systems: variables, outputs, comparisons."""
 
-
-_COMPARED = re.compile(r"(?<![\w.@-])(\w+)[\"']?\s*(?:===?|!==?|=|[<>]=?)")
 INSTEAD_OF_VALUES = (
-    "conditions are over steps: write only_if: beside when:, with a command such as "
-    "[test, '${{ NAME }}', =, VALUE]"
+    "write only_if:, with a command such as [sh, -c, 'test \"$NAME\" = VALUE']; when: is only for "
+    "conditions over steps"
 )
 """What to write in place of a value in a condition."""
 
@@ -184,21 +181,8 @@ def advice_on_condition(text: str, ids: Collection[str], *, in_finally: bool) ->
 
     wrapped = _WRAPPED.fullmatch(text)
     bare = text if wrapped is None else wrapped["braced"] or wrapped["bare"] or ""
-    asked = _VARIABLE.match(bare)
-    if _OUTPUT.search(bare):
-        return Advised(
-            "a condition asks how steps ended, not what they wrote",
-            "let the step write a file below $ORCHESJOB_FLOW_RUN_DIR, and write only_if: with a "
-            "command that looks into it",
-        )
-    if asked is not None and {asked["name"], asked["bare"]}.isdisjoint(ids):
-        return Advised(
-            "a condition asks about steps, not about variables",
-            "write only_if: in place of when:, with a command such as "
-            "[sh, -c, 'test \"$BRANCH\" = main']",
-        )
-    if any(found[1] not in ids for found in _COMPARED.finditer(bare)):
-        return Advised("a condition cannot compare values", INSTEAD_OF_VALUES)
+    if any({*found.groups()}.isdisjoint(ids) for found in _VALUE.finditer(bare)):
+        return Advised("a condition cannot ask for values", INSTEAD_OF_VALUES)
     if wrapped is None:
         return None
     fact = f"a condition is written without {'if' if wrapped['bare'] else 'braces around it'}"

@@ -8,8 +8,8 @@ Reading a flow file reads no other file. To read the lists of a `foreach` that a
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import attrs
@@ -86,6 +86,20 @@ def flaws_of_names(
             yield Flaw(_unknown(found[1], known, speller, elsewhere), found.start(1))
 
 
+class Noting(dict[str, str]):
+    """Values of names; it notes in `missing` which names it lacks."""
+
+    def __init__(self, values: Mapping[str, str], missing: dict[str, None]) -> None:
+        """Take the values, and where to note."""
+        super().__init__(values)
+        self.missing = missing
+
+    def __missing__(self, name: str) -> str:
+        """Note the name; return an empty text."""
+        self.missing[name] = None
+        return ""
+
+
 def filled(text: str, values: Mapping[str, str]) -> str:
     """Return a word with its names replaced by `values`.
 
@@ -119,47 +133,6 @@ def _unknown(
     if len(known) > _MOST_LISTED:
         return Advised(sentence, declare)
     return Advised(f"{sentence}; there is {', '.join(sorted(known))}", declare)
-
-
-@attrs.define(eq=False)
-class TemplateNames:
-    """The words of a file that may hold names, and the names that the file declares.
-
-    `declared` has the names by the path below which they can be used; the flow's path is empty.
-    """
-
-    words: list["Cursor"] = attrs.Factory(list)
-    declared: dict[NodePath, Collection[str]] = attrs.Factory(dict)
-    _known: dict[tuple[NodePath, ...], Collection[str]] = attrs.Factory(dict)
-
-    def declare(self, path: NodePath, names: Iterable[str]) -> None:
-        """Let names be used in words below a path; an empty list also makes words templates."""
-        self.declared[path] = dict.fromkeys(names)
-
-    def declares(self, name: str, path: NodePath) -> bool:
-        """Whether a declared name can be used at a path; built-in names do not count."""
-        return any(name in self.declared[above] for above in self._scopes_of(path))
-
-    @property
-    def are_filled(self) -> bool:
-        """Whether names are replaced: the flow declares names, or uses one that is built in.
-
-        In all other flows `${{` is plain text.
-        """
-        if self.declared:
-            return True
-        return any(name in BUILT_IN for word in self.words for name in names_in(word.text))
-
-    def known_at(self, path: NodePath) -> Collection[str]:
-        """Return the names that a word at a path may hold; each set is made once."""
-        scopes = self._scopes_of(path)
-        if scopes not in self._known:
-            names = chain(BUILT_IN, *(self.declared[above] for above in scopes))
-            self._known[scopes] = dict.fromkeys(names)
-        return self._known[scopes]
-
-    def _scopes_of(self, path: NodePath) -> tuple[NodePath, ...]:
-        return tuple(above for end in range(len(path)) if (above := path[:end]) in self.declared)
 
 
 SHELL_KEY = "shell"
@@ -321,7 +294,8 @@ class Reading:
         steps: The first step of every id; those of `finally` are last.
         depends_on: The items that could be step ids, by the path of the step.
         defaults: The values for fields that a step does not give.
-        names: The words with names in them, which are checked at the end.
+        words: The words that may hold names, which are checked at the end.
+        params: The names of the parameters; None if the file declares none.
         blocks: The lists of each `foreach`, by its path.
         read_list: Reads lists that are in other files.
         flow_dir: The folder of the flow file, as it was named.
@@ -334,7 +308,8 @@ class Reading:
     steps: dict[str, StepPlace] = attrs.Factory(dict)
     depends_on: dict[NodePath, tuple[str, ...]] = attrs.Factory(dict)
     defaults: dict[str, Any] = attrs.Factory(dict)
-    names: TemplateNames = attrs.Factory(TemplateNames)
+    words: list["Cursor"] = attrs.Factory(list)
+    params: Collection[str] | None = None
     blocks: dict[NodePath, BlockLists] = attrs.Factory(dict)
     read_list: ListReader = not_read
     flow_dir: str = "."
@@ -347,20 +322,33 @@ class Reading:
         block = self.blocks.get(path[:2])
         return () if block is None else block.names
 
+    @property
+    def fills_names(self) -> bool:
+        """Whether names are replaced: the flow declares names, or uses one that is built in.
+
+        In all other flows `${{` is plain text.
+        """
+        if self.params is not None or self.blocks:
+            return True
+        return any(name in BUILT_IN for word in self.words for name in names_in(word.text))
+
     def report_names(self) -> None:
         """Add the problems with names in words, once all declared names are known."""
-        if not self.names.are_filled:
+        if not self.fills_names:
             return
+        everywhere = dict.fromkeys((*BUILT_IN, *(self.params or ())))
+        inside = {
+            path: dict.fromkeys((*everywhere, *block.names)) for path, block in self.blocks.items()
+        }
         repeated = {name for block in self.blocks.values() for name in block.names}
-        for word in self.names.words:
+        for word in self.words:
             if word.path[-2:-1] == (SHELL_KEY,) and isinstance(word.path[-1], int):
                 word.add(_IN_SHELL)
                 continue
-            text = word.text
-            known = self.names.known_at(word.path)
-            flaws = flaws_of_names(text, known, self.speller, repeated)
+            known = inside.get(word.path[:2], everywhere)
+            flaws = flaws_of_names(word.text, known, self.speller, repeated)
             for flaw in islice(flaws, _MOST_IN_WORD):
-                word.add(flaw.message, excerpt=_excerpt(text, flaw.at))
+                word.add(flaw.message, excerpt=_excerpt(word.text, flaw.at))
 
 
 @attrs.frozen(eq=False)

@@ -164,7 +164,7 @@ class Variables(Kind):
             if name in here.reading.names_around(here.path):
                 hides = f"would hide the value of each copy: foreach gives {quoted(name)} already"
                 value.add(hides)
-            elif here.reading.names.declares(name, here.path):
+            elif name in (here.reading.params or ()):
                 message = Advised(
                     "is a parameter, which every command sees under this name",
                     "remove it, or give the variable another name",
@@ -235,7 +235,7 @@ class Record(Kind):
 
     def _skips(self, name: str) -> bool:
         """Whether a key belongs to the user or another program."""
-        return name.startswith("x-") or name in self.foreign
+        return (name.startswith("x-") and name != "x-airflow") or name in self.foreign
 
     def _needed(self) -> list[str]:
         return [name for name, field in self.fields().items() if field.required]
@@ -281,6 +281,13 @@ class Record(Kind):
                 if first not in (None, written) and (at := here.get(name)) is not None:
                     fact = f"{value} is already in {first}, and an exit code has one meaning"
                     at.add(Advised(fact, f"remove {value} from one of the two lists"))
+
+
+def file_schema(record: Record, title: str, description: str) -> Schema:
+    """Return the JSON Schema (2020-12) of a file that holds a record."""
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    about = {"$schema": dialect, "title": title, "description": description}
+    return about | record.schema()
 
 
 @attrs.frozen

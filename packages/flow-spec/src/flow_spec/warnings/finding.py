@@ -471,8 +471,8 @@ class _Finder:
 
     def _look_at_unfilled_words(self) -> None:
         """Warn about what looks like a name in a flow that replaces none."""
-        names = self.read.reading.names
-        for word in () if names.are_filled else names.words:
+        reading = self.read.reading
+        for word in () if reading.fills_names else reading.words:
             if SHELL_KEY not in word.path and (found := _LITERAL.search(word.text)):
                 message = Advised(
                     f"{quoted(found[0])} stays as it is: names are replaced only where a flow has "
