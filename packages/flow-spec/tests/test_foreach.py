@@ -548,10 +548,12 @@ def test_a_call_asks_the_copies(quantifier: str, predicate: str | None, true_of:
 
 
 BLOCK = "{foreach: {X: [a, b]}, steps: [{id: load, command: [x]}, {id: check, command: [x]%s}]}"
-NOT_REPEATED = "any(A) asks the copies of a step, and A is not repeated; write A.succeeded"
-NONE_REPEATED = "none(A.failed) asks the copies of a step, and A is not repeated; write !A.failed"
-ONE_COPY = '"load@a" is one copy, and any(load@a) asks all copies; write load@a.succeeded'
-SAME_COPY = "inside its foreach, load is the step of the same copy; write load.succeeded"
+NOT_REPEATED = "any(A) asks all copies of a step, from outside its foreach; write A.succeeded"
+NONE_REPEATED = (
+    "none(A.failed) asks all copies of a step, from outside its foreach; write !A.failed"
+)
+ONE_COPY = "any(load@a) asks all copies of a step, from outside its foreach; write load@a.succeeded"
+SAME_COPY = "all(load) asks all copies of a step, from outside its foreach; write load.succeeded"
 
 
 @pytest.mark.parametrize(

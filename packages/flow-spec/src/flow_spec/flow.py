@@ -559,16 +559,19 @@ def _problems_of_words(flow: FlowSpec) -> Iterator[Problem]:
     filled = flow.filled_without_run()
     for field in flow.fills:
         for place, flaw in _flaws(field, getattr(filled, field)):
-            if flaw is not None:
-                yield Problem(flaw, place)
+            yield Problem(flaw, place)
     for step, whole in zip(flow.all_steps, filled.all_steps, strict=True):
         for field in step.fills:
             for place, flaw in _flaws(field, getattr(whole, field)):
-                if flaw is not None:
-                    yield Problem(f"{place} {flaw}", f"step {quoted(step.id)}")
+                yield Problem(f"{place} {flaw}", f"step {quoted(step.id)}")
 
 
-def _flaws(field: str, value: Any) -> Iterator[tuple[str, str | None]]:
+def _flaws(field: str, value: Any) -> Iterator[tuple[str, str]]:
+    found = _checked(field, value)
+    return ((place, flaw) for place, flaw in found if flaw is not None)
+
+
+def _checked(field: str, value: Any) -> Iterator[tuple[str, str | None]]:
     match field:
         case "env":
             for name, text in value:

@@ -29,7 +29,7 @@ from flow_spec.documents.tree import (
 )
 from flow_spec.errors import Advised, DocumentError, FlowFileError, Problem
 from flow_spec.fields.messages import NAME, REFERENCE
-from flow_spec.fields.params import path_params
+from flow_spec.fields.params import note_params
 from flow_spec.fields.predicates import has_call
 from flow_spec.fields.reading import (
     FINALLY,
@@ -97,13 +97,12 @@ class Document:
             remedy = "`orchesjob-flow test` runs it; for other commands, name the flow file"
             message = Advised("this file holds cases that test a flow, not a flow", remedy)
             raise self.error([Problem.of(message, None, root.line, root.column)])
-        known = path_params(node_at(root, ("params",)), params)
-        reading = Reading(
-            root, read_list=read_list, flow_dir=_folder(self.source), path_params=known
-        )
-        note_steps(Cursor(root, (), reading))
+        reading = Reading(root, read_list=read_list, flow_dir=_folder(self.source), given=params)
+        here = Cursor(root, (), reading)
+        note_params(here)
+        note_steps(here)
         # Nothing is missing from the flow where there is no problem.
-        flow: FlowSpec = FLOW.read(Cursor(root, (), reading))
+        flow: FlowSpec = FLOW.read(here)
         reading.report_names()
         if not reading.problems:
             flow = _with_asked_steps_named(flow, reading)

@@ -263,35 +263,33 @@ class ValuesOf(Kind):
             return None
         if not _is_known_by_now(here, () if is_split else (FLOW_DIR,)):
             return None
-        known = {**reading.path_params.values, FLOW_DIR: reading.flow_dir}
+        known = {FLOW_DIR: reading.flow_dir}
+        for name, param in (reading.params or {}).items():
+            if param is not None and (value := param.value_in(reading.given)) is not None:
+                known[name] = value
+        # A text that holds no parameters stands for the same list in every run.
+        is_open = not is_split or next(names_in(text), None) is not None
         try:
             if is_split:
                 values = _split(text, at, known)
             else:
                 values = tuple(reading.read_list(origin, text, known))
+            self._check(values, may_be_empty=is_open)
         except ListError as error:
             here.add(str(error) if is_split else f"{quoted(text)} {error}")
             return None
-        # A text that holds no parameters stands for the same list in every run.
-        is_open = not is_split or next(names_in(text), None) is not None
-        flaw = self._flaw_of(values) if values or is_open else "must hold a value"
-        if flaw is not None:
-            here.add(flaw)
-            return None
-        if not is_open:
-            return ValueList(self.name, values)
-        return ValueList(self.name, values, origin, text, at)
+        return ValueList(self.name, values, *((origin, text, at) if is_open else ()))
 
-    def _flaw_of(self, values: Values) -> str | None:
-        """Return what is wrong with values that the flow file itself does not list."""
+    def _check(self, values: Values, *, may_be_empty: bool) -> None:
+        if not (values or may_be_empty):
+            raise ListError("must hold a value")
         word, known = Word(beside=len(f"{self.name}=")), set[str]()
         for value in values:
             if flaw := word.flaw(value):
-                return f"gives {quoted(value)}, which {flaw}"
+                raise ListError(f"gives {quoted(value)}, which {flaw}")
             if value in known:
-                return f"gives {quoted(value)} twice; the steps would run twice for it"
+                raise ListError(f"gives {quoted(value)} twice; the steps would run twice for it")
             known.add(value)
-        return None
 
 
 def _split(text: str, at: str | None, known: Mapping[str, str]) -> Values:
@@ -306,21 +304,24 @@ def _split(text: str, at: str | None, known: Mapping[str, str]) -> Values:
 
 def _is_known_by_now(here: Cursor, built_in: Collection[str]) -> bool:
     """Whether the names in the text of a list have values before the run exists (rule 10.2)."""
-    held, params = dict.fromkeys(names_in(here.text)), here.reading.path_params
-    others = [name for name in held if name not in built_in]
-    known = [*(f"${{{{ {name} }}}}" for name in built_in), "parameters"]
+    held, params = dict.fromkeys(names_in(here.text)), here.reading.params or {}
     problems = len(here.reading.problems)
     for flaw in flaws_of_names(here.text, held, here.reading.speller):
         here.add(str(flaw.message))
-    for name in others if params.are_known else ():
-        if name in params.flaws:
-            message = f"needs the parameter {name}, which {params.flaws[name]}"
-            here.add(message, param=None if name in params.values else name)
-        elif name not in params.values:
+    for name in held.keys() - {*built_in}:
+        param = params.get(name)
+        if name not in params:
+            known = [*(f"${{{{ {name} }}}}" for name in built_in), "parameters"]
             when = "a list is read before its run begins"
             rest = f"has no value then; only {' and '.join(known)} have"
             here.add(f"{when}, and ${{{{ {name} }}}} {rest}")
-    return len(here.reading.problems) == problems and (params.are_known or not others)
+        elif param is not None and (
+            wrong := param.flaw_of(value := param.value_in(here.reading.given))
+        ):
+            message = f"needs the parameter {name}, which {wrong}"
+            here.add(message, param=name if value is None else None)
+    is_read = all(params.get(name, True) is not None for name in held)
+    return is_read and len(here.reading.problems) == problems
 
 
 @attrs.define
@@ -415,7 +416,6 @@ def note_lists(here: Cursor, inner: Sequence[Cursor], budget: CopyBudget) -> Blo
 
 
 def _read_lists(here: Cursor) -> _Lists:
-    """Read a mapping of names to lists, a list of mappings, or the values of `ITEM`."""
     given, node = here.given, here.node
     is_mapping = isinstance(node, MappingNode) and bool(node.entries)
     are_scalars = all(isinstance(value, ScalarNode) for value in given.values())
@@ -431,7 +431,6 @@ def _read_lists(here: Cursor) -> _Lists:
 
 
 def _combined(names: Values, lists: Sequence[ValueList | None], *, is_named: bool = True) -> _Lists:
-    """Return every combination of the values of these names."""
     known = tuple(filter(None, lists))
     values = [one.values for one in known]
     copies, is_known = prod(map(len, values)), len(known) == len(lists)
@@ -448,7 +447,6 @@ def _refuse(here: Cursor) -> None:
 
 
 def _by_name(here: Cursor) -> _Lists:
-    """Read a mapping of names to lists; every combination is a copy."""
     names, lists = [], []
     problems = len(here.reading.problems)
     for name, key, value in here.entries():
@@ -474,7 +472,6 @@ _CHANGES = ("exclude", "include")
 
 
 def _row_by_row(here: Cursor) -> _Lists:
-    """Read a list of mappings; each is one copy."""
     rows: list[dict[str, str]] = []
     for item in here.items():
         if not isinstance(item.node, MappingNode) or item.node.tag is not None:
@@ -544,7 +541,6 @@ def _repeats_itself(item: Cursor) -> bool:
 
 
 def _block(values: Mapping[str, Any], steps: tuple[StepSpec, ...]) -> Block:
-    """Return the block that repeats these steps; `values` are those of the keys beside them."""
     lists: BlockLists = values[FOREACH]
     copies = tuple(map(Copy, lists.labels or (), lists.rows))
     bound = values.get(MAX_PARALLEL)

@@ -15,7 +15,7 @@ from typing import Any, Literal, Self, cast
 import attrs
 
 import flow_conditions
-from flow_spec.documents.tree import ScalarNode
+from flow_spec.documents.tree import Node, ScalarNode
 from flow_spec.errors import Advised, Message, Span
 from flow_spec.fields import messages
 from flow_spec.fields.kinds import (
@@ -129,8 +129,7 @@ class ScriptText(Text):
     def _read(self, here: Cursor) -> str | None:
         node = here.node
         if not isinstance(node, ScalarNode):
-            here.add(messages.no_script(node))
-            return None
+            return super()._read(here)
         if node.folded:
             remedy = 'begin the text with |, as in "script: |"'
             here.add(Advised("YAML would join these lines to one", remedy))
@@ -143,6 +142,9 @@ class ScriptText(Text):
             here.add(message, span=Span(node.text, *first.span(1)))
             return None
         return super()._read(here)
+
+    def _no_text(self, node: Node) -> Message:
+        return messages.no_text(node, "write script: | and the lines below it")
 
     def _flaw(self, text: str) -> Message | None:
         if not text.strip(_BLANK):

@@ -495,13 +495,9 @@ def flaw_of_call(operand: "flow_conditions.Name", here: Cursor) -> Message | Non
     if found.path == here.step:
         return None  # it waits for itself, which is reported as a cycle
     sign = "!" if operand.quantifier == "none" else ""
-    remedy = f"write {sign}{name}.{operand.predicate or 'succeeded'}"
-    if label:
-        return Advised(f"{quoted(name)} is one copy, and {operand} asks all copies", remedy)
-    if found.block is None:
-        return Advised(f"{operand} asks the copies of a step, and {name} is not repeated", remedy)
-    if found.block == here.path[: len(found.block)]:
-        return Advised(f"inside its foreach, {name} is the step of the same copy", remedy)
+    if label or found.block is None or found.block == here.path[: len(found.block)]:
+        fact = f"{operand} asks all copies of a step, from outside its foreach"
+        return Advised(fact, f"write {sign}{name}.{operand.predicate or 'succeeded'}")
     return None
 
 

@@ -247,12 +247,6 @@ _AS_MAPPING = {
 """What to write in place of something else than a record."""
 
 
-def no_script(node: Node) -> Message:
-    """Say that the text of a script is not one text."""
-    fact = f'must be a single text, such as the lines after "script: |", got {got(node)}'
-    return Advised(fact, "write script: | and the lines below it")
-
-
 def no_name(held: str | None) -> Message:
     """Say that what stands between `${{` and `}}` is not a name, and what to write."""
     from flow_spec.fields.foreign_words import answer_to_word

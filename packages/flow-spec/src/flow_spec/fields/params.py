@@ -12,12 +12,12 @@ from typing import Any, Never
 
 import attrs
 
-from flow_spec.documents.tree import MappingNode, Node, SequenceNode, is_null
+from flow_spec.documents.tree import MappingNode, SequenceNode, is_null
 from flow_spec.errors import Advised, Message, printable, quoted
 from flow_spec.fields import messages
 from flow_spec.fields.env import SETTABLE, flaw_of_setting, flaw_of_variable
 from flow_spec.fields.kinds import Kind, Prose, Schema, Text, Value, Word
-from flow_spec.fields.reading import BUILT_IN, Cursor, PathParams, Reading
+from flow_spec.fields.reading import BUILT_IN, Cursor
 from flow_spec.fields.records import ListOf, Record, declared
 
 _MOST_LISTED = 10
@@ -172,47 +172,40 @@ class Params(Kind):
             expected = "a mapping of names to defaults, such as {SHOP: berlin}"
             here.add(messages.must_be(expected, here.node))
             return None
-        names, params = [], []
-        for name, key, value in here.entries():
-            names.append(name)
-            flaw = flaw_of_param_name(name)
-            if flaw is not None:
-                key.add(flaw)
-            elif is_null(value.node):
-                remedy = (
-                    f"write {name}: {{}} if every run must give it a value, "
-                    f'or {name}: "" for an empty default'
-                )
-                value.add(Advised("is empty", remedy))
-            elif isinstance(value.node, SequenceNode):
-                remedy = f"write {name}: {{enum: [A, B]}}, with the values that it may have"
-                value.add(Advised("must be a single text, got a list", remedy))
-            elif isinstance(value.node, MappingNode):
-                params.append(PARAM.read(value))
-            else:
-                params.append(Param(name, Word().read(value)))
-                _check_default(params[-1], value)
-        here.reading.params = dict.fromkeys(names)
-        return tuple(params)
+        if here.reading.params is None:
+            here.reading.params = {name: _param(key, value) for name, key, value in here.entries()}
+        return tuple(here.reading.params.values())
 
 
-def path_params(node: Node | None, given: Mapping[str, str]) -> PathParams:
-    """Return the values of a file's parameters for the paths of lists, which are read first.
+def _param(key: Cursor, value: Cursor) -> Param | None:
+    name, problems = key.field, value.reading.problems
+    before = len(problems)
+    if flaw := flaw_of_param_name(name):
+        key.add(flaw)
+    elif is_null(value.node):
+        remedy = (
+            f"write {name}: {{}} if every run must give it a value, "
+            f'or {name}: "" for an empty default'
+        )
+        value.add(Advised("is empty", remedy))
+    elif isinstance(value.node, SequenceNode):
+        remedy = f"write {name}: {{enum: [A, B]}}, with the values that it may have"
+        value.add(Advised("must be a single text, got a list", remedy))
+    elif isinstance(value.node, MappingNode):
+        param: Param = PARAM.read(value)
+        return param if len(problems) == before else None
+    else:
+        param = Param(name, Word().read(value))
+        _check_default(param, value)
+        return param
+    return None
 
-    Problems with their declarations are reported later, when the fields are read.
-    """
-    if node is None:
-        return PathParams()
-    trial = Reading()
-    params = Params().read(Cursor(node, ("params",), trial))
-    if trial.problems:
-        return PathParams(are_known=False)
-    values = {param.name: param.value_in(given) for param in params}
-    flaws = {param.name: param.flaw_of(values[param.name]) for param in params}
-    return PathParams(
-        {name: value for name, value in values.items() if value is not None},
-        {name: flaw for name, flaw in flaws.items() if flaw is not None},
-    )
+
+def note_params(root: Cursor) -> None:
+    """Read the parameters of a file before the lists whose paths may name them."""
+    here = root.get("params")
+    if here is not None and isinstance(here.node, MappingNode) and here.node.tag is None:
+        Params().read(here)
 
 
 def _check_default(param: Param, here: Cursor) -> None:

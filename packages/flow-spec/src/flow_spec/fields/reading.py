@@ -184,18 +184,6 @@ class ValueList:
         return f"{{{self.origin}: {quoted(self.text or '')}{at}}}"
 
 
-@attrs.frozen
-class PathParams:
-    """The values of the parameters in the path of a list, or what is wrong with them.
-
-    `are_known` is false if the parameters themselves are reported as wrong.
-    """
-
-    values: Mapping[str, str] = attrs.Factory(dict)
-    flaws: Mapping[str, str] = attrs.Factory(dict)
-    are_known: bool = True
-
-
 type ListReader = Callable[[str, str, Mapping[str, str]], Sequence[str]]
 """Returns the lines of a file, or the file names that match a pattern.
 
@@ -295,11 +283,11 @@ class Reading:
         depends_on: The items that could be step ids, by the path of the step.
         defaults: The values for fields that a step does not give.
         words: The words that may hold names, which are checked at the end.
-        params: The names of the parameters; None if the file declares none.
+        params: The parameters by their names, None for a wrong one; or None without the key.
+        given: The values of parameters, for the paths of lists.
         blocks: The lists of each `foreach`, by its path.
         read_list: Reads lists that are in other files.
         flow_dir: The folder of the flow file, as it was named.
-        path_params: The parameters that paths of lists may name.
         problems: Every problem so far.
         speller: Finds the known word that was probably meant.
     """
@@ -309,11 +297,11 @@ class Reading:
     depends_on: dict[NodePath, tuple[str, ...]] = attrs.Factory(dict)
     defaults: dict[str, Any] = attrs.Factory(dict)
     words: list["Cursor"] = attrs.Factory(list)
-    params: Collection[str] | None = None
+    params: Mapping[str, Any] | None = None
+    given: Mapping[str, str] = attrs.Factory(dict)
     blocks: dict[NodePath, BlockLists] = attrs.Factory(dict)
     read_list: ListReader = not_read
     flow_dir: str = "."
-    path_params: PathParams = attrs.Factory(PathParams)
     problems: list[Problem] = attrs.Factory(list)
     speller: Speller = attrs.Factory(Speller)
 
