@@ -510,7 +510,7 @@ MUTATIONS = (
         "a list that is split by parameters counts as one of the flow file",
         "flow-spec: ValuesOf._from",
         replace(
-            "return ValueList(self.name, values, origin, text, at)",
+            "return ValueList(self.name, values, *((origin, text, at) if is_open else ()))",
             "return ValueList(self.name, values)",
         ),
         tests="flow-spec/test_foreach -k split_with_parameters",

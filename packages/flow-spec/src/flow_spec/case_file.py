@@ -25,7 +25,7 @@ from flow_spec.errors import (
     quoted,
 )
 from flow_spec.fields import messages
-from flow_spec.fields.kinds import FILE, Kind, Line, OneOf, Schema, Text
+from flow_spec.fields.kinds import FILE, Kind, OneOf, Schema, Text, line
 from flow_spec.fields.reading import Cursor, ListReader, Reading
 from flow_spec.fields.records import ListOf, Record, Variables, declared, file_schema
 from flow_spec.flow import FlowSpec
@@ -62,8 +62,8 @@ class RunEnd(StrEnum):
     CANCELLED = "CANCELLED"
 
 
-class StepName(Text):
-    """The id of a step, of a copy, or of all copies of a step; `_report_names` checks it."""
+STEP_NAME = Text()
+"""The id of a step, of a copy, or of all copies of a step; `_report_names` checks it."""
 
 
 class ByStep(Kind):
@@ -107,15 +107,13 @@ class Case:
     """
 
     name: str = declared(
-        Line(max_length=255), "What the case shows, in a sentence.", "a failed load sends the alert"
+        line(255), "What the case shows, in a sentence.", "a failed load sends the alert"
     )
     params: tuple[tuple[str, str], ...] = declared(
         Variables(), "The parameters of the run.", {"DAY": "2026-05-07"}, default=()
     )
     given: tuple[tuple[str, str], ...] = declared(
-        ByStep(
-            OneOf(CaseOutcome), {CANCEL_AT: StepName(), TIMEOUT_AT: StepName()}, "{load: failed}"
-        ),
+        ByStep(OneOf(CaseOutcome), {CANCEL_AT: STEP_NAME, TIMEOUT_AT: STEP_NAME}, "{load: failed}"),
         "How the steps end that do not succeed, and where the run is cancelled or times out.",
         {"load": "failed", "fetch@rome": "skipped"},
         {"cancel_at": "load"},
@@ -129,7 +127,7 @@ class Case:
         {"alert": "SUCCEEDED", "publish": "SKIPPED", "run": "FAILED"},
     )
     order: tuple[str, ...] = declared(
-        ListOf(StepName(), "steps", "[fetch, load]", min_items=1, distinct=True),
+        ListOf(STEP_NAME, "steps", "[fetch, load]", min_items=1, distinct=True),
         "Steps in order: each must begin after the one before it has ended.",
         ["fetch", "load", "alert"],
         default=(),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 from flow_spec.errors import (
+    Message,
     MissingValuesError,
     ParamsError,
     Problem,
@@ -22,8 +23,8 @@ from flow_spec.errors import (
 )
 from flow_spec.fields import messages
 from flow_spec.fields.env import EnvFile, flaw_of_setting, run_variables
-from flow_spec.fields.kinds import DIRECTORY, MOST_NAMED, SECONDS_ABOVE_ZERO, Integer, Line, Prose
-from flow_spec.fields.messages import LONGEST_WORD, Speller, flaw_of_line, flaw_of_word
+from flow_spec.fields.kinds import DIRECTORY, MOST_NAMED, PROSE, SECONDS_ABOVE_ZERO, Integer, line
+from flow_spec.fields.messages import LONGEST_WORD, Speller, flaw_of_word
 from flow_spec.fields.params import Param, Params
 from flow_spec.fields.reading import BUILT_IN, SPLIT, Cursor, Noting, ValueList, escaped
 from flow_spec.fields.records import (
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
 class FlowSpec:
     """A flow; its steps are in the order of the file (rule 2.2)."""
 
-    flow_id: str = declared(Line(max_length=255), "The flow's name.", "daily-import")
+    flow_id: str = declared(line(255), "The flow's name.", "daily-import")
     steps: tuple[StepSpec, ...] = declared(
         STEPS_AND_BLOCKS,
         "The steps, in any order.",
@@ -122,7 +123,7 @@ class FlowSpec:
     """The parameters that a run may be given; their `values` decide what it does (rule 10.2)."""
 
     description: str | None = declared(
-        Prose(max_length=10_000),
+        PROSE,
         "What the flow is for.",
         "Imports the orders of all shops, every night.",
         significant=False,
@@ -568,10 +569,10 @@ def _problems_of_words(flow: FlowSpec) -> Iterator[Problem]:
 
 def _flaws(field: str, value: Any) -> Iterator[tuple[str, str]]:
     found = _checked(field, value)
-    return ((place, flaw) for place, flaw in found if flaw is not None)
+    return ((place, str(flaw)) for place, flaw in found if flaw is not None)
 
 
-def _checked(field: str, value: Any) -> Iterator[tuple[str, str | None]]:
+def _checked(field: str, value: Any) -> Iterator[tuple[str, Message | None]]:
     match field:
         case "env":
             for name, text in value:
@@ -581,9 +582,9 @@ def _checked(field: str, value: Any) -> Iterator[tuple[str, str | None]]:
             for index, word in enumerate(value):
                 yield f"{field}[{index}]", flaw_of_word(word, LONGEST_WORD)
         case "concurrency":
-            yield "concurrency.group", flaw_of_line(value.group, GROUP.max_length)
+            yield "concurrency.group", GROUP.flaw(value.group)
         case "working_dir":
-            yield field, flaw_of_line(value, DIRECTORY.max_length)
+            yield field, DIRECTORY.flaw(value)
         case _:
             for index, file in enumerate(value):
-                yield f"{field}[{index}]", flaw_of_line(path_of(file), DIRECTORY.max_length)
+                yield f"{field}[{index}]", DIRECTORY.flaw(path_of(file))

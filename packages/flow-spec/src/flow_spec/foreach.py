@@ -28,10 +28,10 @@ from flow_spec.documents.tree import (
     items_of,
     written,
 )
-from flow_spec.errors import Advised, ListError, Message, advised, quoted
+from flow_spec.errors import Advised, ListError, advised, quoted
 from flow_spec.fields import messages
 from flow_spec.fields.env import SETTABLE
-from flow_spec.fields.kinds import FILE, Integer, Kind, Line, Schema, Text, Word
+from flow_spec.fields.kinds import FILE, LONGEST_PATH, Integer, Kind, Schema, Text, Word, line
 from flow_spec.fields.messages import NAME
 from flow_spec.fields.params import flaw_of_param_name
 from flow_spec.fields.predicates import operands_of
@@ -189,35 +189,23 @@ _KEYS_OF = {LINES: {LINES}, GLOB: {GLOB}, SPLIT: {SPLIT, AT}}
 
 _BLANK = " \t\r\n"
 _BLANKS = re.compile(f"[{_BLANK}]+")
-_PATH = Line(max_length=FILE.max_length)
+_PATH = line(LONGEST_PATH)
 
 type Values = tuple[str, ...]
 
 
-class ListValue(Word):
-    """A value of a name; `${{` in it is plain text."""
-
-    def _check(self, here: Cursor) -> None:
-        Text._check(self, here)
-
-
-class SplitText(ListValue):
-    """The text that holds the values of a name."""
-
-    def schema(self) -> Schema:
-        """Say that it is not blank."""
-        return super().schema() | {"pattern": rf"^[{_BLANK}]*[^\x00{_BLANK}][^\x00]*$"}
+_SPLIT_TEXT = Text(
+    Word().flaw, Word().schema() | {"pattern": rf"^[{_BLANK}]*[^\x00{_BLANK}][^\x00]*$"}
+)
+_SEPARATOR = Text(
+    lambda text: None if text else Advised("must not be empty", "leave it out to split at blanks"),
+    {"minLength": 1},
+)
 
 
-class Separator(Text):
-    """The text between two values."""
-
-    def schema(self) -> Schema:
-        """Say that it is not empty."""
-        return super().schema() | {"minLength": 1}
-
-    def _flaw(self, text: str) -> Message | None:
-        return None if text else Advised("must not be empty", "leave it out to split at blanks")
+def _word_of(name: str) -> Word:
+    """Return the kind of a value of this name; `${{` in it is plain text."""
+    return Word(beside=len(f"{name}="), is_filled=False)
 
 
 class ValuesOf(Kind):
@@ -228,7 +216,7 @@ class ValuesOf(Kind):
     def schema(self) -> Schema:
         """Describe the list, and each origin."""
         path = FILE.schema()
-        split = {SPLIT: SplitText().schema(), AT: Separator().schema()}
+        split = {SPLIT: _SPLIT_TEXT.schema(), AT: _SEPARATOR.schema()}
         origins = [
             {"properties": keys, "required": [next(iter(keys))], "additionalProperties": False}
             for keys in (*({origin: path} for origin in ORIGINS), split)
@@ -237,8 +225,7 @@ class ValuesOf(Kind):
 
     @property
     def _list(self) -> ListOf:
-        word = ListValue(beside=len(f"{self.name}="))
-        return ListOf(word, "values", "[berlin, paris]", min_items=1, distinct=True)
+        return ListOf(_word_of(self.name), "values", "[berlin, paris]", min_items=1, distinct=True)
 
     def _read(self, here: Cursor) -> ValueList | None:
         if not isinstance(here.node, MappingNode):
@@ -257,8 +244,8 @@ class ValuesOf(Kind):
     def _from(self, origin: str, here: Cursor, separator: Cursor | None) -> ValueList | None:
         reading, is_split = here.reading, origin == SPLIT
         problems = len(reading.problems)
-        text = (SplitText() if is_split else _PATH).read(here)
-        at = None if separator is None else Separator().read(separator)
+        text = (_SPLIT_TEXT if is_split else _PATH).read(here)
+        at = None if separator is None else _SEPARATOR.read(separator)
         if len(reading.problems) > problems:
             return None
         if not _is_known_by_now(here, () if is_split else (FLOW_DIR,)):
@@ -283,7 +270,7 @@ class ValuesOf(Kind):
     def _check(self, values: Values, *, may_be_empty: bool) -> None:
         if not (values or may_be_empty):
             raise ListError("must hold a value")
-        word, known = Word(beside=len(f"{self.name}=")), set[str]()
+        word, known = _word_of(self.name), set[str]()
         for value in values:
             if flaw := word.flaw(value):
                 raise ListError(f"gives {quoted(value)}, which {flaw}")
@@ -484,7 +471,7 @@ def _row_by_row(here: Cursor) -> _Lists:
             flaw = flaw_of_param_name(name)
             if flaw is not None:
                 key.add(flaw)
-            rows[-1][name] = ListValue(beside=len(f"{name}=")).read(value)
+            rows[-1][name] = _word_of(name).read(value)
     names = tuple(dict.fromkeys(name for row in rows for name in row))
     if rows and not names:
         _refuse(here)

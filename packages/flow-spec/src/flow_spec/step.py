@@ -20,21 +20,21 @@ from flow_spec.errors import Advised, Message, Span
 from flow_spec.fields import messages
 from flow_spec.fields.kinds import (
     DIRECTORY,
+    PROSE,
     SECONDS,
     SECONDS_ABOVE_ZERO,
     TEN_YEARS_SEC,
     Boolean,
     Expression,
-    FilledLine,
     Integer,
     Number,
     OneOf,
-    Prose,
     Reference,
     Schema,
     StepId,
     Text,
     Word,
+    line,
 )
 from flow_spec.fields.messages import LONGEST_WORD, flaw_of_word
 from flow_spec.fields.predicates import End, operands_of, parse_when
@@ -53,7 +53,7 @@ from flow_spec.fields.records import (
     declared,
 )
 
-GROUP = FilledLine(max_length=255)
+GROUP = line(255, is_filled=True)
 
 
 class OnConflict(StrEnum):
@@ -146,7 +146,8 @@ class ScriptText(Text):
     def _no_text(self, node: Node) -> Message:
         return messages.no_text(node, "write script: | and the lines below it")
 
-    def _flaw(self, text: str) -> Message | None:
+    def flaw(self, text: str) -> Message | None:
+        """Return what is wrong with a script, or None."""
         if not text.strip(_BLANK):
             return Advised("must not be blank", "write the text below script: |, indented")
         return flaw_of_word(text, LONGEST_WORD)
@@ -342,7 +343,7 @@ class StepSpec:
         SECONDS, "How long, in seconds, a start waits for the command to begin.", 30, default=None
     )
     description: str | None = declared(
-        Prose(max_length=10_000),
+        PROSE,
         "What the step is for.",
         "Gets the day's orders from the shop.",
         significant=False,

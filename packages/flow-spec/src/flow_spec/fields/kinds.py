@@ -12,7 +12,9 @@ order and each at most once, without blanks. A number may have decimals.
 import math
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import partial
 from itertools import islice
 from typing import Any, ClassVar, dataclass_transform
 
@@ -97,6 +99,8 @@ def seconds_of(text: str) -> float | None:
 
 type Schema = dict[str, Any]
 
+LONGEST_PATH, LONGEST_PROSE = 4096, 10_000
+
 TEN_YEARS_SEC = 10 * 366 * 24 * 3600.0
 """The longest duration that a flow may give."""
 
@@ -159,11 +163,23 @@ class Kind(ABC):
 
 
 class Text(Kind):
-    """Text of some sort: any scalar of YAML, a string of JSON."""
+    """Text of some sort: any scalar of YAML, a string of JSON.
+
+    `check` returns what is wrong with a text on its own, or None; `rules` say it as JSON Schema.
+    Text that `is_filled` may hold names, which are replaced once they have values (rule 10.2).
+    """
+
+    check: Callable[[str], Message | None] | None = None
+    rules: Mapping[str, Any] = {}
+    is_filled: bool = False
 
     def schema(self) -> Schema:
         """Allow every scalar, since an editor takes some text for numbers (rule 2.5)."""
-        return {"type": ["string", "number", "boolean"]}
+        return {"type": ["string", "number", "boolean"], **self.rules}
+
+    def flaw(self, text: str) -> Message | None:
+        """Return what is wrong with a text on its own, or None."""
+        return None if self.check is None else self.check(text)
 
     def _read(self, here: Cursor) -> str | None:
         node = here.node
@@ -174,71 +190,38 @@ class Text(Kind):
         return node.text
 
     def _no_text(self, node: Node) -> Message:
-        return messages.no_text(node)
+        return messages.no_text(node, is_filled=self.is_filled)
 
     def _check(self, here: Cursor) -> None:
-        flaw = self._flaw(here.text)
+        flaw = self.flaw(here.text)
         if flaw is not None:
             here.add(flaw)
-
-    def _flaw(self, text: str) -> Message | None:
-        """Return what is wrong with a text on its own, or None."""
-
-
-class FilledText(Text):
-    """Text that may hold names, which are replaced once their values are known (rule 10.2)."""
-
-    def _no_text(self, node: Node) -> Message:
-        return messages.no_text(node, is_filled=True)
-
-    def _check(self, here: Cursor) -> None:
-        super()._check(here)
-        if OPENING in here.text:
+        if self.is_filled and OPENING in here.text:
             here.reading.words.append(here)
 
 
-class Line(Text):
-    """Printable text on one line (rule 2.3)."""
-
-    max_length: int
-
-    def schema(self) -> Schema:
-        """Bound the length, and give the pattern of printable text."""
-        bounds = {"minLength": 1, "maxLength": self.max_length}
-        return super().schema() | bounds | {"pattern": PRINTABLE_LINE}
-
-    def _flaw(self, text: str) -> Message | None:
-        return flaw_of_line(text, self.max_length)
+def line(longest: int, *, is_filled: bool = False) -> Text:
+    """Return the kind of printable text on one line (rule 2.3)."""
+    rules = {"minLength": 1, "maxLength": longest, "pattern": PRINTABLE_LINE}
+    return Text(partial(flaw_of_line, max_length=longest), rules, is_filled)
 
 
-class FilledLine(FilledText, Line):
-    """Printable text on one line that may hold names."""
+PROSE = Text(
+    partial(flaw_of_prose, max_length=LONGEST_PROSE),
+    {"maxLength": LONGEST_PROSE, "pattern": PRINTABLE_LINES},
+)
+"""Text for people, on any number of lines."""
 
 
-class Prose(Text):
-    """Text for people, on any number of lines."""
-
-    max_length: int
-
-    def schema(self) -> Schema:
-        """Bound the length, and give the pattern of printable text."""
-        return super().schema() | {"maxLength": self.max_length, "pattern": PRINTABLE_LINES}
-
-    def _flaw(self, text: str) -> Message | None:
-        return flaw_of_prose(text, self.max_length)
-
-
-class Word(FilledText):
+class Word(Text):
     """An argument of a process (rules 2.2 and 2.5), after `beside` bytes such as `NAME=`."""
 
+    is_filled: bool = True
     beside: int = 0
 
     def schema(self) -> Schema:
         """Allow any scalar that can be an argument: even `null` is a word."""
         return {"type": ["string", "number", "boolean", "null"], "pattern": r"^[^\x00]*$"}
-
-    def _flaw(self, text: str) -> Message | None:
-        return self.flaw(text)
 
     def flaw(self, text: str) -> str | None:
         """Return why a text cannot be an argument, or None."""
@@ -260,7 +243,7 @@ class Value(Word):
         return super().read(here)
 
 
-class OneOf(Text):
+class OneOf(Kind):
     """One of the words of an enumeration, in their own spelling only."""
 
     words: type[StrEnum]
@@ -271,7 +254,7 @@ class OneOf(Text):
         return {"type": "string", "enum": [word.value for word in self.words]}
 
     def _read(self, here: Cursor) -> StrEnum | None:
-        text = super()._read(here)
+        text: str | None = Text().read(here)
         known = [word.value for word in self.words]
         if text is not None and text not in known:
             here.add(messages.unknown_word(text, known, here.reading.speller, here.field))
@@ -377,7 +360,7 @@ def _add_wrong_type(expected: str, here: Cursor) -> None:
     here.add(messages.wrong_type(expected, here.node, here.field))
 
 
-DIRECTORY = FILE = FilledLine(max_length=4096)
+DIRECTORY = FILE = line(LONGEST_PATH, is_filled=True)
 SECONDS = Seconds()
 SECONDS_ABOVE_ZERO = Seconds(zero=False)
 
@@ -393,7 +376,8 @@ class StepId(Text):
         pattern = {"pattern": f"^{NAME.pattern}$", "maxLength": self.max_length}
         return {"type": ["string", "integer", "boolean"], "minimum": 0, **pattern}
 
-    def _flaw(self, text: str) -> Message | None:
+    def flaw(self, text: str) -> Message | None:
+        """Return why a text cannot be an id, or None."""
         return flaw_of_name(text, self.max_length)
 
     def _check(self, here: Cursor) -> None:

@@ -16,7 +16,7 @@ from flow_spec.documents.tree import MappingNode, SequenceNode, is_null
 from flow_spec.errors import Advised, Message, printable, quoted
 from flow_spec.fields import messages
 from flow_spec.fields.env import SETTABLE, flaw_of_setting, flaw_of_variable
-from flow_spec.fields.kinds import Kind, Prose, Schema, Text, Value, Word
+from flow_spec.fields.kinds import PROSE, Kind, Schema, Text, Value, Word
 from flow_spec.fields.reading import BUILT_IN, Cursor
 from flow_spec.fields.records import ListOf, Record, declared
 
@@ -26,24 +26,18 @@ _PATTERN_SEC = 1.0
 """How much processor time a value and its pattern may take: some patterns would take years."""
 
 
-class Pattern(Text):
-    """A regular expression of Python."""
+_LONGEST_PATTERN = 1000
 
-    max_length: int = 1000
 
-    def schema(self) -> Schema:
-        """Bound the length; an editor's regular expressions are not those of Python."""
-        return super().schema() | {"maxLength": self.max_length}
-
-    def _flaw(self, text: str) -> str | None:
-        if flaw := messages.flaw_of_length(text, self.max_length):
-            return flaw
-        try:
-            with warnings.catch_warnings(action="ignore"):
-                re.compile(text)
-        except (re.error, OverflowError, RecursionError) as error:
-            return f"is not a valid regular expression of Python: {error}"
-        return None
+def _flaw_of_pattern(text: str) -> str | None:
+    if flaw := messages.flaw_of_length(text, _LONGEST_PATTERN):
+        return flaw
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:
+        return f"is not a valid regular expression of Python: {error}"
+    return None
 
 
 @attrs.frozen
@@ -61,14 +55,12 @@ class Param:
         default=(),
     )
     pattern: str | None = declared(
-        Pattern(),
+        Text(_flaw_of_pattern, {"maxLength": _LONGEST_PATTERN}),
         "A regular expression of Python that must match the whole value.",
         "[0-9]{4}-[0-9]{2}-[0-9]{2}",
         default=None,
     )
-    description: str | None = declared(
-        Prose(max_length=10_000), "What it is for.", "The day to import.", default=None
-    )
+    description: str | None = declared(PROSE, "What it is for.", "The day to import.", default=None)
 
     def value_in(self, given: Mapping[str, str]) -> str | None:
         """Return the given value, else the default, else None."""

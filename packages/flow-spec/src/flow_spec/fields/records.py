@@ -14,7 +14,7 @@ from flow_spec.documents.tree import Form, MappingNode, ScalarNode, SequenceNode
 from flow_spec.errors import Advised, quoted
 from flow_spec.fields import messages
 from flow_spec.fields.env import SETTABLE, flaw_of_variable
-from flow_spec.fields.kinds import FILE, Boolean, Kind, Prose, Schema, Value
+from flow_spec.fields.kinds import FILE, PROSE, Boolean, Kind, Schema, Value
 from flow_spec.fields.reading import Cursor
 
 
@@ -331,8 +331,6 @@ _WORDS = {"true": True, "false": False, "null": None}
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?([eE][+-]?[0-9]{1,2})?")
 """The JSON numbers that every program can hold; one with more digits is text."""
 
-_TEXT = Prose(max_length=10_000)
-
 
 class ForeignValue(Kind):
     """Anything that JSON can hold; in YAML, quoted values are text."""
@@ -354,7 +352,7 @@ class ForeignValue(Kind):
             ):
                 return float(text) if {".", "e", "E"}.intersection(text) else int(text)
             case _:
-                return _TEXT.read(here)
+                return PROSE.read(here)
 
 
 class ForeignMapping(Kind):
