@@ -501,9 +501,8 @@ class FlowRecord(Record):
         return super().fields() | {"defaults": _DEFAULTS}
 
     def _entries(self, here: Cursor) -> Iterable[tuple[str, Cursor, Cursor]]:
-        """Return the entries, `params` and `defaults` first: the others are read with them."""
-        first = {"params": 0, "defaults": 1}
-        return sorted(here.entries(), key=lambda entry: first.get(entry[0], 2))
+        """Return the entries, `defaults` first: steps are read with them."""
+        return sorted(here.entries(), key=lambda entry: entry[0] != "defaults")
 
     def _made(self, values: dict[str, Any], here: Cursor) -> Any:
         if here.reading.problems:

@@ -295,7 +295,7 @@ def _is_known_by_now(here: Cursor, built_in: Collection[str]) -> bool:
     problems = len(here.reading.problems)
     for flaw in flaws_of_names(here.text, held, here.reading.speller):
         here.add(str(flaw.message))
-    for name in held.keys() - {*built_in}:
+    for name in (name for name in held if name not in built_in):
         param = params.get(name)
         if name not in params:
             known = [*(f"${{{{ {name} }}}}" for name in built_in), "parameters"]

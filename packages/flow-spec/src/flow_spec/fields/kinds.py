@@ -25,7 +25,6 @@ from flow_spec.documents.tree import (
     ScalarNode,
     is_empty,
     is_null,
-    node_at,
     spelling,
     written,
 )
@@ -504,7 +503,7 @@ def flaw_of_name_of_step(name: str, here: Cursor) -> Message | None:
             remedy = "write when: in place of depends_on: for a condition over steps"
         remedy = remedy or answer_to_condition(step_id, in_finally=here.in_finally)
         remedy = remedy or reading.speller.suggestion(step_id, known)
-        if node_at(reading.root, ("params", step_id)) is not None:
+        if step_id in (reading.params or ()):
             fact, remedy = f"{quoted(step_id)} is a parameter, and no step", INSTEAD_OF_VALUES
         if remedy is None and 0 < len(known) <= MOST_NAMED:
             remedy = f"the steps are {', '.join(map(printable, known))}"
