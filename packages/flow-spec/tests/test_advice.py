@@ -625,6 +625,11 @@ FIELDS = [
         "write a step for each command, or each in a line of script: |",
     ),
     (
+        "only_if: 0 3 * * * ./x",
+        'must be a list of words, such as ["test", "-f", "/etc/backups/auto"]; got "0 3 * * * ./x"',
+        "write the schedule in a crontab or a systemd timer, which calls `orchesjob-flow run FLOW_FILE`",
+    ),
+    (
         "cpus: 4",
         "unknown key",
         "begin the command with its limits: command: [systemd-run, --user, --scope, -p, CPUQuota=200%, PROGRAM]",

@@ -227,8 +227,15 @@ AS_LIST = {
 
 def no_list(items: str, example: str, node: Node, field: str) -> Message:
     """Say that the value of a field is not a list, and what to write in place of it."""
+    from flow_spec.fields.foreign_words import answer_to_word
+
     fact = must_be(f"a list of {items}, such as {example}", node)
+    if isinstance(node, ScalarNode) and _CRONTAB_LINE.match(node.text):
+        return advised(fact, answer_to_word("crontab", "anywhere"))
     return advised(fact, AS_LIST.get(field) or AS_LIST.get(items))
+
+
+_CRONTAB_LINE = re.compile(r"(?:[0-9*/,-]+ +){4}")
 
 
 def no_mapping(noun: str, keys: Sequence[str], node: Node) -> Message:

@@ -32,6 +32,8 @@ _LONGEST_PATTERN = 1000
 def _flaw_of_pattern(text: str) -> str | None:
     if flaw := messages.flaw_of_length(text, _LONGEST_PATTERN):
         return flaw
+    if text.startswith("/^") and text.endswith("$/"):
+        return "matches no value: the slashes are a part of it; write it without them"
     try:
         with warnings.catch_warnings(action="ignore"):
             re.compile(text)
