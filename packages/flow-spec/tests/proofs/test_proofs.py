@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import product
 
 import pytest
 
@@ -13,7 +12,6 @@ from flow_spec.warnings.failures import ids_upstream
 from flow_spec.warnings.proofs import Proofs
 
 from .brute_force import (
-    SKIPPED_ITSELF,
     Decision,
     Ends,
     Played,
@@ -23,7 +21,6 @@ from .brute_force import (
     is_true,
     of_written,
     status,
-    waited_for,
 )
 from .generated import Generated, Generator, Part
 
@@ -86,14 +83,12 @@ def check_parts(
     gone = [leaf for leaf in leaves(tree) for part in said if part.start <= leaf.begin < part.end]
     known = [(decision.step.id, dict(decision.ends)) for decision in decisions]
     assert same_without(flow, tree, gone, known), (when, said)
-    first = ids_of(flow, name)[0]
-    free = [(first, ends) for ends in all_ends(flow, first)]
     idle = [
         part
         for part in tree.all_parts()
         if part.is_member
-        if not (only_waits(part) and not part.polarity)
-        if same_without(flow, tree, [part], free if is_listed(part) else known)
+        if not (is_listed(part) or (only_waits(part) and not part.polarity))
+        if same_without(flow, tree, [part], known)
     ]
     assert bool(said) is bool(idle), (when, said, [part.word for part in idle])
 
@@ -104,17 +99,6 @@ def is_listed(part: Part) -> bool:
     return not part.parts and (
         part.is_call or (is_success and part.in_conjunction is not part.polarity)
     )
-
-
-def all_ends(flow: FlowSpec, name: str) -> Iterator[dict[str, str]]:
-    """Yield all ends of what a step waits for, whether they can be or not."""
-    waits = list(dict.fromkeys(waited_for(flow, flow.step(name))))
-    ends = ["SUCCEEDED", "FAILED", "SKIPPED"]
-    if name in flow.finally_ids:
-        ends.append("CANCELLED")
-    itself = [[SKIPPED_ITSELF] if flow.step(wait).may_skip_itself else [] for wait in waits]
-    for chosen in product(*([*ends, *more] for more in itself)):
-        yield dict(zip(waits, chosen, strict=True))
 
 
 def same_without(

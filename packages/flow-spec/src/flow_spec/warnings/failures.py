@@ -198,12 +198,13 @@ class Failures:
 
     def _function(self, when: ConditionText, changed: Name, instead: Condition) -> int:
         """Return the function of a condition with another condition in place of a piece."""
-        functions, function_of = self.outcomes.functions, self.outcomes.function_of
+        functions, outcomes = self.outcomes.functions, self.outcomes
         functions.spend(len(when.pieces))
 
         def of_piece(name: Name) -> int:
-            condition = instead if name == changed else when.piece(name).condition
-            return functions.of(condition, function_of)
+            if name == changed:
+                return functions.of(instead, outcomes.function_of)
+            return outcomes.of_piece(when.piece(name))
 
         return functions.of(when.condition, of_piece)
 

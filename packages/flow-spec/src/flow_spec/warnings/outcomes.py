@@ -170,8 +170,14 @@ class Outcomes:
         self._ended[step.id] = choice(variable + _ENDS_EARLY, is_skipped, decided)
 
     @cached_property
-    def _open_names(self) -> frozenset[str]:
-        return names_of_open_lists(self.flow) if self.open_lists else frozenset()
+    def open_names(self) -> frozenset[str]:
+        """The ids, as written, of the steps whose copies may be others next time."""
+        return frozenset(
+            step_id
+            for block in self.flow.blocks
+            if self.open_lists and any(one.origin is not None for one in block.lists)
+            for step_id in block.ids
+        )
 
     @property
     def _begun(self) -> int:
@@ -200,19 +206,38 @@ class Outcomes:
         """Return the outcome of a step."""
         return self._of[step_id]
 
-    def _copies_of(self, name: str) -> CopiesFunctions:
-        """Return the functions of all copies of a step.
+    def of_piece(self, piece: "Piece") -> int:
+        """Return the function of a piece of a condition."""
+        return self.functions.of(piece.condition, self.function_of)
 
-        If a file or a folder says how many there are, this may be different next time.
-        """
+    def _copies_of(self, name: str) -> CopiesFunctions:
+        if name in self.open_names:
+            return self._unknown_copies(name)
         copies = self.flow.copies[name]
-        if name in self._open_names:
-            self.positions[name] = number = len(self.positions) + 1
-            step, cut = self.flow.as_written.step(name), self._may_be_cut
-            return unknown_copies(self.functions, iter([number]), step, None, may_be_cut=cut)
         outcomes = [self._of[copy] for copy in copies]
         exist = Functions.TRUE if copies else Functions.FALSE
         return CopiesFunctions(self.functions, outcomes, outcomes, exist)
+
+    def _unknown_copies(self, name: str) -> CopiesFunctions:
+        """Return the functions of copies about which nothing is known, not even their number.
+
+        Any set of the ends that one of them can have may occur.
+        """
+        functions, step = self.functions, self.flow.as_written.step(name)
+        statuses = ["SUCCEEDED", "FAILED", "SKIPPED", *(["CANCELLED"] if self._may_be_cut else [])]
+        ends = [step.end(status, was_due=False) for status in statuses]
+        if step.may_skip_itself:
+            ends.append(step.end("SKIPPED", was_due=True))
+        self.positions[name] = number = len(self.positions) + 1
+        predicates = [field.name for field in attrs.fields(OutcomeFunctions)]
+        some, every, occur = [], [], []
+        for variable, end in enumerate(ends, start=number * _VARIABLES):
+            occurs = functions.variable(variable)
+            true = [holds(predicate, end) for predicate in predicates]
+            some.append(OutcomeFunctions(*(occurs if one else Functions.FALSE for one in true)))
+            every.append(OutcomeFunctions(*(Functions.TRUE if one else occurs ^ 1 for one in true)))
+            occur.append(occurs)
+        return CopiesFunctions(functions, some, every, functions.joined(False, occur))
 
     def fates(self, true: Set[int]) -> dict[str, Fate]:
         """Return the outcome of each step if it runs, given which variables are true."""
@@ -223,83 +248,6 @@ class Outcomes:
             return Fate.SKIPPED if variable + _SKIPS in true else Fate.FAILED
 
         return {name: fate(number * _VARIABLES) for name, number in self.positions.items()}
-
-
-def names_of_open_lists(flow: FlowSpec) -> frozenset[str]:
-    """Return the ids, as written, of the steps whose copies depend on a file or a folder."""
-    return frozenset(
-        step_id
-        for block in flow.blocks
-        if any(one.origin is not None for one in block.lists)
-        for step_id in block.ids
-    )
-
-
-def unknown_outcome(
-    functions: Functions, number: int, step: StepSpec, *, may_be_cut: bool
-) -> OutcomeFunctions:
-    """Return the outcome of a step if nothing is known about when it runs, and how it ends."""
-    kinds, left = kinds_of_ends(step, may_be_cut=may_be_cut), Functions.TRUE
-    ends = []
-    for place, kind in enumerate(kinds):
-        is_last = place == len(kinds) - 1
-        chosen = left if is_last else functions.variable(number * _VARIABLES + place) ^ 1
-        here = functions.both(left, chosen)
-        ends.append([functions.both(here, function) for function in attrs.astuple(kind)])
-        left = functions.both(left, chosen ^ 1)
-    return OutcomeFunctions(*(functions.joined(False, of) for of in zip(*ends, strict=True)))
-
-
-def unknown_copies(
-    functions: Functions,
-    numbers: Iterator[int],
-    step: StepSpec,
-    copies: int | None,
-    *,
-    may_be_cut: bool,
-) -> CopiesFunctions:
-    """Return the functions of copies about which nothing is known but their number, if any.
-
-    Of many, or of an unknown number, any set of the ends that one of them can have may occur.
-    """
-    kinds = kinds_of_ends(step, may_be_cut=may_be_cut)
-    if copies is not None and copies < len(kinds):
-        outcomes = [
-            unknown_outcome(functions, next(numbers), step, may_be_cut=may_be_cut)
-            for _ in range(copies)
-        ]
-        exist = Functions.TRUE if copies else Functions.FALSE
-        return CopiesFunctions(functions, outcomes, outcomes, exist)
-    number = next(numbers)
-    occur = [functions.variable(number * _VARIABLES + place) for place in range(len(kinds))]
-    if copies is not None:  # at least one of the ends
-        occur[-1] = functions.either(occur[-1], functions.joined(False, occur[:-1]) ^ 1)
-    some, every = (
-        [
-            OutcomeFunctions(*(join(one ^ sign, function) for function in attrs.astuple(kind)))
-            for one, kind in zip(occur, kinds, strict=True)
-        ]
-        for join, sign in ((functions.both, 0), (functions.either, 1))
-    )
-    return CopiesFunctions(functions, some, every, functions.joined(False, occur))
-
-
-def kinds_of_ends(step: StepSpec, *, may_be_cut: bool) -> list[OutcomeFunctions]:
-    """Return what each end that a step may have makes true."""
-    statuses = ["SUCCEEDED", "FAILED", "SKIPPED", *(["CANCELLED"] if may_be_cut else [])]
-    ends = [step.end(status, was_due=False) for status in statuses]
-    if step.may_skip_itself:
-        ends.append(step.end("SKIPPED", was_due=True))
-    constants = (Functions.FALSE, Functions.TRUE)
-    return [
-        OutcomeFunctions(
-            **{
-                field.name: constants[holds(field.name, end)]
-                for field in attrs.fields(OutcomeFunctions)
-            }
-        )
-        for end in ends
-    ]
 
 
 @attrs.frozen

@@ -6,11 +6,10 @@ not what a person reopens with `retry --only` or changes in the meantime.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import count
 
 import attrs
 
-from flow_conditions import BudgetExceeded, Condition, Functions, Name
+from flow_conditions import BudgetExceeded, Functions, Name
 from flow_spec.errors import Span
 from flow_spec.flow import FlowSpec
 from flow_spec.foreach import base_of
@@ -21,13 +20,9 @@ from flow_spec.warnings.outcomes import (
     NOT,
     OPERATORS,
     ConditionText,
-    CopiesFunctions,
     Finding,
-    OutcomeFunctions,
     Outcomes,
-    names_of_open_lists,
-    unknown_copies,
-    unknown_outcome,
+    Piece,
 )
 
 BUDGET = 200_000
@@ -35,126 +30,56 @@ BUDGET = 200_000
 
 
 type Part = frozenset[Name]
-type FunctionOf = Callable[[Name], int]
-type Keep = Callable[[Name, bool, bool], bool]
-"""Tells of a piece, whether it is negated and whether it is in a conjunction, if it stays.
-
-It may still be in a larger part that has no effect.
-"""
 
 _MOST_PARTS = 10
 """How many parts of one condition are reported; it may have thousands."""
 
 
-@attrs.frozen
-class IdleParts:
-    """Finds the parts of one condition that have no effect.
+def parts_without_effect(
+    when: ConditionText, copies: Iterable[StepSpec], outcomes: Outcomes
+) -> list[Span]:
+    """Return the parts of a condition that have no effect in any of the copies; of many, only some.
 
-    Removing such a part does not change the condition: either whatever the outcomes of the steps,
-    or given the outcomes that the steps can have. The second is not reported for
+    Removing such a part does not change the condition, given the outcomes that the steps can have.
+    Not reported are
 
     - a success in a row of successes (`extract && load`), nor `!extract` in `!extract || !load`:
       listing all of them is not a mistake, though each may follow from another,
     - a call such as `none(skipped)`, which asks all steps alike,
     - `load.finished`, which is there to wait.
+
+    Raises:
+        BudgetExceeded: It takes more than is left.
     """
-
-    flow: FlowSpec
-    when: ConditionText
-    functions: Functions
-    """The functions of steps about which nothing is known."""
-
-    def in_all(self, copies: Sequence[StepSpec], outcomes: Outcomes) -> list[Span]:
-        """Return the parts that have no effect in any of the copies; of many, only some.
-
-        Raises:
-            BudgetExceeded: It takes more than is left.
-        """
-        if len(self.when.pieces) == 1:
-            return []
-        rest, parts = self._whatever_happens()
-        if len(rest.operands) > 1:
-            of_copies = [self._given(step, outcomes, rest) for step in copies]
-            parts += [part for part in of_copies[0] if all(part in more for more in of_copies[1:])]
-        parts = parts[-_MOST_PARTS:]
-        together = frozenset[Name]().union(*parts)
-        if len(parts) > 1 and self.when.are_enclosed(together):
-            parts = [together]
-        return sorted(map(self.when.span, parts))
-
-    def _whatever_happens(self) -> tuple[Condition, list[Part]]:
-        """Return the condition without the parts that never have an effect, and these parts."""
-        functions, when = self.functions, self.when
-        in_finally = when.step.id in self.flow.finally_ids
-        flow, numbers = self.flow, count(1)
-        own = next((block.ids for block in flow.blocks if when.step.id in block.ids), ())
-        open_names = names_of_open_lists(flow)
-        outcome_of: dict[str, OutcomeFunctions | CopiesFunctions] = {}
-
-        def unknown(name: str) -> OutcomeFunctions | CopiesFunctions:
-            step = flow.as_written.step(base_of(name))
-            if name in own or name not in flow.copies:
-                return unknown_outcome(functions, next(numbers), step, may_be_cut=in_finally)
-            copies = None if name in open_names else len(flow.copies[name])
-            return unknown_copies(functions, numbers, step, copies, may_be_cut=in_finally)
-
-        def function_of(operand: Name) -> int:
-            name = operand.name
-            if name not in outcome_of:
-                outcome_of[name] = unknown(name)
-            found = outcome_of[name]
-            if isinstance(found, CopiesFunctions):
-                return found.is_true(operand)
-            return found.is_true(operand.predicate)
-
-        def of_piece(name: Name) -> int:
-            return functions.of(when.piece(name).condition, function_of)
-
-        def keep(name: Name, is_negated: bool, _is_conjunctive: bool) -> bool:
-            return when.piece(name).only_waits and not is_negated
-
-        return self._without_idle(functions, when.condition, of_piece, keep)
-
-    def _given(self, step: StepSpec, outcomes: Outcomes, rest: Condition) -> list[Part]:
-        """Return the parts of the rest that have no effect given the possible outcomes."""
-        when = ConditionText.of(step)
-        assert when is not None  # noqa: S101 - the copy of a step has its condition
-
-        def of_piece(name: Name) -> int:
-            return outcomes.functions.of(when.piece(name).condition, outcomes.function_of)
-
-        def keep(name: Name, is_negated: bool, is_conjunctive: bool) -> bool:
-            piece = when.piece(name)
-            if piece.is_call or (piece.only_waits and not is_negated):
-                return True
-            return piece.asks_for_success and is_conjunctive is not is_negated
-
-        return self._without_idle(outcomes.functions, rest, of_piece, keep)[1]
-
-    def _without_idle(
-        self, functions: Functions, condition: Condition, of_piece: FunctionOf, keep: Keep
-    ) -> tuple[Condition, list[Part]]:
-        """Return what is left of a condition without the parts that have no effect, and these."""
-        negated = dict(self.when.signs)
-        known: dict[Name, bool] = {}
-        parts = []
-        for part, in_conjunction in idle_parts(functions, condition, of_piece, keep):
-            known |= {name: in_conjunction is not negated[name] for name in part}
-            parts.append(part)
-        return condition.restrict(known), parts
+    if len(when.pieces) == 1:
+        return []
+    of_copies = [[*idle_parts(when, step, outcomes)] for step in copies]
+    parts = [part for part in of_copies[0] if all(part in more for more in of_copies[1:])]
+    parts = parts[-_MOST_PARTS:]
+    together = frozenset[Name]().union(*parts)
+    if len(parts) > 1 and when.are_enclosed(together):
+        parts = [together]
+    return sorted(map(when.span, parts))
 
 
-def idle_parts(
-    functions: Functions, condition: Condition, function_of: FunctionOf, keep: Keep
-) -> Iterator[tuple[Part, bool]]:
-    """Yield the parts of a condition that have no effect, and whether each is in a conjunction.
+def is_kept(piece: Piece, *, is_negated: bool, in_conjunction: bool) -> bool:
+    """Whether a piece is not reported by itself; it may still be in a larger part."""
+    if piece.is_call or (piece.only_waits and not is_negated):
+        return True
+    return piece.asks_for_success and in_conjunction is not is_negated
+
+
+def idle_parts(written: ConditionText, step: StepSpec, outcomes: Outcomes) -> Iterator[Part]:
+    """Yield the parts of a condition that have no effect in a step, which may be a copy.
 
     A part matters only where the parts beside it do not settle their row. If it has one value
     there, it has no effect. The last parts are asked first, each beside what is left. The condition
-    must have both values, and no operand may occur twice.
+    must have both values.
     """
-    both, program = functions.both, condition.program
-    begins, of_part = parts_of(functions, program, function_of)
+    when = ConditionText.of(step)
+    assert when is not None  # noqa: S101 - the copy of a step has its condition
+    both, program = outcomes.functions.both, written.condition.program
+    begins, of_part = parts_of(outcomes, when, program)
     # Of each part: its end, whether it is negated, where it matters, whether it is in a
     # conjunction, and how many of its sides are done. In a disjunction, functions are negated.
     todo = [(len(program) - 1, False, Functions.TRUE, True, 0)]
@@ -170,10 +95,14 @@ def idle_parts(
         if sides == 0:
             function = of_part[end] ^ (is_negated is in_conjunction)
             goes_on = is_row and is_conjunction is in_conjunction  # the row around it
-            may_go = is_row or not keep(Name.spelled(program[end]), is_negated, in_conjunction)
+            may_go = is_row or not is_kept(
+                when.piece(Name.spelled(program[end])),
+                is_negated=is_negated,
+                in_conjunction=in_conjunction,
+            )
             if not goes_on and may_go and both(matters, function) == matters:
                 operands = set(program[begins[end] : end + 1]) - OPERATORS
-                yield frozenset(map(Name.spelled, operands)), in_conjunction
+                yield frozenset(map(Name.spelled, operands))
                 done.append(Functions.TRUE)
                 continue
             if not is_row:
@@ -187,21 +116,21 @@ def idle_parts(
 
 
 def parts_of(
-    functions: Functions, program: Sequence[str], function_of: FunctionOf
+    outcomes: Outcomes, when: ConditionText, program: Sequence[str]
 ) -> tuple[list[int], list[int]]:
     """Return where the part that ends at each position of a program begins, and its function."""
     begins, found = [], []
     parts: list[tuple[int, int]] = []
     for position, token in enumerate(program):
         if token not in OPERATORS:
-            begin, function = position, function_of(Name.spelled(token))
+            begin, function = position, outcomes.of_piece(when.piece(Name.spelled(token)))
         else:
             begin, function = parts.pop()
             if token == NOT:
                 function ^= 1
             else:
                 begin, left = parts.pop()
-                function = functions.joined(token == AND, (left, function))
+                function = outcomes.functions.joined(token == AND, (left, function))
         parts.append((begin, function))
         begins.append(begin)
         found.append(function)
@@ -264,16 +193,15 @@ class Proofs:
 
     @cached_property
     def no_effect(self) -> tuple[Finding, ...]:
-        """The parts of conditions without effect: see `IdleParts`."""
+        """The parts of conditions without effect: see `parts_without_effect`."""
         findings: list[Finding] = []
-        functions = Functions(self.budget)
         for step, outcomes, ids in self._decided():
             when = ConditionText.of(step)
             if when is None or any(outcomes.runs[one] in _CONSTANTS for one in ids):
                 continue
             copies = [self.flow.step(one) for one in ids]
             try:
-                parts = IdleParts(self.flow, when, functions).in_all(copies, outcomes)
+                parts = parts_without_effect(when, copies, outcomes)
             except BudgetExceeded:
                 self.are_complete = False
             else:
@@ -356,7 +284,7 @@ class Proofs:
             BudgetExceeded: It takes more than is left.
         """
         outcomes = self._of_steps
-        if any(one.origin is not None for block in self.flow.blocks for one in block.lists):
+        if outcomes.open_names:
             outcomes = Outcomes(self.flow, Functions(self.budget), open_lists=False)
         outcomes.functions.allow(self.budget)
         outcomes.add(step for step in self._order if step.id not in outcomes.runs)
