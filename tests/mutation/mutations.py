@@ -875,8 +875,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a pattern looks into any number of folders",
-        "flow-spec: Matching._entries",
-        drop("if self._listed > MOST_FOLDERS:"),
+        "flow-spec: _Search._entries",
+        drop("if self.listed > MOST_FOLDERS:"),
         tests="test_file_names -k many",
     ),
     Mutation(

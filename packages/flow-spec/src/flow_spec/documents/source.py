@@ -14,12 +14,14 @@ import re
 import select
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from itertools import zip_longest
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import NamedTuple
+
+import attrs
 
 from flow_spec.errors import Advised, DocumentError, ListError
 
@@ -200,141 +202,98 @@ _MAGIC = re.compile(r"[*?[]")
 def file_names(pattern: str, below: str) -> Sequence[str]:
     """Return the sorted names of the files and folders that match a pattern, perhaps none.
 
-    The names are those of Python's `glob` with `recursive`, each once.
+    The names are those of Python's `glob` with `recursive`, each once. But `glob` looks into a
+    folder once for each way to divide its path among several `**`; this, once for each part of the
+    pattern. And `**` follows no link to a folder around the link.
 
     Raises:
         ListError: There are more than a flow can have steps, or it lists too many folders.
     """
-    names: set[str] = set()
-    for name in Matching(pattern, below):
-        names.add(name)
-        if len(names) > MOST_VALUES:
-            raise ListError(f"matches more than {MOST_VALUES:,} names, the most steps of a flow")
+    parts = pattern.split("/")
+    fixed = next((n for n, part in enumerate(parts[:-1]) if _MAGIC.search(part)), len(parts) - 1)
+    named = [part for part in parts[fixed:] if part] or [""]
+    folders = {"/".join(parts[:fixed]).rstrip("/") + "/"} if fixed else {""}
+    search = _Search(below)
+    for part, after in pairwise(named):
+        if not part == after == ANY_FOLDERS:
+            found = {f"{name}/" for name, is_folder in search.matches(folders, part) if is_folder}
+            folders = folders | found if part == ANY_FOLDERS else found
+    slash = "/" if pattern.endswith("/") and named[-1] else ""
+    last = search.matches(folders, named[-1])
+    matching = (f"{name}{slash}" for name, is_folder in last if is_folder or not slash)
+    names = {*islice(matching, MOST_VALUES + 1)}
+    if named[-1] == ANY_FOLDERS:
+        names |= {folder for folder in folders if folder and search.is_folder(folder)}
+    if len(names) > MOST_VALUES:
+        raise ListError(f"matches more than {MOST_VALUES:,} names, the most steps of a flow")
     return sorted(names)
 
 
-type Place = tuple[str, int, bool]
-"""A folder, "" or with a slash at its end, and the number of the part that is matched in it.
+@attrs.define
+class _Search:
+    """A search in the folder `below`, which may list only so many folders.
 
-The last says whether the part is a `**` that has matched a folder above it.
-"""
-
-
-class Matching:
-    """Iterates over the names that match a pattern, some of them more than once.
-
-    `glob` looks into a folder once for each way to divide its path among several `**`. This looks
-    into it once for each part of the pattern. And `**` follows no link to a folder around the link.
+    The names of folders are "" or have a slash at the end.
     """
 
-    def __init__(self, pattern: str, below: str) -> None:
-        """Divide a pattern; names without a leading slash are looked up in the folder `below`."""
-        parts = pattern.split("/")
-        fixed = next((n for n, part in enumerate(parts) if _MAGIC.search(part)), len(parts))
-        self._pattern = pattern
-        self._below = below
-        self._start = "/".join(parts[:fixed]).rstrip("/") + "/" if fixed else ""
-        named = [part for part in parts[fixed:] if part]
-        self._parts = [
-            part
-            for part, after in zip_longest(named, named[1:])
-            if not part == after == ANY_FOLDERS
-        ]
-        self._slash = "/" if pattern.endswith("/") else ""
-        self._listed = 0
+    below: str
+    listed: int = 0
 
-    def __iter__(self) -> Iterator[str]:
-        """Yield the names.
+    def matches(self, folders: Iterable[str], part: str) -> Iterator[tuple[str, bool]]:
+        """Yield what a part of a pattern matches in some folders, and whether it is a folder."""
+        if part == ANY_FOLDERS:
+            yield from self._all_below(folders)
+        elif _MAGIC.search(part):
+            for folder in folders:
+                for entry, is_folder in self._entries(folder):
+                    is_seen = not entry.name.startswith(".") or part.startswith(".")
+                    if is_seen and fnmatchcase(entry.name, part):
+                        yield f"{folder}{entry.name}", is_folder
+        else:
+            for name in (f"{folder}{part}" for folder in folders):
+                if os.path.lexists(self._path(name)):
+                    yield name, self.is_folder(name)
 
-        Raises:
-            ListError: There are too many folders to look into.
-        """
-        if not self._parts:
-            if self._is_wanted(self._pattern):
-                yield self._pattern
-            return
-        left: list[Place] = [(self._start, 0, False)]
-        seen = set(left)
+    def _all_below(self, folders: Iterable[str]) -> Iterator[tuple[str, bool]]:
+        seen = set(folders)
+        left = [*seen]
         while left:
-            place = left.pop()
-            if self._parts[place[1]] == ANY_FOLDERS:
-                found = self._any_below(place)
-            else:
-                found = self._named(place)
-            for one in found:
-                if isinstance(one, str):
-                    yield one
-                elif one not in seen:
-                    seen.add(one)
-                    left.append(one)
-
-    def _any_below(self, place: Place) -> Iterator[str | Place]:
-        """Yield what `**` matches in a folder, and where to go on."""
-        folder, index, is_below = place
-        is_last = index == len(self._parts) - 1
-        if not is_last:
-            yield folder, index + 1, False
-        elif not is_below and folder and os.path.isdir(self._path(folder)):  # noqa: PTH112
-            yield folder
-        for entry in self._entries(folder):
-            if entry.name.startswith("."):
-                continue
-            is_folder = _is_folder(entry)
-            if is_folder and entry.is_symlink() and self._leads_up(f"{folder}{entry.name}"):
-                continue
-            if is_last and (is_folder or not self._slash):
-                yield f"{folder}{entry.name}{self._slash}"
-            if is_folder:
-                yield f"{folder}{entry.name}/", index, True
-
-    def _named(self, place: Place) -> Iterator[str | Place]:
-        """Yield what any other part matches in a folder, or where to go on."""
-        folder, index, _ = place
-        part, is_last = self._parts[index], index == len(self._parts) - 1
-        if not _MAGIC.search(part):
-            if not is_last:
-                yield f"{folder}{part}/", index + 1, False
-            elif self._is_wanted(f"{folder}{part}"):
-                yield f"{folder}{part}{self._slash}"
-            return
-        for entry in self._entries(folder):
-            is_seen = not entry.name.startswith(".") or part.startswith(".")
-            if is_seen and fnmatchcase(entry.name, part):
-                if not (is_last and not self._slash) and not _is_folder(entry):
-                    continue
+            folder = left.pop()
+            for entry, is_folder in self._entries(folder):
                 name = f"{folder}{entry.name}"
-                yield f"{name}{self._slash}" if is_last else (f"{name}/", index + 1, False)
+                leads_up = is_folder and entry.is_symlink() and self._leads_up(name)
+                if entry.name.startswith(".") or leads_up:
+                    continue
+                yield name, is_folder
+                if is_folder and f"{name}/" not in seen:
+                    seen.add(f"{name}/")
+                    left.append(f"{name}/")
 
-    def _entries(self, folder: str) -> Iterator[os.DirEntry[str]]:
-        self._listed += 1
-        if self._listed > MOST_FOLDERS:
+    def is_folder(self, name: str) -> bool:
+        """Whether a name is that of a folder, or of a link to one."""
+        return os.path.isdir(self._path(name))  # noqa: PTH112 - keeps slashes at the end
+
+    def _entries(self, folder: str) -> Iterator[tuple[os.DirEntry[str], bool]]:
+        self.listed += 1
+        if self.listed > MOST_FOLDERS:
             raise ListError(
                 f"looks into more than {MOST_FOLDERS:,} folders; begin it with a smaller folder"
             )
         try:
             with os.scandir(self._path(folder)) as entries:
-                yield from entries
+                for entry in entries:
+                    is_link = entry.is_symlink()
+                    yield entry, os.path.isdir(entry) if is_link else entry.is_dir()  # noqa: PTH112
         except (OSError, ValueError):
             return
 
     def _leads_up(self, name: str) -> bool:
-        """Tell whether a link leads to a folder around it, in which it would be found again."""
+        """Whether a link leads to a folder around it, in which it would be found again."""
         link = Path(self._path(name))
         return link.parent.resolve().is_relative_to(link.resolve())
 
-    def _is_wanted(self, name: str) -> bool:
-        path = self._path(name)
-        return os.path.isdir(path) if self._slash else os.path.lexists(path)  # noqa: PTH112
-
     def _path(self, name: str) -> str:
-        return os.path.join(self._below, name)  # noqa: PTH118 - keeps slashes at the end
-
-
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:
-        return False
+        return os.path.join(self.below, name)  # noqa: PTH118 - keeps slashes at the end
 
 
 def values_of_lines(data: bytes) -> tuple[str, ...]:
