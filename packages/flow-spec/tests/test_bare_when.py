@@ -122,7 +122,7 @@ SPECIALS = [
     ("when: &A && B", "put it in quotes, or write script:"),
     ("when: *A", "put text that begins with * in quotes"),
     ("when: *", "put it in quotes, or write script:"),
-    ("when: |A", "put text that begins with | or > in quotes"),
+    ("when: |A", "put the whole text in quotes"),
     ("when: A: B", 'text that contains ": " needs quotes'),
     ("when: @A", "put it in quotes, or write script:"),
     ("when: &x !A", "put text that begins with ! in quotes"),

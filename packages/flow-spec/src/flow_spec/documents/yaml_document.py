@@ -74,14 +74,9 @@ def read_json(text: str) -> Node:
         DocumentError: The text is not JSON, or exceeds the limits (rule 2.8).
     """
     try:
-        found = json.loads(
-            text,
-            parse_int=str,
-            parse_float=str,
-            parse_constant=_refuse_constant,
-            object_pairs_hook=tuple,
-        )
-        if text.count(",") >= MAX_VALUES and _has_many_values(found):
+        json.loads(text, parse_int=str, parse_float=str, parse_constant=_refuse_constant)
+        # The scanner of YAML would take seconds to count them.
+        if text.count(",") >= MAX_VALUES <= _STRING.sub("", text).count(","):
             raise _too_many(1, 1)
     except json.JSONDecodeError as error:
         excerpt = pointed(text.split("\n")[error.lineno - 1], error.colno)
@@ -102,19 +97,7 @@ def _too_many(line: int, column: int) -> DocumentError:
     )
 
 
-def _has_many_values(found: object) -> bool:
-    """Count, as the scanner of YAML would take seconds; objects are tuples of pairs."""
-    left, count = [found], 0
-    while left and count <= MAX_VALUES:
-        one = left.pop()
-        values = one if isinstance(one, list) else ()
-        if isinstance(one, tuple):
-            values = [value for _, value in one]
-        left += values
-        count += len(values)
-    return count > MAX_VALUES
-
-
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _NO_JSON = (
     "JSON has double quotes, and neither comments nor a comma at the end; name the file .yaml to "
     "have them, with # for a comment"
@@ -328,10 +311,8 @@ def syntax_error(
     # The end of the file may lie one line after its last.
     lines = [*text.splitlines(), ""]
     found = (
-        _sign(error, lines)
-        or _never_closed(error, quoted, lines)
+        _never_closed(error, quoted, lines)
         or _indentation(error, lines)
-        or _braces(error, lines)
         or _colon(error, lines)
         or _as_it_is(error)
     )
@@ -343,27 +324,6 @@ def syntax_error(
         pointed(lines[found.line], column),
         None if found.marked is None else Span(found.marked, 0, len(found.marked)),
     )
-
-
-_SIGNS = (
-    (r"(?:.*[,{\[])?[ ]*(//)", ("// begins no comment", "write # in place of //")),
-    (r"[ -]*(?:[\w.-]+:)?[ ]*(\xa0)", ("a no-break space", "write a plain space in place of it")),
-    (
-        r"(?:.*[\s{])?when:[ ]+((['\"])[^'\"]*\2)[ ]*[&|]",
-        ("these quotes end before the condition", "put all of it in quotes, or nothing of it"),
-    ),
-)
-"""What else may be wrong near the place where YAML cannot go on: a pattern, fact and help."""
-
-
-def _sign(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
-    """Find a sign, at the latest in the line before the one where YAML cannot go on."""
-    at: Any = error.problem_mark
-    for number in range(max(0, at.line - 1), at.line + 1):
-        for pattern, said in _SIGNS:
-            if found := re.match(pattern, lines[number]):
-                return Mistake(*said, number, found.start(1), found[1])
-    return None
 
 
 def _never_closed(
@@ -385,81 +345,55 @@ def _never_closed(
     place = "is never closed" if ends else f"is not closed before line {at.line + 1}"
     fix = f"write {sign} where the text ends"
     if end := {"[": "]", "{": "}"}.get(sign):
-        fix = f"write {end} where it ends, and commas between its items"
+        fix = f"write {end} where it ends, commas between its items, and # before a comment"
     return Mistake(f"this {sign} {place}", fix, begun.line, begun.column)
 
 
-_BRACES = re.compile(r"[^\s,\[{]*\{\{[^{}\"']*\}\}")
-
-
-def _braces(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
-    """Find a text such as `${{ NAME }}` without quotes, in which YAML finds a mapping."""
-    at: Any = error.problem_mark
-    line = lines[at.line]
-    for found in _BRACES.finditer(line):
-        is_quoted = any(line.count(quote, 0, found.start()) % 2 for quote in "'\"")
-        if found.start() <= at.column <= found.end() + 1 and not is_quoted:
-            fix = "put the whole text in quotes"
-            return Mistake("to YAML, { begins a mapping", fix, at.line, found.start())
-    return None
-
-
 _KEY = re.compile(r"\s*(?:- +)*[\w.-]+\s*:(?:\s|$)")
+_TEXT = re.compile(r"\s*(?:- +)*[\w.-]+: +([^\s'\"\[{|>].*\S)")
 
 
 def _indentation(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
     at: Any = error.problem_mark
-    problem, line = str(error.problem), lines[at.line]
+    line = lines[at.line]
     column = len(line) - len(line.lstrip())
     if "\t" in line[:column]:
         tab = line.index("\t")
         return Mistake("a tab in the indentation", "use spaces instead of tabs", at.line, tab)
-    is_key = _KEY.match(line) is not None and line.index(":") == at.column
-    if "mapping values are not allowed" in problem and is_key:
-        above = next((n for n in range(at.line - 1, -1, -1) if lines[n].strip()), 0)
-        fix = "put the key in the column of the keys it belongs to"
-        too_far = Mistake("this line is indented too far", fix, at.line, column)
-        return _glued(above, lines) or (too_far if column else Mistake(*_NO_PAIR, above, 0))
-    if "expected <block end>" in problem and at.column == column and line[column] not in "'\"":
+    is_text = line[column : column + 1] in {"'", '"'}
+    if "expected <block end>" in str(error.problem) and at.column == column and not is_text:
         fact = "this line's indentation matches no enclosing block"
         return Mistake(fact, "put it in the column of the lines it belongs to", at.line, column)
     return None
-
-
-_NO_PAIR = ("expected KEY: VALUE on this line", "write KEY: VALUE")
-
-
-_BLOCK_BEGINS = re.compile(r"[ -]*[\w.-]+:[ ]+[|>][-+]?[ ]*")
-_NO_BLOCK = (
-    "this text is not indented",
-    "indent the text below script: |, or below another key with |",
-)
-
-
-def _glued(number: int, lines: list[str]) -> Mistake | None:
-    """Find a key without a space after its colon, or an item without one after its hyphen."""
-    found = re.match(r"(\s*)(?:(?:- +)*[\w.-]+:\S|(-)\w[\w.-]*:)", lines[number])
-    if found is None:
-        return None
-    expected, sign = ("an item of a list", "hyphen") if found[2] else ("KEY: VALUE", "colon")
-    fix = f"write a space after the {sign}"
-    return Mistake(f"expected {expected} on this line", fix, number, len(found[1]))
 
 
 def _colon(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
     """Find a line that should be a key, and a text with a colon and a space in it."""
     at: Any = error.problem_mark
     begun: Any = error.context_mark
+    line = lines[at.line]
     if error.context == "while scanning a simple key":
-        if _BLOCK_BEGINS.fullmatch(lines[begun.line - 1] if begun.line else ""):
-            return Mistake(*_NO_BLOCK, begun.line, begun.column)
-        return _glued(begun.line, lines) or Mistake(*_NO_PAIR, begun.line, begun.column)
-    text = re.match(r"\s*(?:- +)*[\w.-]+: +([^\s'\"\[{|>].*\S)", lines[at.line])
-    if "mapping values are not allowed" not in str(error.problem) or text is None:
+        return Mistake(*_NO_PAIR, begun.line, begun.column)
+    if "mapping values are not allowed" not in str(error.problem):
         return None
-    fix = "put the text in quotes, or write | and the text on the line below, indented"
-    fact = 'text that contains ": " needs quotes'
-    return Mistake(fact, fix, at.line, text.start(1), text[1])
+    if _KEY.match(line) and line.index(":") == at.column:
+        above = next((n for n in range(at.line - 1, -1, -1) if lines[n].strip()), 0)
+        column = len(line) - len(line.lstrip())
+        if not column or _NO_SPACE.match(lines[above]):
+            return Mistake(*_NO_PAIR, above, len(lines[above]) - len(lines[above].lstrip()))
+        fix = "put the key in the column of the keys it belongs to"
+        return Mistake("this line is indented too far", fix, at.line, column)
+    if text := _TEXT.match(line):
+        fix = "put the text in quotes, or write | and the text on the line below, indented"
+        return Mistake('text that contains ": " needs quotes', fix, at.line, text.start(1), text[1])
+    return None
+
+
+_NO_SPACE = re.compile(r"\s*(?:(?:- +)*[\w.-]+:[^ ]|-\w)")
+_NO_PAIR = (
+    "expected KEY: VALUE on this line",
+    "write a space after the colon and after the hyphen of an item; indent text below |",
+)
 
 
 def _as_it_is(error: MarkedYAMLError) -> Mistake:
@@ -477,7 +411,7 @@ _IN_QUOTES = "put it in quotes, or write script: | and the text below it, if a s
 _ADVICE = (
     ("cannot start any token", _IN_QUOTES),
     ("scanning an a", _IN_QUOTES),
-    ("scanning a block scalar", "put text that begins with | or > in quotes"),
+    ("scanning a block scalar", "put the whole text in quotes"),
     ("mapping values are not allowed", 'put text that contains ": " in quotes'),
     ("tag", "put text that begins with ! in quotes"),
     (
