@@ -182,29 +182,30 @@ class Failures:
         written = ConditionText.of(self._flow.as_written.step(base_of(step.id)))
         if when is None or written is None or step.id in self._answers or uses_failures(step):
             return
-        for name, is_negated in when.signs:
-            instead, asked = instead_of(when.piece(name), is_negated=is_negated)
+        for piece, place in zip(when.pieces, written.pieces, strict=True):
+            instead, asked = instead_of(piece)
             may_hide = [(one, self._failed_before(one.name)) for one in asked]
             if all(failed == Functions.FALSE for _, failed in may_hide):
                 continue
-            passing = self._function(when, name, instead)
+            passing = self._function(when, piece, instead)
             lets = functions.both(self.outcomes.runs[step.id], passing ^ 1)
             for operand, failed in may_hide:
                 hiding = functions.both(lets, failed)
                 if hiding != Functions.FALSE:
                     shown = self._shown(hiding, [step.id])
-                    yield Finding(base_of(step.id), written.span([name]), shown, (operand.name,))
+                    yield Finding(base_of(step.id), written.span([place]), shown, (operand.name,))
                     break
 
-    def _function(self, when: ConditionText, changed: Name, instead: Condition) -> int:
+    def _function(self, when: ConditionText, changed: Piece, instead: Condition) -> int:
         """Return the function of a condition with another condition in place of a piece."""
         functions, outcomes = self.outcomes.functions, self.outcomes
         functions.spend(len(when.pieces))
 
         def of_piece(name: Name) -> int:
-            if name == changed:
+            piece = when.piece(name.name)
+            if piece is changed:
                 return functions.of(instead, outcomes.function_of)
-            return outcomes.of_piece(when.piece(name))
+            return outcomes.of_piece(piece)
 
         return functions.of(when.condition, of_piece)
 
@@ -223,11 +224,11 @@ class Failures:
         return self._found[name]
 
 
-def instead_of(piece: Piece, *, is_negated: bool) -> tuple[Condition, list[Name]]:
+def instead_of(piece: Piece) -> tuple[Condition, list[Name]]:
     """Return a piece with `passed` in place of each `skipped` and `!failed`, and these operands."""
     program: list[str] = []
     changed = []
-    is_negated = is_negated is not (piece.condition.program[-1] == NOT)
+    is_negated = piece.is_negated is not (piece.condition.program[-1] == NOT)
     for token in piece.condition.program:
         program.append(token)
         if token in OPERATORS:

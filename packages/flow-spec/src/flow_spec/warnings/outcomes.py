@@ -8,7 +8,7 @@ functions cover exactly the combinations that can occur.
 `ConditionText` is a condition as it is written, in pieces that a `Finding` can be about.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from enum import StrEnum
 from functools import cached_property
 from itertools import pairwise
@@ -266,13 +266,17 @@ class Finding:
 
 @attrs.frozen
 class Piece:
-    """An operand or a call in the text of a condition, as a condition of its own."""
+    """An operand or a call in the text of a condition, as a condition of its own.
+
+    `is_call` tells a call such as `any(failed)`, which asks all steps of a list alike, and
+    `is_negated` whether the negations around it turn it over.
+    """
 
     begin: int
     end: int
     condition: Condition
     is_call: bool
-    """Whether it is a call such as `any(failed)`, which asks all steps of a list alike."""
+    is_negated: bool
 
     @property
     def predicate(self) -> str | None:
@@ -281,14 +285,14 @@ class Piece:
 
     @property
     def asks_for_success(self) -> bool:
-        """Whether it asks that steps succeeded or passed."""
+        """Whether it asks that steps succeeded or passed, whatever is around it."""
         asks_none = self.condition.operands[0].quantifier == "none"
-        is_negated = asks_none or self.condition.program[-1] == NOT
-        return self.predicate in {None, "succeeded", "passed"} and not is_negated
+        is_turned = asks_none or self.condition.program[-1] == NOT
+        return self.predicate in {None, "succeeded", "passed"} and not is_turned
 
     @property
     def only_waits(self) -> bool:
-        """Whether it is always true once decided, so that its only effect is to wait."""
+        """Whether it is true once decided, whatever is around it: its only effect is to wait."""
         is_all = quantifier_of(self.condition.operands[0]) == "all"
         return self.predicate == "finished" and is_all and self.condition.program[-1] != NOT
 
@@ -310,72 +314,57 @@ class ConditionText:
         """Return the text of a step's `when`, or None."""
         if step.when is None:
             return None
-        text, pieces = step.when, []
+        text, all_found = step.when, [*operands_of(step.when)]
         numbered, begin = "", 0  # the text with the number of each piece in its place
-        for number, found in enumerate(operands_of(text)):
-            condition = parse_when(text[found.start : found.end], step.depends_on or ("_",))
-            pieces.append(Piece(found.start, found.end, condition, is_call=found.name is None))
+        for number, found in enumerate(all_found):
             numbered += f"{text[begin : found.start]}_{number}"
             begin = found.end
-        return cls(step, text, parse(numbered + text[begin:]), pieces)
-
-    def piece(self, name: Name) -> Piece:
-        """Return the piece of an operand of the condition."""
-        return self.pieces[int(name.name[1:])]
-
-    @property
-    def signed_pieces(self) -> Iterator[tuple[Piece, bool]]:
-        """The pieces, and whether each is negated."""
-        return ((self.piece(name), is_negated) for name, is_negated in self.signs)
-
-    @property
-    def signs(self) -> Iterator[tuple[Name, bool]]:
-        """The operands of the condition, and whether each is negated."""
-        signs = [False]
-        for token in reversed(self.condition.program):
+        condition = parse(numbered + text[begin:])
+        signs, negated = [False], {}
+        for token in reversed(condition.program):
             is_negated = signs.pop()
             if token not in OPERATORS:
-                yield Name.spelled(token), is_negated
-            elif token == NOT:
-                signs.append(not is_negated)
+                negated[token] = is_negated
             else:
-                signs += is_negated, is_negated
+                signs += [not is_negated] if token == NOT else [is_negated, is_negated]
+        return cls(
+            step,
+            text,
+            condition,
+            [
+                Piece(
+                    found.start,
+                    found.end,
+                    parse_when(text[found.start : found.end], step.depends_on or ("_",)),
+                    is_call=found.name is None,
+                    is_negated=negated[f"_{number}"],
+                )
+                for number, found in enumerate(all_found)
+            ],
+        )
 
-    def span(self, names: Iterable[Name]) -> Span:
-        """Return the characters of a part, with its negation and the parentheses around it."""
-        pieces = [self.piece(name) for name in names]
+    def piece(self, token: str) -> Piece:
+        """Return the piece of an operand of the condition."""
+        return self.pieces[int(token[1:])]
+
+    def span(self, pieces: Collection[Piece]) -> Span:
+        """Return the characters of a part, with the negations and parentheses around it."""
         begin, end = min(piece.begin for piece in pieces), max(piece.end for piece in pieces)
+        inside = (piece for piece in self.pieces if begin <= piece.begin < end)
         depth = lowest = 0
-        for char in self._between_pieces(begin, end):
-            depth += (char == "(") - (char == ")")
-            lowest = min(lowest, depth)
+        for one, other in pairwise(inside):
+            for char in self.text[one.end : other.begin]:
+                depth += (char == "(") - (char == ")")
+                lowest = min(lowest, depth)
         for _ in range(-lowest):
             begin = self.text.rindex("(", 0, begin)
         for _ in range(depth - lowest):
             end = self.text.index(")", end) + 1
-        return Span(self.text, *self._with_negation(begin, end))
-
-    def are_enclosed(self, names: Iterable[Name]) -> bool:
-        """Whether some pieces are all that stands between two parentheses."""
-        places = sorted(int(name.name[1:]) for name in names)
-        begin, end = self.pieces[places[0]].begin, self.pieces[places[-1]].end
-        is_row = places == [*range(places[0], places[-1] + 1)]
-        has_parentheses = {"(", ")"} & set(self._between_pieces(begin, end))
-        before, after = self.text[:begin].rstrip("! \t\r\n"), self.text[end:].lstrip()
-        return is_row and not has_parentheses and before[-1:] == "(" and after[:1] == ")"
-
-    def _with_negation(self, begin: int, end: int) -> tuple[int, int]:
-        """Extend a part to the `!` before it, or before the parentheses that hold it alone."""
-        left, right = begin, end
         while True:
-            before, after = self.text[:left].rstrip(), self.text[right:]
-            marks = before[len(before.rstrip("! \t\r\n")) :].lstrip()
-            if marks:
-                return len(before) - len(marks), right
-            if not (before.endswith("(") and after.lstrip().startswith(")")):
-                return begin, end
-            left, right = len(before) - 1, self.text.index(")", right) + 1
-
-    def _between_pieces(self, begin: int, end: int) -> str:
-        inside = (piece for piece in self.pieces if begin <= piece.begin < end)
-        return "".join(self.text[one.end : other.begin] for one, other in pairwise(inside))
+            before, after = self.text[:begin].rstrip(), self.text[end:].lstrip()
+            if before.endswith("!"):
+                begin = len(before) - 1
+            elif before.endswith("(") and after.startswith(")"):
+                begin, end = len(before) - 1, self.text.index(")", end) + 1
+            else:
+                return Span(self.text, begin, end)

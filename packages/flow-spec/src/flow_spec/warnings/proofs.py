@@ -9,7 +9,7 @@ from functools import cached_property
 
 import attrs
 
-from flow_conditions import BudgetExceeded, Functions, Name
+from flow_conditions import BudgetExceeded, Functions
 from flow_spec.errors import Span
 from flow_spec.flow import FlowSpec
 from flow_spec.foreach import base_of
@@ -29,7 +29,8 @@ BUDGET = 200_000
 """Steps of work for each question about one flow: some tenths of a second."""
 
 
-type Part = frozenset[Name]
+type Part = frozenset[str]
+"""The operands in the condition of a `ConditionText`."""
 
 _MOST_PARTS = 10
 """How many parts of one condition are reported; it may have thousands."""
@@ -55,18 +56,14 @@ def parts_without_effect(
         return []
     of_copies = [[*idle_parts(when, step, outcomes)] for step in copies]
     parts = [part for part in of_copies[0] if all(part in more for more in of_copies[1:])]
-    parts = parts[-_MOST_PARTS:]
-    together = frozenset[Name]().union(*parts)
-    if len(parts) > 1 and when.are_enclosed(together):
-        parts = [together]
-    return sorted(map(when.span, parts))
+    return sorted(when.span([*map(when.piece, part)]) for part in parts[-_MOST_PARTS:])
 
 
-def is_kept(piece: Piece, *, is_negated: bool, in_conjunction: bool) -> bool:
+def is_kept(piece: Piece, *, in_conjunction: bool) -> bool:
     """Whether a piece is not reported by itself; it may still be in a larger part."""
-    if piece.is_call or (piece.only_waits and not is_negated):
+    if piece.is_call or (piece.only_waits and not piece.is_negated):
         return True
-    return piece.asks_for_success and in_conjunction is not is_negated
+    return piece.asks_for_success and in_conjunction is not piece.is_negated
 
 
 def idle_parts(written: ConditionText, step: StepSpec, outcomes: Outcomes) -> Iterator[Part]:
@@ -95,14 +92,9 @@ def idle_parts(written: ConditionText, step: StepSpec, outcomes: Outcomes) -> It
         if sides == 0:
             function = of_part[end] ^ (is_negated is in_conjunction)
             goes_on = is_row and is_conjunction is in_conjunction  # the row around it
-            may_go = is_row or not is_kept(
-                when.piece(Name.spelled(program[end])),
-                is_negated=is_negated,
-                in_conjunction=in_conjunction,
-            )
+            may_go = is_row or not is_kept(when.piece(program[end]), in_conjunction=in_conjunction)
             if not goes_on and may_go and both(matters, function) == matters:
-                operands = set(program[begins[end] : end + 1]) - OPERATORS
-                yield frozenset(map(Name.spelled, operands))
+                yield frozenset(program[begins[end] : end + 1]) - OPERATORS
                 done.append(Functions.TRUE)
                 continue
             if not is_row:
@@ -123,7 +115,7 @@ def parts_of(
     parts: list[tuple[int, int]] = []
     for position, token in enumerate(program):
         if token not in OPERATORS:
-            begin, function = position, outcomes.of_piece(when.piece(Name.spelled(token)))
+            begin, function = position, outcomes.of_piece(when.piece(token))
         else:
             begin, function = parts.pop()
             if token == NOT:
@@ -169,8 +161,8 @@ class Proofs:
             for when in self._always_true
             if not all(
                 piece.only_waits
-                or (piece.predicate == "passed" and piece.asks_for_success and not is_negated)
-                for piece, is_negated in when.signed_pieces
+                or (piece.predicate == "passed" and piece.asks_for_success and not piece.is_negated)
+                for piece in when.pieces
             )
         )
 

@@ -24,6 +24,8 @@ KNOWN: Mapping[str, frozenset[str]] = {
 """The names of programs, by section of `programs.toml`."""
 
 SHELLS = KNOWN["shells"]
+WORDS_OF_SHELLS = KNOWN["settings"] | KNOWN["commands_of_shells"]
+"""Words with which a command begins that no program can run."""
 
 
 def name_of(word: str) -> str:
@@ -88,7 +90,6 @@ _GLOB = re.compile(
 )
 _TAKES_TEXT = re.compile(r"-(?:[dtFseDSERmcIx]|-[^=]+)")
 """Options whose value may be an operator or a pattern."""
-_MESSAGES = frozenset({"-m", "--message", "--body", "--title", "--description", "--notes", "-s"})
 _WRAPPED = re.compile(
     "[\u201c\u201e\u2018][^\u2018-\u201f]*[\u201c\u201d\u2019]|(?s:\xa0.*|.*\xa0)"
 )
@@ -102,12 +103,7 @@ def shell_words(words: Sequence[str], variables: Set[str] = frozenset()) -> Iter
 
     `variables` are names that the command's environment is known to have.
     """
-    program, last = 0, len(words) - 1
-    while program < last and name_of(words[program]) in KNOWN["wrappers"]:
-        program += 1
-        while program < last and re.match(r"-|\d|\w+=", words[program]):
-            program += 1
-    name = name_of(words[program])
+    name = name_of(words[0])
     for place, word in enumerate(words):
         if _WRAPPED.fullmatch(word):
             what = "text in curly quotes, or with a no-break space"
@@ -116,18 +112,16 @@ def shell_words(words: Sequence[str], variables: Set[str] = frozenset()) -> Iter
     for place in range(1, len(words)):
         found = None
         if len(words[place]) <= _LONGEST and place <= end:
-            found = _operator(words, place, name) or _expansion(words, place, name, variables)
+            found = _operator(words, place) or _expansion(words, place, name, variables)
         elif place <= end_of_operators and words[place] in {"&&", "||", "|", ">"}:
-            found = _operator(words, place, name)
+            found = _operator(words, place)
         if found is not None:
             yield found
 
 
-def _operator(words: Sequence[str], place: int, name: str) -> ShellWord | None:
+def _operator(words: Sequence[str], place: int) -> ShellWord | None:
     word, before, is_last = words[place], words[place - 1], place == len(words) - 1
     if _TAKES_TEXT.fullmatch(before):
-        return None
-    if name in {"test", "["} and (word not in {"&&", "||"} or before in {"=", "!=", "=="}):
         return None
     for what, pattern in _OPERATORS:
         if not is_last and pattern.fullmatch(word):
@@ -143,29 +137,25 @@ def _expansion(
 ) -> ShellWord | None:
     word, before = words[place], words[place - 1]
     is_value = _TAKES_TEXT.fullmatch(before) is not None
-    if not is_value and _TILDE.match(word) and (word != "~" or name not in {"echo", "printf"}):
+    if not is_value and _TILDE.match(word):
         return ShellWord(place, 0, 1, "a home directory")
-    if "://" not in word:
-        if found := _variable_in(word, place, variables):
-            return found
-        if before not in _MESSAGES and (command := _COMMAND.search(word)):
-            return ShellWord(place, *command.span(), "the output of a command")
+    if found := _variable_in(word, place, variables) or _output_in(word, place):
+        return found
     if name in KNOWN["take_files"] and not is_value and word[:1] != "-" and _GLOB.fullmatch(word):
         return ShellWord(place, 0, len(word), "a pattern of file names")
     return None
 
 
 def shell_text(text: str, variables: Set[str] = frozenset()) -> ShellWord | None:
-    """Find a `~`, a variable or a call in a text that no program reads as a command."""
+    """Find a `~`, a variable or the output of a command in a text that no program reads."""
     if found := _TILDE.match(text) if len(text) > 1 else None:
         return ShellWord(0, found.start(), found.end(), "a home directory")
-    return _variable_in(text, 0, variables) or call_in(text)
+    return _variable_in(text, 0, variables) or _output_in(text, 0)
 
 
-def call_in(text: str) -> ShellWord | None:
-    """Find the output of a command in a text."""
+def _output_in(text: str, place: int) -> ShellWord | None:
     found = _COMMAND.search(text) if len(text) <= _LONGEST else None
-    return found and ShellWord(0, *found.span(), "the output of a command")
+    return found and ShellWord(place, *found.span(), "the output of a command")
 
 
 _OF_OTHER_TOOLS = re.compile(r"(?<![$\w])\{\{-?\s*\.?(\w+)\s*-?\}\}")
@@ -260,11 +250,8 @@ def repairs(step: StepSpec) -> bool:
 
 
 def cleans_up(step: StepSpec) -> bool:
-    """Whether a step looks like a cleanup, by its id or its program.
+    """Whether a step looks like a cleanup, by its id.
 
     This is a guess, so it is used only for steps that are proven to run whatever happens.
     """
-    words = step.command[:1] if step.script is None else tuple(step.script.split()[:1])
-    return not (KNOWN["cleanups"].isdisjoint(re.split(r"[-_]", step.id.lower()))) or (
-        not KNOWN["remove"].isdisjoint(map(name_of, words))
-    )
+    return not KNOWN["cleanups"].isdisjoint(re.split(r"[-_]", step.id.lower()))

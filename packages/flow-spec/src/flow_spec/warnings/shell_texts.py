@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 from itertools import pairwise
-from posixpath import dirname, normpath
+from posixpath import normpath
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import attrs
 
-from flow_spec.warnings.shell import KNOWN, NAME_IN_WORD, name_of, texts_for_shells, variable_of
+from flow_spec.warnings.shell import KNOWN, NAME_IN_WORD, name_of, texts_for_shells
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
@@ -150,44 +150,19 @@ def _are_apart(line: Sequence[str], following: str) -> bool:
 
 def writes(words: Sequence[str], path: str) -> bool:
     """Whether a command seems to write a file, or a file that matches a pattern."""
-    wanted, written = _normal(path), map(_normal, _written(words))
-    if re.search(r"[*?[]", wanted) is None:
-        return wanted in written
-    return any(
-        fnmatchcase(one, wanted) or fnmatchcase(f"{one}x", wanted) or one == dirname(wanted)
-        for one in written
-    )
+    text = "\n".join((" ".join(words), *words))
+    targets = (found[1].strip("\"'") for found in _TARGET.finditer(text))
+    return any(fnmatchcase(normpath(target), normpath(path)) for target in targets)
 
 
-def _written(words: Sequence[str]) -> Iterator[str]:
-    """Yield the names of files and folders that a command writes, as far as known."""
-    commands = [words]
-    for place, _ in _texts_in(words):
-        for node in _nodes(source := _encoded(words[place])):
-            if node.type == "command":
-                commands.append([text for _, text in _words_of(node)])
-            elif node.type == "file_redirect" and _WRITES.match(source, node.start_byte):
-                for one in node.children_by_field_name("destination"):
-                    yield source[one.start_byte : one.end_byte].decode()
-    for name, *arguments in filter(None, commands):
-        if name_of(name) == "tee":
-            yield from arguments
-        elif name_of(name) in KNOWN["write_last_word"]:
-            yield from arguments[-1:]
-
-
-def _normal(path: str) -> str:
-    """Spell a path in one way: without quotes, and with `$NAME` for what stands for a value."""
-    unquoted = path.replace('"', "").replace("'", "")
-    named = NAME_IN_WORD.sub(lambda found: f"${variable_of(found[1])}", unquoted)
-    return normpath(re.sub(r"\$\{(\w+)\}", r"$\1", named))
+_TARGET = re.compile(r"(?:>\s*|\b(?:tee|cp|mv|ln|rsync|scp) (?:[^|;&\n]* )?)([^\s<>|;&]+)")
 
 
 class Reason(NamedTuple):
-    """Why a failure can be lost, and what to write instead: None if the options are at fault."""
+    """Why a failure can be lost, and what to write instead."""
 
     why: str
-    remedy: str | None = None
+    remedy: str = "write script: without shell:, or run the text by bash -euo pipefail -c"
 
 
 _GOES_ON = Reason("it goes on with the next")
