@@ -315,6 +315,11 @@ PARAMS = "params: {SHOP: berlin, DAY: {enum: [mon, tue]}}"
         ("{id: a, script: './x {{DAY}}'}", [("literal-value", "{{DAY}}")]),
         ("{id: a, script: 'sed \"s/{{DAY}}/$DAY/\" x'}", []),
         ("{id: a, foreach: {split: $SHOP}, command: [x]}", [("shell-syntax", "$SHOP")]),
+        ("{id: a, command: [x]}\nconcurrency: {group: $DAY}", [("shell-syntax", "$DAY")]),
+        (
+            "{id: a, command: [x]}\nconcurrency: {group: '{{ DAY }}'}",
+            [("literal-value", "{{ DAY }}")],
+        ),
     ],
 )
 def test_names_in_words(tmp_path: Path, step: str, found: list[tuple[str, str]]) -> None:

@@ -213,32 +213,21 @@ def check_ignored(runs: Runs, proofs: Proofs) -> None:
     """Failures that may be skip a step, and the run SUCCEEDS unanswered."""
     flow = runs.flow
     green = [number for number in range(len(runs.ends)) if not runs.charged[number]]
-    quiet = [number for number in green if not runs.is_answered(number)]
     expected: dict[str, list[int]] = {}
     for step in flow.all_steps:
-        ids = {name: ids_of(flow, name) for name in step.waits_for}
-        names = [name for name in ids if all(flow.step(one).allow_failure for one in ids[name])]
-        if not any(runs.ran[step.id]):
-            continue
-        skips = []
-        for name in names:
-            needs = all(
-                runs.ends[number][one] == "SUCCEEDED"
-                for number in runs.where(step.id)
-                for one in ids[name]
-            )
-            skips += [n for n in quiet if needs and any_ended(runs, n, ids[name], "FAILED")]
-        if not skips and needs_one(runs, step.id, [ids[name] for name in names]):
-            for name in names[::-1]:
-                rest = [other for other in names if other != name]
-                names = rest if needs_one(runs, step.id, [ids[name] for name in rest]) else names
-            every = [one for name in names for one in ids[name]]
-            skips = [
-                n
-                for n in green
-                if all(any_ended(runs, n, [one], "FAILED") for one in every)
-                and not runs.is_answered(n, but_by=every)
-            ]
+        ids = [ids_of(flow, name) for name in step.waits_for]
+        may_fail = [some for some in ids if all(flow.step(one).allow_failure for one in some)]
+        skips: list[int] = []
+        for group in ([some] for some in may_fail), [may_fail]:
+            for some in group:
+                every = [one for each in some for one in each]
+                if not skips and any(runs.ran[step.id]) and needs_one(runs, step.id, some):
+                    skips = [
+                        n
+                        for n in green
+                        if all(any_ended(runs, n, [one], "FAILED") for one in every)
+                        and not runs.is_answered(n, but_by=every)
+                    ]
         if skips:
             expected.setdefault(step.id.partition("@")[0], []).extend(skips)
     assert [found.step_id for found in proofs.ignored_failures] == [

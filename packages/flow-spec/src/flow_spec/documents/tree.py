@@ -197,7 +197,7 @@ _PLAIN_IN_FLOW = re.compile(r".+?(?=\s*(?:$|\s#|:(?:\s|$)|[,\]}]))")
 _LONGEST_VALUE = 200  # lines of a value in which a part of it is looked for
 
 
-def with_marks(problems: Sequence[Problem], text: str) -> tuple[Problem, ...]:
+def with_marks[P: Problem](problems: Iterable[P], text: str) -> tuple[P, ...]:
     """Return the problems with the characters that each is about, as far as known."""
     lines = _LINE_BREAK.split(text)
     return tuple(attrs.evolve(problem, mark=_mark_of(problem, lines)) for problem in problems)

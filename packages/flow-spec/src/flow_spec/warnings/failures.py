@@ -19,15 +19,11 @@ from flow_spec.warnings.outcomes import (
     NOT,
     OPERATORS,
     ConditionText,
-    Fate,
     Finding,
     Outcomes,
     Piece,
 )
 from flow_spec.warnings.shell import repairs
-
-_MOST_LEFT_OUT = 10
-"""Of how many steps at most those are left out that have no part; it takes the square of it."""
 
 
 @attrs.frozen(slots=False)
@@ -50,11 +46,17 @@ class Failures:
     @cached_property
     def _answers(self) -> Mapping[str, int]:
         """The steps that run only because another failed, and when they run."""
-        return dict(answers_to_failures(self.outcomes, self.order))
-
-    @cached_property
-    def _answered(self) -> int:
-        return self._any(self._answering.values())
+        functions, outcomes, found = self.outcomes.functions, self.outcomes, {}
+        ends = ends_of(self._flow, self.order, outcomes.fates(frozenset()))
+        none_failed = Functions.TRUE  # of the steps so far
+        for step in self.order:
+            runs = outcomes.runs[step.id]
+            # Few steps do not run if all succeed; only these need the proof.
+            may_answer = ends[step.id] == "SKIPPED" and runs != Functions.FALSE
+            if may_answer and functions.both(runs, none_failed) == Functions.FALSE:
+                found[step.id] = runs
+            none_failed = functions.both(none_failed, outcomes.outcome(step.id).failed ^ 1)
+        return found
 
     @cached_property
     def _answering(self) -> Mapping[str, int]:
@@ -67,9 +69,9 @@ class Failures:
         return {**self._answers, **telling}
 
     @cached_property
-    def _unnoticed(self) -> int:
-        """When no failure makes the run FAILED, and none is answered."""
-        return self.outcomes.functions.both(self._charged() ^ 1, self._answered ^ 1)
+    def _green(self) -> int:
+        """When no failure makes the run FAILED."""
+        return self._charged() ^ 1
 
     def _any(self, functions: Iterable[int]) -> int:
         return self.outcomes.functions.joined(False, functions)
@@ -99,7 +101,7 @@ class Failures:
         if not alerts:
             return None
         of_steps = {step.id for step in flow.steps}
-        missed = functions.both(self._charged(of_steps), self._answered ^ 1)
+        missed = functions.both(self._charged(of_steps), self._any(self._answering.values()) ^ 1)
         if missed == Functions.FALSE:
             return None
         places = {step.id: place for place, step in enumerate(flow.all_steps)}
@@ -114,59 +116,33 @@ class Failures:
         relevant = {
             *ids_upstream(flow, names),
             *names,
-            *(name for name, end in ends.items() if end == Fate.FAILED.value),
+            *(name for name, end in ends.items() if end == "FAILED"),
         }
         return {name: end for name, end in ends.items() if name in relevant}
 
     def ignored(self, step: StepSpec) -> Finding | None:
         """Return a finding about allowed failures that keep a step from running, or None.
 
-        The step names another one that may fail, and can only run if that one has succeeded. In
-        some run it fails, nothing answers that, and the run SUCCEEDS. Otherwise the step names
-        several that may fail, and can only run if one of them has succeeded; then all of them fail,
-        and none of them counts as an answer.
+        The step names others that may fail, and can only run if one of them has succeeded, or one
+        of all. In some run these fail, no other step answers that, and the run SUCCEEDS.
         """
         functions, function_of = self.outcomes.functions, self.outcomes.function_of
         runs = self.outcomes.runs[step.id]
-        if runs == Functions.FALSE:
-            return None
-        names = []
-        for name in step.waits_for:
-            named = self._flow.named(name)
-            if not named or not all(one.allow_failure for one in named):
+        steps = {name: self._flow.named(name) for name in step.waits_for}
+        names = [name for name, named in steps.items() if named and all_may_fail(named)]
+        for group in (*([name] for name in names), names):
+            succeeded = self._any(function_of(Name(name, None, "any")) for name in group)
+            if runs == Functions.FALSE or functions.both(runs, succeeded ^ 1) != Functions.FALSE:
                 continue
-            names.append(name)
-            succeeded, failed = (function_of(Name(name, asked)) for asked in (None, "failed"))
-            ignored = functions.both(failed, self._unnoticed)
-            if (
-                ignored != Functions.FALSE
-                and functions.both(runs, succeeded ^ 1) == Functions.FALSE
-            ):
-                return self._ignored(step, ignored, [name])
-        if not self._needs_one(runs, names):
-            return None
-        for name in names[::-1] if len(names) <= _MOST_LEFT_OUT else ():
-            rest = [other for other in names if other != name]
-            if self._needs_one(runs, rest):
-                names = rest
-        failing = {one.id for name in names for one in self._flow.named(name)}
-        others = (ran for one, ran in self._answering.items() if one not in failing)
-        ignored = functions.both(self._charged() ^ 1, self._any(others) ^ 1)
-        for name in names:
-            ignored = functions.both(ignored, function_of(Name(name, "failed", "all")))
-        spelled = [
-            str(Name(one, None, "any")) if one in self._flow.copies else one for one in names
-        ]
-        return None if ignored == Functions.FALSE else self._ignored(step, ignored, spelled)
-
-    def _needs_one(self, runs: int, names: Iterable[str]) -> bool:
-        """Whether a step only runs, as this function says, if one of these has succeeded."""
-        function_of = self.outcomes.function_of
-        succeeded = self._any(function_of(Name(name, None, "any")) for name in names)
-        return self.outcomes.functions.both(runs, succeeded ^ 1) == Functions.FALSE
-
-    def _ignored(self, step: StepSpec, ignored: int, names: Iterable[str]) -> Finding:
-        return Finding(base_of(step.id), None, self._shown(ignored, [step.id]), tuple(names))
+            failing = {one.id for name in group for one in steps[name]}
+            others = (ran for one, ran in self._answering.items() if one not in failing)
+            all_failed = (function_of(Name(name, "failed", "all")) for name in group)
+            ignored = functions.joined(True, (self._green, self._any(others) ^ 1, *all_failed))
+            if ignored != Functions.FALSE:
+                return Finding(
+                    base_of(step.id), None, self._shown(ignored, [step.id]), tuple(group)
+                )
+        return None
 
     def hidden(self, step: StepSpec) -> Iterator[Finding]:
         """Yield the parts of a condition that let a step run although something failed before it.
@@ -202,7 +178,7 @@ class Failures:
         functions.spend(len(when.pieces))
 
         def of_piece(name: Name) -> int:
-            piece = when.piece(name.name)
+            piece = when.piece(name)
             if piece is changed:
                 return functions.of(instead, outcomes.function_of)
             return outcomes.of_piece(piece)
@@ -248,18 +224,9 @@ def instead_of(piece: Piece) -> tuple[Condition, list[Name]]:
     return Condition(tuple(program)), changed
 
 
-def answers_to_failures(outcomes: Outcomes, order: Iterable[StepSpec]) -> Iterator[tuple[str, int]]:
-    """Yield the steps that run only because another failed, and when they run."""
-    functions, succeeds = outcomes.functions, outcomes.fates(frozenset())
-    ends = ends_of(outcomes.flow, order, succeeds)
-    none_failed = Functions.TRUE  # of the steps so far
-    for step in order:
-        runs = outcomes.runs[step.id]
-        # Few steps do not run if all succeed; only these need the proof.
-        may_answer = ends[step.id] == Fate.SKIPPED and runs != Functions.FALSE
-        if may_answer and functions.both(runs, none_failed) == Functions.FALSE:
-            yield step.id, runs
-        none_failed = functions.both(none_failed, outcomes.outcome(step.id).failed ^ 1)
+def all_may_fail(steps: Iterable[StepSpec]) -> bool:
+    """Whether a failure of any of these steps is allowed."""
+    return all(step.allow_failure for step in steps)
 
 
 def ids_upstream(flow: FlowSpec, names: Iterable[str]) -> frozenset[str]:
@@ -280,9 +247,9 @@ def uses_failures(step: StepSpec) -> bool:
     return any(name in word for word in step.command for name in names)
 
 
-def ends_of(flow: FlowSpec, order: Iterable[StepSpec], fates: Mapping[str, Fate]) -> dict[str, str]:
+def ends_of(flow: FlowSpec, order: Iterable[StepSpec], fates: Mapping[str, str]) -> dict[str, str]:
     """Return the outcome of each step in an undisturbed run, given its outcome if it runs."""
-    ends: dict[str, End[Fate]] = {}
+    ends: dict[str, End[str]] = {}
 
     def is_true(operand: Name) -> bool:
         copies = flow.copies.get(operand.name)
@@ -292,5 +259,5 @@ def ends_of(flow: FlowSpec, order: Iterable[StepSpec], fates: Mapping[str, Fate]
 
     for step in order:
         runs = step.condition is None or bool(step.condition.evaluate(is_true))
-        ends[step.id] = step.end(fates[step.id] if runs else Fate.SKIPPED, was_due=runs)
-    return {name: end.status.value for name, end in ends.items()}
+        ends[step.id] = step.end(fates[step.id] if runs else "SKIPPED", was_due=runs)
+    return {name: end.status for name, end in ends.items()}

@@ -6,7 +6,7 @@ a step or of the flow, removes warnings here.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import groupby, islice
 from typing import NamedTuple
 
@@ -17,7 +17,6 @@ from flow_spec.documents.tree import (
     NodePath,
     ScalarNode,
     SequenceNode,
-    items_of,
     joins_in,
     nearest,
     node_at,
@@ -30,32 +29,9 @@ from flow_spec.flow import FlowSpec
 from flow_spec.flow_file import ReadFlow
 from flow_spec.foreach import ORIGINS, base_of
 from flow_spec.step import StepSpec, WarningCode
+from flow_spec.warnings import shell, shell_texts
 from flow_spec.warnings.outcomes import Finding
 from flow_spec.warnings.proofs import Proofs
-from flow_spec.warnings.shell import (
-    IN_LIST,
-    IN_SCRIPT,
-    IN_WORD,
-    NAME_IN_WORD,
-    WORDS_OF_SHELLS,
-    ShellWord,
-    cleans_up,
-    end_of,
-    name_of_other_tool,
-    names_for_shells,
-    pattern_in,
-    shell_text,
-    shell_words,
-    texts_for_shells,
-    variable_of,
-)
-from flow_spec.warnings.shell_texts import (
-    has_several_commands,
-    joined_commands,
-    lost_failure,
-    only_sets,
-    writes,
-)
 
 
 @attrs.frozen
@@ -145,7 +121,7 @@ def failing(found: Finding) -> str:
 
 def no_such_program(program: str) -> Advised:
     """Say that a program is missing."""
-    if program in WORDS_OF_SHELLS:
+    if program in shell.WORDS_OF_SHELLS:
         return Advised(
             f"there is no program {quoted(program)}: it is a word of the shell",
             "for cd, use working_dir:; for the others, write script: instead of command:, or "
@@ -191,9 +167,7 @@ def find_warnings(read: ReadFlow, lacks_program: LacksProgram = lacks_none) -> W
     finder = _Finder(read, lacks_program)
     finder.look()
     found = sorted(finder.found, key=lambda warning: (warning.line or 0, warning.column or 0))
-    marked = with_marks(found, read.text)
-    warnings = tuple(warning for warning in marked if isinstance(warning, FlowWarning))
-    return Warned(warnings, finder.proofs.are_complete)
+    return Warned(with_marks(found, read.text), finder.proofs.are_complete)
 
 
 def words_of(part: Span) -> str:
@@ -240,7 +214,7 @@ class _Finder:
         for name in self._params:
             texts += ("params", name), ("params", name, "default")
         for text in texts:
-            self._look_at_text(text, partial(shell_text, variables=self._params))
+            self._look_at_text(text, self._params, shell.IN_WORD)
         variables = {name for name, _ in self.read.flow.env}
         self._look_at_fields((), variables)
         self._look_at_fields(("defaults",), variables)
@@ -253,10 +227,11 @@ class _Finder:
             for name in block.names:
                 at = (*path, *block.place_of(name))
                 for each in self._texts_at(at):
-                    self._look_at_text(each, partial(shell_text, variables=self._params))
-                    self._look_for_values(each, IN_LIST)
-                if len(items_of(node_at(self.read.root, at))) == 1:
-                    self._look_at_text((*at, 0), find=pattern_in)
+                    self._look_at_text(each, self._params, shell.IN_LIST)
+                match node_at(self.read.root, at):
+                    case SequenceNode(items=[ScalarNode(text=text)]):
+                        if found := shell.pattern_in(text):
+                            self._warn_about_shell(found, (*at, 0), text)
             for one in block.lists:
                 at = (*path, *block.place_of(one.name))
                 if not one.values:
@@ -287,7 +262,8 @@ class _Finder:
         directory = self.read.flow.working_dir
         for name in found:
             step = self._steps[name]
-            if step.working_dir in {None, directory} and writes(step.command, one.text or ""):
+            is_here = step.working_dir in {None, directory}
+            if is_here and shell_texts.writes(step.command, one.text or ""):
                 return name
         return None
 
@@ -306,30 +282,30 @@ class _Finder:
     def _look_at_fields(self, path: NodePath, variables: Set[str]) -> None:
         for field in ("working_dir", "env_file", "env"):
             for each in self._texts_at((*path, field)):
-                self._look_at_text(each, partial(shell_text, variables=variables))
-                self._look_for_values(each, IN_WORD)
+                self._look_at_text(each, variables, shell.IN_WORD)
 
-    def _look_at_text(self, path: NodePath, find: Callable[[str], ShellWord | None]) -> None:
+    def _look_at_text(self, path: NodePath, variables: Set[str], values: re.Pattern[str]) -> None:
+        """Look at a text that no program reads as a command."""
         node = node_at(self.read.root, path)
-        if isinstance(node, ScalarNode) and (found := find(node.text)):
-            remedy = "write the value, or ${{ NAME }} for that of a parameter"
-            self._warn_about_shell(found, path, node.text, remedy)
+        if isinstance(node, ScalarNode):
+            if found := shell.shell_text(node.text, variables):
+                self._warn_about_shell(found, path, node.text)
+            self._look_for_values(path, values)
 
-    def _warn_about_shell(self, found: ShellWord, path: NodePath, text: str, remedy: str) -> None:
-        fact = f"looks like {found.what}, but no shell reads it here: it stays as it is"
-        self._warn_about_part(
-            WarningCode.SHELL_SYNTAX,
-            path,
-            Span(text, found.begin, found.end),
-            fact,
+    def _warn_about_shell(
+        self,
+        found: shell.ShellWord,
+        path: NodePath,
+        text: str,
+        remedy: str = "write the value, or ${{ NAME }} for that of a parameter",
+    ) -> None:
+        span = Span(text, found.begin, found.end)
+        message = Advised(
+            f"{quoted(text[found.begin : found.end])} looks like {found.what}, but no shell reads "
+            "it here: it stays as it is",
             _REMEDIES.get(found.what, remedy),
         )
-
-    def _warn_about_part(
-        self, code: WarningCode, path: NodePath, span: Span, fact: str, remedy: str
-    ) -> None:
-        text = quoted(span.text[span.start : span.end])
-        self._warn(code, Advised(f"{text} {fact}", remedy), path, span)
+        self._warn(WarningCode.SHELL_SYNTAX, message, path, span)
 
     def _look_for_values(self, path: NodePath, values: re.Pattern[str] | None) -> None:
         """Warn about what only another system replaces with a value.
@@ -339,18 +315,16 @@ class _Finder:
         node = node_at(self.read.root, path)
         if not isinstance(node, ScalarNode):
             return
-        found = name_of_other_tool(node.text, self._names_at(path))
+        found = shell.name_of_other_tool(node.text, self._names_at(path))
         if found := found or (values and values.search(node.text)):
-            self._warn_about_part(
-                WarningCode.LITERAL_VALUE,
-                path,
-                Span(node.text, *found.span()),
-                "is taken literally: it stands for no value here",
+            message = Advised(
+                f"{quoted(found[0])} is taken literally: it stands for no value here",
                 "write each value as an item of the list"
-                if values is IN_LIST
+                if values is shell.IN_LIST
                 else 'for a parameter or a value of a foreach, write ${{ NAME }}, or "$NAME" in a '
                 "script",
             )
+            self._warn(WarningCode.LITERAL_VALUE, message, path, Span(node.text, *found.span()))
 
     def _look_at_conditions(self) -> None:
         proofs = self.proofs
@@ -372,7 +346,7 @@ class _Finder:
             code, message = WarningCode.IGNORED_FAILURE, ignored_failure(found.step_id, names)
             self._warn_about(code, found.step_id, message, outcomes=found.outcomes)
         for name in proofs.runs_anyway:
-            if cleans_up(self._steps[name]):
+            if shell.cleans_up(self._steps[name]):
                 message = Advised(
                     "this step cleans up whatever happens, but not after a cancel or a timeout of "
                     "the flow",
@@ -405,15 +379,14 @@ class _Finder:
         reading = self.read.reading
         for word in () if reading.fills_names else reading.words:
             if SHELL_KEY not in word.path and (found := _LITERAL.search(word.text)):
-                self._warn_about_part(
-                    WarningCode.LITERAL_SUBSTITUTION,
-                    word.path,
-                    Span(word.text, *found.span()),
-                    "stays as it is: names are replaced only where a flow has params or a "
-                    "foreach, or uses a name that is built in",
+                message = Advised(
+                    f"{quoted(found[0])} stays as it is: names are replaced only where a flow has "
+                    "params or a foreach, or uses a name that is built in",
                     "declare it under params:, or use a variable in a script; for a secret, write "
                     "env_file: FILE, a file with NAME=VALUE",
                 )
+                span = Span(word.text, *found.span())
+                self._warn(WarningCode.LITERAL_SUBSTITUTION, message, word.path, span)
 
     def _look_at_step(self, step: StepSpec) -> None:
         path = self._path(step.id)
@@ -433,19 +406,19 @@ class _Finder:
         if is_list:
             self._look_at_list(step, words, path, names)
         copies = map(flow.step, flow.copies.get(step.id, (step.id,)))
-        if words[0] in WORDS_OF_SHELLS or any(
+        if words[0] in shell.WORDS_OF_SHELLS or any(
             self.lacks_program(flow, copy, getattr(copy, str(path[-1]))) for copy in copies
         ):
             at = (*path, 0) if is_list else path[:-1]
             self._warn(WarningCode.NO_SUCH_PROGRAM, no_such_program(words[0]), at)
         is_joined = is_list and self._look_for_joined_lines(words, path)
-        if path[-1] == "command" and not is_joined and only_sets(words):
+        if path[-1] == "command" and not is_joined and shell_texts.only_sets(words):
             message = Advised(
                 "this step only sets something that ends with it: no other step has it",
                 "set it in the script that needs it, or write env:, env_file: or working_dir:",
             )
             self._warn(WarningCode.LOST_SETTING, message, path[:-1])
-        lost = lost_failure(words, is_gate=path[-1] == "only_if")
+        lost = shell_texts.lost_failure(words, is_gate=path[-1] == "only_if")
         if lost is not None and not self._at[path[:-1]].allow_failure:
             span = Span(words[lost.place], lost.begin, lost.end)
             command = quoted(span.text[span.start : span.end])
@@ -460,34 +433,34 @@ class _Finder:
     ) -> None:
         is_gate = path[-1] == "only_if"
         remedy = "write [bash, -c, TEXT]" if is_gate else "write script: instead of command:"
-        for found in shell_words(words, names):
+        for found in shell.shell_words(words, names):
             self._warn_about_shell(found, (*path, found.place), words[found.place], remedy)
-        end = end_of(words)
+        end = shell.end_of(words)
         for place in range(len(words)):
-            self._look_for_values((*path, place), IN_WORD if place < end else None)
-        for at, name in names_for_shells(self.read.flow, step, words) if step.fills else ():
+            self._look_for_values((*path, place), shell.IN_WORD if place < end else None)
+        for at, name in shell.names_for_shells(self.read.flow, step, words) if step.fills else ():
             message = Advised(
                 f"the shell reads the value of {name[1]} as a part of its program, whatever is in "
                 "it",
-                f'write "${variable_of(name[1])}", quotation marks included: every command has it '
-                "as a variable; elsewhere than here, pass it as an argument",
+                f'write "${shell.variable_of(name[1])}", quotation marks included: every command '
+                "has it as a variable; elsewhere than here, pass it as an argument",
             )
             span = Span(words[at], *name.span())
             self._warn(WarningCode.PARAMETER_IN_SHELL, message, (*path, at), span)
 
     def _look_for_joined_lines(self, words: tuple[str, ...], path: NodePath) -> bool:
-        for place, _ in texts_for_shells(words):
+        for place, _ in shell.texts_for_shells(words):
             node = node_at(self.read.root, (*path, place))
             if isinstance(node, ScalarNode):
-                found = joined_commands(node.text, list(joins_in(node, self.read.text)))
+                found = shell_texts.joined_commands(node.text, list(joins_in(node, self.read.text)))
                 if found is not None:
-                    self._warn_about_part(
-                        WarningCode.JOINED_LINES,
-                        (*path, place),
-                        Span(node.text, *found),
-                        "stands in two lines, which YAML joins to one command",
+                    message = Advised(
+                        f"{quoted(node.text[slice(*found)])} stands in two lines, which YAML joins "
+                        "to one command",
                         "begin the text with |, or write script: | instead of command:",
                     )
+                    span = Span(node.text, *found)
+                    self._warn(WarningCode.JOINED_LINES, message, (*path, place), span)
                     return True
         return False
 
@@ -495,17 +468,16 @@ class _Finder:
         node = node_at(self.read.root, path)
         if not isinstance(node, ScalarNode):
             return
-        self._look_for_values(path, IN_SCRIPT)
+        self._look_for_values(path, shell.IN_SCRIPT)
         known = self._names_at(path) | set(BUILT_IN)
-        names = (found for found in NAME_IN_WORD.finditer(node.text) if found[1] in known)
+        names = (found for found in shell.NAME_IN_WORD.finditer(node.text) if found[1] in known)
         for found in islice(names, 1):
-            self._warn_about_part(
-                WarningCode.LITERAL_SUBSTITUTION,
-                path,
-                Span(node.text, *found.span()),
-                "stays as it is: no name is replaced in a script",
-                f'write "${variable_of(found[1])}": the script has it as a variable',
+            message = Advised(
+                f"{quoted(found[0])} stays as it is: no name is replaced in a script",
+                f'write "${shell.variable_of(found[1])}": the script has it as a variable',
             )
+            span = Span(node.text, *found.span())
+            self._warn(WarningCode.LITERAL_SUBSTITUTION, message, path, span)
 
     def _look_at_exit_codes(self, step: StepSpec, path: NodePath) -> None:
         """Warn about codes that hide a failure, or make a success one, and about idle delays."""
@@ -522,7 +494,7 @@ class _Finder:
             )
             self._warn(WarningCode.UNUSED_DELAY, message, (*path, "retry_delay_sec"))
         for field in ("success_exit_codes", "skip_exit_codes"):
-            if _FAILURE in getattr(step, field) and has_several_commands(step.command):
+            if _FAILURE in getattr(step, field) and shell_texts.has_several_commands(step.command):
                 message = Advised(
                     f"{_FAILURE} is no failure here, but nearly every failure in this script ends "
                     f"it with {_FAILURE}, such as a failed cd or a variable that is not set",

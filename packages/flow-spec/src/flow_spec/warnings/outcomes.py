@@ -9,7 +9,6 @@ functions cover exactly the combinations that can occur.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
-from enum import StrEnum
 from functools import cached_property
 from itertools import pairwise
 
@@ -32,14 +31,6 @@ OPERATORS = frozenset({NOT, AND, "||"})
 
 _ENDS_LATE, _ENDS_EARLY, _SKIPS, _FAILS = range(4)
 _VARIABLES = 5  # at most of a step; they have higher numbers than those of what it waits for
-
-
-class Fate(StrEnum):
-    """The outcome of a step that runs and is not cut off."""
-
-    SUCCEEDED = "SUCCEEDED"
-    FAILED = "FAILED"
-    SKIPPED = "SKIPPED"
 
 
 @attrs.frozen
@@ -210,6 +201,10 @@ class Outcomes:
         """Return the function of a piece of a condition."""
         return self.functions.of(piece.condition, self.function_of)
 
+    def of_text(self, text: "ConditionText", condition: Condition) -> int:
+        """Return the function of a condition over the pieces of a text."""
+        return self.functions.of(condition, lambda name: self.of_piece(text.piece(name)))
+
     def _copies_of(self, name: str) -> CopiesFunctions:
         if name in self.open_names:
             return self._unknown_copies(name)
@@ -239,13 +234,16 @@ class Outcomes:
             occur.append(occurs)
         return CopiesFunctions(functions, some, every, functions.joined(False, occur))
 
-    def fates(self, true: Set[int]) -> dict[str, Fate]:
-        """Return the outcome of each step if it runs, given which variables are true."""
+    def fates(self, true: Set[int]) -> dict[str, str]:
+        """Return the outcome of each step if it runs, given which variables are true.
 
-        def fate(variable: int) -> Fate:
+        No step is cut off.
+        """
+
+        def fate(variable: int) -> str:
             if variable + _FAILS not in true:
-                return Fate.SUCCEEDED
-            return Fate.SKIPPED if variable + _SKIPS in true else Fate.FAILED
+                return "SUCCEEDED"
+            return "SKIPPED" if variable + _SKIPS in true else "FAILED"
 
         return {name: fate(number * _VARIABLES) for name, number in self.positions.items()}
 
@@ -343,9 +341,9 @@ class ConditionText:
             ],
         )
 
-    def piece(self, token: str) -> Piece:
+    def piece(self, operand: Name) -> Piece:
         """Return the piece of an operand of the condition."""
-        return self.pieces[int(token[1:])]
+        return self.pieces[int(operand.name[1:])]
 
     def span(self, pieces: Collection[Piece]) -> Span:
         """Return the characters of a part, with the negations and parentheses around it."""

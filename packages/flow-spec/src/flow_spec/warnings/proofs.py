@@ -4,12 +4,12 @@ A proof is about a step as written: it holds for every copy. It covers runs that
 not what a person reopens with `retry --only` or changes in the meantime.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import attrs
 
-from flow_conditions import BudgetExceeded, Functions
+from flow_conditions import BudgetExceeded, Functions, Name
 from flow_spec.errors import Span
 from flow_spec.flow import FlowSpec
 from flow_spec.foreach import base_of
@@ -29,9 +29,6 @@ BUDGET = 200_000
 """Steps of work for each question about one flow: some tenths of a second."""
 
 
-type Part = frozenset[str]
-"""The operands in the condition of a `ConditionText`."""
-
 _MOST_PARTS = 10
 """How many parts of one condition are reported; it may have thousands."""
 
@@ -41,8 +38,8 @@ def parts_without_effect(
 ) -> list[Span]:
     """Return the parts of a condition that have no effect in any of the copies; of many, only some.
 
-    Removing such a part does not change the condition, given the outcomes that the steps can have.
-    Not reported are
+    Removing all of them does not change the condition, given the outcomes that the steps can have.
+    It must have both values. Not reported are
 
     - a success in a row of successes (`extract && load`), nor `!extract` in `!extract || !load`:
       listing all of them is not a mistake, though each may follow from another,
@@ -52,81 +49,65 @@ def parts_without_effect(
     Raises:
         BudgetExceeded: It takes more than is left.
     """
-    if len(when.pieces) == 1:
-        return []
-    of_copies = [[*idle_parts(when, step, outcomes)] for step in copies]
-    parts = [part for part in of_copies[0] if all(part in more for more in of_copies[1:])]
-    return sorted(when.span([*map(when.piece, part)]) for part in parts[-_MOST_PARTS:])
+    texts = [*filter(None, map(ConditionText.of, copies))]
+
+    def of_copies(known: Mapping[Name, bool]) -> list[int]:
+        outcomes.functions.spend(len(when.condition.program))
+        left = when.condition.restrict(known)
+        return [outcomes.of_text(text, left) for text in texts]
+
+    found: list[Span] = []
+    known: dict[Name, bool] = {}
+    whole = of_copies(known)
+    for names, in_conjunction in parts_of(when.condition.program):
+        pieces = [when.piece(name) for name in names]
+        # In a conjunction, what is true changes nothing.
+        idle = {
+            name: in_conjunction is not piece.is_negated
+            for name, piece in zip(names, pieces, strict=True)
+        }
+        is_kept = len(pieces) == 1 and _is_kept(pieces[0], in_conjunction=in_conjunction)
+        if is_kept or idle.keys() <= known.keys() or len(found) == _MOST_PARTS:
+            continue
+        if of_copies(known | idle) == whole:
+            known |= idle
+            found.append(when.span(pieces))
+    return sorted(found)
 
 
-def is_kept(piece: Piece, *, in_conjunction: bool) -> bool:
-    """Whether a piece is not reported by itself; it may still be in a larger part."""
+def _is_kept(piece: Piece, *, in_conjunction: bool) -> bool:
     if piece.is_call or (piece.only_waits and not piece.is_negated):
         return True
     return piece.asks_for_success and in_conjunction is not piece.is_negated
 
 
-def idle_parts(written: ConditionText, step: StepSpec, outcomes: Outcomes) -> Iterator[Part]:
-    """Yield the parts of a condition that have no effect in a step, which may be a copy.
+def parts_of(program: Sequence[str]) -> Iterator[tuple[list[Name], bool]]:
+    """Yield the operands of each part of a row, and whether that is a conjunction.
 
-    A part matters only where the parts beside it do not settle their row. If it has one value
-    there, it has no effect. The last parts are asked first, each beside what is left. The condition
-    must have both values.
+    A part is an operand, or a row of the other kind. The last ones are first, and a row is before
+    its parts. Negations count: `!(a || b)` is a conjunction.
     """
-    when = ConditionText.of(step)
-    assert when is not None  # noqa: S101 - the copy of a step has its condition
-    both, program = outcomes.functions.both, written.condition.program
-    begins, of_part = parts_of(outcomes, when, program)
-    # Of each part: its end, whether it is negated, where it matters, whether it is in a
-    # conjunction, and how many of its sides are done. In a disjunction, functions are negated.
-    todo = [(len(program) - 1, False, Functions.TRUE, True, 0)]
-    done: list[int] = []
-    while todo:
-        end, is_negated, matters, in_conjunction, sides = todo.pop()
-        while program[end] == NOT:
-            end, is_negated = end - 1, not is_negated
-        is_row, is_conjunction = begins[end] < end, (program[end] == AND) is not is_negated
-        if sides == 2:  # noqa: PLR2004 - both are done
-            done.append(both(done.pop(), done.pop()) ^ (is_conjunction is not in_conjunction))
-            continue
-        if sides == 0:
-            function = of_part[end] ^ (is_negated is in_conjunction)
-            goes_on = is_row and is_conjunction is in_conjunction  # the row around it
-            may_go = is_row or not is_kept(when.piece(program[end]), in_conjunction=in_conjunction)
-            if not goes_on and may_go and both(matters, function) == matters:
-                yield frozenset(program[begins[end] : end + 1]) - OPERATORS
-                done.append(Functions.TRUE)
-                continue
-            if not is_row:
-                done.append(function)
-                continue
-        left = begins[end - 1] - 1
-        beside = done[-1] if sides else of_part[left] ^ (is_negated is is_conjunction)
-        todo.append((end, is_negated, matters, in_conjunction, sides + 1))
-        next_side = left if sides else end - 1
-        todo.append((next_side, is_negated, both(matters, beside), is_conjunction, 0))
-
-
-def parts_of(
-    outcomes: Outcomes, when: ConditionText, program: Sequence[str]
-) -> tuple[list[int], list[int]]:
-    """Return where the part that ends at each position of a program begins, and its function."""
-    begins, found = [], []
-    parts: list[tuple[int, int]] = []
+    begins: list[int] = []
+    parts: list[int] = []
     for position, token in enumerate(program):
         if token not in OPERATORS:
-            begin, function = position, outcomes.of_piece(when.piece(token))
-        else:
-            begin, function = parts.pop()
-            if token == NOT:
-                function ^= 1
-            else:
-                begin, left = parts.pop()
-                function = outcomes.functions.joined(token == AND, (left, function))
-        parts.append((begin, function))
-        begins.append(begin)
-        found.append(function)
-    return begins, found
+            parts.append(position)
+        elif token != NOT:
+            parts.pop()
+        begins.append(parts[-1])
+    todo: list[tuple[int, bool, bool | None]] = [(len(program) - 1, False, None)]
+    while todo:
+        end, is_negated, around = todo.pop()
+        while program[end] == NOT:
+            end, is_negated = end - 1, not is_negated
+        is_row = program[end] in OPERATORS
+        is_conjunction = (program[end] == AND) is not is_negated
+        if around is not None and not (is_row and is_conjunction is around):
+            part = program[begins[end] : end + 1]
+            yield [Name.spelled(token) for token in part if token not in OPERATORS], around
+        if is_row:
+            left = begins[end - 1] - 1
+            todo += (left, is_negated, is_conjunction), (end - 1, is_negated, is_conjunction)
 
 
 _CONSTANTS = frozenset({Functions.TRUE, Functions.FALSE})

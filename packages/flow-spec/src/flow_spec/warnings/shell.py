@@ -66,12 +66,8 @@ class ShellWord(NamedTuple):
     what: str
 
 
-_OPERATORS = (
-    ("a pipe", re.compile(r"\|&?")),
-    ("a list of commands", re.compile(r"&&|\|\||;")),
-    ("a redirection", re.compile(r"[012&]?(?:>{1,2}|>\||>&)|<{1,3}")),
-)
-"""Words before another one."""
+_OPERATOR = re.compile(r"\|&?|&&|\|\||;|[012&]?(?:>{1,2}|>\||>&)|<{1,3}")
+"""A word before another one."""
 _REDIRECTION = re.compile(
     r"(?:[0-2]|&)?>>?(?:&[0-2-]|[A-Za-z_./~$%{-][^\s=]*)$|[<>]\(.+\)$"
     r"|.*?\s(?P<part>2>&1|[12&]?>>?\s?/dev/null)(?!\S)"
@@ -123,11 +119,8 @@ def _operator(words: Sequence[str], place: int) -> ShellWord | None:
     word, before, is_last = words[place], words[place - 1], place == len(words) - 1
     if _TAKES_TEXT.fullmatch(before):
         return None
-    for what, pattern in _OPERATORS:
-        if not is_last and pattern.fullmatch(word):
-            return ShellWord(place, 0, len(word), what)
-    if is_last and word == "&":
-        return ShellWord(place, 0, 1, "a command in the background")
+    if word == "&" if is_last else _OPERATOR.fullmatch(word):
+        return ShellWord(place, 0, len(word), "an operator of the shell")
     found = _REDIRECTION.match(word)
     return found and ShellWord(place, *found.span("part" if found["part"] else 0), "a redirection")
 

@@ -144,8 +144,7 @@ def _are_apart(line: Sequence[str], following: str) -> bool:
     ):
         return False
     is_setting = "=" in following and "=" not in last
-    begins = following in KNOWN["begin_lines"] or following == line[0] or is_setting
-    return line[0] in KNOWN["take_one_line"] or (begins and not last.startswith("-"))
+    return not KNOWN["alone"].isdisjoint((line[0], following)) or following == line[0] or is_setting
 
 
 def writes(words: Sequence[str], path: str) -> bool:
