@@ -235,7 +235,7 @@ def test_an_empty_list(flow: Flow) -> None:
         ("pipe", "is not a regular file"),
         ("/dev/zero", "is not a regular file"),
         ("missing", "cannot be read: No such file or directory"),
-        ("binary", "has a NUL byte in line 1"),
+        ("binary", "a NUL byte in line 1"),
         ("latin", "is not UTF-8 text"),
         ("large", "is larger than 4 MiB"),
         ("twice", 'gives "a" twice'),

@@ -124,9 +124,6 @@ def read_bytes(path: Path) -> bytes:
         raise DocumentError(Advised("no such file", "check the path")) from None
     except PermissionError:
         raise DocumentError("permission denied; make the file readable for this user") from None
-    except BlockingIOError:
-        flaw = "cannot be read: there is nothing in it now; give the path of a file"
-        raise DocumentError(flaw) from None
     except OSError as error:
         if error.errno == errno.EBADF:
             raise DocumentError("is not open; give the path of a YAML or JSON file") from None
@@ -148,7 +145,7 @@ def decode(data: bytes | str) -> str:
         DocumentError: It has more than `MAX_BYTES`, or is not UTF-8; names the wrong byte.
     """
     if len(data) > MAX_BYTES:
-        raise DocumentError(f"is larger than {MAX_BYTES // 1024**2} MiB, the limit for a flow file")
+        raise DocumentError(f"is larger than {MAX_BYTES // 1024**2} MiB, the most that is read")
     if isinstance(data, str):
         return data.removeprefix("\ufeff")
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -163,10 +160,8 @@ def decode(data: bytes | str) -> str:
 
 
 def _not_text(data: bytes, offset: int, what: str) -> DocumentError:
-    return DocumentError(
-        f"is not UTF-8 text: {what} at offset {offset:,}; save the file as UTF-8",
-        data.count(b"\n", 0, offset) + 1,
-    )
+    line = data.count(b"\n", 0, offset) + 1
+    return DocumentError(f"is not UTF-8 text: {what} in line {line}; save it as UTF-8", line)
 
 
 MOST_VALUES = 10_000
@@ -188,8 +183,6 @@ def read_lines(path: str, below: str) -> Sequence[str]:
     except OSError as error:
         place = "" if below == "." or Path(path).is_absolute() else f" in {below}"
         raise ListError(f"cannot be read{place}: {error.strerror}") from None
-    if len(data) > MAX_BYTES:
-        raise ListError(f"is larger than {MAX_BYTES // 1024**2} MiB")
     return values_of_lines(data)
 
 
@@ -300,23 +293,14 @@ def values_of_lines(data: bytes) -> tuple[str, ...]:
     """Return the lines of a file, without blank ones.
 
     Raises:
-        ListError: It is not UTF-8 text, or has more lines than a flow may have steps.
+        ListError: It is too large, or not UTF-8 text, or has more lines than a flow may have steps.
     """
-    if (offset := data.find(0)) >= 0:
-        raise ListError(f"is not text: it has a NUL byte in line {_line_at(data, offset)}")
     try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        byte, line = error.object[error.start], _line_at(error.object, error.start)
-        raise ListError(
-            f"is not UTF-8 text: byte 0x{byte:02x} in line {line}; save it as UTF-8"
-        ) from None
+        text = decode(data)
+    except DocumentError as error:
+        raise ListError(str(error.message)) from None
     lines = (line.removesuffix("\r") for line in text.split("\n"))
     values = tuple(line for line in lines if line.strip())
     if len(values) > MOST_VALUES:
         raise ListError(f"has {len(values):,} lines; a flow can have at most {MOST_VALUES:,} steps")
     return values
-
-
-def _line_at(data: bytes, offset: int) -> int:
-    return data.count(b"\n", 0, offset) + 1

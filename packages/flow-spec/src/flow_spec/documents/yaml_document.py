@@ -85,7 +85,8 @@ def read_json(text: str) -> Node:
         raise DocumentError(message, error.lineno, error.colno, excerpt) from None
     except RecursionError:
         pass  # what follows counts the levels, and knows where there are too many
-    return _compose(_events(_FlowParser(text.translate(_AS_YAML))), _form_in_json)
+    parser = _FlowParser(text.translate(_AS_YAML))
+    return _compose(_events(parser), lambda value: _JSON_WORDS.get(value, Form.NUMBER))
 
 
 def _too_many(line: int, column: int) -> DocumentError:
@@ -114,10 +115,6 @@ def _refuse_constant(spelling: str) -> NoReturn:
 
 
 _JSON_WORDS = {"true": Form.BOOLEAN, "false": Form.BOOLEAN, "null": Form.NULL}
-
-
-def _form_in_json(text: str) -> Form:
-    return _JSON_WORDS.get(text, Form.NUMBER)
 
 
 class _FlowParser(Reader, Scanner, Parser):
