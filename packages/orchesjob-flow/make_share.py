@@ -123,8 +123,9 @@ def rows(command: click.Command) -> Iterator[tuple[str, str, str]]:
     for param in command.params:
         if not isinstance(param, click.Option):
             continue
-        is_named = not (param.is_flag or isinstance(param.type, click.Choice))
-        value = f" {param.make_metavar(context)}" if is_named else ""
+        metavar = param.make_metavar(context)
+        has_choices = isinstance(param.type, click.Choice) and "|" in metavar
+        value = "" if param.is_flag or has_choices else f" {metavar}"
         text, _, told = str(param.help).partition(" [default: ")
         default = told.rstrip("]")
         if param.required:
@@ -135,8 +136,8 @@ def rows(command: click.Command) -> Iterator[tuple[str, str, str]]:
             default = f"`{param.default}`"
         elif not default and isinstance(param.default, int | float):
             default = f"`{param.default:g}`"
-        if isinstance(param.type, click.Choice):
-            choices = param.make_metavar(context).strip("[]").split("|")
+        if has_choices:
+            choices = metavar.strip("[]").split("|")
             text += f" One of {', '.join(f'`{choice}`' for choice in choices)}."
         if more := MORE.get(str(param.name)):
             text += f" [More]({more})"

@@ -577,8 +577,9 @@ def test_every_option_has_its_row(command: click.Command) -> None:
     expected = {}
     for param in command.params:
         if isinstance(param, click.Option):
-            named = not (param.is_flag or isinstance(param.type, click.Choice))
-            value = f" {metavar(param, context)}" if named else ""
+            value = f" {metavar(param, context)}"
+            if param.is_flag or (isinstance(param.type, click.Choice) and "|" in value):
+                value = ""
             label = ", ".join(f"`{spelling}{value}`" for spelling in param.opts)
             expected[label] = param
     assert {label for label in rows if "--help" not in label} == set(expected)

@@ -103,11 +103,7 @@ def complete_step_to_settle(ctx: click.Context, _incomplete: str) -> Iterator[Of
 
 def steps_of_run(ctx: click.Context, statuses: Set[str] | None) -> Iterator[Offer]:
     """Yield the steps of the run on the command line that have one of these statuses, or any."""
-    from orchesjob_flow.reasons import (
-        dependencies_in,
-        dependency_text,
-        statuses_of,
-    )
+    from orchesjob_flow.reasons import dependencies_in, dependency_text, statuses_of
 
     if (handle := run_of(ctx)) is not None:
         for name, one in dependencies_in(handle.snapshot().run).items():

@@ -7,6 +7,7 @@ key becomes the handle of the run at once, and the command receives that.
 import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
@@ -22,11 +23,9 @@ from orchesjob_flow.cli.completion import (
     settings_of,
 )
 from orchesjob_flow.home.paths import Settings
-from orchesjob_flow.views.terminal import AUTO, SPELLINGS, VARIABLE, format_of_result, warn
+from orchesjob_flow.views.terminal import AUTO, SPELLINGS, VARIABLE, Course, format_of_result, warn
 
 if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
     from orchesjob_flow.home.runs import RunHandle
 
 
@@ -218,33 +217,6 @@ def refuse_empty(_ctx: click.Context, param: click.Parameter, value: str | None)
     return value
 
 
-class WarningCodes(click.ParamType):  # type: ignore[type-arg] # no subscripts before click 8.3.3
-    """The code of a warning (rule 11.2)."""
-
-    name = "code"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Check the code, or list all codes."""
-        codes = self._codes()
-        if value not in codes:
-            self.fail(f"{value!r} is not a code; the codes are {', '.join(codes)}", param, ctx)
-        return str(value)
-
-    def shell_complete(
-        self, _ctx: click.Context, _param: click.Parameter, incomplete: str
-    ) -> list["CompletionItem"]:
-        """Offer the codes that begin like this."""
-        from click.shell_completion import CompletionItem
-
-        return [CompletionItem(code) for code in self._codes() if code.startswith(incomplete)]
-
-    @staticmethod
-    def _codes() -> list[str]:
-        from flow_spec import WarningCode
-
-        return [code.value for code in WarningCode]
-
-
 ALL = "all"
 """The value of an option that stands for no limit."""
 RUN_KEY_OPTION = "run_key_option"
@@ -382,29 +354,24 @@ def tell_unknown_flow(settings: Settings, flow_id: str | None) -> None:
         warn(f"no run of flow {flow_id!r} is recorded")
 
 
-def check_detach(
-    *, detach: bool, progress: str, follow: bool = False, reports: tuple[tuple[str, str], ...] = ()
-) -> None:
+def refuse_detach(course: Course) -> None:
     """Refuse what a background process cannot do.
 
     Raises:
-        UsageError: It cannot show its progress or the output of steps, and it writes no reports.
+        Misused: It cannot show its progress or the output of steps, and it writes no reports.
     """
-    if detach and follow:
-        raise Misused(
-            "--detach and --follow are both given, and a background process shows nothing",
-            "leave out --follow, or to wait for the end, --detach",
-        )
-    if detach and progress == "plain":
-        raise Misused(
-            "--detach and --progress plain are both given, and a background process shows nothing",
-            "leave out --progress, or to wait for the end, --detach",
-        )
-    if detach and reports:
-        raise Misused(
-            "--detach and --report are both given, and a background process writes no report",
-            "leave out --report, and once the run has ended: orchesjob-flow report KEY -o FILE",
-        )
+    leave = "or to wait for the end, --detach"
+    later = "and once the run has ended: orchesjob-flow report KEY -o FILE"
+    for is_given, option, what, instead in (
+        (course.follow, "--follow", "shows nothing", leave),
+        (course.progress == "plain", "--progress plain", "shows nothing", leave),
+        (course.reports, "--report", "writes no report", later),
+    ):
+        if course.detach and is_given:
+            raise Misused(
+                f"--detach and {option} are both given, and a background process {what}",
+                f"leave out {option.split()[0]}, {instead}",
+            )
 
 
 FLOW_FILES = (".yaml", ".yml", ".json")
@@ -472,18 +439,34 @@ progress_option = click.option(
     show_default=True,
     help="Show on stderr a table (on a terminal) or lines.",
 )
-
-
 follow_option = click.option(
     "-f", "--follow", is_flag=True, help="Show the output of the steps live, on stderr."
 )
 
 
+def takes_course(*options: Callable[..., Any]) -> Callable[..., Any]:
+    """Declare options of a command that advances a run, which receives them as its `course`."""
+
+    def declare(command: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(command)
+        def on_course(*arguments: Any, **given: Any) -> Any:
+            ours = {name: given.pop(name) for name in Course._fields if name in given}
+            course = Course(**ours)
+            refuse_detach(course)
+            return command(*arguments, course=course, **given)
+
+        for option in reversed(options):
+            on_course = option(on_course)
+        return on_course
+
+    return declare
+
+
 def start_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Declare the flow file of a command that starts a run, and its options, in this order."""
     argument = click.argument("flow_file", metavar="FLOW_FILE", type=FLOW_FILE)
-    options = (until_option, param_option, env_option, jobs_option, detach_option, report_option)
     shown = (follow_option, progress_option, format_option)
-    for declare in reversed((*options, *shown, argument)):
+    command = takes_course(detach_option, report_option, *shown)(argument(command))
+    for declare in (jobs_option, env_option, param_option, until_option):
         command = declare(command)
     return command

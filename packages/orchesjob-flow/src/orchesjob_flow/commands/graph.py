@@ -16,12 +16,7 @@ from flow_store import Run, StepStatus
 from orchesjob_flow.cli.options import FLOW_FILE, Misused, declare_key_option, param_option
 from orchesjob_flow.home.runs import RunHandle, flow_of_run
 from orchesjob_flow.launch.inputs import list_reader, naming_option
-from orchesjob_flow.reasons import (
-    Copies,
-    counts_text,
-    dependencies_in,
-    urgency,
-)
+from orchesjob_flow.reasons import Copies, counts_text, dependencies_in, urgency
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.table import draw_table, steps_in
 from orchesjob_flow.views.terminal import (

@@ -48,11 +48,7 @@ LOOK_SEC = 0.5
     help="What to show.",
 )
 @click.option(
-    "-n",
-    "--tail",
-    type=Count(0),
-    metavar="N",
-    help="Only the last N lines of each file.",
+    "-n", "--tail", type=Count(0), metavar="N", help="Only the last N lines of each file."
 )
 @click.option("-f", "--follow", is_flag=True, help="Show new output until the run has ended.")
 def logs(  # noqa: PLR0913, PLR0917 - its options

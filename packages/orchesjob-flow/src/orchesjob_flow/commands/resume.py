@@ -12,12 +12,13 @@ from orchesjob_flow.cli.options import (
     CommandOnRun,
     KeyArgument,
     Misused,
-    check_detach,
     declare_run_key,
     detach_option,
     follow_option,
     format_option,
     progress_option,
+    refuse_detach,
+    takes_course,
 )
 from orchesjob_flow.clock import now
 from orchesjob_flow.errors import FlowError, NotDetached, NotReady, NotResumed, line_about
@@ -25,11 +26,13 @@ from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
 from orchesjob_flow.home.orchesjob_home import InnerFate, fates_of
 from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import UNFINISHED, RunHandle, find_runs, patiently
+from orchesjob_flow.launch.recording import bring_to_end
 from orchesjob_flow.reasons import describe_given_up
 from orchesjob_flow.runner.assembly import drive_or_wait
 from orchesjob_flow.runner.background import Begun, await_runner, begin_runner
-from orchesjob_flow.views.results import ended_words, parent_json, show_background, show_foreground
+from orchesjob_flow.views.results import ended_words, parent_json
 from orchesjob_flow.views.terminal import (
+    Course,
     OutputFormat,
     as_json,
     print_json,
@@ -51,20 +54,9 @@ KEY = KeyArgument(["handle"])
     is_flag=True,
     help="Every run that has not ended and has no runner, each in the background.",
 )
-@detach_option
-@follow_option
-@progress_option
-@format_option
+@takes_course(detach_option, follow_option, progress_option, format_option)
 @click.pass_obj
-def resume(  # noqa: PLR0913, PLR0917 - its options
-    settings: Settings,
-    handle: RunHandle | None,
-    every: bool,
-    detach: bool,
-    follow: bool,
-    progress: str,
-    output_format: OutputFormat,
-) -> int:
+def resume(settings: Settings, handle: RunHandle | None, every: bool, course: Course) -> int:
     """Resume a run, or all runs, whose runner is gone. No flow file is needed.
 
     With --all in a crontab line that runs each minute, no run is left without a runner.
@@ -84,23 +76,21 @@ def resume(  # noqa: PLR0913, PLR0917 - its options
         raise click.MissingParameter(
             ctx=click.get_current_context(), param=KEY, param_hint="'KEY' or '--all'"
         )
-    if every and follow:
+    if every and course.follow:
         raise Misused(
             "--all and --follow are both given, and --all resumes runs in the background",
             "leave out --follow; to see one of them: orchesjob-flow watch --follow KEY",
         )
-    check_detach(detach=detach or every, progress=progress, follow=follow)
     if handle is None:
-        return resume_all(settings, output_format)
-    if detach:
-        return show_background(handle, await_runner(handle, begin(handle)), output_format)
+        refuse_detach(course._replace(detach=True))
+        return resume_all(settings, course.output_format)
 
     def advance() -> Run:
         with handle.open() as store:
             _tell_ended(handle.load(store))
             return drive_or_wait(handle, store)
 
-    return show_foreground(handle, output_format, progress, advance, follow=follow)
+    return bring_to_end(handle, course, partial(begin, handle), advance)
 
 
 def _tell_ended(run: Run) -> None:

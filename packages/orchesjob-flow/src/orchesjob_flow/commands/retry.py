@@ -11,7 +11,6 @@ from orchesjob_flow.cli.options import (
     FLOW_FILE,
     CommandOnRun,
     Misused,
-    check_detach,
     detach_option,
     env_option,
     follow_option,
@@ -19,6 +18,7 @@ from orchesjob_flow.cli.options import (
     param_option,
     progress_option,
     run_key_option,
+    takes_course,
 )
 from orchesjob_flow.engine.reopening import plan_retry
 from orchesjob_flow.errors import line_about
@@ -31,7 +31,7 @@ from orchesjob_flow.launch.inputs import (
     with_inputs,
 )
 from orchesjob_flow.launch.recording import Plan, reopen, tell_empty_lists
-from orchesjob_flow.views.terminal import OutputFormat
+from orchesjob_flow.views.terminal import Course
 
 
 @click.command(cls=CommandOnRun)
@@ -54,10 +54,7 @@ from orchesjob_flow.views.terminal import OutputFormat
 )
 @param_option
 @env_option
-@detach_option
-@follow_option
-@progress_option
-@format_option
+@takes_course(detach_option, follow_option, progress_option, format_option)
 def retry(  # noqa: PLR0913, PLR0917 - its options
     handle: RunHandle,
     steps: tuple[str, ...],
@@ -65,10 +62,7 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
     flow_file: str | None,
     params: dict[str, str],
     variables: dict[str, str],
-    detach: bool,
-    follow: bool,
-    progress: str,
-    output_format: OutputFormat,
+    course: Course,
 ) -> int:
     """Rerun failed and cancelled steps, and the steps that depend on them.
 
@@ -80,7 +74,6 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
       orchesjob-flow retry nightly-2026-05-07 --step load --only
       orchesjob-flow retry nightly-2026-05-07 --file fixed.yaml -d
     """  # noqa: D301 - click reads \b
-    check_detach(detach=detach, progress=progress, follow=follow)
     if only and not steps:
         raise Misused(
             "--only needs --step: it reruns just the steps named there",
@@ -103,7 +96,7 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
             tell_empty_lists(flow)
         return Plan(flow, reopening._replace(flow_dir=flow_dir))
 
-    return reopen(handle, plan, output_format, progress, detach=detach, follow=follow)
+    return reopen(handle, plan, course)
 
 
 def new_flow(handle: RunHandle, flow_file: str, params: Mapping[str, str]) -> FlowSpec:

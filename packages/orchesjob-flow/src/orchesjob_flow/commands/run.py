@@ -9,12 +9,12 @@ from functools import partial
 import click
 
 from orchesjob_flow.cli.completion import settings_of
-from orchesjob_flow.cli.options import check_detach, name_run, start_options
+from orchesjob_flow.cli.options import name_run, start_options
 from orchesjob_flow.home.paths import LONGEST_RUN_KEY, UNPRINTABLE
 from orchesjob_flow.home.runs import RunHandle, patiently
 from orchesjob_flow.launch.inputs import list_reader, load_to_start
-from orchesjob_flow.launch.start import Start
-from orchesjob_flow.views.terminal import OutputFormat, warn
+from orchesjob_flow.launch.recording import start_run
+from orchesjob_flow.views.terminal import Course, warn
 
 LETTERS = string.ascii_lowercase + string.digits
 MARK_LENGTH = 4
@@ -30,11 +30,7 @@ def run(  # noqa: PLR0913, PLR0917 - its options
     params: dict[str, str],
     variables: dict[str, str],
     jobs: str,
-    detach: bool,
-    reports: tuple[tuple[str, str], ...],
-    follow: bool,
-    progress: str,
-    output_format: OutputFormat,
+    course: Course,
     flow_file: str,
 ) -> int:
     """Run FLOW_FILE once, under a new key: the flow's id, the time, and a random mark.
@@ -46,7 +42,6 @@ def run(  # noqa: PLR0913, PLR0917 - its options
     Example:
       orchesjob-flow run nightly.yaml
     """  # noqa: D301 - click reads \b
-    check_detach(detach=detach, progress=progress, follow=follow, reports=reports)
     settings = settings_of(ctx)
     # Only this list keeps the flow in memory, until it is taken from there.
     read = partial(load_to_start, flow_file, variables, params, list_reader(flow_file))
@@ -55,16 +50,10 @@ def run(  # noqa: PLR0913, PLR0917 - its options
     while patiently(settings, handle.is_recorded):
         handle = RunHandle(fresh_key(flows[0].flow_id), settings)
     warn(f"the run key is {handle.run_key}")
-    started = Start(
-        handle,
-        flow_file,
-        flows.pop,
-        own_jobs=jobs == "own",
-        on_record=partial(name_run, ctx, handle.run_key),
+    on_record = partial(name_run, ctx, handle.run_key)
+    return start_run(
+        handle, flow_file, flows.pop, course, own_jobs=jobs == "own", on_record=on_record
     )
-    if detach:
-        return started.in_background(output_format)
-    return started.in_foreground(output_format, progress, reports, follow=follow)
 
 
 def fresh_key(flow_id: str) -> str:

@@ -11,17 +11,17 @@ from orchesjob_flow.cli.completion import complete_step_to_settle
 from orchesjob_flow.cli.options import (
     CommandOnRun,
     Reason,
-    check_detach,
     detach_option,
     format_option,
     progress_option,
     run_key_option,
+    takes_course,
 )
 from orchesjob_flow.clock import now
 from orchesjob_flow.engine.reopening import Settling, plan_settle
 from orchesjob_flow.home.runs import RunHandle, flow_of_run
 from orchesjob_flow.launch.recording import Plan, reopen
-from orchesjob_flow.views.terminal import OutputFormat
+from orchesjob_flow.views.terminal import Course
 
 
 @click.command(cls=CommandOnRun)
@@ -41,18 +41,8 @@ from orchesjob_flow.views.terminal import OutputFormat
     required=True,
     help="Why, in one line; shown wherever the step is.",
 )
-@detach_option
-@progress_option
-@format_option
-def settle(  # noqa: PLR0913, PLR0917 - its options
-    handle: RunHandle,
-    step: str,
-    outcome: str,
-    reason: str,
-    detach: bool,
-    progress: str,
-    output_format: OutputFormat,
-) -> int:
+@takes_course(detach_option, progress_option, format_option)
+def settle(handle: RunHandle, step: str, outcome: str, reason: str, course: Course) -> int:
     """Override the outcome of a failed or cancelled step, and continue its run.
 
     The steps that depend on it are decided again, as by `retry`. The run records who settled it,
@@ -62,7 +52,6 @@ def settle(  # noqa: PLR0913, PLR0917 - its options
     Example:
       orchesjob-flow settle nightly-7 load --as skipped --reason "no data today"
     """  # noqa: D301 - click reads \b
-    check_detach(detach=detach, progress=progress)
 
     def plan(run: Run) -> Plan:
         by = who_calls(handle.settings.environ)
@@ -70,7 +59,7 @@ def settle(  # noqa: PLR0913, PLR0917 - its options
         flow = flow_of_run(run)
         return Plan(flow, plan_settle(run, flow, step, settling))
 
-    return reopen(handle, plan, output_format, progress, detach=detach)
+    return reopen(handle, plan, course)
 
 
 def who_calls(environ: Mapping[str, str]) -> Person:

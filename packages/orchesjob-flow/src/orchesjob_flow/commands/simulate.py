@@ -13,19 +13,10 @@ import click
 from flow_spec import FlowSpec
 from flow_store import Run, RunStatus, Step, StepStatus
 from orchesjob_flow.cli.completion import complete_step_of_file
-from orchesjob_flow.cli.options import (
-    FLOW_FILE,
-    format_option,
-    param_option,
-    until_option,
-)
+from orchesjob_flow.cli.options import FLOW_FILE, format_option, param_option, until_option
 from orchesjob_flow.home.runs import Snapshot
 from orchesjob_flow.launch.inputs import list_reader, load_to_run
-from orchesjob_flow.reasons import (
-    in_order,
-    listed,
-    reasons,
-)
+from orchesjob_flow.reasons import in_order, listed, reasons
 from orchesjob_flow.simulation import (
     Ending,
     Endings,

@@ -11,8 +11,16 @@ from typing import Any, NamedTuple
 import attrs
 import click
 
-from flow_spec import FlowFileError, FlowSpec, FlowWarning, ReadCases, find_warnings, read_document
-from orchesjob_flow.cli.options import FLOW_FILE, WarningCodes, format_option, param_option
+from flow_spec import (
+    FlowFileError,
+    FlowSpec,
+    FlowWarning,
+    ReadCases,
+    WarningCode,
+    find_warnings,
+    read_document,
+)
+from orchesjob_flow.cli.options import FLOW_FILE, format_option, param_option
 from orchesjob_flow.cli.sections import topic_text
 from orchesjob_flow.exit_codes import DONE, WRONG
 from orchesjob_flow.launch.inputs import is_program_missing, list_reader, read_to_run
@@ -32,6 +40,8 @@ from orchesjob_flow.views.terminal import (
     write_result,
 )
 
+CODES = click.Choice([code.value for code in WarningCode])
+
 
 def explain(ctx: click.Context, _param: click.Parameter, code: str | None) -> None:
     """Print the section about a warning, and end the program."""
@@ -48,7 +58,7 @@ def explain(ctx: click.Context, _param: click.Parameter, code: str | None) -> No
 @click.option(
     "--explain",
     metavar="CODE",
-    type=WarningCodes(),
+    type=CODES,
     callback=explain,
     is_eager=True,
     expose_value=False,
@@ -59,7 +69,7 @@ def explain(ctx: click.Context, _param: click.Parameter, code: str | None) -> No
     "--allow",
     "allowed",
     metavar="CODE",
-    type=WarningCodes(),
+    type=CODES,
     multiple=True,
     help="Ignore the warnings with this code; repeatable.",
 )

@@ -1,4 +1,4 @@
-"""Recording a run of a flow file, unless it is recorded already, and opening an ended run again.
+"""Starting a run of a flow file, unless it is recorded already, and opening an ended run again.
 
 A run that is recorded or opened again also joins the group of its flow (rules 4.3 to 4.5, 10.7).
 `retry` and `settle` each plan what they change of the run; `reopen` records that, and brings the
@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 from flow_spec import FlowSpec, ListReader, OnConflict, differences
@@ -24,11 +25,12 @@ from orchesjob_flow.home.orchesjob_home import (
     named_home,
     parent_of_new_run,
 )
+from orchesjob_flow.home.paths import check_run_key
 from orchesjob_flow.home.runs import RunHandle, flow_of_run, has_runner, open_store, patiently
 from orchesjob_flow.launch.inputs import current_directory, folder_of, read_list
 from orchesjob_flow.reasons import listed
-from orchesjob_flow.runner.assembly import drive
-from orchesjob_flow.runner.background import await_runner, start_child
+from orchesjob_flow.runner.assembly import drive, drive_or_wait
+from orchesjob_flow.runner.background import Begun, await_runner, begin_runner, start_child
 from orchesjob_flow.views.results import (
     command_line,
     ended_words,
@@ -36,7 +38,7 @@ from orchesjob_flow.views.results import (
     show_foreground,
     show_skipped,
 )
-from orchesjob_flow.views.terminal import OutputFormat, warn
+from orchesjob_flow.views.terminal import Course, warn
 
 EXIT_SEC = 10.0
 """How long a runner may take to exit once it has recorded the end of its run."""
@@ -61,7 +63,7 @@ def record(
     read: Callable[[], FlowSpec],
     *,
     own_jobs: bool,
-    on_record: Callable[[], object] = int,
+    on_record: Callable[[], object] = lambda: None,
 ) -> Recorded:
     """Record a new run, or find the one of this key and definition; return the open store.
 
@@ -228,33 +230,74 @@ type Planner = Callable[[Run], Plan]
 """Returns the plan for a run as it is recorded."""
 
 
-def reopen(  # noqa: PLR0913 - what commands are told of it
-    handle: RunHandle,
-    planner: Planner,
-    output_format: OutputFormat,
-    progress: str,
-    *,
-    detach: bool,
-    follow: bool = False,
+def bring_to_end(
+    handle: RunHandle, course: Course, begin: Callable[[], Begun], advance: Callable[[], Run]
 ) -> int:
+    """Let a background process `begin` to advance a run, or `advance` it here; show the run.
+
+    Return the exit code. The flow of a new run may have it skipped (rule 10.7).
+    """
+    try:
+        if course.detach:
+            return show_background(handle, await_runner(handle, begin()), course.output_format)
+        return show_foreground(
+            handle, course.output_format, course.progress, advance, follow=course.follow
+        )
+    except Skipped as skipped:
+        return show_skipped(skipped.held_by, course.output_format)
+
+
+def start_run(  # noqa: PLR0913 - what commands are told of it
+    handle: RunHandle,
+    flow_file: str,
+    read: Callable[[], FlowSpec],
+    course: Course,
+    *,
+    own_jobs: bool,
+    on_record: Callable[[], object],
+) -> int:
+    """Record a run or find it, as `record` does, advance it, write its reports, and show it."""
+    check_run_key(handle.run_key)
+    if course.reports:
+        from orchesjob_flow.reports.reporting import refuse_destination, write_reports
+
+        for _, file in course.reports:
+            refuse_destination(Path(file), flow_file)
+    recorded = partial(record, handle, flow_file, read, own_jobs=own_jobs, on_record=on_record)
+
+    def begin() -> Begun:
+        store, lock, _ = recorded()
+        with store:
+            return begin_runner(handle, store, lock)
+
+    def advance() -> Run:
+        store, lock, flow = recorded()
+        with store:
+            run = drive_or_wait(handle, store, lock, flow=flow)
+        if course.reports:
+            write_reports(handle, course.reports)
+        return run
+
+    return bring_to_end(handle, course, begin, advance)
+
+
+def reopen(handle: RunHandle, planner: Planner, course: Course) -> int:
     """Open a run that has ended again, advance it, and show it.
 
     In its group it is like a new run: it waits, or its flow has it skipped (rule 10.7).
     """
 
+    def begin() -> Begun:
+        with reopened(handle, planner) as (at_home, _, lock):
+            return start_child(at_home, lock)
+
     def advance() -> Run:
         with reopened(handle, planner) as (at_home, store, lock):
             return drive(at_home, store, lock)
 
-    try:
-        if not detach:
-            refuse_unfinished(handle)
-            return show_foreground(handle, output_format, progress, advance, follow=follow)
-        with reopened(handle, planner) as (at_home, _, lock):
-            child = start_child(at_home, lock)
-        return show_background(handle, await_runner(handle, child), output_format)
-    except Skipped as skipped:
-        return show_skipped(skipped.held_by, output_format)
+    if not course.detach:
+        refuse_unfinished(handle)
+    return bring_to_end(handle, course, begin, advance)
 
 
 def refuse_unfinished(handle: RunHandle) -> None:

@@ -219,6 +219,19 @@ class OutputFormat(StrEnum):
     TEXT = "text"
 
 
+class Course(NamedTuple):
+    """How a command advances a run, here or in the background, and what it shows meanwhile.
+
+    `reports` are formats and files, which are written after the run (rule 12.1).
+    """
+
+    detach: bool
+    progress: str
+    output_format: OutputFormat
+    follow: bool = False
+    reports: tuple[tuple[str, str], ...] = ()
+
+
 def format_for(spelling: str, *, is_terminal: bool) -> OutputFormat:
     """Return the output format for a value of `--format`.
 

@@ -44,20 +44,9 @@ from orchesjob_flow.commands.doctor.audit import (
 from orchesjob_flow.errors import UnsafePlace, UnusableOrchesjobHome, line_about
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
 from orchesjob_flow.home.locks import refuse_foreign
-from orchesjob_flow.home.orchesjob_home import (
-    InnerFate,
-    fates_of,
-    holds_jobs,
-    shared_home,
-)
+from orchesjob_flow.home.orchesjob_home import InnerFate, fates_of, holds_jobs, shared_home
 from orchesjob_flow.home.paths import Settings, is_there, names_in, refuse_no_folder
-from orchesjob_flow.home.runs import (
-    UNFINISHED,
-    Listed,
-    RunHandle,
-    find_runs,
-    open_to_read,
-)
+from orchesjob_flow.home.runs import UNFINISHED, Listed, RunHandle, find_runs, open_to_read
 from orchesjob_flow.reasons import describe_given_up
 from orchesjob_flow.views.terminal import OutputFormat, print_json, print_lines, visible
 
