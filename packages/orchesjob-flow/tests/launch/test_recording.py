@@ -11,7 +11,7 @@ import pytest
 from flow_spec import FlowSpec
 from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.launch.inputs import list_reader, load_to_run
+from orchesjob_flow.launch.inputs import list_reader, load_to_start
 from orchesjob_flow.launch.recording import record
 from orchesjob_flow.runner.assembly import runner_of
 
@@ -26,7 +26,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def reader_of(file: Path) -> Callable[[], FlowSpec]:
     """Return a function that reads a file as `start` reads it."""
-    return lambda: load_to_run(str(file), {}, {}, list_reader(str(file)))
+    return lambda: load_to_start(str(file), {}, {}, list_reader(str(file)))
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,16 @@ A rank holds the steps that can run side by side: each comes after everything th
 import html
 import json
 import shlex
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import NamedTuple, NoReturn
 
 import click
 
-from flow_spec import FlowSpec, StepSpec, base_of, load_flow, operands_of, steps_that_never_run
+from flow_spec import FlowSpec, StepSpec, base_of, operands_of, read_document, steps_that_never_run
 from flow_store import Run, StepStatus
 from orchesjob_flow.cli.options import FLOW_FILE, Misused, declare_key_option, param_option
 from orchesjob_flow.home.runs import RunHandle, flow_of_run
-from orchesjob_flow.launch.inputs import list_reader, naming_option
+from orchesjob_flow.launch.inputs import list_reader, read_as_given
 from orchesjob_flow.reasons import Copies, counts_text, dependencies_in, urgency
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.table import draw_table, steps_in
@@ -67,8 +67,7 @@ def graph(
     """  # noqa: D301 - click reads \b
     if flow_file is not None and handle is None:
         # `params` are for the paths of lists that a file names (rule 10.3).
-        with naming_option():
-            flow = load_flow(flow_file, read_list=list_reader(flow_file), params=params)
+        flow = read_as_given(read_document(flow_file), params, list_reader(flow_file)).flow
         names = [param.name for param in flow.params]
         if unknown := [name for name in params if name not in names]:
             about = f"its parameters are {', '.join(names)}" if names else "it has no parameters"
@@ -186,48 +185,47 @@ def _named_ranks(flow: FlowSpec) -> Iterator[tuple[str, tuple[StepSpec, ...]]]:
         yield ("finally" if number == 1 else f"finally {number}"), steps
 
 
+def rows_of(
+    drawn: DrawnFlow, words: Callable[[FlowSpec, StepSpec], str], *, colour: bool | None
+) -> list[tuple[str, ...]]:
+    """Return a row for each step below the heads; `words` say when it runs."""
+    rows = [("Rank", "Step", *(["Status"] if drawn.statuses else []), "Runs")]
+    for name, steps in _named_ranks(drawn.flow):
+        for place, step in enumerate(steps):
+            status = [status_cell(drawn, step, colour=colour)] if drawn.statuses else []
+            never = f"{NEVER}: " if step.id in drawn.never else ""
+            runs = visible(f"{never}{words(drawn.flow, step)}")
+            rows.append(("" if place else name, drawn.name(step), *status, runs))
+    return rows
+
+
 def text_lines(drawn: DrawnFlow) -> Iterator[str]:
     """Yield the ranks as a table, with the statuses of a run where there is one."""
-    flow, has_run = drawn.flow, bool(drawn.statuses)
-    rows = []
-    for name, steps in _named_ranks(flow):
-        for place, step in enumerate(steps):
-            rank = "" if place else name
-            status = [status_cell(drawn, step, colour=None)] if has_run else []
-            never = f"{NEVER}: " if step.id in drawn.never else ""
-            runs = never + visible(condition_of(flow, step))
-            rows.append((rank, drawn.name(step), *status, runs, also_waits_for(flow, step)))
-    columns = ("Rank", "Step", *(["Status"] if has_run else []), "Runs", "Waits also for")
-    if not any(row[-1] for row in rows):
-        rows, columns = [row[:-1] for row in rows], columns[:-1]
+    flow = drawn.flow
     yield f"Flow: {visible(flow.flow_id)}"
     if flow.about:
         yield from wrapped_for_stdout([visible(flow.about)], indent="")
     yield ""
-    yield from draw_table([columns, *rows])
+    rows = rows_of(drawn, condition_of, colour=None)
+    also = [also_waits_for(flow, step) for _, steps in _named_ranks(flow) for step in steps]
+    if any(also):
+        rows = [(*row, more) for row, more in zip(rows, ["Waits also for", *also], strict=True)]
+    yield from draw_table(rows)
 
 
 def screen_lines(drawn: DrawnFlow, columns: int, *, colour: bool) -> Iterator[str]:
     """Yield the ranks as a table that is no wider than a terminal."""
-    flow, has_run = drawn.flow, bool(drawn.statuses)
-    rows = []
-    for name, steps in _named_ranks(flow):
-        for place, step in enumerate(steps):
-            status = [status_cell(drawn, step, colour=colour)] if has_run else []
-            never = f"{NEVER}: " if step.id in drawn.never else ""
-            more = also_waits_for(flow, step) if step.when is not None else ""
-            runs = f"{when_of(flow, step)}{f', after {more}' if more else ''}"
-            rank = "" if place else name
-            rows.append((rank, drawn.name(step), *status, visible(f"{never}{runs}")))
-    yield from wrapped(f"Flow: {visible(flow.flow_id)}", columns, indent="  ")
+    yield from wrapped(f"Flow: {visible(drawn.flow.flow_id)}", columns, indent="  ")
     yield ""
-    heads = ("Rank", "Step", *(["Status"] if has_run else []), "Runs")
-    yield from steps_in(columns, [heads, *rows])
+    yield from steps_in(columns, rows_of(drawn, when_of, colour=colour))
 
 
 def when_of(flow: FlowSpec, step: StepSpec) -> str:
-    """Say when a step runs; a success chain, without a condition of its own, names its steps."""
-    if step.when is not None or step.condition is None:
+    """Say when a step runs, and what it waits for beyond its condition."""
+    if step.when is not None:
+        more = also_waits_for(flow, step)
+        return f"{condition_of(flow, step)}{f', after {more}' if more else ''}"
+    if step.condition is None:
         return condition_of(flow, step)
     when = f"after {', '.join(step.waits_for)}"
     return f"{when}, {gate_of(step)}" if step.only_if else when

@@ -1,13 +1,14 @@
 """`metrics`: the figures of `stats`, and how the newest runs stand, for Prometheus (rule 12.2)."""
 
+from functools import partial
 from pathlib import Path
 
 import click
 
-from flow_store import StoreMissing
+from flow_store import FlowStore
 from orchesjob_flow.cli.options import refuse_empty
 from orchesjob_flow.home.paths import Settings
-from orchesjob_flow.home.runs import UNFINISHED, find_runs, open_to_read
+from orchesjob_flow.home.runs import UNFINISHED, find_runs, read_store
 from orchesjob_flow.reports.reporting import write_file
 from orchesjob_flow.stats.counts import flow_stats
 from orchesjob_flow.stats.formats import as_prometheus
@@ -48,10 +49,9 @@ def measure(settings: Settings) -> str:
     Raises:
         HomeMissing: There is no such home (rule 6.13).
     """
-    try:
-        with open_to_read(settings) as store, status_line() as line:
-            stats, newest = flow_stats(store, report=line.say), store.newest_runs()
-    except StoreMissing:
-        settings.home.refuse_missing()
+    with status_line() as line:
+        stats = read_store(settings, partial(flow_stats, report=line.say))
+    if stats is None:
         return ""
+    newest = read_store(settings, FlowStore.newest_runs) or ()
     return as_prometheus(stats.flows, newest, find_runs(settings, statuses=UNFINISHED))

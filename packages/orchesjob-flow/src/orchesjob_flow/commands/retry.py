@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import click
 
-from flow_spec import BUILT_IN, FlowSpec, ParamsError, Problem, filled, load_flow
+from flow_spec import BUILT_IN, FlowSpec, ParamsError, Problem, filled, read_document
 from flow_store import Run
 from orchesjob_flow.cli.completion import complete_step
 from orchesjob_flow.cli.options import (
@@ -26,7 +26,7 @@ from orchesjob_flow.home.runs import RunHandle, flow_of_run
 from orchesjob_flow.launch.inputs import (
     folder_of,
     list_reader,
-    naming_option,
+    read_as_given,
     ready_to_run,
     with_inputs,
 )
@@ -109,12 +109,9 @@ def new_flow(handle: RunHandle, flow_file: str, params: Mapping[str, str]) -> Fl
     """
     with handle.open_readonly() as store:
         run = handle.load(store)
-    with naming_option():
-        return load_flow(
-            flow_file,
-            read_list=list_reader(flow_file, run.directory),
-            params={**(run.params or {}), **params},
-        )
+    values = {**(run.params or {}), **params}
+    read_list = list_reader(flow_file, run.directory)
+    return read_as_given(read_document(flow_file), values, read_list).flow
 
 
 def refuse_other_lists(recorded: FlowSpec, flow: FlowSpec) -> None:

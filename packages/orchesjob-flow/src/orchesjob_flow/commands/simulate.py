@@ -10,12 +10,12 @@ from typing import Any
 
 import click
 
-from flow_spec import FlowSpec
+from flow_spec import FlowSpec, read_document
 from flow_store import Run, RunStatus, Step, StepStatus
 from orchesjob_flow.cli.completion import complete_step_of_file
 from orchesjob_flow.cli.options import FLOW_FILE, format_option, param_option, until_option
 from orchesjob_flow.home.runs import Snapshot
-from orchesjob_flow.launch.inputs import list_reader, load_to_run
+from orchesjob_flow.launch.inputs import list_reader, read_to_run
 from orchesjob_flow.reasons import in_order, listed, reasons
 from orchesjob_flow.simulation import (
     Ending,
@@ -94,7 +94,8 @@ def simulate(  # noqa: PLR0913, PLR0917 - its options
     Example:
       orchesjob-flow simulate nightly.yaml --fail load
     """  # noqa: D301 - click reads \b
-    flow = load_to_run(flow_file, {}, params, list_reader(flow_file)).with_until(until)
+    read = read_to_run(read_document(flow_file), {}, params, list_reader(flow_file))
+    flow = read.flow.with_until(until)
     scenario = Scenario.of(flow, fail=fail, skip=skip, cancel_at=cancel_at)
     if every:
         endings = endings_of(flow, scenario)

@@ -1,14 +1,14 @@
 """`stats`: how the runs of each flow, and each of its steps, have gone (rule 12.2)."""
 
 import time
+from functools import partial
 from typing import Any
 
 import click
 
-from flow_store import StoreMissing
 from orchesjob_flow.cli.options import Duration, flow_id_option, format_option, tell_unknown_flow
 from orchesjob_flow.home.paths import Settings
-from orchesjob_flow.home.runs import open_to_read
+from orchesjob_flow.home.runs import read_store
 from orchesjob_flow.stats.counts import MOST_RUNS, FlowStats, Series, Stats, flow_stats
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.terminal import (
@@ -44,7 +44,9 @@ def stats(
       orchesjob-flow stats --flow-id nightly --since 30d
     """  # noqa: D301 - click reads \b
     since = 0.0 if since_sec is None else time.time() - since_sec
-    found = count(settings, flow_id, since)
+    with status_line() as line:
+        ask = partial(flow_stats, flow_id=flow_id, since=since, report=line.say)
+        found = read_store(settings, ask) or Stats([], is_truncated=False)
     if not found.flows:
         tell_unknown_flow(settings, flow_id)
     if output_format is OutputFormat.JSON:
@@ -52,20 +54,6 @@ def stats(
         print_json({"flows": flows, "truncated": found.is_truncated})
     else:
         print_flows(found, with_steps=flow_id is not None)
-
-
-def count(settings: Settings, flow_id: str | None, since: float) -> Stats:
-    """Read the figures. An empty home has none.
-
-    Raises:
-        HomeMissing: There is no such home (rule 6.13).
-    """
-    try:
-        with open_to_read(settings) as store, status_line() as line:
-            return flow_stats(store, flow_id=flow_id, since=since, report=line.say)
-    except StoreMissing:
-        settings.home.refuse_missing()
-        return Stats([], is_truncated=False)
 
 
 def print_flows(stats: Stats, *, with_steps: bool) -> None:

@@ -318,13 +318,11 @@ def find_runs(
     Raises:
         HomeMissing: There is no such home (rule 6.13).
     """
-    try:
-        with open_to_read(settings) as store:
-            runs = store.runs(statuses=statuses, flow_id=flow_id, limit=limit)
-    except StoreMissing:
-        settings.home.refuse_missing()
-        return []
-    return with_runners(settings, runs)
+
+    def ask(store: FlowStore) -> Sequence[RunSummary]:
+        return store.runs(statuses=statuses, flow_id=flow_id, limit=limit)
+
+    return with_runners(settings, read_store(settings, ask) or ())
 
 
 def with_runners(settings: Settings, runs: Iterable[RunSummary]) -> list[Listed]:
@@ -342,15 +340,25 @@ def newest_run(settings: Settings) -> RunHandle:
         NoRunYet: No run is recorded.
         HomeMissing: There is no such home (rule 6.13).
     """
-    try:
-        with open_to_read(settings) as store:
-            keys = store.run_keys(limit=1)
-    except StoreMissing:
-        settings.home.refuse_missing()
-        keys = ()
+    keys = read_store(settings, lambda store: store.run_keys(limit=1))
     if not keys:
         raise NoRunYet(settings.home.database)
     return RunHandle(keys[0], settings)
+
+
+def read_store[Answer](settings: Settings, ask: Callable[[FlowStore], Answer]) -> Answer | None:
+    """Ask the database, and write nothing; return None for an empty home.
+
+    Raises:
+        HomeMissing: There is no such home (rule 6.13).
+        UnsafePlace: Somebody else could change it (rule 6.1).
+    """
+    try:
+        with open_to_read(settings) as store:
+            return ask(store)
+    except StoreMissing:
+        settings.home.refuse_missing()
+        return None
 
 
 def open_to_read(settings: Settings) -> FlowStore:

@@ -10,8 +10,7 @@ import os
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache
 
 import attrs
 
@@ -30,6 +29,7 @@ from flow_spec import (
     filled,
     is_opened_by_caller,
     read_document,
+    read_list,
 )
 from orchesjob_flow.errors import DirectoryGone
 from orchesjob_flow.views.terminal import stderr, warn
@@ -38,20 +38,11 @@ type Values = Mapping[str, str]
 """Environment variables or parameters, by name."""
 
 
-def load_to_run(flow_file: str, env: Values, params: Values, read_list: ListReader) -> FlowSpec:
-    """Read a flow file, and make its flow ready to run.
+def load_to_start(flow_file: str, env: Values, params: Values, read_list: ListReader) -> FlowSpec:
+    """Read a flow file, and make its flow ready to run; mention warnings about it on a terminal.
 
     Raises:
         FlowFileError: It is not a valid flow, or cannot run like this.
-    """
-    return read_to_run(read_document(flow_file), env, params, read_list).flow
-
-
-def load_to_start(flow_file: str, env: Values, params: Values, read_list: ListReader) -> FlowSpec:
-    """Do as `load_to_run` does, and mention on a terminal that there are warnings about the file.
-
-    Raises:
-        FlowFileError: As there.
     """
     read = read_to_run(read_document(flow_file), env, params, read_list)
     if stderr().stream.isatty() and not is_opened_by_caller(flow_file):
@@ -66,15 +57,14 @@ def load_to_start(flow_file: str, env: Values, params: Values, read_list: ListRe
 def read_to_run(
     document: Document, env: Values, params: Values | None, read_list: ListReader
 ) -> ReadFlow:
-    """Do as `load_to_run` does with a file that is read, and keep which line says what.
+    """Check the flow in a file that has been read, and make it ready to run.
 
     None for `params` leaves them without values: the file is only checked.
 
     Raises:
         FlowFileError: It is not a valid flow, or cannot run like this.
     """
-    with naming_option():
-        read = document.read_flow(read_list=read_list, params=params or {})
+    read = read_as_given(document, params or {}, read_list)
     return attrs.evolve(read, flow=ready_to_run(read.flow, document.source, env, params))
 
 
@@ -98,11 +88,15 @@ def ready_to_run(flow: FlowSpec, flow_file: str, env: Values, params: Values | N
     return flow
 
 
-@contextmanager
-def naming_option() -> Iterator[None]:
-    """Let an error about a parameter without a value name the option that gives it one."""
+def read_as_given(document: Document, params: Values, read_list: ListReader) -> ReadFlow:
+    """Check the flow in a file that has been read; `params` are for the paths of its lists.
+
+    Raises:
+        FlowFileError: It is not a valid flow. An error about a parameter without a value names the
+            option that gives it one.
+    """
     try:
-        yield
+        return document.read_flow(read_list=read_list, params=params)
     except FlowFileError as error:
         raise FlowFileError(error.source, tuple(map(with_option, error.problems))) from None
 
@@ -217,17 +211,12 @@ def folder_of(flow_file: str) -> str:
 
 
 def list_reader(flow_file: str, directory: str = ".") -> ListReader:
-    """Return a reader of a flow file's lists, whose relative paths start in `directory`."""
-    return partial(read_list, flow_file=flow_file, directory=directory)
+    """Return a reader of a flow file's lists, whose relative paths start in `directory`.
 
-
-def read_list(
-    origin: str, text: str, params: Values, flow_file: str, directory: str
-) -> Sequence[str]:
-    """Read a list of a flow file.
-
-    Raises:
-        ListError: It cannot be read, or has too many values.
+    It raises a `ListError` if a list cannot be read, or has too many values.
     """
-    names = {**params, "FLOW_DIR": folder_of(flow_file)}
-    return flow_spec.read_list(origin, text, names, directory)
+
+    def read(origin: str, text: str, params: Values) -> Sequence[str]:
+        return read_list(origin, text, {**params, "FLOW_DIR": folder_of(flow_file)}, directory)
+
+    return read

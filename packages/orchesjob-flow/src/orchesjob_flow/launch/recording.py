@@ -27,7 +27,7 @@ from orchesjob_flow.home.orchesjob_home import (
 )
 from orchesjob_flow.home.paths import check_run_key
 from orchesjob_flow.home.runs import RunHandle, flow_of_run, has_runner, open_store, patiently
-from orchesjob_flow.launch.inputs import current_directory, folder_of, read_list
+from orchesjob_flow.launch.inputs import current_directory, folder_of, list_reader
 from orchesjob_flow.reasons import listed
 from orchesjob_flow.runner.assembly import drive, drive_or_wait
 from orchesjob_flow.runner.background import Begun, await_runner, begin_runner, start_child
@@ -165,13 +165,13 @@ def lists_to_start(handle: RunHandle, flow_file: str) -> ListReader:
 
     def read(origin: str, text: str, params: Mapping[str, str]) -> Sequence[str]:
         if not patiently(handle.settings, handle.is_recorded):
-            return read_list(origin, text, params, flow_file, ".")
+            return list_reader(flow_file)(origin, text, params)
         with handle.open_readonly() as store:
             run = handle.load(store)
         known = flow_of_run(run).lists.get((origin, text))
         if known is not None:
             return known
-        return read_list(origin, text, params, flow_file, run.directory)
+        return list_reader(flow_file, run.directory)(origin, text, params)
 
     return read
 

@@ -14,15 +14,14 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import suppress
-from importlib.metadata import version
+from importlib import metadata
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
 from flow_store import FlowStore, StoreError, StoreMissing
 from orchesjob_client import (
-    JobReport,
     OrchesjobClient,
     OrchesjobError,
     locate,
@@ -56,7 +55,7 @@ LITTLE_SPACE_MB = 100
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "afs", "ceph"}
 MOUNTS = Path("/proc/self/mounts")
 MUCH_SEC = 0.1
-_ROUNDS = 3
+CALLS = 3
 
 
 @click.command(cls=CommandOnRun)
@@ -171,7 +170,7 @@ def _check_database(store: FlowStore, settings: Settings) -> Check:
     if damage:
         return Check("database", Grade.PROBLEM, f"{settings.home.database}: {'; '.join(damage)}")
     count = len(store.run_keys())
-    runs = "1 run" if count == 1 else f"{count:,} runs"
+    runs = f"{count:,} run{'' if count == 1 else 's'}"
     return Check("database", Grade.OK, f"{settings.home.database}: {runs}, undamaged")
 
 
@@ -217,7 +216,7 @@ def check_runner(listed: Listed, fate: InnerFate | None, lost: Collection[str]) 
 
 def _check_program() -> Check:
     message = (
-        f"orchesjob-flow {version('orchesjob-flow')}, Python {platform.python_version()}, "
+        f"orchesjob-flow {metadata.version('orchesjob-flow')}, Python {platform.python_version()}, "
         f"SQLite {sqlite3.sqlite_version}"
     )
     return Check("program", Grade.OK, message)
@@ -298,79 +297,46 @@ def check_orchesjob(settings: Settings) -> Generator[Check, None, ClientOf | Non
         executable = locate(settings.orchesjob, settings.environ)
         home = shared_home(settings.environ)
         client = OrchesjobClient(executable)
-        if holds_jobs(home):
-            answered = measure_calls(client)
-        else:
-            answered = Answered(client.version(), (), 0.0, 0.0)
+        version, version_sec = quickest(client.version)
+        active, call_sec = quickest(client.running) if holds_jobs(home) else ((), 0.0)
     except (OrchesjobError, UnusableOrchesjobHome) as error:
         yield Check("orchesjob", Grade.PROBLEM, str(error))
         return None
-    if answered.version.partition(".")[0] != SUPPORTED_MAJOR:
-        message = f"{answered.version} at {executable}: this program knows 1.x; install another one"
+    if version.partition(".")[0] != SUPPORTED_MAJOR:
+        message = f"{version} at {executable}: this program knows 1.x; install another one"
         yield Check("orchesjob", Grade.PROBLEM, message)
     else:
-        message = f"{answered.version} at {executable}, {len(answered.active)} jobs active"
+        message = f"{version} at {executable}, {len(active)} jobs active"
         yield Check("orchesjob", Grade.OK, message)
     if holds_jobs(home):
-        yield check_history(answered)
+        yield check_history(version_sec, call_sec)
     else:
-        message = f"orchesjob's home {home} has no jobs yet"
-        yield Check("history", Grade.OK, message)
+        yield Check("history", Grade.OK, f"orchesjob's home {home} has no jobs yet")
     return lambda home: OrchesjobClient(executable, home=home)
 
 
-class Answered(NamedTuple):
-    """What orchesjob has answered, and in how many seconds at its quickest."""
-
-    version: str
-    active: tuple[JobReport, ...]
-    version_sec: float
-    call_sec: float
-
-    @property
-    def history_sec(self) -> float:
-        """How much of a call goes into the jobs of the home."""
-        return max(0.0, self.call_sec - self.version_sec)
+def quickest[Answer](ask: Callable[[], Answer]) -> tuple[Answer, float]:
+    """Ask several times, as other work may delay a call; return an answer and the least seconds."""
+    took = []
+    while True:
+        began = time.perf_counter()
+        answer = ask()
+        took.append(time.perf_counter() - began)
+        if len(took) == CALLS:
+            return answer, min(took)
 
 
-def measure_calls(
-    client: OrchesjobClient, clock: Callable[[], float] = time.perf_counter
-) -> Answered:
-    """Ask for the version and for the active jobs, and take the time of both.
+def check_history(version_sec: float, call_sec: float) -> Check:
+    """Tell what a call costs, and what helps where old jobs make it slow.
 
-    Where the history seems to cost much, both are repeated: other work may have delayed a call, but
-    probably not each of them.
-
-    Raises:
-        OrchesjobError: No usable answer.
+    A call that asks for the version does not read the jobs.
     """
-    answered = _measure_once(client, clock)
-    for _ in range(_ROUNDS - 1):
-        if answered.history_sec < MUCH_SEC:
-            break
-        again = _measure_once(client, clock)
-        answered = again._replace(
-            version_sec=min(answered.version_sec, again.version_sec),
-            call_sec=min(answered.call_sec, again.call_sec),
-        )
-    return answered
-
-
-def _measure_once(client: OrchesjobClient, clock: Callable[[], float]) -> Answered:
-    began = clock()
-    version = client.version()
-    between = clock()
-    active = client.running()
-    return Answered(version, active, between - began, clock() - between)
-
-
-def check_history(answered: Answered) -> Check:
-    """Tell what a call costs, and what helps where old jobs make it slow."""
+    history_sec = max(0.0, call_sec - version_sec)
     costs = (
-        f"a call takes {answered.call_sec * 1e3:.0f} ms "
-        f"({answered.history_sec * 1e3:.0f} ms of it caused by old jobs)"
+        f"a call takes {call_sec * 1e3:.0f} ms "
+        f"({history_sec * 1e3:.0f} ms of it caused by old jobs)"
     )
-    if answered.history_sec < MUCH_SEC:
+    if history_sec < MUCH_SEC:
         return Check("history", Grade.OK, costs)
     return Check(
         "history",
