@@ -7,15 +7,11 @@ not a mistake in the program; such an error gets a sentence that names what is m
 
 import errno
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from flow_conditions import DeclaredError
-
-KEY_OF_ATTEMPT = re.compile(r"(?P<key>.+):(?P<step>[A-Za-z_][^:]*):[1-9]\d*")
-"""The key under which orchesjob has an attempt, as `status` shows it."""
 
 
 class Passing(str):
@@ -52,12 +48,10 @@ class RunNotFound(FlowError, LookupError):
     @property
     def details(self) -> dict[str, str]:
         """How to find the key, and what else the word may be (rule 6.12)."""
-        if (attempt := KEY_OF_ATTEMPT.fullmatch(self.run_key)) is not None:
-            line = line_about(attempt["key"], "logs", attempt["step"])
-            return {"help": f"{line}  # in KEY:STEP:ATTEMPT, KEY alone is the run key"}
         return {
             "help": "`orchesjob-flow list` shows the run keys, with --flow-id ID those of a flow, "
-            "and - is the newest run; a step comes after the key: COMMAND KEY STEP"
+            "and - is the newest run; a step comes after the key: COMMAND KEY STEP; in "
+            "KEY:STEP:ATTEMPT, KEY alone is the run key"
         }
 
 
@@ -96,17 +90,11 @@ class DefinitionDiffers(FlowError, ValueError):
         line = line_about(self.run_key, "retry", "--file", "FLOW_FILE")
         return {"help": f"{line}  # repeats what failed, with the changed steps"}
 
-    @property
-    def other_flow(self) -> str | None:
-        """The difference of the ids, if the file is that of another flow."""
-        return next((one for one in self.differences if one.startswith("flow_id was ")), None)
-
     def __str__(self) -> str:
         """Return the sentence, which lists the differences, unless it is another flow."""
-        if (other := self.other_flow) is not None:
-            other = other.replace("flow_id was", "is a run of flow")
-            other = other.replace(" and is now", ", and the file is flow")
-            return f"{self.run_key!r} {other}; use a new run key"
+        for one in self.differences:
+            if one.startswith("flow_id was "):
+                return f"run {self.run_key!r} is one of another flow: {one}; use a new run key"
         return (
             f"run {self.run_key!r} was started with another definition: "
             f"{'; '.join(self.differences)}; use a new run key, or the flow file as it was"
@@ -243,10 +231,7 @@ class NothingToSettle(FlowError, ValueError):
             why = line_about(self.run_key, "explain", self.name)
             retry = line_about(self.run_key, "retry")
             return {"help": f"{why}  # shows why; to rerun failures and their dependents: {retry}"}
-        if {*self.outcomes} != {"SUCCEEDED"}:
-            return {"help": f"{again}  # runs it again"}
-        told = f'step "{self.name}" has SUCCEEDED; nothing needs to be settled'
-        return {"help": f"{told}  # to run it again: {again}"}
+        return {"help": f"{again}  # runs it again"}
 
     def __str__(self) -> str:
         """Return the sentence, which lists the outcomes."""

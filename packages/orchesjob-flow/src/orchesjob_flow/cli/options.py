@@ -116,24 +116,6 @@ class Setting(click.ParamType):  # type: ignore[type-arg] # no subscripts before
         return name, text
 
 
-class Variable(Setting):
-    """A variable for the environment of the steps (rule 9.12)."""
-
-    name = "variable"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
-        """Split the value, or refuse it."""
-        from flow_spec import flaw_of_setting
-
-        name, text = super().convert(value, param, ctx)
-        flaw = flaw_of_setting(name, text)
-        if flaw is not None:
-            self.fail(f"the variable {name!r} {flaw}", param, ctx)
-        return name, text
-
-
 class Reason(click.ParamType):  # type: ignore[type-arg] # no subscripts before click 8.3.3
     """The reason for a decision: a line of text (rule 12.3)."""
 
@@ -179,6 +161,18 @@ def once_for_each_name(
     """Return settings by name; refuse a name that is given twice (rule 2.6)."""
     _refuse_twice([name for name, _ in values], ctx, param)
     return dict(values)
+
+
+def variables_of(
+    ctx: click.Context, param: click.Parameter, values: tuple[tuple[str, str], ...]
+) -> dict[str, str]:
+    """Return variables for the environment of the steps by name; refuse a wrong one (9.12)."""
+    from flow_spec import flaw_of_setting
+
+    for name, text in values:
+        if (flaw := flaw_of_setting(name, text)) is not None:
+            raise click.BadParameter(f"the variable {name!r} {flaw}", ctx, param)
+    return once_for_each_name(ctx, param, values)
 
 
 def each_into_its_file(
@@ -398,9 +392,9 @@ env_option = click.option(
     "--env",
     "variables",
     metavar="NAME=VALUE",
-    type=Variable(),
+    type=Setting(),
     multiple=True,
-    callback=once_for_each_name,
+    callback=variables_of,
     help="Set an environment variable; repeatable.",
 )
 param_option = click.option(

@@ -13,7 +13,7 @@ from flow_store import CancelRequest, FlowStore, Outcome, Run, RunStatus, StepSt
 from orchesjob_client import DEFAULT_GRACE_SEC
 from orchesjob_flow.cli.options import CommandOnRun, Duration, format_option, run_key_option
 from orchesjob_flow.errors import CancelUnfinished, GaveUp
-from orchesjob_flow.home.runs import RunHandle, Snapshot, patiently
+from orchesjob_flow.home.runs import RunHandle, Snapshot, request_cancel
 from orchesjob_flow.reasons import finally_words, is_running_finally, listed, steps_of_finally
 from orchesjob_flow.runner.assembly import runner_of
 from orchesjob_flow.views.results import ended_words, show_run
@@ -82,7 +82,7 @@ def request_and_await(  # noqa: PLR0913 - the options of a cancel
     handle = handle.in_home_of(run)
     recorded = run.cancel
     if again or recorded is None:
-        recorded = request(handle, store, grace_sec, now=now)
+        recorded = request_cancel(handle, store, time.time(), grace_sec, now=now)
     waiting = Waiting(_grace_of(recorded) + ALLOWANCE_SEC, line)
     while not (run := handle.load(store)).status.is_terminal:
         if waiting.is_over(run):
@@ -138,16 +138,6 @@ def _what_is_left(run: Run) -> str:
         return finally_words(run)
     running = [step.step_id for step in run.steps if step.status is StepStatus.RUNNING]
     return f"waiting for the end of {listed(running)}" if running else "waiting for the runner"
-
-
-def request(
-    handle: RunHandle, store: FlowStore, grace_sec: float | None, *, now: bool
-) -> CancelRequest | None:
-    """Record the request; return the valid one, or None if the run has ended."""
-    ask = partial(
-        store.request_cancel, handle.run_key, requested_at=time.time(), grace_sec=grace_sec, now=now
-    )
-    return patiently(handle.settings, ask)
 
 
 def _grace_of(request: CancelRequest | None) -> float:

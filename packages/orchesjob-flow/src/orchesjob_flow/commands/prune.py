@@ -1,10 +1,8 @@
 """`prune`: remove runs that ended long ago, or that are named, with all that is theirs (9.10)."""
 
 import math
-import shlex
 import time
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 import click
@@ -25,6 +23,7 @@ from orchesjob_flow.home.runs import RunHandle, open_store, open_to_read
 from orchesjob_flow.pruning import Pruned, Pruner
 from orchesjob_flow.views.terminal import (
     OutputFormat,
+    as_json,
     print_json,
     print_lines,
     size_text,
@@ -32,6 +31,10 @@ from orchesjob_flow.views.terminal import (
     visible,
     warn,
 )
+
+OLD = "orchesjob-flow prune --older-than 30d --dry-run"
+KEPT = "orchesjob-flow prune --older-than 0s --keep N --dry-run"
+NOTE = "without --dry-run it removes them"
 
 
 @click.command()
@@ -73,10 +76,8 @@ def prune(  # noqa: PLR0913, PLR0917 - its options
       orchesjob-flow prune --older-than 30d --keep 10 --dry-run
       orchesjob-flow prune nightly-2026-05-07
     """  # noqa: D301 - click reads \b
-    age = None if older_than_sec is None else age_text(older_than_sec)
-    selection = {"--older-than": age, "--keep": keep, "--flow-id": flow_id}
-    given = {name: str(value) for name, value in selection.items() if value is not None}
-    check_selection(run_keys, given)
+    selection = {"--flow-id": flow_id, "--keep": keep, "--older-than": older_than_sec}
+    check_selection(run_keys, [name for name, value in selection.items() if value is not None])
     handles = [named_run(run_key, settings) for run_key in dict.fromkeys(run_keys)]
     if NEWEST in run_keys:
         warn(f"the newest run is {handles[run_keys.index(NEWEST)].run_key}")
@@ -116,39 +117,26 @@ def prune(  # noqa: PLR0913, PLR0917 - its options
             raise RunnerBusy(handle.run_key, None if runner is None else runner.pid)
 
 
-def check_selection(run_keys: Sequence[str], options: Mapping[str, str]) -> None:
+def check_selection(run_keys: Sequence[str], options: Sequence[str]) -> None:
     """Refuse a call that names runs and chooses others too, or that does neither.
 
     Raises:
         Misused: The selection is missing, or is made twice.
     """
-    kept = None if run_keys else options.get("--keep")
-    chosen = chain.from_iterable({"--older-than": "0s" if kept else "30d", **options}.items())
-    by_age = shlex.join(["orchesjob-flow", "prune", *chosen, "--dry-run"])
-    given = " and ".join(sorted(options))
+    given = " and ".join(options)
     if run_keys and options:
-        named = shlex.join(["orchesjob-flow", "prune", *run_keys])
         raise Misused(
             f"give either the keys of runs or {given}",
-            f"{named}  # removes only the named runs; to remove old runs instead, of one flow with "
-            f"--flow-id ID: {by_age}",
+            f"orchesjob-flow prune KEY  # removes one run; to remove old ones instead: {OLD}",
         )
     if not run_keys and "--older-than" not in options:
         needs = f"{given} {'need' if len(options) > 1 else 'needs'} --older-than"
-        about = "without --dry-run it removes them"
-        if kept:
-            about = f"all that have ended but the newest {kept} of each flow; {about}"
         raise Misused(
             needs if options else "say which runs to remove: give their keys, or --older-than",
-            f"{by_age}  # {about}{'' if kept else '; to remove one run, give its key'}",
+            f"{KEPT}  # all that have ended but the newest N of each flow; {NOTE}"
+            if "--keep" in options
+            else f"{OLD}  # {NOTE}; to remove one run, give its key",
         )
-
-
-def age_text(seconds: float) -> str:
-    """Write an age as `--older-than` reads it, in the largest unit that leaves no rest."""
-    units = (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1))
-    unit, size = next((one for one in units if seconds % one[1] == 0), units[-1])
-    return f"{seconds / size:.15g}{unit}"
 
 
 def ended_run(store: FlowStore, handle: RunHandle) -> EndedRun:
@@ -184,12 +172,8 @@ def pruned_json(removed: Sequence[Pruned], *, dry_run: bool) -> dict[str, Any]:
         "dry_run": dry_run,
         "removed": [
             {
-                "run_key": run.run_key,
-                "flow_id": run.flow_id,
-                "status": run.status.value,
-                "finished_at": run.finished_at,
-                "jobs": output.jobs,
-                "output_bytes": output.size,
+                **as_json(run, "run_key", "flow_id", "status", "finished_at"),
+                **as_json(output, "jobs", "output_bytes=size"),
             }
             for run, output in removed
         ],

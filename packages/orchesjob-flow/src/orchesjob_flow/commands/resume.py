@@ -25,7 +25,7 @@ from orchesjob_flow.errors import FlowError, NotDetached, NotReady, NotResumed, 
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
 from orchesjob_flow.home.orchesjob_home import InnerFate, fates_of
 from orchesjob_flow.home.paths import Settings
-from orchesjob_flow.home.runs import UNFINISHED, RunHandle, find_runs, patiently
+from orchesjob_flow.home.runs import UNFINISHED, RunHandle, find_runs, request_cancel
 from orchesjob_flow.launch.recording import bring_to_end
 from orchesjob_flow.reasons import describe_given_up
 from orchesjob_flow.runner.assembly import drive_or_wait
@@ -171,8 +171,7 @@ def begin(handle: RunHandle, *, cancels: bool = False) -> Begun:
     with handle.open() as store:
         if cancels:
             warn(f"run {handle.run_key!r} is cancelled: the step that started it has ended")
-            request = partial(store.request_cancel, handle.run_key, grace_sec=None)
-            patiently(handle.settings, partial(request, requested_at=now().wall))
+            request_cancel(handle, store, now().wall)
         _tell_ended(handle.load(store))
         return begin_runner(handle, store)
 

@@ -5,8 +5,9 @@ With `--follow`, the output of its steps comes instead, and the table at the end
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from functools import partial
 
 import click
 
@@ -72,10 +73,8 @@ def watch(  # noqa: PLR0913, PLR0917 - its options
         name_run(ctx, handle.run_key, has_runner=False)
     if follow:
         run = follow_run(handle, see, advance=advance)
-    elif advance:
-        run = watch_and_advance(handle, interval, screen=screen)
     else:
-        run = watch_only(handle, interval, see, screen=screen)
+        run = watch_tables(handle, interval, see, screen=screen, advance=advance)
     show_next_steps(handle, Snapshot(run, None))
     return exit_code_of(run)
 
@@ -102,43 +101,34 @@ def follow_run(handle: RunHandle, see: Callable[[Snapshot], None], *, advance: b
     return run
 
 
-def watch_only(
+def watch_tables(
     handle: RunHandle,
     interval_sec: float,
-    see: Callable[[Snapshot], None] = lambda _: None,
+    see: Callable[[Snapshot], None],
     *,
     screen: bool,
+    advance: bool,
 ) -> Run:
-    """Show a run until it is terminal, and only read; call `see` at each look."""
-    with Observer(handle) as observer, view(screen=screen) as shown:
-        return show_until_end(
-            observer, shown, interval_sec, lambda seconds: observer.await_end(seconds, see)
-        )
-
-
-def watch_and_advance(handle: RunHandle, interval_sec: float, *, screen: bool) -> Run:
-    """Show a run while this process advances it.
+    """Show a run until it is terminal; this process may advance it; call `see` at each other look.
 
     Raises:
-        RunnerBusy: Another process advances the run.
+        RunnerBusy: This process is to advance the run, and another one does.
     """
-    if handle.snapshot().run.status.is_terminal:
-        return watch_only(handle, interval_sec, screen=screen)
-    from orchesjob_flow.runner.assembly import runner_of
+    with ExitStack() as stack:
+        observer = stack.enter_context(Observer(handle))
+        pass_time: Callable[[float], object] = partial(observer.await_end, see=see)
+        begin = None
+        if advance and not observer.snapshot().run.status.is_terminal:
+            from orchesjob_flow.runner.assembly import runner_of
 
-    with (
-        Observer(handle) as observer,
-        handle.open() as store,
-        closing(handle.lock_or_refuse()) as lock,
-        view(screen=screen) as shown,
-        runner_of(handle, store, lock) as runner,
-    ):
-        return show_until_end(
-            observer,
-            shown,
-            interval_sec,
-            lambda seconds: runner.drive(until=time.monotonic() + seconds),
-        )
+            store = stack.enter_context(handle.open())
+            lock = stack.enter_context(closing(handle.lock_or_refuse()))
+            begin = partial(runner_of, handle, store, lock)
+        shown = stack.enter_context(screen_on(terminal.stdout())) if screen else Tables()
+        if begin is not None:
+            runner = stack.enter_context(begin())
+            pass_time = lambda seconds: runner.drive(until=time.monotonic() + seconds)  # noqa: E731
+        return show_until_end(observer, shown, interval_sec, pass_time)
 
 
 def show_until_end(
@@ -164,16 +154,6 @@ def show_until_end(
             if time.monotonic() - began < turn:
                 break
             shown.refresh()
-
-
-@contextmanager
-def view(*, screen: bool) -> Iterator["Screen | Tables"]:
-    """Return what shows a run on stdout."""
-    if not screen:
-        yield Tables()
-        return
-    with screen_on(terminal.stdout()) as shown:
-        yield shown
 
 
 class Tables:

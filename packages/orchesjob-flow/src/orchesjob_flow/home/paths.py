@@ -247,14 +247,6 @@ class Settings(NamedTuple):
         return options
 
 
-def names_in(folder: Path) -> list[str]:
-    """List a folder; one that does not exist is empty."""
-    try:
-        return os.listdir(folder)  # noqa: PTH208 - names, not paths, of which there may be many
-    except FileNotFoundError:
-        return []
-
-
 def make_private(folder: Path, *, parents: bool = False) -> None:
     """Create a folder for its owner only, whatever the umask; keep one that exists.
 
@@ -270,16 +262,6 @@ def make_private(folder: Path, *, parents: bool = False) -> None:
             raise
     else:
         folder.chmod(0o700)  # the umask may have removed permissions
-
-
-def refuse_no_folder(path: Path) -> None:
-    """Refuse a path that is not a folder.
-
-    Raises:
-        UnsafePlace: It is a file or the like.
-    """
-    if not path.is_dir():
-        raise UnsafePlace(path, "is not a folder (move it away)")
 
 
 def find_home(database: str | None, environ: Mapping[str, str]) -> Home:

@@ -7,11 +7,13 @@
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from flow_store import (
     Attempt,
+    CancelRequest,
     FlowStore,
     Run,
     RunStatus,
@@ -391,6 +393,19 @@ def patiently[Answer](settings: Settings, ask: Callable[[], Answer]) -> Answer:
             if pause is None or not error.retryable:
                 raise
         time.sleep(pause)
+
+
+def request_cancel(
+    handle: RunHandle,
+    store: FlowStore,
+    at: float,
+    grace_sec: float | None = None,
+    *,
+    now: bool = False,
+) -> CancelRequest | None:
+    """Record a request to cancel a run; return the valid one, or None if the run has ended."""
+    ask = partial(store.request_cancel, handle.run_key, requested_at=at)
+    return patiently(handle.settings, partial(ask, grace_sec=grace_sec, now=now))
 
 
 def wait_out[Answer](

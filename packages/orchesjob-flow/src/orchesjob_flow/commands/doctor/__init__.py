@@ -12,11 +12,10 @@ import platform
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -44,10 +43,10 @@ from orchesjob_flow.errors import UnsafePlace, UnusableOrchesjobHome, line_about
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
 from orchesjob_flow.home.locks import refuse_foreign
 from orchesjob_flow.home.orchesjob_home import InnerFate, fates_of, holds_jobs, shared_home
-from orchesjob_flow.home.paths import Settings, is_there, names_in, refuse_no_folder
+from orchesjob_flow.home.paths import Settings, is_there
 from orchesjob_flow.home.runs import UNFINISHED, Listed, RunHandle, find_runs, open_to_read
 from orchesjob_flow.reasons import describe_given_up
-from orchesjob_flow.views.terminal import OutputFormat, print_json, print_lines, visible
+from orchesjob_flow.views.terminal import OutputFormat, as_json, print_json, print_lines, visible
 
 GRADE_WIDTH = max(map(len, Grade))
 SUPPORTED_MAJOR = "1"
@@ -94,7 +93,8 @@ def doctor(
             print_lines([f"{check.grade:{GRADE_WIDTH}}  {check.name}: {visible(check.message)}"])
     sound = all(check.grade is not Grade.PROBLEM for check in checks)
     if output_format is OutputFormat.JSON:
-        print_json(_checks_json(checks, sound=sound))
+        described = [as_json(check, "check=name", "verdict=grade", "message") for check in checks]
+        print_json({"sound": sound, "checks": described})
     return DONE if sound else NOT_SUCCEEDED
 
 
@@ -108,14 +108,6 @@ def refuse_unknown(handle: RunHandle) -> None:
     with suppress(StoreError), handle.open_readonly() as store:  # a check says what is wrong
         if not store.has(handle.run_key):
             raise handle.not_found()
-
-
-def _checks_json(checks: Sequence[Check], *, sound: bool) -> dict[str, Any]:
-    described = [
-        {"check": name, "verdict": grade.value, "message": message}
-        for name, grade, message in checks
-    ]
-    return {"sound": sound, "checks": described}
 
 
 def examine(settings: Settings, handle: RunHandle | None, *, every: bool) -> Iterator[Check]:
@@ -244,10 +236,11 @@ def check_home(settings: Settings) -> Check:
     try:
         for folder in settings.home.folders:
             if folder.exists():
-                refuse_no_folder(folder)
+                if not folder.is_dir():
+                    raise UnsafePlace(folder, "is not a folder (move it away)")
                 settings.home.refuse_shared(folder)
-        for name in names_in(settings.home.jobs):
-            is_there(settings.home.jobs / name)
+        for jobs in settings.home.jobs.iterdir() if settings.home.jobs.exists() else ():
+            is_there(jobs)
         for turns in (settings.call_slot_files, settings.abort_slot_files):
             refuse_foreign(turns.all)
     except UnsafePlace as error:

@@ -3,7 +3,7 @@
 Records and answers are compared, and neither is changed.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from typing import NamedTuple
@@ -184,13 +184,13 @@ def audit(
     Each is looked for in the home of its run (rule 4.8). Without `every`, only `to_ask` are.
     """
     asked = recorded if every else to_ask(recorded)
-    with ThreadPoolExecutor(starts) as pool:
+    found = []
+    with status_line(patience_sec=0) as line, ThreadPoolExecutor(starts) as pool:
         answers = pool.map(lambda one: ask(client_of, one), asked)
-        found = [
-            check
-            for one, answer in zip(asked, counted(answers, len(asked)), strict=True)
-            if (check := compare(one, answer)) is not None
-        ]
+        for number, (one, answer) in enumerate(zip(asked, answers, strict=True), 1):
+            line.say(f"orchesjob has answered about {number:,} of {len(asked):,} attempts")
+            if (check := compare(one, answer)) is not None:
+                found.append(check)
     yield from found
     confirmed = len(asked) - len(found)
     forgotten = sum(check.grade is Grade.NOTE for check in found)
@@ -202,14 +202,6 @@ def audit(
             f"; {older:,} older ones are as it said when they ended (`doctor --all` asks again)"
         )
     yield Check("records", Grade.OK if forgotten == len(found) else Grade.PROBLEM, summary)
-
-
-def counted[Item](answers: Iterable[Item], total: int) -> Iterator[Item]:
-    """Pass answers on; on a terminal, show meanwhile how many there have been."""
-    with status_line(patience_sec=0) as line:
-        for number, answer in enumerate(answers, 1):
-            line.say(f"orchesjob has answered about {number:,} of {total:,} attempts")
-            yield answer
 
 
 def to_ask(
