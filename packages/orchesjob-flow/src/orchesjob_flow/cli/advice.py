@@ -282,8 +282,18 @@ def _answer(command: click.Command, option: str) -> str | None:
     """Return what the tables say about an option that a command lacks."""
     own = _spellings_of(command)
     for answer in answers_in("options", option, str(command.name)):
-        if not answer.startswith("-") or answer.split()[0] in (*own, "--version"):
+        if not answer.startswith("-") or answer.split()[0] in own:
             return typed(answer)
+    return _with_choice(command, option.removeprefix("--"))
+
+
+def _with_choice(command: click.Command, word: str) -> str | None:
+    """Return the option of a command that has a word among its choices: `--failed`, `failed`."""
+    for option in _options_of(command):
+        choices = option.type.choices if isinstance(option.type, click.Choice) else ()
+        for choice in map(str, choices):
+            if choice.lower() == word.lower():
+                return f"write {_longest(option)} {choice}"
     return None
 
 
@@ -354,7 +364,7 @@ def _for_value(error: click.BadParameter, param: click.Parameter | None) -> str 
         if not answer.startswith("-") or answer.split()[1] in choices:
             return typed(answer)
     near = _nearest(value, spelled := {choice.lower(): choice for choice in choices})
-    return None if near is None else f"write {_longest(param)} {spelled[near]}"
+    return _written(param) if near is None else f"write {_longest(param)} {spelled[near]}"
 
 
 def _for_extra(ctx: click.Context, extras: Sequence[str]) -> str:
@@ -364,11 +374,8 @@ def _for_extra(ctx: click.Context, extras: Sequence[str]) -> str:
         return "write options before --"
     if word in foreign_words()["nouns"].split():  # as in `list runs`
         return usage_of(ctx.command)
-    for option in _options_of(ctx.command):
-        choices = option.type.choices if isinstance(option.type, click.Choice) else ()
-        for choice in map(str, choices):
-            if choice.lower() == word.lower():
-                return f"write {_longest(option)} {choice}"
+    if (line := _with_choice(ctx.command, word)) is not None:
+        return line
     for kind in _kinds_of(word):
         for answer in answers_in("arguments", str(ctx.command.name), kind):
             return typed(answer)

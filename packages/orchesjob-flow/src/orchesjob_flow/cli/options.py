@@ -5,10 +5,10 @@ key becomes the handle of the run at once, and the command receives that.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -102,57 +102,26 @@ def limited(count: int | str | None) -> int | None:
 
 
 class Setting(click.ParamType):  # type: ignore[type-arg] # no subscripts before click 8.3.3
-    """A name and a value for it, written NAME=VALUE."""
+    """A name and a value for it, written NAME=VALUE; perhaps one of certain names."""
 
     name = "setting"
+
+    def __init__(self, form: str = "NAME=VALUE", names: Collection[str] = ()) -> None:
+        """Say how it is written; where there are `names`, the value must not be empty."""
+        self.form = form
+        self.names = names
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, str]:
         """Split the value, or refuse it."""
         name, equals, text = str(value).partition("=")
+        if self.names and (name not in self.names or not text):
+            known = ", ".join(self.names)
+            self.fail(f"{value!r} is not {self.form} with one of {known}", param, ctx)
         if not equals:
-            self.fail(f"{value!r} is not of the form NAME=VALUE", param, ctx)
+            self.fail(f"{value!r} is not of the form {self.form}", param, ctx)
         return name, text
-
-
-class Reason(click.ParamType):  # type: ignore[type-arg] # no subscripts before click 8.3.3
-    """The reason for a decision: a line of text (rule 12.3)."""
-
-    name = "reason"
-    most = 500
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Strip the value, or refuse it."""
-        from orchesjob_flow.views.terminal import unsafe
-
-        text = str(value).strip()
-        if not text:
-            self.fail("is empty; say in a few words why", param, ctx)
-        if unsafe().search(text):
-            self.fail("has a line break or a control character; give a line of text", param, ctx)
-        if len(text) > self.most:
-            words = f"has {len(text):,} characters; {self.most} are enough for a reason"
-            self.fail(words, param, ctx)
-        return text
-
-
-class Report(click.ParamType):  # type: ignore[type-arg] # no subscripts before click 8.3.3
-    """A report and the file that it is written into, written FORMAT=FILE (rule 12.1)."""
-
-    name = "report"
-    formats = ("html", "junit", "markdown", "trace")
-    endings: ClassVar = {".html": "html", ".xml": "junit", ".md": "markdown", ".json": "trace"}
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
-        """Split the value, or refuse it."""
-        output_format, _, file = str(value).partition("=")
-        if output_format not in self.formats or not file:
-            known = ", ".join(self.formats)
-            self.fail(f"{value!r} is not FORMAT=FILE with one of {known}", param, ctx)
-        return output_format, file
 
 
 def once_for_each_name(
@@ -211,6 +180,8 @@ def refuse_empty(_ctx: click.Context, param: click.Parameter, value: str | None)
     return value
 
 
+REPORTS = ("html", "junit", "markdown", "trace")
+"""The formats of reports (rule 12.1)."""
 ALL = "all"
 """The value of an option that stands for no limit."""
 RUN_KEY_OPTION = "run_key_option"
@@ -421,7 +392,7 @@ report_option = click.option(
     "--report",
     "reports",
     metavar="FORMAT=FILE",
-    type=Report(),
+    type=Setting("FORMAT=FILE", REPORTS),
     multiple=True,
     callback=each_into_its_file,
     help="Write a report after the run; repeatable.",

@@ -36,22 +36,13 @@ def metrics(settings: Settings, output: str | None) -> None:
     Example:
       orchesjob-flow metrics --output /var/lib/flow-metrics/flows.prom
     """  # noqa: D301 - click reads \b
-    text = measure(settings)
+    with status_line() as line:
+        stats = read_store(settings, partial(flow_stats, report=line.say))
+    text = ""
+    if stats is not None:
+        newest = read_store(settings, FlowStore.newest_runs) or ()
+        text = as_prometheus(stats.flows, newest, find_runs(settings, statuses=UNFINISHED))
     if output is None:
         write_result(text)
     else:
         write_file(Path(output), text, mode=FOR_ALL)
-
-
-def measure(settings: Settings) -> str:
-    """Read the figures and write them for Prometheus; nothing for an empty home.
-
-    Raises:
-        HomeMissing: There is no such home (rule 6.13).
-    """
-    with status_line() as line:
-        stats = read_store(settings, partial(flow_stats, report=line.say))
-    if stats is None:
-        return ""
-    newest = read_store(settings, FlowStore.newest_runs) or ()
-    return as_prometheus(stats.flows, newest, find_runs(settings, statuses=UNFINISHED))

@@ -4,11 +4,14 @@ from pathlib import Path
 
 import click
 
-from orchesjob_flow.cli.options import CommandOnRun, Report, refuse_empty, run_key_option
+from orchesjob_flow.cli.options import REPORTS, CommandOnRun, refuse_empty, run_key_option
 from orchesjob_flow.home.paths import encode_run_key
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.reports.reporting import read_head, refuse_destination, report_of, write_file
 from orchesjob_flow.views.terminal import stdout, visible, warn, write_message, write_result
+
+ENDINGS = {".html": "html", ".xml": "junit", ".md": "markdown", ".json": "trace"}
+"""The formats that the endings of files suggest."""
 
 
 @click.command(cls=CommandOnRun)
@@ -16,7 +19,7 @@ from orchesjob_flow.views.terminal import stdout, visible, warn, write_message, 
 @click.option(
     "--format",
     "report_format",
-    type=click.Choice(Report.formats),
+    type=click.Choice(REPORTS),
     default="html",
     show_default=True,
     help="An HTML page, JUnit test cases, a Markdown summary, or a trace for Perfetto.",
@@ -41,7 +44,7 @@ def report(handle: RunHandle, report_format: str, output: str | None) -> None:
     text = report_of(handle, report_format)
     if output is not None:
         write_file(Path(output), text)
-        meant = Report.endings.get(Path(output).suffix, report_format)
+        meant = ENDINGS.get(Path(output).suffix, report_format)
         if meant != report_format:
             warn(f"{output} holds the format {report_format}; --format {meant} writes {meant}")
     elif report_format == "html" and stdout().stream.isatty():

@@ -10,7 +10,6 @@ from flow_store import Person, Run, StepStatus
 from orchesjob_flow.cli.completion import complete_step_to_settle
 from orchesjob_flow.cli.options import (
     CommandOnRun,
-    Reason,
     detach_option,
     format_option,
     progress_option,
@@ -21,7 +20,24 @@ from orchesjob_flow.clock import now
 from orchesjob_flow.engine.reopening import Settling, plan_settle
 from orchesjob_flow.home.runs import RunHandle, flow_of_run
 from orchesjob_flow.launch.recording import Plan, reopen
-from orchesjob_flow.views.terminal import Course
+from orchesjob_flow.views.terminal import Course, unsafe
+
+LONGEST_REASON = 500
+
+
+def read_reason(_ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """Strip the reason for a decision, which is a line of text (rule 12.3), or refuse it."""
+    text = value.strip()
+    flaw = None
+    if not text:
+        flaw = "is empty; say in a few words why"
+    elif unsafe().search(text):
+        flaw = "has a line break or a control character; give a line of text"
+    elif len(text) > LONGEST_REASON:
+        flaw = f"has {len(text):,} characters; {LONGEST_REASON} are enough for a reason"
+    if flaw is not None:
+        raise click.BadParameter(flaw, param=param)
+    return text
 
 
 @click.command(cls=CommandOnRun)
@@ -36,7 +52,7 @@ from orchesjob_flow.views.terminal import Course
 )
 @click.option(
     "--reason",
-    type=Reason(),
+    callback=read_reason,
     metavar="TEXT",
     required=True,
     help="Why, in one line; shown wherever the step is.",
