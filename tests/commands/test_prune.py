@@ -86,9 +86,8 @@ def test_a_named_run_that_has_not_ended(flow: Flow, gate: Gate) -> None:
     flow.start("ended", flow.write(TRUE))
     flow.abandon(flow.write({"id": "a", "command": gate.command()}), gate)
     assert flow.refusal("prune", "ended", "k") == {
-        "error": "run 'k' has not ended; only a run that has ended can be removed",
-        "help": "orchesjob-flow cancel k && orchesjob-flow prune k"
-        "  # to continue it instead: orchesjob-flow resume k",
+        "error": "run 'k' has not ended; its runner is gone",
+        "help": "orchesjob-flow resume k  # or end it: orchesjob-flow cancel k",
     }
     assert run_keys(flow.ask("list")) == ["k", "ended"]
     gate.let_through()

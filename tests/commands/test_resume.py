@@ -80,16 +80,10 @@ def test_nothing_to_resume(flow: Flow) -> None:
     assert not list(flow.home.iterdir())
 
 
-@pytest.mark.parametrize(
-    ("words", "error"),
-    [
-        ([], "Missing argument 'KEY' or '--all'."),
-        (["--all", "--run-key=k"], "give either a run or --all"),
-    ],
-)
-def test_one_or_all(flow: Flow, words: list[str], error: str) -> None:
+@pytest.mark.parametrize("words", [[], ["--all", "--run-key=k"]])
+def test_one_or_all(flow: Flow, words: list[str]) -> None:
     """Either a run or `--all` is required, and not both."""
-    assert flow.refusal("resume", *words)["error"] == error
+    assert flow.refusal("resume", *words)["error"] == "give either a run or --all"
 
 
 def test_ended_run(flow: Flow) -> None:

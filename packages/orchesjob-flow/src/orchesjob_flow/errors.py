@@ -279,23 +279,15 @@ class RunNotTerminal(FlowError, RuntimeError):
 
     run_key: str
     has_runner: bool = False
-    to_remove: bool = False
 
     @property
     def details(self) -> dict[str, str]:
         """The commands to go on."""
         line = line_about(self.run_key, "wait" if self.has_runner else "resume")
-        cancel = line_about(self.run_key, "cancel")
-        if self.to_remove:
-            instead = "wait for its end" if self.has_runner else "continue it"
-            prune = line_about(self.run_key, "prune")
-            return {"help": f"{cancel} && {prune}  # to {instead} instead: {line}"}
-        return {"help": f"{line}  # or end it: {cancel}"}
+        return {"help": f"{line}  # or end it: {line_about(self.run_key, 'cancel')}"}
 
     def __str__(self) -> str:
         """Return the sentence."""
-        if self.to_remove:
-            return f"run {self.run_key!r} has not ended; only a run that has ended can be removed"
         gone = "" if self.has_runner else "; its runner is gone"
         return f"run {self.run_key!r} has not ended{gone}"
 

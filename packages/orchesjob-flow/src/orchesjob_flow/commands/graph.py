@@ -7,7 +7,7 @@ import html
 import json
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import click
 
@@ -82,7 +82,10 @@ def graph(
         run = handle.snapshot().run
         drawn = _drawn_flow(flow_of_run(run), statuses_of(run))
     else:
-        refuse_both(flow_file, handle)
+        raise Misused(
+            "give either a flow file, or a run with -k KEY",
+            "orchesjob-flow graph FLOW_FILE  # a recorded run: orchesjob-flow graph -k KEY",
+        )
     match output:
         case "mermaid":
             lines = mermaid_lines(drawn)
@@ -95,21 +98,6 @@ def graph(
             else:
                 lines = text_lines(drawn)
     write_result("".join(f"{line}\n" for line in lines))
-
-
-def refuse_both(flow_file: str | None, handle: RunHandle | None) -> NoReturn:
-    """Refuse a call that names both a flow file and a run, or neither."""
-    if handle is not None and flow_file is not None:
-        raise Misused(
-            f"the flow file {flow_file} and run {handle.run_key!r} are both given",
-            f"{shlex.join(['orchesjob-flow', 'graph', '-k', handle.run_key])}  # draws the run; "
-            f"to draw the file: {shlex.join(['orchesjob-flow', 'graph', flow_file])}",
-        )
-    ctx = click.get_current_context()
-    (argument,) = (one for one in ctx.command.params if one.name == "flow_file")
-    raise click.MissingParameter(
-        ctx=ctx, param=argument, param_hint="'FLOW_FILE' (or '-k KEY' for a run)"
-    )
 
 
 class DrawnFlow(NamedTuple):

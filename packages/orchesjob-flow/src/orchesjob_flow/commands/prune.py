@@ -149,8 +149,7 @@ def ended_run(store: FlowStore, handle: RunHandle) -> EndedRun:
     found = store.ended_run(handle.run_key)
     if found is None:
         handle.load(store)
-        has_runner = handle.holder() is not None
-        raise RunNotTerminal(handle.run_key, has_runner=has_runner, to_remove=True)
+        raise RunNotTerminal(handle.run_key, has_runner=handle.holder() is not None)
     return found
 
 

@@ -10,7 +10,6 @@ from flow_store import Run, RunStatus, RunSummary, StoreError
 from orchesjob_client import OrchesjobError
 from orchesjob_flow.cli.options import (
     CommandOnRun,
-    KeyArgument,
     Misused,
     declare_run_key,
     detach_option,
@@ -42,9 +41,6 @@ from orchesjob_flow.views.terminal import (
     warn,
 )
 
-KEY = KeyArgument(["handle"])
-"""The argument that is missing where neither a run nor `--all` is given."""
-
 
 @click.command(cls=CommandOnRun)
 @declare_run_key("Name of the run.", required=False)
@@ -66,15 +62,10 @@ def resume(settings: Settings, handle: RunHandle | None, every: bool, course: Co
       orchesjob-flow resume nightly-2026-05-07 -d
       orchesjob-flow resume --all
     """  # noqa: D301 - click reads \b
-    if every and handle is not None:
+    if every is (handle is not None):
         raise Misused(
             "give either a run or --all",
-            f"{line_about(handle.run_key, 'resume')}  # resumes this run; to resume every run "
-            "without a runner: orchesjob-flow resume --all",
-        )
-    if not every and handle is None:
-        raise click.MissingParameter(
-            ctx=click.get_current_context(), param=KEY, param_hint="'KEY' or '--all'"
+            "orchesjob-flow resume KEY  # every run without a runner: orchesjob-flow resume --all",
         )
     if every and course.follow:
         raise Misused(

@@ -39,7 +39,7 @@ from orchesjob_flow.commands.doctor.audit import (
     check_settled,
     read_records,
 )
-from orchesjob_flow.errors import UnsafePlace, UnusableOrchesjobHome, line_about
+from orchesjob_flow.errors import UnsafePlace, UnusableOrchesjobHome
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
 from orchesjob_flow.home.locks import refuse_foreign
 from orchesjob_flow.home.orchesjob_home import InnerFate, fates_of, holds_jobs, shared_home
@@ -81,8 +81,7 @@ def doctor(
     if every and handle is not None:
         raise Misused(
             "give either a run or --all",
-            f"{line_about(handle.run_key, 'doctor')}  # checks this run; to check every run: "
-            "orchesjob-flow doctor --all",
+            "orchesjob-flow doctor KEY  # every attempt of all runs: orchesjob-flow doctor --all",
         )
     if handle is not None:
         refuse_unknown(handle)
