@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchesjob_flow.errors import BadRunKey, HomeMissing, UnsafePlace
-from orchesjob_flow.home.paths import Home, check_run_key, encode_run_key, find_home
+from orchesjob_flow.home.paths import Home, Settings, check_run_key, encode_run_key, find_home
+from orchesjob_flow.home.runs import RunHandle
 
 NAME = "orchesjob-flow.sqlite3"
 FLOW, JOB = "ORCHESJOB_FLOW_HOME", "ORCHESJOB_HOME"
@@ -89,11 +90,12 @@ def test_a_relative_home_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_logs_and_locks_lie_beside_it() -> None:
     """Logs and locks lie beside the database, named for the encoded run key (rule 6.3)."""
     home = Home(Path("/h/flow.db"))
-    assert home.run_lock("a/b") == Path("/h/locks/a%2Fb.lock")
-    assert home.calls_lock("a/b") == Path("/h/locks/a%2Fb.calls")
+    handle = RunHandle("a/b", Settings(home, None, 5.0, 60.0, {}))
+    assert handle.lock_path == Path("/h/locks/a%2Fb.lock")
+    assert handle.calls_lock_path == Path("/h/locks/a%2Fb.calls")
     assert home.run_directory("a/b") == Path("/h/runs/a%2Fb.run")
     assert home.run_directory("..") == Path("/h/runs/...run")
-    assert home.log("a/b", "stdout") == Path("/h/logs/orchesjob-flow-a%2Fb.stdout.log")
+    assert handle.log("stdout") == Path("/h/logs/orchesjob-flow-a%2Fb.stdout.log")
 
 
 @pytest.mark.parametrize("umask", [0, 0o177, 0o277, 0o777])

@@ -53,8 +53,6 @@ SLOW_SEC = 1e9
 """How long the command of a step lasts that is played as the slowest: more than any delay."""
 MOST_FAILURES = 10
 """How many failures of a case a person sees; a program gets all."""
-VERDICTS = {True: "passed", False: "failed"}
-COLOURS = {True: 32, False: 31}
 
 
 @click.command()
@@ -153,10 +151,9 @@ def read_to_try(document: Document) -> tuple[ReadCases, Sequence[Scenario]]:
         except NotSkippable as error:
             name = error.step_id if error.step_id in dict(case.given) else base_of(error.step_id)
             raise cases.error(str(error), case, "given", name) from error
-        except NoTimeLimit as error:
-            raise cases.error(str(error), case, "given", "timeout_at") from error
-        except TooManyRetries as error:
-            raise cases.error(str(error), case, "given") from error
+        except (NoTimeLimit, TooManyRetries) as error:
+            keys = ["timeout_at"] if isinstance(error, NoTimeLimit) else []
+            raise cases.error(str(error), case, "given", *keys) from error
     return cases, scenarios
 
 
@@ -465,10 +462,10 @@ def print_tested(tested: Sequence[Tested], coverage: Sequence[Coverage] | None) 
 def print_tried(tried: Tried, *, colour: bool) -> None:
     """Print the line of a case, and one for each part that does not hold."""
     case, _, failures = tried
-    has_passed = not failures
-    verdict = VERDICTS[has_passed]
-    verdict = f"\x1b[{COLOURS[has_passed]}m{verdict}\x1b[0m" if colour else verdict
-    line = "" if has_passed else f" (line {case.line})"
+    verdict = "\x1b[31mfailed\x1b[0m" if failures else "\x1b[32mpassed\x1b[0m"
+    if not colour:
+        verdict = "failed" if failures else "passed"
+    line = f" (line {case.line})" if failures else ""
     print_lines([f"  {verdict}  {visible(case.name)}{line}"], indent=" " * 10)
     shown = [f"          {visible(str(failure))}" for failure in failures[:MOST_FAILURES]]
     if len(failures) > MOST_FAILURES:

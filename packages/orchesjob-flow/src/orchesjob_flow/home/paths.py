@@ -29,7 +29,6 @@ LONGEST_READABLE_NAME = 150
 READABLE = re.compile(r"[A-Za-z0-9_.~+=@,:-]*")
 LONGEST_PLACE = 400
 """How much of the path of what cannot be removed an error names: folders may be nested deep."""
-LOG_PREFIX = "orchesjob-flow-"
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 """Open a folder and nothing else, not even a link to one."""
 UNPRINTABLE = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
@@ -94,14 +93,6 @@ class Home(NamedTuple):
         """
         return self.runs / f"{encode_run_key(run_key)}.run"
 
-    def run_lock(self, run_key: str) -> Path:
-        """Return the lock of the process that advances the run."""
-        return self.locks / f"{encode_run_key(run_key)}.lock"
-
-    def calls_lock(self, run_key: str) -> Path:
-        """Return the lock that every call of orchesjob for the run holds until it returns."""
-        return self.locks / f"{encode_run_key(run_key)}.calls"
-
     def slot_files(self, kind: str, count: int) -> SlotFiles:
         """Return the lock files that let `count` calls of a kind be made at once.
 
@@ -109,10 +100,6 @@ class Home(NamedTuple):
         """
         slots = [self.locks / f"{kind}-{number}.slot" for number in range(1, count + 1)]
         return SlotFiles(self.locks / f"{kind}.queue", slots)
-
-    def log(self, run_key: str, stream: str) -> Path:
-        """Return the log of the run's background runner; `stream` is `stdout` or `stderr`."""
-        return self.logs / f"{LOG_PREFIX}{encode_run_key(run_key)}.{stream}.log"
 
     @property
     def folders(self) -> tuple[Path, ...]:

@@ -41,7 +41,13 @@ from orchesjob_flow.home.locks import (
     holder,
     refuse_foreign,
 )
-from orchesjob_flow.home.paths import ORCHESJOB_HOME, Settings, check_run_key, is_there
+from orchesjob_flow.home.paths import (
+    ORCHESJOB_HOME,
+    Settings,
+    check_run_key,
+    encode_run_key,
+    is_there,
+)
 
 if TYPE_CHECKING:
     from flow_spec import FlowSpec
@@ -236,12 +242,12 @@ class RunHandle(NamedTuple):
     @property
     def lock_path(self) -> Path:
         """The lock of the process that advances the run."""
-        return self.settings.home.run_lock(self.run_key)
+        return self.settings.home.locks / f"{encode_run_key(self.run_key)}.lock"
 
     @property
     def calls_lock_path(self) -> Path:
         """The lock that each call of orchesjob for the run holds until it returns."""
-        return self.settings.home.calls_lock(self.run_key)
+        return self.settings.home.locks / f"{encode_run_key(self.run_key)}.calls"
 
     @property
     def directory(self) -> Path:
@@ -257,7 +263,8 @@ class RunHandle(NamedTuple):
 
     def log(self, stream: str) -> Path:
         """Return the log of the run's background runner; `stream` is `stdout` or `stderr`."""
-        return self.settings.home.log(self.run_key, stream)
+        name = f"orchesjob-flow-{encode_run_key(self.run_key)}.{stream}.log"
+        return self.settings.home.logs / name
 
     def holder(self) -> Holder | None:
         """Tell which process advances the run; None if there is none."""

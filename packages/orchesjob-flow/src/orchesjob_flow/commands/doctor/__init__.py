@@ -215,10 +215,11 @@ def _check_program() -> Check:
 
 def check_disk(settings: Settings) -> Check:
     """Check that the home's disk has room, and that locks work on it."""
-    folder = _nearest_existing(settings.home.database.parent)
+    home = settings.home.database.parent
+    folder = next(path for path in (home, *home.parents) if path.exists())
     free_mb = shutil.disk_usage(folder).free // 2**20
     file_system = file_system_of(folder)
-    where = f"{settings.home.database.parent}: {free_mb:,} MB free"
+    where = f"{home}: {free_mb:,} MB free"
     if file_system in NETWORK_FILE_SYSTEMS:
         return Check(
             "disk",
@@ -262,10 +263,6 @@ def check_processes() -> Check:
         )
         return Check("processes", Grade.NOTE, message)
     return Check("processes", Grade.OK, f"each attempt has a cgroup of its own below {folder}")
-
-
-def _nearest_existing(folder: Path) -> Path:
-    return next(path for path in (folder, *folder.parents) if path.exists())
 
 
 def file_system_of(folder: Path) -> str | None:
