@@ -9,7 +9,7 @@ from functools import partial
 
 import click
 
-from flow_store import CancelRequest, FlowStore, Outcome, Run, RunStatus, StepStatus, attempt_key
+from flow_store import FlowStore, Outcome, Run, RunStatus, StepStatus, attempt_key
 from orchesjob_client import DEFAULT_GRACE_SEC
 from orchesjob_flow.cli.options import CommandOnRun, Duration, format_option, run_key_option
 from orchesjob_flow.errors import CancelUnfinished, GaveUp
@@ -83,7 +83,8 @@ def request_and_await(  # noqa: PLR0913 - the options of a cancel
     recorded = run.cancel
     if again or recorded is None:
         recorded = request_cancel(handle, store, time.time(), grace_sec, now=now)
-    waiting = Waiting(_grace_of(recorded) + ALLOWANCE_SEC, line)
+    given = None if recorded is None else recorded.grace_sec
+    waiting = Waiting((DEFAULT_GRACE_SEC if given is None else given) + ALLOWANCE_SEC, line)
     while not (run := handle.load(store)).status.is_terminal:
         if waiting.is_over(run):
             raise CancelUnfinished(handle.run_key, what_is_in_the_way(handle, run))
@@ -138,11 +139,6 @@ def _what_is_left(run: Run) -> str:
         return finally_words(run)
     running = [step.step_id for step in run.steps if step.status is StepStatus.RUNNING]
     return f"waiting for the end of {listed(running)}" if running else "waiting for the runner"
-
-
-def _grace_of(request: CancelRequest | None) -> float:
-    given = None if request is None else request.grace_sec
-    return DEFAULT_GRACE_SEC if given is None else given
 
 
 def finish(handle: RunHandle, store: FlowStore, waiting: Waiting) -> None:

@@ -24,6 +24,7 @@ from orchesjob_flow.pruning import Pruned, Pruner
 from orchesjob_flow.views.terminal import (
     OutputFormat,
     as_json,
+    counted,
     print_json,
     print_lines,
     size_text,
@@ -157,8 +158,7 @@ def pruned_lines(removed: Sequence[Pruned], *, dry_run: bool) -> list[str]:
     """Name the runs that were removed, or would be, and count them and their output."""
     lines = [f"{visible(run.run_key)}  {clock_time(run.finished_at)}" for run, _ in removed]
     would = "would be " if dry_run else ""
-    noun = "run" if len(removed) == 1 else "runs"
-    total = f"{len(removed)} {noun} {would}removed"
+    total = f"{counted(len(removed), 'run')} {would}removed"
     if any(output.jobs for _, output in removed):
         size = sum(output.size for _, output in removed)
         total += f", {size_text(size)} of output {would}freed"

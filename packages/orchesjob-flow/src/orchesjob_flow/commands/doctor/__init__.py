@@ -117,7 +117,11 @@ def examine(settings: Settings, handle: RunHandle | None, *, every: bool) -> Ite
     Raises:
         HomeMissing: There is no such home (rule 6.13).
     """
-    yield _check_program()
+    versions = (
+        f"orchesjob-flow {metadata.version('orchesjob-flow')}, "
+        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
+    )
+    yield Check("program", Grade.OK, versions)
     yield check_disk(settings)
     yield check_home(settings)
     yield check_processes()
@@ -203,14 +207,6 @@ def check_runner(listed: Listed, fate: InnerFate | None, lost: Collection[str]) 
         return None
     condition = " once its orchesjob home is back" if run.run_key in lost else ""
     return Check("runners", Grade.PROBLEM, trouble + condition)
-
-
-def _check_program() -> Check:
-    message = (
-        f"orchesjob-flow {metadata.version('orchesjob-flow')}, Python {platform.python_version()}, "
-        f"SQLite {sqlite3.sqlite_version}"
-    )
-    return Check("program", Grade.OK, message)
 
 
 def check_disk(settings: Settings) -> Check:
