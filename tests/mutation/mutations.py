@@ -105,12 +105,12 @@ MUTATIONS = (
     Mutation(
         "an aborted job is taken for gone",
         "orchesjob-flow: act_on_report",
-        replace("calls.end_survivors(context, attempt)", "close_if_ended(context, attempt, [])"),
+        replace("calls.end_left_behind(context, attempt)", "close_if_ended(context, attempt, [])"),
     ),
     Mutation(
         "a lost job is taken for gone when it is to be ended",
         "orchesjob-flow: act_on_survivors",
-        replace("calls.end_survivors(context, attempt)", "close_if_ended(context, attempt, [])"),
+        replace("calls.end_left_behind(context, attempt)", "close_if_ended(context, attempt, [])"),
     ),
     Mutation(
         "a lost attempt that had ended before is cancelled",
@@ -676,7 +676,7 @@ MUTATIONS = (
     ),
     Mutation(
         "an outer run is taken for one that waits for no nested run",
-        "flow-store: waits_of",
+        "flow-store: waits_in_group",
         drop("waits[waiting].append((key, None))"),
         tests="flow-store/test_groups",
     ),
@@ -1152,7 +1152,7 @@ MUTATIONS = (
     ),
     Mutation(
         "what was recorded of a job before its abort is not looked for",
-        "orchesjob-flow: end_survivors",
+        "orchesjob-flow: end_left_behind",
         replace("known_processes(context, attempt.row)", "()"),
         tests="simulation/test_survivors -k without_a_mark",
     ),

@@ -9,6 +9,7 @@ import ast
 import builtins
 import re
 import sys
+from collections import defaultdict
 from functools import cache
 from pathlib import Path
 
@@ -201,6 +202,30 @@ def test_what_code_names_is_there(package: str) -> None:
         if missing:
             wrong[path.name] = missing
     assert wrong == {}
+
+
+SHARED = {
+    *("TYPE_CHECKING", "main", "drive"),  # a command is named as it is called
+    *("DEFAULT_POLL_INTERVAL_SEC", "DeclaredError", "NEWEST", "PATIENCE_SEC", "quoted"),
+}
+"""Names of two modules: they mean the same where one cannot import, or should not load, another."""
+
+
+def test_one_name_for_one_thing() -> None:
+    """No public function, class or constant of a module has the name of one in another module."""
+    found = defaultdict(list)
+    for path in sources("packages/*/src/**/*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            match node:
+                case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                    found[name].append(path.name)
+                case ast.Assign(targets=[ast.Name(id=name)]):
+                    found[name].append(path.name)
+                case ast.AnnAssign(target=ast.Name(id=name)):
+                    found[name].append(path.name)
+                case _:
+                    pass
+    assert {name for name, at in found.items() if len(at) > 1 and name[0] != "_"} == SHARED
 
 
 @pytest.mark.parametrize(

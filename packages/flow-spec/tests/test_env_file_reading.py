@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flow_spec import EnvFile, EnvFileError, read_env_files
-from flow_spec.fields.env import MAX_BYTES, FileVariables, read_env_file
+from flow_spec.fields.env import MAX_ENV_FILE_BYTES, FileVariables, read_env_file
 
 
 def test_a_file(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_file_has_a_limit(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(1 << 40)
     assert refusal(path) == "is larger than 1 MiB"
-    path.write_bytes(b"#" * (MAX_BYTES - 4) + b"\nA=1")
+    path.write_bytes(b"#" * (MAX_ENV_FILE_BYTES - 4) + b"\nA=1")
     assert read_env_file(str(path)) == {"A": "1"}
 
 

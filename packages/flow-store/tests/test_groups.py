@@ -29,7 +29,7 @@ from flow_store import (
     RunHeader,
     RunStatus,
 )
-from flow_store.store import RunInGroup, find_circle, waits_of
+from flow_store.store import RunInGroup, find_circle, waits_in_group
 
 type Create = Callable[..., bool]
 
@@ -452,7 +452,7 @@ def test_nobody_waits_for_ever(data: st.DataObject) -> None:
         group = data.draw(st.sampled_from("ghi"))
         is_free = all(run.group != group for key, run in runs.items() if key in active)
         new = RunInGroup(inside, "RUNNING" if is_free else "PENDING", group, number)
-        circle = find_circle(waits_of(runs, key, Joining(group, inside=inside)), key)
+        circle = find_circle(waits_in_group(runs, key, Joining(group, inside=inside)), key)
         would_end = key in able_to_end({**runs, key: new})
         assert bool(circle) is not would_end
         if not circle:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from orchesjob_client import ForkServer, usable_cgroup_folder
-from orchesjob_client.call import run
+from orchesjob_client.call import run_call
 
 # A session may have all flows call orchesjob the plain way; here each test says how it calls.
 os.environ.pop("ORCHESJOB_FLOW_FORK_SERVER", None)
@@ -164,7 +164,7 @@ def fork_server() -> Iterator[Callable[..., ForkServer]]:
     def begin(path: str, environ: Mapping[str, str] = os.environ) -> ForkServer:
         begun.append(forked := ForkServer(path, environ))
         # Any call starts it, and it says on its socket that it is ready.
-        run("a call", ["/bin/true"], limit_sec=30, env=environ, launcher=forked)
+        run_call("a call", ["/bin/true"], limit_sec=30, env=environ, launcher=forked)
         assert forked._requests is not None
         assert select.select([forked._requests], [], [], 30)[0]
         return forked

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from orchesjob_client import discard_empty_cgroups, mark, usable_cgroup_folder
-from orchesjob_client.call import run
+from orchesjob_client.call import run_call
 from orchesjob_client.environment import LEFT
 from orchesjob_client.processes import cgroups
 from orchesjob_client.processes.cgroups import JobCgroups
@@ -43,7 +43,7 @@ def begin(key: str, script: str, **options: str) -> int:
     """Run a script as `orchesjob start` is run; it has left one process, whose PID it prints."""
     words = ["/bin/sh", "-c", script]
     with CGROUPS.joinable(key) as cgroup:
-        answer = run("a test", words, limit_sec=EVENT_SEC, env=options, cgroup=cgroup)
+        answer = run_call("a test", words, limit_sec=EVENT_SEC, env=options, cgroup=cgroup)
     return int(answer.stdout)
 
 

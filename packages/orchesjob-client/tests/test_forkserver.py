@@ -63,7 +63,7 @@ print(json.dumps({
 def run(launcher: Launcher, path: str, *words: str, **options: Any) -> call.Finished:
     """Run a program."""
     given: dict[str, Any] = {"limit_sec": LIMIT_SEC, "env": os.environ, "launcher": launcher}
-    return call.run("program", [path, *words], **given | options)
+    return call.run_call("program", [path, *words], **given | options)
 
 
 def document(finished: call.Finished) -> Any:

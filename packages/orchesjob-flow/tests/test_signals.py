@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from orchesjob_flow.cli.sections import cli
-from orchesjob_flow.signals import GLOBAL_OPTIONS, Interruption, describe
+from orchesjob_flow.signals import GLOBAL_OPTIONS, Interruption, describe_interruption
 
 
 def test_nothing_is_said_after_the_end(capfd: pytest.CaptureFixture[str]) -> None:
@@ -46,7 +46,7 @@ def test_how_to_go_on(
     line: str, run_key: str | None, resume: str | None, cancel: str | None
 ) -> None:
     """What is said names the commands that go on from there, once the run is known (rule 6.12)."""
-    described = describe(signal.SIGINT, line.split(), run_key)
+    described = describe_interruption(signal.SIGINT, line.split(), run_key)
     assert described["error"].startswith("interrupted by SIGINT")
     does = "watch" if line.startswith("watch") else "resume"
     commands = {does: resume, "cancel": cancel}
@@ -57,7 +57,7 @@ def test_how_to_go_on(
 @pytest.mark.parametrize("line", ["start k f.yaml", "run f.yaml", "start k -"])
 def test_before_a_run_is_recorded(line: str) -> None:
     """No run is named before it is recorded: nothing was started, and none can be cancelled."""
-    described = describe(signal.SIGINT, line.split(), None)
+    described = describe_interruption(signal.SIGINT, line.split(), None)
     resume = f"orchesjob-flow {line}"
     assert described == {"error": "interrupted by SIGINT; nothing was started", "resume": resume}
 

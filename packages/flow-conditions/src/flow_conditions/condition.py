@@ -149,9 +149,9 @@ class Condition:
 
     def explain(self, lookup: Lookup) -> "Explanation":
         """Evaluate, and return the result with that of every part; `lookup` as in `evaluate`."""
-        from flow_conditions.explanation import explain
+        from flow_conditions.explanation import explain_program
 
-        return explain(self.program, asked(self._spelled, lookup))
+        return explain_program(self.program, asked(self._spelled, lookup))
 
     def blame(self, lookup: Lookup) -> tuple[Name, ...] | None:
         """Return operands whose values alone decide what it evaluates to, or None while none do.

@@ -82,7 +82,7 @@ class Explanation:
         return f"<{type(self).__name__} {_WORDS[self.value]}: {self.text}>"
 
 
-def explain(program: Program, answers: Mapping[str, Value]) -> Explanation:
+def explain_program(program: Program, answers: Mapping[str, Value]) -> Explanation:
     """Return the explanation of a program, given the values of its operands by spelling."""
     worth, starts = tuple(values(program, answers)), tuple(starts_of(program))
     return Explanation(program, worth, starts, len(program) - 1)

@@ -28,7 +28,7 @@ from flow_spec.documents.tree import (
     written,
 )
 from flow_spec.errors import Advised, DocumentError, FlowFileError, Problem
-from flow_spec.fields.messages import NAME, REFERENCE
+from flow_spec.fields.messages import NAME_LIKE, REFERENCE
 from flow_spec.fields.params import note_params
 from flow_spec.fields.predicates import has_call
 from flow_spec.fields.reading import (
@@ -346,7 +346,7 @@ def _note_finally(steps: list[Cursor], reading: Reading) -> None:
     One that asks about all of `steps` waits for them as if it named them (rule 10.1), so this
     counts like an alias.
     """
-    of_steps = tuple(filter(NAME.fullmatch, reading.steps))
+    of_steps = tuple(filter(NAME_LIKE.fullmatch, reading.steps))
     asked = 0
     for step in steps:
         _note_step(step)

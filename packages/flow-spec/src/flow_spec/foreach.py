@@ -32,7 +32,7 @@ from flow_spec.errors import Advised, ListError, advised, quoted
 from flow_spec.fields import messages
 from flow_spec.fields.env import SETTABLE
 from flow_spec.fields.kinds import FILE, LONGEST_PATH, Integer, Kind, Schema, Text, Word, line
-from flow_spec.fields.messages import NAME
+from flow_spec.fields.messages import NAME_LIKE
 from flow_spec.fields.params import flaw_of_param_name
 from flow_spec.fields.predicates import operands_of
 from flow_spec.fields.reading import (
@@ -126,7 +126,7 @@ def labels_of(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """
     labels = [
         label
-        if all(map(NAME.fullmatch, row)) and len(label := OF.join(row)) <= LONGEST_LABEL
+        if all(map(NAME_LIKE.fullmatch, row)) and len(label := OF.join(row)) <= LONGEST_LABEL
         else str(number)
         for number, row in enumerate(rows, start=1)
     ]

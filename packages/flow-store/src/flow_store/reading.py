@@ -240,13 +240,13 @@ class RunReader:
         """
         found = self._database.query(sql.SELECT_ENDED, (flow_id, flow_id, finished_by, keep))
         with self._readable():
-            return tuple(map(sql.ENDED.record, found))
+            return tuple(map(sql.ENDED_RUN_ROW.record, found))
 
     def ended_run(self, run_key: str) -> EndedRun | None:
         """Return the run of this key; None if it has not ended, or is not recorded."""
         found = self._database.query(sql.SELECT_ENDED_RUN, (run_key,))
         with self._readable():
-            return next(map(sql.ENDED.record, found), None)
+            return next(map(sql.ENDED_RUN_ROW.record, found), None)
 
     def last_successes(self, *, since: float = 0.0) -> Mapping[str, float]:
         """Return by flow when its latest run that SUCCEEDED had ended, if that was not before."""
@@ -297,11 +297,11 @@ class RunReader:
         history = self._database.query(sql.SELECT_HISTORY, (run_id,))
         settlements = self._database.query(sql.SELECT_SETTLEMENTS, (run_id,))
         with self._readable():
-            fields = sql.RUN.fields(columns)
+            fields = sql.RUN_ROW.fields(columns)
         queue = self._queue_before(fields["run_key"], fields["status"], fields["group"])
         with self._readable():
             latest = map(sql.ATTEMPT.record, attempts)
-            rows = tuple(map(sql.STEP.record, steps))
+            rows = tuple(map(sql.STEP_ROW.record, steps))
             settled = tuple(map(sql.SETTLEMENT.record, settlements))
             return Run(
                 **fields,

@@ -198,12 +198,12 @@ _CONVERSIONS: Mapping[Any, tuple[Callable[[Any], Any] | None, Callable[[Any], An
 
 GUARD = Columns(RunGuard)
 _OTHER_TABLES = ("steps", "attempts", "history", "queue", "settlements", "settled")
-RUN = Columns(Run, without=_OTHER_TABLES)
+RUN_ROW = Columns(Run, without=_OTHER_TABLES)
 RUN_STATE = Columns(Run, without=("definition", *_OTHER_TABLES))
-ENDED = Columns(EndedRun)
+ENDED_RUN_ROW = Columns(EndedRun)
 SUMMARY = Columns(RunSummary, without=("steps", "queue"))
 HEADER = Columns(RunHeader)
-STEP = Columns(Step)
+STEP_ROW = Columns(Step)
 NEW_STEP = Columns(Step, without=Step._field_defaults.keys() - {"retry_no"})  # others: NULL
 STEP_STATE = Columns(Step, without=("position", "step_id"))
 STEP_RESET = Columns(Step, without=("position", "step_id", "attempt_no"))
@@ -215,7 +215,7 @@ SETTLEMENT = Columns(Settlement)
 
 TABLES: Mapping[str, Sequence[str]] = {
     "runs": RUN_STATE.names,
-    "steps": STEP.names,
+    "steps": STEP_ROW.names,
     "attempts": ATTEMPT.names,
     "settlements": SETTLEMENT.names,
 }
@@ -243,7 +243,7 @@ def _assigned(columns: Columns[Any]) -> str:
 SELECT_KEYS = "SELECT run_key FROM runs ORDER BY id DESC LIMIT ?"
 SELECT_GUARD = f"SELECT {_selected(GUARD)} FROM runs WHERE run_key = ?"
 SELECT_RUN = f"""
-    SELECT id, {_selected(RUN)}
+    SELECT id, {_selected(RUN_ROW)}
     FROM runs JOIN definitions ON run_id = id WHERE run_key = ?
 """
 SELECT_RUN_STATE = f"SELECT {_selected(RUN_STATE)} FROM runs WHERE run_key = ?"
@@ -263,7 +263,7 @@ SELECT_LAST_SUCCESSES = """
 COUNT_STEPS = "SELECT status, count(*) FROM steps WHERE run_id = ? GROUP BY status"
 COUNT_ALL_STEPS = "SELECT count(*) FROM steps WHERE run_id = ?"
 NEXT_RETRY_NO = "SELECT coalesce(max(retry_no), 0) + 1 FROM steps WHERE run_id = ?"
-SELECT_STEPS = f"SELECT {_selected(STEP)} FROM steps WHERE run_id = ? ORDER BY position"
+SELECT_STEPS = f"SELECT {_selected(STEP_ROW)} FROM steps WHERE run_id = ? ORDER BY position"
 SELECT_STEP = "SELECT 1 FROM steps WHERE run_id = ? AND position = ? AND step_id = ?"
 # SQLite takes the other columns from the row with the maximum.
 SELECT_LATEST_ATTEMPTS = f"""
@@ -368,7 +368,7 @@ SETTLE_STEP = """
 """
 # The inner query names the columns that are needed, because SQLite keeps them all while it ranks.
 SELECT_ENDED = f"""
-    SELECT {_selected(ENDED)} FROM (
+    SELECT {_selected(ENDED_RUN_ROW)} FROM (
         SELECT id, run_key, flow_id, status, finished_at, revision,
             row_number() OVER (PARTITION BY flow_id ORDER BY id DESC) AS newer
         FROM runs WHERE ? IS NULL OR flow_id = ?
@@ -377,7 +377,7 @@ SELECT_ENDED = f"""
     ORDER BY id DESC
 """
 SELECT_ENDED_RUN = f"""
-    SELECT {_selected(ENDED)} FROM runs
+    SELECT {_selected(ENDED_RUN_ROW)} FROM runs
     WHERE run_key = ? AND status IN ('SUCCEEDED', 'FAILED', 'CANCELLED')
 """
 # The first parameter is a JSON object: the revision of each run by its key. SQLite looks each run

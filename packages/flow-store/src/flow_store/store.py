@@ -467,7 +467,7 @@ def join(database: Database, run_key: str, joining: Joining) -> GroupPlace:
         refuse_taken(database, run_key, place, joining.passes)
         return place
     found = database.query(sql.SELECT_CONNECTED, (run_key, joining.inside))
-    waits = waits_of({row[0]: RunInGroup(*row[1:]) for row in found}, run_key, joining)
+    waits = waits_in_group({row[0]: RunInGroup(*row[1:]) for row in found}, run_key, joining)
     circle = find_circle(waits, run_key)
     if circle:
         raise CircleOfGroups(run_key, circle)
@@ -492,7 +492,7 @@ type Waits = Mapping[str, Sequence[tuple[str, str | None]]]
 """For each run the runs that it waits for; with each the group, or None for a nested run."""
 
 
-def waits_of(runs: Mapping[str, RunInGroup], run_key: str, joining: Joining) -> Waits:
+def waits_in_group(runs: Mapping[str, RunInGroup], run_key: str, joining: Joining) -> Waits:
     """Return which run would wait for which, if a run joined a group like this.
 
     `runs` are all runs that have not ended, and those around them. A run waits for its

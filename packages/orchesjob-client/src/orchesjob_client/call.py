@@ -1,8 +1,8 @@
 """Running an executable that prints a short answer, within limits of time and memory.
 
-`run` reads the outputs, keeps the time, and turns failures of the operating system into errors. A
-launcher starts the process: `PlainLauncher` here, or a fork server. orchesjob's options, exit codes
-and JSON belong to `client`.
+`run_call` reads the outputs, keeps the time, and turns failures of the operating system into
+errors. A launcher starts the process: `PlainLauncher` here, or a fork server. orchesjob's options,
+exit codes and JSON belong to `client`.
 
 `pauses` are how long to wait before something that may pass is tried again: a call, a locked
 database. The first is short, each next one twice as long, up to a limit. They are not the delay
@@ -29,7 +29,7 @@ from orchesjob_client.errors import (
     OrchesjobMissing,
     one_line,
 )
-from orchesjob_client.processes.cgroups import join
+from orchesjob_client.processes.cgroups import enter
 
 REAP_SEC = 5.0
 """How long to wait for the end of a process that was killed."""
@@ -111,7 +111,7 @@ class PlainLauncher:
                 pass_fds=request.descriptors,
                 start_new_session=True,
                 # Only the process itself can be in it before it has begun anything.
-                preexec_fn=None if request.cgroup is None else partial(join, request.cgroup),  # noqa: PLW1509 - see it
+                preexec_fn=None if request.cgroup is None else partial(enter, request.cgroup),  # noqa: PLW1509 - see it
             )
         )
 
@@ -186,7 +186,7 @@ class Finished(NamedTuple):
     stderr_line: str
 
 
-def run(  # noqa: PLR0913 - a call consists of seven things
+def run_call(  # noqa: PLR0913 - a call consists of seven things
     call: str,
     argv: Sequence[str],
     *,

@@ -32,7 +32,7 @@ from orchesjob_client.call import (
     longer,
     pauses,
 )
-from orchesjob_client.call import run as run_executable
+from orchesjob_client.call import run_call as run_executable
 from orchesjob_client.encoding import in_utf8, start_in_utf8
 from orchesjob_client.environment import (
     EXECUTABLE,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orchesjob_flow_airflow.flow_as_dag.attempts import Attempt
+from orchesjob_flow_airflow.flow_as_dag.attempts import TaskAttempt
 
 if TYPE_CHECKING:
     from conftest import Airflow
@@ -163,7 +163,7 @@ def test_a_callback_before_a_retry(
     airflow: "Airflow", monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """It can tell a command that failed from a fault that uses no retry of the step (13.2)."""
-    monkeypatch.setattr(Attempt, "run", Attempt.run)
+    monkeypatch.setattr(TaskAttempt, "run", TaskAttempt.run)
     monkeypatch.setattr("orchesjob_flow_airflow.flow_as_dag.tries.FAULT_DELAY", timedelta(0))
     monkeypatch.setenv("TOLD", str(tmp_path / "told"))
     airflow.write('{flow_id: f, steps: [{id: a, command: ["false"], retries: 1}]}')

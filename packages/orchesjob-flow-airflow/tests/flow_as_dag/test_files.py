@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flow_spec import FlowFileError, FlowSpec
-from orchesjob_flow_airflow.flow_as_dag.files import read_flow
+from orchesjob_flow_airflow.flow_as_dag.files import read_cached
 
 FLOW = "{{flow_id: f, steps: [{{id: {}, command: [x]}}]}}"
 
@@ -29,7 +29,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def read(path: Path) -> FlowSpec:
-    return read_flow(str(path), str(path.parent))
+    return read_cached(str(path), str(path.parent))
 
 
 def ids(flow: FlowSpec) -> list[str]:

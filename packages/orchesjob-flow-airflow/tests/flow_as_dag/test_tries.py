@@ -21,7 +21,7 @@ from orchesjob_client import JobReport, OrchesjobClient, Process, ProcessesKeepA
 from orchesjob_client.processes import cgroups
 from orchesjob_client.processes.proc import read_started
 from orchesjob_flow_airflow.errors import AttemptFailed, AttemptTimedOut
-from orchesjob_flow_airflow.flow_as_dag.attempts import Attempt, Execution, RetryingClient
+from orchesjob_flow_airflow.flow_as_dag.attempts import Execution, RetryingClient, TaskAttempt
 from orchesjob_flow_airflow.flow_as_dag.operators import failure_of_attempt
 from orchesjob_flow_airflow.flow_as_dag.run import TaskIds
 from orchesjob_flow_airflow.flow_as_dag.tries import (
@@ -162,7 +162,7 @@ def test_the_time_of_a_job_that_is_taken_over(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(orchesjob, "find", find_aged)
     execution = Execution(command, "", "", {}, (), None, 300.0)
-    attempt = Attempt(orchesjob, execution, keys, logging.getLogger(), unexpected)
+    attempt = TaskAttempt(orchesjob, execution, keys, logging.getLogger(), unexpected)
     began = time.monotonic()
     with pytest.raises(AttemptTimedOut):
         attempt.run()
@@ -190,7 +190,7 @@ def test_a_job_that_ends_when_its_time_is_over(followed: str) -> None:
     orchesjob = RetryingClient(client, logging.getLogger())
     for executed, code in ((command, 7), (("true",), None)):
         execution = Execution(executed, "", "", {}, (), None, None)
-        attempt = Attempt(orchesjob, execution, keys, None, unexpected)
+        attempt = TaskAttempt(orchesjob, execution, keys, None, unexpected)
         found = attempt.ended_by_itself()
         assert (None if found is None else found.exit_code) == code
 
@@ -363,15 +363,15 @@ def test_a_try_that_nobody_knows(
     """The task log says where an earlier try may run, if that began in another place (5.8)."""
     hosts = ["host-a"]
     monkeypatch.setattr("orchesjob_flow_airflow.flow_as_dag.tries.gethostname", lambda: hosts[-1])
-    run = Attempt.run
+    run = TaskAttempt.run
 
-    def die_once(attempt: Attempt, remaining_sec: float) -> JobReport:
+    def die_once(attempt: TaskAttempt, remaining_sec: float) -> JobReport:
         if attempt.key.endswith(":2"):
             return run(attempt, remaining_sec)
         hosts.extend(["host-b"] * moves)
         raise OSError("the worker died")
 
-    monkeypatch.setattr(Attempt, "run", die_once)
+    monkeypatch.setattr(TaskAttempt, "run", die_once)
     assert airflow.run_flow(flow("true")) == (OK, {"a": OK})
     logged = capsys.readouterr().out
     assert ("on this host; it may run elsewhere: on host-a:" in logged) is moves

@@ -37,7 +37,7 @@ from orchesjob_flow.reasons import (
     with_rest,
 )
 
-ANSWERS = {AttemptStatus.SUCCEEDED: "yes", AttemptStatus.SKIPPED: "no"}
+GATE_ANSWERS = {AttemptStatus.SUCCEEDED: "yes", AttemptStatus.SKIPPED: "no"}
 WORDS = {True: "true", False: "false", None: "undecided"}
 DEEPEST = 8
 LONGEST_PART, LONGEST_LINE = 60, 100
@@ -60,7 +60,7 @@ class Gate(NamedTuple):
     @property
     def answer(self) -> str | None:
         """yes, no, or None: it has not answered yet, or has failed."""
-        return None if self.latest is None else ANSWERS.get(self.latest.status)
+        return None if self.latest is None else GATE_ANSWERS.get(self.latest.status)
 
     def __str__(self) -> str:
         """Write the answer, or how the attempt ended, and the attempt's number."""

@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             traceback.print_exc()  # into the log of the background process
         forget_output()
-        write_message(words_of(error, words))
+        write_message(error_words(error, words))
         return WRONG
     interruption.be_silent()
     return exit_code
@@ -141,10 +141,10 @@ def exit_at_once(exit_code: int) -> None:
     os._exit(exit_code)
 
 
-def words_of(error: Exception, words: Sequence[str]) -> str:
+def error_words(error: Exception, words: Sequence[str]) -> str:
     """Write an error for whoever reads stderr: a person, or a program (rule 6.11)."""
     error = with_file_meant(error, words)
-    described = describe(error, words)
+    described = describe_error(error, words)
     if format_of_errors() is OutputFormat.TEXT:
         # Without the means to load what words take, the line of JSON will do.
         with suppress(ImportError, MemoryError, OSError):
@@ -177,7 +177,7 @@ def _text_of(error: Exception, described: dict[str, Any]) -> str:
     return error_text(described, style)
 
 
-def describe(error: Exception, words: Sequence[str] = ()) -> dict[str, Any]:
+def describe_error(error: Exception, words: Sequence[str] = ()) -> dict[str, Any]:
     """Describe an error in one sentence, with the data that a script can use.
 
     `words` are those of the command line, on which the help depends (rule 6.12).

@@ -118,13 +118,13 @@ def dependencies_in(run: Run) -> dict[str, Dependency]:
 def all_before_finally(run: Run) -> Dependencies:
     """List what the steps of `finally` wait for: all others, copies of a step as one (10.1)."""
     shape, found = shape_of(run.definition), dependencies_in(run)
-    names = dict.fromkeys(base_of(step.step_id) for step in in_order(run))
+    names = dict.fromkeys(base_name(step.step_id) for step in in_order(run))
     return Dependencies.of(
         [found[name] for name in names if name in found and name not in shape.finally_ids]
     )
 
 
-def base_of(step_id: str) -> str:
+def base_name(step_id: str) -> str:
     """Return the name that means all copies of a step, given the id of one (rule 10.3)."""
     return step_id.partition("@")[0]
 

@@ -79,10 +79,10 @@ def read_shape(definition: str) -> Shape:
         )
         begin = 0
         for block in flow.get("blocks", ()):
-            add_steps(shape, outside[begin : block["before"]])
+            add_plain_steps(shape, outside[begin : block["before"]])
             add_block(shape, block)
             begin = block["before"]
-        add_steps(shape, (*outside[begin:], *finally_))
+        add_plain_steps(shape, (*outside[begin:], *finally_))
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         # `FlowSpec` raises the error that says what is wrong. It is slow to import.
         from flow_spec import FlowSpec
@@ -92,7 +92,7 @@ def read_shape(definition: str) -> Shape:
     return shape
 
 
-def add_steps(shape: Shape, steps: Iterable[Mapping[str, Any]]) -> None:
+def add_plain_steps(shape: Shape, steps: Iterable[Mapping[str, Any]]) -> None:
     """Add steps outside of blocks."""
     shape.waits.update((step["id"], waits_of(step)) for step in steps)
 

@@ -45,7 +45,7 @@ NOT_REPEATABLE = ("run", "retry")
 
 PIPE = re.compile(r"-$|/dev/(fd/|stdin$)")
 """The names of a flow file that the caller has opened."""
-NEWEST = re.compile(r"(-k|--run-key=)?-$")
+NEWEST_OPTION = re.compile(r"(-k|--run-key=)?-$")
 """The names of the newest run, which may soon be another one."""
 GLOBAL_OPTIONS = ("--db", "--orchesjob-bin", "--poll-interval", "--patience")
 """The options before the command, each with a value."""
@@ -89,12 +89,14 @@ class Interruption:
         """Report what was interrupted, unless that was done already; return the exit code."""
         if not self._silent:
             self._silent = True
-            described = describe(signum, self._words, self._run_key, has_runner=self._has_runner)
-            write_last_words(last_words(described))
+            described = describe_interruption(
+                signum, self._words, self._run_key, has_runner=self._has_runner
+            )
+            write_last_words(interruption_text(described))
         return SIGNALLED + signum
 
 
-def last_words(described: dict[str, str]) -> str:
+def interruption_text(described: dict[str, str]) -> str:
     """Return what was interrupted, as JSON or text for stderr (rule 6.11)."""
     if format_of_errors() is OutputFormat.JSON:
         return dump_json(described, indent=None)
@@ -105,7 +107,7 @@ def last_words(described: dict[str, str]) -> str:
     return f"{ERASE_LINE}{text}" if stderr().can_draw else text
 
 
-def describe(
+def describe_interruption(
     signum: int, words: Sequence[str], run_key: str | None, *, has_runner: bool = True
 ) -> dict[str, str]:
     """Describe what a signal has interrupted, with the command lines that continue."""
@@ -162,7 +164,7 @@ def commands_to_continue(
         is_pipe = command == "start" and any(map(PIPE.match, words))
         if command in NOT_REPEATABLE or is_pipe or not has_runner:
             commands["resume"] = [*options, "resume", key]
-        elif any(map(NEWEST.match, words[index:])):
+        elif any(map(NEWEST_OPTION.match, words[index:])):
             commands[does] = [*options, command, key]
         if command != "cancel":
             commands["cancel"] = [*options, "cancel", key]

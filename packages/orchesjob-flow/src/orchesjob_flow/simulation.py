@@ -70,7 +70,7 @@ COMMAND_SEC = 1.0
 ENDLESS = math.inf
 WORKER_PID, TARGET_PID = 2, 3
 """No code looks for these processes."""
-BOOT = "a simulation"
+SIMULATED_BOOT = "a simulation"
 """The boot id of virtual times; no machine has it."""
 MOST_ENDINGS = 1_000
 MOST_WORK = 10_000
@@ -301,7 +301,7 @@ def play_in(world: World, run: Run) -> tuple[RunState, dict[tuple[int, int], Att
     count = 1
     while not state.status.is_terminal:
         at, _, event = heapq.heappop(coming)
-        now = Now(at, at, BOOT)
+        now = Now(at, at, SIMULATED_BOOT)
         decision = update(state, event, now)
         attempts |= decision.changes.attempts
         for effect in decision.effects:

@@ -5,7 +5,7 @@ import re
 import click
 import pytest
 
-from orchesjob_flow.cli.advice import foreign_words, groups_in
+from orchesjob_flow.cli.advice import foreign_lines, groups_in
 from orchesjob_flow.cli.sections import SHOWN, cli, load_command
 
 COMMANDS = {"orchesjob-flow": cli, **{name: load_command(name) for name in SHOWN}}
@@ -19,7 +19,7 @@ TABLES = ("commands", "options", "arguments")
 
 
 @pytest.mark.parametrize(
-    "answer", sorted({one for name in TABLES for one in foreign_words()[name]})
+    "answer", sorted({one for name in TABLES for one in foreign_lines()[name]})
 )
 def test_what_is_advised_exists(answer: str) -> None:
     """Each line of an answer has a command of ours, and only options of that."""
@@ -52,5 +52,5 @@ def test_options_and_values_of_ours() -> None:
         for option in param.opts
         for choice in param.type.choices
     }
-    for answer in foreign_words()["values"]:
+    for answer in foreign_lines()["values"]:
         assert not answer.startswith("-") or tuple(answer.split()[:2]) in choices

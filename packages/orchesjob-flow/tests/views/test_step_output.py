@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from orchesjob_flow.home.runs import Source
 from orchesjob_flow.views.step_output import (
-    BLOCK,
+    BLOCK_BYTES,
     BLOCKS_AT_A_LOOK,
     ENDED_AT_A_LOOK,
     LONGEST_CHARACTER,
@@ -76,13 +76,13 @@ def test_rotation(tmp_path: Path, replace: bool) -> None:
         b"a\nb",
         b"a\nb\n",
         b"\n\n\n",
-        b"x" * (BLOCK + 5) + b"\nb\n",
-        (b"line of some length\n" * BLOCK)[: 3 * BLOCK + 7],
-        b"\n" * (2 * BLOCK),
+        b"x" * (BLOCK_BYTES + 5) + b"\nb\n",
+        (b"line of some length\n" * BLOCK_BYTES)[: 3 * BLOCK_BYTES + 7],
+        b"\n" * (2 * BLOCK_BYTES),
         b"\xff\x00\n\xfe",
     ],
 )
-@pytest.mark.parametrize("lines", [0, 1, 2, 3, 100, BLOCK + 1])
+@pytest.mark.parametrize("lines", [0, 1, 2, 3, 100, BLOCK_BYTES + 1])
 def test_last_lines(tmp_path: Path, content: bytes, lines: int) -> None:
     """The last lines are those that reading the whole file would give."""
     path = tmp_path / "out"
@@ -127,7 +127,7 @@ def test_two_gigabytes(tmp_path: Path) -> None:
     assert read(output) == b"first\nsecond\n"
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 20 * BLOCK
+    assert peak < 20 * BLOCK_BYTES
 
 
 def test_missing_file(tmp_path: Path) -> None:
@@ -210,12 +210,12 @@ def test_each_file_has_its_turn(tmp_path: Path) -> None:
     """Of a large file only a part is read at a look, and the caller learns that there is more."""
     output = Output(tmp_path, 2)
     large = next(iter(output.values()))
-    large.write_bytes(b"0123456\n" * (BLOCKS_AT_A_LOOK * BLOCK // 4))
+    large.write_bytes(b"0123456\n" * (BLOCKS_AT_A_LOOK * BLOCK_BYTES // 4))
     output.printer.follow(output, growing=set(output))
     assert output.printer.show()
     assert output.shown.pop() == "s1 first\n"
     shown = len("".join(output.shown))
-    assert shown == (BLOCKS_AT_A_LOOK * BLOCK // 8) * len("s0 0123456\n")
+    assert shown == (BLOCKS_AT_A_LOOK * BLOCK_BYTES // 8) * len("s0 0123456\n")
     while output.printer.show():
         pass
     assert len("".join(output.shown)) == 2 * shown

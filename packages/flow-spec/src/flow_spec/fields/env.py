@@ -1,8 +1,8 @@
 """Environment variables: which ones a flow may set, which describe the run, and `env_file`.
 
 Files of variables are read when an attempt starts (rule 10.4). They hold secrets: a message names
-their path and the number of a line, and nothing else. Reading stops at `MAX_BYTES`, and waits for
-a pipe for at most `PIPE_SEC`.
+their path and the number of a line, and nothing else. Reading stops at `MAX_ENV_FILE_BYTES`, and
+waits for a pipe for at most `PIPE_SEC`.
 """
 
 import os
@@ -172,7 +172,7 @@ def _flaw(name: str, value: str) -> str | None:
     return flaw_of_word(value, LONGEST_WORD - len(f"{name}="))
 
 
-MAX_BYTES = 1024 * 1024
+MAX_ENV_FILE_BYTES = 1024 * 1024
 PIPE_SEC = 5.0
 """Seconds for the whole content of a pipe; without a limit, the attempt might never start."""
 
@@ -214,7 +214,7 @@ def read_env_file(path: str, *, pipe_sec: float = PIPE_SEC) -> dict[str, str]:
         with opened(path) as file:
             if file.kind not in (stat.S_IFREG, stat.S_IFIFO):
                 raise EnvFileError(path, "is neither a regular file nor a pipe")
-            data = file.read(MAX_BYTES + 1, pipe_sec=pipe_sec)
+            data = file.read(MAX_ENV_FILE_BYTES + 1, pipe_sec=pipe_sec)
     except FileNotFoundError as error:
         raise EnvFileMissing(path, f"cannot be read: {error.strerror}") from None
     except OSError as error:
@@ -223,6 +223,6 @@ def read_env_file(path: str, *, pipe_sec: float = PIPE_SEC) -> dict[str, str]:
         else:
             flaw = f"cannot be read: {error.strerror}"
         raise EnvFileError(path, flaw) from None
-    if len(data) > MAX_BYTES:
-        raise EnvFileError(path, f"is larger than {MAX_BYTES // 1024**2} MiB")
+    if len(data) > MAX_ENV_FILE_BYTES:
+        raise EnvFileError(path, f"is larger than {MAX_ENV_FILE_BYTES // 1024**2} MiB")
     return parse_env_file(data, path)

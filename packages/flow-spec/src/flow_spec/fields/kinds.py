@@ -32,7 +32,7 @@ from flow_spec.errors import Advised, Message, Span, advised, printable, quoted
 from flow_spec.fields import messages
 from flow_spec.fields.messages import (
     LONGEST_WORD,
-    NAME,
+    NAME_LIKE,
     PRINTABLE_LINE,
     PRINTABLE_LINES,
     REFERENCE,
@@ -372,7 +372,7 @@ class StepId(Text):
 
     def schema(self) -> Schema:
         """Give the pattern of an id, also of one that an editor takes for a number."""
-        pattern = {"pattern": f"^{NAME.pattern}$", "maxLength": self.max_length}
+        pattern = {"pattern": f"^{NAME_LIKE.pattern}$", "maxLength": self.max_length}
         return {"type": ["string", "integer", "boolean"], "minimum": 0, **pattern}
 
     def flaw(self, text: str) -> Message | None:

@@ -23,10 +23,10 @@ from flow_spec.documents.tree import (
 )
 from flow_spec.errors import Advised, Message, advised, closest_word, folded, printable, quoted
 
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+NAME_LIKE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 """The id of a step, as written."""
 
-REFERENCE = re.compile(rf"{NAME.pattern}(?:@{NAME.pattern})*")
+REFERENCE = re.compile(rf"{NAME_LIKE.pattern}(?:@{NAME_LIKE.pattern})*")
 """The id of a step, or of one of its copies (rule 10.3)."""
 
 LONGEST_WORD = 128 * 1024 - 1
@@ -40,7 +40,7 @@ PRINTABLE_LINES = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]*$"
 
 def flaw_of_name(text: str, max_length: int) -> Message | None:
     """Check the id of a step."""
-    if not NAME.fullmatch(text):
+    if not NAME_LIKE.fullmatch(text):
         return f"must be made of A-Z, a-z, 0-9, _ and -, and not begin with -, got {quoted(text)}"
     return flaw_of_length(text, max_length)
 

@@ -16,8 +16,8 @@ from flow_spec.foreach import base_of
 from flow_spec.step import StepSpec
 from flow_spec.warnings.outcomes import (
     AND,
+    CONNECTIVES,
     NOT,
-    OPERATORS,
     ConditionText,
     Finding,
     Outcomes,
@@ -207,7 +207,7 @@ def instead_of(piece: Piece) -> tuple[Condition, list[Name]]:
     is_negated = piece.is_negated is not (piece.condition.program[-1] == NOT)
     for token in piece.condition.program:
         program.append(token)
-        if token in OPERATORS:
+        if token in CONNECTIVES:
             continue
         operand = Name.spelled(token)
         passed, quantifier = str(Name(operand.name, "passed")), quantifier_of(operand)

@@ -27,7 +27,7 @@ from flow_spec.flow import FlowSpec
 from flow_spec.step import StepSpec
 
 NOT, AND = "!", "&&"
-OPERATORS = frozenset({NOT, AND, "||"})
+CONNECTIVES = frozenset({NOT, AND, "||"})
 
 _ENDS_LATE, _ENDS_EARLY, _SKIPS, _FAILS = range(4)
 _VARIABLES = 5  # at most of a step; they have higher numbers than those of what it waits for
@@ -321,7 +321,7 @@ class ConditionText:
         signs, negated = [False], {}
         for token in reversed(condition.program):
             is_negated = signs.pop()
-            if token not in OPERATORS:
+            if token not in CONNECTIVES:
                 negated[token] = is_negated
             else:
                 signs += [not is_negated] if token == NOT else [is_negated, is_negated]

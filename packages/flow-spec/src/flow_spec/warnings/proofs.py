@@ -17,15 +17,15 @@ from flow_spec.step import StepSpec
 from flow_spec.warnings.failures import Failures
 from flow_spec.warnings.outcomes import (
     AND,
+    CONNECTIVES,
     NOT,
-    OPERATORS,
     ConditionText,
     Finding,
     Outcomes,
     Piece,
 )
 
-BUDGET = 200_000
+PROOF_BUDGET = 200_000
 """Steps of work for each question about one flow: some tenths of a second."""
 
 
@@ -90,7 +90,7 @@ def parts_of(program: Sequence[str]) -> Iterator[tuple[list[Name], bool]]:
     begins: list[int] = []
     parts: list[int] = []
     for position, token in enumerate(program):
-        if token not in OPERATORS:
+        if token not in CONNECTIVES:
             parts.append(position)
         elif token != NOT:
             parts.pop()
@@ -100,11 +100,11 @@ def parts_of(program: Sequence[str]) -> Iterator[tuple[list[Name], bool]]:
         end, is_negated, around = todo.pop()
         while program[end] == NOT:
             end, is_negated = end - 1, not is_negated
-        is_row = program[end] in OPERATORS
+        is_row = program[end] in CONNECTIVES
         is_conjunction = (program[end] == AND) is not is_negated
         if around is not None and not (is_row and is_conjunction is around):
             part = program[begins[end] : end + 1]
-            yield [Name.spelled(token) for token in part if token not in OPERATORS], around
+            yield [Name.spelled(token) for token in part if token not in CONNECTIVES], around
         if is_row:
             left = begins[end - 1] - 1
             todo += (left, is_negated, is_conjunction), (end - 1, is_negated, is_conjunction)
@@ -118,7 +118,7 @@ class Proofs:
     """The proofs about one flow; `are_complete` is false if the budget was exceeded."""
 
     flow: FlowSpec
-    budget: int = BUDGET
+    budget: int = PROOF_BUDGET
     are_complete: bool = True
 
     @cached_property

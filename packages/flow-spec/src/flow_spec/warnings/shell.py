@@ -23,7 +23,7 @@ KNOWN: Mapping[str, frozenset[str]] = {
 }
 """The names of programs, by section of `programs.toml`."""
 
-SHELLS = KNOWN["shells"]
+SHELL_PROGRAMS = KNOWN["shells"]
 WORDS_OF_SHELLS = KNOWN["settings"] | KNOWN["commands_of_shells"]
 """Words with which a command begins that no program can run."""
 
@@ -46,7 +46,7 @@ def texts_for_shells(words: Sequence[str]) -> Iterator[tuple[int, Sequence[str]]
     Beside each is that shell, with its options.
     """
     for place, word in enumerate(words[:-2]):
-        if name_of(word) in SHELLS:
+        if name_of(word) in SHELL_PROGRAMS:
             for after in range(place + 1, len(words) - 1):
                 option = words[after]
                 is_value = re.fullmatch(r"[-+][a-zA-Z]*[oO]", words[after - 1])

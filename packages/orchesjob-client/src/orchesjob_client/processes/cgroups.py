@@ -122,7 +122,7 @@ def _make(folder: str, stack: contextlib.ExitStack) -> int:
     raise FileNotFoundError(errno.ENOENT, "was removed again and again", folder)
 
 
-def join(folder: int) -> None:
+def enter(folder: int) -> None:
     """Enter the cgroup with this folder; if that is refused, stay where we are.
 
     A new process calls this between fork and exec, beside threads that are not there any more: it

@@ -109,7 +109,7 @@ class Execution(NamedTuple):
         return {**self.variables, **from_files}
 
 
-class Attempt:
+class TaskAttempt:
     """One attempt at a step on this host, for one try of its task."""
 
     def __init__(
@@ -281,7 +281,7 @@ class Attempt:
         while not self._ended and (survivors := self._client.survivors(keys)):
             if time.monotonic() >= deadline:
                 raise AttemptTimedOut
-            if logged != (logged := listed(survivors)):
+            if logged != (logged := list_processes(survivors)):
                 self._log.warning("%s: %s; kill them to continue", what, logged)
             time.sleep(PROCESS_INTERVAL_SEC)
 
@@ -453,7 +453,7 @@ class RetryingClient:
         """
         with self._logged_errors():
             if survivors := self._client.end_survivors(keys, GRACE_SEC, known):
-                self._log.error("could not be ended: %s", listed(survivors))
+                self._log.error("could not be ended: %s", list_processes(survivors))
 
     def _discard_if_ended(self, report: JobReport | None) -> None:
         if report is not None and not report.is_active:
@@ -489,9 +489,9 @@ def end_jobs_here(keys: Sequence[str], environ: Mapping[str, str], log: Any) -> 
         log.error("%s", error)
         return
     if survivors:
-        log.error("could not be ended: %s", listed(survivors))
+        log.error("could not be ended: %s", list_processes(survivors))
 
 
-def listed(processes: Sequence[Process]) -> str:
+def list_processes(processes: Sequence[Process]) -> str:
     """Return processes as a list in a sentence."""
     return ", ".join(f"pid {process.pid} ({process.command})" for process in processes)

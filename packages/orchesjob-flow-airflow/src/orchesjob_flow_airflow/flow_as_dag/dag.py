@@ -19,7 +19,7 @@ from orchesjob_flow_airflow.errors import (
     InsideMappedGroup,
     OutsideDag,
 )
-from orchesjob_flow_airflow.flow_as_dag.files import calling_dag_file, read_flow
+from orchesjob_flow_airflow.flow_as_dag.files import calling_dag_file, read_cached
 from orchesjob_flow_airflow.flow_as_dag.refusals import (
     check_arguments,
     check_concurrency,
@@ -73,7 +73,7 @@ def flow_dag(
     path = dag_file.resolve(path)
     if (around := DagContext.get_current()) is not None:
         raise InsideDag(path, around.dag_id)
-    flow = read_flow(path, dag_file.folder)
+    flow = read_cached(path, dag_file.folder)
     check_flow(path, flow, "flow_dag", has_run_dirs=run_dirs is not None)
     check_concurrency(path, flow)
     check_dag_arguments(path, flow, dag_arguments)
@@ -139,7 +139,7 @@ def flow_task_group(
     around = TaskGroupContext.get_current()
     if around is not None and next(iter(around.iter_mapped_task_groups()), None) is not None:
         raise InsideMappedGroup(path, str(around.group_id))
-    flow = read_flow(path, dag_file.folder)
+    flow = read_cached(path, dag_file.folder)
     check_flow(path, flow, "flow_task_group", has_run_dirs=run_dirs is not None)
     check_fields_of_runs(path, flow)
     check_arguments(path, group_arguments)

@@ -87,7 +87,7 @@ def check_ended(ended: StepOutcomes, step_ids: Iterable[str]) -> None:
         raise InfrastructureFault(f"not ended, perhaps cleared in the meantime: {names}")
 
 
-def is_due(flow: FlowSpec, step: StepSpec, ended: StepOutcomes) -> bool:
+def condition_holds(flow: FlowSpec, step: StepSpec, ended: StepOutcomes) -> bool:
     """Evaluate the condition of a step; all that it waits for has ended (rules 3.2 to 3.5)."""
     return step.condition is None or bool(
         step.condition.evaluate(_Operands(flow, _ends_of(flow, ended)).value)

@@ -43,7 +43,7 @@ def calling_dag_file() -> DagFile:
     return DagFile(path, os.path.dirname(path))  # noqa: PTH120
 
 
-def read_flow(path: str, folder: str) -> FlowSpec:
+def read_cached(path: str, folder: str) -> FlowSpec:
     """Return the flow in a file, from the cache if nothing has changed.
 
     Args:

@@ -37,8 +37,8 @@ from orchesjob_flow_airflow.flow_as_dag.ending import (
     await_jobs,
     before_finally,
     check_ended,
+    condition_holds,
     described,
-    is_due,
     noted_end,
     step_outcomes,
     timeout_message,
@@ -49,7 +49,7 @@ from orchesjob_flow_airflow.flow_as_dag.run import (
     RunFacts,
     TaskIds,
     digest,
-    flow_of_run,
+    flow_of_dag_run,
     make_run_dir,
 )
 from orchesjob_flow_airflow.flow_as_dag.tries import (
@@ -63,7 +63,7 @@ from orchesjob_flow_airflow.flow_as_dag.tries import (
 
 if TYPE_CHECKING:
     from orchesjob_client import JobReport
-    from orchesjob_flow_airflow.flow_as_dag.attempts import Attempt
+    from orchesjob_flow_airflow.flow_as_dag.attempts import TaskAttempt
 
 
 class BeginningOperator(BaseOperator):
@@ -148,7 +148,7 @@ class StepOperator(BaseOperator):
         self.flow_dir = flow_dir
         self.folder = folder
         self.run_dirs = run_dirs
-        self._attempt: Attempt | None = None
+        self._attempt: TaskAttempt | None = None
         self._was_killed = False
         self._run_outcome: str | None = None
         self._use(flow, definition)
@@ -194,7 +194,7 @@ class StepOperator(BaseOperator):
 
     def _run_if_due(self, context: Mapping[str, Any]) -> None:
         try:
-            flow = flow_of_run(context, self.flow)
+            flow = flow_of_dag_run(context, self.flow)
             check_copy(flow, self.step)
             facts = RunFacts.of(context, self.flow_dir, self.run_dirs)
             filled = facts.filled(flow)
@@ -295,9 +295,13 @@ class StepOperator(BaseOperator):
         except (OrchesjobError, RunDirUnusable) as error:
             raise InfrastructureFault(error) from None
 
-    def _new_attempt(self, this: "_Try", *, is_gate: bool) -> "Attempt":
+    def _new_attempt(self, this: "_Try", *, is_gate: bool) -> "TaskAttempt":
         from orchesjob_client import EXECUTABLE, OrchesjobClient, locate
-        from orchesjob_flow_airflow.flow_as_dag.attempts import Attempt, Execution, RetryingClient
+        from orchesjob_flow_airflow.flow_as_dag.attempts import (
+            Execution,
+            RetryingClient,
+            TaskAttempt,
+        )
 
         orchesjob = locate(None, os.environ)
         ti = this.context["ti"]
@@ -325,7 +329,7 @@ class StepOperator(BaseOperator):
         task = f"{ti.dag_id}:{ti.run_id}:{ti.task_id}"
         keys = AttemptKeys.of(task, this.tries, has_gate=bool(self.step.only_if), is_gate=is_gate)
         client = RetryingClient(OrchesjobClient(orchesjob), self.log)
-        return Attempt(client, execution(), keys, self.log, after_abort)
+        return TaskAttempt(client, execution(), keys, self.log, after_abort)
 
 
 class _Try(NamedTuple):
@@ -361,7 +365,7 @@ def check_condition(flow: FlowSpec, step: StepSpec, ended: StepOutcomes) -> None
     if step.condition is None:
         return
     check_ended(ended, [other.id for name in step.waits_for for other in flow.named(name)])
-    if not is_due(flow, step, ended):
+    if not condition_holds(flow, step, ended):
         reasons = ", ".join(described(name, flow, ended) for name in step.waits_for)
         raise AirflowSkipException(f"`{step.condition}` is false: {reasons}")
 
@@ -447,7 +451,7 @@ class OutcomeOperator(BaseOperator):
     def execute(self, context: Mapping[str, Any]) -> None:
         """Succeed or fail by the outcomes of all steps."""
         try:
-            flow = flow_of_run(context, self.flow)
+            flow = flow_of_dag_run(context, self.flow)
             if flow.finally_:
                 check_time_and_marks(context, flow)
             ended = step_outcomes(context, flow)

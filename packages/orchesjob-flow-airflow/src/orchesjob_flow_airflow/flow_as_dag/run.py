@@ -105,7 +105,7 @@ def digest(flow: FlowSpec) -> str:
     return hashlib.sha256(flow.to_json().encode()).hexdigest()[:16]
 
 
-def flow_of_run(context: Mapping[str, Any], flow: FlowSpec) -> FlowSpec:
+def flow_of_dag_run(context: Mapping[str, Any], flow: FlowSpec) -> FlowSpec:
     """Return the flow as it was when this run began, or when a task of it was last cleared.
 
     Its parameters have the values of the run.

@@ -28,7 +28,7 @@ from orchesjob_flow_airflow.flow_as_task.program import (
     Program,
     RunJson,
     RunWatch,
-    failed_steps,
+    failed_in,
     find_program,
     home_variables,
     progress,
@@ -223,7 +223,7 @@ class OrchesjobFlowOperator(BaseOperator):
             return None
         if answer.run["cancel_requested_at"] is not None and answer.run["status"] not in ENDED:
             run_here.complete_cancel(answer.run)
-            return run_of(run_here.status())
+            return printed_run(run_here.status())
         return answer.run
 
     def _run_started_on(self, host: str) -> RunJson:
@@ -260,15 +260,15 @@ class OrchesjobFlowOperator(BaseOperator):
         """
         log = answer.trying_runner_log
         if log is None:
-            return run_of(answer)
+            return printed_run(answer)
         self.log.warning("%s", answer.error)
-        return {**run_of(self._host_run().status()), "stderr_log": log}
+        return {**printed_run(self._host_run().status()), "stderr_log": log}
 
     def _await_runner_exit(self) -> None:
         """Wait for the runner's exit: it holds its lock for a moment after the run has ended."""
         run_here = self._host_run()
         deadline = time.monotonic() + RUNNER_EXIT_SEC
-        while run_of(run_here.status())["runner"] is not None and time.monotonic() < deadline:
+        while printed_run(run_here.status())["runner"] is not None and time.monotonic() < deadline:
             time.sleep(RUNNER_EXIT_INTERVAL_SEC)
 
     def _follow(self, context: "Context", begun: RunJson, memory: dict[str, Any]) -> RunJson:
@@ -308,7 +308,7 @@ class OrchesjobFlowOperator(BaseOperator):
             for transition in watch.see(answer, time.monotonic()):
                 self.log.info("%s", transition)
             if watch.over:
-                return run_of(answer)
+                return printed_run(answer)
             if answer.run is None:
                 time.sleep(max(0.0, asked_at + self.poll_interval - time.monotonic()))
 
@@ -327,7 +327,7 @@ class OrchesjobFlowOperator(BaseOperator):
             if self._host_run().write_report(path):
                 context["ti"].xcom_push("report", path)
         if run["status"] == "FAILED":
-            for step in failed_steps(run)[:MAX_TAILS]:
+            for step in failed_in(run)[:MAX_TAILS]:
                 self._host_run().log_tail(step["id"], TAIL_LINES)
         check_success(run, is_killed=self._is_killed, runner_log=memory.get("log", ""))
         self.log.info("run %r SUCCEEDED", self.run_key)
@@ -369,7 +369,7 @@ def is_late_cancel(run: RunJson, memory: dict[str, Any]) -> bool:
 _MAX_LINE = 500
 
 
-def run_of(answer: Answer) -> RunJson:
+def printed_run(answer: Answer) -> RunJson:
     """Return the run that a call has printed.
 
     Raises:
@@ -401,7 +401,7 @@ def check_success(run: RunJson, *, is_killed: bool, runner_log: str) -> None:
         case "SUCCEEDED":
             return
         case "FAILED":
-            causes = [f"\n  {step['id']}: {step['error']}" for step in failed_steps(run)]
+            causes = [f"\n  {step['id']}: {step['error']}" for step in failed_in(run)]
             raise AirflowException(f"run {run_key!r} FAILED: {run['error']}{''.join(causes)}")
         case "CANCELLED":
             # If Airflow ended the task, it is also Airflow's to decide about a retry.

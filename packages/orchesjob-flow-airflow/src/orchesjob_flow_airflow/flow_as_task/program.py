@@ -19,7 +19,7 @@ from orchesjob_flow_airflow.errors import ProgramMissing
 type RunJson = dict[str, Any]
 """A run as `orchesjob-flow status` prints it."""
 
-NAME = "orchesjob-flow"
+PROGRAM_NAME = "orchesjob-flow"
 NOT_STARTED = 127
 """The exit code of a program that could not be started, as in a shell."""
 TIMED_OUT = 124
@@ -54,7 +54,7 @@ class Answer(NamedTuple):
     @property
     def error(self) -> str:
         """Why the call failed, in one sentence."""
-        default = self._last_line or f"{NAME} ended with exit code {self.exit_code}"
+        default = self._last_line or f"{PROGRAM_NAME} ended with exit code {self.exit_code}"
         if self.held_by is not None:
             default = f"run {self.held_by!r} holds the flow's group"
         return str(self._error_object.get("error", default))
@@ -139,10 +139,10 @@ def find_program(explicit: str | None) -> str:
     if explicit:
         found, origin = shutil.which(explicit), "as asked for"
     else:
-        found = shutil.which(NAME) or shutil.which(str(beside / NAME))
+        found = shutil.which(PROGRAM_NAME) or shutil.which(str(beside / PROGRAM_NAME))
         origin = f"neither on PATH nor in {beside}"
     if found is None:
-        raise ProgramMissing(explicit or NAME, origin)
+        raise ProgramMissing(explicit or PROGRAM_NAME, origin)
     return os.path.abspath(found)  # noqa: PTH100 - text, and `..` after a link stays as it is
 
 
@@ -226,7 +226,7 @@ PATIENCE_SEC = 60.0
 ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
 
 
-class Transition(NamedTuple):
+class Change(NamedTuple):
     """A run, a step or an attempt that began or ended; `at` is a Unix timestamp."""
 
     at: float
@@ -255,11 +255,11 @@ class RunWatch:
         self.problem: str | None = None
         self._since = since
         self._patience_sec = patience_sec
-        self._reported: set[Transition] = set()
+        self._reported: set[Change] = set()
         self._unseen_since: float | None = None
         self._had_no_runner = False
 
-    def see(self, answer: Answer, now: float) -> list[Transition]:
+    def see(self, answer: Answer, now: float) -> list[Change]:
         """Take an answer at a time of the monotonic clock; return the transitions new in it."""
         run = answer.run
         if run is None:
@@ -270,7 +270,7 @@ class RunWatch:
         has_no_runner = run["runner"] is None
         self.over = run["status"] in ENDED or (has_no_runner and self._had_no_runner)
         self._had_no_runner = has_no_runner
-        new = [found for found in transitions(run) if found not in self._reported]
+        new = [found for found in changes_of(run) if found not in self._reported]
         self._reported.update(new)
         return [found for found in new if found.at >= self._since]
 
@@ -282,35 +282,35 @@ class RunWatch:
             self.problem = answer.error
 
 
-def transitions(run: RunJson) -> list[Transition]:
+def changes_of(run: RunJson) -> list[Change]:
     """Return everything that has happened in a run, oldest first."""
     return sorted(_transitions(run), key=lambda found: found.at)
 
 
-def _transitions(run: RunJson) -> Iterator[Transition]:
+def _transitions(run: RunJson) -> Iterator[Change]:
     for step in run["steps"]:
         yield from _transitions_of_step(step)
     if run["finished_at"] is not None:
         what = _with_reason(run["status"], run["error"])
-        yield Transition(run["finished_at"], run["run_key"], what)
+        yield Change(run["finished_at"], run["run_key"], what)
 
 
-def _transitions_of_step(step: dict[str, Any]) -> Iterator[Transition]:
+def _transitions_of_step(step: dict[str, Any]) -> Iterator[Change]:
     ended_at = step["finished_at"]
     for attempt in step["attempts"]:
         gate = " (only_if)" if attempt.get("only_if") else ""  # a program before it does not say
         name = f"attempt {attempt['number']}{gate}"
-        yield Transition(attempt["started_at"], step["id"], f"RUNNING {name}")
+        yield Change(attempt["started_at"], step["id"], f"RUNNING {name}")
         # A step ends at the same moment as its last attempt: one line reports both.
         if attempt["finished_at"] not in (None, ended_at):
             what = _with_reason(f"{name} {attempt['status']}", attempt["error"])
-            yield Transition(attempt["finished_at"], step["id"], what)
+            yield Change(attempt["finished_at"], step["id"], what)
     if ended_at is not None:
         reason = step["reason"] if step["status"] == "SKIPPED" else step["error"]
-        yield Transition(ended_at, step["id"], _with_reason(step["status"], reason))
+        yield Change(ended_at, step["id"], _with_reason(step["status"], reason))
 
 
-def failed_steps(run: RunJson) -> list[dict[str, Any]]:
+def failed_in(run: RunJson) -> list[dict[str, Any]]:
     """Return the steps that FAILED, in the order of the file."""
     return [step for step in run["steps"] if step["status"] == "FAILED"]
 

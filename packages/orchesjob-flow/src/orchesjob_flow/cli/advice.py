@@ -23,7 +23,7 @@ from orchesjob_flow.signals import from_command
 
 LIKE = 0.7
 """How alike two words must be to be taken for the same; "pause" is not "prune"."""
-MOST_NAMED = 3
+MOST_OFFERED = 3
 """An option of more commands than that is not said to be theirs."""
 EXTRA = re.compile(r"Got unexpected extra arguments? \((.*)\)$", re.DOTALL)
 NOT_A_CHOICE = re.compile(r"'(.*)' is not one of ", re.DOTALL)
@@ -45,7 +45,7 @@ ABOUT_ARGUMENTS = {
 
 
 @cache
-def foreign_words() -> Mapping[str, Any]:
+def foreign_lines() -> Mapping[str, Any]:
     """Return the words of other tools, by the tables of the file."""
     path = Path(__file__).with_name("foreign_words.toml")
     return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -53,10 +53,10 @@ def foreign_words() -> Mapping[str, Any]:
 
 def groups_in(table: str) -> Iterator[tuple[str, str, str]]:
     """Yield the answers of a table, each with its subjects, such as commands, and its words."""
-    for answer, groups in foreign_words()[table].items():
+    for answer, groups in foreign_lines()[table].items():
         for group in groups.split(";"):
             subjects, _, words = group.rpartition(":")
-            yield answer, subjects, words.replace("CHECKS", foreign_words()["checks"])
+            yield answer, subjects, words.replace("CHECKS", foreign_lines()["checks"])
 
 
 def answers_in(table: str, word: str, subject: str = "") -> Iterator[str]:
@@ -69,10 +69,10 @@ def answers_in(table: str, word: str, subject: str = "") -> Iterator[str]:
 
 def is_among(word: str, words: str) -> bool:
     """Tell whether a word is one of several, whatever its case and its dashes."""
-    return folded(word) in map(folded, words.split())
+    return folded_option(word) in map(folded_option, words.split())
 
 
-def folded(word: str) -> str:
+def folded_option(word: str) -> str:
     """Return a word without what people vary: `--dryRun`, `--dry-run`; `-n` is not `-N`."""
     return word if len(word) <= len("-n") else word.lower().replace("_", "").replace("-", "")
 
@@ -151,7 +151,7 @@ def for_missing_file(words: Sequence[str], file: str) -> str:
 
 def for_command(words: Sequence[str]) -> str:
     """Return the line for a command that this program lacks, and for what follows it."""
-    nouns = foreign_words()["nouns"].split()
+    nouns = foreign_lines()["nouns"].split()
     while (pair := next(answers_in("commands", "_".join(words[:2])), None)) is None:
         is_noun = words[0] in nouns or (words[0] == "run" and any(map(_is_command, words[1:2])))
         if not is_noun or len(words) == 1 or words[1].startswith("-"):
@@ -169,7 +169,7 @@ def for_command(words: Sequence[str]) -> str:
     else:
         line = _nearest_command(word, has_arguments=any(map(_is_argument, words[1:]))) or LEADS
     command = line.removeprefix(f"{PROGRAM} ").split()[0]
-    for option in (one for one in words[1:] if is_among(one, foreign_words()["checks"])):
+    for option in (one for one in words[1:] if is_among(one, foreign_lines()["checks"])):
         for answer in answers_in("options", option, command):
             if answer.split()[0] in SHOWN:  # a check must not become a line with an effect
                 return typed(answer)
@@ -308,7 +308,7 @@ def _possible(command: click.Command, option: str) -> str:
     possible = f"the options of {command.name} are {all_own}" if all_own else usage_of(command)
     others = [name for name in SHOWN if option in _spellings_of(load_command(name))]
     if others:
-        owners = ", ".join(others) if len(others) <= MOST_NAMED else "other commands"
+        owners = ", ".join(others) if len(others) <= MOST_OFFERED else "other commands"
         return f"{option} is an option of {owners}; {possible}"
     is_known = any(is_among(option, theirs) for *_, theirs in groups_in("options"))
     if is_known or not option.startswith("--"):
@@ -372,7 +372,7 @@ def _for_extra(ctx: click.Context, extras: Sequence[str]) -> str:
     word = extras[0]
     if word.startswith("-"):
         return "write options before --"
-    if word in foreign_words()["nouns"].split():  # as in `list runs`
+    if word in foreign_lines()["nouns"].split():  # as in `list runs`
         return usage_of(ctx.command)
     if (line := _with_choice(ctx.command, word)) is not None:
         return line

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flow_store import RunSummary
     from orchesjob_flow.home.runs import RunHandle
 
-MOST_RUNS = 200
+MOST_OFFERED_RUNS = 200
 NEWEST = "-"
 """The run key that means the newest run (rule 6.12)."""
 
@@ -70,7 +70,7 @@ def complete_ended_run(ctx: click.Context, _incomplete: str) -> Iterator[Offer]:
 def _latest_runs(ctx: click.Context) -> Iterator["RunSummary"]:
     from orchesjob_flow.home.runs import find_runs
 
-    return (found.run for found in find_runs(settings_of(ctx), limit=MOST_RUNS))
+    return (found.run for found in find_runs(settings_of(ctx), limit=MOST_OFFERED_RUNS))
 
 
 def _run_words(run: "RunSummary") -> str:
@@ -105,7 +105,7 @@ def steps_of_run(ctx: click.Context, statuses: Set[str] | None) -> Iterator[Offe
     """Yield the steps of the run on the command line that have one of these statuses, or any."""
     from orchesjob_flow.reasons import dependencies_in, dependency_text, statuses_of
 
-    if (handle := run_of(ctx)) is not None:
+    if (handle := run_at_hand(ctx)) is not None:
         for name, one in dependencies_in(handle.snapshot().run).items():
             if statuses is None or not statuses.isdisjoint(statuses_of(one)):
                 yield name, dependency_text(one).removeprefix(name).strip(" ()")
@@ -114,7 +114,7 @@ def steps_of_run(ctx: click.Context, statuses: Set[str] | None) -> Iterator[Offe
 @offered
 def complete_step_of_file(ctx: click.Context, _incomplete: str) -> Iterator[Offer]:
     """Offer the steps of the flow file that the command line names, and the names of all copies."""
-    flow = flow_of(ctx)
+    flow = flow_at_hand(ctx)
     names = dict.fromkeys((*flow.copies, *(step.id for step in flow.all_steps)))
     return ((name, None) for name in names)
 
@@ -123,14 +123,14 @@ def complete_step_of_file(ctx: click.Context, _incomplete: str) -> Iterator[Offe
 def complete_param(ctx: click.Context, incomplete: str) -> Iterator[Offer]:
     """Offer the parameters of the flow that the command line names, then the values of one."""
     name, equals, _ = incomplete.partition("=")
-    for param in flow_of(ctx).params:
+    for param in flow_at_hand(ctx).params:
         if not equals:
             yield f"{param.name}=", (param.description or "").partition("\n")[0]
         elif param.name == name:
             yield from ((f"{name}={value}", None) for value in param.enum)
 
 
-def flow_of(ctx: click.Context) -> "FlowSpec":
+def flow_at_hand(ctx: click.Context) -> "FlowSpec":
     """Return the flow of the file that a command line names, or else of the run.
 
     Raises:
@@ -138,7 +138,7 @@ def flow_of(ctx: click.Context) -> "FlowSpec":
     """
     from flow_spec import FlowSpec, is_opened_by_caller, load_flow
 
-    handle = run_of(ctx)
+    handle = run_at_hand(ctx)
     named = [ctx.params.get("flow_file"), *ctx.args, *(ctx.params.get("flow_files") or ())]
     if handle is not None:
         named.append(handle.run_key)  # the file, where the run is to be named by an option
@@ -151,7 +151,7 @@ def flow_of(ctx: click.Context) -> "FlowSpec":
     return FlowSpec.from_json(handle.snapshot().run.definition)
 
 
-def run_of(ctx: click.Context) -> "RunHandle | None":
+def run_at_hand(ctx: click.Context) -> "RunHandle | None":
     """Return the run that a command line names; None if it names none.
 
     Raises:

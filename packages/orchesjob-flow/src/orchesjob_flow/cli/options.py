@@ -23,7 +23,14 @@ from orchesjob_flow.cli.completion import (
     settings_of,
 )
 from orchesjob_flow.home.paths import Settings
-from orchesjob_flow.views.terminal import AUTO, SPELLINGS, VARIABLE, Course, format_of_result, warn
+from orchesjob_flow.views.terminal import (
+    AUTO,
+    FORMAT_VARIABLE,
+    SPELLINGS,
+    Course,
+    format_of_result,
+    warn,
+)
 
 if TYPE_CHECKING:
     from orchesjob_flow.home.runs import RunHandle
@@ -305,7 +312,7 @@ def declare_format(*others: str) -> Callable[[Callable[..., Any]], Callable[...,
         type=click.Choice((*SPELLINGS, *others)),
         metavar=f"[{'|'.join((AUTO, 'json', *others, 'table'))}]",
         default=AUTO,
-        envvar=VARIABLE,
+        envvar=FORMAT_VARIABLE,
         callback=lambda _ctx, _param, spelling: format_of_result(spelling),
         help="auto: a table on a terminal, else JSON.",
     )

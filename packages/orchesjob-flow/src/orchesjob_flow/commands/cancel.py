@@ -21,7 +21,7 @@ from orchesjob_flow.views.terminal import OutputFormat, StatusLine, status_line,
 
 ALLOWANCE_SEC = 30.0
 """How much longer than the grace time a cancel may take, not counting the time of `finally`."""
-LOOK_SEC = 0.1
+CANCEL_LOOK_SEC = 0.1
 TOO_LATE = "no step was left to stop"
 """The news about a run that is not CANCELLED: it keeps the outcome of its steps (rule 5.6)."""
 
@@ -146,14 +146,14 @@ def finish(handle: RunHandle, store: FlowStore, waiting: Waiting) -> None:
 
     Another process that advances it is waited for, for a moment.
     """
-    lock = handle.lock(wait_sec=LOOK_SEC)
+    lock = handle.lock(wait_sec=CANCEL_LOOK_SEC)
     if lock is None:
         return
     with closing(lock):
         if not handle.load(store).status.is_terminal:
             try:
                 with runner_of(handle, store, lock) as runner:
-                    while not runner.drive(until=time.monotonic() + LOOK_SEC).is_terminal:
+                    while not runner.drive(until=time.monotonic() + CANCEL_LOOK_SEC).is_terminal:
                         if waiting.is_over(handle.load(store)):
                             return
             except GaveUp as error:

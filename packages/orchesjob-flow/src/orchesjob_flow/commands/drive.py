@@ -7,7 +7,7 @@ import click
 from orchesjob_flow.cli.options import CommandOnRun, run_key_option
 from orchesjob_flow.home.runs import RunHandle, Snapshot
 from orchesjob_flow.runner import assembly, background
-from orchesjob_flow.views.results import exit_code_of, run_json
+from orchesjob_flow.views.results import run_exit_code, run_json
 from orchesjob_flow.views.terminal import print_json
 
 
@@ -22,4 +22,4 @@ def drive(handle: RunHandle, lock_fd: int, pipe_fd: int) -> int:
         on_ready = partial(background.report_ready, pipe_fd)
         run = assembly.drive(handle, store, lock, on_ready=on_ready)
     print_json(run_json(Snapshot(run, None)))  # into the log
-    return exit_code_of(run)
+    return run_exit_code(run)

@@ -32,7 +32,7 @@ LONGEST_GATE = 60
 LONGEST_TITLE = 120
 NEVER = "never runs"
 """The mark of a step that can never run (rule 11.2)."""
-COLOURS = {
+NODE_COLOURS = {
     StepStatus.SUCCEEDED: "#c8e6c9",
     StepStatus.FAILED: "#ffcdd2",
     StepStatus.SKIPPED: "#eeeeee",
@@ -80,7 +80,7 @@ def graph(
                 shlex.join(["orchesjob-flow", "graph", "-k", handle.run_key]),
             )
         run = handle.snapshot().run
-        drawn = _drawn_flow(flow_of_run(run), statuses_of(run))
+        drawn = _drawn_flow(flow_of_run(run), count_statuses(run))
     else:
         raise Misused(
             "give either a flow file, or a run with -k KEY",
@@ -140,7 +140,7 @@ def _drawn_flow(flow: FlowSpec, statuses: Mapping[str, Mapping[StepStatus, int]]
     return DrawnFlow(flow.as_written, copies, statuses)
 
 
-def statuses_of(run: Run) -> Mapping[str, Mapping[StepStatus, int]]:
+def count_statuses(run: Run) -> Mapping[str, Mapping[StepStatus, int]]:
     """Count the statuses of the steps, those of all copies of one together."""
     return {
         name: one.counts if isinstance(one, Copies) else {one.status: 1}
@@ -150,18 +150,18 @@ def statuses_of(run: Run) -> Mapping[str, Mapping[StepStatus, int]]:
 
 def condition_of(flow: FlowSpec, step: StepSpec) -> str:
     """Say when a step runs."""
-    when = f"when {written(step)}"
+    when = f"when {written_condition(step)}"
     if step.condition is None:
         when = "at the end" if step.id in flow.finally_ids else "at once"
-    return f"{when}, {gate_of(step)}" if step.only_if else when
+    return f"{when}, {gate_text(step)}" if step.only_if else when
 
 
-def written(step: StepSpec) -> str:
+def written_condition(step: StepSpec) -> str:
     """Return a condition as it is written, on one line; nothing where there is none."""
     return " ".join((step.when or "").split())
 
 
-def gate_of(step: StepSpec) -> str:
+def gate_text(step: StepSpec) -> str:
     """Write the `only_if` of a step; a long text is cut (rule 10.8)."""
     return cut(f"only if {shlex.join(step.only_if)}", LONGEST_GATE)
 
@@ -216,7 +216,7 @@ def when_of(flow: FlowSpec, step: StepSpec) -> str:
     if step.condition is None:
         return condition_of(flow, step)
     when = f"after {', '.join(step.waits_for)}"
-    return f"{when}, {gate_of(step)}" if step.only_if else when
+    return f"{when}, {gate_text(step)}" if step.only_if else when
 
 
 def status_cell(drawn: DrawnFlow, step: StepSpec, *, colour: bool | None) -> str:
@@ -251,7 +251,7 @@ def mermaid_lines(drawn: DrawnFlow) -> Iterator[str]:
         yield "    end"
     for step in flow.all_steps:
         yield from (f"    {nodes[name]} --> {nodes[step.id]}" for name in drawn.waits_of(step))
-    for status, colour in COLOURS.items():
+    for status, colour in NODE_COLOURS.items():
         having = (step for step in flow.all_steps if drawn.status(step) is status)
         names = ",".join(nodes[step.id] for step in having)
         if names:
@@ -278,9 +278,9 @@ def label(drawn: DrawnFlow, step: StepSpec) -> Iterator[str]:
     if step.id in drawn.never:
         yield NEVER
     if step.when is not None and str(step.condition) not in step.waits_for:
-        yield f"when {visible(written(step))}"
+        yield f"when {visible(written_condition(step))}"
     if step.only_if:
-        yield visible(gate_of(step))
+        yield visible(gate_text(step))
 
 
 def dot_lines(drawn: DrawnFlow) -> Iterator[str]:
@@ -305,7 +305,7 @@ def dot_lines(drawn: DrawnFlow) -> Iterator[str]:
 
 def _dot_node(drawn: DrawnFlow, step: StepSpec) -> str:
     unused = StepStatus.SKIPPED if step.id in drawn.never else StepStatus.PENDING
-    colour = COLOURS[drawn.status(step) or unused]
+    colour = NODE_COLOURS[drawn.status(step) or unused]
     text = quote("\n".join(label(drawn, step)))
     return f"{quote(step.id)} [label={text}, fillcolor={quote(colour)}]"
 

@@ -28,7 +28,7 @@ from orchesjob_flow.views.results import command_line
 from orchesjob_flow.views.step_output import Printer, prefixes_of
 from orchesjob_flow.views.terminal import stdout, warn
 
-LOOK_SEC = 0.5
+FOLLOW_LOOK_SEC = 0.5
 
 
 @click.command(cls=CommandOnRun)
@@ -110,7 +110,7 @@ def show_until_news(observer: Observer, run: Run, printer: Printer) -> Run | Non
     while True:
         has_more = printer.show()
         if not has_more:
-            time.sleep(LOOK_SEC)
+            time.sleep(FOLLOW_LOOK_SEC)
         snapshot = observer.snapshot()
         if snapshot.run is not run:
             return snapshot.run

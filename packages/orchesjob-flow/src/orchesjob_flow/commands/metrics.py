@@ -8,7 +8,7 @@ import click
 from flow_store import FlowStore
 from orchesjob_flow.cli.options import refuse_empty
 from orchesjob_flow.home.paths import Settings
-from orchesjob_flow.home.runs import UNFINISHED, find_runs, read_store
+from orchesjob_flow.home.runs import UNFINISHED_STATUSES, find_runs, read_store
 from orchesjob_flow.reports.reporting import write_file
 from orchesjob_flow.stats.counts import flow_stats
 from orchesjob_flow.stats.formats import as_prometheus
@@ -41,7 +41,7 @@ def metrics(settings: Settings, output: str | None) -> None:
     text = ""
     if stats is not None:
         newest = read_store(settings, FlowStore.newest_runs) or ()
-        text = as_prometheus(stats.flows, newest, find_runs(settings, statuses=UNFINISHED))
+        text = as_prometheus(stats.flows, newest, find_runs(settings, statuses=UNFINISHED_STATUSES))
     if output is None:
         write_result(text)
     else:

@@ -24,7 +24,7 @@ from orchesjob_flow.errors import FlowError, NotDetached, NotReady, NotResumed, 
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
 from orchesjob_flow.home.orchesjob_home import InnerFate, fates_of
 from orchesjob_flow.home.paths import Settings
-from orchesjob_flow.home.runs import UNFINISHED, RunHandle, find_runs, request_cancel
+from orchesjob_flow.home.runs import UNFINISHED_STATUSES, RunHandle, find_runs, request_cancel
 from orchesjob_flow.launch.recording import bring_to_end
 from orchesjob_flow.reasons import describe_given_up
 from orchesjob_flow.runner.assembly import drive_or_wait
@@ -110,7 +110,7 @@ def resume_all(settings: Settings, output_format: OutputFormat) -> int:
     Raises:
         NotResumed: A run has no runner, for another reason.
     """
-    unfinished = find_runs(settings, statuses=UNFINISHED)
+    unfinished = find_runs(settings, statuses=UNFINISHED_STATUSES)
     abandoned = [listed.run for listed in reversed(unfinished) if listed.is_abandoned]
     fates = fates_of(settings, abandoned, now().boot)
     left = [run for run in abandoned if fates.get(run.run_key) is InnerFate.IS_LEFT]
@@ -194,6 +194,6 @@ def find_given_up(settings: Settings) -> dict[str, str]:
     """Describe by run key the runs on which a runner gave up, and which no runner advances."""
     return {
         found.run.run_key: text
-        for found in find_runs(settings, statuses=UNFINISHED)
+        for found in find_runs(settings, statuses=UNFINISHED_STATUSES)
         if (text := describe_given_up(found)) is not None
     }

@@ -22,7 +22,7 @@ from orchesjob_flow.home.runs import RunHandle, flow_of_run
 from orchesjob_flow.launch.recording import Plan, reopen
 from orchesjob_flow.views.terminal import Course, unsafe
 
-LONGEST_REASON = 500
+LONGEST_SETTLING_REASON = 500
 
 
 def read_reason(_ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -33,8 +33,8 @@ def read_reason(_ctx: click.Context, param: click.Parameter, value: str) -> str:
         flaw = "is empty; say in a few words why"
     elif unsafe().search(text):
         flaw = "has a line break or a control character; give a line of text"
-    elif len(text) > LONGEST_REASON:
-        flaw = f"has {len(text):,} characters; {LONGEST_REASON} are enough for a reason"
+    elif len(text) > LONGEST_SETTLING_REASON:
+        flaw = f"has {len(text):,} characters; {LONGEST_SETTLING_REASON} are enough for a reason"
     if flaw is not None:
         raise click.BadParameter(flaw, param=param)
     return text

@@ -26,7 +26,7 @@ from orchesjob_flow.simulation import (
     first_starts,
     play,
 )
-from orchesjob_flow.views.results import exit_code_of, run_json
+from orchesjob_flow.views.results import run_exit_code, run_json
 from orchesjob_flow.views.table import UNDECIDED, draw_table, params_words, screen_row, steps_in
 from orchesjob_flow.views.terminal import (
     OutputFormat,
@@ -40,7 +40,7 @@ from orchesjob_flow.views.terminal import (
     write_result,
 )
 
-COLUMNS = ("Step", "Status", "Attempt", "Begins", "Ends", "Why")
+PLAN_COLUMNS = ("Step", "Status", "Attempt", "Begins", "Ends", "Why")
 WITHOUT_MEANING = ("run_key", "orchesjob_home", "orchesjob_status")
 """Keys of the JSON about what only a real run has, at any depth."""
 
@@ -105,7 +105,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - its options
             print_lines(endings_lines(flow, endings))
         return None
     played = play(flow, scenario)
-    exit_code = exit_code_of(played.run)
+    exit_code = run_exit_code(played.run)
     if output_format is OutputFormat.JSON:
         print_json(simulated_json(played.run))
     else:
@@ -152,7 +152,7 @@ def _print_simulated(run: Run, exit_code: int) -> None:
         lines.append(f"Params: {params_words(run.params)}")
     is_terminal = terminal.stream.isatty()
     rows = simulated_rows(run, colour=terminal.colour if is_terminal else None)
-    table = [COLUMNS, *rows]
+    table = [PLAN_COLUMNS, *rows]
     steps = steps_in(terminal.size().columns, table) if is_terminal else draw_table(table)
     lines += [
         "",
@@ -222,7 +222,7 @@ def endings_lines(flow: FlowSpec, endings: Endings) -> Iterator[str]:
     """Yield a line for each ending, in groups by how the run ends."""
     shown = endings.found[:MOST_SHOWN]
     yield f"Flow: {visible(flow.flow_id)}"
-    yield f"Endings: {total_words(endings)}"
+    yield f"Endings: {endings_words(endings)}"
     for status in RunStatus:
         group = [ending for ending in shown if ending.status is status]
         if group:
@@ -237,7 +237,7 @@ def endings_lines(flow: FlowSpec, endings: Endings) -> Iterator[str]:
         yield f"Shown are the {len(shown)} {few}."
 
 
-def total_words(endings: Endings) -> str:
+def endings_words(endings: Endings) -> str:
     """Write how many endings there are and, where all are known, how many of each kind."""
     if not endings.is_complete:
         return f"more than {len(endings.found):,}"

@@ -80,11 +80,11 @@ def flow_json(flow: FlowStats) -> dict[str, Any]:
         **as_json(runs, "runs=total", "succeeded", "failed", "cancelled", "retries"),
         **times_json(runs),
         "last_success_at": flow.last_success_at,
-        "steps": [step_json(step) for step in flow.steps],
+        "steps": [series_json(step) for step in flow.steps],
     }
 
 
-def step_json(step: Series) -> dict[str, Any]:
+def series_json(step: Series) -> dict[str, Any]:
     """Describe the figures of a step."""
     counts = ("id=step", "runs=begun", "succeeded", "failed", "cancelled", "skipped", "retries")
     return {

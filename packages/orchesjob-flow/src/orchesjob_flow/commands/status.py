@@ -4,7 +4,7 @@ import click
 
 from orchesjob_flow.cli.options import CommandOnRun, format_option, run_key_option
 from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.views.results import exit_code_of, show_run
+from orchesjob_flow.views.results import run_exit_code, show_run
 from orchesjob_flow.views.terminal import OutputFormat
 
 
@@ -26,4 +26,4 @@ def status(handle: RunHandle, output_format: OutputFormat, by_outcome: bool) -> 
     """  # noqa: D301 - click reads \b
     snapshot = handle.snapshot()
     show_run(handle, snapshot, output_format)
-    return exit_code_of(snapshot.run) if by_outcome else None
+    return run_exit_code(snapshot.run) if by_outcome else None

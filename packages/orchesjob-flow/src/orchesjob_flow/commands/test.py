@@ -456,7 +456,7 @@ def print_tested(tested: Sequence[Tested], coverage: Sequence[Coverage] | None) 
                 write_result(f"{error}\n")
     for each in coverage or ():
         print_lines(["", *map(visible, each.lines)])
-    print_lines(["", total_words(tested)])
+    print_lines(["", cases_words(tested)])
 
 
 def print_tried(tried: Tried, *, colour: bool) -> None:
@@ -473,7 +473,7 @@ def print_tried(tried: Tried, *, colour: bool) -> None:
     print_lines(shown, indent=" " * 12)
 
 
-def total_words(tested: Sequence[Tested]) -> str:
+def cases_words(tested: Sequence[Tested]) -> str:
     """Say how many cases there were, how many failed, and how many files are not valid."""
     tried = [each for one in tested for each in one.tried]
     wrong = sum(isinstance(one.outcome, FlowFileError) for one in tested)

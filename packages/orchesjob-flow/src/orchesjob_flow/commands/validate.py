@@ -40,10 +40,10 @@ from orchesjob_flow.views.terminal import (
     write_result,
 )
 
-CODES = click.Choice([code.value for code in WarningCode])
+CODE_CHOICE = click.Choice([code.value for code in WarningCode])
 
 
-def explain(ctx: click.Context, _param: click.Parameter, code: str | None) -> None:
+def print_section(ctx: click.Context, _param: click.Parameter, code: str | None) -> None:
     """Print the section about a warning, and end the program."""
     if code is None:
         return
@@ -58,8 +58,8 @@ def explain(ctx: click.Context, _param: click.Parameter, code: str | None) -> No
 @click.option(
     "--explain",
     metavar="CODE",
-    type=CODES,
-    callback=explain,
+    type=CODE_CHOICE,
+    callback=print_section,
     is_eager=True,
     expose_value=False,
     help="Explain the warning with this code, and how to fix it; check nothing.",
@@ -69,7 +69,7 @@ def explain(ctx: click.Context, _param: click.Parameter, code: str | None) -> No
     "--allow",
     "allowed",
     metavar="CODE",
-    type=CODES,
+    type=CODE_CHOICE,
     multiple=True,
     help="Ignore the warnings with this code; repeatable.",
 )

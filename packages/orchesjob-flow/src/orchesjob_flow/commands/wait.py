@@ -8,7 +8,7 @@ from flow_store import GivenUp
 from orchesjob_flow.cli.options import CommandOnRun, Duration, format_option, run_key_option
 from orchesjob_flow.home.runs import Observer, RunHandle, Snapshot
 from orchesjob_flow.reasons import describe_given_up
-from orchesjob_flow.views.results import exit_code_of, show_run
+from orchesjob_flow.views.results import run_exit_code, show_run
 from orchesjob_flow.views.terminal import OutputFormat, warn
 
 
@@ -46,4 +46,4 @@ def wait(handle: RunHandle, timeout: float | None, output_format: OutputFormat) 
         observer.await_end(math.inf if timeout is None else timeout, report_giving_up)
         snapshot = observer.snapshot()
     show_run(handle, snapshot, output_format)
-    return exit_code_of(snapshot.run)
+    return run_exit_code(snapshot.run)

@@ -22,7 +22,7 @@ from orchesjob_flow.cli.options import (
 from orchesjob_flow.home.runs import Observer, RunHandle, Snapshot
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.progress import Screen, screen_on, with_progress
-from orchesjob_flow.views.results import exit_code_of, show_next_steps
+from orchesjob_flow.views.results import run_exit_code, show_next_steps
 from orchesjob_flow.views.table import print_table
 from orchesjob_flow.views.terminal import write_result
 
@@ -76,7 +76,7 @@ def watch(  # noqa: PLR0913, PLR0917 - its options
     else:
         run = watch_tables(handle, interval, see, screen=screen, advance=advance)
     show_next_steps(handle, Snapshot(run, None))
-    return exit_code_of(run)
+    return run_exit_code(run)
 
 
 def follow_run(handle: RunHandle, see: Callable[[Snapshot], None], *, advance: bool) -> Run:

@@ -76,7 +76,7 @@ VERDICTS = {
 }
 
 
-UNSUCCESSFUL = (Verdict.FAILED, Verdict.ABORTED, Verdict.LOST, Verdict.NEVER_RAN)
+UNSUCCESSFUL_VERDICTS = (Verdict.FAILED, Verdict.ABORTED, Verdict.LOST, Verdict.NEVER_RAN)
 
 
 def judge(report: JobReport, spec: StepSpec, *, is_gate: bool = False) -> Verdict:
@@ -161,7 +161,7 @@ def withdraw_start(context: UpdateContext, attempt: OpenAttempt) -> None:
 
 def act_on_report(context: UpdateContext, attempt: OpenAttempt, report: JobReport) -> None:
     """Act on what orchesjob reports of the attempt's job."""
-    recognise(context, attempt, report)
+    recognise_gate(context, attempt, report)
     verdict = judge(report, attempt.step.spec, is_gate=attempt.row.is_gate)
     record_report(context, attempt, report, verdict)
     match verdict:
@@ -175,8 +175,8 @@ def act_on_report(context: UpdateContext, attempt: OpenAttempt, report: JobRepor
             skip(context, attempt)
         case Verdict.NEVER_RAN if attempt.row.abort_reason in (None, AbortReason.DEAD_START):
             discard_start(context, attempt)
-        case _ if verdict in UNSUCCESSFUL and was_ended(context, attempt, report):
-            calls.end_survivors(context, attempt)
+        case _ if verdict in UNSUCCESSFUL_VERDICTS and was_ended(context, attempt, report):
+            calls.end_left_behind(context, attempt)
         case Verdict.FAILED:
             fail_attempt(context, attempt, failure_of(report), exit_code_of(report))
         case Verdict.ABORTED | Verdict.NEVER_RAN:
@@ -187,12 +187,12 @@ def act_on_report(context: UpdateContext, attempt: OpenAttempt, report: JobRepor
             why = "the machine or container was restarted while it ran"
             lose_attempt(context, attempt, why)
         case Verdict.NO_WORKER:
-            calls.look(context, attempt)
+            calls.look_for_processes(context, attempt)
         case _:
             note_active(context, attempt, report)
 
 
-def recognise(context: UpdateContext, attempt: OpenAttempt, report: JobReport) -> None:
+def recognise_gate(context: UpdateContext, attempt: OpenAttempt, report: JobReport) -> None:
     """Treat an attempt as one at the gate if orchesjob has the gate's command under its key.
 
     That happens where an earlier record of the run was lost, and the gate was asked more often
@@ -349,7 +349,7 @@ def act_on_unknown_key(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Act on "no such key": start a job that never existed, and never restart one that may have."""
     attempt.before = None
     if attempt.row.abort_reason is not None:
-        calls.end_survivors(context, attempt)
+        calls.end_left_behind(context, attempt)
     elif attempt.row.job_id is not None:
         lose_attempt(context, attempt, "orchesjob no longer knows the job")
     elif attempt.row.boot_id != context.now.boot:
@@ -521,7 +521,7 @@ def act_on_survivors(
     """Close the attempt if no process of it is alive; else end the processes, or wait for them."""
     if survivors and attempt.row.abort_reason is not None:
         loss.being_ended = True
-        calls.end_survivors(context, attempt)
+        calls.end_left_behind(context, attempt)
     elif survivors:
         note_survivors(context, attempt, loss, survivors)
         oldest = min(survivors, key=lambda process: (process.started_ticks, process.pid))

@@ -58,7 +58,7 @@ def make_next_call(context: UpdateContext, attempt: OpenAttempt) -> None:
     elif attempt.row.abort_reason is None:
         return
     elif not attempt.processes_recorded:
-        look(context, attempt)
+        look_for_processes(context, attempt)
     else:
         abort(context, attempt, attempt.job.job_id)
 
@@ -124,7 +124,7 @@ def is_own_abort(report: JobReport) -> bool:
     return (report.abort_reason or "").startswith(OWN_ABORT)
 
 
-def end_survivors(context: UpdateContext, attempt: OpenAttempt) -> None:
+def end_left_behind(context: UpdateContext, attempt: OpenAttempt) -> None:
     """End the processes that an abort has left: orchesjob aborts no job twice (rule 5.8)."""
     grace = grace_sec(context.run, attempt.row.abort_reason)
     known = known_processes(context, attempt.row)
@@ -140,12 +140,12 @@ def look_again(context: UpdateContext, attempt: OpenAttempt) -> None:
     reason = attempt.row.abort_reason
     has_ended = attempt.loss is not None and not attempt.loss.being_ended
     if reason is not None and not (has_ended and reason != AbortReason.TIMEOUT):
-        end_survivors(context, attempt)
+        end_left_behind(context, attempt)
     else:
-        look(context, attempt)
+        look_for_processes(context, attempt)
 
 
-def look(context: UpdateContext, attempt: OpenAttempt) -> None:
+def look_for_processes(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Look whether anything of an attempt is alive."""
     known = known_processes(context, attempt.row)
     effect = LookForSurvivors(attempt.id, (attempt.attempt_key,), known)

@@ -41,7 +41,7 @@ def recorded_report(run: Run, attempt: Attempt) -> JobReport | None:
         raise DamagedRecord(run.run_key, step_id, attempt.number, error.cause_text) from error
 
 
-UNSUCCESSFUL = (StepStatus.FAILED, StepStatus.CANCELLED)
+RETRIED_STATUSES = (StepStatus.FAILED, StepStatus.CANCELLED)
 
 
 def plan_retry(
@@ -78,7 +78,7 @@ def plan_retry(
         if missing:
             raise LeftOut(run.run_key, missing, flow.until)
     else:
-        again = {step_id for step_id, status in statuses.items() if status in UNSUCCESSFUL}
+        again = {step_id for step_id, status in statuses.items() if status in RETRIED_STATUSES}
     again |= {step.id for step in added}
     again |= moved(before, flow)
     again |= set(before.left_out).difference(flow.left_out)
@@ -199,7 +199,7 @@ def plan_settle(run: Run, flow: FlowSpec, name: str, settling: Settling) -> Reop
         definition=run.definition,
         resets=resets_of(run, flow, again),
         params=run.params,
-        settled=[settle(step, settling) for step in run.steps if step.step_id in named],
+        settled=[settlement_of(step, settling) for step in run.steps if step.step_id in named],
     )
 
 
@@ -213,7 +213,7 @@ def to_settle(run: Run, flow: FlowSpec, name: str) -> set[str]:
     if not ids:
         raise NoCopies(run.run_key, [name])
     meant = [step for step in run.steps if step.step_id in ids]
-    found = {step.step_id for step in meant if step.status in UNSUCCESSFUL}
+    found = {step.step_id for step in meant if step.status in RETRIED_STATUSES}
     if not found:
         raise NothingToSettle(run.run_key, name, how_they_stand(run, meant))
     return found
@@ -232,7 +232,7 @@ def how_they_stand(run: Run, steps: Sequence[Step]) -> list[str]:
     )
 
 
-def settle(step: Step, settling: Settling) -> Settlement:
+def settlement_of(step: Step, settling: Settling) -> Settlement:
     """Return the settlement of a step, with the outcome that was recorded before."""
     return Settlement(
         position=step.position,

@@ -161,7 +161,7 @@ def on_start_called_off(context: UpdateContext, event: StartCalledOff) -> None:
     """Close an attempt that never began and that is to be ended."""
     attempt = complete_call(context, event.attempt, CallKind.START)
     if attempt is not None:
-        calls.end_survivors(context, attempt)
+        calls.end_left_behind(context, attempt)
 
 
 def on_call_unanswered(context: UpdateContext, event: CallUnanswered) -> None:

@@ -21,7 +21,7 @@ from typing import Self
 from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.home.paths import SlotFiles
 
-LOOK_SEC = 0.005
+SLOT_LOOK_SEC = 0.005
 """Seconds between the looks of the first in the queue, which is one process."""
 TURN_SEC = 0.005
 """How long threads of one process wait for each other before they wait in the queue."""
@@ -112,7 +112,7 @@ class CallSlots:
         if first is None:
             return self._look(LOOK_BESIDE_SEC)
         with closing(first):
-            found = self._look(LOOK_SEC)
+            found = self._look(SLOT_LOOK_SEC)
             with suppress(OSError):  # a full disk must not prevent a call
                 os.utime(first.fileno())
             return found

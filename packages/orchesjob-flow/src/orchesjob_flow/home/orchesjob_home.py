@@ -72,7 +72,7 @@ def shared_home(environ: Mapping[str, str], *, create: bool = False) -> str:
     Raises:
         UnusableOrchesjobHome: orchesjob could not write there, or others could.
     """
-    home = named_home(environ)
+    home = real_home(environ)
     refuse_exposed(environ.get(ORCHESJOB_HOME) or home)  # a link of others leads anywhere
     refuse_unwritable(home)
     if not create:
@@ -85,7 +85,7 @@ def shared_home(environ: Mapping[str, str], *, create: bool = False) -> str:
     return home
 
 
-def named_home(environ: Mapping[str, str]) -> str:
+def real_home(environ: Mapping[str, str]) -> str:
     """Return the real path of the home that the environment names, or of orchesjob's default.
 
     Raises:
@@ -176,7 +176,7 @@ def is_in_own_home(home: Home, environ: Mapping[str, str]) -> bool:
     Runs that the step starts must not use that home: it is removed with its run. A run's directory
     and its own home have the same name except for the ending.
     """
-    named = Path(named_home(environ))
+    named = Path(real_home(environ))
     if named.parent == home.jobs.resolve():
         return True
     if not named.name.endswith(".jobs"):
@@ -242,7 +242,7 @@ def environ_of(run: Run, environ: Mapping[str, str], home: Home) -> Mapping[str,
         refuse_gone(run, home)
         flow_home = find_home(None, environ).database.parent
         return {**environ, ORCHESJOB_HOME: own_home(home, run.run_key), FLOW_HOME: str(flow_home)}
-    named = named_home(environ)
+    named = real_home(environ)
     recorded = run.orchesjob_home
     is_same = os.path.realpath(recorded) == named  # a home that was moved may have left a link
     if environ.get(ORCHESJOB_HOME) and not is_same:

@@ -52,9 +52,9 @@ from orchesjob_flow.home.paths import (
 if TYPE_CHECKING:
     from flow_spec import FlowSpec
 
-LOOK_SEC = 0.1
+RUN_LOOK_SEC = 0.1
 """Seconds between two looks at a run whose end is awaited."""
-UNFINISHED = tuple(status for status in RunStatus if not status.is_terminal)
+UNFINISHED_STATUSES = tuple(status for status in RunStatus if not status.is_terminal)
 STREAMS = ("stdout", "stderr")
 
 
@@ -493,7 +493,7 @@ class Observer:
             left = end - time.monotonic()
             if left <= 0:
                 return
-            time.sleep(min(left, LOOK_SEC))
+            time.sleep(min(left, RUN_LOOK_SEC))
 
     def _connected(self) -> FlowStore:
         store = self._store

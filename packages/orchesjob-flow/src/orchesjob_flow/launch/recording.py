@@ -22,8 +22,8 @@ from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.home.orchesjob_home import (
     home_of_new_run,
     inode_of_home,
-    named_home,
     parent_of_new_run,
+    real_home,
 )
 from orchesjob_flow.home.paths import check_run_key
 from orchesjob_flow.home.runs import RunHandle, flow_of_run, has_runner, open_store, patiently
@@ -87,7 +87,7 @@ def record(
     is_recorded = patiently(settings, handle.is_recorded)
     run_key = handle.run_key
     if is_recorded:  # its recorded home counts; this one need not be usable
-        home = named_home(settings.environ)
+        home = real_home(settings.environ)
     else:
         home = home_of_new_run(settings, run_key, own_jobs=own_jobs, create=True)
     handle.refuse_unusable()

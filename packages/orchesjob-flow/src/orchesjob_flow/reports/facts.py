@@ -42,7 +42,7 @@ from orchesjob_flow.reasons import (
 )
 from orchesjob_flow.views.terminal import counted, duration_text, visible
 
-flow_of = lru_cache(maxsize=64)(FlowSpec.from_json)
+cached_flow = lru_cache(maxsize=64)(FlowSpec.from_json)
 """Reads a stored definition; most runs of a flow have the same one."""
 LOOKED_AT = 5
 """The savings of so many steps are computed: the longest ones of the path."""
@@ -456,7 +456,7 @@ def facts_of(
         DamagedRecord: The record of an attempt cannot be read.
         StoredFlowError: The flow cannot be read, or has other steps than the run.
     """
-    flow = flow_of(run.definition)
+    flow = cached_flow(run.definition)
     refuse_other_steps(run, flow)
     rows = {step.step_id: step for step in run.steps}
     by_position: dict[int, list[Attempt]] = {}

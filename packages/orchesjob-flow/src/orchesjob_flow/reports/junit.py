@@ -15,7 +15,7 @@ from flow_store import AttemptStatus, StepStatus
 from orchesjob_flow.reports.facts import Facts, SpanKind, StepFacts, ending_text, headline
 from orchesjob_flow.views.terminal import visible
 
-COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
+COUNTED_RESULTS = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 """The elements in test cases whose numbers a suite has, by its attributes."""
 NOT_IN_XML = str.maketrans({"\ufffe": "\\ufffe", "\uffff": "\\uffff"})
 
@@ -63,7 +63,7 @@ def xml_of(root: ElementTree.Element) -> str:
     """Return the text of a file, in which each suite has the numbers of its cases."""
     for suite in root:
         suite.set("tests", str(len(suite.findall("testcase"))))
-        for attribute, tag in COUNTED.items():
+        for attribute, tag in COUNTED_RESULTS.items():
             suite.set(attribute, str(len(suite.findall(f"testcase/{tag}"))))
     ElementTree.indent(root)
     declaration = '<?xml version="1.0" encoding="UTF-8"?>\n'

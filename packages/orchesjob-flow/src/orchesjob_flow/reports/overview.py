@@ -25,7 +25,7 @@ from orchesjob_flow.errors import (
 )
 from orchesjob_flow.home.paths import Settings, encode_run_key
 from orchesjob_flow.home.runs import (
-    UNFINISHED,
+    UNFINISHED_STATUSES,
     Listed,
     RunHandle,
     Snapshot,
@@ -41,9 +41,9 @@ PAGE, REPORTS = "index.html", "reports"
 """The names of the page and of the folder with the reports, in the folder of the overview."""
 UNREADABLE = (StoredFlowError, DamagedRecord, RunNotFound, UnusableOrchesjobHome)
 """Why a run has no report, while all others have."""
-LAST_LINES = 5
+OVERVIEW_LINES = 5
 """How many lines of a failed step's output the page shows; its report shows more."""
-MOST_STEPS = 3
+MOST_FAILED_STEPS = 3
 """Of so many failed steps of a run the page shows the output."""
 MOST_TROUBLES = 50
 """So many runs that need a look are described; the others are only in the table."""
@@ -83,7 +83,7 @@ class RunMark(NamedTuple):
     def words(self) -> str:
         """What the mark says to people who do not see its colour."""
         run = self.run
-        took = "" if run.finished_at is None else f", took {duration_text(seconds_of(run))}"
+        took = "" if run.finished_at is None else f", took {duration_text(run_seconds(run))}"
         runner = ", has no runner" if self.is_abandoned else ""
         return f"{run.run_key} {run.status}, began {clock_time(run.started_at)}{took}{runner}"
 
@@ -110,7 +110,7 @@ class FlowLine(NamedTuple):
     def took_sec(self) -> float | None:
         """How long the newest run took; None if it has not ended."""
         run = self.newest.run
-        return None if run.finished_at is None else seconds_of(run)
+        return None if run.finished_at is None else run_seconds(run)
 
     @property
     def slowness(self) -> float | None:
@@ -162,7 +162,7 @@ def write_overview(settings: Settings, folder: Path, limit: int) -> Written:
         every = [*abandoned, *(mark for line in lines for mark in line.marks)]
         marks = list({mark.run.run_key: mark for mark in every}.values())
         stale = [mark for mark in marks if not is_current(reports / mark.report, mark.run)]
-        write_reports(settings, reports, stale)
+        write_run_reports(settings, reports, stale)
         with open_to_read(settings) as store:
             troubles = [
                 trouble
@@ -235,29 +235,29 @@ def read_flows(
         runs = store.runs(flow_id=flow_id, limit=limit)[::-1]
         if not runs:  # they have just been removed
             continue
-        longest = max(map(seconds_of, runs))
-        marks = [mark_of(listed, longest) for listed in with_runners(settings, runs)]
+        longest = max(map(run_seconds, runs))
+        marks = [run_mark(listed, longest) for listed in with_runners(settings, runs)]
         good = [run for run in runs if run.status is RunStatus.SUCCEEDED]
-        middle = median(map(seconds_of, good)) if good else None
+        middle = median(map(run_seconds, good)) if good else None
         latest = store.runs(flow_id=flow_id, statuses=[RunStatus.SUCCEEDED], limit=1)
         lines.append(FlowLine(flow_id, marks, middle, latest[0].finished_at if latest else None))
-    unfinished = with_runners(settings, store.runs(statuses=UNFINISHED))
+    unfinished = with_runners(settings, store.runs(statuses=UNFINISHED_STATUSES))
     lines.sort(key=lambda line: not line.went_wrong)
-    return lines, [mark_of(listed, 0.0) for listed in unfinished if listed.is_abandoned]
+    return lines, [run_mark(listed, 0.0) for listed in unfinished if listed.is_abandoned]
 
 
-def mark_of(listed: Listed, longest_sec: float) -> RunMark:
+def run_mark(listed: Listed, longest_sec: float) -> RunMark:
     """Return the mark of a run; the longest run of its flow has the highest one."""
-    height = LOWEST_MARK + (100 - LOWEST_MARK) * seconds_of(listed.run) / (longest_sec or 1)
+    height = LOWEST_MARK + (100 - LOWEST_MARK) * run_seconds(listed.run) / (longest_sec or 1)
     return RunMark(listed, round(min(height, 100)))
 
 
-def seconds_of(run: RunSummary) -> float:
+def run_seconds(run: RunSummary) -> float:
     """Return how long a run took, or 0 if it has not ended."""
     return 0.0 if run.finished_at is None else max(0.0, run.finished_at - run.started_at)
 
 
-def write_reports(settings: Settings, reports: Path, marks: Sequence[RunMark]) -> None:
+def write_run_reports(settings: Settings, reports: Path, marks: Sequence[RunMark]) -> None:
     """Write the reports of runs; warn about each that cannot be reported.
 
     Raises:
@@ -304,13 +304,15 @@ def trouble_of(store: FlowStore, settings: Settings, mark: RunMark) -> Trouble |
     except UNREADABLE:
         return None
     wrong = [one for one in facts.steps if one.went_wrong]
-    return Trouble(mark, headline(facts), [(one, last_words(one)) for one in wrong[:MOST_STEPS]])
+    return Trouble(
+        mark, headline(facts), [(one, last_output(one)) for one in wrong[:MOST_FAILED_STEPS]]
+    )
 
 
-def last_words(one: StepFacts) -> str:
+def last_output(one: StepFacts) -> str:
     """Return the last lines that a step printed; stderr counts more than stdout."""
     text = next((tail.text for tail in one.tails if tail.text), "")
-    return "\n".join(text.split("\n")[-LAST_LINES:])
+    return "\n".join(text.split("\n")[-OVERVIEW_LINES:])
 
 
 def remove_others(reports: Path, marks: Sequence[RunMark]) -> None:

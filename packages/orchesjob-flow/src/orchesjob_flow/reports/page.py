@@ -286,7 +286,7 @@ def timeline_of(facts: Facts) -> Timeline:
     chosen = sorted(began, key=timeline_priority)[:MOST_ROWS]
     chosen.sort(key=lambda one: one.spans[0].begin)
     axis = Axis([span for one in chosen for span in one.spans], facts.begin, facts.end)
-    rows = [Row(one, [bar_of(axis, span) for span in one.spans], words_of(one)) for one in chosen]
+    rows = [Row(one, [bar_of(axis, span) for span in one.spans], span_words(one)) for one in chosen]
     return Timeline(tuple(axis.ticks()), rows, len(began) - len(chosen))
 
 
@@ -301,7 +301,7 @@ def bar_of(axis: Axis, span: TimeSpan) -> Bar:
     return Bar(span, round(left, 3), round(axis.place(span.end) - left, 3))
 
 
-def words_of(one: StepFacts) -> str:
+def span_words(one: StepFacts) -> str:
     """Describe the spans of a row in words."""
     return ", ".join(
         f"attempt {span.attempt_no} ran for {duration_text(span.length_sec)}"

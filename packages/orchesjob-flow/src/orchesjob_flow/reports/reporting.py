@@ -34,13 +34,13 @@ from orchesjob_flow.reports.facts import (
 from orchesjob_flow.views.step_output import OutputFile
 from orchesjob_flow.views.terminal import counted, duration_text, visible, visible_with_tabs, warn
 
-MOST_PARTS = 50
+MOST_REPORTED_PARTS = 50
 """The parts of a longer condition are not listed."""
-LAST_LINES = 20
+REPORTED_LINES = 20
 """How many lines are shown of each of the two streams."""
-LAST_BYTES = 8 * 1024
+REPORTED_BYTES = 8 * 1024
 """How much of these lines is shown: one line can be as long as a whole file."""
-MOST_STEPS = 20
+MOST_STEPS_WITH_OUTPUT = 20
 """The output of so many failed steps is shown."""
 ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 GENERATOR = b'<meta name="generator" content="orchesjob-flow '
@@ -117,13 +117,13 @@ def facts_now(snapshot: Snapshot, attempts: Sequence[Attempt]) -> Facts:
 
 def explanations(explained: Iterable[Explained]) -> Mapping[str, Why]:
     """Return why the steps ran or not, by their ids."""
-    return {one.step.step_id: Why(sentence(one), parts_of(one)) for one in explained}
+    return {one.step.step_id: Why(sentence(one), condition_parts(one)) for one in explained}
 
 
-def parts_of(explained: Explained) -> Sequence[str]:
+def condition_parts(explained: Explained) -> Sequence[str]:
     """List the parts of a condition with their values, unless there are too many to read."""
     parts = () if explained.condition is None else explained.condition.lines
-    return parts if len(parts) <= MOST_PARTS else ()
+    return parts if len(parts) <= MOST_REPORTED_PARTS else ()
 
 
 def tails_of(
@@ -136,21 +136,21 @@ def tails_of(
     numbers = {step.step_id: step.attempt_no for step in run.steps}
 
     def read(step_id: str) -> Iterator[Tail]:
-        choice = Choice(step_id, numbers[step_id], ("stderr", "stdout"), LAST_LINES)
+        choice = Choice(step_id, numbers[step_id], ("stderr", "stdout"), REPORTED_LINES)
         for source, path in files_of(run, attempts, choice).items():
             if source.step_id == step_id and (tail := read_tail(source, path)) is not None:
                 yield tail
 
-    return {step_id: tuple(read(step_id)) for step_id in list(step_ids)[:MOST_STEPS]}
+    return {step_id: tuple(read(step_id)) for step_id in list(step_ids)[:MOST_STEPS_WITH_OUTPUT]}
 
 
 def read_tail(source: Source, path: Path) -> Tail | None:
     """Read the end of a file; None if the file is empty."""
     file = OutputFile(path)
-    left_out = file.skip_to_last(LAST_LINES, LAST_BYTES)
+    left_out = file.skip_to_last(REPORTED_LINES, REPORTED_BYTES)
     shown = visible(str(path))
     try:
-        data = b"".join(file.read())[:LAST_BYTES]
+        data = b"".join(file.read())[:REPORTED_BYTES]
     except OSError:
         return Tail(source.stream, "", 0, shown, is_missing=True)
     lines = data.decode("utf-8", "backslashreplace").rstrip("\n").split("\n")
@@ -279,7 +279,7 @@ def as_markdown(facts: Facts) -> str:
     text = f"## {mark} {inert(run.run_key)} {run.status.value}\n\n"
     text += f"Flow {inert(run.flow_id)}. {inert(headline(facts))}\n\n"
     text += f"{inert(facts.flow.about)}\n\n" if facts.flow.about else ""
-    text += "".join(last_words(facts))
+    text += "".join(last_outputs(facts))
     rows, left_out = chosen_rows(
         facts.steps, MOST_BYTES - byte_size(text + TABLE_HEAD) - LONGEST_TEXT
     )
@@ -302,7 +302,7 @@ def inert(text: str) -> str:
     return ACTIVE.sub(lambda found: f"&#{ord(found[0])};", shown)
 
 
-def last_words(facts: Facts) -> Iterator[str]:
+def last_outputs(facts: Facts) -> Iterator[str]:
     """Yield the last output of the first steps that failed, while there is room."""
     room = FOR_TAILS
     with_tails = [one for one in facts.steps if one.tails]

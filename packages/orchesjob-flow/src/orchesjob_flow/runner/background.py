@@ -23,7 +23,7 @@ from orchesjob_flow.home.locks import Holder, Lock, open_owned
 from orchesjob_flow.home.runs import RunHandle, Snapshot, wait_out
 from orchesjob_flow.views.terminal import warn
 
-READY = b"ready\n"
+READY_LINE = b"ready\n"
 NOTHING_SAID = "it printed nothing"
 LONGEST_CAUSE = 500
 LONGEST_PATIENCE_SEC = 60.0
@@ -31,7 +31,7 @@ LONGEST_PATIENCE_SEC = 60.0
 MOST_RELIEVED = 4
 SHORTEST_RELIEF_SEC, LONGEST_RELIEF_SEC = 1.0, 30.0
 """How many runs get a new runner at once, and the delays between two runners of the same run."""
-ALLOWANCE_SEC = 30.0
+BEGIN_ALLOWANCE_SEC = 30.0
 """What a child may need in addition to the patience: to begin, and for a hanging call."""
 
 
@@ -181,7 +181,7 @@ def start_child(handle: RunHandle, lock: Lock) -> StartedRunner:
     finally:
         for descriptor in descriptors:
             os.close(descriptor)
-    limit_sec = min(settings.patience_sec, LONGEST_PATIENCE_SEC) + ALLOWANCE_SEC
+    limit_sec = min(settings.patience_sec, LONGEST_PATIENCE_SEC) + BEGIN_ALLOWANCE_SEC
     return StartedRunner(handle, process, pipe, log_size, time.monotonic(), limit_sec)
 
 
@@ -194,7 +194,7 @@ def read_in_time(pipe: int, until: float) -> bytes | None:
         poll = select.poll()
         poll.register(pipe, select.POLLIN)
         left_sec = max(0.0, until - time.monotonic())
-        return os.read(pipe, len(READY)) if poll.poll(left_sec * 1000) else None
+        return os.read(pipe, len(READY_LINE)) if poll.poll(left_sec * 1000) else None
     finally:
         os.close(pipe)
 
@@ -223,7 +223,7 @@ def inherit_lock(descriptor: int) -> Lock:
 def report_ready(pipe: int) -> None:
     """Report to the parent that this process is ready, so that the parent returns."""
     try:
-        os.write(pipe, READY)
+        os.write(pipe, READY_LINE)
     except BrokenPipeError:
         pass  # the parent is gone, and the run does not need it
     finally:

@@ -52,7 +52,7 @@ from orchesjob_flow.errors import NO_MEMORY, FlowError, exhaustion_named
 from orchesjob_flow.home.call_slots import CallSlot, CallSlots, Claim
 
 ENDING_THREADS = 32  # many: they mostly wait for a grace time to be over
-LOOK_AGAIN_SEC = 1.0
+SEARCH_AGAIN_SEC = 1.0
 
 
 class WorkerPool:
@@ -295,4 +295,4 @@ class Performer:
                     warned = True
                     keys = ", ".join(effect.attempt_keys)
                     self._warn(f"cannot see whether {keys} is still alive: {error}; looking again")
-                time.sleep(LOOK_AGAIN_SEC)
+                time.sleep(SEARCH_AGAIN_SEC)

@@ -22,7 +22,7 @@ from orchesjob_flow.reports.facts import AttemptFacts, Facts, SpanKind, StepFact
 
 MOST_RUNS = 5_000
 """How many runs are counted: a few seconds' work for those of some steps."""
-ENDED = tuple(status for status in RunStatus if status.is_terminal)
+ENDED_STATUSES = tuple(status for status in RunStatus if status.is_terminal)
 THE_RUN = ""
 """Stands for the run itself where a step would be named."""
 
@@ -257,7 +257,7 @@ def flow_stats(
     Counted are the newest `most` of the runs that have ended, at `since` or later. `report` is told
     the progress in words.
     """
-    ended = store.runs(statuses=ENDED, flow_id=flow_id, since=since, limit=most + 1)
+    ended = store.runs(statuses=ENDED_STATUSES, flow_id=flow_id, since=since, limit=most + 1)
     tallies: dict[str, dict[str, Tally]] = defaultdict(lambda: defaultdict(Tally))
     for number, summary in enumerate(ended[:most]):
         if number % 100 == 0:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from flow_store import RunStatus, RunSummary
-from orchesjob_flow.home.runs import UNFINISHED, Listed
+from orchesjob_flow.home.runs import UNFINISHED_STATUSES, Listed
 from orchesjob_flow.stats.counts import MOST_RUNS, FlowStats, Series
 from orchesjob_flow.views.table import Table, draw_table, fit
 from orchesjob_flow.views.terminal import duration_text, visible
@@ -14,7 +14,7 @@ type Labels = tuple[tuple[str, str], ...]
 type Sample = tuple[Labels, float]
 
 PREFIX = "orchesjob_flow_"
-COUNTED = f"the newest {MOST_RUNS:,} recorded runs that have ended"
+RUNS_COUNTED = f"the newest {MOST_RUNS:,} recorded runs that have ended"
 
 
 class Gauge(NamedTuple):
@@ -38,11 +38,11 @@ def exposition_lines(gauge: Gauge) -> Iterator[str]:
     name = f"{PREFIX}{gauge.name}"
     yield f"# HELP {name} {gauge.about}\n# TYPE {name} gauge\n"
     for labels, value in gauge.samples:
-        written = ",".join(f'{label}="{escaped(text)}"' for label, text in labels)
+        written = ",".join(f'{label}="{escaped_label(text)}"' for label, text in labels)
         yield f"{name}{{{written}}} {value!r}\n"
 
 
-def escaped(text: str) -> str:
+def escaped_label(text: str) -> str:
     r"""Write the value of a label.
 
     >>> print(escaped('a "b" \\ c'))
@@ -55,24 +55,24 @@ def gauges_of_flows(flows: Sequence[FlowStats]) -> Iterator[Gauge]:
     """Write the figures of the runs of each flow."""
     series = [(of_flow(flow.flow_id), flow.runs) for flow in flows]
     ended = ("SUCCEEDED", "FAILED", "CANCELLED")
-    yield Gauge("runs", f"How runs ended: {COUNTED}.", by_status(series, ended))
+    yield Gauge("runs", f"How runs ended: {RUNS_COUNTED}.", by_status(series, ended))
     yield Gauge(
         "unfinished_runs",
         "Runs that have not ended.",
         [
             (of_flow(flow.flow_id, status=status), flow.unfinished.get(status, 0))
             for flow in flows
-            for status in UNFINISHED
+            for status in UNFINISHED_STATUSES
         ],
     )
     yield Gauge(
         "run_retries",
-        f"Attempts beyond the first, of all steps of {COUNTED}.",
+        f"Attempts beyond the first, of all steps of {RUNS_COUNTED}.",
         [(labels, runs.retries) for labels, runs in series],
     )
-    about = f"Duration of the runs that succeeded, among {COUNTED}"
+    about = f"Duration of the runs that succeeded, among {RUNS_COUNTED}"
     yield from percentiles("run_duration", about, series, "took")
-    about = f"Waiting of the steps on the critical path of a run, among {COUNTED}"
+    about = f"Waiting of the steps on the critical path of a run, among {RUNS_COUNTED}"
     yield from percentiles("run_waiting", about, series, "waited")
     yield Gauge(
         "last_success_timestamp_seconds",
@@ -85,20 +85,20 @@ def gauges_of_steps(flows: Sequence[FlowStats]) -> Iterator[Gauge]:
     """Write the figures of each step."""
     series = [(of_flow(flow.flow_id, step=one.step), one) for flow in flows for one in flow.steps]
     ended = ("SUCCEEDED", "FAILED", "CANCELLED", "SKIPPED")
-    yield Gauge("step_runs", f"How a step ended in {COUNTED}.", by_status(series, ended))
+    yield Gauge("step_runs", f"How a step ended in {RUNS_COUNTED}.", by_status(series, ended))
     yield Gauge(
         "step_retries",
-        f"Attempts of a step beyond the first, in {COUNTED}.",
+        f"Attempts of a step beyond the first, in {RUNS_COUNTED}.",
         [(labels, step.retries) for labels, step in series],
     )
-    about = f"Duration of the attempts of a step that succeeded, in {COUNTED}"
+    about = f"Duration of the attempts of a step that succeeded, in {RUNS_COUNTED}"
     yield from percentiles("step_duration", about, series, "took")
-    about = f"Waiting of a step for a place, in {COUNTED}"
+    about = f"Waiting of a step for a place, in {RUNS_COUNTED}"
     yield from percentiles("step_waiting", about, series, "waited")
     yield Gauge(
         "step_critical_path_ratio",
         "Part of the critical path that was this step, on average of the runs that succeeded,"
-        f" among {COUNTED}.",
+        f" among {RUNS_COUNTED}.",
         present((labels, step.share) for labels, step in series),
     )
 
@@ -164,10 +164,10 @@ def present(samples: Iterable[tuple[Labels, float | None]]) -> list[Sample]:
     return [(labels, value) for labels, value in samples if value is not None]
 
 
-COLUMNS = ("Runs", "Failed", "Cancelled", "Retries", "Median", "95 %", "Waited")
-FLOW_COLUMNS = ("Flow", *COLUMNS, "Unfinished")
-STEP_COLUMNS = ("Step", *COLUMNS, "Share")
-DISPENSABLE = ("Cancelled", "Waited", "Unfinished", "Retries", "95 %")
+FIGURE_COLUMNS = ("Runs", "Failed", "Cancelled", "Retries", "Median", "95 %", "Waited")
+FLOW_COLUMNS = ("Flow", *FIGURE_COLUMNS, "Unfinished")
+STEP_COLUMNS = ("Step", *FIGURE_COLUMNS, "Share")
+DISPENSABLE_FIGURES = ("Cancelled", "Waited", "Unfinished", "Retries", "95 %")
 """The columns that are left out where there is little room, the first ones first."""
 NONE = "-"
 
@@ -176,12 +176,12 @@ def table_lines(flows: Sequence[FlowStats], columns: int | None, *, with_steps: 
     """Draw a table of the flows, and `with_steps` one of the steps of each, in so many columns."""
     tables: list[Table] = [[FLOW_COLUMNS, *map(flow_row, flows)]]
     if with_steps:
-        tables += [[STEP_COLUMNS, *map(step_row, flow.steps)] for flow in flows if flow.steps]
+        tables += [[STEP_COLUMNS, *map(series_row, flow.steps)] for flow in flows if flow.steps]
     lines: list[str] = []
     for table in tables:
         fitted = table
         if columns is not None:
-            fitted = fit(table, columns, DISPENSABLE, table[0][:1])
+            fitted = fit(table, columns, DISPENSABLE_FIGURES, table[0][:1])
         lines += [*([""] if lines else []), *draw_table(fitted)]
     return lines
 
@@ -192,7 +192,7 @@ def flow_row(flow: FlowStats) -> tuple[str, ...]:
     return (visible(flow.flow_id), *cells(flow.runs, flow.runs.total), number(unfinished))
 
 
-def step_row(step: Series) -> tuple[str, ...]:
+def series_row(step: Series) -> tuple[str, ...]:
     """Write the figures of a step."""
     share = NONE if step.share is None else f"{100 * step.share:.0f} %"
     return (visible(step.step), *cells(step, step.begun), share)

@@ -50,7 +50,7 @@ from orchesjob_flow.views.terminal import (
 if TYPE_CHECKING:
     from orchesjob_flow.views.step_output import Following
 
-LOOK_SEC = 0.25
+PROGRESS_LOOK_SEC = 0.25
 """Seconds between two looks at the run, or more if each look takes long."""
 MOST_LOOKING = 0.1
 """The part of this process's time that looks may take: the larger the run, the rarer they are."""
@@ -82,7 +82,7 @@ def with_progress(
     steps is shown instead, with `plain` between the lines.
     """
     with Observer(handle) as observer:
-        seen = look(observer)
+        seen = read_run(observer)
     before = None if seen is None else seen.run
     with view_of(mode, handle, before, follow=follow) as view:
         if view is None:
@@ -159,19 +159,19 @@ def observed(view: "Screen | Lines", before: Snapshot | None, handle: RunHandle)
     def show(observer: Observer) -> None:
         nonlocal seen
         with suppress(MemoryError):  # the run needs the memory more
-            found = look(observer)
+            found = read_run(observer)
             if found is None or (found.run.status.is_terminal and seen and found.run == seen.run):
                 return
             seen = found
             view.show(found)
 
     def keep_showing() -> None:
-        pause_sec = LOOK_SEC
+        pause_sec = PROGRESS_LOOK_SEC
         with Observer(handle) as observer:
             while not stop.wait(0 if view.is_behind else pause_sec):
                 began = time.thread_time()
                 show(observer)
-                pause_sec = max(LOOK_SEC, (time.thread_time() - began) / MOST_LOOKING)
+                pause_sec = max(PROGRESS_LOOK_SEC, (time.thread_time() - began) / MOST_LOOKING)
             show(observer)
 
     thread = threading.Thread(target=keep_showing, daemon=True)
@@ -191,7 +191,7 @@ def observed(view: "Screen | Lines", before: Snapshot | None, handle: RunHandle)
             thread.join(None if is_done else LAST_WORDS_SEC)
 
 
-def look(observer: Observer) -> Snapshot | None:
+def read_run(observer: Observer) -> Snapshot | None:
     """Read the run; return None where that fails, as the command itself reports why."""
     try:
         return observer.find()

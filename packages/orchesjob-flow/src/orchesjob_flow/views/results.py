@@ -142,7 +142,7 @@ def show_run(handle: RunHandle, snapshot: Snapshot, output_format: OutputFormat)
         show_next_steps(handle, snapshot)
 
 
-def exit_code_of(run: Run) -> int:
+def run_exit_code(run: Run) -> int:
     """Return the exit code that tells how a run ended, or that it has not (rules 6.9 and 9.9)."""
     if not run.status.is_terminal:
         return UNFINISHED
@@ -186,7 +186,7 @@ def show_foreground(
         show_next_steps(handle, snapshot)
     else:
         print_json(run_json(snapshot))
-    return exit_code_of(shown.run)
+    return run_exit_code(shown.run)
 
 
 def show_background(handle: RunHandle, snapshot: Snapshot, output_format: OutputFormat) -> int:

@@ -38,7 +38,7 @@ from orchesjob_flow.views.terminal import (
     write_view_bytes,
 )
 
-BLOCK = 1 << 16
+BLOCK_BYTES = 1 << 16
 LONGEST_CHARACTER = 4
 CONTINUATION = bytes(range(0x80, 0xC0))
 """The bytes that cannot begin a character in UTF-8."""
@@ -89,7 +89,7 @@ class OutputFile:
                 self._position = 0 if self._inode is not None else self._position
                 self._inode = found.st_ino
             file.seek(self._position)
-            while block := file.read(BLOCK):
+            while block := file.read(BLOCK_BYTES):
                 self._position += len(block)
                 yield block
 
@@ -114,7 +114,7 @@ def beginning_of_last(lines: int, descriptor: int) -> int:
     if position and os.pread(descriptor, 1, position - 1) != b"\n":
         wanted -= 1  # the last line has no line break yet
     while position > 0:
-        start = max(0, position - BLOCK)
+        start = max(0, position - BLOCK_BYTES)
         block = os.pread(descriptor, position - start, start)
         found = block.count(b"\n")
         if found > wanted:
@@ -367,7 +367,7 @@ LAST_LINES = 10
 """How many lines are shown of each of the two streams."""
 LAST_BYTES = 16 * 1024
 """How much of these lines is shown: one line can be as long as a whole file."""
-MOST_STEPS = 10
+MOST_PRINTED_STEPS = 10
 
 
 def show_failures(handle: RunHandle, *, with_heading: bool) -> None:
@@ -381,13 +381,13 @@ def show_failures(handle: RunHandle, *, with_heading: bool) -> None:
         name = f"run {run.run_key} of flow {run.flow_id}"
         write_paragraph(visible(f"{name} {run.status.value}: {run.error}"))
     wrong = [step for step in in_order(run) if went_wrong(step)]
-    for step in wrong[:MOST_STEPS]:
+    for step in wrong[:MOST_PRINTED_STEPS]:
         write_blank_line()
         choice = Choice(step.step_id, step.attempt_no, ("stdout", "stderr"), LAST_LINES)
         show_failure(step, files_of(run, attempts, choice))
-    if len(wrong) > MOST_STEPS:
+    if len(wrong) > MOST_PRINTED_STEPS:
         write_blank_line()
-        more = len(wrong) - MOST_STEPS
+        more = len(wrong) - MOST_PRINTED_STEPS
         write_paragraph(f"... and {more} more; `logs` shows what they have printed")
 
 

@@ -17,7 +17,7 @@ from orchesjob_flow.errors import line_about
 from orchesjob_flow.home.runs import Listed, Snapshot
 from orchesjob_flow.reasons import (
     FOUND,
-    base_of,
+    base_name,
     before_words,
     count_by_urgency,
     counts_text,
@@ -97,7 +97,7 @@ def collapse_copies(run: Run, steps: Sequence[Step], room: int) -> Sequence[Sequ
     copies = shape_of(run.definition).copies
     rows: dict[str, list[Step]] = {}
     for step in steps:
-        name = base_of(step.step_id)
+        name = base_name(step.step_id)
         rows.setdefault(name if name in copies else step.step_id, []).append(step)
     return [*rows.values()]
 
@@ -182,7 +182,7 @@ def steps_for_failures(run: Run) -> set[int]:
         if step.status is StepStatus.SKIPPED
         and not step.has_begun
         and not is_left_out(run, step)
-        and base_of(step.step_id) in names
+        and base_name(step.step_id) in names
     }
 
 
@@ -294,7 +294,7 @@ def copies_row(
     ended = [step.finished_at for step in copies if step.finished_at is not None]
     last = max(ended) if len(ended) == len(copies) else None
     return (
-        f"{visible(base_of(copies[0].step_id))} ({len(copies)} copies)",
+        f"{visible(base_name(copies[0].step_id))} ({len(copies)} copies)",
         status_text(next(iter(counts)), colour=colour),
         "-",
         elapsed(min(begun), last, wall) if begun else "-",

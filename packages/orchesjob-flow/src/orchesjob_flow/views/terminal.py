@@ -35,14 +35,14 @@ STEADY = b"\x1b[0m\x1b[?7h\n"
 """Ends the drawing, its colour, and the line that shows ^C."""
 LAST_WORDS_SEC = 1.0
 """How long the last words wait for a terminal or a pipe that blocks."""
-VARIABLE = "ORCHESJOB_FLOW_FORMAT"
+FORMAT_VARIABLE = "ORCHESJOB_FLOW_FORMAT"
 AUTO = "auto"
 SPELLINGS = (AUTO, "json", "table", "text")
 """The values of `--format` and of the variable; `table` and `text` mean the same."""
 WORD = re.compile(r"\s*\S+")
 NARROWEST = 8
 """No text is wrapped to fewer columns, no matter how narrow the terminal is."""
-PATIENCE_SEC = 1.0
+ANSWER_PATIENCE_SEC = 1.0
 """A shorter wait is not shown."""
 
 
@@ -250,7 +250,7 @@ def format_of_result(spelling: str) -> OutputFormat:
 
 def default_spelling() -> str:
     """Return the value of the variable, valid or not."""
-    return os.environ.get(VARIABLE) or AUTO
+    return os.environ.get(FORMAT_VARIABLE) or AUTO
 
 
 def format_of_errors() -> OutputFormat:
@@ -564,7 +564,7 @@ class StatusLine:
 
 
 @contextmanager
-def status_line(patience_sec: float = PATIENCE_SEC) -> Iterator[StatusLine]:
+def status_line(patience_sec: float = ANSWER_PATIENCE_SEC) -> Iterator[StatusLine]:
     """Show a line on stderr within this block."""
     line = StatusLine(stderr(), patience_sec)
     try:

@@ -44,7 +44,7 @@ from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
 from orchesjob_flow.home.locks import refuse_foreign
 from orchesjob_flow.home.orchesjob_home import InnerFate, fates_of, holds_jobs, shared_home
 from orchesjob_flow.home.paths import Settings, is_there
-from orchesjob_flow.home.runs import UNFINISHED, Listed, RunHandle, find_runs, open_to_read
+from orchesjob_flow.home.runs import UNFINISHED_STATUSES, Listed, RunHandle, find_runs, open_to_read
 from orchesjob_flow.reasons import describe_given_up
 from orchesjob_flow.views.terminal import OutputFormat, as_json, print_json, print_lines, visible
 
@@ -174,7 +174,7 @@ def check_runners(settings: Settings, lost: Collection[str]) -> Iterator[Check]:
 
     The orchesjob homes of `lost` runs are gone, and nobody continues these.
     """
-    unfinished = find_runs(settings, statuses=UNFINISHED)
+    unfinished = find_runs(settings, statuses=UNFINISHED_STATUSES)
     fates = fates_of(settings, [one.run for one in unfinished if one.is_abandoned], now().boot)
     found = [check_runner(one, fates.get(one.run.run_key), lost) for one in unfinished]
     if not any(found):

@@ -24,13 +24,13 @@ from orchesjob_flow.engine.reopening import is_decisive, recorded_report
 from orchesjob_flow.home.orchesjob_home import HomeLoss, loss_of_home
 from orchesjob_flow.home.paths import Home
 from orchesjob_flow.reasons import settled_words
-from orchesjob_flow.reports.facts import flow_of
+from orchesjob_flow.reports.facts import cached_flow
 from orchesjob_flow.views.terminal import status_line
 
 type ClientOf = Callable[[str], OrchesjobClient]
 """What makes a client of an orchesjob home."""
 
-MOST_SHOWN = 5
+MOST_LISTED = 5
 """How many runs a message names."""
 
 MOST_SETTLED = 20
@@ -96,7 +96,7 @@ def read_records(
     """
     try:
         run, attempts = store.load(run_key), store.attempts(run_key)
-        flow = None if run is None else flow_of(run.definition)
+        flow = None if run is None else cached_flow(run.definition)
     except (StoreBroken, FlowSpecError) as error:
         yield Check("database", Grade.PROBLEM, f"run {run_key!r}: {error}")
         return
@@ -165,8 +165,8 @@ def check_homes(recorded: Sequence[RecordedAttempt]) -> Iterator[Check]:
         if one.loss is not None:
             gone.setdefault((one.home, one.loss), {})[one.run_key] = one.has_ended
     for (home, loss), run_keys in gone.items():
-        shown = ", ".join(map(repr, list(run_keys)[:MOST_SHOWN]))
-        more = len(run_keys) - MOST_SHOWN
+        shown = ", ".join(map(repr, list(run_keys)[:MOST_LISTED]))
+        more = len(run_keys) - MOST_LISTED
         prune = "; `prune` removes runs that have ended" if any(run_keys.values()) else ""
         yield Check(
             "homes",
