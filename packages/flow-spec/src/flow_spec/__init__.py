@@ -8,6 +8,7 @@ from importlib import import_module
 
 from flow_spec.comparison import differences
 from flow_spec.documents.source import is_opened_by_caller
+from flow_spec.durations import parse_duration
 from flow_spec.errors import (
     EnvFileError,
     FlowFileError,
@@ -22,7 +23,6 @@ from flow_spec.errors import (
     closest_words,
 )
 from flow_spec.fields.env import EnvFile, StepVariable, flaw_of_setting, read_env_files
-from flow_spec.fields.kinds import parse_duration
 from flow_spec.fields.messages import program_as_script
 from flow_spec.fields.params import Param
 from flow_spec.fields.predicates import End, holds, holds_of_copies, operands_of

@@ -3,13 +3,8 @@
 A kind is frozen data (bounds, lengths) with one method that reads a value, and one that returns the
 same rules as JSON Schema. Reading goes on after a problem: all of them are collected (rule 2.7).
 Nothing is coerced (rule 2.5).
-
-Flow files and command lines share one grammar of durations (rule 10.5). `90s`, `15m`, `1h30m`, `2w`
-and `1.5h` have units; plain seconds have none. The units are `w`, `d`, `h`, `m` and `s`, in this
-order and each at most once, without blanks. A number may have decimals.
 """
 
-import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -28,6 +23,7 @@ from flow_spec.documents.tree import (
     spelling,
     written,
 )
+from flow_spec.durations import DURATION_EXAMPLES, DURATION_PATTERN, seconds_of
 from flow_spec.errors import Advised, Message, Span, advised, printable, quoted
 from flow_spec.fields import messages
 from flow_spec.fields.messages import (
@@ -49,52 +45,6 @@ from flow_spec.fields.predicates import (
     parse_when,
 )
 from flow_spec.fields.reading import OPENING, Cursor, Reading, StepPlace
-
-_DURATION_EXAMPLES = "90s, 15m or 1h30m"
-"""What a message shows of the grammar."""
-
-_SECONDS_IN = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
-"""The units, in the order in which a duration has them."""
-
-_DURATION_PATTERN = "".join(rf"(?:([0-9]+(?:\.[0-9]+)?){unit})?" for unit in _SECONDS_IN)
-"""Matches a duration with units, and empty text, which is none; also valid in JSON Schema."""
-
-_DURATION_WITH_UNITS = re.compile(_DURATION_PATTERN)
-_PLAIN_SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-
-
-def parse_duration(text: str, *, needs_unit: bool = False) -> float:
-    """Return the seconds of a duration; plain seconds count too, unless it `needs_unit`.
-
-    The result is finite and not negative: the grammar has no sign. Zero is a duration. Digits are
-    those of ASCII, and blanks are not skipped.
-
-    >>> parse_duration("1h30m"), parse_duration("1.5h"), parse_duration("90")
-    (5400.0, 5400.0, 90.0)
-
-    Raises:
-        ValueError: The text is not a duration, or is longer than a float can hold.
-    """
-    seconds = seconds_of(text)
-    if seconds is None and not needs_unit and _PLAIN_SECONDS.fullmatch(text):
-        seconds = float(text)
-    if seconds is None:
-        plain = "" if needs_unit else ", or a number of seconds"
-        raise ValueError(f"{quoted(text)} is not a duration such as {_DURATION_EXAMPLES}{plain}")
-    if math.isinf(seconds):
-        raise ValueError(f"{quoted(text)} is too long a duration")
-    return seconds
-
-
-def seconds_of(text: str) -> float | None:
-    """Return the seconds of a duration with units, which may be infinite; None if it is none."""
-    match = _DURATION_WITH_UNITS.fullmatch(text)
-    if match is None or not text:
-        return None
-    # As floats: the interpreter refuses to convert thousands of digits to an integer.
-    counts = (float(digits or 0) for digits in match.groups())
-    return sum(count * unit for count, unit in zip(counts, _SECONDS_IN.values(), strict=True))
-
 
 type Schema = dict[str, Any]
 
@@ -311,7 +261,7 @@ class Seconds(Kind):
     def schema(self) -> Schema:
         """Bound the number; of a text, describe the spelling, and that it is not zero."""
         least = "minimum" if self.zero else "exclusiveMinimum"
-        pattern = f"^{'(?=.)' if self.zero else '(?=.*[1-9])'}{_DURATION_PATTERN}$"
+        pattern = f"^{'(?=.)' if self.zero else '(?=.*[1-9])'}{DURATION_PATTERN}$"
         bounds = {least: 0.0, "maximum": TEN_YEARS_SEC}
         return {"type": ["number", "string"], **bounds, "pattern": pattern}
 
@@ -323,7 +273,7 @@ class Seconds(Kind):
         if value is None or value < 0 or (value == 0 and not self.zero):
             least = "0 or more" if self.zero else "more than 0"
             expected = f"must be a number of seconds, {least}, or a duration such as"
-            _add_wrong_type(f"{expected} {_DURATION_EXAMPLES}", here)
+            _add_wrong_type(f"{expected} {DURATION_EXAMPLES}", here)
         elif value > TEN_YEARS_SEC:
             most = f"must be at most {TEN_YEARS_SEC:,.0f} seconds, which are ten years"
             here.add(f"{most}, got {messages.got(here.node)}")
