@@ -45,7 +45,7 @@ def exposition_lines(gauge: Gauge) -> Iterator[str]:
 def escaped_label(text: str) -> str:
     r"""Write the value of a label.
 
-    >>> print(escaped('a "b" \\ c'))
+    >>> print(escaped_label('a "b" \\ c'))
     a \"b\" \\ c
     """
     return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
