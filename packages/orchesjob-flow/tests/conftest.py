@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from flow_store import Attempt, AttemptStatus, FlowStore, Run, RunStatus, Step, StepStatus
-from orchesjob_flow.home.paths import Home, Settings
+from orchesjob_flow.home.paths import Home
 from orchesjob_flow.home.runs import RunHandle, open_store
+from orchesjob_flow.home.settings import Settings
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -17,8 +17,9 @@ from flow_store import (
     RunStatus,
 )
 from orchesjob_flow.home.locks import holder
-from orchesjob_flow.home.paths import Home, Settings
+from orchesjob_flow.home.paths import Home
 from orchesjob_flow.home.runs import RunHandle, open_store
+from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.pruning import Output, Pruner
 
 LONG_AGO = 5.0

@@ -60,8 +60,8 @@ def options_here(found: dict[str, str]) -> tuple[str, ...]:
 
 def answer(question: Question) -> None:
     """Print the run as it is now, as `commands.status` does."""
-    from orchesjob_flow.home.paths import Settings
     from orchesjob_flow.home.runs import RunHandle
+    from orchesjob_flow.home.settings import Settings
     from orchesjob_flow.views.results import show_run
 
     handle = RunHandle(question.run_key, Settings.from_options(question.database, None))

@@ -9,7 +9,7 @@ import pytest
 from orchesjob_flow.cli.options import CommandOnRun, CommandThatNames, Duration, KeyArgument
 from orchesjob_flow.cli.sections import HIDDEN, SHOWN, cli, load_command
 from orchesjob_flow.errors import HomeMissing, NoRunYet
-from orchesjob_flow.home.paths import Settings
+from orchesjob_flow.home.settings import Settings
 
 OTHERS = {
     "start": ["flow.yaml"],

@@ -9,8 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchesjob_flow.errors import BadRunKey, HomeMissing, UnsafePlace
-from orchesjob_flow.home.paths import Home, Settings, check_run_key, encode_run_key, find_home
+from orchesjob_flow.home.paths import Home, check_run_key, encode_run_key, find_home
 from orchesjob_flow.home.runs import RunHandle
+from orchesjob_flow.home.settings import Settings
 
 NAME = "orchesjob-flow.sqlite3"
 FLOW, JOB = "ORCHESJOB_FLOW_HOME", "ORCHESJOB_HOME"

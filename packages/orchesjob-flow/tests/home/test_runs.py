@@ -7,8 +7,8 @@ import pytest
 
 from orchesjob_flow.errors import BadRunKey, RunnerBusy, RunNotFound
 from orchesjob_flow.home.locks import Holder, Lock
-from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import RunHandle, find_runs
+from orchesjob_flow.home.settings import Settings
 
 
 def test_a_snapshot(handle: RunHandle) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from orchesjob_flow.home.paths import Home, Settings
+from orchesjob_flow.home.paths import Home
+from orchesjob_flow.home.settings import Settings
 
 
 @pytest.mark.parametrize(

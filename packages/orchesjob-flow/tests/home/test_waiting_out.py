@@ -3,8 +3,8 @@
 import pytest
 
 from orchesjob_flow.errors import GaveUp, ResourceExhausted
-from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import RunHandle, wait_out
+from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.views.terminal import warn
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from flow_spec import FlowSpec
-from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import RunHandle
+from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.launch.inputs import list_reader, load_to_start
 from orchesjob_flow.launch.recording import record
 from orchesjob_flow.runner.assembly import runner_of

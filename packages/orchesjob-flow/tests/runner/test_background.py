@@ -13,8 +13,9 @@ import pytest
 
 from orchesjob_flow.errors import NotDetached, NotReady
 from orchesjob_flow.home.locks import Lock
-from orchesjob_flow.home.paths import Home, Settings
+from orchesjob_flow.home.paths import Home
 from orchesjob_flow.home.runs import RunHandle
+from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.runner import background
 from orchesjob_flow.runner.background import (
     StartedRunner,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchesjob_flow.home.paths import Settings
+from orchesjob_flow.home.settings import Settings
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

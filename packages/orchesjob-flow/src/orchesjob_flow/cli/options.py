@@ -22,7 +22,7 @@ from orchesjob_flow.cli.completion import (
     named_run,
     settings_of,
 )
-from orchesjob_flow.home.paths import Settings
+from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.views.terminal import (
     AUTO,
     FORMAT_VARIABLE,

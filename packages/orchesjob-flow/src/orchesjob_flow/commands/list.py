@@ -12,8 +12,8 @@ from orchesjob_flow.cli.options import (
     limited,
     tell_unknown_flow,
 )
-from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import Listed, find_runs
+from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.views.results import header_json, runner_json
 from orchesjob_flow.views.terminal import OutputFormat, print_json
 

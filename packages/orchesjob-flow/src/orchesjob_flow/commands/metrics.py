@@ -7,8 +7,8 @@ import click
 
 from flow_store import FlowStore
 from orchesjob_flow.cli.options import refuse_empty
-from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import UNFINISHED_STATUSES, find_runs, read_store
+from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.reports.reporting import write_file
 from orchesjob_flow.stats.counts import flow_stats
 from orchesjob_flow.stats.formats import as_prometheus

@@ -18,8 +18,8 @@ from orchesjob_flow.cli.options import (
 )
 from orchesjob_flow.clock import clock_time
 from orchesjob_flow.errors import NotPruned, RunnerBusy, RunNotTerminal
-from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import RunHandle, open_store, open_to_read
+from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.pruning import Pruned, Pruner
 from orchesjob_flow.views.terminal import (
     OutputFormat,

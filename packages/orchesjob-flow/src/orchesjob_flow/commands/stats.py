@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from orchesjob_flow.cli.options import Duration, flow_id_option, format_option, tell_unknown_flow
-from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import read_store
+from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.stats.counts import MOST_RUNS, FlowStats, Series, Stats, flow_stats
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.terminal import (

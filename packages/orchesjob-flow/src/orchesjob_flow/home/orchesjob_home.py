@@ -36,11 +36,11 @@ from orchesjob_flow.home.paths import (
     FLOW_HOME,
     ORCHESJOB_HOME,
     Home,
-    Settings,
     find_home,
     is_there,
     make_private,
 )
+from orchesjob_flow.home.settings import Settings
 
 REMEDY = f"set {ORCHESJOB_HOME} to a folder that you can write to"
 

@@ -1,4 +1,4 @@
-"""Where the program keeps its files, and the global options that say so (rules 6.1 and 10.6).
+"""Where the program keeps its files (rules 6.1 and 10.6).
 
 The flow home holds the database and, beside it, folders of locks, logs, and one directory for each
 run. Steps leave files for each other in that directory; the holder of the run's lock creates and
@@ -35,10 +35,6 @@ UNPRINTABLE = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
 SIDE_FILES = ("-wal", "-shm", "-journal")
 """How the names end of the files that SQLite reads beside a database."""
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
-STARTS_PER_CORE = 2
-ABORTS_PER_CORE = 8
-DEFAULT_POLL_INTERVAL_SEC = 5.0
-DEFAULT_PATIENCE_SEC = 60.0
 
 
 class SlotFiles(NamedTuple):
@@ -183,55 +179,6 @@ class Home(NamedTuple):
             raise UnsafePlace(Path(found.path), found.problem, found.remedy(named))
         if folder.exists() and folder.stat().st_uid != os.geteuid():
             raise UnsafePlace(folder, "belongs to another user", self.remedy)
-
-
-class Settings(NamedTuple):
-    """The global options of one call of the program (section 6 of the rules)."""
-
-    home: Home
-    orchesjob: str | None
-    """The executable as given with --orchesjob-bin; None leaves it to the search of rule 6.2."""
-    poll_interval_sec: float
-    patience_sec: float
-    environ: Mapping[str, str]
-
-    @classmethod
-    def from_options(
-        cls,
-        database: str | None,
-        orchesjob: str | None,
-        poll_interval_sec: float = DEFAULT_POLL_INTERVAL_SEC,
-        patience_sec: float = DEFAULT_PATIENCE_SEC,
-    ) -> "Settings":
-        """Combine the options with the environment."""
-        home = find_home(database, os.environ)
-        return cls(home, orchesjob, poll_interval_sec, patience_sec, os.environ)
-
-    @property
-    def starts(self) -> int:
-        """How many steps may be starting at once: each keeps a core busy for part of the time."""
-        return STARTS_PER_CORE * (os.cpu_count() or 1)
-
-    @property
-    def call_slot_files(self) -> SlotFiles:
-        """The slots for calls of orchesjob: all runners together have as many as one may use."""
-        return self.home.slot_files("calls", self.starts)
-
-    @property
-    def abort_slot_files(self) -> SlotFiles:
-        """The slots for aborts: many, since each mostly waits for a grace time to end."""
-        return self.home.slot_files("aborts", ABORTS_PER_CORE * (os.cpu_count() or 1))
-
-    def global_options(self) -> list[str]:
-        """Return these settings as options, for a child process in another directory."""
-        options = [
-            f"--db={self.home.database}",
-            f"--poll-interval={self.poll_interval_sec!r}",
-            f"--patience={self.patience_sec!r}",
-        ]
-        if self.orchesjob is not None:
-            options.append(f"--orchesjob-bin={self.orchesjob}")
-        return options
 
 
 def make_private(folder: Path, *, parents: bool = False) -> None:

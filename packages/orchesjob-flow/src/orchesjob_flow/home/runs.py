@@ -41,13 +41,8 @@ from orchesjob_flow.home.locks import (
     holder,
     refuse_foreign,
 )
-from orchesjob_flow.home.paths import (
-    ORCHESJOB_HOME,
-    Settings,
-    check_run_key,
-    encode_run_key,
-    is_there,
-)
+from orchesjob_flow.home.paths import ORCHESJOB_HOME, check_run_key, encode_run_key, is_there
+from orchesjob_flow.home.settings import Settings
 
 if TYPE_CHECKING:
     from flow_spec import FlowSpec

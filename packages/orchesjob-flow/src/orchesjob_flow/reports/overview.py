@@ -23,7 +23,7 @@ from orchesjob_flow.errors import (
     RunNotFound,
     UnusableOrchesjobHome,
 )
-from orchesjob_flow.home.paths import Settings, encode_run_key
+from orchesjob_flow.home.paths import encode_run_key
 from orchesjob_flow.home.runs import (
     UNFINISHED_STATUSES,
     Listed,
@@ -32,6 +32,7 @@ from orchesjob_flow.home.runs import (
     open_to_read,
     with_runners,
 )
+from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.reports.facts import Facts, StepFacts, headline
 from orchesjob_flow.reports.page import as_html, origin_of, our_version, page_from
 from orchesjob_flow.reports.reporting import facts_now, read_head, write_file

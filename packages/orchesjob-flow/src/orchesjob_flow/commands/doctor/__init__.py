@@ -43,8 +43,9 @@ from orchesjob_flow.errors import UnsafePlace, UnusableOrchesjobHome
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
 from orchesjob_flow.home.locks import refuse_foreign
 from orchesjob_flow.home.orchesjob_home import InnerFate, fates_of, holds_jobs, shared_home
-from orchesjob_flow.home.paths import Settings, is_there
+from orchesjob_flow.home.paths import is_there
 from orchesjob_flow.home.runs import UNFINISHED_STATUSES, Listed, RunHandle, find_runs, open_to_read
+from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.reasons import describe_given_up
 from orchesjob_flow.views.terminal import OutputFormat, as_json, print_json, print_lines, visible
 
