@@ -4,19 +4,14 @@ The names in `__all__` are public, and the README explains them. The others are 
 this repository, which are released together; they may change with any version.
 """
 
-from orchesjob_client.call import FIRST_BACKOFF_SEC as FIRST_BACKOFF_SEC
 from orchesjob_client.call import PLAIN as PLAIN
 from orchesjob_client.call import Hold
 from orchesjob_client.call import Launcher as Launcher
 from orchesjob_client.call import longer as longer
 from orchesjob_client.call import pauses as pauses
-from orchesjob_client.client import (
-    DEFAULT_GRACE_SEC,
-    DEFAULT_START_TIMEOUT_SEC,
-    CallLimits,
-    OrchesjobClient,
-    locate,
-)
+from orchesjob_client.client import OrchesjobClient, locate
+from orchesjob_client.defaults import DEFAULT_GRACE_SEC, DEFAULT_START_TIMEOUT_SEC, CallLimits
+from orchesjob_client.defaults import FIRST_BACKOFF_SEC as FIRST_BACKOFF_SEC
 from orchesjob_client.environment import EXECUTABLE, HomeFolder, folder_of_home
 from orchesjob_client.environment import MARK as MARK
 from orchesjob_client.environment import is_marked as is_marked

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import IO, NamedTuple, Protocol
 
+from orchesjob_client.defaults import FIRST_BACKOFF_SEC, LONGEST_BACKOFF_SEC
 from orchesjob_client.encoding import passed, passed_variables
 from orchesjob_client.errors import (
     BadAnswer,
@@ -33,8 +34,6 @@ from orchesjob_client.processes.cgroups import enter
 
 REAP_SEC = 5.0
 """How long to wait for the end of a process that was killed."""
-FIRST_BACKOFF_SEC = 0.1
-LONGEST_BACKOFF_SEC = 5.0
 
 _MAX_ANSWER = 8 * 2**20
 _STDERR_TAIL = 2**14

@@ -20,10 +20,8 @@ from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple
 
 from orchesjob_client.call import (
-    FIRST_BACKOFF_SEC,
     NOTHING,
     PLAIN,
     Finished,
@@ -33,6 +31,14 @@ from orchesjob_client.call import (
     pauses,
 )
 from orchesjob_client.call import run_call as run_executable
+from orchesjob_client.defaults import (
+    DEFAULT_GRACE_SEC,
+    DEFAULT_LIMITS,
+    DEFAULT_START_TIMEOUT_SEC,
+    FIRST_BACKOFF_SEC,
+    WAITING_PATIENCE_SEC,
+    CallLimits,
+)
 from orchesjob_client.encoding import in_utf8, start_in_utf8
 from orchesjob_client.environment import (
     EXECUTABLE,
@@ -62,44 +68,14 @@ from orchesjob_client.processes.watcher import JobWatcher, Watch
 from orchesjob_client.report import JobReport, parse_json
 from orchesjob_client.trust import ORCHESJOB_DATABASE, exposure_of_home
 
-DEFAULT_START_TIMEOUT_SEC = 10.0
-"""How long `orchesjob start` waits for the command to run if it is given no other time."""
-
-DEFAULT_GRACE_SEC = 5.0
-"""How long `orchesjob abort` waits between TERM and KILL if it is given no other time."""
-
 _USAGE_ERROR = 2
 _NOT_FOUND = 3  # there is no job with this key or id
 _NOT_RUNNING = 4  # the job has ended already
-
-_PATIENCE_SEC = 60.0
-"""For how long a call that gives no usable answer is repeated while a job is waited for."""
 
 _NAME = "orchesjob"
 _BESIDE = Path(sys.executable).parent
 
 type StrPath = str | os.PathLike[str]
-
-
-class CallLimits(NamedTuple):
-    """How long a call may take before it counts as hung, in seconds.
-
-    orchesjob waits up to 10 s for its database, and `start` does so twice. Killing it earlier
-    leaves jobs in STARTING that nothing will ever start.
-
-    Attributes:
-        start_sec: For `start`, in addition to the time that it waits for the command.
-        status_sec: For `status`, `clean` and `--version`.
-        abort_sec: For `abort`, in addition to the grace between TERM and KILL.
-    """
-
-    start_sec: float = 30.0
-    status_sec: float = 25.0
-    abort_sec: float = 25.0
-
-
-DEFAULT_LIMITS = CallLimits()
-"""The limits of a client that is given no others."""
 
 
 class OrchesjobClient:
@@ -305,7 +281,7 @@ class OrchesjobClient:
 
     def _patiently[Answer](self, ask: Callable[[], Answer], deadline: float) -> Answer:
         """Repeat a call while it gives no usable answer, as long as there is time."""
-        left = pauses(min(_PATIENCE_SEC, max(0.0, deadline - time.monotonic())))
+        left = pauses(min(WAITING_PATIENCE_SEC, max(0.0, deadline - time.monotonic())))
         while True:
             try:
                 return ask()

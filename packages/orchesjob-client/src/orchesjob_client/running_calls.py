@@ -10,7 +10,7 @@ import os
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from orchesjob_client.client import DEFAULT_GRACE_SEC, DEFAULT_START_TIMEOUT_SEC, CallLimits
+from orchesjob_client.defaults import DEFAULT_GRACE_SEC, DEFAULT_START_TIMEOUT_SEC, CallLimits
 from orchesjob_client.processes.proc import Process, is_alive, read_all, read_own
 from orchesjob_client.processes.survivors import end_processes
 
