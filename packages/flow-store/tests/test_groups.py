@@ -29,7 +29,7 @@ from flow_store import (
     RunHeader,
     RunStatus,
 )
-from flow_store.store import RunInGroup, find_circle, waits_in_group
+from flow_store.groups import RunInGroup, find_circle, waits_in_group
 
 type Create = Callable[..., bool]
 

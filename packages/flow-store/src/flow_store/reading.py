@@ -14,6 +14,7 @@ from typing import Any, NewType, Self
 from flow_store import schema, sql
 from flow_store.database import Database, has_wal
 from flow_store.errors import DamagedRecord, NotRecorded, StoreBroken, StoreUnavailable
+from flow_store.groups import LAST, read_queue
 from flow_store.records import (
     Attempt,
     CancelRequest,
@@ -27,9 +28,6 @@ from flow_store.records import (
     RunSummary,
     StepStatus,
 )
-
-LAST = 2**63 - 1
-"""A place after all others in a group."""
 
 RunToken = NewType("RunToken", tuple[object, ...])
 """An opaque value: two equal tokens of a run mean that the run has not changed in between."""
@@ -325,14 +323,6 @@ class RunReader:
             yield
         except (TypeError, ValueError) as error:
             raise StoreBroken(self._database.path, str(error)) from error
-
-
-def read_queue(database: Database, run_key: str, place: GroupPlace) -> Queue:
-    """Return the runs ahead of a run that has not begun (rule 10.7)."""
-    found = database.query(sql.SELECT_GROUP, (place.name, run_key, place.place))
-    holders = [key for key, status in found if status == RunStatus.RUNNING]
-    waiting = tuple(key for key, status in found if status == RunStatus.PENDING)
-    return Queue(holders[0] if holders else None, waiting)
 
 
 def reported_job(run: Run, attempt: Attempt) -> dict[str, Any] | None:
