@@ -19,14 +19,13 @@ SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 STOPPED_TWICE = """
 import os, signal, sys
 from queue import SimpleQueue
-from orchesjob_flow.signals import Interruption
-from orchesjob_flow.runner.assembly import stopped_by_signals
+from orchesjob_flow.signals import Interruption, stopped_by_signals
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # as while the program is loaded
 Interruption(["start", "--run-key=k", "flow.yaml"]).listen()
 inbox = SimpleQueue()
-with stopped_by_signals(inbox):
+with stopped_by_signals(inbox.put):
     os.kill(os.getpid(), int(sys.argv[1]))
-    print(inbox.get_nowait().signum, flush=True)
+    print(inbox.get_nowait(), flush=True)
     os.kill(os.getpid(), int(sys.argv[2]))
     print("still there", flush=True)
 """

@@ -2,13 +2,14 @@
 
 A signal arrives at any instant: within an import, a destructor, a lock. So its handler neither
 raises nor returns; it writes one line and ends the process, as `kill -9` may at any time. While a
-runner drives a run, a signal stops the runner first: see `runner.assembly`.
+runner drives a run, the first signal only asks the runner to stop (`stopped_by_signals`).
 """
 
 import os
 import re
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
@@ -94,6 +95,37 @@ class Interruption:
             )
             write_last_words(interruption_text(described))
         return SIGNALLED + signum
+
+
+@contextmanager
+def stopped_by_signals(stop_runner: Callable[[int], None]) -> Iterator[None]:
+    """Let the first signal to end this process stop the runner cleanly; a second one ends it.
+
+    `stop_runner` gets the number of the first one, and must not wait. The second one is passed to
+    the previous handler. A signal that is ignored, as under `nohup`, stays ignored.
+    """
+    before = {
+        number: handler
+        for number in STOP_SIGNALS
+        if callable(handler := signal.getsignal(number))
+        and not isinstance(handler, signal.Handlers)
+    }
+    stopping = False
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        nonlocal stopping
+        if stopping:
+            before[signal.Signals(signum)](signum, frame)
+        stopping = True
+        stop_runner(signum)
+
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def interruption_text(described: dict[str, str]) -> str:

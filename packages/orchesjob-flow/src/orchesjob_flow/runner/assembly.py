@@ -11,7 +11,6 @@ to its worker or the job; if one of them held the lock all the same, it would ha
 and its own process group. Any other holder of the lock is named, and not ended.
 """
 
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -19,7 +18,6 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
-from types import FrameType
 
 from flow_spec import FlowSpec, StepVariable
 from flow_store import FlowStore, Run, attempt_key
@@ -52,7 +50,7 @@ from orchesjob_flow.home.runs import RunHandle, flow_of_run, has_runner, patient
 from orchesjob_flow.runner.background import Relief
 from orchesjob_flow.runner.loop import Inbox, Runner, Stop, giving_up_recorded
 from orchesjob_flow.runner.performer import Performer
-from orchesjob_flow.signals import STOP_SIGNALS
+from orchesjob_flow.signals import stopped_by_signals
 from orchesjob_flow.views.terminal import warn
 
 _FEWEST_STEPS = 3
@@ -184,7 +182,7 @@ def runner_of(
             )
             held.enter_context(closing(performer))
             wait_out(handle, performer.prepare, warn=warn)
-        with stopped_by_signals(inbox):
+        with stopped_by_signals(lambda signum: inbox.put(Stop(signum))):
             runner = Runner(
                 state,
                 store,
@@ -218,37 +216,6 @@ def built_in_variables(run: Run, directory: Path) -> dict[str, str]:
 def limits_of_calls(limits: Limits) -> CallLimits:
     """Return the time limit after which any call is ended, as the engine allows (rule 5.7)."""
     return CallLimits(limits.call_sec, limits.call_sec, limits.call_sec)
-
-
-@contextmanager
-def stopped_by_signals(inbox: Inbox) -> Iterator[None]:
-    """Let the first signal to end this process stop the runner cleanly; a second one ends it.
-
-    The second one is passed to the previous handler. A signal that is ignored, as under `nohup`,
-    stays ignored.
-    """
-    before = {
-        number: handler
-        for number in STOP_SIGNALS
-        if callable(handler := signal.getsignal(number))
-        and not isinstance(handler, signal.Handlers)
-    }
-    stopping = False
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        nonlocal stopping
-        if stopping:
-            before[signal.Signals(signum)](signum, frame)
-        stopping = True
-        inbox.put(Stop(signum))
-
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def take_calls_lock(handle: RunHandle, run: Run, limits: CallLimits) -> Lock:
