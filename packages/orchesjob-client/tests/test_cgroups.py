@@ -169,7 +169,7 @@ def test_inside_another_job(key: str, variable: str, *, is_inside: bool) -> None
     inner = f"{key}:inner"
     script = (
         "import os, subprocess, sys;"
-        "from orchesjob_client.processes.cgroups import JobCgroups, join, leave_cgroups;"
+        "from orchesjob_client.processes.cgroups import JobCgroups, enter, leave_cgroups;"
         "environ = {'ORCHESJOB_HOME': sys.argv[1], sys.argv[2]: sys.argv[3]};"
         "leave_cgroups(environ);"
         "manager = JobCgroups(sys.argv[1]).joinable(sys.argv[4]);"
@@ -177,7 +177,7 @@ def test_inside_another_job(key: str, variable: str, *, is_inside: bool) -> None
         "words = ['/usr/bin/env', '-i', '/bin/sleep', '600'];"
         "null = subprocess.DEVNULL;"
         "daemon = subprocess.Popen(words, start_new_session=True, stdout=null, stderr=null,"
-        " preexec_fn=lambda: join(cgroup));"
+        " preexec_fn=lambda: enter(cgroup));"
         "print(daemon.pid, flush=True);"
         "os._exit(0)"
     )
@@ -270,11 +270,12 @@ from pathlib import Path
 from orchesjob_client import discard_empty_cgroups
 from orchesjob_client.processes.survivors import find_survivors
 from orchesjob_client.processes.cgroups import JobCgroups
-from orchesjob_client.call import run
+from orchesjob_client.call import run_call
 from orchesjob_client.processes.cgroups import is_populated
 home, key, elsewhere = sys.argv[1:]
 with JobCgroups(home).joinable(key) as cgroup:
-    print(cgroup, run("a test", ["/bin/echo", "x"], limit_sec=30, env={}, cgroup=cgroup).stdout)
+    finished = run_call("a test", ["/bin/echo", "x"], limit_sec=30, env={}, cgroup=cgroup)
+    print(cgroup, finished.stdout)
 discard_empty_cgroups()
 print(find_survivors(home, [key]), is_populated(Path(elsewhere)))
 """

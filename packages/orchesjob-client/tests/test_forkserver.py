@@ -364,7 +364,7 @@ from orchesjob_client import ForkServer, Hold, call
 path, log, gate, lock = sys.argv[1:]
 forked = ForkServer(path, os.environ)
 def run(*words, **options):
-    call.run("c", words, limit_sec=60, env=os.environ, launcher=forked, **options)
+    call.run_call("c", words, limit_sec=60, env=os.environ, launcher=forked, **options)
 run("/bin/true")
 select.select([forked._requests], [], [])
 print(forked.pid, flush=True)
