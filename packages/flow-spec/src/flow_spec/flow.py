@@ -22,7 +22,7 @@ from flow_spec.errors import (
     quoted,
 )
 from flow_spec.fields import messages
-from flow_spec.fields.env import EnvFile, flaw_of_setting, run_variables
+from flow_spec.fields.env import EnvFile, flaw_of_setting
 from flow_spec.fields.kinds import DIRECTORY, MOST_NAMED, PROSE, SECONDS_ABOVE_ZERO, Integer, line
 from flow_spec.fields.messages import LONGEST_WORD, Speller, flaw_of_word
 from flow_spec.fields.params import Param, Params
@@ -52,6 +52,7 @@ from flow_spec.step import (
     fields_to_fill,
     filled_record,
 )
+from flow_spec.step_variables import run_variables
 
 if TYPE_CHECKING:
     from graphlib import TopologicalSorter

@@ -9,11 +9,11 @@ from functools import cached_property
 import attrs
 
 from flow_conditions import Condition, Functions, Name
-from flow_spec.fields.env import StepVariable
 from flow_spec.fields.predicates import End, holds, holds_of_copies, quantifier_of
 from flow_spec.flow import FlowSpec
 from flow_spec.foreach import base_of
 from flow_spec.step import StepSpec
+from flow_spec.step_variables import StepVariable
 from flow_spec.warnings.outcomes import (
     AND,
     CONNECTIVES,
