@@ -147,6 +147,26 @@ def test_what_is_named_is_where_it_is_said_to_be(document: Path) -> None:
     assert missing == []
 
 
+def hard_to_guess() -> list[list[str]]:
+    """Return the rows of CONTRIBUTING's tables of places: what to change, where, and what else."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    section = text.partition("\n## Where to change what\n")[2].partition("\n## ")[0]
+    rows = [line.strip("|").split(" | ") for line in section.splitlines() if line.startswith("|")]
+    return [row for row in rows if not row[0].startswith((" To ", " ---"))]
+
+
+@pytest.mark.parametrize("row", hard_to_guess(), ids=lambda row: row[0].strip())
+def test_a_place_that_is_hard_to_guess(row: list[str]) -> None:
+    """A row of the tables has a path, each path is at one place, and each name is in a file."""
+    _, place, then = row
+    paths = [code for code in re.findall(r"`([^`]+)`", f"{place} {then}") if is_path(code)]
+    found = {path: [one for root in PLACES for one in root.glob(path)] for path in paths}
+    assert [path for path, at in found.items() if len(at) != 1] == []
+    names = re.findall(r"`([A-Za-z_]\w+)[^`/.]*`", place)
+    assert names == re.findall(r"`([A-Za-z_]\w+)`\s+in\s+`[\w./]+\.py`", place)
+    assert paths
+
+
 @cache
 def used() -> set[str]:
     """Return the words that the code of the packages uses, besides what it defines."""
