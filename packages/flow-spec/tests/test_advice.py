@@ -56,13 +56,13 @@ DOCUMENTS = [
         "flow_id: f\nsteps:\n  - id: a\n    command: [echo, hi\n  - id: b\n    command: [x]\n",
         "4:14",
         "not valid YAML: this [ is not closed before line 5",
-        "write ] where it ends, commas between its items, and # before a comment",
+        "write commas between its items, # before a comment, and ] where it ends",
     ),
     (
         "flow_id: f\nsteps:\n  - {id: a, command: [echo, hi]\n  - {id: b, command: [x]}\n",
         "3:5",
         "not valid YAML: this { is not closed before line 4",
-        "write } where it ends, commas between its items, and # before a comment",
+        "write commas between its items, # before a comment, and } where it ends",
     ),
     (
         "flow_id: f\nsteps:\n  - {id: a command: [echo, hi]}\n",
@@ -134,7 +134,7 @@ DOCUMENTS = [
         '{"flow_id": "f", // hi\n "steps": []}',
         "1:1",
         "not valid YAML: this { is not closed before line 2",
-        "write } where it ends, commas between its items, and # before a comment",
+        "write commas between its items, # before a comment, and } where it ends",
     ),
     (
         "flow_id: f\nsteps:\n  - id:\xa0a\n    command: [x]\n",
@@ -165,6 +165,30 @@ DOCUMENTS = [
         "4:22",
         "not valid YAML: while scanning an anchor, expected alphabetic or numeric character, but found '&'",
         "put it in quotes, or write script: | and the text below it, if a shell is to read it",
+    ),
+    (
+        "flow_id: f\ndescription: 'the day's orders'\nsteps: []\n",
+        "2:23",
+        "not valid YAML: while parsing a block mapping, expected <block end>, but found '<scalar>'",
+        "put the whole text in quotes that it does not hold; in single quotes, '' is an apostrophe",
+    ),
+    (
+        "flow_id: f\nx-a: &patient {retries: 5}\nsteps: [{id: a, <<: *patiant, command: [x]}]\n",
+        "3:21",
+        "*patiant is a YAML alias of an anchor &patiant that does not exist",
+        "write the name of an anchor above it, or &patiant before the value to repeat; put text that begins with * in quotes",
+    ),
+    (
+        "flow_id: f\nsteps:\n  - id: a\n    command: [x]\n    env: {A: b}\n    env: {B: c}\n",
+        "6:5",
+        "duplicate key, first given on line 5",
+        "keep one of the two, and add to it what you need of the other",
+    ),
+    (
+        "flow_id: f\nsteps: [{id: a, command: [x]}]\nfinaly: {id: b, command: [y]}\n",
+        "3:1",
+        "unknown key",
+        'did you mean "finally"? write each step as an item that begins with a hyphen: - id: NAME',
     ),
     (
         "flow_id: f\nsteps:\n  - id: a\n    command: [x]\n    id: b\n    command: [y]\n",
@@ -404,7 +428,7 @@ CONDITIONS = [
     (
         "a.exit_code == 0",
         "unknown predicate 'exit_code'",
-        "ask for an outcome, such as 'A.failed'; skip_exit_codes: and success_exit_codes: say what an exit code is; the predicates are succeeded, failed, skipped, passed, finished",
+        "ask for an outcome: 'A' for success, 'A.failed', or 'A.skipped' with skip_exit_codes: [3] in A; the predicates are succeeded, failed, skipped, passed, finished",
     ),
     (
         "${{ a }}",
@@ -552,16 +576,31 @@ FIELDS = [
     ),
     (
         "retry_delay_sec: 5 s",
-        'must be a number of seconds, 0 or more, or a duration such as 90s, 15m or 1h30m, got "5 s"',
+        'must be a number of seconds, 0 or more, such as 0.5, or a duration such as 90s, 15m or 1h30m, got "5 s"',
         None,
     ),
     ("success_exit_codes: 3", 'must be a list of exit codes, such as [0, 1, 2, 3]; got "3"', None),
+    (
+        "retry_exit_codes: [-1]",
+        'must be an integer >= 0, got "-1"',
+        "write single codes from 0 to 255, such as [10, 11, 12]; -1 is seen as 255",
+    ),
+    (
+        "skip_exit_codes: [10-12]",
+        'must be an integer >= 0, got "10-12"',
+        "write single codes from 0 to 255, such as [10, 11, 12]; -1 is seen as 255",
+    ),
+    (
+        "retry_backoff: exponential",
+        'must be a number >= 1, got "exponential"',
+        "write 2, which doubles the time between attempts each time",
+    ),
     ("success_exit_codes: ['3']", 'must be an integer >= 0, got "3"', "write it without quotes"),
     ("when: ", "is empty", "give it a value, or remove the key if it is optional"),
     (
         "when: [a]",
         "must be text, got a list",
-        "write one condition over steps, such as when: build && test.failed",
+        "write one condition, such as when: A && B, or depends_on: [A, B]",
     ),
     (
         "timeout: 5",

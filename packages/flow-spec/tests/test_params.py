@@ -163,7 +163,10 @@ def test_an_empty_word() -> None:
 
 
 DECLARATIONS = [
-    ("[a]", "params: must be a mapping of names to defaults, such as {SHOP: berlin}; got a list"),
+    (
+        "[a]",
+        "mapping of names to defaults, such as {SHOP: berlin}, or {X: {}} for none; got a list",
+    ),
     ("{a-b: 1}", "params.a-b: must be made of A-Z, a-z, 0-9 and _, and not begin with a digit"),
     ("{RUN_KEY: x}", "params.RUN_KEY: is a name that every flow has, like FLOW_DIR"),
     ("{LD_X: x}", "params.LD_X: would also change how orchesjob itself starts"),

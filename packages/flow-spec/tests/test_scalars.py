@@ -89,8 +89,12 @@ ACCEPTED = [
 
 INTEGER = "must be an integer >= 0, got "
 DURATION = "or a duration such as 90s, 15m or 1h30m, got "
-DELAY = f"must be a number of seconds, 0 or more, {DURATION}"
+DELAY = f"must be a number of seconds, 0 or more, such as 0.5, {DURATION}"
 ABOVE = f"must be a number of seconds, more than 0, {DURATION}"
+NO_LIMIT = (
+    "; remove it: without it, there is no limit; over a value in defaults:, write a large one such "
+    "as 7d"
+)
 TEN_YEARS = "must be at most 316,224,000 seconds, which are ten years, got "
 AS_LIST = "; write its words as a list, or script: for text that a shell runs"
 AS_ITEMS = "; write each id as an item of the list; a condition over steps is when:"
@@ -160,7 +164,11 @@ REFUSED = [
     ("retry_backoff", "1001", 'must be a number <= 1,000, got "1001"'),
     ("retry_delay_sec", "1e400", TEN_YEARS + '"1e400"'),
     ("retry_delay_sec", "1e9", TEN_YEARS + '"1e9"'),
-    ("timeout_sec", "0", ABOVE + '"0"; write a large value such as 7d'),
+    (
+        "timeout_sec",
+        "0",
+        ABOVE + '"0"' + NO_LIMIT,
+    ),
     ("timeout_sec", "-5", ABOVE + '"-5"'),
     ("timeout_sec", "1e-400", ABOVE + '"1e-400"'),
     ("timeout_sec", "'5'", ABOVE + '"5"' + UNQUOTE),
@@ -176,8 +184,8 @@ REFUSED = [
         "when",
         "{A: 1}",
         (
-            "must be text, got a mapping; write one condition over steps, such as when: build && "
-            "test.failed"
+            "must be text, got a mapping; write one condition, such as when: A && B, or "
+            "depends_on: [A, B]"
         ),
     ),
     (
@@ -264,7 +272,11 @@ JSON_REFUSED = [
     ("retries", True, "retries: " + INTEGER + "true"),
     ("retries", None, "retries: " + INTEGER + "null" + REMOVE),
     ("retry_delay_sec", False, "retry_delay_sec: " + DELAY + "false"),
-    ("timeout_sec", 0, "timeout_sec: " + ABOVE + "0; write a large value such as 7d"),
+    (
+        "timeout_sec",
+        0,
+        "timeout_sec: " + ABOVE + "0" + NO_LIMIT,
+    ),
     ("strict", 1, "strict: " + TRUTH + "1; write true"),
     ("strict", "true", "strict: " + TRUTH + '"true"; write true'),
     ("depends_on", None, "depends_on: " + IDS + "null" + AS_ITEMS),

@@ -227,7 +227,12 @@ GATE_OUTCOMES: Mapping[int, Literal["SUCCEEDED", "SKIPPED"]] = {0: "SUCCEEDED", 
 WARNINGS = ListOf(OneOf(WarningCode), "codes of warnings", "[no-effect]", distinct=True)
 """The codes of warnings that a step or the whole flow allows (rule 11.2)."""
 
-_EXIT_CODE = Integer(minimum=0, maximum=255)
+
+class _ExitCode(Integer):
+    _advice = "write single codes from 0 to 255, such as [10, 11, 12]; -1 is seen as 255"
+
+
+_EXIT_CODE = _ExitCode(minimum=0, maximum=255)
 
 
 @attrs.frozen

@@ -271,7 +271,8 @@ def _aliased(
     raise DocumentError(
         advised(
             f"*{name} is a YAML alias of an anchor &{name} that does not exist",
-            f"write &{name} before the value to repeat, or put text that begins with * in quotes",
+            f"write the name of an anchor above it, or &{name} before the value to repeat; put "
+            "text that begins with * in quotes",
         ),
         *_place(event),
     )
@@ -342,7 +343,7 @@ def _never_closed(
     place = "is never closed" if ends else f"is not closed before line {at.line + 1}"
     fix = f"write {sign} where the text ends"
     if end := {"[": "]", "{": "}"}.get(sign):
-        fix = f"write {end} where it ends, commas between its items, and # before a comment"
+        fix = f"write commas between its items, # before a comment, and {end} where it ends"
     return Mistake(f"this {sign} {place}", fix, begun.line, begun.column)
 
 
@@ -405,18 +406,16 @@ def _as_it_is(error: MarkedYAMLError) -> Mistake:
 
 
 _IN_QUOTES = "put it in quotes, or write script: | and the text below it, if a shell is to read it"
+_WHOLE = "put the whole text in quotes that it does not hold"
 _ADVICE = (
     ("cannot start any token", _IN_QUOTES),
     ("scanning an a", _IN_QUOTES),
     ("scanning a block scalar", "put the whole text in quotes"),
     ("mapping values are not allowed", 'put text that contains ": " in quotes'),
     ("tag", "put text that begins with ! in quotes"),
-    (
-        "expected ',' or",
-        "write a comma before it, or put the whole text in quotes that it does not hold",
-    ),
+    ("expected ',' or", f"write a comma before it, or {_WHOLE}"),
     ("unknown escape character", "write \\\\ for a backslash, or put the text in single quotes"),
-    ("expected <block end>", "put the whole text in quotes, or the line into another column"),
+    ("expected <block end>", f"{_WHOLE}; in single quotes, '' is an apostrophe"),
     ("sequence entries are not allowed", "write each item on a line of its own, below the key"),
 )
 """What helps most often, by the words of PyYAML."""

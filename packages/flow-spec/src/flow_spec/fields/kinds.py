@@ -219,6 +219,7 @@ class Number(Kind):
     _is_plain = True
     _type = "number"
     _noun = "a number"
+    _advice = ""
 
     def schema(self) -> Schema:
         """Bound the number."""
@@ -227,9 +228,9 @@ class Number(Kind):
     def _read(self, here: Cursor) -> float | None:
         value = self._value(here.node)
         if value is not None and value > self.maximum:
-            _add_wrong_type(f"must be {self._noun} <= {self.maximum:,.0f}", here)
+            _add_wrong_type(f"must be {self._noun} <= {self.maximum:,.0f}", here, self._advice)
         elif value is None or value < self.minimum:
-            _add_wrong_type(f"must be {self._noun} >= {self.minimum:g}", here)
+            _add_wrong_type(f"must be {self._noun} >= {self.minimum:g}", here, self._advice)
         return value
 
     def _value(self, node: Node) -> float | None:
@@ -271,7 +272,7 @@ class Seconds(Kind):
             # Quoted or not: JSON has no other way to write a duration.
             value = seconds_of(spelling(here.node, Form.TEXT) or "")
         if value is None or value < 0 or (value == 0 and not self.zero):
-            least = "0 or more" if self.zero else "more than 0"
+            least = "0 or more, such as 0.5" if self.zero else "more than 0"
             expected = f"must be a number of seconds, {least}, or a duration such as"
             _add_wrong_type(f"{expected} {DURATION_EXAMPLES}", here)
         elif value > TEN_YEARS_SEC:
@@ -305,8 +306,8 @@ class Boolean(Kind):
         return spelled == "true"
 
 
-def _add_wrong_type(expected: str, here: Cursor) -> None:
-    here.add(messages.wrong_type(expected, here.node, here.field))
+def _add_wrong_type(expected: str, here: Cursor, advice: str = "") -> None:
+    here.add(messages.wrong_type(expected, here.node, here.field, advice))
 
 
 DIRECTORY = FILE = line(LONGEST_PATH, is_filled=True)
@@ -401,7 +402,7 @@ class Expression(Text):
         here.add(message, excerpt=dedent(drawing) or None, span=span)
 
     def _no_text(self, node: Node) -> Message:
-        fix = "write one condition over steps, such as when: build && test.failed"
+        fix = "write one condition, such as when: A && B, or depends_on: [A, B]"
         return messages.no_text(node, fix)
 
 

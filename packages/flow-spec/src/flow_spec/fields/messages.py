@@ -175,7 +175,7 @@ _DIGITS = re.compile(r"[0-9.]+")
 _LIMITS = frozenset({"max_parallel", "retry_max_delay_sec"})
 
 
-def wrong_type(expected: str, node: Node, field: str = "") -> Message:
+def wrong_type(expected: str, node: Node, field: str = "", advice: str = "") -> Message:
     """Say that a value is not what its field expects, and how to spell it if that is the flaw."""
     from flow_spec.fields.foreign_words import answer_to_value
 
@@ -186,7 +186,7 @@ def wrong_type(expected: str, node: Node, field: str = "") -> Message:
     elif isinstance(node, ScalarNode) and node.form is Form.TEXT and _DIGITS.fullmatch(node.text):
         fix = "write it without quotes"
     else:
-        fix = answer_to_value(node, "a limit" if field in _LIMITS else field)
+        fix = advice or answer_to_value(node, "a limit" if field in _LIMITS else field)
     return advised(f"{expected}, got {got(node)}", fix)
 
 
@@ -320,7 +320,8 @@ def unknown_key(
         return Advised(fact, "remove it, and the indentation of flow_id: and steps: below it")
     answer = foreign_words.answer_to_key(name, noun, known, given)
     if noun == "a flow" and foreign_words.is_job(value) and "finally:" not in (answer or ""):
-        return Advised(fact, _AS_ITEM)
+        meant = speller.suggestion(name, {"finally"} if "steps" in given else ())
+        return Advised(fact, f"{meant} {AS_LIST['steps']}" if meant else _AS_ITEM)
     if answer is not None:
         if answer.startswith("write when:") and isinstance(value, ScalarNode):
             answer = foreign_words.answer_to_condition(value.text) or answer

@@ -163,7 +163,7 @@ class Params(Kind):
 
     def _read(self, here: Cursor) -> tuple[Any, ...] | None:
         if not isinstance(here.node, MappingNode):
-            expected = "a mapping of names to defaults, such as {SHOP: berlin}"
+            expected = "a mapping of names to defaults, such as {SHOP: berlin}, or {X: {}} for none"
             here.add(messages.must_be(expected, here.node))
             return None
         if here.reading.params is None:

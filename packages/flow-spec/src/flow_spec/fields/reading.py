@@ -426,7 +426,7 @@ class Cursor:
     def entries(self) -> Iterator[tuple[str, "Cursor", "Cursor"]]:
         """Yield name, key and value of each entry of a mapping once (rule 2.6)."""
         first: dict[str, Node] = {}
-        remedy = "remove one of the two"
+        remedy = None
         for key, value in self.node.entries if isinstance(self.node, MappingNode) else ():
             if not isinstance(key, ScalarNode):
                 self.at(key).add(f"a key must be text, got {messages.got(key)}")
@@ -438,7 +438,9 @@ class Cursor:
                 fact = f"duplicate key, first given on line {first[key.text].line}"
                 if key.text == "id":
                     remedy = "begin the next step with a hyphen: - id: NAME"
-                self.child(key.text, key).add(Advised(fact, remedy))
+                one = "keep one of the two, and add to it what you need of the other"
+                one = "remove one of the two" if isinstance(value, ScalarNode) else one
+                self.child(key.text, key).add(Advised(fact, remedy or one))
             else:
                 first[key.text] = key
                 yield key.text, self.child(key.text, key), self.child(key.text, value)
