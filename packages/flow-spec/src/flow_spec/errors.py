@@ -279,6 +279,8 @@ class UnknownStepError(FlowSpecError, LookupError):
     @property
     def details(self) -> dict[str, str]:
         """The remedy, which ends the sentence, as `help` (rule 6.12)."""
+        if "," in self.step_id:
+            return {"help": "name one step at a time; an option can be repeated for each"}
         if self.suggestion:
             return {"help": f"did you mean {quoted(self.suggestion)}?"}
         return {"help": f"the steps are {', '.join(self.steps)}"} if self.steps else {}

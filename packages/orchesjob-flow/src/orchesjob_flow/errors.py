@@ -225,13 +225,12 @@ class NothingToSettle(FlowError, ValueError):
 
     @property
     def details(self) -> dict[str, str]:
-        """The commands that help with such a step."""
-        again = line_about(self.run_key, "retry", "--step", self.name)
-        if "SKIPPED" in self.outcomes:
-            why = line_about(self.run_key, "explain", self.name)
-            retry = line_about(self.run_key, "retry")
-            return {"help": f"{why}  # shows why; to rerun failures and their dependents: {retry}"}
-        return {"help": f"{again}  # runs it again"}
+        """The commands that help with a step that was SKIPPED."""
+        if "SKIPPED" not in self.outcomes:
+            return {}
+        why = line_about(self.run_key, "explain", self.name)
+        retry = line_about(self.run_key, "retry")
+        return {"help": f"{why}  # shows why; to rerun failures and their dependents: {retry}"}
 
     def __str__(self) -> str:
         """Return the sentence, which lists the outcomes."""

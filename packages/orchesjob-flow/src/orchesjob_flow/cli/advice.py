@@ -146,7 +146,7 @@ def for_missing_file(words: Sequence[str], file: str) -> str:
         return f"the run key comes first: {PROGRAM} start KEY FLOW_FILE"
     if name == "graph":
         return f"name a file, with its ending, or a run: {PROGRAM} graph -k KEY"
-    return "name a file, with its folder and its ending, as in flows/nightly.yaml"
+    return "check the path: the folder, the name and the ending of a flow file"
 
 
 def for_command(words: Sequence[str]) -> str:

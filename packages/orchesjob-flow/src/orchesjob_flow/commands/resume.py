@@ -65,7 +65,7 @@ def resume(settings: Settings, handle: RunHandle | None, every: bool, course: Co
     if every is (handle is not None):
         raise Misused(
             "give either a run or --all",
-            "orchesjob-flow resume KEY  # every run without a runner: orchesjob-flow resume --all",
+            "orchesjob-flow resume KEY  # - is the newest run; every run without a runner: --all",
         )
     if every and course.follow:
         raise Misused(
