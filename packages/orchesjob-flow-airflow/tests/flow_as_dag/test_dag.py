@@ -154,8 +154,8 @@ def tell(context):
 def die(self, *_):
     raise OSError("no answer")
 from orchesjob_flow_airflow.flow_as_dag import attempts
-run = attempts.Attempt.run
-attempts.Attempt.run = lambda self, left: (run if self.key.endswith(":1") else die)(self, left)
+run = attempts.TaskAttempt.run
+attempts.TaskAttempt.run = lambda self, left: (run if self.key.endswith(":1") else die)(self, left)
 """
 
 

@@ -323,7 +323,7 @@ def test_a_long_finally_of_a_marked_run(monkeypatch: pytest.MonkeyPatch) -> None
     flow = parse_flow(
         "{flow_id: f, steps: [{id: a, command: [x]}], finally: [{id: tidy, command: [x]}]}"
     )
-    monkeypatch.setattr(f"{OPERATORS}.flow_of_run", lambda *_: flow)
+    monkeypatch.setattr(f"{OPERATORS}.flow_of_dag_run", lambda *_: flow)
     task = OutcomeOperator(
         task_id="flow.cancelled", flow=flow, task_ids=TaskIds(""), infrastructure_retries=0
     )

@@ -313,11 +313,11 @@ steps:
 
 RECORDING = """
 from pathlib import Path
-from orchesjob_flow_airflow.flow_as_dag.files import read_flow
+from orchesjob_flow_airflow.flow_as_dag.files import read_cached
 def begin(context):
     task, folder = context["task"], Path(__file__).parent
     if task.task_id == "first":
-        task.flow = read_flow(str(folder / "began" / "flow.yaml"), str(folder / "began"))
+        task.flow = read_cached(str(folder / "began" / "flow.yaml"), str(folder / "began"))
 """
 LISTED = """
 flow_id: f

@@ -260,7 +260,7 @@ def test_a_worker_that_died_before_an_edit(
     """The job that it left is ended where the step fails without going on with it (5.8, 13.3)."""
     from orchesjob_flow_airflow.errors import DefinitionChanged
 
-    place = "orchesjob_flow_airflow.flow_as_dag.operators.flow_of_run"
+    place = "orchesjob_flow_airflow.flow_as_dag.operators.flow_of_dag_run"
 
     def edited(*_: object) -> None:
         raise DefinitionChanged(["another step"])
