@@ -5,8 +5,6 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from coverage import CoverageData
-
 from .random_mutants import ROOT, Mutant
 
 DATA = ROOT / ".coverage"
@@ -23,6 +21,8 @@ class Reach:
         Raises:
             FileNotFoundError: Nothing was measured.
         """
+        from coverage import CoverageData  # only the session `mutants` has it
+
         if not path.exists():
             raise FileNotFoundError(f"{path} is not there: run the session `coverage` first")
         data = CoverageData(str(path))
