@@ -11,7 +11,7 @@ import pytest
 
 from flow_spec import Case, FlowSpec, StepSpec
 from flow_store import FlowStore, Run, StepStatus
-from orchesjob_flow.commands.test import scenario_of, try_case
+from orchesjob_flow.trials import scenario_of, try_case
 
 from .model import Case as Generated
 from .model import generate

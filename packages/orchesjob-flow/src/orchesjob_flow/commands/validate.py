@@ -122,7 +122,7 @@ def check(file: str, params: Mapping[str, str] | None, allowed: Collection[str])
     try:
         document = read_document(file)
         if document.holds_cases:
-            from orchesjob_flow.commands.test import read_to_try
+            from orchesjob_flow.trials import read_to_try
 
             return CheckedFile(file, read_to_try(document)[0])
         found = read_to_run(document, {}, params, list_reader(file))

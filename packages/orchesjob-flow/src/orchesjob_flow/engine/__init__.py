@@ -12,8 +12,9 @@ Statuses of a run:
     RUNNING    SUCCEEDED  update.finish_run          no step failed, and `finally` is over
     RUNNING    FAILED     update.finish_run          a step failed, or the run's time was over
     RUNNING    CANCELLED  update.finish_run          a cancel left a step undone
-    PENDING    any end    update.finish_run          as above, in the commit of its beginning; or a
-                                                     cancel reached it in the queue of its group
+    PENDING    any end    update.finish_run          as above, in the commit of its beginning; or
+                                                     `end_before_beginning`: a cancel reached it
+                                                     in the queue of its group
     any end    PENDING    reopening.plan_retry       a person retries it, or settles a step
 
 Statuses of a step:
@@ -22,12 +23,13 @@ Statuses of a step:
     PENDING    RUNNING    attempts.begin_attempt     its dependencies have ended, and there is room
     PENDING    DELAYED    steps.enqueue_or_wait      processes of its last attempt are still alive
     DELAYED    RUNNING    attempts.begin_attempt     the delay is over, and those processes are gone
-    RUNNING    PENDING    steps.retry_step           it is retried at once; its gate has passed; or
-                                                     its start died (`attempts.discard_start`)
+    RUNNING    PENDING    steps.retry_step           it is retried at once; or `pass_gate`: its gate
+                                                     lets it run; or `discard_start`: its start died
     RUNNING    DELAYED    steps.retry_step           it is retried after a delay
     RUNNING    SUCCEEDED  attempts.succeed           its command has succeeded
     RUNNING    SKIPPED    attempts.skip              its gate, or its exit code, says so
-    RUNNING    FAILED     attempts.fail_attempt      its last attempt has failed
+    RUNNING    FAILED     attempts.fail_attempt      its last attempt has failed; or `fail_foreign`:
+                                                     somebody else's job has its key
     PENDING    CANCELLED  update.close_steps         the run is ended early
     DELAYED    CANCELLED  update.close_steps         the run is ended early
     RUNNING    CANCELLED  update.close_steps         the run is ended early, and its attempt is over
@@ -37,9 +39,11 @@ Statuses of a step:
     CANCELLED  SUCCEEDED  reopening.plan_settle      a person has said so
     CANCELLED  SKIPPED    reopening.plan_settle      a person has said so
 
-Statuses of an attempt; each is decided by `attempts.act_on_report` or by the search for survivors:
+Statuses of an attempt. `attempts.act_on_report` decides them, the search for survivors, and where
+no call can be made, `attempts.fail_start`:
 
-    STARTING   RUNNING    attempts.note_active       orchesjob reports a worker
+    STARTING   RUNNING    attempts.note_active       orchesjob reports a worker; or
+                                                     `note_survivors`: processes of a lost one live
     STARTING   NEVER_RAN  attempts.discard_start     its start died before the command began
     STARTING   any end    attempts.close_attempt     the first report is one of an ended job
     RUNNING    SUCCEEDED  attempts.succeed           its command, or its gate, has succeeded
@@ -49,7 +53,8 @@ Statuses of an attempt; each is decided by `attempts.act_on_report` or by the se
 
 Events, what each is about, and who answers it (`update.HANDLERS`):
 
-    RunnerStarted    the run       begin or resume: ask about each open attempt, set the deadline
+    RunnerStarted    the run       begin or resume: ask about each open attempt, then set the
+                                   deadline or obey a cancel
     StartAnswered    an attempt    judge the job
     StartPrevented   an attempt    start without optional files, or fail the attempt
     StatusAnswered   an attempt    judge the job, or act on "no such key"
@@ -57,7 +62,8 @@ Events, what each is about, and who answers it (`update.HANDLERS`):
     CallBegan        a call        count its time limit from now
     StartCalledOff   an attempt    nothing has run: close it
     RunningAnswered  the run       ask about each polled job that no longer runs
-    CallUnanswered   a call        repeat it until the patience is over, then give up
+    CallUnanswered   a call        ask for the status, again and again until the patience is over;
+                                   then give up
     WatchAnswered    an attempt    await the exit of its worker, or poll
     JobExited        an attempt    ask how it ended: an exit alone is no outcome
     SurvivorsSeen    processes     close what has none left; else name them, and look again

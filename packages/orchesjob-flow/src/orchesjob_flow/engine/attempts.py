@@ -164,6 +164,8 @@ def act_on_report(context: UpdateContext, attempt: OpenAttempt, report: JobRepor
     recognise_gate(context, attempt, report)
     verdict = judge(report, attempt.step.spec, is_gate=attempt.row.is_gate)
     record_report(context, attempt, report, verdict)
+    # What orchesjob recorded as the end of the command counts first, whatever was requested since
+    # and however often the machine was restarted: what has succeeded must not run again.
     match verdict:
         case Verdict.FOREIGN:
             fail_foreign(context, attempt, report)
@@ -346,7 +348,10 @@ def close_if_ended(
 
 
 def act_on_unknown_key(context: UpdateContext, attempt: OpenAttempt) -> None:
-    """Act on "no such key": start a job that never existed, and never restart one that may have."""
+    """Act on "no such key": start only what orchesjob has never confirmed, in this boot.
+
+    Its own run key keeps a start that arrives twice from running twice (rule 4.2).
+    """
     attempt.before = None
     if attempt.row.abort_reason is not None:
         calls.end_left_behind(context, attempt)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchesjob_flow.commands.doctor import check_history
+from orchesjob_flow.checks import check_history
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from flow_spec import StepSpec
 from flow_store import Attempt, AttemptStatus
 from orchesjob_client import JobReport
-from orchesjob_flow.commands.doctor.audit import RecordedAttempt, fits_report, to_ask
+from orchesjob_flow.checks import RecordedAttempt, fits_report, to_ask
 
 
 def recorded(number: int, status: str = "SUCCEEDED", *, settled: bool = True) -> RecordedAttempt:
