@@ -281,8 +281,10 @@ class TaskAttempt:
         while not self._ended and (survivors := self._client.survivors(keys)):
             if time.monotonic() >= deadline:
                 raise AttemptTimedOut
-            if logged != (logged := list_processes(survivors)):
-                self._log.warning("%s: %s; kill them to continue", what, logged)
+            named = list_processes(survivors)
+            if named != logged:
+                self._log.warning("%s: %s; kill them to continue", what, named)
+                logged = named
             time.sleep(PROCESS_INTERVAL_SEC)
 
     def _check_not_ended(self) -> None:
