@@ -94,6 +94,8 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node, in_function in places(tree):
         for kind, changed in changes(node):
+            if ast.dump(changed) == ast.dump(node):  # such as `return None`
+                continue
             yield Mutant(path, node.lineno, kind, ((node, changed),), in_function)
     for first, second in neighbours(tree):
         edits = ((second, first), (first, second))

@@ -77,10 +77,10 @@ def test_a_seed_draws_the_same_again() -> None:
 @pytest.mark.parametrize(
     ("context", "node"),
     [
-        ("tests/commands/test_run.py::test_x[a|b]", "tests/commands/test_run.py::test_x[a|b]"),
+        ("tests/commands/test_run.py::test_x[a|b]", "tests/commands/test_run.py::test_x"),
         (
             "packages/flow-spec/|tests/test_a.py::test_x[a b]",
-            "packages/flow-spec/tests/test_a.py::test_x[a b]",
+            "packages/flow-spec/tests/test_a.py::test_x",
         ),
         (
             "packages/flow-spec/tests/test_a.py::test_x (call)",
