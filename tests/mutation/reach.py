@@ -1,4 +1,4 @@
-"""Which tests reach a line, as the sessions `coverage` and `lowest` have measured."""
+"""Which tests reach a line in their own process, as `coverage` and `lowest` have measured."""
 
 import re
 from bisect import bisect_right
@@ -62,8 +62,7 @@ def module_of(path: Path) -> str:
 def node_of(context: str) -> str:
     """Return the name of a test function from the context under which coverage knows it.
 
-    That is the folder, the test and its phase in the processes that it starts; in its own process,
-    the folder and the test, with a bar between them. The parameters are left out: versions of
-    pytest name them differently.
+    That is the folder and the test with a bar between them, or the test alone. The parameters are
+    left out: versions of pytest name them differently.
     """
-    return re.sub(r"^(packages/[^/]+/)\|", r"\1", context).partition("[")[0].partition(" ")[0]
+    return re.sub(r"^(packages/[^/]+/)\|", r"\1", context).partition("[")[0]
