@@ -43,16 +43,14 @@ def run(  # noqa: PLR0913, PLR0917 - its options
       orchesjob-flow run nightly.yaml
     """  # noqa: D301 - click reads \b
     settings = settings_of(ctx)
-    # Only this list keeps the flow in memory, until it is taken from there.
-    read = partial(load_to_start, flow_file, variables, params, list_reader(flow_file))
-    flows = [read().with_until(until)]
-    handle = RunHandle(fresh_key(flows[0].flow_id), settings)
+    flow = load_to_start(flow_file, variables, params, list_reader(flow_file)).with_until(until)
+    handle = RunHandle(fresh_key(flow.flow_id), settings)
     while patiently(settings, handle.is_recorded):
-        handle = RunHandle(fresh_key(flows[0].flow_id), settings)
+        handle = RunHandle(fresh_key(flow.flow_id), settings)
     warn(f"the run key is {handle.run_key}")
     on_record = partial(name_run, ctx, handle.run_key)
     return start_run(
-        handle, flow_file, flows.pop, course, own_jobs=jobs == "own", on_record=on_record
+        handle, flow_file, lambda: flow, course, own_jobs=jobs == "own", on_record=on_record
     )
 
 
