@@ -407,7 +407,7 @@ MUTATIONS = (
     ),
     Mutation(
         "something is ended after the run is CANCELLED",
-        "orchesjob-flow: end_run",
+        "orchesjob-flow: wind_down",
         replace("run.status.is_terminal", "False"),
     ),
     Mutation(
@@ -461,12 +461,12 @@ MUTATIONS = (
     ),
     Mutation(
         "how the steps have ended is not recorded before `finally` begins",
-        "orchesjob-flow: engine/close_steps",
+        "orchesjob-flow: conclude",
         drop("context.record_run(RunStatus.RUNNING, None)"),
     ),
     Mutation(
         "`finally` begins while a failed step is alive",
-        "orchesjob-flow: end_run",
+        "orchesjob-flow: wind_down",
         replace("run.flow.finally_", "False"),
     ),
     Mutation(

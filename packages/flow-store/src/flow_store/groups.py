@@ -80,7 +80,7 @@ class RunInGroup(NamedTuple):
 
 
 type Waits = Mapping[str, Sequence[tuple[str, str | None]]]
-"""For each run the runs that it waits for; with each the group, or None for a nested run."""
+"""The runs that each run waits for, each with their group, or None for a nested run."""
 
 
 def waits_in_group(runs: Mapping[str, RunInGroup], run_key: str, joining: Joining) -> Waits:
@@ -115,7 +115,7 @@ def waits_in_group(runs: Mapping[str, RunInGroup], run_key: str, joining: Joinin
 def nearest_active(
     runs: Mapping[str, RunInGroup], active: Collection[str], run_key: str | None
 ) -> str | None:
-    """Return this run, or the nearest one around it that has not ended; an ended one waits not."""
+    """Return this run, or the nearest one around it that has not ended: only that one waits."""
     seen: set[str] = set()  # a removed run can have been recorded again, inside one of its own
     while run_key is not None and run_key not in active:
         if run_key in seen or run_key not in runs:

@@ -26,9 +26,9 @@ class CallLimits(NamedTuple):
     leaves jobs in STARTING that nothing will ever start.
 
     Attributes:
-        start_sec: For `start`, in addition to the time that it waits for the command.
+        start_sec: For `start`, on top of the time allowed for the command to begin.
         status_sec: For `status`, `clean` and `--version`.
-        abort_sec: For `abort`, in addition to the grace between TERM and KILL.
+        abort_sec: For `abort`, on top of the grace between TERM and KILL.
     """
 
     start_sec: float = 30.0

@@ -317,7 +317,7 @@ def check_history(version_sec: float, call_sec: float) -> Check:
 
 
 class RecordedAttempt(NamedTuple):
-    """An attempt, with the key by which orchesjob knows it.
+    """A recorded attempt, with the key under which orchesjob ran it.
 
     `code` is the exit code that orchesjob reported when its command exited.
     `spec` is the step as the run has it today. `decisive` means that the status of the step follows

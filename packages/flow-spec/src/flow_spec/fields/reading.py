@@ -87,7 +87,7 @@ def flaws_of_names(
 
 
 class Noting(dict[str, str]):
-    """Values of names; it notes in `missing` which names it lacks."""
+    """The values of names; names without one are added to `missing`."""
 
     def __init__(self, values: Mapping[str, str], missing: dict[str, None]) -> None:
         """Take the values, and where to note."""

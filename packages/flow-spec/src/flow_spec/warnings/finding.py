@@ -440,10 +440,9 @@ class _Finder:
             self._look_for_values((*path, place), shell.IN_WORD if place < end else None)
         for at, name in shell.names_for_shells(self.read.flow, step, words) if step.fills else ():
             message = Advised(
-                f"the shell reads the value of {name[1]} as a part of its program, whatever is in "
-                "it",
-                f'write "${shell.variable_of(name[1])}", quotation marks included: every command '
-                "has it as a variable; elsewhere than here, pass it as an argument",
+                f"the shell runs whatever the value of {name[1]} holds as part of its program",
+                f'write "${shell.variable_of(name[1])}" with the quotation marks, because every '
+                "command gets it as a variable; where it is not set, pass it as an argument",
             )
             span = Span(words[at], *name.span())
             self._warn(WarningCode.PARAMETER_IN_SHELL, message, (*path, at), span)

@@ -283,14 +283,14 @@ class Piece:
 
     @property
     def asks_for_success(self) -> bool:
-        """Whether it asks that steps succeeded or passed, whatever is around it."""
+        """Whether it requires that steps have succeeded or passed."""
         asks_none = self.condition.operands[0].quantifier == "none"
         is_turned = asks_none or self.condition.program[-1] == NOT
         return self.predicate in {None, "succeeded", "passed"} and not is_turned
 
     @property
     def only_waits(self) -> bool:
-        """Whether it is true once decided, whatever is around it: its only effect is to wait."""
+        """Whether it is always true once decided, so that its only effect is to wait."""
         is_all = quantifier_of(self.condition.operands[0]) == "all"
         return self.predicate == "finished" and is_all and self.condition.program[-1] != NOT
 

@@ -27,12 +27,12 @@ Statuses of a step:
                                                      lets it run; or `discard_start`: its start died
     RUNNING    DELAYED    steps.retry_step           it is retried after a delay
     RUNNING    SUCCEEDED  attempts.succeed           its command has succeeded
-    RUNNING    SKIPPED    attempts.skip              its gate, or its exit code, says so
+    RUNNING    SKIPPED    attempts.skip              its gate or its exit code skips it
     RUNNING    FAILED     attempts.fail_attempt      its last attempt has failed; or `fail_foreign`:
                                                      somebody else's job has its key
-    PENDING    CANCELLED  update.close_steps         the run is ended early
-    DELAYED    CANCELLED  update.close_steps         the run is ended early
-    RUNNING    CANCELLED  update.close_steps         the run is ended early, and its attempt is over
+    PENDING    CANCELLED  update.conclude            the run is ended early
+    DELAYED    CANCELLED  update.conclude            the run is ended early
+    RUNNING    CANCELLED  update.conclude            the run is ended early, and its attempt is over
     any end    PENDING    reopening.plan_retry       `retry` runs it again
     FAILED     SUCCEEDED  reopening.plan_settle      a person has said so
     FAILED     SKIPPED    reopening.plan_settle      a person has said so
@@ -47,7 +47,7 @@ no call can be made, `attempts.fail_start`:
     STARTING   NEVER_RAN  attempts.discard_start     its start died before the command began
     STARTING   any end    attempts.close_attempt     the first report is one of an ended job
     RUNNING    SUCCEEDED  attempts.succeed           its command, or its gate, has succeeded
-    RUNNING    SKIPPED    attempts.skip              an exit code says so
+    RUNNING    SKIPPED    attempts.skip              its exit code skips the step
     RUNNING    FAILED     attempts.fail_attempt      it has failed, timed out, or is lost
     RUNNING    CANCELLED  attempts.cancel_attempt    it was ended because its run is
 

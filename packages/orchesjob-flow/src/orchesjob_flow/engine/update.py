@@ -78,7 +78,7 @@ def advance(context: UpdateContext) -> None:
     steps.decide_steps(context)
     start_ready_steps(context)
     if run.ending is not None or run.open_steps == 0:
-        end_run(context)
+        wind_down(context)
     if run.finally_after is not before:
         advance(context)
 
@@ -371,8 +371,8 @@ def withdraw_starts(context: UpdateContext) -> None:
             attempts.withdraw_start(context, step.attempt)
 
 
-def end_run(context: UpdateContext) -> None:
-    """Once no attempt is open, end the processes that are left, and then finish.
+def wind_down(context: UpdateContext) -> None:
+    """Once no attempt is open, end the processes that are left, and then conclude.
 
     A run that ends by itself and has no `finally` does not end the processes that it has left.
     """
@@ -389,7 +389,7 @@ def end_run(context: UpdateContext) -> None:
     ]
     keys = [key for step in unsuccessful for key in steps.attempted_keys(run, step)]
     if not keys:
-        close_steps(context)
+        conclude(context)
         return
     run.ending_survivors = True
     known = tuple(one for step in unsuccessful for one in known_processes(context, step.latest))
@@ -403,7 +403,7 @@ def act_on_run_survivors(context: UpdateContext, survivors: Sequence[Process]) -
         return
     if not survivors:
         run.ending_survivors = False
-        close_steps(context)
+        conclude(context)
         return
     error = f"{why_ended(run)}, but these cannot be ended: {steps.name_processes(survivors)}"
     if run.error != error:
@@ -422,7 +422,7 @@ def why_ended(run: RunState) -> str:
             return "all steps have ended"
 
 
-def close_steps(context: UpdateContext) -> None:
+def conclude(context: UpdateContext) -> None:
     """Cancel the active steps that have not ended; then begin `finally`, or end the run."""
     run = context.run
     outcome = outcome_of(run)
