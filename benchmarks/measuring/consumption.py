@@ -30,11 +30,9 @@ def idling(place: Workplace) -> list[Figure]:
             while run(ask, environment).count('"status": "RUNNING"') < SLEEPERS:
                 time.sleep(0.2)
             time.sleep(1)
-            fork_server = fork_server_of(runner.pid)
-            before = cpu_of(runner.pid) + cpu_of(fork_server)
+            before = cpu_of(runner.pid)
             time.sleep(window_sec)
-            used = cpu_of(runner.pid) + cpu_of(fork_server) - before
-            proportional_mb = memory_of(fork_server)
+            used = cpu_of(runner.pid) - before
         finally:
             run([place.flow, "cancel", "--run-key=run", "--grace-seconds=1"], environment)
             runner.wait()
@@ -44,14 +42,8 @@ def idling(place: Workplace) -> list[Figure]:
             [used / window_sec * 100],
             0.2,
             unit=" %",
-            note=f"of one core: {used * 1e3:.0f} ms in {window_sec} s, its fork server's included",
-        ),
-        Figure(
-            "memory of a runner's fork server, its part of what it shares included (PSS)",
-            [proportional_mb],
-            14,
-            unit=" MB",
-        ),
+            note=f"of one core: {used * 1e3:.0f} ms in {window_sec} s",
+        )
     ]
 
 
@@ -127,22 +119,6 @@ def used_by_watcher(
     finally:
         watcher.kill()
         watcher.wait()
-
-
-def fork_server_of(runner: int) -> int:
-    """Find the process that launches orchesjob for a runner."""
-    (children,) = Path(f"/proc/{runner}/task/{runner}").glob("children")
-    commands = {
-        pid: Path(f"/proc/{pid}/cmdline").read_text() for pid in children.read_text().split()
-    }
-    (found,) = (int(pid) for pid, command in commands.items() if "forkserver" in command)
-    return found
-
-
-def memory_of(pid: int) -> float:
-    """Read the megabytes of a process's proportional set size."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
 def cpu_of(pid: int) -> float:

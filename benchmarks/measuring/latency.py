@@ -17,9 +17,6 @@ from measuring.workplace import CLOCKED, Workplace, run, seconds
 ALLOWANCE_SEC = 0.015
 LOG_END = "[bash, -c, 'sleep 0.5; echo ${EPOCHREALTIME/[^0-9]/} >> \"$BENCHMARK_CALLS.ends\"']"
 
-WITHOUT_HELPER = {"ORCHESJOB_FLOW_FORK_SERVER": "0"}
-STARTING_ANEW = "the same, each call starting a new orchesjob (`ORCHESJOB_FLOW_FORK_SERVER=0`)"
-
 type Action = Callable[[Mapping[str, str]], float]
 
 
@@ -33,10 +30,10 @@ def in_fresh_home(place: Workplace, action: Action) -> Callable[[], float]:
     return act
 
 
-def running(place: Workplace, flow: str, **variables: str) -> Callable[[], float]:
+def running(place: Workplace, flow: str) -> Callable[[], float]:
     """Time `orchesjob-flow start` of a flow."""
     command = [place.flow, "start", "--run-key=run", place.write(flow)]
-    return in_fresh_home(place, lambda environment: seconds(command, {**environment, **variables}))
+    return in_fresh_home(place, lambda environment: seconds(command, environment))
 
 
 def shell(place: Workplace, script: str) -> Callable[[], float]:
@@ -54,7 +51,6 @@ def short_chain(place: Workplace) -> list[Figure]:
         place.rounds(15),
         {
             "flow": running(place, flows.chain(20)),
-            "plain": running(place, flows.chain(20), **WITHOUT_HELPER),
             "loop": shell(place, loop),
         },
     )
@@ -62,15 +58,9 @@ def short_chain(place: Workplace) -> list[Figure]:
         Figure(
             "chain of 20 no-op steps / a shell loop of 20 `orchesjob start --strict`",
             ratios(taken["flow"], taken["loop"]),
-            0.80,
-            note=f"{median(taken['flow']):.2f} s against {median(taken['loop']):.2f} s",
-        ),
-        Figure(
-            STARTING_ANEW,
-            ratios(taken["plain"], taken["loop"]),
             1.10,
-            note=f"{median(taken['plain']):.2f} s",
-        ),
+            note=f"{median(taken['flow']):.2f} s against {median(taken['loop']):.2f} s",
+        )
     ]
 
 
@@ -80,22 +70,18 @@ def one_step(place: Workplace) -> list[Figure]:
         place.rounds(30),
         {
             "flow": running(place, flows.chain(1)),
-            "plain": running(place, flows.chain(1), **WITHOUT_HELPER),
             "start": shell(place, '"$BENCHMARK_ORCHESJOB" start --strict --run-key k -- true'),
         },
     )
+    ours, start = (f"{median(taken[name]) * 1e3:.0f}" for name in ("flow", "start"))
     return [
-        Figure(name, ratios(taken[way], taken["start"]), at_most, note=f"{took(taken, way)} ms")
-        for name, way, at_most in (
-            ("a run of one no-op step / one `orchesjob start --strict`", "flow", 1.40),
-            (STARTING_ANEW, "plain", 1.60),
+        Figure(
+            "a run of one no-op step / one `orchesjob start --strict`",
+            ratios(taken["flow"], taken["start"]),
+            1.60,
+            note=f"{ours} against {start} ms",
         )
     ]
-
-
-def took(taken: Mapping[str, list[float]], way: str) -> str:
-    """Spell how long one step took, and one start."""
-    return " against ".join(f"{median(taken[name]) * 1e3:.0f}" for name in (way, "start"))
 
 
 def parallel(place: Workplace) -> list[Figure]:
@@ -106,22 +92,20 @@ def parallel(place: Workplace) -> list[Figure]:
         place.rounds(12),
         {
             "flow": running(place, flows.independent(24)),
-            "plain": running(place, flows.independent(24), **WITHOUT_HELPER),
             **by_xargs,
         },
     )
-    ours, plain = taken.pop("flow"), taken.pop("plain")
+    ours = taken.pop("flow")
     best = fastest(taken)
     return [
         Figure(
             "24 independent no-op steps / the best `xargs -P`",
             ratios(ours, taken[best]),
-            0.72,
+            1.15,
             note=f"{median(ours):.2f} s against "
             + ", ".join(f"{median(times):.2f} s with {name}" for name, times in taken.items())
             + f"; under xargs orchesjob keeps the cores busy for {median(busy):.0%} of the time",
-        ),
-        Figure(STARTING_ANEW, ratios(plain, taken[best]), 1.15, note=f"{median(plain):.2f} s"),
+        )
     ]
 
 
@@ -219,17 +203,12 @@ def await_worker(job: Mapping[str, object]) -> None:
 def succession(place: Workplace) -> list[Figure]:
     """Measure from a job's last act to the call that starts its successor.
 
-    What the clock itself costs where calls start orchesjob anew, the shell in front of it, is taken
-    off.
+    What the clock itself costs, the shell in front of orchesjob, is taken off.
     """
     flow = place.write(flows.chain(6, LOG_END))
     command = [place.flow, "start", "--run-key=run", flow]
-    forked, plain, allowed, workers = [], [], [], []
-    script = clocked_script(place)
+    taken, allowed, workers = [], [], []
     for _ in range(place.rounds(6)):
-        with place.home(script) as environment:
-            run(command, environment)
-            forked.append(gaps(environment))
         with place.home(CLOCKED) as environment:
             run(command, environment)
             seen = gaps(environment)
@@ -237,34 +216,19 @@ def succession(place: Workplace) -> list[Figure]:
             allowed.append(median(seconds(ask, environment) for _ in range(6)))
             workers += [worker_lag(place, environment, number) for number in range(2)]
             lag = median(clock_lag(environment) for _ in range(6))
-            plain.append([gap - lag for gap in seen])
-    beside = (
-        f"a status takes {median(allowed) * 1e3:.0f} ms; orchesjob's own worker is gone"
-        f" {median(workers) * 1e3:.0f} ms after the last act, which no caller can hasten"
-    )
+            taken.append([gap - lag for gap in seen])
     return [
         Figure(
-            name,
+            "from a job's end to its successor's start / one `orchesjob status` + 15 ms",
             [
                 gap / (one_status + ALLOWANCE_SEC)
-                for of_round, one_status in zip(gaps_of_rounds, allowed, strict=True)
+                for of_round, one_status in zip(taken, allowed, strict=True)
                 for gap in of_round
             ],
-            at_most,
-            note=f"{median(chain.from_iterable(gaps_of_rounds)) * 1e3:.0f} ms from the step's last"
-            f" act on; {beside}",
-        )
-        for name, gaps_of_rounds, at_most in (
-            (
-                "from a job's end to its successor's start / one `orchesjob status` + 15 ms",
-                forked,
-                0.50,
-            ),
-            (
-                STARTING_ANEW,
-                plain,
-                1.05,
-            ),
+            1.05,
+            note=f"{median(chain.from_iterable(taken)) * 1e3:.0f} ms from the step's last act on; a"
+            f" status takes {median(allowed) * 1e3:.0f} ms; orchesjob's own worker is gone"
+            f" {median(workers) * 1e3:.0f} ms after the last act, which no caller can hasten",
         )
     ]
 
@@ -275,25 +239,6 @@ def gaps(environment: Mapping[str, str]) -> list[float]:
     starts = [int(line.split()[0]) for line in lines if line.split()[1] == "start"]
     ends = read_ends(environment)
     return [(start - end) / 1e6 for end, start in zip(ends[:-1], starts[1:], strict=True)]
-
-
-def clocked_script(place: Workplace) -> str:
-    """Write what does as `clocked_orchesjob`, but can be launched by a fork server."""
-    folder = place.folder / "clocked"
-    folder.mkdir()
-    (folder / "clocked.py").write_text(
-        "import os, sys, time\nimport orchesjob.cli\n\n\ndef main():\n"
-        "    with open(os.environ['BENCHMARK_CALLS'], 'a') as calls:\n"
-        "        calls.write(f\"{time.time_ns() // 1000} {' '.join(sys.argv[1:])}\\n\")\n"
-        "    return orchesjob.cli.main()\n"
-    )
-    path = folder / "orchesjob"
-    path.write_text(
-        f"#!{sys.executable}\nimport sys\nfrom clocked import main\n"
-        "if __name__ == '__main__':\n    sys.exit(main())\n"
-    )
-    path.chmod(0o755)
-    return str(path)
 
 
 def clock_lag(environment: Mapping[str, str]) -> float:

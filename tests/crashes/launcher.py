@@ -51,7 +51,7 @@ EFFECTS: tuple[tuple[Any, str], ...] = (
     (background, "report_ready"),
     (terminal, "write_result"),
     (Performer, "perform"),
-    (call.PlainLauncher, "launch"),
+    (call, "spawn"),
     (OrchesjobClient, "start"),
     (OrchesjobClient, "status"),
     (OrchesjobClient, "running"),

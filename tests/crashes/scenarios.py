@@ -133,7 +133,7 @@ class Resume(Start):
 class ResumeInCall(Resume):
     """The first runner dies while its first `orchesjob start` is under way."""
 
-    first = "parent after PlainLauncher.launch 1"
+    first = "parent after spawn 1"
 
 
 class ResumeBeforeCall(Resume):

@@ -28,19 +28,19 @@ POINTS: dict[str, tuple[type[Scenario], str]] = {
     "an empty database": (Start, "parent after create_file 1"),
     "a run, and no lock": (Start, "parent after commit 1"),
     "an attempt is recorded": (Start, "parent after commit 2"),
-    "its call is late": (LateCall, "parent after PlainLauncher.launch 1"),
-    "its call is under way": (Start, "parent after PlainLauncher.launch 1"),
+    "its call is late": (LateCall, "parent after spawn 1"),
+    "its call is under way": (Start, "parent after spawn 1"),
     "its job is recorded": (Start, "parent after commit 3"),
     "its end is recorded": (Start, "parent after commit 4"),
     "the run's end is recorded": (Start, "parent after commit 9"),
     "a child is begun": (StartDetached, "parent after Popen.__init__ 1"),
-    "a child has called": (Background, "child after PlainLauncher.launch 1"),
+    "a child has called": (Background, "child after spawn 1"),
     "a successor has asked": (ResumeInCall, "parent after OrchesjobClient.status 1"),
     "a gate has said yes": (Gated, "parent before OrchesjobClient.survivors 2"),
     "the command after a gate is called": (Gated, "parent after OrchesjobClient.start 3"),
     "a settlement is about to be recorded": (Settle, "parent before commit 1"),
     "a settlement is recorded": (Settle, "parent after commit 1"),
-    "an abort is under way": (Cancel, "parent after PlainLauncher.launch 2"),
+    "an abort is under way": (Cancel, "parent after spawn 2"),
     "a runner has aborted": (CancelledRunner, "parent after OrchesjobClient.abort 1"),
     "all is ended but `finally`": (TidiedUp, "parent after OrchesjobClient.end_survivors 2"),
 }
@@ -50,16 +50,16 @@ MORE_POINTS: dict[str, tuple[type[Scenario], str]] = {
     "its call has answered": (Start, "parent after OrchesjobClient.start 1"),
     "its job has ended": (Start, "parent after OrchesjobClient.status 1"),
     "nothing of it is left": (Start, "parent after OrchesjobClient.survivors 1"),
-    "its retry is under way": (Start, "parent after PlainLauncher.launch 3"),
+    "its retry is under way": (Start, "parent after spawn 3"),
     "a child has the lock": (Background, "child before Lock.sign 1"),
     "a child goes on": (Background, "child before report_ready 1"),
-    "a successor has called": (ResumeBeforeCall, "parent after PlainLauncher.launch 2"),
-    "a gate is asked": (Gated, "parent after PlainLauncher.launch 1"),
+    "a successor has called": (ResumeBeforeCall, "parent after spawn 2"),
+    "a gate is asked": (Gated, "parent after spawn 1"),
     "nothing of a gate is left": (Gated, "parent after OrchesjobClient.survivors 2"),
     "a gate that says no has been asked": (Gated, "parent after OrchesjobClient.start 4"),
     "a cancel is recorded": (Cancel, "parent after commit 1"),
     "`finally` is recorded": (TidiedUp, "parent after commit 7"),
-    "the call of its step is under way": (TidiedUp, "parent after PlainLauncher.launch 3"),
+    "the call of its step is under way": (TidiedUp, "parent after spawn 3"),
 }
 EACH = [
     *(pytest.param(*where, id=when) for when, where in POINTS.items()),
@@ -78,7 +78,7 @@ def test_order_of_points(flow: Flow, gate: Gate) -> None:
     points = Start(flow, gate, strict=False).points()
     recorded = points.index("parent after commit 2")
     assert recorded < points.index("parent before Performer.perform 1")
-    assert recorded < points.index("parent before PlainLauncher.launch 1")
+    assert recorded < points.index("parent before spawn 1")
 
 
 @pytest.mark.integration

@@ -1246,66 +1246,18 @@ MUTATIONS = (
         replace("entry.group == self.group", "entry.pid == self.process.pid"),
         tests="test_running_calls -k client_calls",
     ),
-    # Calls of orchesjob and the fork server.
+    # Calls of orchesjob.
     Mutation(
         "what a call that hangs has started is left behind",
-        "orchesjob-client: _PopenProcess.kill",
-        replace("os.killpg(self._process.pid, signal.SIGKILL)", "self._process.kill()"),
+        "orchesjob-client: _kill",
+        replace("os.killpg(process.pid, signal.SIGKILL)", "process.kill()"),
         tests="test_call -k time_limit",
     ),
     Mutation(
         "a start does not enter the cgroup of its attempt",
-        "orchesjob-client: PlainLauncher.launch",
-        replace("request.cgroup is None", "request.cgroup is None or True"),
+        "orchesjob-client: spawn",
+        replace("cgroup is None", "cgroup is None or True"),
         tests="test_cgroups -k daemon_without",
-    ),
-    Mutation(
-        "a forked call has failed before it is over",
-        "orchesjob-client: become",
-        replace("[stdout, stderr, directory, *cgroup]", "[*request.descriptors[:4], *cgroup]"),
-        tests="test_forkserver -k lost_exit_code",
-    ),
-    Mutation(
-        "what a forked call that hangs has started is left behind",
-        "orchesjob-client: Server._listen",
-        replace("os.killpg", "os.kill"),
-        tests="test_forkserver -k time_limit",
-    ),
-    Mutation(
-        "a fork server that is stopped outlives its runner",
-        "orchesjob-client: ForkServer._start",
-        replace_argument("process_group=0", "start_new_session=True"),
-        tests="test_forkserver -k client_dies",
-    ),
-    Mutation(
-        "a forked call does not hold what it is to hold",
-        "orchesjob-client: ForkServer._ask",
-        replace("[*given, *cgroup, *request.descriptors]", "[*given, *cgroup]"),
-        tests="test_forkserver -k same_as_plain",
-    ),
-    Mutation(
-        "a forked call stays in the cgroup of the runner",
-        "orchesjob-client: become",
-        replace("_enter", "os.fstat"),
-        tests="test_forkserver -k test_cgroup",
-    ),
-    Mutation(
-        "a forked call of a dead runner is not recognised",
-        "orchesjob-client: become",
-        replace("show([*python, *argv])", "pass"),
-        tests="test_forkserver -k same_as_plain",
-    ),
-    Mutation(
-        "a program that was changed in place goes on as it was",
-        "orchesjob-client: ForkServer._is_ready",
-        replace("fingerprint(self._executable) != self._seen", "False"),
-        tests="test_forkserver -k changed_program",
-    ),
-    Mutation(
-        "a forked call inherits what belongs to others in progress",
-        "orchesjob-client: Server._fork",
-        drop("for other in self._by_pidfd.values():"),
-        tests="test_forkserver -k beside_others",
     ),
     # Commands and run keys.
     Mutation(

@@ -47,8 +47,7 @@ WORLD = {
 ACTORS = {
     "orchesjob_flow.clock.now",
     "flow_store.FlowStore",
-    *("orchesjob_client.ForkServer", "orchesjob_client.JobWatcher"),
-    "orchesjob_client.OrchesjobClient",
+    *("orchesjob_client.JobWatcher", "orchesjob_client.OrchesjobClient"),
 }
 """What our own packages offer that does the same; their values may be used."""
 
@@ -64,7 +63,7 @@ OUTERMOST = {
     },
     "sys.stdout": {"orchesjob_flow.main", "orchesjob_flow.views"},
     "sys.stderr": {"orchesjob_flow.main", "orchesjob_flow.views"},
-    "sys.argv": {"orchesjob_flow.main", "orchesjob_client.forkserver"},
+    "sys.argv": {"orchesjob_flow.main"},
     "click.echo": set(),
     "print": set(),
     "input": set(),

@@ -43,11 +43,7 @@ class Orchesjob:
         self.home = folder / "orchesjob-home"
         self.mark = uuid.uuid4().hex
         self._script = folder / "orchesjob-script.json"
-        # A session says in this way how all flows call orchesjob.
-        kept = ("ORCHESJOB_FLOW_FORK_SERVER",)
-        inherited = {
-            key: text for key, text in os.environ.items() if key in kept or "ORCHESJOB" not in key
-        }
+        inherited = {key: text for key, text in os.environ.items() if "ORCHESJOB" not in key}
         self.environ = {
             **inherited,
             "ORCHESJOB_HOME": str(self.home),

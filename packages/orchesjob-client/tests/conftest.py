@@ -3,9 +3,7 @@
 import fcntl
 import json
 import os
-import select
 import subprocess
-import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -14,11 +12,7 @@ from typing import Any
 
 import pytest
 
-from orchesjob_client import ForkServer, usable_cgroup_folder
-from orchesjob_client.call import run_call
-
-# A session may have all flows call orchesjob the plain way; here each test says how it calls.
-os.environ.pop("ORCHESJOB_FLOW_FORK_SERVER", None)
+from orchesjob_client import usable_cgroup_folder
 
 ANSWER: Mapping[str, Any] = {
     "job_id": "91f4bcfc-bdf2-4d52-b806-0687b9b7c0e4",
@@ -53,15 +47,6 @@ def cgroup_place() -> Path:
     except OSError as error:
         # Whether there can be any is up to the machine; a job without one is tested everywhere.
         pytest.skip(f"no cgroups can be made here: {error}")
-
-
-@pytest.fixture
-def a_cgroup(cgroup_place: Path) -> Iterator[Path]:
-    """The folder of an empty cgroup, by its name none of a job: others' `prune` leaves it alone."""
-    folder = cgroup_place / f"a-test-{os.getpid()}"
-    folder.mkdir()
-    yield folder
-    folder.rmdir()
 
 
 @pytest.fixture
@@ -129,49 +114,6 @@ def spawn() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
         for pipe in (process.stdin, process.stdout):
             assert pipe is not None
             pipe.close()
-
-
-@pytest.fixture
-def console_script(tmp_path: Path) -> Callable[..., str]:
-    """Make a console script as pip writes it, whose `main` has some code, and return its path."""
-
-    def write(code: str, name: str = "program", flags: str = "") -> str:
-        folder = tmp_path / "scripts"
-        folder.mkdir(exist_ok=True)
-        body = "".join(f"    {line}\n" for line in code.splitlines())
-        (folder / f"module_of_{name}.py").write_text(
-            f"import json, os, signal, subprocess, sys, time\n\n\ndef main():\n{body}",
-            encoding="utf-8",
-        )
-        path = folder / name
-        path.write_text(
-            f"#!{sys.executable}{flags}\n# -*- coding: utf-8 -*-\nimport sys\n"
-            f"from module_of_{name} import main\n"
-            'if __name__ == "__main__":\n    sys.exit(main())\n',
-            encoding="utf-8",
-        )
-        path.chmod(0o755)
-        return str(path)
-
-    return write
-
-
-@pytest.fixture
-def fork_server() -> Iterator[Callable[..., ForkServer]]:
-    """Start fork servers, which are ready when they are returned, and end them after the test."""
-    begun: list[ForkServer] = []
-
-    def begin(path: str, environ: Mapping[str, str] = os.environ) -> ForkServer:
-        begun.append(forked := ForkServer(path, environ))
-        # Any call starts it, and it says on its socket that it is ready.
-        run_call("a call", ["/bin/true"], limit_sec=30, env=environ, launcher=forked)
-        assert forked._requests is not None
-        assert select.select([forked._requests], [], [], 30)[0]
-        return forked
-
-    yield begin
-    for one in begun:
-        one.close()
 
 
 @pytest.fixture

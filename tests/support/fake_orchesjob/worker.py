@@ -47,10 +47,7 @@ def launch(jobs: Jobs, job_id: str) -> int:
 
 
 def _show(words: list[str]) -> bool:
-    """Let the system show other words of this process than those of its start, if it can.
-
-    The fork server of the product does so too; the fake knows nothing of what it tests.
-    """
+    """Let the system show other words of this process than those of its start, if it can."""
     try:
         with open("/proc/self/stat", "rb") as file:
             start, end = map(int, file.read().rpartition(b")")[2].split()[45:47])

@@ -4,9 +4,7 @@ The names in `__all__` are public, and the README explains them. The others are 
 this repository, which are released together; they may change with any version.
 """
 
-from orchesjob_client.call import PLAIN as PLAIN
 from orchesjob_client.call import Hold
-from orchesjob_client.call import Launcher as Launcher
 from orchesjob_client.call import longer as longer
 from orchesjob_client.call import pauses as pauses
 from orchesjob_client.client import OrchesjobClient, locate
@@ -33,7 +31,6 @@ from orchesjob_client.errors import (
     ProcessesKeepAppearing,
     WaitTimedOut,
 )
-from orchesjob_client.forkserver.launcher import ForkServer
 from orchesjob_client.processes.cgroups import discard_empty_cgroups as discard_empty_cgroups
 from orchesjob_client.processes.cgroups import enclosing_marks as enclosing_marks
 from orchesjob_client.processes.cgroups import leave_cgroups as leave_cgroups
@@ -67,7 +64,6 @@ __all__ = [
     "CallLimits",
     "CallRefused",
     "CallTimedOut",
-    "ForkServer",
     "Hold",
     "HomeExposed",
     "HomeFolder",

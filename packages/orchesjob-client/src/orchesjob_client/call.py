@@ -1,8 +1,7 @@
 """Running an executable that prints a short answer, within limits of time and memory.
 
-`run_call` reads the outputs, keeps the time, and turns failures of the operating system into
-errors. A launcher starts the process: `PlainLauncher` here, or a fork server. orchesjob's options,
-exit codes and JSON belong to `client`.
+`run_call` starts the process, reads the outputs, keeps the time, and turns failures of the
+operating system into errors. orchesjob's options, exit codes and JSON belong to `client`.
 
 `pauses` are how long to wait before something that may pass is tried again: a call, a locked
 database. The first is short, each next one twice as long, up to a limit. They are not the delay
@@ -18,7 +17,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import IO, NamedTuple, Protocol
+from typing import IO, NamedTuple
 
 from orchesjob_client.defaults import FIRST_BACKOFF_SEC, LONGEST_BACKOFF_SEC
 from orchesjob_client.encoding import passed, passed_variables
@@ -41,114 +40,6 @@ _CHUNK = 2**16
 _TICK_SEC = 0.1
 
 _NOT_EXECUTABLE = {errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ENOEXEC, errno.ELOOP}
-
-
-class LaunchRequest(NamedTuple):
-    """What to run, and what the process gets.
-
-    Attributes:
-        argv: The executable and its arguments.
-        environ: The whole environment.
-        cwd: The directory to run in; None is the caller's.
-        descriptors: Descriptors that the process shares while it lives.
-        cgroup: A descriptor of the folder of the cgroup that the process joins before it runs.
-    """
-
-    argv: Sequence[bytes]
-    environ: Mapping[bytes, bytes]
-    cwd: str | None = None
-    descriptors: Sequence[int] = ()
-    cgroup: int | None = None
-
-
-class Launched(Protocol):
-    """A process that leads a session of its own, and its outputs."""
-
-    stdout: IO[bytes]
-    stderr: IO[bytes]
-
-    @property
-    def exit_code(self) -> int | None:
-        """Return the exit code or -N for signal N; None before the end, or if it is lost."""
-
-    def has_ended(self, wait_sec: float = 0.0) -> bool:
-        """Tell whether the process has ended, waiting up to `wait_sec` for its end."""
-
-    def kill(self) -> None:
-        """Kill the process and its group, and wait a while for its end."""
-
-    def close(self) -> None:
-        """Close the outputs, and forget the process."""
-
-
-class Launcher(Protocol):
-    """Launches processes; several threads may use it at the same time."""
-
-    def launch(self, request: LaunchRequest) -> Launched:
-        """Launch a process.
-
-        Raises:
-            ValueError: A word or a variable cannot be passed.
-            OSError: The system refuses.
-        """
-
-
-class PlainLauncher:
-    """Has the system run the executable."""
-
-    def launch(self, request: LaunchRequest) -> Launched:
-        """Fork, enter the cgroup if there is one, and execute."""
-        return _PopenProcess(
-            subprocess.Popen(
-                request.argv,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                bufsize=0,
-                env=request.environ,
-                cwd=request.cwd,
-                pass_fds=request.descriptors,
-                start_new_session=True,
-                # Only the process itself can be in it before it has begun anything.
-                preexec_fn=None if request.cgroup is None else partial(enter, request.cgroup),  # noqa: PLW1509 - see it
-            )
-        )
-
-
-PLAIN = PlainLauncher()
-"""The launcher of a client that is given no other."""
-
-
-class _PopenProcess:
-    """A process that Python has forked; `Launched`."""
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stdout is not None  # noqa: S101 - Popen was given PIPE
-        assert process.stderr is not None  # noqa: S101
-        self._process = process
-        self.stdout, self.stderr = process.stdout, process.stderr
-
-    @property
-    def exit_code(self) -> int | None:
-        return self._process.returncode
-
-    def has_ended(self, wait_sec: float = 0.0) -> bool:
-        if wait_sec > 0:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(wait_sec)
-        return self._process.poll() is not None
-
-    def kill(self) -> None:
-        """Kill the group and reap its leader, whose PID is ours until then.
-
-        A process in an uninterruptible wait dies later; this program's next Popen reaps it.
-        """
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self.has_ended(REAP_SEC)
-
-    def close(self) -> None:
-        self.stdout.close()
-        self.stderr.close()
 
 
 def _nothing() -> None:
@@ -185,7 +76,7 @@ class Finished(NamedTuple):
     stderr_line: str
 
 
-def run_call(  # noqa: PLR0913 - a call consists of seven things
+def run_call(  # noqa: PLR0913 - a call consists of this
     call: str,
     argv: Sequence[str],
     *,
@@ -194,7 +85,6 @@ def run_call(  # noqa: PLR0913 - a call consists of seven things
     cwd: str | None = None,
     hold: Hold = NOTHING,
     cgroup: int | None = None,
-    launcher: Launcher = PLAIN,
 ) -> Finished:
     """Run `argv` in a session of its own, without stdin, and wait for its end.
 
@@ -206,12 +96,11 @@ def run_call(  # noqa: PLR0913 - a call consists of seven things
         cwd: The directory to run in; None is the caller's.
         hold: The descriptors that the process holds while it lives.
         cgroup: A descriptor of the folder of the cgroup that the process joins before it runs.
-        launcher: How the process is started.
 
     Raises:
         OrchesjobMissing: There is no such executable.
         CallRefused: The operating system can never accept this call.
-        CallFailed: The process could not be started, but may be later; or its exit code is lost.
+        CallFailed: The process could not be started, but may be later.
         CallTimedOut: The limit was reached.
         BadAnswer: It printed more than 8 MiB, or something that is not UTF-8.
     """
@@ -221,23 +110,19 @@ def run_call(  # noqa: PLR0913 - a call consists of seven things
         # would record every failed command as SUCCEEDED.
         raise CallRefused(call, "SIGCHLD is ignored here and must be set to its default first")
     try:
-        process = launcher.launch(
-            LaunchRequest(passed(argv), passed_variables(env), cwd, tuple(hold.descriptors), cgroup)
-        )
+        process = spawn(passed(argv), passed_variables(env), cwd, hold.descriptors, cgroup)
     except ValueError as error:  # a NUL or a lone surrogate in an argument
         raise CallRefused(call, f"an argument or a variable cannot be passed: {error}") from error
     except OSError as error:
         raise _spawn_error(call, argv[0], cwd, error) from error
     hold.handed_over()
-    stdout, stderr = _Output(process.stdout, _MAX_ANSWER), _Output(process.stderr, _STDERR_TAIL)
-    try:
+    assert process.stdout is not None  # noqa: S101 - it was given pipes
+    assert process.stderr is not None  # noqa: S101
+    with process.stdout, process.stderr:
+        stdout, stderr = _Output(process.stdout, _MAX_ANSWER), _Output(process.stderr, _STDERR_TAIL)
         if not _finish(process, stdout, stderr, deadline):
-            process.kill()
+            _kill(process)
             raise CallTimedOut(call, f"no answer within {limit_sec:g} s")
-    finally:
-        process.close()
-    if process.exit_code is None:
-        raise CallFailed(call, "its exit code is lost: the fork server that started it has ended")
     if stdout.dropped:
         raise BadAnswer(call, f"it printed more than {_MAX_ANSWER:,} bytes")
     try:
@@ -245,7 +130,50 @@ def run_call(  # noqa: PLR0913 - a call consists of seven things
     except UnicodeDecodeError as error:
         raise BadAnswer(call, f"its answer is not UTF-8: {error.reason}") from error
     tail = stderr.kept.decode("utf-8", errors="replace")
-    return Finished(process.exit_code, answer, one_line(tail))
+    return Finished(process.returncode, answer, one_line(tail))
+
+
+def spawn(
+    argv: Sequence[bytes],
+    environ: Mapping[bytes, bytes],
+    cwd: str | None,
+    descriptors: Sequence[int],
+    cgroup: int | None,
+) -> subprocess.Popen[bytes]:
+    """Fork, enter the cgroup if there is one, and execute, in a session of its own.
+
+    Raises:
+        ValueError: A word or a variable cannot be passed.
+        OSError: The system refuses.
+    """
+    return subprocess.Popen(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        env=environ,
+        cwd=cwd,
+        pass_fds=descriptors,
+        start_new_session=True,
+        # Only the process itself can be in it before it has begun anything.
+        preexec_fn=None if cgroup is None else partial(enter, cgroup),  # noqa: PLW1509 - see it
+    )
+
+
+def _has_ended(process: subprocess.Popen[bytes], wait_sec: float) -> bool:
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(wait_sec)
+    return process.returncode is not None
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill the group and reap its leader, whose PID is ours until then.
+
+    A process in an uninterruptible wait dies later; this program's next Popen reaps it.
+    """
+    os.killpg(process.pid, signal.SIGKILL)
+    _has_ended(process, REAP_SEC)
 
 
 def _spawn_error(
@@ -283,7 +211,9 @@ class _Output:
         return bool(chunk)
 
 
-def _finish(process: Launched, stdout: _Output, stderr: _Output, deadline: float) -> bool:
+def _finish(
+    process: subprocess.Popen[bytes], stdout: _Output, stderr: _Output, deadline: float
+) -> bool:
     """Read both pipes to the process's end; False if it is still running at the deadline.
 
     The end of the process counts, not that of the pipes: a descendant may keep those for days.
@@ -294,7 +224,7 @@ def _finish(process: Launched, stdout: _Output, stderr: _Output, deadline: float
         poll.register(descriptor, select.POLLIN)
     while outputs:
         left = deadline - time.monotonic()
-        exited = process.has_ended()
+        exited = process.poll() is not None
         if left <= 0:
             return exited
         ready = poll.poll(0 if exited else min(left, _TICK_SEC) * 1000)
@@ -304,7 +234,7 @@ def _finish(process: Launched, stdout: _Output, stderr: _Output, deadline: float
             if not outputs[descriptor].read():
                 poll.unregister(descriptor)
                 del outputs[descriptor]
-    return process.has_ended(max(0.0, deadline - time.monotonic()))
+    return _has_ended(process, max(0.0, deadline - time.monotonic()))
 
 
 def longer(backoff_sec: float) -> float:

@@ -23,10 +23,8 @@ from threading import Lock
 
 from orchesjob_client.call import (
     NOTHING,
-    PLAIN,
     Finished,
     Hold,
-    Launcher,
     longer,
     pauses,
 )
@@ -85,7 +83,7 @@ class OrchesjobClient:
         home: The real path of its home, which is in the marks of its jobs.
     """
 
-    def __init__(  # noqa: PLR0913 - what all calls have in common
+    def __init__(
         self,
         executable: StrPath,
         *,
@@ -93,7 +91,6 @@ class OrchesjobClient:
         environ: Mapping[str, str] | None = None,
         folder: HomeFolder | None = None,
         limits: CallLimits = DEFAULT_LIMITS,
-        launcher: Launcher = PLAIN,
     ) -> None:
         """Set what all calls have in common.
 
@@ -106,7 +103,6 @@ class OrchesjobClient:
             folder: Every call raises `HomeReplaced` unless the home is this folder, before and
                 after the call; see `folder_of_home`.
             limits: How long calls may take.
-            launcher: How the processes of calls are started, such as a `ForkServer`.
         """
         self._executable = os.fspath(executable)
         self._environ = None if environ is None else dict(environ)
@@ -116,7 +112,6 @@ class OrchesjobClient:
         self.home = orchesjob_home(self._named_home)
         self._folder = folder
         self._limits = limits
-        self._launcher = launcher
         self._cgroups = JobCgroups(self.home)
         self._first_call = Lock()
 
@@ -442,7 +437,6 @@ class OrchesjobClient:
                 cwd=cwd,
                 hold=hold,
                 cgroup=cgroup,
-                launcher=self._launcher,
             )
         self._refuse_replaced(name)
         return finished

@@ -24,8 +24,6 @@ MARK = "ORCHESJOB_FLOW_MARK"
 LEFT = "ORCHESJOB_FLOW_LEFT"
 """The marks of the jobs that a process is about to leave, because it does not belong to them."""
 
-FORK_SERVER = "ORCHESJOB_FLOW_FORK_SERVER"
-"""Turns the fork server off, with the value 0."""
 
 _JOIN = ":"
 

@@ -23,10 +23,7 @@ from flow_spec import FlowSpec, StepVariable
 from flow_store import FlowStore, Run, attempt_key
 from orchesjob_client import (
     EXECUTABLE,
-    PLAIN,
     CallLimits,
-    ForkServer,
-    Launcher,
     OrchesjobClient,
     RunningCall,
     leave_cgroups,
@@ -52,9 +49,6 @@ from orchesjob_flow.runner.loop import Inbox, Runner, Stop, giving_up_recorded
 from orchesjob_flow.runner.performer import Performer
 from orchesjob_flow.signals import stopped_by_signals
 from orchesjob_flow.views.terminal import warn
-
-_FEWEST_STEPS = 3
-"""The shortest run for which a fork server is started: loading it costs as much as a call."""
 
 
 def drive_or_wait(
@@ -136,9 +130,6 @@ def runner_of(
     limits = Limits(settings.starts, settings.patience_sec, settings.poll_interval_sec)
     handle.refuse_unusable()
     with ExitStack() as held:
-        launcher: Launcher = PLAIN
-        if len(run.steps) >= _FEWEST_STEPS:
-            launcher = held.enter_context(closing(ForkServer(orchesjob, settings.environ)))
         with giving_up_recorded(
             store, run.run_key, revision=lambda: run.revision, wall=lambda: now().wall, warn=warn
         ):
@@ -168,7 +159,6 @@ def runner_of(
                 },
                 folder=folder,
                 limits=call_limits,
-                launcher=launcher,
             )
             performer = Performer(
                 client,

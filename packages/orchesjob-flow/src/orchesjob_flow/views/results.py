@@ -4,7 +4,7 @@ On a terminal it ends with the commands that a person may type next. `start -d` 
 say which process runs in the background, and where its log is. A foreground command shows the run
 while it brings it to its end.
 
-`start` imports this before its fork server begins. So a function imports what only it needs.
+`start` imports this before its first call. So a function imports what only it needs.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
