@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from flow_spec import FlowSpec
 from flow_store import FlowStore, RunStatus
-from orchesjob_flow.stats.counts import Stats, flow_stats, nearest_rank
+from orchesjob_flow.stats import Stats, flow_stats, nearest_rank
 
 from .recording import end, failed, open_again, ran, record, step
 

@@ -18,7 +18,7 @@ from flow_store import (
     Settlement,
     StepStatus,
 )
-from orchesjob_flow.stats.counts import THE_RUN, Figure, figures_of
+from orchesjob_flow.stats import THE_RUN, Percentiles, Series, flow_stats
 
 from .recording import BAD, GOOD, SKIPPED, Ending, end, failed, open_again, ran, record, step
 
@@ -32,11 +32,25 @@ def store(tmp_path: Path) -> Iterator[FlowStore]:
         yield opened
 
 
-def added(store: FlowStore) -> dict[str, Figure]:
-    """Return what the one run adds, by the steps; of several copies, the first."""
-    found = store.load_ended("k")
-    assert found is not None
-    return {figure.step: figure for figure in reversed(figures_of(*found))}
+def added(store: FlowStore) -> dict[str, Series]:
+    """Return what the one run adds, by the steps."""
+    ((flow,), _) = flow_stats(store, report=list[str]().append)
+    return {THE_RUN: flow.runs, **{one.step: one for one in flow.steps}}
+
+
+def once(  # noqa: PLR0913, PLR0917 - the columns of a table
+    name: str,
+    status: str,
+    begun: bool,
+    retries: int,
+    took: float | None,
+    waited: float | None,
+    share: float | None,
+) -> Series:
+    """Return the figures of what has ended once."""
+    s, f, c, n = (int(status == one) for one in ("SUCCEEDED", "FAILED", "CANCELLED", "SKIPPED"))
+    times, waits = (None if one is None else Percentiles(one, one) for one in (took, waited))
+    return Series(name, 1, s, f, c, n, int(begun), retries, times, waits, share)
 
 
 def test_a_success(store: FlowStore) -> None:
@@ -44,10 +58,10 @@ def test_a_success(store: FlowStore) -> None:
     record(store, "k", CHAIN)
     end(store, "k", 10.5, {"a": ran(1, 4), "b": ran(4, 6), "c": ran(6, 10)})
     assert added(store) == {
-        THE_RUN: Figure(THE_RUN, "SUCCEEDED", True, 0, 10500, 3000, None),
-        "a": Figure("a", "SUCCEEDED", True, 0, 3000, 1000, 400_000),
-        "b": Figure("b", "SUCCEEDED", True, 0, 2000, 0, 0),
-        "c": Figure("c", "SUCCEEDED", True, 0, 4000, 2000, 600_000),
+        THE_RUN: once(THE_RUN, "SUCCEEDED", True, 0, 10.5, 3.0, None),
+        "a": once("a", "SUCCEEDED", True, 0, 3.0, 1.0, 0.4),
+        "b": once("b", "SUCCEEDED", True, 0, 2.0, 0.0, 0.0),
+        "c": once("c", "SUCCEEDED", True, 0, 4.0, 2.0, 0.6),
     }
 
 
@@ -66,8 +80,8 @@ def test_retries(store: FlowStore) -> None:
     gate = (0.0, 1.0, GOOD)
     end(store, "k", 12.0, {"a": Ending(StepStatus.SUCCEEDED, told, gate)})
     figures = added(store)
-    assert (figures["a"].retries, figures["a"].took_ms) == (2, 4000)
-    assert (figures[THE_RUN].retries, figures[THE_RUN].took_ms) == (2, 12000)
+    assert (figures["a"].retries, figures["a"].took) == (2, (4.0, 4.0))
+    assert (figures[THE_RUN].retries, figures[THE_RUN].took) == (2, (12.0, 12.0))
 
 
 def test_a_failure(store: FlowStore) -> None:
@@ -76,10 +90,10 @@ def test_a_failure(store: FlowStore) -> None:
     endings = {"a": failed(1, 4), "b": SKIPPED, "c": SKIPPED}
     end(store, "k", 4.0, endings, RunStatus.FAILED)
     assert added(store) == {
-        THE_RUN: Figure(THE_RUN, "FAILED", True, 0, None, 1000, None),
-        "a": Figure("a", "FAILED", True, 0, None, 1000, None),
-        "b": Figure("b", "SKIPPED", False, 0, None, None, None),
-        "c": Figure("c", "SKIPPED", False, 0, None, None, None),
+        THE_RUN: once(THE_RUN, "FAILED", True, 0, None, 1.0, None),
+        "a": once("a", "FAILED", True, 0, None, 1.0, None),
+        "b": once("b", "SKIPPED", False, 0, None, None, None),
+        "c": once("c", "SKIPPED", False, 0, None, None, None),
     }
 
 
@@ -88,8 +102,8 @@ def test_a_run_in_which_nothing_began(store: FlowStore) -> None:
     record(store, "k", FlowSpec("f", (step("a"),)))
     end(store, "k", 4.0, {"a": Ending(StepStatus.CANCELLED)}, RunStatus.CANCELLED)
     assert added(store) == {
-        THE_RUN: Figure(THE_RUN, "CANCELLED", False, 0, None, None, None),
-        "a": Figure("a", "CANCELLED", False, 0, None, None, None),
+        THE_RUN: once(THE_RUN, "CANCELLED", False, 0, None, None, None),
+        "a": once("a", "CANCELLED", False, 0, None, None, None),
     }
 
 
@@ -100,15 +114,11 @@ def test_copies(store: FlowStore) -> None:
     flow = parse_flow(json.dumps({"flow_id": "f", "steps": [block, last]}))
     record(store, "k", flow)
     end(store, "k", 10.0, {"load@p": ran(0, 2), "load@q": ran(0, 4), "last": ran(4, 10)})
-    found = store.load_ended("k")
-    assert found is not None
-    figures = [(one.step, one.took_ms, one.share_ppm) for one in figures_of(*found)]
-    assert figures == [
-        (THE_RUN, 10_000, None),
-        ("load", 2000, 400_000),
-        ("load", 4000, None),
-        ("last", 6000, 600_000),
-    ]
+    figures = added(store)
+    load = figures["load"]
+    assert figures[THE_RUN].took == (10.0, 10.0)
+    assert (load.total, load.took, load.share) == (2, (2.0, 4.0), 0.4)
+    assert (figures["last"].took, figures["last"].share) == ((6.0, 6.0), 0.6)
 
 
 def test_a_run_that_was_opened_again(store: FlowStore) -> None:
@@ -119,9 +129,9 @@ def test_a_run_that_was_opened_again(store: FlowStore) -> None:
     open_again(store, "k", "b")
     end(store, "k", 1003.0, {"b": ran(1000, 1003)})
     figures = added(store)
-    assert figures[THE_RUN] == Figure(THE_RUN, "SUCCEEDED", True, 1, None, 0, None)
-    assert figures["b"] == Figure("b", "SUCCEEDED", True, 1, 3000, 0, 1_000_000)
-    assert figures["a"].share_ppm == 0
+    assert figures[THE_RUN] == once(THE_RUN, "SUCCEEDED", True, 1, None, 0.0, None)
+    assert figures["b"] == once("b", "SUCCEEDED", True, 1, 3.0, 0.0, 1.0)
+    assert figures["a"].share == 0.0
 
 
 def test_a_step_that_a_person_has_settled(store: FlowStore) -> None:
@@ -135,8 +145,8 @@ def test_a_step_that_a_person_has_settled(store: FlowStore) -> None:
     store.reopen("k", Reopening(run.definition, {}, settled=[one]), revision=run.revision)
     end(store, "k", 901.0, {})
     figures = added(store)
-    assert figures["c"].took_ms is None
-    assert (figures[THE_RUN].status, figures[THE_RUN].took_ms) == ("SUCCEEDED", None)
+    assert figures["c"].took is None
+    assert (figures[THE_RUN].succeeded, figures[THE_RUN].took) == (1, None)
 
 
 def test_a_damaged_record(store: FlowStore, tmp_path: Path) -> None:
@@ -146,4 +156,4 @@ def test_a_damaged_record(store: FlowStore, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "flow.db")) as raw:
         raw.execute("UPDATE definitions SET definition = 'damaged'")
         raw.commit()
-    assert added(store) == {THE_RUN: Figure(THE_RUN, "SUCCEEDED", True, 0, None, None, None)}
+    assert added(store) == {THE_RUN: once(THE_RUN, "SUCCEEDED", True, 0, None, None, None)}

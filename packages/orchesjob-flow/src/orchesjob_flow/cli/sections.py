@@ -1,8 +1,8 @@
 """The command line: the program's own options, and its commands in the sections of its help.
 
 `SECTIONS` is the one table of the commands. A command is declared and carried out in the module of
-`orchesjob_flow.commands` that has its name. Only the module of the command that is called is
-imported.
+`orchesjob_flow.commands` that has its name, or that `MODULES` names. Only the module of the command
+that is called is imported.
 """
 
 from collections.abc import Mapping
@@ -62,13 +62,16 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
 """The commands with their lines in the help and for TAB, which import no command."""
 SHOWN = {name: line for section in SECTIONS.values() for name, line in section.items()}
 HIDDEN = ("tick", "drive")
+MODULES = {"metrics": "stats", "tick": "drive"}
+"""The commands that are in the module of another one."""
 TOPICS = Path(__file__).parents[1] / "topics"
 """The texts about topics, parts of the reference, that are installed with the program."""
 
 
 def load_command(name: str) -> click.Command:
     """Import a command of the tables."""
-    command: click.Command = getattr(import_module(f"orchesjob_flow.commands.{name}"), name)
+    module = import_module(f"orchesjob_flow.commands.{MODULES.get(name, name)}")
+    command: click.Command = getattr(module, name)
     return command
 
 

@@ -1,14 +1,20 @@
-"""`drive`, which is hidden: the background process of `start -d` and its like (rule 4.5)."""
+"""`drive` and `tick`, which are hidden: they advance a run and show nothing meanwhile.
 
+`drive` is the background process of `start -d` and its like (rule 4.5). `tick` goes as far as it
+can without waiting (rule 6.8).
+"""
+
+from contextlib import closing
 from functools import partial
 
 import click
 
-from orchesjob_flow.cli.options import CommandOnRun, run_key_option
+from flow_store import Run
+from orchesjob_flow.cli.options import CommandOnRun, format_option, run_key_option
 from orchesjob_flow.home.runs import RunHandle, Snapshot
 from orchesjob_flow.runner import assembly, background
-from orchesjob_flow.views.results import run_exit_code, run_json
-from orchesjob_flow.views.terminal import print_json
+from orchesjob_flow.views.results import run_exit_code, run_json, show_run
+from orchesjob_flow.views.terminal import OutputFormat, print_json
 
 
 @click.command(hidden=True, cls=CommandOnRun)
@@ -23,3 +29,27 @@ def drive(handle: RunHandle, lock_fd: int, pipe_fd: int) -> int:
         run = assembly.drive(handle, store, lock, on_ready=on_ready)
     print_json(run_json(Snapshot(run, None)))  # into the log
     return run_exit_code(run)
+
+
+@click.command(hidden=True, cls=CommandOnRun)
+@run_key_option
+@format_option
+def tick(handle: RunHandle, output_format: OutputFormat) -> None:
+    """Advance a run as far as it goes without waiting, and print it."""
+    show_run(handle, Snapshot(advance_without_waiting(handle), None), output_format)
+
+
+def advance_without_waiting(handle: RunHandle) -> Run:
+    """Do what can be done for a run at this moment.
+
+    Raises:
+        RunnerBusy: Another process advances the run.
+    """
+    with handle.open() as store:
+        run = handle.load(store)
+        if run.status.is_terminal:
+            return run
+        lock = handle.lock_or_refuse()
+        with closing(lock), assembly.runner_of(handle, store, lock) as runner:
+            runner.drain()
+        return handle.load(store)

@@ -1,15 +1,35 @@
-"""`stats`: how the runs of each flow, and each of its steps, have gone (rule 12.2)."""
+"""`stats`: how the runs of each flow, and each of its steps, have gone (rule 12.2).
+
+`metrics` prints the same figures for Prometheus, and how the newest runs stand.
+"""
 
 import time
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
 
-from orchesjob_flow.cli.options import Duration, flow_id_option, format_option, tell_unknown_flow
-from orchesjob_flow.home.runs import read_store
+from flow_store import FlowStore
+from orchesjob_flow.cli.options import (
+    Duration,
+    flow_id_option,
+    format_option,
+    refuse_empty,
+    tell_unknown_flow,
+)
+from orchesjob_flow.home.runs import UNFINISHED_STATUSES, find_runs, read_store
 from orchesjob_flow.home.settings import Settings
-from orchesjob_flow.stats.counts import MOST_RUNS, FlowStats, Series, Stats, flow_stats
+from orchesjob_flow.reports.reporting import write_file
+from orchesjob_flow.stats import (
+    MOST_RUNS,
+    FlowStats,
+    Series,
+    Stats,
+    as_prometheus,
+    flow_stats,
+    table_lines,
+)
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.terminal import (
     OutputFormat,
@@ -18,6 +38,9 @@ from orchesjob_flow.views.terminal import (
     status_line,
     write_result,
 )
+
+FOR_ALL = 0o644
+"""The mode of the file of `metrics`: another user's node_exporter reads it."""
 
 
 @click.command()
@@ -58,8 +81,6 @@ def stats(
 
 def print_flows(stats: Stats, *, with_steps: bool) -> None:
     """Print the figures as tables, or say that there are none."""
-    from orchesjob_flow.stats.formats import table_lines
-
     stdout = terminal.stdout()
     columns = stdout.size().columns if stdout.stream.isatty() else None
     lines = ["no runs found"]
@@ -97,3 +118,33 @@ def series_json(step: Series) -> dict[str, Any]:
 def times_json(series: Series) -> dict[str, Any]:
     """Describe how long something took and waited."""
     return {"duration_sec": as_json(series.took), "waited_sec": as_json(series.waited)}
+
+
+@click.command()
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    callback=refuse_empty,
+    help="Write into this file, in one step, readable by all. [default: stdout]",
+)
+@click.pass_obj
+def metrics(settings: Settings, output: str | None) -> None:
+    """Print the figures of `stats`, and how the newest runs stand, for Prometheus.
+
+    The format is that of the textfile collector of node_exporter.
+
+    \b
+    Example:
+      orchesjob-flow metrics --output /var/lib/flow-metrics/flows.prom
+    """  # noqa: D301 - click reads \b
+    with status_line() as line:
+        found = read_store(settings, partial(flow_stats, report=line.say))
+    text = ""
+    if found is not None:
+        newest = read_store(settings, FlowStore.newest_runs) or ()
+        text = as_prometheus(found.flows, newest, find_runs(settings, statuses=UNFINISHED_STATUSES))
+    if output is None:
+        write_result(text)
+    else:
+        write_file(Path(output), text, mode=FOR_ALL)

@@ -1,20 +1,247 @@
-"""The figures of flows in the text format of Prometheus, and as tables (rule 12.2)."""
+"""The figures of flows and of their steps, and their formats: for Prometheus, and as tables (12.2).
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+The newest runs are read in each call, and nothing is kept.
+"""
+
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from flow_store import RunStatus, RunSummary
+from flow_spec import StoredFlowError
+from flow_store import (
+    Attempt,
+    AttemptStatus,
+    DamagedRecord,
+    FlowStore,
+    Run,
+    RunStatus,
+    RunSummary,
+    StepStatus,
+)
 from orchesjob_flow.home.runs import UNFINISHED_STATUSES, Listed
-from orchesjob_flow.stats.counts import MOST_RUNS, FlowStats, Series
+from orchesjob_flow.reports.facts import Facts, SpanKind, facts_of
 from orchesjob_flow.views.table import Table, draw_table, fit
 from orchesjob_flow.views.terminal import duration_text, visible
+
+MOST_RUNS = 5_000
+"""How many runs are counted: a few seconds' work for those of some steps."""
+ENDED_STATUSES = tuple(status for status in RunStatus if status.is_terminal)
+THE_RUN = ""
+"""Stands for the run itself where a step would be named."""
 
 type Labels = tuple[tuple[str, str], ...]
 type Sample = tuple[Labels, float]
 
 PREFIX = "orchesjob_flow_"
 RUNS_COUNTED = f"the newest {MOST_RUNS:,} recorded runs that have ended"
+
+
+class Percentiles(NamedTuple):
+    """Two percentiles by nearest rank, in seconds; each is one of the measured times."""
+
+    median: float
+    p95: float
+
+
+class Series(NamedTuple):
+    """The figures of a step, or of the runs of a flow if its name is `THE_RUN`.
+
+    Attributes:
+        step: The step as the flow file names it, all copies of a `foreach` together.
+        total: How many have ended.
+        succeeded, failed, cancelled, skipped: How many ended with this status.
+        begun: How many had an attempt.
+        retries: How many attempts there were after the first ones.
+        took: The durations of the successful ones; None if there are none.
+        waited: The waiting times of the ones that have begun.
+        share: The average part of the critical path in the runs that SUCCEEDED.
+    """
+
+    step: str
+    total: int
+    succeeded: int
+    failed: int
+    cancelled: int
+    skipped: int
+    begun: int
+    retries: int
+    took: Percentiles | None
+    waited: Percentiles | None
+    share: float | None
+
+
+class FlowStats(NamedTuple):
+    """The figures of a flow.
+
+    Attributes:
+        runs: Those of its runs that have ended and were counted.
+        steps: Those of its steps, the largest share of the critical path first.
+        unfinished: How many of its runs have not ended, by status.
+        last_success_at: When the latest of all its runs that SUCCEEDED had ended.
+    """
+
+    flow_id: str
+    runs: Series
+    steps: Sequence[Series]
+    unfinished: Mapping[RunStatus, int]
+    last_success_at: float | None
+
+
+class Stats(NamedTuple):
+    """The figures of flows, and whether more runs have ended than were counted."""
+
+    flows: Sequence[FlowStats]
+    is_truncated: bool
+
+
+class Tally:
+    """Adds up runs of a flow, or what one of its steps did in them."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._statuses: Counter[str] = Counter()
+        self._begun = self._retries = 0
+        self._values: dict[str, array[float]] = defaultdict(lambda: array("d"))
+
+    def add(self, status: str, *, has_begun: bool, retries: int, **values: float | None) -> None:
+        """Add one that has ended, with its `took`, `waited` and `share`; None is not counted."""
+        self._statuses[status] += 1
+        self._begun += has_begun
+        self._retries += retries
+        for name, value in values.items():
+            if value is not None:
+                self._values[name].append(value)
+
+    def series(self, step: str) -> Series:
+        """Return the sums."""
+        shares = self._values["share"]
+        return Series(
+            step=step,
+            total=self._statuses.total(),
+            succeeded=self._statuses["SUCCEEDED"],
+            failed=self._statuses["FAILED"],
+            cancelled=self._statuses["CANCELLED"],
+            skipped=self._statuses["SKIPPED"],
+            begun=self._begun,
+            retries=self._retries,
+            took=percentiles_of(self._values["took"]),
+            waited=percentiles_of(self._values["waited"]),
+            share=round(sum(shares) / len(shares), 6) if shares else None,
+        )
+
+
+def add_run(tallies: Mapping[str, Tally], run: Run, attempts: Sequence[Attempt]) -> None:
+    """Add a run that has ended, and its steps, all copies of one together.
+
+    Where its records cannot be read, only the status of the run is known. A step's duration is that
+    of the attempt that succeeded. A reopened run has no duration: for how long it had ended in
+    between is not recorded.
+    """
+    ended_at = run.started_at if run.finished_at is None else run.finished_at
+    try:
+        facts = facts_of(run, attempts, {}, {}, ended_at)
+    except (StoredFlowError, DamagedRecord):
+        tallies[THE_RUN].add(run.status, has_begun=bool(run.history), retries=0)
+        return
+    is_good = run.status is RunStatus.SUCCEEDED
+    names = {copy: name for name, copies in facts.flow.copies.items() for copy in copies}
+    shares = shares_of(facts, names) if is_good else {}
+    retries = 0
+    for one in facts.steps:
+        name, has_begun = names.get(one.id, one.id), one.step.has_begun
+        commands = [
+            attempt
+            for attempt in one.attempts
+            if not attempt.is_gate and attempt.status is not AttemptStatus.NEVER_RAN
+        ]
+        again, took_sec = max(0, len(commands) - 1), None
+        retries += again
+        if one.status is StepStatus.SUCCEEDED and commands:
+            last = commands[-1]
+            took_sec = last.ran_sec(0.0) if last.status is AttemptStatus.SUCCEEDED else None
+        waited_sec = one.took(SpanKind.WAITED) if has_begun else None
+        times = {"took": took_sec, "waited": waited_sec, "share": shares.pop(name, None)}
+        tallies[name].add(one.status, has_begun=has_begun, retries=again, **times)
+    waits = [one.took(SpanKind.WAITED) for one in facts.steps if one.is_critical]
+    is_reopened = bool(run.settlements) or any(step.retry_no > 0 for step in run.steps)
+    tallies[THE_RUN].add(
+        run.status,
+        has_begun=bool(facts.path),
+        retries=retries,
+        took=facts.took_sec if is_good and not is_reopened else None,
+        waited=sum(waits) if waits else None,
+    )
+
+
+def shares_of(facts: Facts, names: Mapping[str, str]) -> dict[str, float]:
+    """Return each step's share of the critical path, its copies together.
+
+    The time of a step on the path is from the end of the step before it to its own end.
+    """
+    shares: dict[str, float] = defaultdict(float)
+    for one in facts.steps:
+        part = one.finished_at - one.ready_at if one.is_critical else 0.0
+        shares[names.get(one.id, one.id)] += part
+    length = sum(shares.values())
+    return {name: part / length for name, part in shares.items()} if length > 0 else {}
+
+
+def percentiles_of(times_sec: Sequence[float]) -> Percentiles | None:
+    """Return the median and the 95th percentile of times; None if there are none."""
+    if not times_sec:
+        return None
+    ordered = sorted(times_sec)
+    ranks = (nearest_rank(percent, len(ordered)) for percent in (50, 95))
+    return Percentiles(*(round(ordered[rank - 1], 3) for rank in ranks))
+
+
+def nearest_rank(percent: int, of: int) -> int:
+    """Return the rank of a percentile, from 1 on, among so many sorted values.
+
+    >>> nearest_rank(50, 1), nearest_rank(50, 4), nearest_rank(50, 5), nearest_rank(95, 20)
+    (1, 2, 3, 19)
+    """
+    return -(-percent * of // 100)
+
+
+def flow_stats(
+    store: FlowStore,
+    *,
+    flow_id: str | None = None,
+    since: float = 0.0,
+    most: int = MOST_RUNS,
+    report: Callable[[str], None],
+) -> Stats:
+    """Return the figures of all flows that have runs, or of one, in the order of their ids.
+
+    Counted are the newest `most` of the runs that have ended, at `since` or later. `report` is told
+    the progress in words.
+    """
+    ended = store.runs(statuses=ENDED_STATUSES, flow_id=flow_id, since=since, limit=most + 1)
+    tallies: dict[str, dict[str, Tally]] = defaultdict(lambda: defaultdict(Tally))
+    for number, summary in enumerate(ended[:most]):
+        if number % 100 == 0:
+            report(f"{number:,} of {len(ended[:most]):,} runs counted")
+        found = store.load_ended(summary.run_key)
+        if found is not None:  # otherwise it was removed or opened again just now
+            add_run(tallies[summary.flow_id], *found)
+    unfinished, successes = store.unfinished(), store.last_successes(since=since)
+    flows = [
+        FlowStats(
+            one,
+            tallies[one].pop(THE_RUN, Tally()).series(THE_RUN),
+            sorted(
+                (tally.series(step) for step, tally in tallies[one].items()),
+                key=lambda series: (-(series.share or 0.0), series.step),
+            ),
+            unfinished.get(one, {}),
+            successes.get(one),
+        )
+        for one in sorted({*tallies, *unfinished, *successes})
+        if flow_id in (None, one)
+    ]
+    return Stats(flows, is_truncated=len(ended) > most)
 
 
 class Gauge(NamedTuple):
