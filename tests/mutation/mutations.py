@@ -1375,7 +1375,7 @@ MUTATIONS = (
     Mutation(
         "what an attempt printed without a line break waits for the end of the run",
         "orchesjob-flow: Printer.show",
-        replace("last or source in ended", "last"),
+        replace("last or source not in self._growing", "last"),
         tests="test_step_output -k without_a_line_break",
     ),
     # `overview`: what others have written stays as it is.

@@ -8,7 +8,6 @@ what a run prints (rule 6.15). After a failed run, the last lines of its failed 
 import errno
 import math
 import os
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import cycle, islice
@@ -131,8 +130,6 @@ def next_character(position: int, descriptor: int) -> int:
 
 
 LONGEST_LINE = 1 << 16
-ENDED_AT_A_LOOK = 100
-"""How many files of attempts that have ended are read each time."""
 BLOCKS_AT_A_LOOK = 4
 """How much of one file is read each time, so that the others have their turn."""
 NO_COLOUR = "\x1b[0m"
@@ -168,9 +165,7 @@ class Printer:
         self._by_line = False
         self._write_bytes = write
         self._files: dict[Source, OutputFile] = {}
-        self._growing: list[Source] = []
-        self._ended: list[Source] = []
-        self._over: deque[Source] = deque()
+        self._growing: frozenset[Source] = frozenset()
         self._begun: dict[Source, bytes] = {}
         self._gone: set[Source] = set()
 
@@ -180,37 +175,27 @@ class Printer:
         for source, path in sources.items():
             if source not in self._files:
                 self._files[source] = file = OutputFile(path)
-                self._growing.append(source)
                 if self._tail is not None:
                     left_out = file.skip_to_last(self._tail, self._most_bytes)
                     if left_out:
                         self._write(source, b"[%d bytes are left out]\n" % left_out)
         self._tail = None  # a later attempt is shown from its beginning
-        self._ended += [source for source in self._growing if source not in growing]
-        self._growing = [source for source in self._growing if source in growing]
+        self._growing = frozenset(growing)
 
     def show(self, *, last: bool = False) -> bool:
         """Write what is new in the files, a bounded part of each; return whether there is more.
 
         The `last` time, all that is new is written. A line without a line break is held back until
         then, or until its attempt has ended. Processes that an attempt left running may add to its
-        file long after it ended: such files are read in turn, some each time, and all of them at
-        the last.
+        file long after it ended.
         """
-        some = list(islice(self._over, ENDED_AT_A_LOOK))
-        self._over.rotate(-len(some))
-        limit = None if last else BLOCKS_AT_A_LOOK
-        ended, self._ended = self._ended, []
         has_more = False
-        for source in self._files if last else [*ended, *self._growing, *some]:
-            more = self._show_file(source, self._files[source], limit)
+        for source, file in self._files.items():
+            more = self._show_file(source, file, None if last else BLOCKS_AT_A_LOOK)
             has_more |= more
-            is_over = last or source in ended
-            if is_over and more:
-                self._ended.append(source)
-            elif is_over and source in self._begun:
+            is_over = last or source not in self._growing
+            if is_over and not more and source in self._begun:
                 self._write(source, b"\n")
-        self._over += (source for source in ended if source not in self._ended)
         return has_more
 
     def _show_file(self, source: Source, file: OutputFile, limit: int | None) -> bool:
