@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchesjob_flow.fast_status import Question, parse_question
+from orchesjob_flow.main import Question, parse_question
 
 PLAIN = [
     ("status --run-key k", Question("k", None)),

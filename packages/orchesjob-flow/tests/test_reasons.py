@@ -11,8 +11,8 @@ from orchesjob_flow.reasons import (
     dependencies_text,
     reason,
     reasons,
+    shape_of,
 )
-from orchesjob_flow.shape import shape_of
 
 P, R, S, F = (StepStatus[name] for name in ("PENDING", "RUNNING", "SUCCEEDED", "FAILED"))
 

@@ -18,23 +18,20 @@ from flow_store import AttemptStatus, PastAttempt, Run, Settlement, Step, StepSt
 from orchesjob_flow.engine.plan import end_of_row, is_true, is_true_of_copies
 from orchesjob_flow.home.runs import flow_of_run
 from orchesjob_flow.reasons import (
-    LEFT_OUT,
     NO_DEPENDENCIES,
     Dependencies,
     Dependency,
     all_before_finally,
     dependencies_in,
     dependency_text,
+    held_steps,
     is_left_out,
     listed,
-    max_parallel_waits,
     reason,
     retried_since,
-    settled_words,
-    stale_words,
     statuses_of,
-    waiting_words,
     with_rest,
+    words_instead,
 )
 
 GATE_ANSWERS = {AttemptStatus.SUCCEEDED: "yes", AttemptStatus.SKIPPED: "no"}
@@ -156,8 +153,7 @@ class Explained(NamedTuple):
     its value today is not the reason for the step's status (rule 9.7). A step of `finally` that is
     not decided waits for all steps `before` it (rule 10.1). `held` says what else the step waits
     for: the turn of its run (rule 10.7) or of its copy (rule 10.3). `settlement` is what a person
-    decided instead (rule 12.3). `instead` says what is known of an attempt of which nothing is
-    seen to run (rule 6.4), or that the step was left out (rule 6.14).
+    decided instead (rule 12.3). `instead` is what explains the step instead of all that.
     """
 
     step: Step
@@ -176,17 +172,14 @@ def explain_steps(run: Run, step_id: str | None, stale: Collection[int] = ()) ->
     `stale` are the positions of the RUNNING steps of which nothing runs any more.
     """
     flow = flow_of_run(run)
-    places, gates = max_parallel_waits(run), attempts_at_gates(run)
-    before = all_before_finally(run) if run.finally_after is None else NO_DEPENDENCIES
-    waiting = waiting_words(run)
-    of_run = None if waiting is None else f"the run {waiting}"
-    conditions = Conditions(run, flow)
+    held, gates, before = held_steps(run), attempts_at_gates(run), all_before_finally(run)
+    conditions, instead = Conditions(run, flow), words_instead(run, stale)
     steps = {step.step_id: step for step in run.steps}
 
     def explain(spec: StepSpec) -> Explained:
         step = steps[spec.id]
         if is_left_out(run, step):
-            return Explained(step, NO_DEPENDENCIES, None, instead=LEFT_OUT)
+            return Explained(step, NO_DEPENDENCIES, None, instead=instead[step.position])
         waits_for, condition = conditions.of(spec)
         return Explained(
             step,
@@ -194,9 +187,9 @@ def explain_steps(run: Run, step_id: str | None, stale: Collection[int] = ()) ->
             None if retried_since(waits_for, step) else condition,
             before if spec.id in flow.finally_ids else NO_DEPENDENCIES,
             gate_of(gates, spec, step),
-            of_run or places.get(spec.id),
+            held.get(spec.id),
             run.settled.get(step.position),
-            stale_words(run, step.position) if step.position in stale else None,
+            instead.get(step.position),
         )
 
     return [explain(spec) for spec in (flow.all_steps if step_id is None else flow.named(step_id))]
@@ -260,12 +253,7 @@ def by_name(waits: Iterable[Dependency]) -> Mapping[str, Dependency]:
 
 
 def sentence(explained: Explained) -> str:
-    """Explain in one sentence why a step has its status, and what its gate answered.
-
-    The explanation of a step that a person settled is the settlement (rule 12.3).
-    """
-    if explained.settlement is not None:
-        return settled_words(explained.settlement)
+    """Explain in one sentence why a step has its status, and what its gate answered."""
     if explained.instead is not None:
         return explained.instead
     why, gate = sentence_without_gate(explained), explained.gate

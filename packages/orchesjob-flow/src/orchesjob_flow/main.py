@@ -1,6 +1,10 @@
 """The one door: where the program begins, and where every error becomes an exit code (rule 6.9).
 
 Nothing is decided here about runs, and no other place catches an error only to print it.
+
+The plainest spelling of `status` is read without click. Dashboards and sensors ask every few
+seconds, and loading click costs more than the answer. Everything else, help and mistakes included,
+is the matter of `cli`.
 """
 
 import atexit
@@ -10,7 +14,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchesjob_flow.errors import (
     FlowError,
@@ -20,12 +24,14 @@ from orchesjob_flow.errors import (
     exhausted_resource,
 )
 from orchesjob_flow.exit_codes import DONE, UNREAD, WRONG
-from orchesjob_flow.fast_status import answer, parse_question
 from orchesjob_flow.signals import Interruption, from_command
 from orchesjob_flow.views.terminal import (
+    SPELLINGS,
     OutputFormat,
+    default_spelling,
     dump_json,
     format_of_errors,
+    format_of_result,
     reopen_standard_streams,
     stderr,
     write_message,
@@ -36,6 +42,9 @@ OTHERS = 0o077
 """The part of a umask that is about others than the owner of a file."""
 NOTHING_IS_LOST = "what is recorded of a run stays"
 CLOCK_IS_WRONG = "the system clock shows a year after 2262, which Python cannot read: set the clock"
+
+RUN_KEY = "--run-key"
+NEWEST = "-"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -107,6 +116,61 @@ def run_command(words: list[str], interruption: Interruption) -> int:
         raise
     sys.stdout.flush()
     return result if isinstance(result, int) else DONE
+
+
+class Question(NamedTuple):
+    """What a plain call of `status` asks."""
+
+    run_key: str
+    database: str | None
+    spelling: str = "auto"
+    """What the answer is to look like: `views.terminal` knows what that means."""
+
+
+def parse_question(words: Sequence[str]) -> Question | None:
+    """Read `[--db PATH] status KEY [--format FORMAT]`; None if it is anything else.
+
+    The key may also be the value of `--run-key` or `-k`. Which run is the newest is not plain.
+
+    >>> parse_question(["--db=x.sqlite3", "status", "--run-key", "nightly"])
+    Question(run_key='nightly', database='x.sqlite3', spelling='auto')
+    >>> parse_question(["status", "nightly", "--format", "yaml"])
+    """
+    found: dict[str, str] = {}
+    rest = iter(words)
+    for word in rest:
+        name, has_value, value = word.partition("=")
+        name = RUN_KEY if word == "-k" else name
+        if word == "status" and not found.keys() - {"--db"}:
+            found[word] = word
+        elif "status" in found and not word.startswith("-"):
+            if RUN_KEY in found:
+                return None
+            found[RUN_KEY] = word
+        elif name in found or name not in options_here(found):
+            return None
+        else:
+            found[name] = value if has_value else next(rest, "")
+    spelling = found.get("--format") or default_spelling()
+    plain = "status" in found and spelling in SPELLINGS and all(found.values())
+    if not plain or found.get(RUN_KEY, NEWEST) == NEWEST:
+        return None
+    return Question(found[RUN_KEY], found.get("--db"), spelling)
+
+
+def options_here(found: dict[str, str]) -> tuple[str, ...]:
+    """Return the options that may come next: a global one before the command, or its own."""
+    return (RUN_KEY, "--format") if "status" in found else ("--db",)
+
+
+def answer(question: Question) -> None:
+    """Print the run as it is now, as `commands.status` does."""
+    from orchesjob_flow.home.runs import RunHandle
+    from orchesjob_flow.home.settings import Settings
+    from orchesjob_flow.views.results import show_run
+
+    handle = RunHandle(question.run_key, Settings.from_options(question.database, None))
+    show_run(handle, handle.snapshot(), format_of_result(question.spelling))
 
 
 def was_raised_in(module: str, error: Exception) -> bool:

@@ -1,11 +1,14 @@
 """Why each step of a run is where it is, in a few words (rule 9.4).
 
-First the steps in order, and what each waits for: a name that means all copies of a step counts as
-one thing, however many there are. Then the words: for attempts and their `only_if` (rule 10.8), a
+First what the steps of the recorded flow wait for, and which are copies or in `finally`: a second
+reader of the stored form, because importing flow-spec's takes several times as long as all of
+`status`. Then the steps in order: a name that means all copies of a step counts as one thing,
+however many there are. Then the words: for attempts and their `only_if` (rule 10.8), a
 run that waits for its group (rule 10.7), a settled step (rule 12.3), a runner that gave up (rule
 5.7), and a run in `finally` (rule 10.1). Last, when attempts ran. No file is read here.
 """
 
+import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
@@ -24,7 +27,6 @@ from flow_store import (
 )
 from orchesjob_flow.clock import clock_time, now
 from orchesjob_flow.home.runs import Listed, Snapshot, last_recorded
-from orchesjob_flow.shape import shape_of
 
 MEASURABLE_SEC = 1.0
 """How far the clock must have been set before another time is shown."""
@@ -39,6 +41,116 @@ OUTCOME_WORDS = {
     Outcome.CANCELLED: "cancelled",
     Outcome.TIMED_OUT: "timed out",
 }
+
+
+class BoundedBlock(NamedTuple):
+    """The ids of the steps of each copy, and how many copies may run at once (rule 10.3)."""
+
+    max_parallel: int
+    copies: Sequence[Sequence[str]]
+
+
+class Shape(NamedTuple):
+    """What the steps of a flow wait for (rule 3.6), which are in `finally`, and which are copies.
+
+    Attributes:
+        waits: The dependencies of each step, by id, in the order of the file, `finally` last.
+        finally_ids: The steps of `finally`.
+        copies: The ids of all copies of a step, by the step's name (rule 10.3).
+        values: The values of its `foreach` for each copy, by id and by the names of the block.
+        bounded: The blocks with `max_parallel`.
+        until: The steps for which the run is made; empty: for all (rule 6.14).
+        left_out: The steps that it therefore leaves out.
+    """
+
+    waits: dict[str, tuple[str, ...]]
+    finally_ids: frozenset[str]
+    copies: dict[str, list[str]]
+    values: dict[str, dict[str, str]]
+    bounded: list[BoundedBlock]
+    until: Sequence[str]
+    left_out: frozenset[str]
+
+
+_latest: list[tuple[str, Shape]] = []
+"""The definition that was asked for last, if there was one, and its shape."""
+
+
+def shape_of(definition: str) -> Shape:
+    """Return the shape of a flow from its stored definition, which is read once.
+
+    It is asked for with each step. A run that is read again has another object of the same text,
+    and comparing two of them takes as long as they are, so it is done once for each object.
+
+    Raises:
+        StoredFlowError: It is damaged.
+    """
+    known, shape = _latest[0] if _latest else (None, None)
+    if shape is None or known is not definition:
+        if shape is None or known != definition:
+            shape = read_shape(definition)
+        _latest[:] = [(definition, shape)]
+    return shape
+
+
+def read_shape(definition: str) -> Shape:
+    """Read the shape of a flow from its stored definition.
+
+    Raises:
+        StoredFlowError: It is damaged.
+    """
+    try:
+        flow = json.loads(definition)
+        outside, finally_ = flow["steps"], flow.get("finally", ())
+        shape = Shape(
+            waits={},
+            finally_ids=frozenset(step["id"] for step in finally_),
+            copies={},
+            values={},
+            bounded=[],
+            until=flow.get("until", ()),
+            left_out=frozenset(flow.get("left_out", ())),
+        )
+        begin = 0
+        for block in flow.get("blocks", ()):
+            add_plain_steps(shape, outside[begin : block["before"]])
+            add_block(shape, block)
+            begin = block["before"]
+        add_plain_steps(shape, (*outside[begin:], *finally_))
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        # `FlowSpec` raises the error that says what is wrong. It is slow to import.
+        from flow_spec import FlowSpec
+
+        FlowSpec.from_json(definition)
+        raise
+    return shape
+
+
+def add_plain_steps(shape: Shape, steps: Iterable[Mapping[str, Any]]) -> None:
+    """Add steps outside of blocks."""
+    shape.waits.update((step["id"], waits_of(step)) for step in steps)
+
+
+def add_block(shape: Shape, block: Mapping[str, Any]) -> None:
+    """Add the copies of a block's steps; inside, a name means the step of the same copy (10.3)."""
+    waits = {step["id"]: waits_of(step) for step in block["steps"]}
+    shape.copies.update((name, []) for name in waits)
+    ids = []
+    for copy in block["copies"]:
+        own = {name: f"{name}@{copy['label']}" for name in waits}
+        values = dict(zip(block["names"], copy["values"], strict=True))
+        for name, others in waits.items():
+            shape.copies[name].append(own[name])
+            shape.waits[own[name]] = tuple(own.get(other, other) for other in others)
+            shape.values[own[name]] = values
+        ids.append(list(own.values()))
+    if block.get("max_parallel") is not None:
+        shape.bounded.append(BoundedBlock(block["max_parallel"], ids))
+
+
+def waits_of(step: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of a stored step's dependencies, each once (rule 3.6)."""
+    return tuple(step.get("x-waits-for") or step.get("depends_on", ()))
 
 
 def in_order(run: Run) -> list[Step]:
@@ -116,8 +228,14 @@ def dependencies_in(run: Run) -> dict[str, Dependency]:
 
 
 def all_before_finally(run: Run) -> Dependencies:
-    """List what the steps of `finally` wait for: all others, copies of a step as one (10.1)."""
-    shape, found = shape_of(run.definition), dependencies_in(run)
+    """List what the steps of `finally` wait for: all others, copies of a step as one (10.1).
+
+    Once they have ended, or without a `finally`, that is nothing.
+    """
+    shape = shape_of(run.definition)
+    if not shape.finally_ids or run.finally_after is not None:
+        return NO_DEPENDENCIES
+    found = dependencies_in(run)
     names = dict.fromkeys(base_name(step.step_id) for step in in_order(run))
     return Dependencies.of(
         [found[name] for name in names if name in found and name not in shape.finally_ids]
@@ -177,23 +295,13 @@ def reasons(run: Run, stale: Collection[int] = ()) -> list[str]:
     """
     shape = shape_of(run.definition)
     rows = dependencies_in(run)
-    before = (
-        all_before_finally(run)
-        if shape.finally_ids and run.finally_after is None
-        else NO_DEPENDENCIES
-    )
-    found, bounds = found_steps(run), max_parallel_waits(run)
-    waiting = waiting_words(run)
-    of_run = None if waiting is None else f"the run {waiting}"
+    before, held = all_before_finally(run), held_steps(run)
+    found, words = found_steps(run), words_instead(run, stale)
 
     @cache
     def waits_for(names: tuple[str, ...]) -> Dependencies:
         return Dependencies.of([rows[name] for name in names if name in rows])
 
-    perhaps = run.steps if shape.left_out else ()
-    words = {step.position: LEFT_OUT for step in perhaps if is_left_out(run, step)}
-    words |= {position: stale_words(run, position) for position in stale}
-    words |= {position: settled_words(settlement) for position, settlement in run.settled.items()}
     return [
         words[step.position]
         if step.position in words
@@ -201,13 +309,25 @@ def reasons(run: Run, stale: Collection[int] = ()) -> list[str]:
             step,
             waits_for(shape.waits.get(step.step_id, ())),
             before if step.step_id in shape.finally_ids else NO_DEPENDENCIES,
-            of_run or bounds.get(step.step_id),
+            held.get(step.step_id),
             is_gate=is_at_gate(run, step),
         )
         + (f"; {FOUND}" if step.position in found else "")
         + (f"; {note}" if (note := note_of(run, step)) else "")
         for step in run.steps
     ]
+
+
+def words_instead(run: Run, stale: Collection[int]) -> dict[int, str]:
+    """Say of steps, by position, what explains them instead of what they wait for.
+
+    They were left out (rule 6.14), nothing of them is seen to run (rule 6.4), or a person has
+    settled them (rule 12.3).
+    """
+    perhaps = run.steps if shape_of(run.definition).left_out else ()
+    words = {step.position: LEFT_OUT for step in perhaps if is_left_out(run, step)}
+    words |= {position: stale_words(run, position) for position in stale}
+    return words | {position: settled_words(one) for position, one in run.settled.items()}
 
 
 def found_steps(run: Run) -> set[int]:
@@ -235,8 +355,14 @@ def is_time(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def max_parallel_waits(run: Run) -> dict[str, str]:
-    """Say which steps wait because `max_parallel` copies are running, by id (rule 10.3)."""
+def held_steps(run: Run) -> dict[str, str]:
+    """Say for what steps wait besides other steps, by their ids.
+
+    All wait with a run that waits for its group (rule 10.7), and some for one of the `max_parallel`
+    places of their `foreach` (rule 10.3).
+    """
+    if (why := waiting_words(run)) is not None:
+        return dict.fromkeys((step.step_id for step in run.steps), f"the run {why}")
     running = {step.step_id for step in run.steps if step.has_begun and not step.status.is_terminal}
     words: dict[str, str] = {}
     for max_parallel, copies in shape_of(run.definition).bounded:

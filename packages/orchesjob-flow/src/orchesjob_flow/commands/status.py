@@ -1,4 +1,4 @@
-"""`status`: a run as it is now (rule 6.4); `fast_status` answers its plainest spelling."""
+"""`status`: a run as it is now (rule 6.4); `main` answers its plainest spelling."""
 
 import click
 

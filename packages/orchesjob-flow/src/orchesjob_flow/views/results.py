@@ -17,8 +17,14 @@ from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED, UNFINISHED
 from orchesjob_flow.home.paths import DATABASE_OPTION
 from orchesjob_flow.home.runs import Listed, RunHandle, Snapshot
 from orchesjob_flow.home.settings import Settings
-from orchesjob_flow.reasons import in_order, is_in_finally, latest_attempt, reasons, shown_key
-from orchesjob_flow.shape import shape_of
+from orchesjob_flow.reasons import (
+    in_order,
+    is_in_finally,
+    latest_attempt,
+    reasons,
+    shape_of,
+    shown_key,
+)
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.terminal import (
     OutputFormat,

@@ -33,13 +33,13 @@ from orchesjob_flow.reasons import (
     listed,
     note_of,
     reasons,
+    shape_of,
     shown_key,
     silence_words,
     times_of,
     urgency,
     waiting_words,
 )
-from orchesjob_flow.shape import shape_of
 from orchesjob_flow.views.terminal import (
     NARROWEST,
     cut,
