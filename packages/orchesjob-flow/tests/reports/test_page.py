@@ -156,7 +156,7 @@ def test_copies_are_one_box_where_there_are_many() -> None:
 
 
 def test_layers_are_put_into_order() -> None:
-    """Two lines that need not cross do not, and a node stands where what it waits for does."""
+    """Two lines that need not cross do not, and layers of one width stand side by side."""
     sizes = dict.fromkeys(range(4), Size(10, 10))
     layout = lay_out([[0, 1], [2, 3]], [(0, 3), (1, 2)], sizes, Size(5, 5))
     across = [layout.spots[node].across for node in range(4)]

@@ -1,13 +1,13 @@
 """The drawing of a run's steps: boxes and lines, with the critical path and the outcomes in it.
 
-The layout is Sugiyama's: an edge that crosses a layer passes through a point in it; each layer is
-sorted by the positions of its neighbours; then each node moves towards them. Up to a few hundred
-steps get a node each, but many copies of a step share one. Of more steps, a node stands for a whole
-rank or several ranks.
+The layout is like Sugiyama's: an edge that crosses a layer passes through a point in it; each layer
+is sorted by the positions of its neighbours, and stands in the middle of the drawing. Up to a few
+hundred steps get a node each, but many copies of a step share one. Of more steps, a node stands for
+a whole rank or several ranks.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from statistics import fmean
 from typing import NamedTuple
@@ -70,15 +70,16 @@ def lay_out(
         routes.append((begin, end, passed))
     for sweep in range(SWEEPS):
         put_in_order(rows, before if sweep % 2 == 0 else after, backwards=sweep % 2 == 1)
-    across = place_across(rows, before, after, sizes, gap.across)
     spots: dict[int, Spot] = {}
-    along = 0.0
-    for row in rows:
-        depth = max((sizes[node].along for node in row), default=0.0)
-        spots.update((node, Spot(along + depth / 2, across[node])) for node in row)
+    widths = [sum(sizes[node].across + gap.across for node in row) - gap.across for row in rows]
+    widest, along = max(widths, default=0.0), 0.0
+    for row, width in zip(rows, widths, strict=True):
+        depth, edge = max((sizes[node].along for node in row), default=0.0), (widest - width) / 2
+        for node in row:
+            spots[node] = Spot(along + depth / 2, edge + sizes[node].across / 2)
+            edge += sizes[node].across + gap.across
         along += depth + (gap.along if depth else gap.along / 2)
-    width = max((across[node] + sizes[node].across / 2 for node in across), default=0.0)
-    return Layout(spots, routes, max(0.0, along - gap.along), width)
+    return Layout(spots, routes, max(0.0, along - gap.along), widest)
 
 
 def put_in_order(
@@ -96,73 +97,6 @@ def put_in_order(
         }
         row.sort(key=lambda node: (wanted[node], now[node]))
         place.update((node, float(number)) for number, node in enumerate(row))
-
-
-def place_across(
-    rows: Sequence[Sequence[int]],
-    before: Mapping[int, Sequence[int]],
-    after: Mapping[int, Sequence[int]],
-    sizes: Mapping[int, Size],
-    gap: float,
-) -> dict[int, float]:
-    """Return the place of each node across the layers: near its neighbours, without overlap."""
-    places: dict[int, float] = {}
-    widths = [sum(sizes[node].across + gap for node in row) for row in rows]
-    widest = max(widths, default=0.0) or 1.0
-    for row, width in zip(rows, widths, strict=True):
-        edge = -width / 2
-        for node in row:
-            places[node] = edge + sizes[node].across / 2
-            edge += sizes[node].across + gap
-    both = {node: [*before.get(node, ()), *after.get(node, ())] for node in places}
-    top_down = list(zip(rows, widths, strict=True))
-    for joined in (before, after, before, *[both] * SWEEPS):
-        for row, width in reversed(top_down) if joined is after else top_down:
-            found = list(apart(row, wanted_places(row, joined, places), sizes, gap))
-            # The wider a layer, the more it is kept in the middle: else layers would drift away.
-            shift = width / widest * fmean(found) if found else 0.0
-            places.update((node, place - shift) for node, place in zip(row, found, strict=True))
-    first = min((places[node] - sizes[node].across / 2 for node in places), default=0.0)
-    return {node: place - first for node, place in places.items()}
-
-
-def wanted_places(
-    row: Sequence[int], joined: Mapping[int, Sequence[int]], places: Mapping[int, float]
-) -> Iterator[float]:
-    """Yield the wanted place of each node of a layer: in the middle of its neighbours.
-
-    A node without neighbours wants the place of the node before it.
-    """
-    last: float | None = None
-    for node in row:
-        others = joined.get(node)
-        if others:
-            last = fmean([places[other] for other in others])
-        yield places[node] if last is None else last
-
-
-def apart(
-    row: Sequence[int], wanted: Iterable[float], sizes: Mapping[int, Size], gap: float
-) -> Iterator[float]:
-    """Yield the places closest to the wanted ones that keep the order and the gap.
-
-    Nodes that want to be too close form a block, which is placed at the mean of their wanted
-    places.
-    """
-    offsets, edge = [], 0.0
-    for node in row:
-        offsets.append(edge + sizes[node].across / 2)
-        edge += sizes[node].across + gap
-    blocks: list[tuple[float, int]] = []
-    for want, offset in zip(wanted, offsets, strict=True):
-        mean, count = want - offset, 1
-        while blocks and blocks[-1][0] > mean:
-            earlier, number = blocks.pop()
-            mean = (earlier * number + mean * count) / (number + count)
-            count += number
-        blocks.append((mean, count))
-    means = (mean for mean, count in blocks for _ in range(count))
-    yield from (mean + offset for mean, offset in zip(means, offsets, strict=True))
 
 
 MOST_SINGLE, MOST_NODES, MOST_EDGES, MOST_RANKS = 60, 501, 2500, 20
@@ -365,7 +299,8 @@ def drawing_of(facts: Facts) -> GraphDrawing:
     widest = max(map(len, graph.layers[::2]), default=0)
     deep = len(graph.layers[::2])
     to_the_right = deep <= DEEPEST_TO_THE_RIGHT or widest > deep
-    widths = [width_of(node.name) for node in graph.nodes]
+    # Estimated, so that the name fits.
+    widths = [max(60.0, len(node.name) * CHARACTER + PADDING) for node in graph.nodes]
     sizes = {
         place: Size(width, HEIGHT) if to_the_right else Size(HEIGHT, width)
         for place, width in enumerate(widths)
@@ -386,11 +321,6 @@ def drawing_of(facts: Facts) -> GraphDrawing:
     ]
     lines.sort(key=lambda line: line.is_critical)
     return GraphDrawing(boxes, lines, *pen.size, graph.note)
-
-
-def width_of(name: str) -> float:
-    """Estimate how wide a box must be for its name."""
-    return max(60.0, len(name) * CHARACTER + PADDING)
 
 
 class Pen:
