@@ -116,46 +116,16 @@ class OutcomesDiffer(FlowError, ValueError):
         )
 
 
-class ContradictoryScenario(FlowError, ValueError):
-    """A simulation is told that a step both fails and is skipped (rule 11.3)."""
+class ImpossibleScenario(FlowError, ValueError):
+    """A step cannot do what it does in a scenario, or that cannot be simulated (rule 11.3).
 
-    says = "step {step_id!r} cannot both fail and be skipped: give --fail or --skip"
-    step_id: str
-
-
-class NotSkippable(FlowError, ValueError):
-    """A simulation is told to skip a step that cannot be skipped once it runs (rule 11.3)."""
-
-    says = (
-        "step {step_id!r} is never skipped once it runs: it has neither skip_exit_codes "
-        "nor only_if; its condition alone can skip it, by how other steps end"
-    )
-    step_id: str
-
-
-class NoTimeLimit(FlowError, ValueError):
-    """A simulation is told that a command does not end, and nothing would end it (rule 11.4)."""
-
-    says = (
-        "step {step_id!r} has no time limit that could expire: set its timeout_sec or that of the "
-        "flow, or let the step fail"
-    )
-    step_id: str
-
-
-class TooManyRetries(FlowError, ValueError):
-    """A simulation would take too long, because failing steps have too many retries (rule 11.3).
-
-    `step_id` has the most retries; all steps together may have `most`.
+    `key` is the part of the scenario in a file of cases: a step, `timeout_at`, or nothing.
     """
 
-    says = (
-        "step {step_id!r} would be retried {retries:,} times before it fails, and at most "
-        "{most:,} retries in all are simulated; lower them to see this"
-    )
+    says = "step {step_id!r} {problem}"
     step_id: str
-    retries: int
-    most: int
+    problem: str
+    key: str = ""
 
 
 class NoCopies(FlowError, LookupError):

@@ -57,10 +57,18 @@ from orchesjob_flow.engine.messages import (
     WatchJob,
 )
 from orchesjob_flow.engine.state import Limits, RunState
-from orchesjob_flow.errors import ContradictoryScenario, NoTimeLimit, NotSkippable, TooManyRetries
+from orchesjob_flow.errors import ImpossibleScenario
 
 MOST_RETRIES = 2_000
 """The limit for all failing steps: before each attempt the engine looks at all earlier ones."""
+NEVER_SKIPPED = (
+    "is never skipped once it runs: it has neither skip_exit_codes nor only_if; its condition "
+    "alone can skip it, by how other steps end"
+)
+NO_TIME_LIMIT = (
+    "has no time limit that could expire: set its timeout_sec or that of the flow, or let the step "
+    "fail"
+)
 CODES: Mapping[StepStatus, Sequence[int]] = {
     StepStatus.SUCCEEDED: range(256),
     StepStatus.FAILED: (*range(1, 256), 0, -9),
@@ -105,22 +113,21 @@ class Scenario(NamedTuple):
 
         Raises:
             UnknownStepError: There is no such step; the error suggests a name.
-            ContradictoryScenario: A step is named both to fail and to be skipped.
-            NotSkippable: Only its condition can skip the step.
-            NoTimeLimit: The command of the step would never end.
-            TooManyRetries: Simulating all retries would take too long.
+            ImpossibleScenario: A step is named both to fail and to be skipped, only its condition
+                can skip it, its command would never end, or its retries would take too long.
         """
         failed, skipped = steps_named(flow, fail), steps_named(flow, skip)
         for step_id in failed.keys() & skipped.keys():
-            raise ContradictoryScenario(step_id)
+            problem = "cannot both fail and be skipped: give --fail or --skip"
+            raise ImpossibleScenario(step_id, problem)
         for spec in skipped.values():
             if not spec.may_skip_itself:
-                raise NotSkippable(spec.id)
+                raise ImpossibleScenario(spec.id, NEVER_SKIPPED, spec.id)
         endless = steps_named(flow, () if timeout_at is None else (timeout_at,))
         for spec in endless.values():
             is_limited = flow.timeout_sec is not None and spec.id not in flow.finally_ids
             if spec.timeout_sec is None and not is_limited:
-                raise NoTimeLimit(spec.id)
+                raise ImpossibleScenario(spec.id, NO_TIME_LIMIT, "timeout_at")
         refuse_retries([*failed.values(), *endless.values()])
         ends = dict.fromkeys(failed, StepStatus.FAILED) | dict.fromkeys(skipped, StepStatus.SKIPPED)
         cancelled = () if cancel_at is None else (cancel_at,)
@@ -142,7 +149,11 @@ def refuse_retries(steps: Iterable[StepSpec]) -> None:
     failing = list(steps)
     if sum(step.retries for step in failing) > MOST_RETRIES:
         most = max(failing, key=lambda step: step.retries)
-        raise TooManyRetries(most.id, most.retries, MOST_RETRIES)
+        problem = (
+            f"would be retried {most.retries:,} times before it fails, and at most "
+            f"{MOST_RETRIES:,} retries in all are simulated; lower them to see this"
+        )
+        raise ImpossibleScenario(most.id, problem)
 
 
 def exit_code(spec: StepSpec, outcome: StepStatus, *, is_gate: bool) -> int:
@@ -388,7 +399,7 @@ def endings_of(flow: FlowSpec, scenario: Scenario) -> Endings:
     """Find the endings of a flow; the scenario fixes the outcomes of some steps.
 
     Raises:
-        TooManyRetries: Simulating all retries would take too long.
+        ImpossibleScenario: Simulating all retries would take too long.
     """
     if flow.timeout_sec is None:
         flow = without_retries(flow)
@@ -407,8 +418,8 @@ def endings_of(flow: FlowSpec, scenario: Scenario) -> Endings:
         found.setdefault(tuple(steps.values()), Ending(state.status, steps, changed))
         free = [flow.step(name) for name in world.outcomes if name not in scenario.outcomes]
         for place, spec in enumerate(free[branch.final :], start=branch.final + 1):
-            for other in other_outcomes(spec):
-                branches.append(Branch({**branch.changed, spec.id: other}, place))
+            others = [StepStatus.FAILED, *([StepStatus.SKIPPED] if spec.may_skip_itself else [])]
+            branches += [Branch({**branch.changed, spec.id: one}, place) for one in others]
     return Endings([*found.values()], not branches)
 
 
@@ -428,9 +439,3 @@ def work_of(flow: FlowSpec) -> int:
     """Return the work of simulating a flow once; each step is told which steps failed before."""
     attempts = sum(step.retries + 1 for step in flow.all_steps)
     return attempts + attempts**2 // 1_000
-
-
-def other_outcomes(spec: StepSpec) -> Sequence[StepStatus]:
-    """Return the outcomes of a step that runs, except success."""
-    skipped = (StepStatus.SKIPPED,) if spec.may_skip_itself else ()
-    return (StepStatus.FAILED, *skipped)

@@ -25,7 +25,7 @@ from flow_spec import (
     read_cases,
 )
 from flow_store import Run, Step, StepStatus
-from orchesjob_flow.errors import NoTimeLimit, NotSkippable, TooManyRetries
+from orchesjob_flow.errors import ImpossibleScenario
 from orchesjob_flow.explanation import Explained, explain_steps, sentence
 from orchesjob_flow.launch.inputs import list_reader
 from orchesjob_flow.simulation import Played, Scenario, first_starts, play
@@ -79,12 +79,9 @@ def read_to_try(document: Document) -> tuple[ReadCases, Sequence[Scenario]]:
     for case in cases.cases:
         try:
             scenarios.append(scenario_of(case))
-        except NotSkippable as error:
-            name = error.step_id if error.step_id in dict(case.given) else base_of(error.step_id)
-            raise cases.error(str(error), case, "given", name) from error
-        except (NoTimeLimit, TooManyRetries) as error:
-            keys = ["timeout_at"] if isinstance(error, NoTimeLimit) else []
-            raise cases.error(str(error), case, "given", *keys) from error
+        except ImpossibleScenario as error:
+            key = error.key if error.key in dict(case.given) else base_of(error.key)
+            raise cases.error(str(error), case, *filter(None, ["given", key])) from error
     return cases, scenarios
 
 
@@ -92,7 +89,7 @@ def scenario_of(case: Case) -> Scenario:
     """Return the scenario of a case.
 
     Raises:
-        NotSkippable, NoTimeLimit, TooManyRetries: What it gives cannot happen, or be played.
+        ImpossibleScenario: What it gives cannot happen, or be played.
     """
     outcomes = case.outcomes
     return Scenario.of(
