@@ -172,7 +172,9 @@ def explain_steps(run: Run, step_id: str | None, stale: Collection[int] = ()) ->
     `stale` are the positions of the RUNNING steps of which nothing runs any more.
     """
     flow = flow_of_run(run)
-    held, gates, before = held_steps(run), attempts_at_gates(run), all_before_finally(run)
+    held, before = held_steps(run), all_before_finally(run)
+    at_gates = sorted((one for one in run.history if one.is_gate), key=lambda one: one.number)
+    latest = {one.position: one for one in at_gates}
     conditions, instead = Conditions(run, flow), words_instead(run, stale)
     steps = {step.step_id: step for step in run.steps}
 
@@ -186,26 +188,15 @@ def explain_steps(run: Run, step_id: str | None, stale: Collection[int] = ()) ->
             waits_for,
             None if retried_since(waits_for, step) else condition,
             before if spec.id in flow.finally_ids else NO_DEPENDENCIES,
-            gate_of(gates, spec, step),
+            Gate(spec.only_if, latest.get(step.position) if step.has_begun else None)
+            if spec.only_if
+            else None,
             held.get(spec.id),
             run.settled.get(step.position),
             instead.get(step.position),
         )
 
     return [explain(spec) for spec in (flow.all_steps if step_id is None else flow.named(step_id))]
-
-
-def attempts_at_gates(run: Run) -> Mapping[int, PastAttempt]:
-    """Return the latest attempt at each gate, by the position of its step."""
-    past = sorted((one for one in run.history if one.is_gate), key=lambda one: one.number)
-    return {one.position: one for one in past}
-
-
-def gate_of(gates: Mapping[int, PastAttempt], spec: StepSpec, step: Step) -> Gate | None:
-    """Return a step's gate with its answer since the step was last decided; None without a gate."""
-    if not spec.only_if:
-        return None
-    return Gate(spec.only_if, gates.get(step.position) if step.has_begun else None)
 
 
 class Conditions:

@@ -137,7 +137,7 @@ def parse_question(words: Sequence[str]) -> Question | None:
     >>> parse_question(["status", "nightly", "--format", "yaml"])
     """
     found: dict[str, str] = {}
-    rest = iter(words)
+    rest, own = iter(words), (RUN_KEY, "--format")
     for word in rest:
         name, has_value, value = word.partition("=")
         name = RUN_KEY if word == "-k" else name
@@ -147,7 +147,7 @@ def parse_question(words: Sequence[str]) -> Question | None:
             if RUN_KEY in found:
                 return None
             found[RUN_KEY] = word
-        elif name in found or name not in options_here(found):
+        elif name in found or name not in (own if "status" in found else ("--db",)):
             return None
         else:
             found[name] = value if has_value else next(rest, "")
@@ -156,11 +156,6 @@ def parse_question(words: Sequence[str]) -> Question | None:
     if not plain or found.get(RUN_KEY, NEWEST) == NEWEST:
         return None
     return Question(found[RUN_KEY], found.get("--db"), spelling)
-
-
-def options_here(found: dict[str, str]) -> tuple[str, ...]:
-    """Return the options that may come next: a global one before the command, or its own."""
-    return (RUN_KEY, "--format") if "status" in found else ("--db",)
 
 
 def answer(question: Question) -> None:

@@ -167,7 +167,10 @@ def for_command(words: Sequence[str]) -> str:
     elif word.endswith(FLOW_FILES):
         line = typed("run FLOW_FILE")
     else:
-        line = _nearest_command(word, has_arguments=any(map(_is_argument, words[1:]))) or LEADS
+        line = (
+            _nearest_command(word, has_arguments=any(not one.startswith("-") for one in words[1:]))
+            or LEADS
+        )
     command = line.removeprefix(f"{PROGRAM} ").split()[0]
     for option in (one for one in words[1:] if is_among(one, foreign_lines()["checks"])):
         for answer in answers_in("options", option, command):
@@ -182,10 +185,6 @@ def _nearest_command(word: str, *, has_arguments: bool) -> str | None:
     lines = {name: usage_of(load_command(name)) for name in near}
     fitting = [one for name, one in lines.items() if not has_arguments or not one.endswith(name)]
     return "  # or ".join(fitting[:2]) or None
-
-
-def _is_argument(word: str) -> bool:
-    return not word.startswith("-")
 
 
 def typed(answer: str) -> str:

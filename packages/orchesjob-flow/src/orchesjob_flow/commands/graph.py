@@ -12,7 +12,7 @@ from typing import NamedTuple
 import click
 
 from flow_spec import FlowSpec, StepSpec, base_of, operands_of, read_document, steps_that_never_run
-from flow_store import Run, StepStatus
+from flow_store import StepStatus
 from orchesjob_flow.cli.options import FLOW_FILE, Misused, declare_key_option, param_option
 from orchesjob_flow.home.runs import RunHandle, flow_of_run
 from orchesjob_flow.launch.inputs import list_reader, read_as_given
@@ -80,7 +80,11 @@ def graph(
                 shlex.join(["orchesjob-flow", "graph", "-k", handle.run_key]),
             )
         run = handle.snapshot().run
-        drawn = _drawn_flow(flow_of_run(run), count_statuses(run))
+        statuses = {
+            name: one.counts if isinstance(one, Copies) else {one.status: 1}
+            for name, one in dependencies_in(run).items()
+        }
+        drawn = _drawn_flow(flow_of_run(run), statuses)
     else:
         raise Misused(
             "give either a flow file, or a run with -k KEY",
@@ -94,7 +98,10 @@ def graph(
         case _:
             stdout = terminal.stdout()
             if stdout.stream.isatty():
-                lines = screen_lines(drawn, stdout.size().columns, colour=stdout.colour)
+                columns = stdout.size().columns
+                head = wrapped(f"Flow: {visible(drawn.flow.flow_id)}", columns, indent="  ")
+                rows = rows_of(drawn, when_of, colour=stdout.colour)
+                lines = iter([*head, "", *steps_in(columns, rows)])
             else:
                 lines = text_lines(drawn)
     write_result("".join(f"{line}\n" for line in lines))
@@ -138,14 +145,6 @@ class DrawnFlow(NamedTuple):
 def _drawn_flow(flow: FlowSpec, statuses: Mapping[str, Mapping[StepStatus, int]]) -> DrawnFlow:
     copies = {name: len(ids) for name, ids in flow.copies.items()}
     return DrawnFlow(flow.as_written, copies, statuses)
-
-
-def count_statuses(run: Run) -> Mapping[str, Mapping[StepStatus, int]]:
-    """Count the statuses of the steps, those of all copies of one together."""
-    return {
-        name: one.counts if isinstance(one, Copies) else {one.status: 1}
-        for name, one in dependencies_in(run).items()
-    }
 
 
 def condition_of(flow: FlowSpec, step: StepSpec) -> str:
@@ -201,13 +200,6 @@ def text_lines(drawn: DrawnFlow) -> Iterator[str]:
     yield from draw_table(rows)
 
 
-def screen_lines(drawn: DrawnFlow, columns: int, *, colour: bool) -> Iterator[str]:
-    """Yield the ranks as a table that is no wider than a terminal."""
-    yield from wrapped(f"Flow: {visible(drawn.flow.flow_id)}", columns, indent="  ")
-    yield ""
-    yield from steps_in(columns, rows_of(drawn, when_of, colour=colour))
-
-
 def when_of(flow: FlowSpec, step: StepSpec) -> str:
     """Say when a step runs, and what it waits for beyond its condition."""
     if step.when is not None:
@@ -239,8 +231,9 @@ def mermaid_lines(drawn: DrawnFlow) -> Iterator[str]:
     """Yield a flowchart for Mermaid, which GitHub and GitLab draw: nodes, edges, and colours."""
     flow = drawn.flow
     nodes = {step.id: f"s{number}" for number, step in enumerate(flow.all_steps)}
-    if flow.about:
-        yield from ("---", f"title: {mermaid_title(flow.about)}", "---")
+    if flow.about:  # quoted for YAML, with no directive of Mermaid in it
+        title = quote(cut(visible(flow.about), LONGEST_TITLE)).replace("%", r"\u0025")
+        yield from ("---", f"title: {title}", "---")
     yield "flowchart TD"
     for step in flow.steps:
         yield f'    {nodes[step.id]}["{mermaid_label(drawn, step)}"]'
@@ -257,11 +250,6 @@ def mermaid_lines(drawn: DrawnFlow) -> Iterator[str]:
         if names:
             yield f"    classDef {status.value} fill:{colour},stroke:#555"
             yield f"    class {names} {status.value}"
-
-
-def mermaid_title(text: str) -> str:
-    """Quote a text for YAML, with no directive of Mermaid in it; a long one is cut."""
-    return quote(cut(visible(text), LONGEST_TITLE)).replace("%", r"\u0025")
 
 
 def mermaid_label(drawn: DrawnFlow, step: StepSpec) -> str:

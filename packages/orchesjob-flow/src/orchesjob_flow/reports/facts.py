@@ -79,16 +79,6 @@ class AttemptFacts(NamedTuple):
         return max(0.0, end - self.started_at)
 
 
-def facts_of_attempts(run: Run, step: Step, attempts: Sequence[Attempt]) -> list[AttemptFacts]:
-    """Return what happened at each attempt at a step, in order.
-
-    Raises:
-        DamagedRecord: A recorded report of orchesjob cannot be read.
-    """
-    first = first_since_decided(step, attempts)
-    return [look_at(run, one, is_earlier=place < first) for place, one in enumerate(attempts)]
-
-
 def first_since_decided(step: Step, attempts: Sequence[Attempt]) -> int:
     """Return the place of a step's first attempt since it was last decided (rule 9.7).
 
@@ -468,7 +458,9 @@ def facts_of(
 
     def look_at_step(spec: StepSpec) -> StepFacts:
         row, ready_at, ended_at = rows[spec.id], times.ready_at(spec), times.ended_at(spec.id)
-        own = facts_of_attempts(run, row, by_position.get(row.position, ()))
+        recorded = by_position.get(row.position, ())
+        first = first_since_decided(row, recorded)
+        own = [look_at(run, one, is_earlier=at < first) for at, one in enumerate(recorded)]
         spans = spans_of(row, own, ready_at, now)
         return StepFacts(
             step=row,

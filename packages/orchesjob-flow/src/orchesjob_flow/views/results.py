@@ -157,10 +157,11 @@ def run_exit_code(run: Run) -> int:
 
 
 def show_next_steps(handle: RunHandle, snapshot: Snapshot) -> None:
-    """Print what a person can do next, on a terminal only."""
+    """Print on a terminal the commands that a person may type next, the most obvious first."""
     if not terminal.stdout().stream.isatty():
         return
-    lines = next_steps(handle, snapshot)
+    found = [(command_line(handle.settings, *words), what) for words, what in suggestions(snapshot)]
+    lines = [part for line, what in found for part in explained(visible(line), what)]
     write_result("".join(f"{line}\n" for line in ["", *lines]) if lines else "")
 
 
@@ -250,13 +251,6 @@ def ended_words(run: Run) -> str:
     return f"run {run.run_key!r} ended {run.status.value} at {when}"
 
 
-def next_steps(handle: RunHandle, snapshot: Snapshot) -> Sequence[str]:
-    """Return the lines of the suggested commands, the most obvious one first."""
-    found = list(suggestions(snapshot))
-    lines = [(command_line(handle.settings, *words), what) for words, what in found]
-    return [part for line, what in lines for part in explained(visible(line), what)]
-
-
 def explained(line: str, what: str) -> Sequence[str]:
     """Say what a command line does: beside it, or above it if it would be too long."""
     beside, columns = f"{line}  # {what}", stdout().size().columns
@@ -265,19 +259,15 @@ def explained(line: str, what: str) -> Sequence[str]:
     return [*wrapped(f"# {what}", columns, indent="# "), line]
 
 
-def has_more_attempts(run: Run) -> bool:
-    """Tell whether `logs` leaves out attempts of the run unless it shows all."""
-    positions = {attempt.position for attempt in run.history}
-    return len(positions) < len(run.history) or any(one.is_gate for one in run.history)
-
-
 def suggestions(snapshot: Snapshot) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield the words of each suggested command, and what it does."""
     run, runner = snapshot
     key = run.run_key
     if run.status.is_terminal:
         if run.status != "SUCCEEDED":
-            every = ("--attempt", "all") if has_more_attempts(run) else ()
+            attempted = {attempt.position for attempt in run.history}
+            has_more = len(attempted) < len(run.history) or any(one.is_gate for one in run.history)
+            every = ("--attempt", "all") if has_more else ()
             yield ("logs", key, *every), "everything that its steps printed"
             yield ("retry", key), "run again what went wrong, and what depends on it"
     elif run.cancel is not None and runner is None:
