@@ -120,7 +120,10 @@ def resume_all(settings: Settings, output_format: OutputFormat) -> int:
         for handle in handles:  # all, before any is waited for
             line.say(f"{len(begun)} of {len(handles)} runs have a new runner")
             ends = fates.get(handle.run_key) is InnerFate.ENDS
-            begun.append((handle, begin_one(handle, cancels=ends)))
+            try:
+                begun.append((handle, begin(handle, cancels=ends)))
+            except (FlowError, StoreError, OrchesjobError) as error:
+                begun.append((handle, error))
         resumed: list[Resumed] = []
         for handle, runner in begun:
             line.say(f"{len(resumed)} of {len(handles)} runs go on; waiting for {handle.run_key}")
@@ -165,14 +168,6 @@ def begin(handle: RunHandle, *, cancels: bool = False) -> Begun:
             request_cancel(handle, store, now().wall)
         _tell_ended(handle.load(store))
         return begin_runner(handle, store)
-
-
-def begin_one(handle: RunHandle, *, cancels: bool) -> Begun | Exception:
-    """Find or start the runner of one of many runs; return an error instead of raising it."""
-    try:
-        return begin(handle, cancels=cancels)
-    except (FlowError, StoreError, OrchesjobError) as error:
-        return error
 
 
 def await_one(handle: RunHandle, begun: Begun | Exception) -> Resumed:

@@ -88,7 +88,8 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
             flow, flow_dir = with_inputs(recorded, variables, values), None
             refuse_other_lists(recorded, flow)
         else:
-            values = {**_recorded_values(run, new), **params}
+            old, names = run.params or {}, {param.name for param in new.params}
+            values = {**{name: old[name] for name in old if name in names}, **params}
             flow, flow_dir = ready_to_run(new, flow_file, variables, values), folder_of(flow_file)
             flow = flow.with_until(flow_of_run(run).until)
         reopening = plan_retry(run, flow, steps=steps, only=only)
@@ -133,8 +134,3 @@ def refuse_other_lists(recorded: FlowSpec, flow: FlowSpec) -> None:
     )
     if problems:
         raise ParamsError(flow.flow_id, problems)
-
-
-def _recorded_values(run: Run, flow: FlowSpec) -> dict[str, str]:
-    values = run.params or {}
-    return {param.name: values[param.name] for param in flow.params if param.name in values}

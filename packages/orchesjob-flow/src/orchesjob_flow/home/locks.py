@@ -122,7 +122,8 @@ def holder(path: Path) -> Holder | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return Holder(parse_signature(os.pread(descriptor, 32, 0)))
+        signature = os.pread(descriptor, 32, 0).strip()  # empty until the holder has signed
+        return Holder(int(signature) if signature.isdigit() else None)
     else:
         return None
     finally:
@@ -143,12 +144,6 @@ def has_open(pid: int, path: Path) -> bool:
                 if link.samefile(path):
                     return True
     return False
-
-
-def parse_signature(signature: bytes) -> int | None:
-    """Read the process id that a holder has written; None if there is none."""
-    text = signature.strip()
-    return int(text) if text.isdigit() else None
 
 
 def _is_at(path: Path, opened: os.stat_result) -> bool:

@@ -122,14 +122,6 @@ class Graph(NamedTuple):
     note: str | None
 
 
-def drawn_graph(facts: Facts) -> Graph:
-    """Return the graph of a run, small enough to be drawn."""
-    graph = graph_of(facts, grouped_steps(facts))
-    if len(graph.nodes) > MOST_NODES or len(graph.edges) > MOST_EDGES:
-        return graph_of_ranks(facts)
-    return graph
-
-
 def grouped_steps(facts: Facts) -> Mapping[str, Sequence[StepFacts]]:
     """Return the steps of each box, by its name: one step, or all copies in a large run."""
     copies = facts.flow.copies if len(facts.steps) > MOST_SINGLE else {}
@@ -295,7 +287,9 @@ class GraphDrawing(NamedTuple):
 
 def drawing_of(facts: Facts) -> GraphDrawing:
     """Draw the steps of a run."""
-    graph = drawn_graph(facts)
+    graph = graph_of(facts, grouped_steps(facts))
+    if len(graph.nodes) > MOST_NODES or len(graph.edges) > MOST_EDGES:
+        graph = graph_of_ranks(facts)
     widest = max(map(len, graph.layers[::2]), default=0)
     deep = len(graph.layers[::2])
     to_the_right = deep <= DEEPEST_TO_THE_RIGHT or widest > deep

@@ -17,12 +17,12 @@ from typing import BinaryIO
 from flow_store import AttemptStatus, Run, Step, StoreError
 from orchesjob_flow.errors import FlowError, UnusableOrchesjobHome
 from orchesjob_flow.home.runs import (
+    STREAMS,
     Choice,
     RunHandle,
     Source,
     files_of,
-    files_of_attempt,
-    refuse_exposed_output,
+    still_growing,
 )
 from orchesjob_flow.reasons import in_order, went_wrong
 from orchesjob_flow.views import terminal
@@ -297,32 +297,30 @@ class Following:
         Raises:
             StoreError, FlowError: The database cannot be read now.
         """
-        try:
-            refuse_exposed_output(run)
-        except UnusableOrchesjobHome as error:
-            if not self._is_refused:
-                warn(f"what the steps print is not shown: {error}")
-            self._is_refused = True
-            return
         with self._handle.open_readonly() as store:
             attempts = store.attempts(run.run_key)
-        self._prefixes |= prefixes_on_stderr([step.step_id for step in run.steps])
-        self._growing.clear()
         # What is read here may be newer than the run, of which lines are printed.
         begun = {
             (past.position, past.number)
             for past in run.history
             if past.status is not AttemptStatus.STARTING
         }
-        for attempt in attempts:
-            if attempt.is_gate or (attempt.position, attempt.number) not in begun:
-                continue  # as `logs`, it leaves out what `only_if` prints
-            for source, path in files_of_attempt(run, attempt):
-                if attempt.finished_at is None:
-                    self._growing.add(source)
-                if source not in self._known:
-                    self._known.add(source)
-                    self._new[source] = (attempt.started_at, path)
+        # As `logs`, it leaves out what `only_if` prints.
+        shown = [one for one in attempts if not one.is_gate and (one.position, one.number) in begun]
+        try:
+            files = files_of(run, shown, Choice(None, None, STREAMS, None, every=True))
+        except UnusableOrchesjobHome as error:
+            if not self._is_refused:
+                warn(f"what the steps print is not shown: {error}")
+            self._is_refused = True
+            return
+        self._prefixes |= prefixes_on_stderr([step.step_id for step in run.steps])
+        self._growing = still_growing(run, shown, files)
+        began = {(run.steps[one.position].step_id, one.number): one.started_at for one in shown}
+        for source, path in files.items():
+            if source not in self._known:
+                self._known.add(source)
+                self._new[source] = (began[source.step_id, source.number], path)
 
     def show(self, *, before: float = math.inf, last: bool = False) -> bool:
         """Write more output of attempts that began `before` a moment; return whether there is more.
