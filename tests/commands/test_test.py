@@ -17,7 +17,7 @@ timeout_sec: 4h
 steps:
   - foreach: {CITY: [rome, oslo]}
     steps: [{id: fetch, command: [touch, ran], skip_exit_codes: [4], timeout_sec: 1h, retries: 1}]
-  - {id: load, when: fetch, command: [touch, ran]}
+  - {id: load, when: fetch, command: [touch, ran], produces: [ran], retry_exit_codes: [75]}
   - {id: beside, command: [touch, ran]}
   - {id: publish, when: load, command: [touch, ran], only_if: [test, -d, x]}
 finally:
@@ -49,6 +49,11 @@ HOLDS: list[tuple[dict[str, Any], dict[str, str], list[str]]] = [
     ),
     (
         {"load": "failed"},
+        {"load": NG, "publish": SKIP, "alert": OK, "run": NG},
+        ["fetch@oslo", "load", "alert"],
+    ),
+    (
+        {"load": {"produces": ["missing"]}},
         {"load": NG, "publish": SKIP, "alert": OK, "run": NG},
         ["fetch@oslo", "load", "alert"],
     ),
@@ -274,6 +279,14 @@ steps:
 
 
 WRONG = [
+    (
+        {"given": {"beside": {"produces": ["missing"]}}},
+        "given.beside: step 'beside' produces no files that could be missing: ",
+    ),
+    (
+        {"given": {"load": {"produces": ["gone"]}}},
+        'given.load.produces[0]: must be missing, got "gone"',
+    ),
     ({"given": {"load": "skipped"}}, "given.load: step 'load' is never skipped once it runs: "),
     (
         {"given": {"laod": "failed"}},

@@ -64,6 +64,36 @@ MUTATIONS = (
         replace("self._pause(pause)", "return"),
     ),
     Mutation(
+        "a command begins before its files are recorded",
+        "orchesjob-flow: start_noted",
+        replace(
+            "context.record_attempt(attempt, files=event.files); calls.start_job(context, attempt)",
+            "calls.start_job(context, attempt)",
+        ),
+    ),
+    Mutation(
+        "a success is recorded before its files are looked at",
+        "orchesjob-flow: succeed",
+        replace("attempt.row.files is not None", "False"),
+    ),
+    Mutation(
+        "the files of a job from before a lost database are compared",
+        "orchesjob-flow: record_report",
+        replace("report.existing", "False"),
+        tests="test_written_files",
+    ),
+    Mutation(
+        "retry_exit_codes apply to what was not written",
+        "orchesjob-flow: fail_attempt",
+        replace("not attempt.row.is_gate and attempt.row.files != UNWRITTEN", "True"),
+    ),
+    Mutation(
+        "a look at files that hangs makes the runner give up",
+        "orchesjob-flow: act_on_overdue",
+        replace("not call.is_of_files", "True"),
+        tests="test_written_files",
+    ),
+    Mutation(
         "no look for survivors before a retry",
         "orchesjob-flow: await_attempt",
         replace("look_for_survivors(context, step)", "context.run.enqueue(step)"),

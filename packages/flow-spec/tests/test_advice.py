@@ -626,7 +626,17 @@ FIELDS = [
     (
         "outputs: x",
         "unknown key",
-        "write a file below ${{ RUN_DIR }} in script:, and read it in later steps; `orchesjob-flow logs KEY` shows what is printed",
+        "write produces: with the files that the step must have written",
+    ),
+    (
+        "artifacts: x",
+        "unknown key",
+        "write produces: with the files that the step must have written; nothing is uploaded, they stay where it wrote them",
+    ),
+    (
+        "creates: x",
+        "unknown key",
+        "write only_if: [test, '!', -e, FILE], which runs the step while there is no FILE",
     ),
     (
         "notify: me",

@@ -33,6 +33,7 @@ def test_the_fields_of_a_flow_file_are_these() -> None:
         "env",
         "env_file",
         "working_dir",
+        "produces",
         "timeout_sec",
         "success_exit_codes",
         "skip_exit_codes",

@@ -40,6 +40,7 @@ def test_a_step_takes_what_it_does_not_set(format_: str, *, is_first: bool) -> N
         format=format_,  # type: ignore[arg-type]
     )
     own = {"id", "command", "when", "depends_on", "only_if", "description", "allow_warnings"}
+    own |= {"produces"}
     assert declarations(StepSpec).keys() == DEFAULT.keys() | own
     for name, (_, value) in DEFAULT.items():
         assert getattr(flow.steps[0], attribute_of(name)) == value, name

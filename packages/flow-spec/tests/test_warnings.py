@@ -256,6 +256,43 @@ def marked(mark: object) -> str | None:
         (["{id: a, command: [x], retry_delay_sec: 5}"], [("unused-delay", "5")]),
         (["{id: a, command: [x], retry_delay_sec: 5, retries: 1}"], []),
         (
+            ["{id: a, command: [x], produces: [o]}", "{id: b, command: [x], produces: [n, ./o]}"],
+            [("shared-product", "./o")],
+        ),
+        (
+            ["{id: a, command: [x], foreach: [p, q], produces: [o, 'o-${{ ITEM }}']}"],
+            [("shared-product", "o")],
+        ),
+        (
+            ["{id: a, command: [x], foreach: [p, p/../p], produces: ['${{ ITEM }}']}"],
+            [("shared-product", "'${{ ITEM }}'")],
+        ),
+        (
+            [
+                "{id: a, command: [x], produces: [o]}",
+                "{id: b, command: [x], when: a}",
+                "{id: c, command: [x], when: b.finished, produces: [o]}",
+            ],
+            [],
+        ),
+        (
+            [
+                "{id: a, command: [x], skip_exit_codes: [4]}",
+                "{id: c, command: [x], when: a, produces: [o]}",
+                "{id: d, command: [x], when: a.skipped, produces: [o]}",
+            ],
+            [],
+        ),
+        (
+            [
+                "{id: c, command: [x], produces: [o]}",
+                "{id: d, command: [x], produces: [o], working_dir: d}",
+                "{id: e, command: [x], produces: ['*'], allow_warnings: [shared-product]}",
+                "{id: f, command: [x], produces: ['*'], allow_warnings: [shared-product]}",
+            ],
+            [],
+        ),
+        (
             ["{id: a, only_if: [sh, -c, 'dump | grep -q x'], command: [x]}"],
             [("lost-failure", "dump")],
         ),
@@ -443,7 +480,7 @@ def test_large_flows_are_answered(entangled: bool) -> None:
 
 def test_every_code_can_be_warned_of() -> None:
     """The codes are those of the document, and a step that can never run has a list of its own."""
-    assert len(WarningCode) == 20
+    assert len(WarningCode) == 21
     flow = parse_flow(
         "{flow_id: f, steps: [{id: a, command: [x]}, {id: b, when: a && !a, command: [x]}]}"
     )

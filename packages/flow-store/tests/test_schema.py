@@ -49,6 +49,7 @@ LATER = "\n".join(
     [
         *SETTLEMENTS.findall(SCHEMA),
         *(f"ALTER TABLE {table} ADD COLUMN {column} TEXT;" for table, column in ADDED),
+        *MIGRATIONS[1:],
     ]
 )
 

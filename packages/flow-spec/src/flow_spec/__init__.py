@@ -38,6 +38,7 @@ from flow_spec.flow_file import (
     read_text,
 )
 from flow_spec.foreach import Block, Copy, base_of
+from flow_spec.products import Product, note_files, shown_product, unwritten
 from flow_spec.step import Concurrency, OnConflict, StepSpec, WarningCode
 from flow_spec.step_variables import StepVariable
 
@@ -45,6 +46,7 @@ __all__ = [
     "BUILT_IN",
     "Block",
     "Case",
+    "CaseFiles",
     "Concurrency",
     "Copy",
     "Document",
@@ -63,6 +65,7 @@ __all__ = [
     "Param",
     "ParamsError",
     "Problem",
+    "Product",
     "ReadCases",
     "ReadFlow",
     "StepSpec",
@@ -83,6 +86,7 @@ __all__ = [
     "is_opened_by_caller",
     "json_schema",
     "load_flow",
+    "note_files",
     "operands_of",
     "parse_duration",
     "parse_flow",
@@ -93,17 +97,20 @@ __all__ = [
     "read_flow",
     "read_list",
     "read_text",
+    "shown_product",
     "steps_that_never_run",
+    "unwritten",
 ]
 
 TYPE_CHECKING = False  # type checkers take it for true; importing it would import all of typing
 if TYPE_CHECKING:
-    from flow_spec.case_file import Case, ReadCases, cases_schema, read_cases
+    from flow_spec.case_file import Case, CaseFiles, ReadCases, cases_schema, read_cases
     from flow_spec.warnings.finding import FlowWarning, find_warnings
     from flow_spec.warnings.proofs import constant_conditions, steps_that_never_run
 else:
     _MODULE_OF = {
         "Case": "case_file",
+        "CaseFiles": "case_file",
         "FlowWarning": "warnings.finding",
         "ReadCases": "case_file",
         "cases_schema": "case_file",

@@ -45,6 +45,41 @@ class CaseOutcome(StrEnum):
     SKIPPED = "skipped"
 
 
+class CaseProduct(StrEnum):
+    """What is said to become of the files that a step produces."""
+
+    MISSING = "missing"
+
+
+@attrs.frozen
+class CaseFiles:
+    """How a step fails although its command succeeds (rule 10.10)."""
+
+    produces: tuple[CaseProduct, ...] = declared(
+        ListOf(OneOf(CaseProduct), "words", "[missing]", min_items=1),
+        "What becomes of its files: they are not written.",
+        ["missing"],
+    )
+
+    def __str__(self) -> str:
+        """Write it as the file does."""
+        return f"produces: [{', '.join(self.produces)}]"
+
+
+class OutcomeOrFiles(OneOf):
+    """One of the words for the end of a step, or what becomes of the files that it produces."""
+
+    files: Record = Record(CaseFiles, "the end of a step")
+
+    def schema(self) -> Schema:
+        """Allow both."""
+        return {"anyOf": [super().schema(), self.files.schema()]}
+
+    def _read(self, here: Cursor) -> Any:
+        is_mapping = isinstance(here.node, MappingNode)
+        return self.files.read(here) if is_mapping else super()._read(here)
+
+
 class StepEnd(StrEnum):
     """The status with which a step is expected to end."""
 
@@ -112,10 +147,15 @@ class Case:
     params: tuple[tuple[str, str], ...] = declared(
         Variables(), "The parameters of the run.", {"DAY": "2026-05-07"}, default=()
     )
-    given: tuple[tuple[str, str], ...] = declared(
-        ByStep(OneOf(CaseOutcome), {CANCEL_AT: STEP_NAME, TIMEOUT_AT: STEP_NAME}, "{load: failed}"),
+    given: tuple[tuple[str, str | CaseFiles], ...] = declared(
+        ByStep(
+            OutcomeOrFiles(CaseOutcome),
+            {CANCEL_AT: STEP_NAME, TIMEOUT_AT: STEP_NAME},
+            "{load: failed}",
+        ),
         "How the steps end that do not succeed, and where the run is cancelled or times out.",
         {"load": "failed", "fetch@rome": "skipped"},
+        {"export": {"produces": ["missing"]}},
         {"cancel_at": "load"},
         default=(),
     )
@@ -136,25 +176,30 @@ class Case:
     line: int
 
     @property
-    def outcomes(self) -> Mapping[str, CaseOutcome]:
+    def outcomes(self) -> Mapping[str, CaseOutcome | CaseFiles]:
         """The given outcomes, by the ids of steps; that of one copy outranks that of all."""
-        all_of: dict[str, CaseOutcome] = {}
-        one_of: dict[str, CaseOutcome] = {}
+        all_of: dict[str, CaseOutcome | CaseFiles] = {}
+        one_of: dict[str, CaseOutcome | CaseFiles] = {}
         for name, word in self.given:
             if name not in {CANCEL_AT, TIMEOUT_AT}:
                 of = all_of if name in self.flow.copies else one_of
-                of |= {spec.id: CaseOutcome(word) for spec in self.flow.named(name)}
+                end = CaseOutcome(word) if isinstance(word, str) else word
+                of |= {spec.id: end for spec in self.flow.named(name)}
         return all_of | one_of
 
     @property
     def cancel_at(self) -> str | None:
         """The step at whose beginning the run is cancelled."""
-        return dict(self.given).get(CANCEL_AT)
+        return self._place(CANCEL_AT)
 
     @property
     def timeout_at(self) -> str | None:
         """The step whose command never ends by itself."""
-        return dict(self.given).get(TIMEOUT_AT)
+        return self._place(TIMEOUT_AT)
+
+    def _place(self, key: str) -> str | None:
+        named = dict(self.given).get(key)
+        return named if isinstance(named, str) else None
 
 
 class _CaseRecord(Record):

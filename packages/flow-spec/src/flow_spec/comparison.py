@@ -7,7 +7,7 @@ import flow_conditions
 from flow_spec.errors import QUOTED_LENGTH, quoted
 from flow_spec.fields.predicates import parse_when
 from flow_spec.fields.reading import FINALLY, STEPS, ValueList
-from flow_spec.fields.records import ListedFile, declarations
+from flow_spec.fields.records import ListedFile, ProducedFile, declarations
 from flow_spec.flow import FlowSpec
 from flow_spec.foreach import Block
 from flow_spec.step import StepSpec
@@ -193,7 +193,8 @@ def _shown(value: object) -> str:
             return str(value).lower()
         case float():
             return f"{value:g}"
-        case ListedFile(path=path):
-            return f"{{path: {quoted(path)}, required: false}}"
+        case ListedFile(path=path) | ProducedFile(path=path):
+            says = "required: false" if isinstance(value, ListedFile) else "empty: true"
+            return f"{{path: {quoted(path)}, {says}}}"
         case _:
             return str(value)

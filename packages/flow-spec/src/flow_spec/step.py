@@ -9,12 +9,13 @@ replaces the names in its words (rule 10.2). `concurrency` names a group that ru
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal, Self, cast
 
 import attrs
 
 import flow_conditions
+from flow_spec.documents.source import quoted_in_pattern
 from flow_spec.documents.tree import Node, ScalarNode
 from flow_spec.errors import Advised, Message, Span
 from flow_spec.fields import messages
@@ -41,11 +42,13 @@ from flow_spec.fields.predicates import End, operands_of, parse_when
 from flow_spec.fields.reading import FOREACH, Cursor, escaped, filled
 from flow_spec.fields.records import (
     ENV_FILES,
+    PRODUCTS,
     CommandWords,
     Declaration,
     ForeignMapping,
     ListedFile,
     ListOf,
+    ProducedFile,
     Record,
     SetOf,
     Variables,
@@ -110,6 +113,7 @@ class WarningCode(StrEnum):
     LOST_SETTING = "lost-setting"
     ZERO_IS_FAILURE = "zero-is-failure"
     UNUSED_DELAY = "unused-delay"
+    SHARED_PRODUCT = "shared-product"
 
 
 SHELL = ("bash", "-euo", "pipefail", "-c")
@@ -176,7 +180,7 @@ def command_of(script: str, shell: Sequence[str], step_id: str) -> tuple[str, ..
     return (*shell, script, step_id) if tuple(shell) == SHELL else (*shell, script)
 
 
-OF_STEP = ("command", "only_if", "env", "env_file", "working_dir")
+OF_STEP = ("command", "only_if", "env", "env_file", "working_dir", "produces")
 OF_FLOW = ("concurrency", "env", "env_file", "working_dir")
 """The fields whose words may hold names."""
 
@@ -187,12 +191,19 @@ def fields_to_fill(values: Mapping[str, Any], fields: Iterable[str]) -> tuple[st
     return tuple(name for name, value in given.items() if _mapped(value, escaped) != value)
 
 
+QUOTES: Mapping[str, Callable[[str], str]] = {"produces": quoted_in_pattern}
+"""How a value is written in a field whose own words mean more than themselves."""
+
+
 def filled_record[Record](
     record: Record, fields: Iterable[str], values: Mapping[str, str]
 ) -> Record:
     """Return a record with the names in these fields replaced, and no fields left to fill."""
     words = {
-        name: _mapped(getattr(record, name), lambda text: filled(text, values)) for name in fields
+        name: _mapped(
+            getattr(record, name), partial(filled, values=values, quote=QUOTES.get(name, str))
+        )
+        for name in fields
     }
     if not words:
         return record
@@ -210,7 +221,7 @@ def _mapped(value: Any, change: Callable[[str], str]) -> Any:
             return change(value)
         case Concurrency(group=str() as group):
             return attrs.evolve(value, group=change(group))
-        case ListedFile(path=path):
+        case ListedFile(path=path) | ProducedFile(path=path):
             return attrs.evolve(value, path=change(path))
         case [tuple(), *_]:
             return tuple((name, change(text)) for name, text in value)
@@ -309,6 +320,13 @@ class StepSpec:
         "The working directory of the command, instead of the flow's.",
         "load",
         default=None,
+    )
+    produces: tuple[str | ProducedFile, ...] = declared(
+        PRODUCTS,
+        "Files that an attempt must have written; if not, it fails although its command succeeded.",
+        ["out.csv"],
+        ["parts/*.csv", {"path": "done", "empty": True}],
+        default=(),
     )
     timeout_sec: float | None = declared(
         SECONDS_ABOVE_ZERO,
@@ -450,7 +468,7 @@ class StepSpec:
 
 _OWN = frozenset({
     *("id", "command", "script", "when", "only_if", "depends_on", "description"),
-    *(FOREACH, "max_parallel", "allow_warnings"),
+    *(FOREACH, "max_parallel", "allow_warnings", "produces"),
 })  # fmt: skip
 """The fields that `defaults` cannot have: they are about one step."""
 

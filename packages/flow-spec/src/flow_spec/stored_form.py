@@ -8,14 +8,15 @@ is not.
 
 import json
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
+from operator import eq
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import attrs
 
 from flow_spec.errors import StoredFlowError
-from flow_spec.fields.records import ListedFile, key_of
+from flow_spec.fields.records import ListedFile, ProducedFile, key_of
 from flow_spec.step import OnConflict, StepSpec, WarningCode
 
 if TYPE_CHECKING:
@@ -110,9 +111,10 @@ def _converter() -> "Converter":
     converter.register_structure_hook(float, _number)
     converter.register_structure_hook_func(_is_sequence, _list)
     converter.register_structure_hook_func(lambda kind: bool(kind == _VARIABLES), _variables)
-    converter.register_structure_hook_func(
-        lambda kind: bool(kind == str | ListedFile), _listed_file
-    )
+    for record in (ListedFile, ProducedFile):
+        converter.register_structure_hook_func(
+            partial(eq, str | record), partial(_file_or_record, record=record)
+        )
     converter.register_structure_hook_factory(attrs.has, _record)
     return converter
 
@@ -134,10 +136,8 @@ def _variables(value: Any, _: type) -> tuple[tuple[str, str], ...]:
     return tuple(_converter().structure(_exactly(value, dict), dict[str, str]).items())
 
 
-def _listed_file(value: Any, _: type) -> str | ListedFile:
-    if type(value) is str:
-        return value
-    return _converter().structure(value, ListedFile)
+def _file_or_record[T](value: Any, _: type, record: type[T]) -> str | T:
+    return value if type(value) is str else _converter().structure(value, record)
 
 
 def _record(cls: type[attrs.AttrsInstance]) -> Callable[[Any, type[Any]], Any]:

@@ -169,7 +169,9 @@ class Attempt(NamedTuple):
     reported (`reported_job` reads it). `job_id` is that job's id, or None if the job is not this
     run's. `abort_reason` is set when the attempt is to be aborted; `kin` are its processes before
     that, as JSON. `note` says what it does without (rule 10.4). `is_gate` means that the attempt
-    runs the step's `only_if`, which decides whether its command runs (rule 10.8).
+    runs the step's `only_if`, which decides whether its command runs (rule 10.8). `files` are the
+    files that it may write, as they were before it; empty if it failed as it has not written them,
+    and None if nothing was, or is to be, compared (rule 10.10).
     """
 
     position: int
@@ -186,6 +188,7 @@ class Attempt(NamedTuple):
     note: ForeignText | None = None
     is_gate: bool = False
     kin: str | None = None
+    files: str | None = None
 
 
 class Step(NamedTuple):

@@ -137,7 +137,9 @@ SCHEMA = f"""
     ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS = (SCHEMA,)
+FILES_OF_ATTEMPTS = "ALTER TABLE attempts ADD COLUMN files TEXT;"
+
+MIGRATIONS = (SCHEMA, FILES_OF_ATTEMPTS)
 """The script at index n upgrades version n to version n + 1."""
 
 

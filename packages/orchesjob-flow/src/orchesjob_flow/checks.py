@@ -511,8 +511,8 @@ def agrees(recorded: RecordedAttempt, report: JobReport) -> bool:
     """Tell whether the record of an attempt fits what orchesjob says about its job."""
     status, code = recorded.attempt.status, exit_code_of(report)
     if code is not None and not status.is_open:
-        if not recorded.decisive:
-            return code == recorded.code
+        if not recorded.decisive or recorded.attempt.files is not None:
+            return code == recorded.code  # or it has failed by what it has not written
         expected = status if was_good(recorded.attempt) else AttemptStatus.FAILED
         return recorded.spec.outcome_of(code, is_gate=recorded.attempt.is_gate) == expected
     match status:

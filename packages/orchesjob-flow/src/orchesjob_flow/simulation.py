@@ -21,7 +21,7 @@ from typing import NamedTuple, Self
 
 import attrs
 
-from flow_spec import FlowSpec, StepSpec
+from flow_spec import FlowSpec, StepSpec, shown_product
 from flow_store import (
     Attempt,
     CancelRequest,
@@ -42,11 +42,15 @@ from orchesjob_flow.engine.messages import (
     AttemptId,
     CallBegan,
     CancelSeen,
+    CheckFiles,
     Effect,
     EndSurvivors,
     Event,
+    FilesChecked,
+    FilesNoted,
     JobExited,
     LookForSurvivors,
+    NoteFiles,
     RunnerStarted,
     SetTimer,
     StartAnswered,
@@ -61,6 +65,10 @@ from orchesjob_flow.errors import ImpossibleScenario
 
 MOST_RETRIES = 2_000
 """The limit for all failing steps: before each attempt the engine looks at all earlier ones."""
+NOTHING_PRODUCED = (
+    "produces no files that could be missing: write produces: in the flow file, or let the step "
+    "fail"
+)
 NEVER_SKIPPED = (
     "is never skipped once it runs: it has neither skip_exit_codes nor only_if; its condition "
     "alone can skip it, by how other steps end"
@@ -92,15 +100,17 @@ class Scenario(NamedTuple):
     """How the named steps end, and which steps are running when a cancel is requested.
 
     `lasting` has the seconds that the commands of steps take, unless they take a moment; the
-    command of a step that has `ENDLESS` ends when a time limit expires.
+    command of a step that has `ENDLESS` ends when a time limit expires. The steps in `unwritten`
+    fail because of files that their commands have not written.
     """
 
     outcomes: Mapping[str, StepStatus] = {}
     cancel_at: frozenset[str] = frozenset()
     lasting: Mapping[str, float] = {}
+    unwritten: frozenset[str] = frozenset()
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0913 - what a scenario may be given
         cls,
         flow: FlowSpec,
         *,
@@ -108,21 +118,27 @@ class Scenario(NamedTuple):
         skip: Iterable[str] = (),
         cancel_at: str | None = None,
         timeout_at: str | None = None,
+        unwritten: Iterable[str] = (),
     ) -> Self:
         """Find the named steps of a flow; the name of all copies means each (rule 10.3).
 
         Raises:
             UnknownStepError: There is no such step; the error suggests a name.
             ImpossibleScenario: A step is named both to fail and to be skipped, only its condition
-                can skip it, its command would never end, or its retries would take too long.
+                can skip it, it produces nothing, its command would never end, or its retries would
+                take too long.
         """
-        failed, skipped = steps_named(flow, fail), steps_named(flow, skip)
+        silent = steps_named(flow, unwritten)
+        failed, skipped = steps_named(flow, fail) | silent, steps_named(flow, skip)
         for step_id in failed.keys() & skipped.keys():
             problem = "cannot both fail and be skipped: give --fail or --skip"
             raise ImpossibleScenario(step_id, problem)
         for spec in skipped.values():
             if not spec.may_skip_itself:
                 raise ImpossibleScenario(spec.id, NEVER_SKIPPED, spec.id)
+        for spec in silent.values():
+            if not spec.produces:
+                raise ImpossibleScenario(spec.id, NOTHING_PRODUCED, spec.id)
         endless = steps_named(flow, () if timeout_at is None else (timeout_at,))
         for spec in endless.values():
             is_limited = flow.timeout_sec is not None and spec.id not in flow.finally_ids
@@ -132,7 +148,7 @@ class Scenario(NamedTuple):
         ends = dict.fromkeys(failed, StepStatus.FAILED) | dict.fromkeys(skipped, StepStatus.SKIPPED)
         cancelled = () if cancel_at is None else (cancel_at,)
         lasting = dict.fromkeys(endless, ENDLESS)
-        return cls(ends, frozenset(steps_named(flow, cancelled)), lasting)
+        return cls(ends, frozenset(steps_named(flow, cancelled)), lasting, frozenset(silent))
 
     def outcome_of(self, spec: StepSpec) -> StepStatus:
         """Return the outcome of a step that runs."""
@@ -207,6 +223,7 @@ class World:
     choose: Choose
     cancel_at: Collection[str] = ()
     lasting: Mapping[str, float] = attrs.Factory(dict)
+    unwritten: Collection[str] = ()
     outcomes: dict[str, StepStatus] = attrs.Factory(dict)
     """The outcomes of the steps that ended by themselves."""
     cancelled_at: float | None = None
@@ -230,6 +247,12 @@ class World:
         match effect:
             case StartJob():
                 yield from self._start(effect, at)
+            case NoteFiles(attempt):
+                yield at, FilesNoted(attempt, "{}")
+            case CheckFiles(attempt):
+                spec = self._spec(attempt)
+                flaw = f"has not written {shown_product(spec.produces[0])}"
+                yield at, FilesChecked(attempt, flaw if spec.id in self.unwritten else None)
             case WatchJob(attempt):
                 yield at, WatchAnswered(attempt, Watch.WATCHING)
                 yield self._jobs[attempt].ends_at, JobExited(attempt)
@@ -268,7 +291,9 @@ class World:
         spec, job = self._spec(attempt), self._jobs[attempt]
         if spec.id not in self.outcomes:
             self.outcomes[spec.id] = self.choose(spec)
-        code = exit_code(spec, self.outcomes[spec.id], is_gate=job.is_gate)
+        is_silent = spec.id in self.unwritten
+        outcome = StepStatus.SUCCEEDED if is_silent else self.outcomes[spec.id]
+        code = exit_code(spec, outcome, is_gate=job.is_gate)
         status = JobStatus.FAILED if code else JobStatus.SUCCEEDED
         return job.report._replace(status=status.value, exit_code=code)
 
@@ -291,7 +316,9 @@ class Played(NamedTuple):
 def play(flow: FlowSpec, scenario: Scenario) -> Played:
     """Simulate a run of a flow to its end."""
     run = unbegun(flow)
-    world = World(flow, scenario.outcome_of, scenario.cancel_at, scenario.lasting)
+    world = World(
+        flow, scenario.outcome_of, scenario.cancel_at, scenario.lasting, scenario.unwritten
+    )
     state, attempts = play_in(world, run)
     group = None if flow.group is None else GroupPlace(flow.group, 1)
     whole = recorded_at_end(run, state, attempts)._replace(group=group)

@@ -16,6 +16,7 @@ import attrs
 
 from flow_spec import (
     Case,
+    CaseFiles,
     Document,
     FlowFileError,
     FlowSpec,
@@ -98,6 +99,7 @@ def scenario_of(case: Case) -> Scenario:
         skip=[name for name, outcome in outcomes.items() if outcome == "skipped"],
         cancel_at=case.cancel_at,
         timeout_at=case.timeout_at,
+        unwritten=[name for name, outcome in outcomes.items() if isinstance(outcome, CaseFiles)],
     )
 
 
@@ -120,7 +122,8 @@ class Trial:
     def givens(self) -> Iterator[Failure]:
         """Yield what is given and does not happen, because no step gets there."""
         played = self.played
-        for name, word in self.case.given:
+        for name, end in self.case.given:
+            word = str(end)
             match name:
                 case "cancel_at" if played.cancelled_at is None:
                     yield self._never("given", word, "never begins, given cancel_at")

@@ -15,13 +15,14 @@ from .world import World
 
 EXECUTED = {
     *("ok", "ok 7", "skip 5", "yes", "no"),
-    *("exit", "signal", "lost", "lost alive", "aborted", "timeout"),
+    *("exit", "unwritten", "signal", "lost", "lost alive", "aborted", "timeout"),
 }
 PLANS: dict[str, dict[str, object]] = {
     "ok": {},
     "ok 7": {"code": 7},
     "skip 5": {"code": 5},
     "exit": {"code": 3},
+    "unwritten": {"writes": False},
     "signal": {"code": -11},
     "lost": {"seconds": 0.5, "worker_lives": 0.4},
     "lost alive": {"seconds": 9.0, "worker_lives": 0.5},

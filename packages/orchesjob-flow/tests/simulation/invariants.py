@@ -437,9 +437,9 @@ def no_more_copies_than_allowed(world: "World", commit: Commit) -> None:
 def is_final(error: str | None, spec: StepSpec) -> bool:
     """Tell whether a failure is none of those after which a step is retried (9.12).
 
-    The gate has no such list (10.8).
+    The gate has no such list (10.8), nor what was not written (10.10).
     """
-    if (error or "").startswith("only_if: "):
+    if (error or "").startswith(("only_if: ", "has not written")):
         return False
     retried = [f"exit code {code}" for code in spec.retry_exit_codes]
     return bool(retried) and error not in retried
@@ -471,8 +471,15 @@ def outcomes_are_true(world: "World", commit: Commit) -> None:
                 right = good[status]
                 assert any(job.exit_code in right for job in ended), f"no job of {run_key} did so"
                 assert all(found.code in right for found in executions), f"{run_key}: {executions}"
+                compared = status is AttemptStatus.SUCCEEDED and not attempt.is_gate
+                silent = [job for job in jobs if not job.plan.writes]
+                assert not (compared and spec.produces and silent), f"{run_key} wrote nothing"
             case AttemptStatus.NEVER_RAN:
                 assert not executions, f"{run_key} is recorded as never run, and it ran"
+            case AttemptStatus.FAILED if attempt.files is not None:
+                unseen = "longer than" in (attempt.error or "")
+                wrote = any(job.plan.writes for job in jobs)
+                assert unseen or not wrote, f"{run_key} wrote its file"
             case _:
                 assert not succeeded or world.jobs.latest(run_key) is None, (
                     f"{run_key} is {attempt.status}, and it succeeded"
@@ -686,6 +693,9 @@ def started_as_recorded(world: "World", runner: int, effect: Effect) -> None:
     recorded = world.recorded.get(effect.attempt)
     assert recorded is not None, f"{effect.attempt_key} is started without a record"
     assert recorded.status is AttemptStatus.STARTING, f"{effect.attempt_key} is {recorded.status}"
+    spec = world.flow.all_steps[effect.attempt.position]
+    is_noted = recorded.files is not None or recorded.is_gate or not spec.produces
+    assert is_noted, f"{effect.attempt_key} is started before its files are recorded"
     assert recorded.boot_id == world.machine.now().boot, "a start of an earlier boot is repeated"
     seen = world.seen_revision[runner]
     assert seen == world.history[-1].revision, (

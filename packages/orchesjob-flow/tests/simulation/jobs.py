@@ -5,6 +5,7 @@ that exists, when a row turns LOST, that `abort` writes first and signals afterw
 process ids blindly, and that a power cut can take back what it wrote last.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
 
@@ -33,8 +34,9 @@ class Plan:
     It runs for `seconds` (0: it ends before `start` answers) and ends with `code`, -N for signal N.
     Its worker vanishes after `worker_lives` seconds, somebody else aborts it after `aborted_after`;
     it is seen to run `born_after` seconds after its worker began; without `spawns` there is no such
-    program. When it has ended, it leaves a process behind for `leaves` seconds. From
-    `sheds_mark_after` on, as under sudo, only its parent shows whose it is.
+    program. Unless it `writes`, it leaves what its step produces as it is. When it has ended, it
+    leaves a process behind for `leaves` seconds. From `sheds_mark_after` on, as under sudo, only
+    its parent shows whose it is.
     """
 
     seconds: float = 1.0
@@ -45,6 +47,7 @@ class Plan:
     spawns: bool = True
     obeys: Obeys = Obeys.TERM
     leaves: float = 0.0
+    writes: bool = True
     sheds_mark_after: float | None = None
 
 
@@ -103,6 +106,11 @@ class Job:
         )
 
 
+def step_of(key: str) -> str:
+    """Return the part of an attempt's key that all attempts at its step share."""
+    return key.rpartition(":")[0]
+
+
 class SimulatedOrchesjob:
     """One orchesjob home on a machine."""
 
@@ -111,6 +119,8 @@ class SimulatedOrchesjob:
         self.plans: dict[str, Plan] = {}
         self.rows: dict[str, list[Job]] = {}
         self.executions: list[Execution] = []
+        self.written: Counter[str] = Counter()
+        """How often commands have written what their step produces, by its key without a number."""
         self.unrelated_hit: list[str] = []
         """The keys whose abort sent signals to processes that were none of the job's."""
         self.on_write: Callable[[str], None] = lambda _: None
@@ -211,6 +221,7 @@ class SimulatedOrchesjob:
         if job.execution is None or job.execution.end is not None:
             return
         job.execution.code = job.plan.code
+        self.written[step_of(job.key)] += job.plan.writes
         if job.worker_alive and job.status in ACTIVE:
             status = "FAILED" if job.plan.code else "SUCCEEDED"
             self._write(job, status=status, exit_code=job.plan.code)

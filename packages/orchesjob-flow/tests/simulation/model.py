@@ -36,6 +36,10 @@ GATED = 0.3
 """Which part of the steps has a gate."""
 CHARGED = ("exit", "signal", "lost", "lost alive", "aborted", "missing", "timeout")
 """What may become of an attempt that costs a retry."""
+UNWRITTEN = "unwritten"
+"""This costs one too, after any exit code of `success_exit_codes` (rule 10.10)."""
+PRODUCING, SILENT = 0.3, 0.5
+"""Which part of the steps produces a file, and of their failed commands would have succeeded."""
 CHARGED_AT_ANY_TIME = tuple(fate for fate in CHARGED if fate != "timeout")
 """Those that a step without a time limit may meet."""
 
@@ -109,8 +113,9 @@ def generate(
     Some have a `finally`, and some, with `foreach`, steps that are repeated.
     """
     random = Random(seed)  # noqa: S311 - reproducible on purpose
-    gates, passes, calls = (Random(f"{what} {seed}") for what in ("gates", "passed", "calls"))  # noqa: S311
-    making = Making(random, gates, passes, calls, gated)
+    parts = ("gates", "passed", "calls", "products")
+    gates, passes, calls, products = (Random(f"{what} {seed}") for what in parts)  # noqa: S311
+    making = Making(random, gates, passes, calls, products, gated)
     steps = [making.step(f"s{number}") for number in range(random.randint(1, most_steps))]
     random.shuffle(steps)
     max_parallel = random.choice((None, None, 1, 2))
@@ -149,6 +154,8 @@ class Making:
     """Decides which operands ask for `passed`, apart for the same reason."""
     calls: Random
     """Decides which names of copies are in a call, apart for the same reason."""
+    products: Random
+    """Decides which steps produce a file, apart for the same reason."""
     gated: float
     """Which part of the steps has a gate."""
     fates: dict[str, tuple[str, ...]] = attrs.Factory(dict)
@@ -230,8 +237,9 @@ class Making:
             skip_exit_codes=(5,) if by_codes else (),
             retry_exit_codes=(3,) if choosy else (),
             allow_failure=random.random() < 0.2,
+            produces=(f"{step_id}.csv",) if self.products.random() < PRODUCING else (),
         )
-        self.conditions[step_id], self.fates[step_id] = condition, fates
+        self.conditions[step_id], self.fates[step_id] = condition, silenced(step, fates)
         self.settle(step)
         return step
 
@@ -380,7 +388,19 @@ def more_fates(random: Random, step: StepSpec) -> tuple[str, ...]:
     )
     if step.only_if:
         fates = ask_first(random, fates, step.retries, strict=step.strict, charged=charged)
-    return fates
+    return silenced(step, fates)
+
+
+def silenced(step: StepSpec, fates: tuple[str, ...]) -> tuple[str, ...]:
+    """Let some commands of a step that produces a file succeed without it, instead of failing.
+
+    Both are retried, whatever `retry_exit_codes` says. Nothing else is drawn differently then.
+    """
+    apart = Random(f"unwritten {step.id} {fates}")  # noqa: S311 - reproducible on purpose
+    return tuple(
+        UNWRITTEN if step.produces and fate == "exit" and apart.random() < SILENT else fate
+        for fate in fates
+    )
 
 
 def make_fates(  # noqa: PLR0913 - what decides them

@@ -25,11 +25,15 @@ from orchesjob_flow.engine.messages import (
     CallBegan,
     CallOff,
     CallUnanswered,
+    CheckFiles,
     Effect,
     EndSurvivors,
     Event,
+    FilesChecked,
+    FilesNoted,
     JobExited,
     LookForSurvivors,
+    NoteFiles,
     RunningAnswered,
     StartAnswered,
     StartCalledOff,
@@ -42,7 +46,7 @@ from orchesjob_flow.engine.messages import (
     WatchProcess,
 )
 
-from .jobs import Job, SimulatedOrchesjob
+from .jobs import Job, SimulatedOrchesjob, step_of
 from .ports import VirtualInbox
 
 FENCED = ("start", "abort")
@@ -154,6 +158,8 @@ class Calls:
             case WatchProcess():
                 key = self._key_of(effect.attempt)
                 self._call("watch", effect, key, inbox, lambda: self._watch_process(effect, inbox))
+            case NoteFiles() | CheckFiles():
+                self._look_at_files(effect, inbox)
             case LookForSurvivors():
                 self._look("look", effect, inbox)
             case EndSurvivors():
@@ -188,6 +194,25 @@ class Calls:
             return WatchAnswered(effect.attempt, Watch.UNSUPPORTED)
         tell = partial(self._post, JobExited(effect.attempt), inbox)
         return WatchAnswered(effect.attempt, self._jobs.watch(effect.process, tell))
+
+    def _look_at_files(self, effect: NoteFiles | CheckFiles, inbox: VirtualInbox) -> None:
+        """Answer with how often the files were written; much too late if a script says `hang`."""
+        key, attempt = self._key_of(effect.attempt), effect.attempt
+        call = "note" if isinstance(effect, NoteFiles) else "check"
+        self._note(call, key)
+        inbox.awaited[attempt] += 1
+
+        def answer() -> None:
+            inbox.awaited[attempt] -= 1
+            found = str(self._jobs.written[step_of(key)])
+            if isinstance(effect, NoteFiles):
+                self._post(FilesNoted(attempt, found), inbox)
+            else:
+                flaw = "has not written its file" if found == effect.noted else None
+                self._post(FilesChecked(attempt, flaw), inbox)
+
+        hangs = self._scripted(call, key) == "hang"
+        self._machine.after(HANG_SEC if hangs else self._latency(), answer)
 
     def _look(
         self,
@@ -320,10 +345,14 @@ class Calls:
         self._made.append((self._machine.mono, call, key))
 
     def _next_fault(self, call: str, key: str) -> str:
+        scripted = self._scripted(call, key)
+        return self.fault(call, key) if scripted is None else scripted
+
+    def _scripted(self, call: str, key: str) -> str | None:
         for what, whose, faults in self._scripts:
             if what == call and key.endswith(whose) and faults:
                 return faults.popleft()
-        return self.fault(call, key)
+        return None
 
     def _latency(self) -> float:
         return self._machine.random.uniform(*self.latency)

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.heavy
 type FiveSteps = Callable[..., AbstractContextManager[World]]
 
 STRICT_OR_NOT = [pytest.param(True, id="strict"), pytest.param(False, id="plain")]
-EXECUTED = ["a:1", "b:1", "b:2", "c:1", "e:2"]
+EXECUTED = ["a:1", "a:2", "b:1", "b:2", "c:1", "e:2"]
 PAIRS = 50
 """How many pairs of points are drawn; the session `simulation` draws thousands."""
 LAST_POINTS = 6
@@ -31,18 +31,22 @@ OUTCOMES = {"a": "SUCCEEDED", "b": "SUCCEEDED", "c": "FAILED", "d": "SKIPPED", "
 
 @pytest.fixture
 def five_steps(store: FlowStore, database: Path, step: Callable[..., StepSpec]) -> FiveSteps:
-    """Make a world in which a run of five steps meets a retry, a failure, a skip, a dead start."""
+    """Make a world in which a run of five steps meets what a run can meet.
+
+    These are a file that is not written, a retry, a failure, a skip and a dead start.
+    """
 
     @contextmanager
     def make(name: str, *, strict: bool) -> Iterator[World]:
         with World(store, database, run_key=name) as world:
             world.record(
-                step("a", strict=strict),
+                step("a", strict=strict, produces=("a.csv",), retries=1),
                 step("b", depends_on=("a",), retries=1, retry_delay_sec=2.0, strict=strict),
                 step("c", depends_on=("a",), timeout_sec=5.0, strict=strict),
                 step("d", when="b && c", strict=strict),
                 step("e", when="!d", strict=strict),
             )
+            world.plan("a:1", writes=False)
             world.plan("b:1", seconds=3.0, worker_lives=0.5)
             world.plan("c:1", seconds=900.0)
             world.calls.script("start", "e:1", "dead")
@@ -64,7 +68,7 @@ def points(five_steps: FiveSteps) -> int:
 def check(world: World) -> None:
     """The run has ended as if nothing had happened to its runner."""
     assert world.statuses() == OUTCOMES
-    assert [step.attempt_no for step in world.run().steps] == [1, 2, 1, 0, 2]
+    assert [step.attempt_no for step in world.run().steps] == [2, 2, 1, 0, 2]
     executed = Counter(found.key.split(":", 1)[1] for found in world.jobs.executions)
     assert executed == Counter(EXECUTED)
 

@@ -192,15 +192,32 @@ ANY_FOLDERS = "**"
 _MAGIC = re.compile(r"[*?[]")
 
 
+def quoted_in_pattern(text: str) -> str:
+    """Return the pattern that matches this text alone."""
+    return _MAGIC.sub(r"[\g<0>]", text)
+
+
 def file_names(pattern: str, below: str) -> Sequence[str]:
     """Return the sorted names of the files and folders that match a pattern, perhaps none.
 
-    The names are those of Python's `glob` with `recursive`, each once. But `glob` looks into a
-    folder once for each way to divide its path among several `**`; this, once for each part of the
-    pattern. And `**` follows no link to a folder around the link.
-
     Raises:
         ListError: There are more than a flow can have steps, or it lists too many folders.
+    """
+    names = {*islice(names_matching(pattern, below), MOST_VALUES + 1)}
+    if len(names) > MOST_VALUES:
+        raise ListError(f"matches more than {MOST_VALUES:,} names, the most steps of a flow")
+    return sorted(names)
+
+
+def names_matching(pattern: str, below: str) -> Iterator[str]:
+    """Yield the names of the files and folders that match a pattern, each once.
+
+    The names are those of Python's `glob` with `recursive`. But `glob` looks into a folder once for
+    each way to divide its path among several `**`; this, once for each part of the pattern. And
+    `**` follows no link to a folder around the link.
+
+    Raises:
+        ListError: The search lists too many folders.
     """
     parts = pattern.split("/")
     fixed = next((n for n, part in enumerate(parts[:-1]) if _MAGIC.search(part)), len(parts) - 1)
@@ -213,13 +230,9 @@ def file_names(pattern: str, below: str) -> Sequence[str]:
             folders = folders | found if part == ANY_FOLDERS else found
     slash = "/" if pattern.endswith("/") and named[-1] else ""
     last = search.matches(folders, named[-1])
-    matching = (f"{name}{slash}" for name, is_folder in last if is_folder or not slash)
-    names = {*islice(matching, MOST_VALUES + 1)}
+    yield from (f"{name}{slash}" for name, is_folder in last if is_folder or not slash)
     if named[-1] == ANY_FOLDERS:
-        names |= {folder for folder in folders if folder and search.is_folder(folder)}
-    if len(names) > MOST_VALUES:
-        raise ListError(f"matches more than {MOST_VALUES:,} names, the most steps of a flow")
-    return sorted(names)
+        yield from (folder for folder in folders if folder and search.is_folder(folder))
 
 
 @attrs.define

@@ -219,6 +219,7 @@ AS_LIST = {
     "lines of a file, or {split: TEXT} for the parts of a text",
     "command": "write its words as a list, or script: for text that a shell runs",
     "only_if": "write the words of a command as a list; a condition over steps is when:",
+    "produces": "write its paths as a list; for what a program prints, write > FILE in a script",
     "shell": "write the text to run as script:; shell: is for another shell than bash, such as "
     "[python3, -c]",
 }
@@ -361,5 +362,6 @@ def unknown_word(word: str, known: Sequence[str], speller: Speller, field: str =
     if len(known) > _FEW_KEYS:
         fix = speller.suggestion(word, known) or f"write one such as {known[0]}"
         return Advised(f"unknown word {quoted(word)}", fix)
-    expected = f"must be {', '.join(known[:-1])} or {known[-1]}, got {quoted(word)}"
+    words = " or ".join(filter(None, [", ".join(known[:-1]), known[-1]]))
+    expected = f"must be {words}, got {quoted(word)}"
     return advised(expected, answer_to_word(word, field) or speller.suggestion(word, known))

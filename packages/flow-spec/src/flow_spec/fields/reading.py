@@ -100,14 +100,14 @@ class Noting(dict[str, str]):
         return ""
 
 
-def filled(text: str, values: Mapping[str, str]) -> str:
-    """Return a word with its names replaced by `values`.
+def filled(text: str, values: Mapping[str, str], quote: Callable[[str], str] = str) -> str:
+    """Return a word with its names replaced by `values`, each of them as `quote` returns it.
 
     Raises:
         MissingValuesError: They do not have all of them.
     """
     try:
-        return _TO_FILL.sub(lambda found: values[found[1]] if found[1] else OPENING, text)
+        return _TO_FILL.sub(lambda found: quote(values[found[1]]) if found[1] else OPENING, text)
     except KeyError:
         missing = dict.fromkeys(name for name in names_in(text) if name not in values)
         raise MissingValuesError(tuple(missing)) from None

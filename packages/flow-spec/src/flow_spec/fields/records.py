@@ -303,13 +303,23 @@ class ListedFile:
     )
 
 
-def path_of(file: str | ListedFile) -> str:
-    """Return the path of a file, whether the file is required or not."""
+@attrs.frozen
+class ProducedFile:
+    """A file that a step produces, as a mapping."""
+
+    path: str = declared(FILE, "The path of the file, a folder, or a pattern.", "done")
+    empty: bool = declared(
+        Boolean(), "Whether the file may be empty, as a mark is.", True, default=False
+    )
+
+
+def path_of(file: str | ListedFile | ProducedFile) -> str:
+    """Return the path of a file, whatever else is said of it."""
     return file if isinstance(file, str) else file.path
 
 
 class FileOrRecord(Kind):
-    """The path of a file; as a mapping it may also say that the file is not required."""
+    """The path of a file; as a mapping it may also say more of it."""
 
     record: Record = Record(ListedFile, "a file")
 
@@ -321,10 +331,18 @@ class FileOrRecord(Kind):
         if not isinstance(here.node, MappingNode):
             return FILE.read(here)
         listed = self.record.read(here)
-        return listed.path if listed is not None and listed.required else listed
+        is_plain = listed is not None and listed == self.record.cls(listed.path)
+        return listed.path if is_plain else listed
 
 
 ENV_FILES = OneOrMore(ListOf(FileOrRecord(), "files", "[common.env, secrets.env]"))
+PRODUCTS = ListOf(
+    FileOrRecord(Record(ProducedFile, "a file")),
+    "paths",
+    "[out.csv, 'parts/*.csv']",
+    min_items=1,
+    distinct=True,
+)
 
 
 _WORDS = {"true": True, "false": False, "null": None}

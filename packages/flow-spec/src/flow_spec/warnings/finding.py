@@ -104,6 +104,19 @@ def skip_hides_failure(found: Finding, text: str, name: str) -> Advised:
     )
 
 
+def shared_product(name: str, other: str) -> Advised:
+    """Say that two steps, or two copies of one, produce the same path side by side."""
+    if base_of(other) == name:
+        return Advised(
+            "all copies of this step produce this path, and may run side by side",
+            "write a value of the foreach into the path, such as out-${{ NAME }}.csv",
+        )
+    return Advised(
+        f"{base_of(other)} produces this path too, and neither of the two waits for the other",
+        "let one wait for the other, or write two different files",
+    )
+
+
 def named(names: Iterable[str], word: str = "or") -> str:
     """Name some steps, the first of many."""
     all_names = list(dict.fromkeys(names))
@@ -354,6 +367,9 @@ class _Finder:
                     "foreach",
                 )
                 self._warn_about(WarningCode.SKIPPED_CLEANUP, name, message)
+        for name, place, other in proofs.shared_products:
+            path = (*self._path(name), "produces", place)
+            self._warn(WarningCode.SHARED_PRODUCT, shared_product(name, other), path)
         if (missed := proofs.unhandled_failure) is not None:
             code, message = WarningCode.UNHANDLED_FAILURE, unhandled_failure(missed)
             self._warn_about(code, missed.step_id, message, outcomes=missed.outcomes)

@@ -4,17 +4,21 @@ A proof is about a step as written: it holds for every copy. It covers runs that
 not what a person reopens with `retry --only` or changes in the meantime.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import chain, pairwise
 
 import attrs
 
 from flow_conditions import BudgetExceeded, Functions, Name
 from flow_spec.errors import Span
+from flow_spec.fields.reading import BUILT_IN
+from flow_spec.fields.records import path_of
 from flow_spec.flow import FlowSpec
 from flow_spec.foreach import base_of
 from flow_spec.step import StepSpec
-from flow_spec.warnings.failures import Failures
+from flow_spec.warnings.failures import Failures, ids_upstream
 from flow_spec.warnings.outcomes import (
     AND,
     CONNECTIVES,
@@ -194,6 +198,41 @@ class Proofs:
     def ignored_failures(self) -> tuple[Finding, ...]:
         """The steps that an allowed failure may skip, unanswered: see `Failures.ignored`."""
         return self._first_of_copies(lambda step: [*filter(None, [self._failures.ignored(step)])])
+
+    @cached_property
+    def shared_products(self) -> tuple[tuple[str, int, str], ...]:
+        """The steps with a path that another one produces too, without an order between them.
+
+        Each with the place of the path, and the id of the other step, which may be a copy of the
+        same one. Steps of which only one can run are left out.
+        """
+        names = (*BUILT_IN, *(param.name for param in self.flow.params))
+        flow = self.flow.filled({name: f"${{{{ {name} }}}}" for name in names})
+        makers: dict[str, list[tuple[str, int]]] = {}
+        for step in map(flow.step, (step.id for step in self._order)):
+            for place, product in enumerate(step.produces):
+                below = step.working_dir or flow.working_dir or ""
+                path = os.path.normpath(os.path.join(below, path_of(product)))  # noqa: PTH118
+                makers.setdefault(path, []).append((step.id, place))
+        found: dict[tuple[str, int], str] = {}
+        for first, second in chain.from_iterable(map(pairwise, makers.values())):
+            (before, _), (after, place) = first, second
+            if (base_of(after), place) not in found and self._may_meet(before, after):
+                found[base_of(after), place] = before
+        return tuple((step_id, place, other) for (step_id, place), other in found.items())
+
+    def _may_meet(self, before: str, after: str) -> bool:
+        """Whether two steps, of which the second is not before the first, may run at once."""
+        last = self.flow.finally_ids
+        if (before in last) != (after in last) or before in ids_upstream(self.flow, [after]):
+            return False
+        outcomes = self._of_finally if before in last else self._of_steps
+        runs = [outcomes.runs.get(step_id, Functions.TRUE) for step_id in (before, after)]
+        try:
+            return outcomes.functions.both(*runs) != Functions.FALSE
+        except BudgetExceeded:
+            self.are_complete = False
+            return False
 
     @cached_property
     def hidden_failures(self) -> tuple[Finding, ...]:

@@ -11,7 +11,15 @@ from typing import NamedTuple
 
 import click
 
-from flow_spec import FlowSpec, StepSpec, base_of, operands_of, read_document, steps_that_never_run
+from flow_spec import (
+    FlowSpec,
+    StepSpec,
+    base_of,
+    operands_of,
+    read_document,
+    shown_product,
+    steps_that_never_run,
+)
 from flow_store import StepStatus
 from orchesjob_flow.cli.options import FLOW_FILE, Misused, declare_key_option, param_option
 from orchesjob_flow.home.runs import RunHandle, flow_of_run
@@ -165,6 +173,11 @@ def gate_text(step: StepSpec) -> str:
     return cut(f"only if {shlex.join(step.only_if)}", LONGEST_GATE)
 
 
+def products_text(step: StepSpec) -> str:
+    """Write what a step produces; a long text is cut (rule 10.10)."""
+    return cut(visible(", ".join(map(shown_product, step.produces))), LONGEST_GATE)
+
+
 def _named_ranks(flow: FlowSpec) -> Iterator[tuple[str, tuple[StepSpec, ...]]]:
     for number, steps in enumerate(flow.ranks, start=1):
         yield str(number), steps
@@ -194,9 +207,13 @@ def text_lines(drawn: DrawnFlow) -> Iterator[str]:
         yield from wrapped_for_stdout([visible(flow.about)], indent="")
     yield ""
     rows = rows_of(drawn, condition_of, colour=None)
-    also = [also_waits_for(flow, step) for _, steps in _named_ranks(flow) for step in steps]
-    if any(also):
-        rows = [(*row, more) for row, more in zip(rows, ["Waits also for", *also], strict=True)]
+    shown = [step for _, steps in _named_ranks(flow) for step in steps]
+    for head, cells in (
+        ("Waits also for", [also_waits_for(flow, step) for step in shown]),
+        ("Produces", [products_text(step) for step in shown]),
+    ):
+        if any(cells):
+            rows = [(*row, cell) for row, cell in zip(rows, [head, *cells], strict=True)]
     yield from draw_table(rows)
 
 
@@ -269,6 +286,8 @@ def label(drawn: DrawnFlow, step: StepSpec) -> Iterator[str]:
         yield f"when {visible(written_condition(step))}"
     if step.only_if:
         yield visible(gate_text(step))
+    if step.produces:
+        yield f"produces {products_text(step)}"
 
 
 def dot_lines(drawn: DrawnFlow) -> Iterator[str]:

@@ -48,13 +48,15 @@ no call can be made, `attempts.fail_start`:
     STARTING   any end    attempts.close_attempt     the first report is one of an ended job
     RUNNING    SUCCEEDED  attempts.succeed           its command, or its gate, has succeeded
     RUNNING    SKIPPED    attempts.skip              its exit code skips the step
-    RUNNING    FAILED     attempts.fail_attempt      it has failed, timed out, or is lost
+    RUNNING    FAILED     attempts.fail_attempt      it has failed, timed out, or is lost, or has
+                                                     not written what it is to write
     RUNNING    CANCELLED  attempts.cancel_attempt    it was ended because its run is
 
 Events, what each is about, and who answers it (`update.HANDLERS`):
 
     RunnerStarted    the run       begin or resume: ask about each open attempt, then set the
                                    deadline or obey a cancel
+    FilesNoted       an attempt    start its job, or fail the attempt
     StartAnswered    an attempt    judge the job
     StartPrevented   an attempt    start without optional files, or fail the attempt
     StatusAnswered   an attempt    judge the job, or act on "no such key"
@@ -66,6 +68,7 @@ Events, what each is about, and who answers it (`update.HANDLERS`):
                                    then give up
     WatchAnswered    an attempt    await the exit of its worker, or poll
     JobExited        an attempt    ask how it ended: an exit alone is no outcome
+    FilesChecked     an attempt    succeed, or fail by what it has not written
     SurvivorsSeen    processes     close what has none left; else name them, and look again
     TimerDue         a timer       do what it was set for, if that still matters
     QueueSeen        the run       begin if it is first in its group
@@ -73,6 +76,7 @@ Events, what each is about, and who answers it (`update.HANDLERS`):
 
 Effects, and the event that answers each:
 
+    NoteFiles         FilesNoted
     StartJob          StartAnswered, StartPrevented, StartCalledOff or CallUnanswered
     CallOff           none; a start that has not begun is answered with StartCalledOff
     AskStatus         StatusAnswered or CallUnanswered
@@ -80,6 +84,7 @@ Effects, and the event that answers each:
     AbortJob          AbortAnswered or CallUnanswered
     WatchJob          WatchAnswered, and JobExited later
     WatchProcess      WatchAnswered, and JobExited later
+    CheckFiles        FilesChecked
     LookForSurvivors  SurvivorsSeen
     EndSurvivors      SurvivorsSeen
     SetTimer          TimerDue, once

@@ -24,8 +24,9 @@ from orchesjob_client import (
     exit_code_of,
 )
 from orchesjob_flow.engine import calls
-from orchesjob_flow.engine.messages import StartPrevented, Timer, Warn, WatchProcess
+from orchesjob_flow.engine.messages import FilesNoted, StartPrevented, Timer, Warn, WatchProcess
 from orchesjob_flow.engine.state import (
+    FILES_SEC,
     NO_NEXT_ATTEMPT,
     AbortReason,
     CallKind,
@@ -48,6 +49,8 @@ DEAD_STARTS_IN_A_ROW = 3
 CONTRADICTIONS = 2
 QUESTIONS_WHILE_STARTING = 3
 END_AGAIN_SEC = 1.0
+UNWRITTEN = ""
+"""The `files` of an attempt that failed because of what it has not written."""
 
 
 class Verdict(Enum):
@@ -147,7 +150,7 @@ def begin_attempt(context: UpdateContext, step: RunStep) -> None:
     attempt = OpenAttempt(step, row, key, before)
     context.run.begin(step, attempt)
     context.record_attempt(attempt)
-    calls.start_job(context, attempt)
+    calls.begin_start(context, attempt)
 
 
 def withdraw_start(context: UpdateContext, attempt: OpenAttempt) -> None:
@@ -214,6 +217,8 @@ def record_report(
 ) -> None:
     """Record what orchesjob reports of the job."""
     attempt.before, attempt.job = None, report
+    if report.existing:  # from before the database was lost: what it has written was noted too late
+        context.record_attempt(attempt, files=None)
     if attempt.row.job != report.payload:
         context.record_attempt(attempt, job=report.payload, job_id=report.job_id)
     if verdict not in (Verdict.NEVER_RAN, Verdict.NO_WORKER):
@@ -363,7 +368,47 @@ def act_on_unknown_key(context: UpdateContext, attempt: OpenAttempt) -> None:
     else:
         attempt.without = ()
         context.record_attempt(attempt, note=None)
+        calls.begin_start(context, attempt)
+
+
+def start_noted(context: UpdateContext, attempt: OpenAttempt, event: FilesNoted) -> None:
+    """Start an attempt whose files are noted, after recording them: a successor compares too."""
+    attempt.before = None
+    if attempt.row.abort_reason is not None:
+        calls.end_left_behind(context, attempt)
+    elif event.files is None:
+        fail_start(context, attempt, event.flaw or "")
+    else:
+        context.record_attempt(attempt, files=event.files)
         calls.start_job(context, attempt)
+
+
+def finish_checked(context: UpdateContext, attempt: OpenAttempt, flaw: str | None) -> None:
+    """Close an attempt whose command has succeeded: it fails if it has not written its files.
+
+    `retries` apply whatever `retry_exit_codes` says (rule 10.10).
+    """
+    context.record_attempt(attempt, files=None if flaw is None else UNWRITTEN)
+    if flaw is None:
+        succeed(context, attempt)
+    else:
+        fail_attempt(context, attempt, flaw)
+
+
+def act_on_overdue(context: UpdateContext, attempt: OpenAttempt) -> None:
+    """Give up after the patience; but if files cannot be looked at, that fails the attempt."""
+    call = attempt.call
+    if call is None or not calls.is_overdue(context, attempt):
+        return
+    if not call.is_of_files:
+        calls.give_up(context, f"{attempt.attempt_key}: {call.value} has not answered")
+        return
+    calls.note_answer(context, attempt)
+    flaw = f"{call.value} has taken longer than {FILES_SEC:g} s"
+    if call is CallKind.NOTE:
+        start_noted(context, attempt, FilesNoted(attempt.id, None, flaw))
+    else:
+        finish_checked(context, attempt, flaw)
 
 
 def act_on_no_answer(context: UpdateContext, attempt: OpenAttempt, error: OrchesjobError) -> None:
@@ -393,7 +438,10 @@ def start_without(context: UpdateContext, attempt: OpenAttempt, event: StartPrev
 
 
 def succeed(context: UpdateContext, attempt: OpenAttempt) -> None:
-    """Record a success, which is final."""
+    """Record a success, which is final, once what the command is to write has been looked at."""
+    if attempt.row.files is not None:
+        calls.check_files(context, attempt, attempt.row.files)
+        return
     close_attempt(context, attempt, AttemptStatus.SUCCEEDED, None)
     finish_step(context, attempt.step, StepStatus.SUCCEEDED, None, attempt.row.finished_at)
 
@@ -428,10 +476,11 @@ def fail_attempt(
     """Charge a failed attempt to the step, which is retried while retries are left (rule 5.4).
 
     With `retry_exit_codes` any other failure of the command is final (rule 9.12); the gate has
-    no such list, and is asked again (rule 10.8).
+    no such list, and is asked again (rule 10.8), and what was not written has no exit code.
     """
     step = attempt.step
-    retried = () if attempt.row.is_gate else step.spec.retry_exit_codes
+    is_of_code = not attempt.row.is_gate and attempt.row.files != UNWRITTEN
+    retried = step.spec.retry_exit_codes if is_of_code else ()
     close_attempt(context, attempt, AttemptStatus.FAILED, error)
     error = f"only_if: {error}" if attempt.row.is_gate else error
     context.record_step(step, failures=step.row.failures + 1, error=error)
@@ -486,6 +535,7 @@ def close_attempt(
         error=error,
         running_mono=running_mono,
         finished_at=ended_at(context, attempt),
+        files=attempt.row.files and None,  # there may be thousands; UNWRITTEN stays
     )
     attempt.step.latest = attempt.row
     context.run.close(attempt.step)

@@ -20,9 +20,11 @@ from orchesjob_flow.engine.messages import (
     AskRunning,
     AskStatus,
     CallOff,
+    CheckFiles,
     EndSurvivors,
     GiveUp,
     LookForSurvivors,
+    NoteFiles,
     RunningAnswered,
     StartJob,
     Timer,
@@ -65,9 +67,30 @@ def make_next_call(context: UpdateContext, attempt: OpenAttempt) -> None:
 
 def note_answer(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Note that the call in progress has returned."""
-    if attempt.call is CallKind.START:
-        context.run.starting -= 1
+    context.run.starting -= attempt.call is not None and attempt.call.is_part_of_start
     attempt.call = None
+
+
+def begin_start(context: UpdateContext, attempt: OpenAttempt) -> None:
+    """Start the job of an attempt, but first note the files that its command is to write."""
+    spec = attempt.step.spec
+    if spec.produces and not attempt.row.is_gate:
+        effect = NoteFiles(attempt.id, working_dir(context, attempt), spec.produces)
+        context.call(attempt, CallKind.NOTE, effect)
+    else:
+        start_job(context, attempt)
+
+
+def check_files(context: UpdateContext, attempt: OpenAttempt, noted: str) -> None:
+    """Look whether the command of an attempt has written what it is to write (rule 10.10)."""
+    produces = attempt.step.spec.produces
+    effect = CheckFiles(attempt.id, working_dir(context, attempt), produces, noted)
+    context.call(attempt, CallKind.CHECK, effect)
+
+
+def working_dir(context: UpdateContext, attempt: OpenAttempt) -> str | None:
+    """Return where the command of an attempt runs; None is the run's directory."""
+    return attempt.step.spec.working_dir or context.run.flow.working_dir
 
 
 def start_job(context: UpdateContext, attempt: OpenAttempt) -> None:
@@ -82,7 +105,7 @@ def start_job(context: UpdateContext, attempt: OpenAttempt) -> None:
         command=spec.command_of(is_gate=attempt.row.is_gate),
         strict=spec.strict,
         start_timeout_sec=spec.start_timeout_sec,
-        working_dir=spec.working_dir or run.flow.working_dir,
+        working_dir=working_dir(context, attempt),
         env=run.flow.environment(
             spec,
             run_key=run.run_key,
@@ -95,7 +118,6 @@ def start_job(context: UpdateContext, attempt: OpenAttempt) -> None:
     requested = spec.start_timeout_sec
     allowance = DEFAULT_START_TIMEOUT_SEC if requested is None else requested
     context.call(attempt, CallKind.START, effect, allow_sec=allowance)
-    run.starting += 1
 
 
 def call_off(context: UpdateContext, attempt: OpenAttempt) -> None:
@@ -232,19 +254,19 @@ def repeat_poll(context: UpdateContext, error: OrchesjobError) -> None:
     context.set_timer(backoff.delay_sec, Timer.POLL)
 
 
-def act_on_overdue(context: UpdateContext, attempt: OpenAttempt) -> None:
-    """Give up when a call that cannot be ended takes longer than the patience lasts.
+def is_overdue(context: UpdateContext, attempt: OpenAttempt) -> bool:
+    """Tell whether a call that cannot be ended has taken as long as it may.
 
     If it is long past its limit, this runner itself was stopped, and may not even have made the
     call. Then the time of the call starts now.
     """
     until = attempt.call_until
     if attempt.call is None or until is None or context.now.mono < until:
-        return
+        return False
     if context.now.mono >= until + SLACK_SEC:
         context.limit_call(attempt)
-    else:
-        give_up(context, f"{attempt.attempt_key}: {attempt.call.value} has not answered")
+        return False
+    return True
 
 
 def next_backoff(context: UpdateContext, backoff: Backoff | None, since: float) -> Backoff | None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from flow_spec import EnvFile
+from flow_spec import EnvFile, Product
 from flow_store import CancelRequest, Queue
 from orchesjob_client import JobReport, OrchesjobError, Process, Watch
 
@@ -57,6 +57,21 @@ class StartPrevented(NamedTuple):
     attempt: AttemptId
     reason: str
     without: tuple[EnvFile, ...] = ()
+
+
+class FilesNoted(NamedTuple):
+    """The files that an attempt may write, as they are before it; or as None, why nobody knows."""
+
+    attempt: AttemptId
+    files: str | None
+    flaw: str | None = None
+
+
+class FilesChecked(NamedTuple):
+    """What an attempt has not written although it was to; None if it has written everything."""
+
+    attempt: AttemptId
+    flaw: str | None
 
 
 class StatusAnswered(NamedTuple):
@@ -151,7 +166,8 @@ class CancelSeen(NamedTuple):
 
 
 type Answer = (
-    StartAnswered
+    FilesNoted
+    | StartAnswered
     | StartPrevented
     | StartCalledOff
     | StatusAnswered
@@ -159,11 +175,31 @@ type Answer = (
     | RunningAnswered
     | CallUnanswered
     | WatchAnswered
+    | FilesChecked
     | SurvivorsSeen
 )
 """The answer to an effect: exactly one of these."""
 
 type Event = Answer | RunnerStarted | CallBegan | JobExited | TimerDue | QueueSeen | CancelSeen
+
+
+class NoteFiles(NamedTuple):
+    """Note the files that an attempt is to write, before it starts."""
+
+    attempt: AttemptId
+    working_dir: str | None
+    """Where its command runs, as in `StartJob`."""
+    produces: Sequence[Product]
+
+
+class CheckFiles(NamedTuple):
+    """Look whether an attempt has written what it is to write, after its command has succeeded."""
+
+    attempt: AttemptId
+    working_dir: str | None
+    produces: Sequence[Product]
+    noted: str
+    """What `FilesNoted` has told of them."""
 
 
 class StartJob(NamedTuple):
@@ -261,13 +297,15 @@ class GiveUp(NamedTuple):
 
 
 type Effect = (
-    StartJob
+    NoteFiles
+    | StartJob
     | CallOff
     | AskStatus
     | AskRunning
     | AbortJob
     | WatchJob
     | WatchProcess
+    | CheckFiles
     | LookForSurvivors
     | EndSurvivors
     | SetTimer

@@ -155,6 +155,8 @@ def outcome_holds(run: Run, step: Step, spec: StepSpec) -> bool:
     attempt = run.attempts.get(step.position)
     if attempt is None or attempt.job_id is None or not is_decisive(run, attempt, step):
         return True
+    if attempt.files is not None:  # it has failed by what it has not written
+        return True
     report = recorded_report(run, attempt)
     code = None if report is None else exit_code_of(report)
     return code is None or spec.outcome_of(code, is_gate=attempt.is_gate) == attempt.status

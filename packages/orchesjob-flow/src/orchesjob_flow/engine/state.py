@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 SHORTEST_CALL_SEC = 5.0  # what any call may take on a busy machine, however short the patience is
 LONGEST_CALL_SEC = 15.0  # orchesjob itself waits up to 10 s for its database
 SLACK_SEC = 5.0  # until a call that is ended has really ended
+FILES_SEC = 30.0  # what looking at the files of an attempt may take (rule 10.10)
 NO_NEXT_ATTEMPT: dict[str, Any] = {
     "next_attempt_at": None,
     "next_attempt_mono": None,
@@ -97,12 +98,24 @@ class AbortReason(StrEnum):
 class CallKind(StrEnum):
     """The call for an attempt that has not been answered yet."""
 
+    NOTE = "the look at the files before its start"
     START = "orchesjob start"
     STATUS = "orchesjob status"
     ABORT = "orchesjob abort"
     WATCH = "the watcher"
+    CHECK = "the look at what it has written"
     LOOK = "the search for its processes"
     END = "the ending of its processes"
+
+    @property
+    def is_part_of_start(self) -> bool:
+        """Whether it counts among the starts that may be in progress at once."""
+        return self in (CallKind.NOTE, CallKind.START)
+
+    @property
+    def is_of_files(self) -> bool:
+        """Whether it looks at files, for which nobody can say how long that takes."""
+        return self in (CallKind.NOTE, CallKind.CHECK)
 
     @property
     def needs_slot(self) -> bool:
@@ -255,7 +268,7 @@ class RunState:
     failed: list[tuple[int, str]] = attrs.Factory(list)
     """The places and the ids of the steps that are FAILED, in the order of the file."""
     starting: int = 0
-    """How many calls of `orchesjob start` are in progress."""
+    """How many calls of `orchesjob start`, and looks at files before one, are in progress."""
     attempting: int = 0
     """How many attempts are open, plus the slots that are kept for one."""
     polling: bool = False
@@ -547,6 +560,9 @@ class UpdateContext:
         limits = self.run.limits
         attempt.call, attempt.call_since, attempt.call_until = call, self.now.mono, None
         attempt.call_limit_sec = limits.call_sec + allow_sec + SLACK_SEC + limits.patience_sec
+        if call.is_of_files:
+            attempt.call_limit_sec = FILES_SEC
+        self.run.starting += call.is_part_of_start
         self.do(effect)
         if not call.needs_slot:
             self.limit_call(attempt)

@@ -24,7 +24,10 @@ from orchesjob_flow.engine.messages import (
     CancelSeen,
     EndSurvivors,
     Event,
+    FilesChecked,
+    FilesNoted,
     JobExited,
+    NoteFiles,
     QueueSeen,
     RunnerStarted,
     RunningAnswered,
@@ -105,6 +108,20 @@ def on_runner_started(context: UpdateContext, _event: RunnerStarted) -> None:
         obey_cancel(context, context.run.cancel)
     else:
         await_deadline(context)
+
+
+def on_files_noted(context: UpdateContext, event: FilesNoted) -> None:
+    """Start the job of an attempt whose files are noted, or fail it: nothing of it has run."""
+    attempt = complete_call(context, event.attempt, CallKind.NOTE)
+    if attempt is not None:
+        attempts.start_noted(context, attempt, event)
+
+
+def on_files_checked(context: UpdateContext, event: FilesChecked) -> None:
+    """Let the attempt succeed, or fail by what it has not written."""
+    attempt = complete_call(context, event.attempt, CallKind.CHECK)
+    if attempt is not None:
+        attempts.finish_checked(context, attempt, event.flaw)
 
 
 def on_start_answered(context: UpdateContext, event: StartAnswered) -> None:
@@ -240,7 +257,7 @@ def on_attempt_timer_due(context: UpdateContext, timer: Timer, attempt_id: Attem
         case Timer.OPEN_SURVIVORS if attempt.call is None:
             calls.look_again(context, attempt)
         case Timer.OVERDUE:
-            calls.act_on_overdue(context, attempt)
+            attempts.act_on_overdue(context, attempt)
 
 
 def on_cancel_seen(context: UpdateContext, event: CancelSeen) -> None:
@@ -361,9 +378,12 @@ def end_attempts(context: UpdateContext, reason: AbortReason) -> None:
         attempts.request_abort(context, attempt, reason)
 
 
+STARTS = (NoteFiles, StartJob)
+
+
 def withdraw_starts(context: UpdateContext) -> None:
     """Take back the starts that are decided but not committed: none has been performed."""
-    starts = [effect for effect in context.decision.effects if isinstance(effect, StartJob)]
+    starts = [effect for effect in context.decision.effects if isinstance(effect, STARTS)]
     for start in starts:
         context.decision.effects.remove(start)
         step = context.run.steps[start.attempt.position]
@@ -492,6 +512,7 @@ def timeout_words(run: RunState) -> str:
 
 HANDLERS: dict[type, Callable[[UpdateContext, Any], None]] = {
     RunnerStarted: on_runner_started,
+    FilesNoted: on_files_noted,
     StartAnswered: on_start_answered,
     StartPrevented: on_start_prevented,
     StatusAnswered: on_status_answered,
@@ -502,6 +523,7 @@ HANDLERS: dict[type, Callable[[UpdateContext, Any], None]] = {
     CallUnanswered: on_call_unanswered,
     WatchAnswered: on_watch_answered,
     JobExited: on_job_exited,
+    FilesChecked: on_files_checked,
     SurvivorsSeen: on_survivors_seen,
     TimerDue: on_timer_due,
     QueueSeen: on_queue_seen,

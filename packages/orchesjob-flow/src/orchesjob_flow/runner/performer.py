@@ -9,7 +9,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
-from flow_spec import EnvFileError, read_env_files
+from flow_spec import EnvFileError, note_files, read_env_files, unwritten
 from orchesjob_client import (
     CallFailed,
     Hold,
@@ -32,11 +32,15 @@ from orchesjob_flow.engine.messages import (
     CallBegan,
     CallOff,
     CallUnanswered,
+    CheckFiles,
     Effect,
     EndSurvivors,
     Event,
+    FilesChecked,
+    FilesNoted,
     JobExited,
     LookForSurvivors,
+    NoteFiles,
     RunningAnswered,
     StartAnswered,
     StartCalledOff,
@@ -51,6 +55,7 @@ from orchesjob_flow.engine.messages import (
 from orchesjob_flow.errors import NO_MEMORY, FlowError, exhaustion_named
 from orchesjob_flow.home.call_slots import CallSlot, CallSlots, Claim
 
+LOOKING_THREADS = 8  # several: a file system that hangs must not hold up the others
 ENDING_THREADS = 32  # many: they mostly wait for a grace time to be over
 SEARCH_AGAIN_SEC = 1.0
 
@@ -143,6 +148,7 @@ class Performer:
         self._starts = _CallQueue(WorkerPool(starts), slots)
         self._questions = _CallQueue(WorkerPool(starts), slots)
         self._endings = _CallQueue(WorkerPool(ENDING_THREADS), abort_slots)
+        self._looks = WorkerPool(LOOKING_THREADS)
         self._claims: dict[AttemptId | None, Claim] = {}
         """The last call for each attempt, and the last poll."""
 
@@ -155,6 +161,7 @@ class Performer:
         with exhaustion_named("cannot start a thread"):
             for queue in (self._starts, self._questions, self._endings):
                 queue.pool.prepare()
+            self._looks.prepare()
         if self._watcher is None:
             with exhaustion_named("cannot watch jobs"):
                 self._watcher = JobWatcher(lambda attempt: self._post(JobExited(attempt)))
@@ -175,6 +182,8 @@ class Performer:
                 self._call(self._questions, None, self._running)
             case AbortJob():
                 self._call(self._endings, effect.attempt, partial(self._abort, effect))
+            case NoteFiles() | CheckFiles():
+                self._looks.submit(lambda: self._post(self._look_at_files(effect)))
             case LookForSurvivors() | EndSurvivors():
                 self._endings.pool.submit(
                     lambda: self._post(SurvivorsSeen(effect.attempt, self._look(effect)))
@@ -256,7 +265,19 @@ class Performer:
         )
         return StartAnswered(effect.attempt, report)
 
-    def _directory_of(self, effect: StartJob) -> str:
+    def _look_at_files(self, effect: NoteFiles | CheckFiles) -> FilesNoted | FilesChecked:
+        directory, attempt = self._directory_of(effect), effect.attempt
+        try:
+            if isinstance(effect, NoteFiles):
+                return FilesNoted(attempt, note_files(effect.produces, directory))
+            return FilesChecked(attempt, unwritten(effect.produces, directory, effect.noted))
+        except Exception as error:  # noqa: BLE001 - a dead thread would leave the loop waiting
+            flaw = f"its files cannot be looked at: {error}"
+        if isinstance(effect, NoteFiles):
+            return FilesNoted(attempt, None, flaw)
+        return FilesChecked(attempt, flaw)
+
+    def _directory_of(self, effect: StartJob | NoteFiles | CheckFiles) -> str:
         if effect.working_dir is None:
             return self._directory
         return os.path.join(self._directory, effect.working_dir)  # noqa: PTH118 - text, as given

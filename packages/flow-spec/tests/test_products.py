@@ -1,0 +1,164 @@
+"""`produces`: which files count as written, and what is said of those that do not (rule 10.10)."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flow_spec import ListError, note_files, parse_flow, unwritten
+from flow_spec.fields.records import ProducedFile
+
+OLD = 1_796_000_400  # 2026-11-30 01:00 UTC
+DONE = ProducedFile("done", empty=True)
+
+
+def write(name: str, text: str = "x") -> None:
+    """Write a file, and the folder around it."""
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    Path(name).write_text(text, encoding="utf-8")
+
+
+def nothing() -> None:
+    """Do nothing, and succeed."""
+
+
+def copy_with_old_time() -> None:
+    """Replace the file by an older one, as `cp -p` does."""
+    write("source")
+    os.utime("source", (1, 1))
+    shutil.copy2("source", "old")
+
+
+def link_anew(target: str, name: str = "link") -> Callable[[], None]:
+    """Return what lets a link lead to another target, as `ln -sfn` does."""
+
+    def act() -> None:
+        Path(name).unlink()
+        Path(name).symlink_to(target)
+
+    return act
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with some files of an earlier run, in which the test runs."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TZ", "UTC")
+    for name in ("old", "done", "dir/a", "dir/sub/b", "other/a", "a*b"):
+        write(name)
+        os.utime(name, (OLD, OLD))
+    Path("link").symlink_to("old")
+    Path("latest").symlink_to("dir")
+    return tmp_path
+
+
+WRITTEN: list[tuple[Any, Callable[[], object]]] = [
+    ("new", lambda: write("new")),
+    ("old", lambda: write("old")),
+    ("old", copy_with_old_time),
+    ("old", lambda: Path("a*b").replace("old")),
+    ("old", lambda: os.utime("old", (OLD, OLD))),
+    ("old", lambda: Path("old").chmod(0o600)),
+    (DONE, lambda: write("done", "")),
+    (DONE, lambda: Path("done").touch()),
+    ("dir", lambda: write("dir/sub/c")),
+    ("dir/", lambda: write("dir/a")),
+    (ProducedFile("dir", empty=True), lambda: write("dir/c", "")),
+    ("fresh", lambda: write("fresh/deep/c")),
+    ("dir/*", lambda: write("dir/c")),
+    ("**/b", lambda: write("dir/sub/b")),
+    ("d?r/**", lambda: write("dir/sub/c")),
+    ("link", link_anew("a*b")),
+    ("link", link_anew("old")),
+    ("link", lambda: write("old")),
+    ("latest", lambda: write("dir/a")),
+    ("latest", link_anew("other", "latest")),
+    ("a[*]b", lambda: write("a*b")),
+    ("[x]", lambda: write("[x]")),
+    ("[x]*", lambda: write("[x]y")),
+    ("[x]", lambda: write("[x]/y")),
+]
+
+
+@pytest.mark.parametrize(("product", "act"), WRITTEN, ids=map(str, range(len(WRITTEN))))
+def test_written(product: Any, act: Callable[[], object]) -> None:
+    """Any change of inode, size or `st_ctime` counts, whatever the clock of the file says."""
+    noted = note_files([product], ".")
+    act()
+    assert unwritten([product], ".", noted) is None
+    again = note_files([product], ".")
+    assert unwritten([product], ".", again) is not None
+
+
+NOT_WRITTEN: list[tuple[Any, Callable[[], object], str]] = [
+    ("new", nothing, "new: there is no such file"),
+    ("new/", lambda: write("new"), "new/: there is no such file"),
+    ("new", lambda: Path("new").mkdir(), "new: there is no such file"),
+    ("new", lambda: write("new", ""), "new, which is empty"),
+    ("old", nothing, "old, which is from 2026-11-30 01:00"),
+    ("./old", nothing, "./old, which is from 2026-11-30 01:00"),
+    ("old", lambda: write("old", ""), "old, which is empty"),
+    ("old", lambda: Path("old").unlink(), "old: there is no such file"),
+    ("link", lambda: Path("old").unlink(), "link: there is no such file"),
+    (DONE, nothing, "done, which is from 2026-11-30 01:00"),
+    ("dir", nothing, "dir, where dir/"),
+    ("dir", lambda: write("dir/c", ""), "dir, where dir/c is empty"),
+    ("dir", lambda: Path("dir/new").mkdir(), "dir, where dir/"),
+    ("dir", lambda: write("dir/.hidden"), "dir, where dir/"),
+    ("dir", lambda: shutil.rmtree("dir"), "dir: there is no such file"),
+    ("*.csv", nothing, "*.csv: there is no such file"),
+    ("o*", lambda: Path("out").mkdir(), "o*, where old is from 2026-11-30 01:00"),
+    ("a[*]b", lambda: write("axb"), "a*b, which is from 2026-11-30 01:00"),
+]
+
+
+@pytest.mark.parametrize(
+    ("product", "act", "flaw"), NOT_WRITTEN, ids=map(str, range(len(NOT_WRITTEN)))
+)
+def test_not_written(product: Any, act: Callable[[], object], flaw: str) -> None:
+    """The flaw names the path as the file spells it, and what is there instead."""
+    noted = note_files([product], ".")
+    act()
+    assert (unwritten([product], ".", noted) or "").startswith(f"has not written {flaw}")
+
+
+def test_each_must_be_written(folder: Path) -> None:
+    """One that is missing is enough, and relative paths start in the directory of the step."""
+    products = ["old", "new", "dir"]
+    noted = note_files(products, str(folder))
+    os.chdir("/")
+    write(f"{folder}/dir/c")
+    assert unwritten(products, str(folder), noted) == (
+        "has not written old, which is from 2026-11-30 01:00, and 1 more of its files"
+    )
+
+
+def test_too_many_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many files are noted, and no more; afterwards there may be any number."""
+    monkeypatch.setattr("flow_spec.products.MOST_FILES", 3)
+    noted = note_files(["dir", "old"], ".")
+    for number in range(9):
+        write(f"dir/{number}")
+    assert unwritten(["dir"], ".", noted) is None
+    with pytest.raises(ListError, match=r"dir in produces: matches more than 3 files already"):
+        note_files(["old", "dir"], ".")
+
+
+@pytest.mark.parametrize("value", ["*", "?ld", "[o]ld", "a*b"])
+def test_filled_values_are_literal(value: str) -> None:
+    """What was filled in is no pattern, wherever the written text has one (rule 10.2)."""
+    write(f"{value}.csv")
+    flow = parse_flow(
+        "{flow_id: f, params: {P: x}, steps: [{id: a, command: [x],"
+        " produces: ['${{ P }}.csv', {path: '${{ P }}.*', empty: true}]}]}"
+    )
+    (step,) = flow.with_params({"P": value}).filled_without_run().steps
+    noted = note_files(step.produces, ".")
+    write("xld.csv")
+    write("anything.csv")
+    assert unwritten(step.produces, ".", noted) is not None
+    write(f"{value}.csv")
+    assert unwritten(step.produces, ".", noted) is None

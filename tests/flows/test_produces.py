@@ -1,0 +1,84 @@
+"""`produces`: a step whose command exits with 0 without its files FAILED (rule 10.10)."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from support.answers import errors, outcomes
+from support.flow import Flow
+from support.gate import Gate
+
+
+def shell(text: str) -> list[str]:
+    return ["sh", "-c", text]
+
+
+@pytest.mark.integration
+def test_what_becomes_of_a_step(real_flow: Flow, tmp_path: Path) -> None:
+    """What was not written fails an attempt, and is retried after any exit code."""
+    old = tmp_path / "old.csv"
+    old.write_text("x", encoding="utf-8")
+    os.utime(old, (0, 0))
+    (tmp_path / "within").mkdir()
+    once = '[ "$ORCHESJOB_FLOW_ATTEMPT" = 1 ] || echo x > again.csv'
+    file = real_flow.write(
+        {"id": "good", "command": shell("echo x > out.csv"), "produces": ["out.csv"]},
+        {"id": "bad", "command": ["true"], "produces": ["none.csv"], "retry_exit_codes": [75]},
+        {"id": "old", "command": ["true"], "produces": ["old.csv"]},
+        {"id": "again", "command": shell(once), "produces": ["again.csv"], "retries": 1},
+        {"id": "skips", "command": shell("exit 4"), "produces": ["n"], "skip_exit_codes": [4]},
+        {
+            "id": "within",
+            "command": shell("mkdir parts; echo x > parts/a; : > done"),
+            "produces": ["parts", "${{ P }}", {"path": "done", "empty": True}],
+            "working_dir": "within",
+        },
+        params={"P": "parts/a"},
+    )
+    real_flow.environ["TZ"] = "UTC"
+    run = real_flow.start("k", file, code=1)
+    assert errors(run) == [
+        ("good", "SUCCEEDED", None),
+        ("bad", "FAILED", "has not written none.csv: there is no such file"),
+        ("old", "FAILED", "has not written old.csv, which is from 1970-01-01 00:00"),
+        ("again", "SUCCEEDED", None),
+        ("skips", "SKIPPED", None),
+        ("within", "SUCCEEDED", None),
+    ]
+    checks = real_flow.ask("doctor")["checks"]
+    assert checks[-1]["message"] == "7 of 7 attempts match orchesjob's records"
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("writes", [True, False])
+def test_a_killed_runner(real_flow: Flow, gate: Gate, tmp_path: Path, writes: bool) -> None:
+    """The next runner compares with what was there before the command."""
+    (tmp_path / "out.csv").write_text("old", encoding="utf-8")
+    command = gate.command("echo x > out.csv" if writes else "true")
+    file = real_flow.write({"id": "a", "command": command, "produces": ["out.csv"]})
+    real_flow.abandon(file, gate)
+    gate.let_through()
+    run = real_flow.start("k", file, code=0 if writes else 1)
+    assert outcomes(run) == {"a": "SUCCEEDED" if writes else "FAILED"}
+
+
+@pytest.mark.integration
+def test_a_lost_database(real_flow: Flow) -> None:
+    """Without its database the same `start` finds what has succeeded, and compares nothing."""
+    command = shell("echo x > out.csv")
+    file = real_flow.write({"id": "a", "command": command, "produces": ["out.csv"]})
+    real_flow.start("k", file)
+    for path in real_flow.home.glob("*.sqlite3*"):
+        path.unlink()
+    assert outcomes(real_flow.start("k", file)) == {"a": "SUCCEEDED"}
+
+
+def test_a_retry_keeps_and_repeats(flow: Flow) -> None:
+    """A step that has failed so is repeated by `retry`, and a new definition may drop the file."""
+    file = flow.write({"id": "a", "command": ["true"], "produces": ["none"]})
+    flow.start("k", file, code=1)
+    run = flow.ask("retry", "--run-key=k", code=1)
+    assert [one["status"] for one in run["steps"][0]["attempts"]] == ["FAILED"] * 2
+    other = flow.write({"id": "a", "command": ["true"]})
+    assert outcomes(flow.ask("retry", "--run-key=k", f"--file={other}")) == {"a": "SUCCEEDED"}
