@@ -52,6 +52,36 @@ def test_what_a_code_means(real_flow: Flow) -> None:
     assert checks[-1]["message"] == "6 of 6 attempts match orchesjob's records"
 
 
+@pytest.mark.integration
+def test_a_signal_is_a_code(real_flow: Flow) -> None:
+    """Signal N is the code 128 + N, with or without a shell between; not of our own (rule 9.12)."""
+    killed = ["sh", "-c", "kill -9 $$"]
+    file = real_flow.write(
+        {"id": "good", "command": killed, "success_exit_codes": [0, 137]},
+        {"id": "skipped", "command": killed, "skip_exit_codes": [137]},
+        {"id": "shell", "command": ["sh", "-c", "sh -c 'kill -9 $$'; exit $?"]},
+        {"id": "again", "command": killed, "retries": 1, "retry_exit_codes": [137]},
+        {"id": "shell-again", "script": "sh -c 'kill -9 $$'", "retries": 1},
+        {"id": "late", "command": ["sleep", "9"], "timeout_sec": 0.2, "skip_exit_codes": [143]},
+        {"id": "missing", "command": ["/no/such/program"], "success_exit_codes": [0, 129]},
+    )
+    run = real_flow.start("k", file, code=1)
+    assert [(step["id"], step["status"], step["attempt_no"]) for step in run["steps"]] == [
+        ("good", "SUCCEEDED", 1),
+        ("skipped", "SKIPPED", 1),
+        ("shell", "FAILED", 1),
+        ("again", "FAILED", 2),
+        ("shell-again", "FAILED", 2),
+        ("late", "FAILED", 1),
+        ("missing", "FAILED", 1),
+    ]
+    assert outcomes(run)["again"] == ("FAILED", "killed by signal 9 (SIGKILL)")
+    assert outcomes(run)["late"] == ("FAILED", "timed out after 0.2 s")
+    assert run["steps"][0]["orchesjob_status"]["exit_code"] == -9
+    checks = real_flow.ask("doctor")["checks"]
+    assert checks[-1]["message"] == "9 of 9 attempts match orchesjob's records"
+
+
 def test_a_step_that_skipped_itself_is_explained(flow: Flow) -> None:
     """A step skipped by its exit code names the attempt, not a false condition (rule 9.4)."""
     file = flow.write(

@@ -310,6 +310,11 @@ MUTATIONS = (
         replace("retried and exit_code not in retried", "False"),
     ),
     Mutation(
+        "a command that was ended for its run has an exit code",
+        "orchesjob-client: exit_code_of",
+        replace("None if was_ended else 128 - code", "128 - code"),
+    ),
+    Mutation(
         "a condition is evaluated before all its steps have ended",
         "flow-spec: FlowSpec.plan_of",
         replace("step.waits_for", "step.depends_on"),

@@ -583,12 +583,12 @@ FIELDS = [
     (
         "retry_exit_codes: [-1]",
         'must be an integer >= 0, got "-1"',
-        "write single codes from 0 to 255, such as [10, 11, 12]; -1 is seen as 255",
+        "write single codes from 0 to 255, such as [10, 11, 12]; -1 is seen as 255, and signal 9 as 137",
     ),
     (
         "skip_exit_codes: [10-12]",
         'must be an integer >= 0, got "10-12"',
-        "write single codes from 0 to 255, such as [10, 11, 12]; -1 is seen as 255",
+        "write single codes from 0 to 255, such as [10, 11, 12]; -1 is seen as 255, and signal 9 as 137",
     ),
     (
         "retry_backoff: exponential",

@@ -253,7 +253,8 @@ def ended(status: str, **facts: object) -> JobReport:
         ("SUCCEEDED", None, 0),
         ("FAILED", 3, 3),
         ("FAILED", 0, None),
-        ("FAILED", -9, None),
+        ("FAILED", -9, 137),
+        ("FAILED", -1, 129),
         ("FAILED", None, None),
         ("ABORTED", 3, None),
         ("LOST", 3, None),
@@ -262,8 +263,14 @@ def ended(status: str, **facts: object) -> JobReport:
     ],
 )
 def test_exit_code_of_an_end(status: str, code: int | None, counts: int | None) -> None:
-    """A code counts where orchesjob says that the command ended by itself (rule 9.12)."""
-    assert exit_code_of(ended(status, exit_code=code)) == counts
+    """A code counts where orchesjob saw the command end; signal N is 128 + N (rule 9.12)."""
+    report = ended(status, exit_code=code)
+    assert exit_code_of(report) == counts
+    assert exit_code_of(report, was_ended=True) == (None if code in {-9, -1} else counts)
+
+
+def test_a_command_that_never_began_has_no_code() -> None:
+    assert exit_code_of(ended("FAILED", exit_code=-1, target_pid=None)) is None
 
 
 @pytest.mark.parametrize(

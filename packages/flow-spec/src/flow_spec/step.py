@@ -240,7 +240,10 @@ WARNINGS = ListOf(OneOf(WarningCode), "codes of warnings", "[no-effect]", distin
 
 
 class _ExitCode(Integer):
-    _advice = "write single codes from 0 to 255, such as [10, 11, 12]; -1 is seen as 255"
+    _advice = (
+        "write single codes from 0 to 255, such as [10, 11, 12]; -1 is seen as 255, and signal 9 "
+        "as 137"
+    )
 
 
 _EXIT_CODE = _ExitCode(minimum=0, maximum=255)

@@ -147,12 +147,19 @@ class JobReport(NamedTuple):
         return failed and self.exit_code == -1 and self.target_pid is None
 
 
-def exit_code_of(report: JobReport) -> int | None:
-    """Return the code with which a command exited by itself; None for any other end (rule 9.12)."""
+def exit_code_of(report: JobReport, *, was_ended: bool = False) -> int | None:
+    """Return the exit code of a command as a shell would see it; None if it has none (rule 9.12).
+
+    It is 128 + N if signal N killed the command, unless it `was_ended` by this program.
+    """
     if report.known_status is JobStatus.SUCCEEDED:
         return 0
-    failed = report.known_status is JobStatus.FAILED
-    return report.exit_code if failed and (report.exit_code or 0) > 0 else None
+    code = report.exit_code or 0
+    if report.known_status is not JobStatus.FAILED or code == 0 or report.not_spawned:
+        return None
+    if code > 0:
+        return code
+    return None if was_ended else 128 - code
 
 
 def describe_failure(report: JobReport) -> str:
@@ -162,7 +169,7 @@ def describe_failure(report: JobReport) -> str:
             "the command could not be started: not found, not executable, or no process left"
             f"{_named_program(report)}"
         )
-    code = report.exit_code if (known := exit_code_of(report)) is None else known
+    code = 0 if report.known_status is JobStatus.SUCCEEDED else report.exit_code
     if code is None:
         return "failed without an exit code"
     if code < 0:

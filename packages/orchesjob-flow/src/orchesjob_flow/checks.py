@@ -509,7 +509,8 @@ def compare(recorded: RecordedAttempt, answer: JobReport | OrchesjobError | None
 
 def agrees(recorded: RecordedAttempt, report: JobReport) -> bool:
     """Tell whether the record of an attempt fits what orchesjob says about its job."""
-    status, code = recorded.attempt.status, exit_code_of(report)
+    status = recorded.attempt.status
+    code = exit_code_of(report, was_ended=status is AttemptStatus.CANCELLED)
     if code is not None and not status.is_open:
         if not recorded.decisive or recorded.attempt.files is not None:
             return code == recorded.code  # or it has failed by what it has not written

@@ -57,6 +57,8 @@ def test_verdicts(status: str, facts: dict[str, object], verdict: Verdict) -> No
         ("FAILED", 0, Verdict.FAILED),
         ("FAILED", None, Verdict.FAILED),
         ("FAILED", -1, Verdict.FAILED),
+        ("FAILED", -9, Verdict.SUCCEEDED),
+        ("FAILED", -15, Verdict.SKIPPED),
         ("ABORTED", 3, Verdict.ABORTED),
         ("CANCELLED", 4, Verdict.ABORTED),
         ("LOST", 3, Verdict.LOST),
@@ -66,8 +68,11 @@ def test_verdicts(status: str, facts: dict[str, object], verdict: Verdict) -> No
 )
 def test_exit_codes(status: str, code: int | None, verdict: Verdict) -> None:
     """A code counts only where orchesjob says that the command ended by itself (rule 9.12)."""
-    spec = StepSpec("a", COMMAND, success_exit_codes=(3, 255), skip_exit_codes=(4,))
+    spec = StepSpec("a", COMMAND, success_exit_codes=(3, 255, 137), skip_exit_codes=(4, 143))
     assert judge(report(status, exit_code=code), spec) is verdict
+    killed = code is not None and code < 0
+    ended = judge(report(status, exit_code=code), spec, ended=True)
+    assert ended is (Verdict.FAILED if killed else verdict)
 
 
 @pytest.mark.parametrize(

@@ -192,7 +192,8 @@ class TaskAttempt:
             for key in (self._keys.own, *reversed(self._keys.open)):
                 report = self._client.find(key)
                 if report is not None and not self._is_foreign(report):
-                    return report if exit_code_of(report) is not None else None
+                    code = exit_code_of(report, was_ended=True)
+                    return None if code is None else report
         return None
 
     def _take_over(self) -> JobReport | None:

@@ -82,15 +82,20 @@ VERDICTS = {
 UNSUCCESSFUL_VERDICTS = (Verdict.FAILED, Verdict.ABORTED, Verdict.LOST, Verdict.NEVER_RAN)
 
 
-def judge(report: JobReport, spec: StepSpec, *, is_gate: bool = False) -> Verdict:
-    """Classify a report about an attempt at a step, or at its gate."""
+def judge(
+    report: JobReport, spec: StepSpec, *, is_gate: bool = False, ended: bool = False
+) -> Verdict:
+    """Classify a report about an attempt at a step, or at its gate.
+
+    A signal has no exit code if the attempt was `ended` for its run (rule 9.12).
+    """
     if not report.is_of(spec.command_of(is_gate=is_gate)):
         return Verdict.FOREIGN
     if report.never_ran:
         return Verdict.NEVER_RAN
     if report.known_status is JobStatus.STARTING and report.worker_pid is None:
         return Verdict.NO_WORKER
-    code = exit_code_of(report)
+    code = exit_code_of(report, was_ended=ended)
     if code is None:
         return VERDICTS[report.known_status]
     return Verdict[spec.outcome_of(code, is_gate=is_gate)]
@@ -165,7 +170,8 @@ def withdraw_start(context: UpdateContext, attempt: OpenAttempt) -> None:
 def act_on_report(context: UpdateContext, attempt: OpenAttempt, report: JobReport) -> None:
     """Act on what orchesjob reports of the attempt's job."""
     recognise_gate(context, attempt, report)
-    verdict = judge(report, attempt.step.spec, is_gate=attempt.row.is_gate)
+    ended = was_ended(context, attempt, report)
+    verdict = judge(report, attempt.step.spec, is_gate=attempt.row.is_gate, ended=ended)
     record_report(context, attempt, report, verdict)
     # What orchesjob recorded as the end of the command counts first, whatever was requested since
     # and however often the machine was restarted: what has succeeded must not run again.
@@ -180,7 +186,7 @@ def act_on_report(context: UpdateContext, attempt: OpenAttempt, report: JobRepor
             skip(context, attempt)
         case Verdict.NEVER_RAN if attempt.row.abort_reason in (None, AbortReason.DEAD_START):
             discard_start(context, attempt)
-        case _ if verdict in UNSUCCESSFUL_VERDICTS and was_ended(context, attempt, report):
+        case _ if verdict in UNSUCCESSFUL_VERDICTS and ended:
             calls.end_left_behind(context, attempt)
         case Verdict.FAILED:
             fail_attempt(context, attempt, failure_of(report), exit_code_of(report))

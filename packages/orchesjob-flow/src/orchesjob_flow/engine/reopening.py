@@ -11,6 +11,7 @@ from typing import NamedTuple
 from flow_spec import FlowSpec, StepSpec, base_of
 from flow_store import (
     Attempt,
+    AttemptStatus,
     DamagedRecord,
     Person,
     Reopening,
@@ -158,7 +159,8 @@ def outcome_holds(run: Run, step: Step, spec: StepSpec) -> bool:
     if attempt.files is not None:  # it has failed by what it has not written
         return True
     report = recorded_report(run, attempt)
-    code = None if report is None else exit_code_of(report)
+    was_ended = attempt.status is AttemptStatus.CANCELLED
+    code = None if report is None else exit_code_of(report, was_ended=was_ended)
     return code is None or spec.outcome_of(code, is_gate=attempt.is_gate) == attempt.status
 
 
