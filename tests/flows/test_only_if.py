@@ -317,3 +317,64 @@ def test_drawn(flow: Flow) -> None:
     drawn = shown(flow, "graph", "--format=mermaid", file)
     assert "s0[\"a<br/>only if test -e '#quot;x#quot; #lt;#amp;'\"]" in drawn
     assert "only if test -e '\\\"x\\\" <&'" in shown(flow, "graph", "--format=dot", file)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("first", "when", "last", "status"),
+    [
+        (["false"], "a", "b.passed", "SUCCEEDED"),
+        (["false"], "a && first", "c && b.passed", "SUCCEEDED"),
+        (["false"], "a", "b", "SKIPPED"),
+        (["true"], "a.failed", "b.passed", "SKIPPED"),
+        (["false"], "a.failed", "b.passed", "SKIPPED"),
+        (["false"], "a && bad", "b.passed", "SKIPPED"),
+        (["false"], "a.skipped && bad", "b.passed", "SKIPPED"),
+        (["false"], "a || bad", "b.passed", "SUCCEEDED"),
+        (exits(2), "a", "b.passed", "SKIPPED"),
+    ],
+)
+def test_a_chain_of_optional_steps(
+    real_flow: Flow, first: list[str], when: str, last: str, status: str
+) -> None:
+    """A chain passes as a whole if only steps that passed without running broke it (rule 3.8)."""
+    file = real_flow.write(
+        {"id": "first", "command": ["true"]},
+        {"id": "bad", "command": ["false"]},
+        {"id": "a", "command": ["true"], "only_if": first},
+        {"id": "b", "command": ["true"], "when": when},
+        {"id": "c", "command": ["true"]},
+        {"id": "last", "command": ["true"], "when": last},
+        allow_warnings=["always-true", "never-runs", "no-effect"],
+    )
+    run = real_flow.start("k", file, code=1)
+    assert run["steps"][-1]["status"] == status
+    explained = real_flow.ask("explain", "--run-key=k", "last")["steps"][0]["reason"]
+    assert ("as the optional steps before it" in explained) == (status == "SUCCEEDED")
+
+
+def test_a_long_chain_of_optional_steps(flow: Flow) -> None:
+    """However long it is, it passes, also for a runner that takes over."""
+    chain = [{"id": f"s{n}", "command": ["true"], "when": f"s{n - 1}"} for n in range(1, 1500)]
+    file = flow.write(
+        {"id": "s0", "command": ["true"], "only_if": ["false"]},
+        *chain,
+        {"id": "last", "command": ["true"], "when": "s1499.passed"},
+    )
+    assert flow.start("k", file)["steps"][-1]["status"] == "SUCCEEDED"
+    (last,) = flow.ask("explain", "--run-key=k", "last")["steps"]
+    assert "s1499 SKIPPED as the optional steps before it" in last["reason"]
+
+
+def test_what_until_leaves_out_has_not_passed(flow: Flow) -> None:
+    """Not even behind an optional step that passed without running (rules 3.8 and 6.14)."""
+    last = {"id": "last", "command": ["true"], "when": "b.passed"}
+    finally_: dict[str, Any] = {"finally": [last]}
+    file = flow.write(
+        {"id": "a", "command": ["true"], "only_if": ["false"]},
+        {"id": "b", "command": ["true"], "when": "a"},
+        **finally_,
+    )
+    assert flow.start("whole", file)["steps"][-1]["status"] == "SUCCEEDED"
+    part = flow.ask("start", "--run-key=part", file, "--until=a")
+    assert part["steps"][-1]["status"] == "SKIPPED"

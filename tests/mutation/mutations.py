@@ -315,18 +315,23 @@ MUTATIONS = (
         replace("None if was_ended else 128 - code", "128 - code"),
     ),
     Mutation(
+        "what --until leaves out has passed",
+        "flow-spec: StepEnds._judged",
+        replace("step_id not in self.flow.left_out", "True"),
+    ),
+    Mutation(
         "a condition is evaluated before all its steps have ended",
         "flow-spec: FlowSpec.plan_of",
         replace("step.waits_for", "step.depends_on"),
     ),
     Mutation(
         "a step that an earlier failure skipped has passed",
-        "orchesjob-flow: end_of_row",
+        "orchesjob-flow: fate_of_row",
         replace("row.has_begun or is_settled", "True"),
     ),
     Mutation(
         "what a person settled as skipped has not passed",
-        "orchesjob-flow: end_of_row",
+        "orchesjob-flow: fate_of_row",
         replace("row.has_begun or is_settled", "row.has_begun"),
     ),
     Mutation(

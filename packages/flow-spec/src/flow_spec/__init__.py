@@ -40,6 +40,7 @@ from flow_spec.flow_file import (
 from flow_spec.foreach import Block, Copy, base_of
 from flow_spec.products import Product, note_files, shown_product, unwritten
 from flow_spec.step import Concurrency, OnConflict, StepSpec, WarningCode
+from flow_spec.step_ends import StepEnds
 from flow_spec.step_variables import StepVariable
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "Product",
     "ReadCases",
     "ReadFlow",
+    "StepEnds",
     "StepSpec",
     "StepVariable",
     "StoredFlowError",

@@ -451,7 +451,8 @@ class StepSpec:
     def end[Status: str](self, status: Status, *, was_due: bool) -> End[Status]:
         """Return how the step has ended, and whether it passed (rule 3.8).
 
-        `was_due` tells whether its condition was true: then a SKIPPED was its own decision.
+        `was_due` tells whether its condition was true, so that a SKIPPED was its own decision, or
+        would have been true if all that passed without running had SUCCEEDED.
         """
         match status:
             case "FAILED":

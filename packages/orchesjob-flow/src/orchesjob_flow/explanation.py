@@ -13,12 +13,13 @@ from typing import NamedTuple
 import attrs
 
 from flow_conditions import Explanation, Name
-from flow_spec import End, FlowSpec, StepSpec, operands_of
+from flow_spec import FlowSpec, StepEnds, StepSpec, operands_of
 from flow_store import AttemptStatus, PastAttempt, Run, Settlement, Step, StepStatus
-from orchesjob_flow.engine.plan import end_of_row, is_true, is_true_of_copies
+from orchesjob_flow.engine.plan import fate_of_row
 from orchesjob_flow.home.runs import flow_of_run
 from orchesjob_flow.reasons import (
     NO_DEPENDENCIES,
+    Copies,
     Dependencies,
     Dependency,
     all_before_finally,
@@ -205,8 +206,8 @@ class Conditions:
     def __init__(self, run: Run, flow: FlowSpec) -> None:
         """Evaluate over the records of a run."""
         self._rows = dependencies_in(run)
-        self._flow, self._settled = flow, run.settled
-        self._ends: dict[str, frozenset[End[StepStatus]]] = {}
+        self._settled = run.settled
+        self._ends = StepEnds(flow, self._fate_of)
         self._found: dict[object, tuple[Dependencies, ExplainedCondition | None]] = {}
 
     def of(self, spec: StepSpec) -> tuple[Dependencies, ExplainedCondition | None]:
@@ -214,28 +215,17 @@ class Conditions:
         same = spec.when, spec.depends_on
         if same not in self._found:
             waits_for = Dependencies.of([self._rows[name] for name in spec.waits_for])
-            explained, condition, value = None, spec.condition, self._value
+            explained, condition, value = None, spec.condition, self._ends.value
             if condition is not None:
                 whole, deciding = condition.explain(value), condition.blame(value)
                 explained = ExplainedCondition(spec, whole, deciding, value)
             self._found[same] = waits_for, explained
         return self._found[same]
 
-    def _value(self, operand: Name) -> bool | None:
-        name = operand.name
-        if name not in self._ends:
-            ids = self._flow.copies.get(name, (name,))
-            self._ends[name] = frozenset(map(self._end_of, ids))
-        ends = self._ends[name]
-        if name in self._flow.copies:
-            return is_true_of_copies(operand, ends)
-        (end,) = ends
-        return is_true(operand.predicate, end)
-
-    def _end_of(self, step_id: str) -> End[StepStatus]:
+    def _fate_of(self, step_id: str) -> tuple[StepStatus, bool] | None:
         row = self._rows[step_id]
         assert isinstance(row, Step)  # noqa: S101 - the ids of copies name steps
-        return end_of_row(self._flow.step(step_id), row, is_settled=row.position in self._settled)
+        return fate_of_row(row, is_settled=row.position in self._settled)
 
 
 def by_name(waits: Iterable[Dependency]) -> Mapping[str, Dependency]:
@@ -285,7 +275,10 @@ def describe_operands(
         row = rows[operand.name]
         text = dependency_text(row)
         if operand.predicate == "passed" and statuses_of(row) == (StepStatus.SKIPPED,):
-            text += " by itself" if condition.value_of(operand) else " by its condition"
+            has_passed = condition.value_of(operand)
+            is_optional = isinstance(row, Copies) or row.has_begun
+            passing = " by itself" if is_optional else " as the optional steps before it"
+            text += passing if has_passed else " by its condition"
         described[operand.name] = max(described.get(operand.name, ""), text, key=len)
     return listed([*described.values()])
 

@@ -110,8 +110,13 @@ class Decisions:
                 self.decided_at[after.position] = place
 
 
-def is_met(spec: StepSpec, rows: Mapping[str, Step], passed: Collection[str]) -> bool:
-    """Evaluate a step's condition over committed rows (3.2, 3.3, 3.8, 10.3)."""
+def is_met(
+    spec: StepSpec, rows: Mapping[str, Step], passed: Collection[str], absent: str = "SKIPPED"
+) -> bool:
+    """Evaluate a step's condition over committed rows (3.2, 3.3, 3.8, 10.3).
+
+    `absent` is what a step without copies counts as.
+    """
 
     def holds(name: Name) -> bool:
         wanted = (name.predicate or "succeeded").upper()
@@ -119,7 +124,7 @@ def is_met(spec: StepSpec, rows: Mapping[str, Step], passed: Collection[str]) ->
             copies = [step_id for step_id in rows if step_id.startswith(f"{name.name}@")]
             each = [holds(Name(copy, name.predicate)) for copy in copies]
             if name.quantifier == "all":
-                return all(each) and (bool(each) or wanted in ("SKIPPED", "PASSED", "FINISHED"))
+                return all(each) and (bool(each) or wanted in (absent, "PASSED", "FINISHED"))
             return any(each) is not (name.quantifier == "none")
         if wanted == "PASSED":
             base = f"{name.name}@"
@@ -134,7 +139,7 @@ def is_met(spec: StepSpec, rows: Mapping[str, Step], passed: Collection[str]) ->
         if wanted in ("FAILED", "CANCELLED"):
             return wanted in ended
         is_all = all(status == wanted for status in ended)
-        return wanted == "FINISHED" or (is_all and (wanted == "SKIPPED" or bool(ended)))
+        return wanted == "FINISHED" or (is_all and (wanted == absent or bool(ended)))
 
     return spec.condition is None or spec.condition.evaluate(holds) is True
 

@@ -7,6 +7,7 @@ believes; only `something_is_awaited` looks into one, to find out what it waits 
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from flow_spec import StepSpec
@@ -338,8 +339,12 @@ def finally_is_run_to_its_end(world: "World", commit: Commit) -> None:
 
 
 def passed_in(world: "World", run: Run) -> set[str]:
-    """List the steps that have passed: of those SKIPPED, these that had an attempt (3.8, 12.3)."""
-    return {
+    """List the steps that have passed (3.8, 12.3).
+
+    Of those SKIPPED, these that had an attempt, or that would have run if all that passed without
+    running had SUCCEEDED.
+    """
+    passed = {
         step.step_id
         for step in run.steps
         if step.status is StepStatus.SUCCEEDED
@@ -349,6 +354,16 @@ def passed_in(world: "World", run: Run) -> set[str]:
             and (world.decisions.has_begun(step) or step.position in run.settled)
         )
     }
+    rows = {step.step_id: step for step in run.steps}
+    idle = {one for one in passed if rows[one].status is StepStatus.SKIPPED}
+    for spec in chain.from_iterable((*world.flow.ranks, *world.flow.finally_ranks)):
+        if rows[spec.id].status is not StepStatus.SKIPPED or spec.id in world.flow.left_out:
+            continue
+        if_run = rows | {one: rows[one]._replace(status=StepStatus.SUCCEEDED) for one in idle}
+        if spec.id not in passed and is_met(spec, if_run, passed, absent="SUCCEEDED"):
+            passed.add(spec.id)
+            idle.add(spec.id)
+    return passed
 
 
 def the_gate_is_asked_first(world: "World", commit: Commit) -> None:

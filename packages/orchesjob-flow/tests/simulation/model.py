@@ -322,14 +322,29 @@ def is_to_run(step: StepSpec, flow: Case | Making, statuses: Mapping[str, str]) 
     return is_true(condition, flow, statuses)
 
 
+class IfRun(dict[str, str]):
+    """Statuses as if all steps and copies that passed without running had SUCCEEDED."""
+
+
 def has_passed(name: str, flow: Case | Making, statuses: Mapping[str, str]) -> bool:
-    """Tell whether a step has passed: if it was SKIPPED, whether its condition was true (3.8)."""
+    """Tell whether a step has passed (3.8).
+
+    If it was SKIPPED: whether its condition was true, or would have been if all that passed without
+    running had SUCCEEDED.
+    """
     step = flow.specs[name]
     match statuses[name]:
         case "FAILED":
             return step.allow_failure
         case "SKIPPED":
-            return name in flow.settled or is_to_run(step, flow, statuses)
+            if name in flow.settled or is_to_run(step, flow, statuses):
+                return True
+            if_run = IfRun(statuses)
+            for waited in step.waits_for:
+                for one in [waited] if waited in statuses else copies_in(statuses, waited):
+                    if statuses[one] == "SKIPPED" and has_passed(one, flow, statuses):
+                        if_run[one] = "SUCCEEDED"
+            return is_to_run(step, flow, if_run)
         case status:
             return status == "SUCCEEDED"
 
@@ -549,7 +564,8 @@ def is_answered(asked: Is, flow: Case | Making, statuses: Mapping[str, str]) -> 
         copies = (Is(one, predicate) for one in copies_in(statuses, name))
         each = [is_answered(copy, flow, statuses) for copy in copies]
         if asked.quantifier == "all" and not each:  # as of a step that skipped itself
-            return predicate in {"skipped", "passed", "finished"}
+            own = {"", "succeeded"} if isinstance(statuses, IfRun) else {"skipped"}
+            return predicate in {*own, "passed", "finished"}
         return {"any": any(each), "all": all(each), "none": not any(each)}[asked.quantifier]
     if predicate == "passed":
         names = [name] if name in statuses else copies_in(statuses, name)
@@ -573,6 +589,6 @@ def is_true_of_all(name: str, predicate: str, statuses: Mapping[str, str]) -> bo
         case "failed" | "cancelled":
             return predicate.upper() in ended
         case "skipped":
-            return set(ended) <= {"SKIPPED"}
+            return set(ended) == {"SKIPPED"} or not (ended or isinstance(statuses, IfRun))
         case _:
-            return set(ended) == {"SUCCEEDED"}
+            return set(ended) == {"SUCCEEDED"} or (not ended and isinstance(statuses, IfRun))

@@ -89,23 +89,25 @@ def holds[Status: str](predicate: str | None, end: End[Status]) -> bool:
             return end.status == (predicate or "succeeded").upper()
 
 
-def holds_of_copies[Status: str](operand: "Name", ends: Collection[End[Status]]) -> bool:
+def holds_of_copies[Status: str](
+    operand: "Name", ends: Collection[End[Status]], *, if_run: bool = False
+) -> bool:
     """Return whether an operand is true of all copies of a step, which have ended (3.7, 10.3).
 
     `ends` may have duplicates or not. If there are no copies, `all` asks one step that was skipped
-    by its own decision.
+    by its own decision, or `if_run` one that succeeded (rule 3.8).
     """
     predicate = operand.predicate
     quantifier = quantifier_of(operand)
     if quantifier == "all":
         every = all(holds(predicate, end) for end in ends)
-        return every and (bool(ends) or holds(predicate, SKIPPED_ITSELF))
+        return every and (bool(ends) or holds(predicate, SUCCEEDED if if_run else SKIPPED_ITSELF))
     found = any(holds(predicate, end) for end in ends)
     return found is not (quantifier == "none")
 
 
-SKIPPED_ITSELF = End("SKIPPED", True)
-"""What a step without copies counts as."""
+SKIPPED_ITSELF, SUCCEEDED = End("SKIPPED", True), End("SUCCEEDED", True)
+"""What a step without copies counts as; and what it counts as where passing is running."""
 
 
 def quantifier_of(operand: "Name") -> str:

@@ -9,10 +9,11 @@ from functools import cached_property
 import attrs
 
 from flow_conditions import Condition, Functions, Name
-from flow_spec.fields.predicates import End, holds, holds_of_copies, quantifier_of
+from flow_spec.fields.predicates import quantifier_of
 from flow_spec.flow import FlowSpec
 from flow_spec.foreach import base_of
 from flow_spec.step import StepSpec
+from flow_spec.step_ends import StepEnds
 from flow_spec.step_variables import StepVariable
 from flow_spec.warnings.outcomes import (
     AND,
@@ -249,15 +250,9 @@ def uses_failures(step: StepSpec) -> bool:
 
 def ends_of(flow: FlowSpec, order: Iterable[StepSpec], fates: Mapping[str, str]) -> dict[str, str]:
     """Return the outcome of each step in an undisturbed run, given its outcome if it runs."""
-    ends: dict[str, End[str]] = {}
-
-    def is_true(operand: Name) -> bool:
-        copies = flow.copies.get(operand.name)
-        if copies is None:
-            return holds(operand.predicate, ends[operand.name])
-        return holds_of_copies(operand, [ends[copy] for copy in copies])
-
+    found: dict[str, tuple[str, bool]] = {}
+    ends = StepEnds(flow, found.get)
     for step in order:
-        runs = step.condition is None or bool(step.condition.evaluate(is_true))
-        ends[step.id] = step.end(fates[step.id] if runs else "SKIPPED", was_due=runs)
-    return {name: end.status for name, end in ends.items()}
+        runs = step.condition is None or bool(step.condition.evaluate(ends.value))
+        found[step.id] = fates[step.id] if runs else "SKIPPED", runs
+    return {name: status for name, (status, _) in found.items()}

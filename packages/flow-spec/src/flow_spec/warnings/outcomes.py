@@ -18,12 +18,15 @@ from flow_conditions import Condition, Functions, Name, parse
 from flow_spec.errors import Span
 from flow_spec.fields.predicates import (
     SKIPPED_ITSELF,
+    SUCCEEDED,
+    End,
     holds,
     operands_of,
     parse_when,
     quantifier_of,
 )
 from flow_spec.flow import FlowSpec
+from flow_spec.foreach import base_of
 from flow_spec.step import StepSpec
 
 NOT, AND = "!", "&&"
@@ -50,6 +53,15 @@ class OutcomeFunctions:
         function: int = getattr(self, predicate or "succeeded")
         return function
 
+    def if_run(self, functions: Functions) -> "OutcomeFunctions":
+        """Return the outcome if the step had SUCCEEDED where it passed without running (3.8)."""
+        idle = functions.both(self.skipped, self.passed)
+        return attrs.evolve(
+            self,
+            succeeded=functions.either(self.succeeded, idle),
+            skipped=functions.both(self.skipped, idle ^ 1),
+        )
+
 
 @attrs.define(eq=False)
 class CopiesFunctions:
@@ -64,6 +76,8 @@ class CopiesFunctions:
     every: Sequence[OutcomeFunctions]
     exist: int
     """Whether there are any copies."""
+    absent: End[str] = SKIPPED_ITSELF
+    """What they count as if there are none."""
     _found: dict[tuple[str, str | None], int] = attrs.Factory(dict)
 
     def is_true(self, operand: Name) -> int:
@@ -79,12 +93,17 @@ class CopiesFunctions:
             of = self.every if quantifier == "all" else self.some
             found = (outcome.is_true(predicate) for outcome in of)
             function = self.functions.joined(quantifier == "all", found)
-            if quantifier == "all" and not holds(predicate, SKIPPED_ITSELF):
+            if quantifier == "all" and not holds(predicate, self.absent):
                 function = self.functions.both(function, self.exist)
             elif quantifier == "any" and predicate == "finished":
                 function = self.exist
             self._found[asked] = function
         return self._found[asked]
+
+    def if_run(self) -> "CopiesFunctions":
+        """Return the outcomes if every copy that passed without running had SUCCEEDED (3.8)."""
+        some, every = ([one.if_run(self.functions) for one in of] for of in (self.some, self.every))
+        return CopiesFunctions(self.functions, some, every, self.exist, SUCCEEDED)
 
 
 @attrs.define(eq=False, slots=False)
@@ -103,6 +122,9 @@ class Outcomes:
     """The order in which the steps were added; it numbers their variables."""
     _of: dict[str, OutcomeFunctions] = attrs.Factory(dict)
     _of_copies: dict[str, CopiesFunctions] = attrs.Factory(dict)
+    _if_run: dict[str, CopiesFunctions] = attrs.Factory(dict)
+    _optional: set[str] = attrs.Factory(set)
+    """The ids, as written, of the steps that can pass without running."""
     _may_be_cut: bool = False
     _ended: dict[str, int] = attrs.Factory(dict)
     """The function that says whether a step has ended before the run is cut off."""
@@ -128,9 +150,22 @@ class Outcomes:
             else:
                 self.runs[step.id] = runs
                 self._of[step.id] = self._ended_by_itself(step, runs, runs ^ 1)
+            outcome = self._of[step.id]
+            if self.functions.both(outcome.skipped, outcome.passed) != Functions.FALSE:
+                self._optional.add(base_of(step.id))
+
+    def _passed_over(self, step: StepSpec, skipped: int) -> int:
+        """Return when a step passed although its condition skipped it (rule 3.8)."""
+        condition, names = step.condition, {base_of(name) for name in step.waits_for}
+        absent = any(self.flow.copies.get(name) == () for name in step.waits_for)
+        is_open = not self.open_names.isdisjoint(names)
+        if condition is None or not (absent or is_open or not self._optional.isdisjoint(names)):
+            return Functions.FALSE
+        return self.functions.both(skipped, self.functions.of(condition, self._function_if_run))
 
     def _ended_by_itself(self, step: StepSpec, ran: int, skipped: int) -> OutcomeFunctions:
         """Return the outcome of a step, given when it ran to its end and when it never began."""
+        over = self._passed_over(step, skipped)
         choice, variable = self.functions.choice, self._variable(step)
         never = Functions.FALSE
         passed = ran if step.allow_failure else never  # unless it would succeed
@@ -142,7 +177,7 @@ class Outcomes:
             skipped = choice(variable + _FAILS, skipped, also)
             passed = choice(variable + _SKIPS, passed, ran)
         succeeded = choice(variable + _FAILS, ran, never)
-        passed = choice(variable + _FAILS, ran, passed)
+        passed = self.functions.either(choice(variable + _FAILS, ran, passed), over)
         return OutcomeFunctions(succeeded, failed, skipped, never, passed)
 
     def _add_cut(self, step: StepSpec, is_true: int) -> None:
@@ -193,6 +228,16 @@ class Outcomes:
             self._of_copies[name] = self._copies_of(name)
         return self._of_copies[name].is_true(operand)
 
+    def _function_if_run(self, operand: Name) -> int:
+        """Return it if every step that passed without running had SUCCEEDED (rule 3.8)."""
+        name = operand.name
+        if name in self._of:
+            return self._of[name].if_run(self.functions).is_true(operand.predicate)
+        if name not in self._if_run:
+            self.function_of(operand)
+            self._if_run[name] = self._of_copies[name].if_run()
+        return self._if_run[name].is_true(operand)
+
     def outcome(self, step_id: str) -> OutcomeFunctions:
         """Return the outcome of a step."""
         return self._of[step_id]
@@ -221,7 +266,7 @@ class Outcomes:
         functions, step = self.functions, self.flow.as_written.step(name)
         statuses = ["SUCCEEDED", "FAILED", "SKIPPED", *(["CANCELLED"] if self._may_be_cut else [])]
         ends = [step.end(status, was_due=False) for status in statuses]
-        if step.may_skip_itself:
+        if step.may_skip_itself or step.condition is not None:
             ends.append(step.end("SKIPPED", was_due=True))
         self.positions[name] = number = len(self.positions) + 1
         predicates = [field.name for field in attrs.fields(OutcomeFunctions)]

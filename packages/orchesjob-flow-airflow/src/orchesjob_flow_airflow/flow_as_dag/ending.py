@@ -18,8 +18,7 @@ from typing import Any, Literal, NamedTuple
 from airflow.sdk import BaseXCom
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from flow_conditions import Name
-from flow_spec import End, FlowSpec, StepSpec, holds, holds_of_copies
+from flow_spec import FlowSpec, StepEnds, StepSpec
 from orchesjob_flow_airflow.errors import FlowNotBegun
 from orchesjob_flow_airflow.flow_as_dag.run import read_record, recorded_with_run, xcom_of_run
 from orchesjob_flow_airflow.flow_as_dag.tries import InfrastructureFault, RetriedFailure
@@ -88,47 +87,17 @@ def check_ended(ended: StepOutcomes, step_ids: Iterable[str]) -> None:
 
 
 def condition_holds(flow: FlowSpec, step: StepSpec, ended: StepOutcomes) -> bool:
-    """Evaluate the condition of a step; all that it waits for has ended (rules 3.2 to 3.5)."""
-    return step.condition is None or bool(
-        step.condition.evaluate(_Operands(flow, _ends_of(flow, ended)).value)
-    )
-
-
-def _ends_of(flow: FlowSpec, ended: StepOutcomes) -> Mapping[str, End[str]]:
-    """Return how the steps have ended, and which have passed (rule 3.8).
+    """Evaluate the condition of a step; all that it waits for has ended (rules 3.2 to 3.5).
 
     Airflow has one state for all skipped tasks. If a step was SKIPPED although its condition was
-    true, that was its own decision.
+    true, that was its own decision (rule 3.8).
     """
-    ends: dict[str, End[str]] = {}
-    operands = _Operands(flow, ends)
-    for rank in (*flow.ranks, *flow.finally_ranks):
-        for step in rank:
-            status = ended[step.id]
-            if status is None:
-                continue
-            was_due = status == "SKIPPED" and step.may_skip_itself
-            if was_due and step.condition is not None:
-                was_due = step.condition.evaluate(operands.value) is True
-            ends[step.id] = step.end(status, was_due=was_due)
-    return ends
 
+    def fate_of(step_id: str) -> tuple[str, None] | None:
+        status = ended[step_id]
+        return None if status is None else (status, None)
 
-class _Operands(NamedTuple):
-    """The values of operands, given how steps have ended; None where one has not (rule 10.3)."""
-
-    flow: FlowSpec
-    ends: Mapping[str, End[str]]
-
-    def value(self, operand: Name) -> bool | None:
-        """Return the value of an operand."""
-        copies = self.flow.copies.get(operand.name)
-        ids = (operand.name,) if copies is None else copies
-        if not all(step_id in self.ends for step_id in ids):
-            return None
-        if copies is None:
-            return holds(operand.predicate, self.ends[operand.name])
-        return holds_of_copies(operand, {self.ends[step_id] for step_id in copies})
+    return step.condition is None or bool(step.condition.evaluate(StepEnds(flow, fate_of).value))
 
 
 def described(name: str, flow: FlowSpec, ended: StepOutcomes) -> str:

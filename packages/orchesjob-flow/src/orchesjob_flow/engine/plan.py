@@ -7,17 +7,14 @@ occupies no lane meanwhile, so no copy waits for a lane that is never freed (rul
 """
 
 import heapq
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from graphlib import TopologicalSorter
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import attrs
 
-from flow_spec import End, FlowSpec, StepSpec, holds, holds_of_copies
+from flow_spec import FlowSpec, StepSpec
 from flow_store import Outcome, Run, Step, StepStatus
-
-if TYPE_CHECKING:
-    from flow_conditions import Name
 
 
 def active_steps(flow: FlowSpec, finally_after: Outcome | None) -> Sequence[StepSpec]:
@@ -42,27 +39,12 @@ def plan_of(flow: FlowSpec, finally_after: Outcome | None) -> TopologicalSorter[
     return flow.plan_of(steps)
 
 
-def end_of_row(spec: StepSpec, row: Step, *, is_settled: bool) -> End[StepStatus]:
-    """Return the status of a step, and whether the step passed (rule 3.8).
+def fate_of_row(row: Step, *, is_settled: bool) -> tuple[StepStatus, bool] | None:
+    """Return a step's status, and whether it decided itself; None if it has not ended (rule 3.8).
 
     A step that has begun was due. A person who settles a step decides in its place (rule 12.3).
     """
-    return spec.end(row.status, was_due=row.has_begun or is_settled)
-
-
-def is_true(predicate: str | None, end: End[StepStatus]) -> bool | None:
-    """Tell whether an operand holds; None while its step is not terminal (rule 3.4)."""
-    return holds(predicate, end) if end.status.is_terminal else None
-
-
-def is_true_of_copies(operand: "Name", ends: Collection[End[StepStatus]]) -> bool | None:
-    """Tell whether an operand holds for all copies of a step, given how they stand.
-
-    None while one of them is not terminal (rule 10.3).
-    """
-    if all(end.status.is_terminal for end in ends):
-        return holds_of_copies(operand, ends)
-    return None
+    return (row.status, row.has_begun or is_settled) if row.status.is_terminal else None
 
 
 type WaitingStep = tuple[int, int]

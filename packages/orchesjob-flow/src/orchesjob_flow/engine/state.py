@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from flow_spec import End, EnvFile, FlowSpec, OnConflict, StepSpec
+from flow_spec import EnvFile, FlowSpec, OnConflict, StepEnds, StepSpec
 from flow_store import (
     Attempt,
     AttemptStatus,
@@ -36,9 +36,7 @@ from orchesjob_flow.engine.messages import AttemptId, Effect, SetTimer, Timer, T
 from orchesjob_flow.engine.plan import (
     CopyLanes,
     active_steps,
-    end_of_row,
-    is_true,
-    is_true_of_copies,
+    fate_of_row,
     plan_of,
 )
 
@@ -221,11 +219,6 @@ class RunStep:
     """Whether a person has decided its outcome (rule 12.3)."""
 
     @property
-    def end(self) -> End[StepStatus]:
-        """Its status, and whether it passed."""
-        return end_of_row(self.spec, self.row, is_settled=self.is_settled)
-
-    @property
     def asks_gate(self) -> bool:
         """Whether its next attempt asks the gate (rule 10.8)."""
         return bool(self.spec.only_if) and not self.has_passed_gate
@@ -253,8 +246,8 @@ class RunState:
     """The lanes of the copies whose blocks have a `max_parallel` (rule 10.3)."""
     left_out: frozenset[str] = frozenset()
     """The ids of the steps that `--until` leaves out (rule 6.14)."""
-    ends: dict[str, frozenset[End[StepStatus]]] = attrs.Factory(dict)
-    """How all copies of a step have ended, by the name that means them (rule 10.3)."""
+    ends: StepEnds[StepStatus] | None = None
+    """How steps have ended, once a condition asks."""
     group: GroupPlace | None = None
     """Its place in its group, of which only one run may be active at a time (rule 10.7)."""
     reported_holder: str | None = None
@@ -433,17 +426,14 @@ class RunState:
         step.keeps_slot = False
 
     def holds(self, operand: "Name") -> bool | None:
-        """Tell whether an operand of a condition is true, once its steps have ended.
+        """Tell whether an operand of a condition is true, once its steps have ended."""
+        if self.ends is None:
+            self.ends = StepEnds(self.flow, self._fate_of)
+        return self.ends.value(operand)
 
-        Ten thousand steps may ask about the same ten thousand copies, so these are read once.
-        """
-        name = operand.name
-        if name in self.by_id:
-            return is_true(operand.predicate, self.by_id[name].end)
-        if name not in self.ends:
-            copies = self.flow.copies[name]
-            self.ends[name] = frozenset(self.by_id[copy].end for copy in copies)
-        return is_true_of_copies(operand, self.ends[name])
+    def _fate_of(self, step_id: str) -> tuple[StepStatus, bool] | None:
+        step = self.by_id[step_id]
+        return fate_of_row(step.row, is_settled=step.is_settled)
 
     def enqueue(self, step: RunStep) -> None:
         """Put a step into the queue, once; at its front if a slot is kept for it."""
