@@ -6,7 +6,6 @@ flow itself is an error of its own file; everything else is a problem of the fil
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -37,26 +36,20 @@ CANCEL_AT, TIMEOUT_AT = "cancel_at", "timeout_at"
 """The keys of `given` that are not steps."""
 
 
-class CaseOutcome(StrEnum):
-    """How a step that runs is said to end."""
-
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    SKIPPED = "skipped"
+CASE_OUTCOMES = ("succeeded", "failed", "skipped")
+"""How a step that runs is said to end."""
 
 
-class CaseProduct(StrEnum):
-    """What is said to become of the files that a step produces."""
-
-    MISSING = "missing"
+CASE_PRODUCTS = ("missing",)
+"""What is said to become of the files that a step produces."""
 
 
 @attrs.frozen
 class CaseFiles:
     """How a step fails although its command succeeds (rule 10.10)."""
 
-    produces: tuple[CaseProduct, ...] = declared(
-        ListOf(OneOf(CaseProduct), "words", "[missing]", min_items=1),
+    produces: tuple[str, ...] = declared(
+        ListOf(OneOf(CASE_PRODUCTS), "words", "[missing]", min_items=1),
         "What becomes of its files: they are not written.",
         ["missing"],
     )
@@ -80,21 +73,10 @@ class OutcomeOrFiles(OneOf):
         return self.files.read(here) if is_mapping else super()._read(here)
 
 
-class StepEnd(StrEnum):
-    """The status with which a step is expected to end."""
-
-    SUCCEEDED = "SUCCEEDED"
-    FAILED = "FAILED"
-    SKIPPED = "SKIPPED"
-    CANCELLED = "CANCELLED"
-
-
-class RunEnd(StrEnum):
-    """The status with which a run is expected to end."""
-
-    SUCCEEDED = "SUCCEEDED"
-    FAILED = "FAILED"
-    CANCELLED = "CANCELLED"
+STEP_ENDS = ("SUCCEEDED", "FAILED", "SKIPPED", "CANCELLED")
+"""The statuses with which a step is expected to end."""
+RUN_ENDS = ("SUCCEEDED", "FAILED", "CANCELLED")
+"""The statuses with which a run is expected to end."""
 
 
 STEP_NAME = Text()
@@ -149,7 +131,7 @@ class Case:
     )
     given: tuple[tuple[str, str | CaseFiles], ...] = declared(
         ByStep(
-            OutcomeOrFiles(CaseOutcome),
+            OutcomeOrFiles(CASE_OUTCOMES),
             {CANCEL_AT: STEP_NAME, TIMEOUT_AT: STEP_NAME},
             "{load: failed}",
         ),
@@ -161,7 +143,7 @@ class Case:
     )
     expect: tuple[tuple[str, str], ...] = declared(
         ByStep(
-            OneOf(StepEnd), {RUN: OneOf(RunEnd)}, "{alert: SUCCEEDED, run: FAILED}", min_items=1
+            OneOf(STEP_ENDS), {RUN: OneOf(RUN_ENDS)}, "{alert: SUCCEEDED, run: FAILED}", min_items=1
         ),
         "The statuses with which steps and the run must end; other steps may end in any way.",
         {"alert": "SUCCEEDED", "publish": "SKIPPED", "run": "FAILED"},
@@ -176,15 +158,14 @@ class Case:
     line: int
 
     @property
-    def outcomes(self) -> Mapping[str, CaseOutcome | CaseFiles]:
+    def outcomes(self) -> Mapping[str, str | CaseFiles]:
         """The given outcomes, by the ids of steps; that of one copy outranks that of all."""
-        all_of: dict[str, CaseOutcome | CaseFiles] = {}
-        one_of: dict[str, CaseOutcome | CaseFiles] = {}
+        all_of: dict[str, str | CaseFiles] = {}
+        one_of: dict[str, str | CaseFiles] = {}
         for name, word in self.given:
             if name not in {CANCEL_AT, TIMEOUT_AT}:
                 of = all_of if name in self.flow.copies else one_of
-                end = CaseOutcome(word) if isinstance(word, str) else word
-                of |= {spec.id: end for spec in self.flow.named(name)}
+                of |= {spec.id: word for spec in self.flow.named(name)}
         return all_of | one_of
 
     @property

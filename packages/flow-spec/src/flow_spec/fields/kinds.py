@@ -7,8 +7,7 @@ Nothing is coerced (rule 2.5).
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from enum import StrEnum
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import islice
 from typing import Any, ClassVar, dataclass_transform
@@ -193,22 +192,21 @@ class Value(Word):
 
 
 class OneOf(Kind):
-    """One of the words of an enumeration, in their own spelling only."""
+    """One of some words, such as an enumeration, in their own spelling only."""
 
-    words: type[StrEnum]
+    words: Iterable[str]
     _is_plain = True
 
     def schema(self) -> Schema:
         """List the words."""
-        return {"type": "string", "enum": [word.value for word in self.words]}
+        return {"type": "string", "enum": [*map(str, self.words)]}
 
-    def _read(self, here: Cursor) -> StrEnum | None:
+    def _read(self, here: Cursor) -> str | None:
+        known = {str(word): word for word in self.words}
         text: str | None = Text().read(here)
-        known = [word.value for word in self.words]
         if text is not None and text not in known:
-            here.add(messages.unknown_word(text, known, here.reading.speller, here.field))
-            return None
-        return None if text is None else self.words(text)
+            here.add(messages.unknown_word(text, [*known], here.reading.speller, here.field))
+        return None if text is None else known.get(text)
 
 
 class Number(Kind):
