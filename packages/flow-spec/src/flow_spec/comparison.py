@@ -1,11 +1,11 @@
 """The comparison of two flows by what they do (rule 4.4), as sentences."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from itertools import zip_longest
 
-import flow_conditions
+import attrs
+
 from flow_spec.errors import QUOTED_LENGTH, quoted
-from flow_spec.fields.predicates import parse_when
 from flow_spec.fields.reading import FINALLY, STEPS, ValueList
 from flow_spec.fields.records import ListedFile, ProducedFile, declarations
 from flow_spec.flow import FlowSpec
@@ -13,26 +13,25 @@ from flow_spec.foreach import Block
 from flow_spec.step import StepSpec
 
 
-def _block_differences(
-    old: Sequence[Block], new: Sequence[Block], shared: Iterable[str]
-) -> Iterator[str]:
+def _block_differences(old: FlowSpec, new: FlowSpec, shared: Iterable[str]) -> Iterator[str]:
     """Yield what differs in the blocks of the steps in both flows, once for each block.
 
     The lines of a file and the names of files make no difference: a run keeps those that were there
     when it was recorded.
     """
-    before = {step_id: number for number, block in enumerate(old) for step_id in block.ids}
-    after = {step_id: number for number, block in enumerate(new) for step_id in block.ids}
+    before, after = (
+        {step_id: block for block in flow.blocks for step_id in block.ids} for flow in (old, new)
+    )
     compared = set()
     for step_id in shared:
         was, now = before.get(step_id), after.get(step_id)
         if was is None or now is None:
-            if was is not None or now is not None:
+            if was is not now:
                 where = "into a foreach" if was is None else "out of its foreach"
                 yield f"step {quoted(step_id)} was moved {where}"
-        elif (was, now) not in compared:
-            compared.add((was, now))
-            for change in _changes_of_block(old[was], new[now]):
+        elif (was.ids, now.ids) not in compared:
+            compared.add((was.ids, now.ids))
+            for change in _changes_of_block(was, now):
                 yield f"foreach of step {quoted(step_id)}: {change}"
 
 
@@ -43,16 +42,12 @@ def _changes_of_block(old: Block, new: Block) -> Iterator[str]:
             was, now = before.get(name), after.get(name)
             if was is None or now is None or was.as_written != now.as_written:
                 yield f"{name} was {_shown_list(was)} and is now {_shown_list(now)}"
-        if before.keys() == after.keys() and old.names != new.names:
-            names, new_names = ", ".join(old.names), ", ".join(new.names)
-            yield f"the order of its names was {names} and is now {new_names}"
-    else:
-        rows, new_rows = ([copy.values for copy in block.copies] for block in (old, new))
-        if (old.names, rows) != (new.names, new_rows):
-            yield "its rows were changed"
-    if old.max_parallel != new.max_parallel:
-        bounds = [block.max_parallel or "not set" for block in (old, new)]
-        yield "max_parallel was {} and is now {}".format(*bounds)
+        if before.keys() == after.keys():
+            orders = (", ".join(block.names) for block in (old, new))
+            yield from _changes("the order of its names", *orders)
+    elif (old.names, old.copies) != (new.names, new.copies):
+        yield "its rows were changed"
+    yield from _changes("max_parallel", old.max_parallel, new.max_parallel)
 
 
 _SHOWN = 5
@@ -97,14 +92,16 @@ def differences(old: FlowSpec, new: FlowSpec) -> tuple[str, ...]:
             sentences.append(f"step {quoted(step_id)} was removed")
     sentences += [f"step {quoted(step_id)} was added" for step_id in after if step_id not in before]
     shared = [step_id for step_id in before if step_id in after]
-    sentences += _block_differences(old.blocks, new.blocks, shared)
+    sentences += _block_differences(old, new, shared)
     return tuple(sentences)
 
 
 def _step_differences(old: StepSpec, new: StepSpec) -> Iterator[str]:
     if _start_rule(old) != _start_rule(new):
         yield f"start was {_start_words(old)} and is now {_start_words(new)}"
-    yield from _field_differences(old, new, besides={"when", "depends_on"})
+    words = "command" if None in {old.script, new.script} else "script"
+    yield from _changes(words, getattr(old, words), getattr(new, words))
+    yield from _field_differences(old, new, besides={"when", "depends_on", "command"})
 
 
 def _field_differences(
@@ -115,13 +112,6 @@ def _field_differences(
             before, after = getattr(old, name), getattr(new, name)
             if name == "env":
                 yield from _variables(dict(before), dict(after))
-            elif (
-                isinstance(old, StepSpec)
-                and isinstance(new, StepSpec)
-                and name == "command"
-                and None not in (old.script, new.script)
-            ):
-                yield from _changes("script", old.script, new.script)
             else:
                 yield from _changes(name, before, after)
     for name in sorted({*old.fills} ^ {*new.fills}):
@@ -141,13 +131,10 @@ def _variables(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[
             yield f"env.{name} has a different value"
 
 
-def _start_rule(step: StepSpec) -> "tuple[flow_conditions.Condition | None, frozenset[str]]":
+def _start_rule(step: StepSpec) -> tuple[object, frozenset[str]]:
     """Return what decides the start; two steps with equal rules start alike."""
-    listed = sorted(step.depends_on)
-    condition = flow_conditions.all_of(listed) if listed else None
-    if step.when is not None:
-        condition = parse_when(step.when, listed)
-    return condition, frozenset(step.waits_for)
+    in_order = attrs.evolve(step, depends_on=tuple(sorted(step.depends_on)))
+    return in_order.condition, frozenset(step.waits_for)
 
 
 def _start_words(step: StepSpec) -> str:
