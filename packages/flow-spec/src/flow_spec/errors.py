@@ -6,7 +6,7 @@ read or decided here.
 
 import unicodedata
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import attrs
 
@@ -150,7 +150,7 @@ class Problem:
         line: int | None = None,
         column: int | None = None,
         **others: Any,
-    ) -> "Problem":
+    ) -> Self:
         """Return a problem whose `help` is the remedy in its message."""
         remedy = message.help if isinstance(message, Advised) else None
         return cls(str(message), path, line, column, help=remedy, **others)

@@ -560,19 +560,16 @@ def _problems_of_words(flow: FlowSpec) -> Iterator[Problem]:
     filled = flow.filled_without_run()
     for field in flow.fills:
         for place, flaw in _flaws(field, getattr(filled, field)):
-            yield Problem(flaw, place)
+            if flaw is not None:
+                yield Problem(str(flaw), place)
     for step, whole in zip(flow.all_steps, filled.all_steps, strict=True):
         for field in step.fills:
             for place, flaw in _flaws(field, getattr(whole, field)):
-                yield Problem(f"{place} {flaw}", f"step {quoted(step.id)}")
+                if flaw is not None:
+                    yield Problem(f"{place} {flaw}", f"step {quoted(step.id)}")
 
 
-def _flaws(field: str, value: Any) -> Iterator[tuple[str, str]]:
-    found = _checked(field, value)
-    return ((place, str(flaw)) for place, flaw in found if flaw is not None)
-
-
-def _checked(field: str, value: Any) -> Iterator[tuple[str, Message | None]]:
+def _flaws(field: str, value: Any) -> Iterator[tuple[str, Message | None]]:
     match field:
         case "env":
             for name, text in value:

@@ -540,18 +540,9 @@ class _Finder:
         if code in self.read.flow.allow_warnings + (step.allow_warnings if step else ()):
             return
         node = nearest(self.read.root, path)
-        self.found.append(
-            FlowWarning(
-                str(message),
-                written(path) or None,
-                node.line,
-                node.column,
-                help=message.help,
-                span=span,
-                code=code,
-                outcomes=outcomes or {},
-            )
-        )
+        place = written(path) or None, node.line, node.column
+        found = FlowWarning.of(message, *place, span=span, code=code, outcomes=outcomes or {})
+        self.found.append(found)
 
     def _path(self, name: str) -> NodePath:
         return self.read.reading.steps[name].path
