@@ -710,6 +710,12 @@ def test_fields_of_a_step(line: str, fact: str, advice: str) -> None:
     assert (one.line, one.fact, one.help) == (7, fact, advice)
 
 
+def test_signs_in_a_flow_id() -> None:
+    """What looks like a blank and is none is no part of an id (rule 2.5)."""
+    (one,) = problems_of("flow_id: a\xa0b\nsteps: [{id: a, command: [x]}]\n")
+    assert (one.line, one.fact) == (1, "has a no-break space (U+00A0)")
+
+
 FIELDS_OF_FLOW = [
     (
         "fail-fast: true",  # and not allow_failure, which would make the run green

@@ -23,7 +23,14 @@ from flow_spec.errors import (
 )
 from flow_spec.fields import messages
 from flow_spec.fields.env import EnvFile, flaw_of_setting
-from flow_spec.fields.kinds import DIRECTORY, MOST_NAMED, PROSE, SECONDS_ABOVE_ZERO, Integer, line
+from flow_spec.fields.kinds import (
+    DIRECTORY,
+    FLOW_ID,
+    MOST_NAMED,
+    PROSE,
+    SECONDS_ABOVE_ZERO,
+    Integer,
+)
 from flow_spec.fields.messages import LONGEST_WORD, Speller, flaw_of_word
 from flow_spec.fields.params import Param, Params
 from flow_spec.fields.reading import BUILT_IN, SPLIT, Cursor, Noting, ValueList, escaped
@@ -62,7 +69,7 @@ if TYPE_CHECKING:
 class FlowSpec:
     """A flow; its steps are in the order of the file (rule 2.2)."""
 
-    flow_id: str = declared(line(255), "The flow's name.", "daily-import")
+    flow_id: str = declared(FLOW_ID, "The flow's name.", "daily-import")
     steps: tuple[StepSpec, ...] = declared(
         STEPS_AND_BLOCKS,
         "The steps, in any order.",

@@ -28,6 +28,7 @@ from flow_spec.fields import messages
 from flow_spec.fields.messages import (
     LONGEST_WORD,
     NAME_LIKE,
+    PLAIN_LINE,
     PRINTABLE_LINE,
     PRINTABLE_LINES,
     REFERENCE,
@@ -153,6 +154,16 @@ def line(longest: int, *, is_filled: bool = False) -> Text:
     rules = {"minLength": 1, "maxLength": longest, "pattern": PRINTABLE_LINE}
     return Text(partial(flaw_of_line, max_length=longest), rules, is_filled)
 
+
+class _FlowId(Text):
+    _is_plain = True
+
+
+FLOW_ID = _FlowId(
+    partial(flaw_of_line, max_length=255),
+    {"minLength": 1, "maxLength": 255, "pattern": PLAIN_LINE},
+)
+"""Printable text on one line, in which a blank is a blank (rules 2.3 and 2.5)."""
 
 PROSE = Text(
     partial(flaw_of_prose, max_length=LONGEST_PROSE),

@@ -34,6 +34,8 @@ LONGEST_WORD = 128 * 1024 - 1
 
 PRINTABLE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 """What `flaw_of_line` allows, as a pattern of JSON Schema."""
+PLAIN_LINE = r"^[^\x00-\x1f\x7f-\xa0\u2018-\u201f\u2028\u2029]*$"
+"""What `flaw_of_signs` allows as well."""
 PRINTABLE_LINES = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]*$"
 """What `flaw_of_prose` allows."""
 
