@@ -107,13 +107,14 @@ def places(tree: ast.AST, *, in_function: bool = False) -> Iterator[tuple[Node, 
     for field, value in ast.iter_fields(tree):
         if field in ("annotation", "returns", "decorator_list", "type_params", "bases"):
             continue
+        is_body = isinstance(tree, ast.FunctionDef | ast.Lambda) and field == "body"
+        runs_later = in_function or is_body
         for node in value if isinstance(value, list) else [value]:
             if not isinstance(node, ast.AST) or is_for_types(node):
                 continue
             if isinstance(node, ast.expr | ast.stmt):
-                yield node, in_function
-            is_function = isinstance(tree, ast.FunctionDef | ast.Lambda) and field == "body"
-            yield from places(node, in_function=in_function or is_function)
+                yield node, runs_later
+            yield from places(node, in_function=runs_later)
 
 
 def is_for_types(node: ast.AST) -> bool:

@@ -47,6 +47,14 @@ def test_two_statements_change_places(tmp_path: Path) -> None:
     ]
 
 
+def test_what_runs_with_its_function(tmp_path: Path) -> None:
+    """The body does, its outermost statements too; defaults and the module run at import."""
+    module = tmp_path / "module.py"
+    module.write_text("x(1)\ndef f(a=2):\n    if a:\n        return a\n    return a\n")
+    found = {(mutant.line, mutant.in_function) for mutant in mutants_of(module)}
+    assert found == {(1, False), (2, False), (3, True), (4, True), (5, True)}
+
+
 @pytest.mark.parametrize(
     "text",
     [
