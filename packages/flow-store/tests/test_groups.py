@@ -375,6 +375,17 @@ def test_the_circle_in_words(store: FlowStore, create: Create) -> None:
     assert caught.value.details == {"circle": ["b", "a"]}
 
 
+def test_whom_a_run_waits_for(three: FlowStore, create: Create) -> None:
+    """A run waits for the one before it, and for who holds the group wherever that one stands."""
+    queue = (("d", "g"), ("c", "g"), ("b", "g"), ("a", None))
+    for circle in (queue, (queue[0], queue[-1])):
+        with pytest.raises(CircleOfGroups) as caught:
+            create(three, "d", joining=Joining("g", inside="a"))
+        assert caught.value.circle == circle
+        if circle == queue:
+            begin(three, "a")
+
+
 def test_a_retry_in_a_circle(store: FlowStore, create: Create) -> None:
     """A nested run that is opened again is refused, whoever opens it; it stays as it ended."""
     start(store, create, "a", "g", None)

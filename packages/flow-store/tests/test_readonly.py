@@ -70,17 +70,17 @@ def test_readonly_does_not_write(filled: Path) -> None:
         store.checkpoint()
 
 
-def _block_index(path: Path) -> None:
-    """Do what a read-only folder does, to root too: SQLite cannot create its index."""
-    index = Path(f"{path}-shm")
-    index.unlink()
-    index.symlink_to(path.parent / "nowhere" / "shm")
+def _block(path: Path, suffix: str = "-shm") -> None:
+    """Do what a read-only folder does, to root too: SQLite cannot create the file beside."""
+    beside = Path(f"{path}{suffix}")
+    beside.unlink()
+    beside.symlink_to(path.parent / "nowhere" / "beside")
 
 
 def test_readonly_where_nothing_can_be_created(filled: Path) -> None:
-    """Where SQLite cannot create its index beside the file, the file is read alone."""
-    Path(f"{filled}-wal").unlink()
-    _block_index(filled)
+    """Where SQLite can create neither its index nor a log, the file is read alone."""
+    for suffix in ("-wal", "-shm"):
+        _block(filled, suffix)
     with FlowStore.open_readonly(filled) as store:
         assert store.load("k") is not None
 
@@ -109,7 +109,7 @@ def test_readonly_refuses_to_miss_commits(path: Path, create: Callable[..., bool
     """A file whose latest commits are in a log that cannot be read is not shown without them."""
     with FlowStore.open(path) as store:
         create(store)
-    _block_index(path)
+    _block(path)
     with pytest.raises(StoreUnavailable):
         FlowStore.open_readonly(path)
 
@@ -118,7 +118,7 @@ def test_readonly_with_an_unreadable_log(path: Path, create: Callable[..., bool]
     """A log whose size cannot be read counts as one that holds commits."""
     with FlowStore.open(path) as store:
         create(store)
-    _block_index(path)
+    _block(path)
     Path(f"{path}-wal").unlink()
     Path(f"{path}-wal").symlink_to(f"{path}-wal")
     with pytest.raises(StoreUnavailable):

@@ -102,7 +102,10 @@ def test_refused_files(
     opener: Opener,
     tmp_path: Path,
 ) -> None:
-    """What is no intact flow database of a known version is refused, named and left as it is."""
+    """What is no intact flow database of a known version is refused, named and left as it is.
+
+    It is closed at once, although the error still holds the frames of what opened it.
+    """
     for beside in tmp_path.glob("*-*"):
         beside.unlink()
     spoil(filled)
@@ -111,6 +114,8 @@ def test_refused_files(
         opener(filled)
     assert type(caught.value) is error
     assert not caught.value.retryable
+    descriptors = map(os.path.realpath, Path("/proc/self/fd").glob("*"))
+    assert not [path for path in descriptors if path.startswith(str(filled))]
     if before is not None:
         assert filled.read_bytes() == before
 
