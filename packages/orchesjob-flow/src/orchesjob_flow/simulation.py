@@ -77,11 +77,13 @@ NO_TIME_LIMIT = (
     "has no time limit that could expire: set its timeout_sec or that of the flow, or let the step "
     "fail"
 )
+NOT_SPAWNED = -1
+"""What orchesjob reports as the exit code of a command that could not be started."""
 CODES: Mapping[StepStatus, Sequence[int]] = {
     StepStatus.SUCCEEDED: range(256),
-    StepStatus.FAILED: (*range(1, 256), 0, -9),
+    StepStatus.FAILED: (*range(1, 256), 0, NOT_SPAWNED),
 }
-"""The exit codes to try in turn; if all codes have another meaning, a signal remains."""
+"""The exit codes to try in turn; a command that cannot be started has none."""
 COMMAND_SEC = 1.0
 ENDLESS = math.inf
 WORKER_PID, TARGET_PID = 2, 3
@@ -295,7 +297,8 @@ class World:
         outcome = StepStatus.SUCCEEDED if is_silent else self.outcomes[spec.id]
         code = exit_code(spec, outcome, is_gate=job.is_gate)
         status = JobStatus.FAILED if code else JobStatus.SUCCEEDED
-        return job.report._replace(status=status.value, exit_code=code)
+        target = None if code == NOT_SPAWNED else job.report.target_pid
+        return job.report._replace(status=status.value, exit_code=code, target_pid=target)
 
     def _spec(self, attempt: AttemptId) -> StepSpec:
         return self.flow.all_steps[attempt.position]
