@@ -9,6 +9,7 @@ import pytest
 
 from support.answers import outcomes
 from support.flow import Flow
+from support.gate import Gate
 
 SAY = ["sh", "-c", 'echo "$SHOP/$DAY"; test "$SHOP" != bad']
 LOAD: dict[str, Any] = {"id": "load", "command": SAY}
@@ -139,17 +140,25 @@ def test_split(flow: Flow) -> None:
 
 
 def test_a_parameter_without_values(flow: Flow) -> None:
-    """A run without copies says so when it is recorded, and `validate` before (rule 10.3)."""
+    """Without `allow_empty` no run starts, and `validate` warns (rule 10.3)."""
     item = {**LOAD, "foreach": {"split": "${{ SHOPS }}"}}
+    file = flow.write(item, SUM, params={"SHOPS": ""})
+    (warning,) = flow.ask("validate", file)["files"][0]["warnings"]
+    assert (warning["code"], warning["path"]) == ("empty-list", "steps[0].foreach")
+    assert flow.ask("validate", "--param=SHOPS=a", file)["files"][0]["warnings"] == []
+    assert (
+        "write allow_empty: true beside split:"
+        in flow.refusal("start", "--run-key=z", file)["error"]
+    )
+    assert not flow.ask("list")["runs"]
+    item["foreach"] |= {"allow_empty": True}
     file = flow.write(item, SUM, params={"SHOPS": ""})
     said = '{split: "${{ SHOPS }}"} gives no values, so there are no copies of load'
     done = flow.run("start", "--run-key=k", file)
     assert done.stderr.startswith(f"orchesjob-flow: {said}\n")
     assert outcomes(json.loads(done.stdout)) == {"sum": "SKIPPED"}
     assert said not in flow.run("start", "--run-key=k", file).stderr
-    (warning,) = flow.ask("validate", file)["files"][0]["warnings"]
-    assert (warning["code"], warning["path"]) == ("empty-list", "steps[0].foreach")
-    assert flow.ask("validate", "--param=SHOPS=a", file)["files"][0]["warnings"] == []
+    assert flow.ask("validate", file)["files"][0]["warnings"] == []
 
 
 def test_lines(flow: Flow) -> None:
@@ -208,12 +217,38 @@ def test_a_list_that_a_parameter_names(flow: Flow) -> None:
     assert shown.splitlines()[-1] == "1     say (1 copy)  at once"
 
 
-def test_an_empty_list(flow: Flow) -> None:
-    """A file without lines, or a pattern that matches nothing, gives no copies."""
+def test_an_empty_list(flow: Flow, gate: Gate) -> None:
+    """A file without lines, or a pattern that matches nothing, is an error when a run begins.
+
+    But not if another run is before it, or if `--until` leaves the copies out (rule 10.3).
+    """
+    block = {"foreach": {"DAY": {"glob": "*.none"}}, "steps": [LOAD]}
+    group: dict[str, Any] = {"concurrency": {"group": "g", "on_conflict": "skip"}}
+    file = flow.write(block, {"id": "other", "command": ["true"]}, **group)
+    holder = flow.write({"id": "a", "command": gate.command()}, name="holder.json", **group)
+    runner = flow.spawn("start", "--run-key=holder", holder)
+    gate.await_arrival()
+    assert flow.run("start", "--run-key=k", file).returncode == 0
+    gate.let_through()
+    runner.communicate()
+    refused = flow.refusal("start", "--run-key=k", file)["error"]
+    assert refused.startswith(f'{{glob: "*.none"}} gives no values in {flow.folder}, so there')
+    assert [run["run_key"] for run in flow.ask("list")["runs"]] == ["holder"]
+    assert flow.ask("simulate", file)["status"] == "SUCCEEDED"
+    assert "no copies of load" in flow.run("simulate", file).stderr
+    assert "no copies of load" in flow.run("graph", file).stderr
+    run = flow.ask("start", "--run-key=k", "--until=other", file)
+    assert outcomes(run) == {"other": "SUCCEEDED"}
+    again = flow.refusal("retry", "--run-key=k", "--step=load")["error"]
+    assert "load" in again
+
+
+def test_an_empty_list_that_may_be(flow: Flow) -> None:
+    """With `allow_empty`, it gives no copies."""
     (flow.folder / "none.txt").touch()
     skipped = {"id": "none", "command": ["true"], "when": "load.skipped && load.finished"}
     for number, source in enumerate(({"lines": "none.txt"}, {"glob": "*.none"})):
-        file = write(flow, {"DAY": source}, SUM, skipped)
+        file = write(flow, {"DAY": source | {"allow_empty": True}}, SUM, skipped)
         ((origin, text),) = source.items()
         said = f'{{{origin}: "{text}"}} gives no values, so there are no copies of load'
         done = flow.run("start", f"--run-key=k{number}", file)
@@ -223,7 +258,8 @@ def test_an_empty_list(flow: Flow) -> None:
         again = flow.run("retry", f"--run-key=k{number}", "--step=none", "--file", file)
         assert again.stderr.startswith(f"orchesjob-flow: {said}\n")
         assert outcomes(run) == {"sum": "SKIPPED", "none": "SUCCEEDED"}
-    alone = flow.start("alone", write(flow, {"DAY": {"lines": "none.txt"}}))
+    allowed = {"lines": "none.txt", "allow_empty": True}
+    alone = flow.start("alone", write(flow, {"DAY": allowed}))
     assert (alone["status"], alone["steps"]) == ("SUCCEEDED", [])
     assert "Steps: 0/0" in flow.run("status", "--run-key=alone", "--format=table").stdout
 
@@ -358,7 +394,7 @@ def test_logs(flow: Flow) -> None:
         "load@good   | good/\nload@better | better/\n"
     )
     assert 'did you mean "load"' in flow.refusal("logs", "--run-key=k", "lod")["error"]
-    flow.start("none", write(flow, {"DAY": {"glob": "*.none"}}))
+    flow.start("none", write(flow, {"DAY": {"glob": "*.none", "allow_empty": True}}))
     assert "it has no copies" in flow.refusal("logs", "--run-key=none", "load")["error"]
     error = flow.refusal("retry", "--run-key=none", "--step=load")["error"]
     assert error == "nothing of run 'none' to run again: 'load' has no copies in it"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 from flow_spec.errors import (
+    ListError,
     Message,
     MissingValuesError,
     ParamsError,
@@ -225,6 +226,27 @@ class FlowSpec:
             one.spelled: block.ids for block in self.blocks for one in block.lists if not one.values
         }
 
+    def refuse_empty_lists(self, directory: str | None = None) -> None:
+        """Refuse to begin a run in which a `foreach` has no copies and must have some (rule 10.3).
+
+        What `until` leaves out may have none. `directory` is where relative paths start, if that is
+        known.
+
+        Raises:
+            ListError: A list is empty, and does not say `allow_empty`.
+        """
+        needed = self._reached_from(self.until) if self.until else {*self.copies}
+        for block in self.blocks:
+            for one in block.lists:
+                if not (one.values or one.allow_empty or needed.isdisjoint(block.ids)):
+                    is_text = directory is None or one.origin == SPLIT
+                    where = "" if is_text else f" in {printable(str(directory))}"
+                    raise ListError(
+                        f"{one.spelled} gives no values{where}, so there would be no copies of "
+                        f"{', '.join(block.ids)}; check the list, or write allow_empty: true beside"
+                        f" {one.origin}:"
+                    )
+
     @cached_property
     def as_written(self) -> Self:
         """The flow with each step of a block once, as written, and without blocks."""
@@ -392,15 +414,18 @@ class FlowSpec:
         """
         if not names:
             return self
-        needed: set[str] = set()
-        todo = seen = set(names)
-        while todo:
-            steps = [step for name in todo for step in self.named(name)]
-            needed.update(step.id for step in steps)
-            todo = {name for step in steps for name in step.waits_for} - seen
-            seen = seen | todo
+        needed = {step.id for name in self._reached_from(names) for step in self.named(name)}
         left_out = tuple(step.id for step in self.steps if step.id not in needed)
         return attrs.evolve(self, until=tuple(sorted({*names})), left_out=left_out)
+
+    def _reached_from(self, names: Iterable[str]) -> set[str]:
+        """Return these names, and those for which they wait, directly or not."""
+        todo = seen = {*names}
+        while todo:
+            steps = (step for name in todo for step in self.named(name))
+            todo = {name for step in steps for name in step.waits_for} - seen
+            seen = seen | todo
+        return seen
 
     def with_params(self, given: Mapping[str, str]) -> Self:
         """Return the flow with a value for each parameter: the given one, else the default.

@@ -31,7 +31,17 @@ from flow_spec.documents.tree import (
 from flow_spec.errors import Advised, ListError, advised, quoted
 from flow_spec.fields import messages
 from flow_spec.fields.env import SETTABLE
-from flow_spec.fields.kinds import FILE, LONGEST_PATH, Integer, Kind, Schema, Text, Word, line
+from flow_spec.fields.kinds import (
+    FILE,
+    LONGEST_PATH,
+    Boolean,
+    Integer,
+    Kind,
+    Schema,
+    Text,
+    Word,
+    line,
+)
 from flow_spec.fields.messages import NAME_LIKE
 from flow_spec.fields.params import flaw_of_param_name
 from flow_spec.fields.predicates import operands_of
@@ -183,8 +193,14 @@ FLOW_DIR = "FLOW_DIR"
 MAX_PARALLEL = "max_parallel"
 AT = "at"
 """The key beside `split` for the separator."""
+ALLOW_EMPTY = "allow_empty"
+"""The key beside each of them that lets a run have no copies."""
 
-_KEYS_OF = {LINES: {LINES}, GLOB: {GLOB}, SPLIT: {SPLIT, AT}}
+_KEYS_OF = {
+    LINES: {LINES, ALLOW_EMPTY},
+    GLOB: {GLOB, ALLOW_EMPTY},
+    SPLIT: {SPLIT, AT, ALLOW_EMPTY},
+}
 """The keys of a mapping in place of a list, by the one that it must have."""
 
 _BLANK = " \t\r\n"
@@ -218,7 +234,11 @@ class ValuesOf(Kind):
         path = FILE.schema()
         split = {SPLIT: _SPLIT_TEXT.schema(), AT: _SEPARATOR.schema()}
         origins = [
-            {"properties": keys, "required": [next(iter(keys))], "additionalProperties": False}
+            {
+                "properties": {**keys, ALLOW_EMPTY: Boolean().schema()},
+                "required": [next(iter(keys))],
+                "additionalProperties": False,
+            }
             for keys in (*({origin: path} for origin in ORIGINS), split)
         ]
         return {"anyOf": [self._list.schema(), {"type": "object", "oneOf": origins}]}
@@ -234,18 +254,20 @@ class ValuesOf(Kind):
         values = {key: value for key, _, value in here.entries()}
         for origin, keys in _KEYS_OF.items():
             if origin in values and values.keys() <= keys:
-                return self._from(origin, values[origin], values.get(AT))
+                return self._from(origin, values)
         here.add(
             "must be a list of values, such as [berlin, paris], or {lines: FILE}, {glob: PATTERN} "
             f"or {{split: TEXT, at: ','}}; got {messages.got(here.node)}"
         )
         return None
 
-    def _from(self, origin: str, here: Cursor, separator: Cursor | None) -> ValueList | None:
+    def _from(self, origin: str, given: Mapping[str, Cursor]) -> ValueList | None:
+        here = given[origin]
         reading, is_split = here.reading, origin == SPLIT
         problems = len(reading.problems)
         text = (_SPLIT_TEXT if is_split else _PATH).read(here)
-        at = None if separator is None else _SEPARATOR.read(separator)
+        at = _SEPARATOR.read(given[AT]) if AT in given else None
+        allow_empty = ALLOW_EMPTY in given and Boolean().read(given[ALLOW_EMPTY])
         if len(reading.problems) > problems:
             return None
         if not _is_known_by_now(here, () if is_split else (FLOW_DIR,)):
@@ -265,7 +287,7 @@ class ValuesOf(Kind):
         except ListError as error:
             here.add(str(error) if is_split else f"{quoted(text)} {error}")
             return None
-        return ValueList(self.name, values, *((origin, text, at) if is_open else ()))
+        return ValueList(self.name, values, *((origin, text, at, allow_empty) if is_open else ()))
 
     def _check(self, values: Values, *, may_be_empty: bool) -> None:
         if not (values or may_be_empty):

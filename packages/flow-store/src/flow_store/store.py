@@ -91,13 +91,15 @@ class FlowStore(RunReader):
         parent: Parent | None = None,
         params: Mapping[str, str] | None = None,
         joining: Joining | None = None,
+        refusal: Exception | None = None,
     ) -> bool:
         """Record a new run with its steps, all PENDING; False if the key exists (rule 4.3).
 
         `steps` are pairs of step id and retries, in order of position. An existing run does not
         change, with one exception: if an earlier attempt at the same step started it, it now
         belongs to this attempt. A run with a group gets the last place there (rule 10.7), and may
-        ask the runs before it to end.
+        ask the runs before it to end. A `refusal` is raised in place of recording a new run that
+        could join its group.
 
         Raises:
             CancelRequested: The run that starts it is to be cancelled (rule 5.8a).
@@ -132,6 +134,8 @@ class FlowStore(RunReader):
                 run = run._replace(group=join(self._database, run_key, joining))
                 if joining.begins is not None:
                     run = run._replace(**joining.begins._asdict())
+            if refusal is not None and not self.has(run_key):
+                raise refusal
             if self._database.change(sql.INSERT_RUN, sql.RUN_STATE.values(run)) == 0:
                 if parent is not None:
                     heir = (parent.attempt_no, run_key, parent.run_key, parent.step_id)

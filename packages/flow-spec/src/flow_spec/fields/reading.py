@@ -163,7 +163,7 @@ class ValueList:
 
     `origin` is `LINES`, `GLOB`, or `SPLIT` if the text holds parameters. `text` is the path, the
     pattern or the text, and `at` the separator of a text. `values` are those that were there when
-    the run was recorded.
+    the run was recorded. None are an error then, unless `allow_empty`.
     """
 
     name: str
@@ -171,6 +171,7 @@ class ValueList:
     origin: str | None = None
     text: str | None = None
     at: str | None = None
+    allow_empty: bool = False
 
     @property
     def as_written(self) -> object:

@@ -247,11 +247,12 @@ class _Finder:
                             self._warn_about_shell(found, (*at, 0), text)
             for one in block.lists:
                 at = (*path, *block.place_of(one.name))
-                if not one.values:
+                if not (one.values or one.allow_empty):
                     check = "the parameters" if one.origin == SPLIT else "the path"
                     message = Advised(
-                        f"this list is empty now, so the steps of this {FOREACH} have no copies",
-                        f"check {check}; if nothing to do is fine, ask for .passed after them",
+                        "this list is empty now, so no run would start",
+                        f"check {check}; if nothing to do is fine, write allow_empty: true, and "
+                        "ask for .passed after the copies",
                     )
                     self._warn(WarningCode.EMPTY_LIST, message, at)
                 if (writer := self._writer_of(one, read.ids)) is not None:

@@ -18,7 +18,7 @@ from airflow.sdk.exceptions import (
     AirflowSkipException,
 )
 
-from flow_spec import FlowSpec, ParamsError, StepSpec, base_of
+from flow_spec import FlowSpec, ListError, ParamsError, StepSpec, base_of
 from orchesjob_flow_airflow.errors import (
     AttemptFailed,
     AttemptTimedOut,
@@ -195,13 +195,15 @@ class StepOperator(BaseOperator):
     def _run_if_due(self, context: Mapping[str, Any]) -> None:
         try:
             flow = flow_of_dag_run(context, self.flow)
+            if self.step.id not in flow.finally_ids:  # which may tell somebody
+                flow.refuse_empty_lists(self.flow_dir)
             check_copy(flow, self.step)
             facts = RunFacts.of(context, self.flow_dir, self.run_dirs)
             filled = facts.filled(flow)
             if filled is not self.flow:
                 self._use(filled, digest(flow))
             ended = self._outcomes(context)
-        except (DefinitionChanged, ParamsError) as error:
+        except (DefinitionChanged, ListError, ParamsError) as error:
             raise AirflowFailException(str(error)) from None
         except FlowNotBegun as error:
             raise AirflowSkipException(str(error)) from None
@@ -454,12 +456,13 @@ class OutcomeOperator(BaseOperator):
             flow = flow_of_dag_run(context, self.flow)
             if flow.finally_:
                 check_time_and_marks(context, flow)
+            flow.refuse_empty_lists()  # all steps may be copies, and so no task has
             ended = step_outcomes(context, flow)
             if self.is_teardown and None in ended.values():  # `finally` may take as long as it does
                 later = datetime.now(UTC) + FINALLY_INTERVAL
                 raise AirflowRescheduleException(later)  # type: ignore[no-untyped-call]
             check_outcomes(flow, ended)
-        except (DefinitionChanged, FlowNotBegun, ParamsError) as error:
+        except (DefinitionChanged, FlowNotBegun, ListError, ParamsError) as error:
             raise AirflowFailException(str(error)) from None
 
 

@@ -23,7 +23,7 @@ from flow_spec import (
 from flow_store import StepStatus
 from orchesjob_flow.cli.options import FLOW_FILE, Misused, declare_key_option, param_option
 from orchesjob_flow.home.runs import RunHandle, flow_of_run
-from orchesjob_flow.launch.inputs import list_reader, read_as_given
+from orchesjob_flow.launch.inputs import list_reader, read_as_given, tell_empty_lists
 from orchesjob_flow.reasons import Copies, counts_text, dependencies_in, urgency
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.table import draw_table, steps_in
@@ -76,6 +76,7 @@ def graph(
     if flow_file is not None and handle is None:
         # `params` are for the paths of lists that a file names (rule 10.3).
         flow = read_as_given(read_document(flow_file), params, list_reader(flow_file)).flow
+        tell_empty_lists(flow)
         names = [param.name for param in flow.params]
         if unknown := [name for name in params if name not in names]:
             about = f"its parameters are {', '.join(names)}" if names else "it has no parameters"

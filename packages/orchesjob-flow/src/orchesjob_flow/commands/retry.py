@@ -28,9 +28,10 @@ from orchesjob_flow.launch.inputs import (
     list_reader,
     read_as_given,
     ready_to_run,
+    tell_empty_lists,
     with_inputs,
 )
-from orchesjob_flow.launch.recording import Plan, reopen, tell_empty_lists
+from orchesjob_flow.launch.recording import Plan, reopen
 from orchesjob_flow.views.terminal import Course
 
 

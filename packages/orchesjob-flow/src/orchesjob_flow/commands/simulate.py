@@ -15,7 +15,7 @@ from flow_store import Run, RunStatus, Step, StepStatus
 from orchesjob_flow.cli.completion import complete_step_of_file
 from orchesjob_flow.cli.options import FLOW_FILE, format_option, param_option, until_option
 from orchesjob_flow.home.runs import Snapshot
-from orchesjob_flow.launch.inputs import list_reader, read_to_run
+from orchesjob_flow.launch.inputs import list_reader, read_to_run, tell_empty_lists
 from orchesjob_flow.reasons import in_order, listed, reasons
 from orchesjob_flow.simulation import (
     Ending,
@@ -96,6 +96,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - its options
     """  # noqa: D301 - click reads \b
     read = read_to_run(read_document(flow_file), {}, params, list_reader(flow_file))
     flow = read.flow.with_until(until)
+    tell_empty_lists(flow)
     scenario = Scenario.of(flow, fail=fail, skip=skip, cancel_at=cancel_at)
     if every:
         endings = endings_of(flow, scenario)

@@ -11,6 +11,7 @@ import click
 from flow_spec import FlowFileError, Problem, ReadCases, read_document
 from orchesjob_flow.cli.options import FLOW_FILE, declare_format
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED, WRONG
+from orchesjob_flow.launch.inputs import tell_empty_lists
 from orchesjob_flow.reports.junit import add_case, add_suite, add_text, legal, xml_of
 from orchesjob_flow.trials import (
     Coverage,
@@ -56,6 +57,7 @@ def test(is_covered: bool, output_format: OutputFormat, case_files: tuple[str, .
       orchesjob-flow test flows/*.test.yaml
     """  # noqa: D301 - click reads \b
     tested = [test_file(file) for file in case_files]
+    tell_empty_lists(*(each.case.flow for one in tested for each in one.tried))
     coverage = coverage_of(tested) if is_covered else None
     match output_format:
         case OutputFormat.JSON:

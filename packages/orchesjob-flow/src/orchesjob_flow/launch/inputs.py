@@ -11,6 +11,7 @@ import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from itertools import chain
 
 import attrs
 
@@ -32,6 +33,7 @@ from flow_spec import (
     read_list,
 )
 from orchesjob_flow.errors import DirectoryGone
+from orchesjob_flow.reasons import listed
 from orchesjob_flow.views.terminal import stderr, warn
 
 type Values = Mapping[str, str]
@@ -195,6 +197,13 @@ def current_directory() -> str:
         return os.getcwd()  # noqa: PTH109 - as the user sees it, bytes and all
     except FileNotFoundError as error:
         raise DirectoryGone from error
+
+
+def tell_empty_lists(*flows: FlowSpec) -> None:
+    """Say on stderr which steps have no copies (rule 10.3)."""
+    empty = dict(chain.from_iterable(flow.empty_blocks.items() for flow in flows))
+    for origin, steps in empty.items():
+        warn(f"{origin} gives no values, so there are no copies of {listed(steps)}")
 
 
 def folder_of(flow_file: str) -> str:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from flow_spec import FlowSpec, ListReader, OnConflict, differences
+from flow_spec import FlowSpec, ListError, ListReader, OnConflict, differences
 from flow_store import FlowStore, GroupTaken, Joining, Parent, Reopening, Run, RunStatus
 from orchesjob_client import locate
 from orchesjob_flow.clock import now
@@ -27,8 +27,12 @@ from orchesjob_flow.home.orchesjob_home import (
 )
 from orchesjob_flow.home.paths import check_run_key
 from orchesjob_flow.home.runs import RunHandle, flow_of_run, has_runner, open_store, patiently
-from orchesjob_flow.launch.inputs import current_directory, folder_of, list_reader
-from orchesjob_flow.reasons import listed
+from orchesjob_flow.launch.inputs import (
+    current_directory,
+    folder_of,
+    list_reader,
+    tell_empty_lists,
+)
 from orchesjob_flow.runner.assembly import drive, drive_or_wait
 from orchesjob_flow.runner.background import Begun, await_runner, begin_runner, start_child
 from orchesjob_flow.views.results import (
@@ -79,6 +83,7 @@ def record(
         UnusableOrchesjobHome: orchesjob could not work for a new run (rule 6.13).
         UnsafePlace: No runner could advance the run.
         Skipped, GroupTaken: Another run of its group is before it, and it does not wait (10.7).
+        ListError: A list of a new run is empty, and must not be (rule 10.3).
     """
     settings = handle.settings
     flow = read()
@@ -111,8 +116,10 @@ def record(
                 parent=parent,
                 params=dict(flow.values),
                 joining=joining_of(handle, store, flow, flow_dir, parent),
+                refusal=refusal,
             )
 
+        refusal = refusal_of_lists(flow, directory)
         lock = handle.lock(wait_sec=0) if waits_for_its_turn(flow) else None
         on_record()
         with skipping(flow):
@@ -131,10 +138,13 @@ def record(
     return Recorded(store, lock, None if flow.has_names else flow)
 
 
-def tell_empty_lists(flow: FlowSpec) -> None:
-    """Say on stderr which steps of a recorded run have no copies (rule 10.3)."""
-    for origin, steps in flow.empty_blocks.items():
-        warn(f"{origin} gives no values, so there are no copies of {listed(steps)}")
+def refusal_of_lists(flow: FlowSpec, directory: str) -> ListError | None:
+    """Return why no run of a flow may begin with its lists as they are now; None if it may."""
+    try:
+        flow.refuse_empty_lists(directory)
+    except ListError as error:
+        return error
+    return None
 
 
 def tell_ended(handle: RunHandle, run: Run) -> None:
