@@ -200,6 +200,7 @@ class Calls:
         key, attempt = self._key_of(effect.attempt), effect.attempt
         call = "note" if isinstance(effect, NoteFiles) else "check"
         self._note(call, key)
+        self._post(CallBegan(attempt), inbox)
         inbox.awaited[attempt] += 1
 
         def answer() -> None:

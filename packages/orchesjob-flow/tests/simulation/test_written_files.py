@@ -115,3 +115,12 @@ def test_a_successor(world: World, producing: Make) -> None:
     world.calls.abandon()
     world.drive()
     assert attempts(world)[1] == ("FAILED", FLAW)
+
+
+@pytest.mark.parametrize("locked_sec", [29.0, 32.0])
+def test_a_commit_that_takes_long(world: World, producing: Make, locked_sec: float) -> None:
+    """The time of a look begins when it is asked for, which is after the commit."""
+    world.record(producing())
+    world.store_locked_until = world.machine.mono + locked_sec
+    world.drive()
+    assert attempts(world) == [("SUCCEEDED", None)]

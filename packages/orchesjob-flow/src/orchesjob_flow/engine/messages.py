@@ -2,7 +2,8 @@
 
 An event is something that happened to a run; `update` says what it means. An effect is something
 that the shell performs after the commit. Each effect except `CallOff`, `SetTimer`, `Warn` and
-`GiveUp` is answered by exactly one event; `CallBegan` precedes the answer to a call of orchesjob.
+`GiveUp` is answered by exactly one event; `CallBegan` precedes the answer to a call of orchesjob
+and to a look at files.
 """
 
 from collections.abc import Mapping, Sequence
@@ -89,7 +90,7 @@ class AbortAnswered(NamedTuple):
 
 
 class CallBegan(NamedTuple):
-    """A call has its slot and begins now (rule 5.11).
+    """A call has its slot and begins now (rule 5.11), or a look at files begins (rule 10.10).
 
     `attempt` is None for the poll.
     """

@@ -116,9 +116,9 @@ class CallKind(StrEnum):
         return self in (CallKind.NOTE, CallKind.CHECK)
 
     @property
-    def needs_slot(self) -> bool:
-        """Whether the call begins only when it has a call slot (rule 5.11)."""
-        return self in (CallKind.START, CallKind.STATUS, CallKind.ABORT)
+    def tells_begin(self) -> bool:
+        """Whether a `CallBegan` says when it begins: when it has its slot, or after the commit."""
+        return self.is_of_files or self in (CallKind.START, CallKind.STATUS, CallKind.ABORT)
 
 
 @attrs.define
@@ -544,8 +544,7 @@ class UpdateContext:
         """Ask for an effect that is answered, and set a timer in case it is not.
 
         The client ends a call of orchesjob that hangs; the timer is for a call that cannot be
-        ended. `allow_sec` is the additional time for this kind of call. The time of a call that
-        needs a slot begins when it has one.
+        ended. `allow_sec` is the additional time for this kind of call.
         """
         limits = self.run.limits
         attempt.call, attempt.call_since, attempt.call_until = call, self.now.mono, None
@@ -554,7 +553,7 @@ class UpdateContext:
             attempt.call_limit_sec = FILES_SEC
         self.run.starting += call.is_part_of_start
         self.do(effect)
-        if not call.needs_slot:
+        if not call.tells_begin:
             self.limit_call(attempt)
 
     def limit_call(self, attempt: OpenAttempt) -> None:

@@ -183,6 +183,8 @@ class Performer:
             case AbortJob():
                 self._call(self._endings, effect.attempt, partial(self._abort, effect))
             case NoteFiles() | CheckFiles():
+                # Its time begins now, even where no thread is free because file systems hang.
+                self._post(CallBegan(effect.attempt))
                 self._looks.submit(lambda: self._post(self._look_at_files(effect)))
             case LookForSurvivors() | EndSurvivors():
                 self._endings.pool.submit(
