@@ -1,6 +1,7 @@
 """Properties over generated flows: both formats agree, and the stored form loses nothing."""
 
 import json
+import re
 from typing import Any
 
 import yaml
@@ -11,6 +12,7 @@ from flow_spec import FlowFileError, FlowSpec, differences, parse_flow
 
 IDS = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,11}", fullmatch=True)
 PRINTABLE = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), min_size=1, max_size=30)
+FLOW_IDS = PRINTABLE.map(lambda text: re.sub("[\xa0\u2018-\u201f]", "_", text))  # rule 2.5
 WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 VARIABLES = st.dictionaries(st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,9}", fullmatch=True), WORDS)
 SECONDS = st.one_of(
@@ -78,7 +80,7 @@ def flows(draw: st.DrawFn) -> dict[str, Any]:
             (required if listed else optional)["depends_on"] = st.just(listed)
             optional["when"] = conditions(earlier, *(CALLS if listed else ()))
         steps.append(draw(st.fixed_dictionaries(required, optional=optional)))
-    required = {"flow_id": PRINTABLE, "steps": st.permutations(steps)}
+    required = {"flow_id": FLOW_IDS, "steps": st.permutations(steps)}
     optional = {"env": VARIABLES, "working_dir": PRINTABLE}
     return draw(st.fixed_dictionaries(required, optional=optional))
 

@@ -185,6 +185,21 @@ def test_names_of_tasks(airflow: "Airflow", lists: str, shown: list[str]) -> Non
     assert [task.task_display_name for task in tasks] == shown
 
 
+def test_a_list_without_values(airflow: "Airflow") -> None:
+    """The DAG loads, and a run fails at its first task, with `finally` (rule 10.3)."""
+    flow = """
+flow_id: none
+steps:
+  - {id: first, command: ["true"]}
+  - {id: a, foreach: {FILE: {glob: '*.none'%s}}, when: first, command: ["true"]}
+finally:
+  - {id: tell, command: ["true"]}
+"""
+    assert airflow.run_flow(flow % "") == (NG, {"first": NG, "tell": OK})
+    allowed = flow % ", allow_empty: true"
+    assert airflow.run_flow(allowed) == (OK, {"first": OK, "tell": OK})
+
+
 def test_ids_that_are_taken(airflow: "Airflow") -> None:
     """No copy and no group has the id of another task, however steps are called (rule 10.3)."""
     airflow.write(
