@@ -126,7 +126,7 @@ steps:
   - {{foreach: {{N: ['0'], M: [x, y]}}, steps: [{{id: good, {EXITING}}}]}}
   - {{foreach: {{N: ['0', '1', '4']}}, steps: [{{id: mixed, {EXITING}, allow_failure: true}}]}}
   - {{foreach: {{N: ['4']}}, steps: [{{id: idle, {EXITING}}}]}}
-  - {{foreach: {{N: {{lines: none.txt}}}}, steps: [{{id: absent, {EXITING}}}]}}
+  - {{foreach: {{N: {{lines: none.txt, allow_empty: true}}}}, steps: [{{id: absent, {EXITING}}}]}}
 {probes}"""
     )
     assert outcome == OK
@@ -156,12 +156,11 @@ steps:
 
 
 def test_a_flow_of_no_copies(airflow: "Airflow") -> None:
-    """Without any task of a step, the flow succeeds."""
+    """Without any task of a step, the flow succeeds if it may have none (rule 10.3)."""
     airflow.write("", "none.txt")
-    flow = (
-        "{flow_id: f, steps: [{foreach: {N: {lines: none.txt}}, steps: [{id: a, command: [x]}]}]}"
-    )
-    assert airflow.run_flow(flow) == (OK, {})
+    flow = "{flow_id: f, steps: [{foreach: {N: {lines: none.txt%s}}, id: a, command: [x]}]}"
+    assert airflow.run_flow(flow % "") == (NG, {})
+    assert airflow.run_flow(flow % ", allow_empty: true") == (OK, {})
 
 
 @pytest.mark.parametrize(
