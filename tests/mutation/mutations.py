@@ -382,7 +382,7 @@ MUTATIONS = (
     Mutation(
         "the time of a call begins when it is asked for",
         "orchesjob-flow: UpdateContext.call",
-        replace("not call.needs_slot", "call"),
+        replace("not call.tells_begin", "call"),
     ),
     Mutation(
         "a cancel waits for the crowd",
@@ -549,10 +549,7 @@ MUTATIONS = (
     Mutation(
         "a list that is split by parameters counts as one of the flow file",
         "flow-spec: ValuesOf._from",
-        replace(
-            "return ValueList(self.name, values, *((origin, text, at) if is_open else ()))",
-            "return ValueList(self.name, values)",
-        ),
+        replace("*((origin, text, at, allow_empty) if is_open else ())", "*()"),
         tests="flow-spec/test_foreach -k split_with_parameters",
     ),
     Mutation(
