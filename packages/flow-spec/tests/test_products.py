@@ -138,6 +138,7 @@ def test_each_must_be_written(folder: Path) -> None:
 
 def test_too_many_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """So many files are noted, and no more; afterwards there may be any number."""
+    # To make the 10,000 files of the real limit would take longer than all other tests of it.
     monkeypatch.setattr("flow_spec.products.MOST_FILES", 3)
     noted = note_files(["dir", "old"], ".")
     for number in range(9):

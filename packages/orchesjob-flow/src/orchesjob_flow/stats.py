@@ -48,7 +48,7 @@ class Series(NamedTuple):
     """The figures of a step, or of the runs of a flow if its name is `THE_RUN`.
 
     Attributes:
-        step: The step as the flow file names it, all copies of a `foreach` together.
+        step: The id in the flow file; it stands for all copies of a `foreach`.
         total: How many have ended.
         succeeded, failed, cancelled, skipped: How many ended with this status.
         begun: How many had an attempt.

@@ -204,7 +204,7 @@ class Proofs:
         """The steps with a path that another one produces too, without an order between them.
 
         Each with the place of the path, and the id of the other step, which may be a copy of the
-        same one. Steps of which only one can run are left out.
+        same one. A pair is left out if only one of the two can run.
         """
         names = (*BUILT_IN, *(param.name for param in self.flow.params))
         flow = self.flow.filled({name: f"${{{{ {name} }}}}" for name in names})
@@ -222,7 +222,7 @@ class Proofs:
         return tuple((step_id, place, other) for (step_id, place), other in found.items())
 
     def _may_meet(self, before: str, after: str) -> bool:
-        """Whether two steps, of which the second is not before the first, may run at once."""
+        """Whether two steps may run at once; the second is not before the first."""
         last = self.flow.finally_ids
         if (before in last) != (after in last) or before in ids_upstream(self.flow, [after]):
             return False

@@ -87,7 +87,7 @@ def check_ended(ended: StepOutcomes, step_ids: Iterable[str]) -> None:
 
 
 def condition_holds(flow: FlowSpec, step: StepSpec, ended: StepOutcomes) -> bool:
-    """Evaluate the condition of a step; all that it waits for has ended (rules 3.2 to 3.5).
+    """Evaluate the condition of a step whose dependencies have ended (rules 3.2 to 3.5).
 
     Airflow has one state for all skipped tasks. If a step was SKIPPED although its condition was
     true, that was its own decision (rule 3.8).
