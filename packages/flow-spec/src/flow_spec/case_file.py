@@ -38,8 +38,6 @@ CANCEL_AT, TIMEOUT_AT = "cancel_at", "timeout_at"
 
 CASE_OUTCOMES = ("succeeded", "failed", "skipped")
 """How a step that runs is said to end."""
-
-
 CASE_PRODUCTS = ("missing",)
 """What is said to become of the files that a step produces."""
 

@@ -541,7 +541,8 @@ def close_attempt(
         error=error,
         running_mono=running_mono,
         finished_at=ended_at(context, attempt),
-        files=attempt.row.files and None,  # there may be thousands; UNWRITTEN stays
+        # There may be thousands of them, and nobody compares with them again.
+        files=UNWRITTEN if attempt.row.files == UNWRITTEN else None,
     )
     attempt.step.latest = attempt.row
     context.run.close(attempt.step)

@@ -67,7 +67,8 @@ def make_next_call(context: UpdateContext, attempt: OpenAttempt) -> None:
 
 def note_answer(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Note that the call in progress has returned."""
-    context.run.starting -= attempt.call is not None and attempt.call.is_part_of_start
+    if attempt.call is not None and attempt.call.is_part_of_start:
+        context.run.starting -= 1
     attempt.call = None
 
 

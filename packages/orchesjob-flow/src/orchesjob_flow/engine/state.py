@@ -551,7 +551,8 @@ class UpdateContext:
         attempt.call_limit_sec = limits.call_sec + allow_sec + SLACK_SEC + limits.patience_sec
         if call.is_of_files:
             attempt.call_limit_sec = FILES_SEC
-        self.run.starting += call.is_part_of_start
+        if call.is_part_of_start:
+            self.run.starting += 1
         self.do(effect)
         if not call.tells_begin:
             self.limit_call(attempt)
