@@ -313,11 +313,13 @@ MUTATIONS = (
         "a command that was ended for its run has an exit code",
         "orchesjob-client: exit_code_of",
         replace("None if was_ended else 128 - code", "128 - code"),
+        tests="orchesjob-client/test_report -k exit_code_of_an_end",
     ),
     Mutation(
         "what --until leaves out has passed",
         "flow-spec: StepEnds._judged",
         replace("step_id not in self.flow.left_out", "True"),
+        tests="flow-spec/test_until -k has_not_passed",
     ),
     Mutation(
         "a condition is evaluated before all its steps have ended",

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from flow_spec import FlowSpec, UnknownStepError, differences, parse_flow
+from flow_spec import FlowSpec, StepEnds, UnknownStepError, differences, parse_flow
 
 FLOW = parse_flow("""
 flow_id: f
@@ -46,6 +46,23 @@ def test_what_is_left_out(until: list[str], kept: list[str]) -> None:
     assert set(flow.left_out) <= set(ALL)
     assert flow.until == tuple(sorted(until))
     assert FlowSpec.from_json(flow.to_json()) == flow
+
+
+@pytest.mark.parametrize(("until", "passed"), [([], True), (["skipped"], False)])
+def test_what_is_left_out_has_not_passed(until: list[str], passed: bool) -> None:
+    """A step that is skipped after an optional one has passed, but not one that is left out."""
+    flow = parse_flow("""
+flow_id: f
+steps:
+  - {id: skipped, only_if: [x], command: [x]}
+  - {id: after, when: skipped, command: [x]}
+finally:
+  - {id: asks, when: after.passed, command: [x]}
+""").with_until(until)
+    fates = {"skipped": ("SKIPPED", True), "after": ("SKIPPED", False)}
+    condition = flow.step("asks").condition
+    assert condition is not None
+    assert condition.evaluate(StepEnds(flow, fates.get).value) is passed
 
 
 @pytest.mark.parametrize(("name", "meant"), [("lod", "load"), ("load@berln", "load@berlin")])
