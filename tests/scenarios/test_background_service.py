@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from support.flow import Flow
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "background-services.md"
 SERVER = """#!/bin/sh
 echo "$@" >up
+echo "listening on port 8080"
 until [ -e down ]; do sleep 0.05; done
 """
 TESTS_THAT_END_IT = """#!/bin/sh
@@ -20,23 +22,40 @@ until "$ORCHESJOB_BIN" status --run-key k:server | grep -q SUCCEEDED; do sleep 0
 """
 
 
-@pytest.mark.parametrize("ends_by_itself", [False, True])
-def test_the_recipe(each_flow: Flow, tmp_path: Path, *, ends_by_itself: bool) -> None:
-    """The server runs beside the tests and is stopped, or has ended by itself (rule 9.13)."""
-    flow = each_flow
+def _recipe(flow: Flow) -> Flow:
+    """The page's flow file in the folder of `flow`, which finds orchesjob by its option alone."""
     shown = r"<!-- file: tests-on-a-server.yaml -->\n```yaml\n(.*?)```"
     (text,) = re.findall(shown, PAGE.read_text(encoding="utf-8"), re.DOTALL)
     (flow.folder / "flow.yaml").write_text(text, encoding="utf-8")
+    flow.environ.pop("ORCHESJOB_BIN", None)
+    flow.environ["PATH"] = "/usr/bin:/bin"
+    return flow
+
+
+def _run(flow: Flow, code: int = 0) -> Any:
+    orchesjob = f"--orchesjob-bin={flow.orchesjob.path}"
+    return flow.ask(orchesjob, "start", "--run-key=k", "flow.yaml", code=code)
+
+
+@pytest.mark.parametrize("ends_by_itself", [False, True])
+def test_the_recipe(each_flow: Flow, *, ends_by_itself: bool) -> None:
+    """The server runs beside the tests and is stopped, or has ended by itself (rule 9.13)."""
+    flow = _recipe(each_flow)
     write_program(flow.folder / "server", SERVER)
     tests = TESTS_THAT_END_IT if ends_by_itself else "#!/bin/sh\ntest -e up\n"
     write_program(flow.folder / "run-tests", tests)
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    write_program(programs / "curl", "#!/bin/sh\ntest -e up\n")
-    flow.environ.pop("ORCHESJOB_BIN", None)
-    flow.environ["PATH"] = f"{programs}:/usr/bin:/bin"
-    run = flow.ask(f"--orchesjob-bin={flow.orchesjob.path}", "start", "--run-key=k", "flow.yaml")
+    run = _run(flow)
     assert outcomes(run) == dict.fromkeys(["serve", "test", "stop"], "SUCCEEDED")
     assert (flow.folder / "up").read_text(encoding="utf-8") == "--port 8080\n"
     ended = flow.orchesjob.status("k:server")["status"]
     assert ended == ("SUCCEEDED" if ends_by_itself else "ABORTED")
+
+
+@pytest.mark.parametrize("server", [None, "#!/bin/sh\necho 'address in use' >&2\nexit 1\n"])
+def test_a_server_that_is_not_up(each_flow: Flow, server: str | None) -> None:
+    """Without the program, or where it ends at once, `serve` fails."""
+    flow = _recipe(each_flow)
+    if server:
+        write_program(flow.folder / "server", server)
+    run = _run(flow, code=1)
+    assert outcomes(run) == {"serve": "FAILED", "test": "SKIPPED", "stop": "SKIPPED"}
