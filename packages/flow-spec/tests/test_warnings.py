@@ -256,6 +256,10 @@ def marked(mark: object) -> str | None:
         (["{id: a, command: [x], retry_delay_sec: 5}"], [("unused-delay", "5")]),
         (["{id: a, command: [x], retry_delay_sec: 5, retries: 1}"], []),
         (
+            ["{id: a, command: [x], produces: ['~/o', $HOME/o, '{{ ds }}/o', 'o-*[0-9]']}"],
+            [("shell-syntax", "~"), ("shell-syntax", "$HOME"), ("literal-value", "{{ ds }}")],
+        ),
+        (
             ["{id: a, command: [x], produces: [o]}", "{id: b, command: [x], produces: [n, ./o]}"],
             [("shared-product", "./o")],
         ),

@@ -294,7 +294,7 @@ class _Finder:
                     yield from self._texts_at((*path, place))
 
     def _look_at_fields(self, path: NodePath, variables: Set[str]) -> None:
-        for field in ("working_dir", "env_file", "env"):
+        for field in ("working_dir", "env_file", "env", "produces"):
             for each in self._texts_at((*path, field)):
                 self._look_at_text(each, variables, shell.IN_WORD)
 
