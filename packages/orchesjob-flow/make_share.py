@@ -37,7 +37,7 @@ MORE = {
     "output_format": "../output.md#text-and-json",
     "jobs": "../files.md#a-home-of-its-own",
     "orchesjob_bin": "../environment.md",
-    "params": "../../flow-files.md#params",
+    "params": "../../flow-files/values.md#params",
     "progress": "start.md#progress",
     "reports": "report.md",
     "run_key_option": "../run-keys.md",
@@ -46,12 +46,12 @@ MORE = {
 """Where the reference says more about an option, by the name of its parameter."""
 INSTALLED_TOPICS = Path(__file__).parent / "src" / "orchesjob_flow" / "topics"
 TOPICS = {
-    "conditions": ["flow-files.md#Conditions"],
-    "durations": ["flow-files.md#Durations"],
-    "environment": ["reference/environment.md", "flow-files.md#`env`, `working_dir`"],
-    "exit-codes": ["reference/exit-codes.md", "flow-files.md#Exit codes"],
+    "conditions": ["conditions.md#Syntax"],
+    "durations": ["flow-files/endings.md#Durations"],
+    "environment": ["reference/environment.md", "flow-files/values.md#`env`, `working_dir`"],
+    "exit-codes": ["reference/exit-codes.md", "flow-files/endings.md#Exit codes"],
     "files": ["reference/files.md"],
-    "foreach": ["flow-files.md#`foreach`"],
+    "foreach": ["flow-files/foreach.md"],
     "json": ["reference/json.md"],
     "run-keys": ["reference/run-keys.md"],
     "statuses": ["reference/statuses.md"],
