@@ -8,13 +8,15 @@
     part       = [A-Za-z0-9_][A-Za-z0-9_-]*
     call       = quantifier "(" predicate ")"           any(late)
                | quantifier "(" operand ")"             any(load), any(load.late)
+               | subject "(" predicate ")"              run(late)
     constant   = ("true" | "false") "(" ")"             true(), false()
     predicate  = [A-Za-z_][A-Za-z0-9_]*
     quantifier = [A-Za-z_][A-Za-z0-9_]*
+    subject    = [A-Za-z_][A-Za-z0-9_]*
 
-ASCII white space, including line ends, may stand between any two tokens. A quantifier that no
-parenthesis follows is a name like any other, and so are `true` and `false`. The spelling of a call
-or a constant has no white space in it. Callers give all other words their meaning.
+ASCII white space, including line ends, may stand between any two tokens. A quantifier or a subject
+that no parenthesis follows is a name like any other, and so are `true` and `false`. The spelling of
+a call or a constant has no white space in it. Callers give all other words their meaning.
 """
 
 import re
@@ -55,8 +57,8 @@ NAME_START = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123
 class Occurrence(namedtuple("Occurrence", "name predicate start end name_start")):
     """An operand or a call in the text of a condition, at `text[start:end]`.
 
-    The `name` of a call such as `any(failed)` is None: it asks its `predicate` of many names. In a
-    call such as `any(load.failed)`, the name begins at `name_start`.
+    The `name` of a call such as `any(failed)` is None: it asks its `predicate` of many names, or of
+    a subject. In a call such as `any(load.failed)`, the name begins at `name_start`.
     """
 
     __slots__ = ()
@@ -67,11 +69,14 @@ class Occurrence(namedtuple("Occurrence", "name predicate start end name_start")
     name_start: int
 
 
-def operands_in(text: str, predicates: Collection[str] = ()) -> Iterator[Occurrence]:
+def operands_in(
+    text: str, predicates: Collection[str] = (), subjects: Collection[str] = ()
+) -> Iterator[Occurrence]:
     """Yield every operand and call in the text of a condition, from left to right.
 
     The text need not be a condition: what looks like an operand or a call is taken for one. A call
-    such as `any(late)` asks many names if `late` is one of the predicates, else the name `late`.
+    such as `any(late)` asks many names if `late` is one of the predicates, else the name `late`. A
+    call of one of the subjects asks no name.
 
     >>> [(one.name, one.start) for one in operands_in("load && any(failed)", ["failed"])]
     [('load', 0), (None, 8)]
@@ -81,7 +86,7 @@ def operands_in(text: str, predicates: Collection[str] = ()) -> Iterator[Occurre
         start, end = found.span()
         if not quantifier:
             yield Occurrence(name, predicate, start, end, start)
-        elif asked is None and argument in predicates:
+        elif asked is None and (argument in predicates or quantifier in subjects):
             yield Occurrence(None, argument, start, end, found.start(2))
         else:
             yield Occurrence(argument, asked, start, end, found.start(2))

@@ -56,6 +56,9 @@ class Vocabulary:
     `max_calls` calls, since each may stand for thousands of operands. With `asks_one`, a quantifier
     may also be called with an operand, as in `any(load.late)`; that is one operand.
 
+    `subjects` are words that may be called with predicates of their own, as in `run(late)`. That is
+    a `Name` whose quantifier is the subject, and whose name is the predicate.
+
     With `constants`, `true()` and `false()` are conditions.
     """
 
@@ -66,10 +69,12 @@ class Vocabulary:
     max_calls: int = 12
     asks_one: bool = False
     constants: bool = True
+    subjects: Mapping[str, Collection[str]] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         """Take copies, so that the vocabulary cannot change under its users."""
         object.__setattr__(self, "hints", dict(self.hints))
+        object.__setattr__(self, "subjects", dict(self.subjects))
         if isinstance(self.predicates, str):
             raise TypeError(f"predicates must be a collection of words, not {self.predicates!r}")
         object.__setattr__(self, "predicates", tuple(self.predicates))
@@ -147,7 +152,7 @@ def parse(text: str, vocabulary: Vocabulary = _PLAIN, over: Iterable[str] = ()) 
             else:
                 break
         elif token == OPEN and (
-            call := _call(tokens, index, vocabulary, names if calls_left else ())
+            call := _call(tokens, index, vocabulary, names if calls_left > 0 else ())
         ):
             program[-1:] = call
             _, argument = next(numbered)
@@ -170,12 +175,16 @@ def _call(
     tokens: Sequence[str], index: int, vocabulary: Vocabulary, over: Collection[str]
 ) -> Program:
     """Return what the call with the parenthesis at `index` stands for; nothing if it is none."""
-    quantifier = vocabulary.quantifier(tokens[index - 1])
-    if quantifier is None or tokens[index + 2 : index + 3] != [CLOSE]:
+    if tokens[index + 2 : index + 3] != [CLOSE]:
         return ()
-    argument = tokens[index + 1]
+    word, argument = tokens[index - 1], tokens[index + 1]
+    if argument in vocabulary.subjects.get(word, ()):
+        return (f"{word}{OPEN}{argument}{CLOSE}",)
+    quantifier = vocabulary.quantifier(word)
+    if quantifier is None:
+        return ()
     if argument in vocabulary.predicates:
         return quantifier.over(over, argument).program if over else ()
     if vocabulary.asks_one and argument[-1] != CLOSE and vocabulary.is_operand(argument):
-        return (f"{quantifier.word}{OPEN}{argument}{CLOSE}",)
+        return (f"{word}{OPEN}{argument}{CLOSE}",)
     return ()

@@ -133,8 +133,8 @@ def _variables(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[
 
 def _start_rule(step: StepSpec) -> tuple[object, frozenset[str]]:
     """Return what decides the start; two steps with equal rules start alike."""
-    in_order = attrs.evolve(step, depends_on=tuple(sorted(step.depends_on)))
-    return in_order.condition, frozenset(step.waits_for)
+    in_order = attrs.evolve(step, depends_on=tuple(sorted(step.depends_on)), waits_also=())
+    return in_order.condition, frozenset(in_order.waits_for)
 
 
 def _start_words(step: StepSpec) -> str:

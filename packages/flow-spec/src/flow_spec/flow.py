@@ -274,6 +274,30 @@ class FlowSpec:
             return self.steps
         return tuple(step for step in self.steps if base_of(step.id) == step.id)
 
+    def with_waits(self) -> Self:
+        """Return the flow with what those steps wait for also that ask how the run ends (rule 3.9).
+
+        These are all steps of `finally` that neither ask that, nor wait for one that does.
+        """
+        late = {step.id for step in self.finally_ if step.asks_run}
+        if not late:
+            return self
+        for rank in self.finally_ranks:
+            late |= {step.id for step in rank if not late.isdisjoint(step.waits_for)}
+        before = tuple(step.id for step in self.finally_ if step.id not in late)
+        asking = (attrs.evolve(step, waits_also=before) for step in self.finally_ if step.asks_run)
+        changed = {step.id: step for step in asking}
+        return attrs.evolve(
+            self, finally_=tuple(changed.get(step.id, step) for step in self.finally_)
+        )
+
+    @cached_property
+    def judged_steps(self) -> tuple[StepSpec, ...]:
+        """The steps whose outcomes `run(failed)` is about (rule 3.9)."""
+        asking = next((step for step in self.finally_ if step.asks_run), None)
+        names = frozenset(asking.waits_also if asking else ())
+        return (*self.steps, *(step for step in self.finally_ if step.id in names))
+
     def named(self, name: str) -> tuple[StepSpec, ...]:
         """Return the step with this id, or all copies of the step with this id (rule 10.3).
 

@@ -109,6 +109,8 @@ class Document:
             if reading.words and not reading.fills_names:
                 flow = flow.unfilled()
             _refuse_cycle(flow, reading)
+        if not reading.problems:
+            flow = _with_waits(flow, here)
         if reading.problems:
             raise self.error(reading.problems)
         return ReadFlow(flow.with_copies(), root, reading, self.text)
@@ -282,6 +284,15 @@ def _with_asked_steps_named(flow: FlowSpec, reading: Reading) -> FlowSpec:
         for position, step in enumerate(flow.finally_)
     )
     return attrs.evolve(flow, finally_=named)
+
+
+def _with_waits(flow: FlowSpec, here: Cursor) -> FlowSpec:
+    """Let the steps that ask how the run ends wait for those before them (rule 3.9)."""
+    flow = flow.with_waits()
+    if sum(len(step.waits_also) for step in flow.finally_) > MAX_VALUES:
+        fact = f"steps that ask run(...) wait for others of finally more than {MAX_VALUES:,} times"
+        (here.get(FINALLY) or here).add(Advised(fact, "ask it in fewer steps"))
+    return flow
 
 
 def _refuse_cycle(flow: FlowSpec, reading: Reading) -> None:

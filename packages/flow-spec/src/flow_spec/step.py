@@ -38,7 +38,7 @@ from flow_spec.fields.kinds import (
     line,
 )
 from flow_spec.fields.messages import LONGEST_WORD, flaw_of_word
-from flow_spec.fields.predicates import End, operands_of, parse_when
+from flow_spec.fields.predicates import RUN, End, operands_of, parse_when
 from flow_spec.fields.reading import FOREACH, Cursor, escaped, filled
 from flow_spec.fields.records import (
     ENV_FILES,
@@ -396,12 +396,21 @@ class StepSpec:
     fills: tuple[str, ...] = ()
     """The fields whose words hold names to replace (rule 10.2)."""
 
+    waits_also: tuple[str, ...] = ()
+    """The steps of `finally` that it waits for because it asks how the run ends (rule 3.9)."""
+
     @cached_property
     def condition(self) -> "flow_conditions.Condition | None":
         """The parsed `when`, else the conjunction of `depends_on`, else None (rule 3.5)."""
         if self.when is not None:
             return parse_when(self.when, self.depends_on)
         return flow_conditions.all_of(self.depends_on) if self.depends_on else None
+
+    @cached_property
+    def asks_run(self) -> bool:
+        """Whether the `when` asks how the run ends, as in `run(failed)` (rule 3.9)."""
+        operands = () if self.condition is None else self.condition.operands
+        return any(operand.quantifier == RUN for operand in operands)
 
     @property
     def script(self) -> str | None:
@@ -465,9 +474,9 @@ class StepSpec:
 
     @cached_property
     def waits_for(self) -> tuple[str, ...]:
-        """The ids in `depends_on`, then the others in `when`, each once (rule 3.6)."""
+        """The ids in `depends_on`, the others in `when`, and `waits_also`, each once (rule 3.6)."""
         named = (operand.name for operand in operands_of(self.when))
-        return tuple(dict.fromkeys((*self.depends_on, *filter(None, named))))
+        return tuple(dict.fromkeys((*self.depends_on, *filter(None, named), *self.waits_also)))
 
 
 _OWN = frozenset({

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import attrs
 
-from flow_spec.fields.predicates import End, holds, holds_of_copies
+from flow_spec.fields.predicates import RUN, End, holds, holds_of_copies, holds_of_run
 from flow_spec.flow import FlowSpec
 
 if TYPE_CHECKING:
@@ -21,17 +21,20 @@ class StepEnds[Status: str]:
 
     `fate_of` returns the status of a step, and whether it was skipped although its condition was
     true; that is None where nobody knows, and the condition decides. The whole is None for a step
-    that has not ended. What has ended stays so while this object lives.
+    that has not ended. What has ended stays so while this object lives. `after` is how
+    `steps` ended, if that is recorded.
     """
 
     flow: FlowSpec
     fate_of: Callable[[str], tuple[Status, bool | None] | None]
+    after: str | None = None
     _ends: dict[str, End[Status]] = attrs.field(factory=dict, init=False)
     _of_copies: dict[tuple[str, bool, bool], frozenset[End[Status]]] = attrs.field(
         factory=dict, init=False
     )
     _walked: set[str] = attrs.field(factory=set, init=False)
     """The names whose steps `_walk` has reached."""
+    _run_status: str | None = attrs.field(default=None, init=False)
 
     def value(self, operand: "Name", *, if_run: bool = False) -> bool | None:
         """Tell whether an operand is true; None while a step of it has not ended (rule 3.4).
@@ -39,6 +42,9 @@ class StepEnds[Status: str]:
         `if_run` treats every step that passed without running as SUCCEEDED (rule 3.8). Ten thousand
         steps may ask about the same ten thousand copies, so these are read once.
         """
+        if operand.quantifier == RUN:
+            status = self.run_status
+            return None if status is None else holds_of_run(operand.name, status)
         asks_passed = if_run or operand.predicate == "passed"
         copies = self.flow.copies.get(operand.name)
         if copies is None:
@@ -54,6 +60,23 @@ class StepEnds[Status: str]:
                 ends.add(end)
             self._of_copies[key] = frozenset(ends)
         return holds_of_copies(operand, self._of_copies[key], if_run=if_run)
+
+    @property
+    def run_status(self) -> str | None:
+        """How the run ends, as it stands for `run(failed)`; None if that is not known yet (3.9)."""
+        if self._run_status is None:
+            judged = [
+                (self.fate_of(step.id), step.allow_failure) for step in self.flow.judged_steps
+            ]
+            ends = [(fate[0], is_allowed) for fate, is_allowed in judged if fate is not None]
+            if self.after not in {None, "SUCCEEDED"}:
+                self._run_status = self.after
+            elif ("FAILED", False) in ends and len(ends) == len(judged):
+                self._run_status = "FAILED"
+            elif len(ends) == len(judged):
+                is_cut = any(status == "CANCELLED" for status, _ in ends)
+                self._run_status = "CANCELLED" if is_cut else "SUCCEEDED"
+        return self._run_status
 
     def _end(self, step_id: str, *, asks_passed: bool, if_run: bool) -> End[Status] | None:
         fate = self.fate_of(step_id)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import attrs
 
 from flow_conditions import Explanation, Name
-from flow_spec import FlowSpec, StepEnds, StepSpec, operands_of
+from flow_spec import RUN, FlowSpec, StepEnds, StepSpec, operands_of
 from flow_store import AttemptStatus, PastAttempt, Run, Settlement, Step, StepStatus
 from orchesjob_flow.engine.plan import fate_of_row
 from orchesjob_flow.home.runs import flow_of_run
@@ -72,13 +72,14 @@ class ExplainedCondition:
     """A step's condition with the value of every part, and the operands that decide.
 
     `decided_by` is None while the value is open. `spec` is one of the steps that have this
-    condition.
+    condition, and `run_end` how the run ends, if they ask that and it is known.
     """
 
     spec: StepSpec
     whole: Explanation
     decided_by: Sequence[Name] | None
     value_of: Lookup
+    run_end: str | None
 
     @property
     def value(self) -> Value:
@@ -207,7 +208,7 @@ class Conditions:
         """Evaluate over the records of a run."""
         self._rows = dependencies_in(run)
         self._settled = run.settled
-        self._ends = StepEnds(flow, self._fate_of)
+        self._ends = StepEnds(flow, self._fate_of, run.finally_after)
         self._found: dict[object, tuple[Dependencies, ExplainedCondition | None]] = {}
 
     def of(self, spec: StepSpec) -> tuple[Dependencies, ExplainedCondition | None]:
@@ -218,7 +219,9 @@ class Conditions:
             explained, condition, value = None, spec.condition, self._ends.value
             if condition is not None:
                 whole, deciding = condition.explain(value), condition.blame(value)
-                explained = ExplainedCondition(spec, whole, deciding, value)
+                explained = ExplainedCondition(
+                    spec, whole, deciding, value, self._ends.run_status if spec.asks_run else None
+                )
             self._found[same] = waits_for, explained
         return self._found[same]
 
@@ -272,6 +275,10 @@ def describe_operands(
     """Write the statuses of the steps in some operands, and why one that is to pass was SKIPPED."""
     described: dict[str, str] = {}
     for operand in operands:
+        if operand.quantifier == RUN:
+            end = condition.run_end
+            described[""] = f"the run ends {end}" if end else "how the run ends is open"
+            continue
         row = rows[operand.name]
         text = dependency_text(row)
         if operand.predicate == "passed" and statuses_of(row) == (StepStatus.SKIPPED,):

@@ -9,6 +9,7 @@ run that waits for its group (rule 10.7), a settled step (rule 12.3), a runner t
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
@@ -34,6 +35,7 @@ URGENCY = ("RUNNING", "FAILED", "DELAYED", "CANCELLED", "PENDING", "SUCCEEDED", 
 """The order in which steps are shown where not all of them fit."""
 FOUND = "found in orchesjob, not run again"
 LEFT_OUT = "left out by --until"
+ASKS_RUN = re.compile(r"\brun\s*\(", re.ASCII)
 MOST_NAMED = 5
 OUTCOME_WORDS = {
     Outcome.SUCCEEDED: "succeeded",
@@ -59,6 +61,8 @@ class Shape(NamedTuple):
         copies: The ids of all copies of a step, by the step's name (rule 10.3).
         values: The values of its `foreach` for each copy, by id and by the names of the block.
         bounded: The blocks with `max_parallel`.
+        asking: The steps of `finally` that ask how the run ends (rule 3.9).
+        judged: The steps of `finally` that they ask about, and whether each may fail.
         until: The steps for which the run is made; empty: for all (rule 6.14).
         left_out: The steps that it therefore leaves out.
     """
@@ -68,6 +72,8 @@ class Shape(NamedTuple):
     copies: dict[str, list[str]]
     values: dict[str, dict[str, str]]
     bounded: list[BoundedBlock]
+    asking: frozenset[str]
+    judged: dict[str, bool]
     until: Sequence[str]
     left_out: frozenset[str]
 
@@ -102,12 +108,21 @@ def read_shape(definition: str) -> Shape:
     try:
         flow = json.loads(definition)
         outside, finally_ = flow["steps"], flow.get("finally", ())
+        judged = {name for step in finally_ for name in step.get("waits_also", ())}
         shape = Shape(
             waits={},
             finally_ids=frozenset(step["id"] for step in finally_),
             copies={},
             values={},
             bounded=[],
+            asking=frozenset(
+                step["id"] for step in finally_ if ASKS_RUN.search(step.get("when") or "")
+            ),
+            judged={
+                step["id"]: step.get("allow_failure", False)
+                for step in finally_
+                if step["id"] in judged
+            },
             until=flow.get("until", ()),
             left_out=frozenset(flow.get("left_out", ())),
         )
@@ -198,12 +213,14 @@ type Dependency = Step | Copies
 class Dependencies(NamedTuple):
     """What a step waits for, which of it has not ended, and the latest `retry` of any of it.
 
-    Steps of one layer wait for the same, so this is computed once for all of them.
+    Steps of one layer wait for the same, so this is computed once for all of them. `run_end` is how
+    the run ends, for a step that asks that.
     """
 
     steps: Sequence[Dependency] = ()
     unfinished: Sequence[Dependency] = ()
     retry_no: int = 0
+    run_end: str | None = None
 
     @classmethod
     def of(cls, steps: Sequence[Dependency]) -> Self:
@@ -240,6 +257,22 @@ def all_before_finally(run: Run) -> Dependencies:
     return Dependencies.of(
         [found[name] for name in names if name in found and name not in shape.finally_ids]
     )
+
+
+def end_of_run(run: Run) -> str | None:
+    """Return how a run ends, as it stands for the steps that ask that, once it is known (3.9)."""
+    if run.finally_after is not Outcome.SUCCEEDED:
+        return run.finally_after
+    judged = shape_of(run.definition).judged
+    statuses = {
+        step.status
+        for step in run.steps
+        if step.step_id in judged and not (judged[step.step_id] and step.status.value == "FAILED")
+    }
+    if not all(status.is_terminal for status in statuses):
+        return None
+    ends = (StepStatus.FAILED, StepStatus.CANCELLED)
+    return next((end.value for end in ends if end in statuses), "SUCCEEDED")
 
 
 def base_name(step_id: str) -> str:
@@ -297,17 +330,20 @@ def reasons(run: Run, stale: Collection[int] = ()) -> list[str]:
     rows = dependencies_in(run)
     before, held = all_before_finally(run), held_steps(run)
     found, words = found_steps(run), words_instead(run, stale)
+    end = end_of_run(run) if shape.asking else None
 
     @cache
-    def waits_for(names: tuple[str, ...]) -> Dependencies:
-        return Dependencies.of([rows[name] for name in names if name in rows])
+    def waits_for(names: tuple[str, ...], end: str | None) -> Dependencies:
+        return Dependencies.of([rows[name] for name in names if name in rows])._replace(run_end=end)
 
     return [
         words[step.position]
         if step.position in words
         else reason(
             step,
-            waits_for(shape.waits.get(step.step_id, ())),
+            waits_for(
+                shape.waits.get(step.step_id, ()), end if step.step_id in shape.asking else None
+            ),
             before if step.step_id in shape.finally_ids else NO_DEPENDENCIES,
             held.get(step.step_id),
             is_gate=is_at_gate(run, step),
@@ -434,6 +470,8 @@ def reason_to_skip(step: Step, waits: Dependencies, *, is_gate: bool) -> str:
         return f"its only_if said no: attempt {step.attempt_no} ended with exit code 1"
     if step.has_begun:
         return f"attempt {step.attempt_no} ended with an exit code that skips the step"
+    if waits.run_end is not None:
+        return f"its condition was false: the run ends {waits.run_end}"
     if not waits.steps:
         return "its condition was false"
     return f"its condition was false: {dependencies_text(waits.steps)}"

@@ -39,6 +39,7 @@ from flow_spec.fields.messages import (
 )
 from flow_spec.fields.predicates import (
     INSTEAD_OF_VALUES,
+    RUN,
     advice_on_condition,
     is_condition,
     operands_of,
@@ -377,14 +378,15 @@ class Expression(Text):
         text, depends_on, in_finally = here.text, here.depends_on, here.in_finally
         try:
             condition = parse_when(text, depends_on, in_finally=in_finally)
-            if any(is_no_step(operand, here.reading) for operand in condition.operands):
+            operands = [one for one in condition.operands if one.quantifier != RUN]
+            if any(is_no_step(operand, here.reading) for operand in operands):
                 parse_when(text, depends_on, in_finally=in_finally, asks_one=False)
         except flow_conditions.ConditionSyntaxError as error:
             self._report(error, here)
             return
-        called = {operand.name: operand for operand in condition.operands if operand.quantifier}
+        called = {operand.name: operand for operand in operands if operand.quantifier}
         listed = frozenset(depends_on)
-        for name in dict.fromkeys(operand.name for operand in condition.operands):
+        for name in dict.fromkeys(operand.name for operand in operands):
             flaw = flaw_of_name_of_step(name, here)
             if flaw is None and name in called:
                 flaw = flaw_of_call(called[name], here)

@@ -1,4 +1,4 @@
-"""The predicates of a `when`, and what they mean (rules 3.2, 3.3, 3.7, 3.8 and 10.1).
+"""The predicates of a `when`, and what they mean (rules 3.2, 3.3, 3.7 to 3.9 and 10.1).
 
 flow-conditions has the grammar and evaluates. This module has the predicates and quantifiers that
 flows know. Both are imported for the first condition: a flow may have none.
@@ -19,8 +19,15 @@ PREDICATES = ("succeeded", "failed", "skipped", "passed", "finished")
 FINALLY_PREDICATES = (*PREDICATES, "cancelled")
 """What a step of `finally` may ask; only these steps are decided after a cancel (rule 10.1)."""
 
+RUN = "run"
+"""The word that asks how the run ends: `run(failed)` (rule 3.9)."""
+RUN_PREDICATES = ("succeeded", "failed", "cancelled", "timed_out")
+
 _ONLY_IN_FINALLY = (
     "only the steps of 'finally' can ask that, since after a cancel no other step begins"
+)
+_ASKS_RUN = (
+    "only the steps of 'finally' can ask how the run ends; here, ask steps, as in NAME.failed"
 )
 
 
@@ -48,6 +55,7 @@ def _vocabulary(
         max_calls=len(quantifiers) * len(predicates),  # as many as there are different ones
         asks_one=asks_one,
         constants=False,
+        subjects={RUN: RUN_PREDICATES} if in_finally else {},
     )
 
 
@@ -60,7 +68,13 @@ def _hints(*, in_finally: bool) -> Mapping[str, str]:
     hints = {word: answers[0] for word, answers in (asked | {**words["after a dot"]}).items()}
     if in_finally:
         functions |= words["a condition of finally"]
+        hints |= {
+            f"{RUN}({word})": f"write '{RUN}({meant})'"
+            for word, meant in hints.items()
+            if meant in RUN_PREDICATES
+        }
     else:
+        hints |= {f"{RUN}({asked})": _ASKS_RUN for asked in RUN_PREDICATES}
         hints |= {word: _ONLY_IN_FINALLY for word, meant in hints.items() if meant == "cancelled"}
     return hints | {f"{word}()": answers[0] for word, answers in functions.items()}
 
@@ -87,6 +101,14 @@ def holds[Status: str](predicate: str | None, end: End[Status]) -> bool:
             return end.passed
         case _:
             return end.status == (predicate or "succeeded").upper()
+
+
+def holds_of_run(predicate: str, status: str) -> bool:
+    """Return whether `run(predicate)` is true of a run that ends like this (rule 3.9).
+
+    `predicate` is one of `RUN_PREDICATES`, and so in upper case is `status`.
+    """
+    return predicate == status.lower() or (predicate, status) == ("failed", "TIMED_OUT")
 
 
 def holds_of_copies[Status: str](
@@ -140,11 +162,11 @@ def parse_when(
 
 def operands_of(when: str | None) -> "Iterator[Occurrence]":
     """Yield the operands and calls in a `when`; the name of `any(failed)` is None."""
-    return flow_conditions.operands_in(when, FINALLY_PREDICATES) if when else iter(())
+    return flow_conditions.operands_in(when, FINALLY_PREDICATES, {RUN}) if when else iter(())
 
 
 def has_call(text: str) -> bool:
-    """Whether a text is a condition that calls `any`, `all` or `none` (rule 3.7)."""
+    """Whether a text is no condition, or one that calls `any`, `all` or `none` (rule 3.7)."""
     return not is_condition(text, (), in_finally=True)
 
 

@@ -17,6 +17,7 @@ import attrs
 from flow_conditions import Condition, Functions, Name, parse
 from flow_spec.errors import Span
 from flow_spec.fields.predicates import (
+    RUN,
     SKIPPED_ITSELF,
     SUCCEEDED,
     End,
@@ -33,6 +34,7 @@ NOT, AND = "!", "&&"
 CONNECTIVES = frozenset({NOT, AND, "||"})
 
 _ENDS_LATE, _ENDS_EARLY, _SKIPS, _FAILS = range(4)
+_TIMES_OUT = 1  # of the run: whether what cuts it off is its timeout
 _VARIABLES = 5  # at most of a step; they have higher numbers than those of what it waits for
 
 
@@ -196,6 +198,23 @@ class Outcomes:
         self._ended[step.id] = choice(variable + _ENDS_EARLY, is_skipped, decided)
 
     @cached_property
+    def _run_ends(self) -> Mapping[str, int]:
+        """When each `run(...)` is true; the steps that it is about have been added (rule 3.9)."""
+        both, joined = self.functions.both, self.functions.joined
+        judged = [(step, self._of[step.id]) for step in self.flow.judged_steps]
+        failed = joined(False, (of.failed for step, of in judged if not step.allow_failure))
+        cut = joined(False, (of.cancelled for _, of in judged))
+        timed_out = Functions.FALSE
+        if self.flow.timeout_sec is not None:
+            timed_out = both(cut, self.functions.variable(_TIMES_OUT))
+        return {
+            "succeeded": both(cut ^ 1, failed ^ 1),
+            "failed": self.functions.either(both(failed, cut ^ 1), timed_out),
+            "cancelled": both(cut, timed_out ^ 1),
+            "timed_out": timed_out,
+        }
+
+    @cached_property
     def open_names(self) -> frozenset[str]:
         """The ids, as written, of the steps whose copies may be others next time."""
         return frozenset(
@@ -222,6 +241,8 @@ class Outcomes:
     def function_of(self, operand: Name) -> int:
         """Return the function of an operand of a condition."""
         name = operand.name
+        if operand.quantifier == RUN:
+            return self._run_ends[name]
         if name in self._of:
             return self._of[name].is_true(operand.predicate)
         if name not in self._of_copies:
@@ -231,6 +252,8 @@ class Outcomes:
     def _function_if_run(self, operand: Name) -> int:
         """Return it if every step that passed without running had SUCCEEDED (rule 3.8)."""
         name = operand.name
+        if operand.quantifier == RUN:
+            return self._run_ends[name]
         if name in self._of:
             return self._of[name].if_run(self.functions).is_true(operand.predicate)
         if name not in self._if_run:
@@ -324,7 +347,8 @@ class Piece:
     @property
     def predicate(self) -> str | None:
         """The predicate that it asks for."""
-        return self.condition.operands[0].predicate
+        operand = self.condition.operands[0]
+        return operand.name if operand.quantifier == RUN else operand.predicate
 
     @property
     def asks_for_success(self) -> bool:

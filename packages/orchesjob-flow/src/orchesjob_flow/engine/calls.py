@@ -112,7 +112,7 @@ def start_job(context: UpdateContext, attempt: OpenAttempt) -> None:
             run_key=run.run_key,
             attempt_no=attempt.row.number,
             failed=run.failed_step_ids,
-            outcome=run.finally_after,
+            outcome=run.outcome_for(spec),
         ),
         env_files=[file for file in run.flow.env_files_of(spec) if file not in attempt.without],
     )

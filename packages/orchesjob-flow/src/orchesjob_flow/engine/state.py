@@ -375,6 +375,7 @@ class RunState:
     def begin_finally(self, outcome: Outcome) -> None:
         """Make the steps of `finally` the active ones; all others have ended (rule 10.1)."""
         self.finally_after = outcome
+        self.ends = None
         self.plan = plan_of(self.flow, outcome)
         self.lanes = CopyLanes()
         self.open_steps = sum(not step.row.status.is_terminal for step in self.active_steps)
@@ -427,9 +428,17 @@ class RunState:
 
     def holds(self, operand: "Name") -> bool | None:
         """Tell whether an operand of a condition is true, once its steps have ended."""
+        return self._known_ends.value(operand)
+
+    def outcome_for(self, spec: StepSpec) -> str | None:
+        """Return the outcome that a step of `finally` is told (rules 3.9 and 10.1)."""
+        return self._known_ends.run_status if spec.asks_run else self.finally_after
+
+    @property
+    def _known_ends(self) -> StepEnds[StepStatus]:
         if self.ends is None:
-            self.ends = StepEnds(self.flow, self._fate_of)
-        return self.ends.value(operand)
+            self.ends = StepEnds(self.flow, self._fate_of, self.finally_after)
+        return self.ends
 
     def _fate_of(self, step_id: str) -> tuple[StepStatus, bool] | None:
         step = self.by_id[step_id]
