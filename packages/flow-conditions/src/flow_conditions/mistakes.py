@@ -155,10 +155,9 @@ def _comparison(text: str, start: int, vocabulary: Vocabulary) -> ConditionSynta
 def _advice_on_call(call: "re.Match[str]", vocabulary: Vocabulary) -> str | None:
     """Return what to write instead of a call that does not exist; None where nobody can tell."""
     word, argument = call[1], call[2].strip()
-    if advice := vocabulary.hint(f"{word}({argument})"):
-        return advice
-    if known := vocabulary.subjects.get(word):
-        return f"write '{word}(...)' with one of {', '.join(known)}"
+    known = ", ".join(vocabulary.subjects.get(word, ()))
+    if (advice := vocabulary.hint(f"{word}({argument})")) or known:
+        return advice or f"write '{word}(...)' with one of {known}"
     for quantifier in vocabulary.quantifiers:
         if word.lower() in (quantifier.word, *quantifier.synonyms):
             if asked := _predicate_meant(argument, vocabulary):

@@ -62,7 +62,8 @@ class Shape(NamedTuple):
         values: The values of its `foreach` for each copy, by id and by the names of the block.
         bounded: The blocks with `max_parallel`.
         asking: The steps of `finally` that ask how the run ends (rule 3.9).
-        judged: The steps of `finally` that they ask about, and whether each may fail.
+        judged: The steps of `finally` that they ask about.
+        may_fail: The steps of `finally` with `allow_failure`.
         until: The steps for which the run is made; empty: for all (rule 6.14).
         left_out: The steps that it therefore leaves out.
     """
@@ -73,7 +74,8 @@ class Shape(NamedTuple):
     values: dict[str, dict[str, str]]
     bounded: list[BoundedBlock]
     asking: frozenset[str]
-    judged: dict[str, bool]
+    judged: frozenset[str]
+    may_fail: frozenset[str]
     until: Sequence[str]
     left_out: frozenset[str]
 
@@ -108,7 +110,6 @@ def read_shape(definition: str) -> Shape:
     try:
         flow = json.loads(definition)
         outside, finally_ = flow["steps"], flow.get("finally", ())
-        judged = {name for step in finally_ for name in step.get("waits_also", ())}
         shape = Shape(
             waits={},
             finally_ids=frozenset(step["id"] for step in finally_),
@@ -118,11 +119,8 @@ def read_shape(definition: str) -> Shape:
             asking=frozenset(
                 step["id"] for step in finally_ if ASKS_RUN.search(step.get("when") or "")
             ),
-            judged={
-                step["id"]: step.get("allow_failure", False)
-                for step in finally_
-                if step["id"] in judged
-            },
+            judged=frozenset(name for step in finally_ for name in step.get("waits_also", ())),
+            may_fail=frozenset(step["id"] for step in finally_ if step.get("allow_failure")),
             until=flow.get("until", ()),
             left_out=frozenset(flow.get("left_out", ())),
         )
@@ -260,19 +258,15 @@ def all_before_finally(run: Run) -> Dependencies:
 
 
 def end_of_run(run: Run) -> str | None:
-    """Return how a run ends, as it stands for the steps that ask that, once it is known (3.9)."""
+    """Return how a run ends for the steps that have asked that and were decided (rule 3.9)."""
     if run.finally_after is not Outcome.SUCCEEDED:
         return run.finally_after
-    judged = shape_of(run.definition).judged
-    statuses = {
-        step.status
-        for step in run.steps
-        if step.step_id in judged and not (judged[step.step_id] and step.status.value == "FAILED")
-    }
-    if not all(status.is_terminal for status in statuses):
-        return None
-    ends = (StepStatus.FAILED, StepStatus.CANCELLED)
-    return next((end.value for end in ends if end in statuses), "SUCCEEDED")
+    shape = shape_of(run.definition)
+    judged = [step for step in run.steps if step.step_id in shape.judged]
+    if any(step.status.value == "FAILED" for step in judged if step.step_id not in shape.may_fail):
+        return Outcome.FAILED
+    is_cut = any(step.status is StepStatus.CANCELLED for step in judged)
+    return Outcome.CANCELLED if is_cut else Outcome.SUCCEEDED
 
 
 def base_name(step_id: str) -> str:
