@@ -129,6 +129,10 @@ class GateFailed(AttemptFailed):
     says = "only_if: {cause}"
 
 
+class FilesUnwritten(AttemptFailed):
+    """A command has succeeded without writing what its step `produces` (rule 10.10)."""
+
+
 class NoOutcome(OrchesjobFlowAirflowError, RuntimeError):
     """An attempt has failed, and no report says how."""
 

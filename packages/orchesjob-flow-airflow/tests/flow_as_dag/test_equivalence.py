@@ -60,8 +60,7 @@ def can_be_a_dag(flow: FlowSpec) -> bool:
     """Whether `flow_dag` accepts the flow (rule 13.4), which needs no values to run."""
     needs_values = any(param.default is None for param in flow.params)
     waits = flow.concurrency is None or flow.concurrency.on_conflict == OnConflict.WAIT
-    produces = any(step.produces for step in flow.all_steps)
-    return waits and not (needs_values or produces)
+    return waits and not needs_values
 
 
 @pytest.mark.parametrize("name", examples())

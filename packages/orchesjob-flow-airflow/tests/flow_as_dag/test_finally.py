@@ -162,7 +162,7 @@ def test_timeout(
     assert executed() == "begun\nTIMED_OUT []\n"
     ended = {"slow": SKIP, "after": SKIP, "tell": OK, "cut": OK, "late": SKIP}
     assert (state, states) == (NG, ended)
-    assert capsys.readouterr().out.count("the run timed out after 5 s") >= 3
+    assert capsys.readouterr().out.count("the run timed out after 5 s") >= 2
 
 
 def test_a_step_that_ends_at_the_timeout(airflow: "Airflow", executed: Callable[[], str]) -> None:
@@ -377,3 +377,32 @@ def test_a_group(airflow: "Airflow", executed: Callable[[], str]) -> None:
     run = dag.test()
     states = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
     assert (str(run.state), states["after"], executed()) == (OK, OK, "SUCCEEDED []\n")
+
+
+CHAIN = """
+  - {id: b, command: ["true"], when: a}
+  - {id: c, command: ["true"], when: b && other}
+  - {id: d, command: ["true"], when: "!c"}
+  - {id: other, command: ["true"]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ('["false"]', {"a": (NG, 1), "b": (SKIP, 0), "c": (SKIP, 0), "d": (OK, 1)}),
+        ("[sh, -c, exit 4]", {"a": (SKIP, 1), "b": (SKIP, 0), "c": (SKIP, 0), "d": (OK, 1)}),
+        ('["true"]', {"a": (OK, 1), "b": (OK, 1), "c": (OK, 1), "d": (SKIP, 1)}),
+    ],
+)
+def test_skipped_together(
+    airflow: "Airflow", command: str, expected: dict[str, tuple[str, int]]
+) -> None:
+    """What a task leaves without a chance is skipped with it, and costs no process (13.5)."""
+    fields = f"command: {command}, when: other, skip_exit_codes: [4]"
+    _, states = airflow.run_flow(
+        f"flow_id: f\nsteps:\n  - {{id: a, {fields}}}{CHAIN}finally:\n"
+        '  - {id: tell, command: ["true"], when: b.skipped && d}\n'
+    )
+    assert {name: (states[name], airflow.tries[name]) for name in expected} == expected
+    assert states["tell"] == (SKIP if expected["a"] == (OK, 1) else OK)

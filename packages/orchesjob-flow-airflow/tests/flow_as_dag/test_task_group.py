@@ -164,13 +164,6 @@ def test_params(airflow: "Airflow", around: Around) -> None:
         around.load('flow_task_group("flow.yaml")')
 
 
-def test_produces(airflow: "Airflow", around: Around) -> None:
-    """A later try would not know which files were there before (rule 10.10)."""
-    airflow.write(f"{FLOW}  - {{id: file, command: [x], produces: [out.csv]}}\n")
-    with pytest.raises(FieldRefused, match="flow_task_group cannot do what `produces` says"):
-        around.load('flow_task_group("flow.yaml")')
-
-
 def test_a_field_that_no_task_obeys(airflow: "Airflow", around: Around) -> None:
     """What `flow_dag` refuses, a group refuses too (10.1 to 10.8)."""
     airflow.write(f"{FLOW}  - {{id: file, command: ['${{{{ RUN_DIR }}}}/x']}}\n")

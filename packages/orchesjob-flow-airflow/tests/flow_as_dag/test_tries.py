@@ -436,6 +436,62 @@ def test_a_wrong_working_dir(airflow: "Airflow", capsys: pytest.CaptureFixture[s
     assert "could not be started: orchesjob start was refused: " in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("command", "fields", "expected", "attempts"),
+    [
+        ("echo new > out.csv", "", OK, 1),
+        (":", "retries: 1, retry_exit_codes: [3]", NG, 2),
+        ("[ $ORCHESJOB_FLOW_ATTEMPT = 1 ] || echo new > out.csv", "retries: 1", OK, 2),
+        ("echo new > out.csv; exit 3", "retries: 1, retry_exit_codes: [4]", NG, 1),
+        ("exit 4", "skip_exit_codes: [4]", SKIP, 1),
+    ],
+)
+def test_produces(  # noqa: PLR0913, PLR0917 - its cases
+    airflow: "Airflow",
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    fields: str,
+    expected: str,
+    attempts: int,
+) -> None:
+    """A command that has not written its files has failed, as in a local run (rule 10.10)."""
+    (airflow.folder / "out.csv").write_text("old", encoding="utf-8")
+    text = flow(command, f"working_dir: ., produces: [out.csv], {fields}")
+    assert airflow.run_flow(text)[1] == {"a": expected}
+    assert airflow.tries["a"] == attempts
+    is_told = "has not written out.csv, which is from" in capsys.readouterr().out
+    assert is_told == (":" in command or "ATTEMPT" in command)
+
+
+# A worker that dies once the job has ended, before it can look at the files.
+DYING_LATE = """
+from orchesjob_flow_airflow.flow_as_dag.attempts import RetryingClient
+wait = RetryingClient.wait
+def die(client, report, deadline):
+    wait(client, report, deadline)
+    RetryingClient.wait = wait
+    raise ConnectionError("the worker died")
+RetryingClient.wait = die
+"""
+
+
+@pytest.mark.parametrize(("command", "expected"), [("echo > out.csv", OK), (":", NG)])
+def test_the_files_of_a_worker_that_died(airflow: "Airflow", command: str, expected: str) -> None:
+    """The try that takes a job over compares with what was there before it started (10.10)."""
+    (airflow.folder / "out.csv").write_text("old", encoding="utf-8")
+    airflow.write(flow(command, "produces: [out.csv]"))
+    assert airflow.run(airflow.load(before=DYING_LATE))[1] == {"a": expected}
+    assert airflow.tries["a"] == 2
+
+
+def test_files_of_a_job_that_is_found_again(airflow: "Airflow") -> None:
+    """Nobody knows which files were there before a job of a deleted run started (10.10)."""
+    airflow.write(flow("true", "produces: [out.csv]"))
+    before = DYING.replace("JOB_ENDS", "True").replace("raise", "return")
+    dag = airflow.load("'flow.yaml', default_args={'pre_execute': die}", before=before)
+    assert airflow.run(dag)[1] == {"a": OK}
+
+
 @pytest.mark.parametrize("cleared", ["", "env -i"])
 def test_a_survivor_is_waited_for(
     airflow: "Airflow",

@@ -112,13 +112,14 @@ class Execution(NamedTuple):
 class TaskAttempt:
     """One attempt at a step on this host, for one try of its task."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what an attempt needs
         self,
         client: "RetryingClient",
         execution: Execution,
         keys: AttemptKeys,
         log: Any,
         after_abort: Callable[[str], Execution],
+        note_files: Callable[[str], bool] = lambda _: False,
     ) -> None:
         """Prepare to run a command.
 
@@ -129,12 +130,16 @@ class TaskAttempt:
             log: The log of the task.
             after_abort: Returns what to run instead, given the key of an earlier try whose command
                 was aborted: that was an attempt, so this one has the next number.
+            note_files: Notes the files in a working directory before the command starts; returns
+                whether no try has done that for this attempt.
         """
+        self.was_noted_late = False
         self._client = client
         self._execution = execution
         self._keys = keys
         self._log = log
         self._after_abort = after_abort
+        self._note_files = note_files
         self._ended = False
         self._deadline = math.inf
 
@@ -168,6 +173,11 @@ class TaskAttempt:
     def key(self) -> str:
         """Its key in orchesjob."""
         return self._keys.own
+
+    @property
+    def directory(self) -> str:
+        """Where its command runs."""
+        return self._execution.directory
 
     def end(self) -> None:
         """End the job, and everything else that the step has left running on this host (5.8).
@@ -230,6 +240,7 @@ class TaskAttempt:
         """Start this attempt's job, or find it: the worker may have been restarted since."""
         self._check_not_ended()
         execution = self._execution
+        is_noted_now = self._note_files(execution.directory)
         try:
             report = self._client.start(
                 self._keys.own,
@@ -242,6 +253,7 @@ class TaskAttempt:
             raise NoOutcome(f"could not be started: {error}") from error
         if self._is_foreign(report):
             raise ForeignJob(self._keys.own)
+        self.was_noted_late = report.existing and is_noted_now
         if self._ended:
             self.end()  # `end` was called before orchesjob knew the job
         verb = "found" if report.existing else "started"

@@ -10,7 +10,7 @@ ended (rule 10.1).
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
@@ -100,17 +100,77 @@ def condition_holds(flow: FlowSpec, step: StepSpec, ended: StepOutcomes) -> bool
     return step.condition is None or bool(step.condition.evaluate(StepEnds(flow, fate_of).value))
 
 
-def described(name: str, flow: FlowSpec, ended: StepOutcomes) -> str:
-    """Write the outcome of a step; of a step with copies, how many have which outcome."""
-    if name not in flow.copies:
-        return f"{name} {ended[name]}"
-    counts = Counter(str(ended[step_id]) for step_id in flow.copies[name])
-    counted = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
-    return f"{name} ({counted or 'no copies'})"
+def reason_of_skip(flow: FlowSpec, step: StepSpec, ended: StepOutcomes) -> str:
+    """Say which outcomes make the condition of a step false; of copies, how many have which."""
+
+    def described(name: str) -> str:
+        if name not in flow.copies:
+            return f"{name} {ended[name]}"
+        counts = Counter(str(ended[step_id]) for step_id in flow.copies[name])
+        counted = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+        return f"{name} ({counted or 'no copies'})"
+
+    return f"`{step.condition}` is false: {', '.join(map(described, step.waits_for))}"
 
 
 class RunTimedOut(AirflowSkipException):
     """The run's time limit was reached before a step ended: as in Airflow, the step is skipped."""
+
+
+class NothingCanRun(AirflowFailException):
+    """No step of the run can start, because a value of the run is wrong."""
+
+
+def skip_rest(context: Mapping[str, Any], flow: FlowSpec, step_id: str, error: Exception) -> None:
+    """Skip the tasks that can no longer run, now that a step ends with this exception.
+
+    Each of them would otherwise cost a process that only skips itself, and does so if this fails:
+    the message to Airflow is internal, and may be missing.
+    """
+    log, task_ids = context["task"].log, context["task"].task_ids
+    try:
+        from airflow.sdk.execution_time import comms, task_runner
+
+        ended = {**step_outcomes(context, flow)}
+        ended[step_id] = "FAILED" if isinstance(error, AirflowFailException) else "SKIPPED"
+        states = task_states(context)
+        is_over = isinstance(error, RunTimedOut | NothingCanRun)
+        waiting = [
+            step
+            for step in flow.steps
+            if (state := states.get(task_ids.of_step(step.id))) is None
+            # It waits for a place, and no earlier try of it can have left anything.
+            or (is_over and state == "scheduled" and read_note(context, step.id) is None)
+        ]
+        outcome = "CANCELLED" if isinstance(error, RunTimedOut) else "SKIPPED"
+        never = [step.id for step in waiting] if is_over else _never_true(flow, waiting, ended, log)
+        if flow.finally_:
+            for name in never:
+                write_note(context, name, StepNote(outcome))
+        if never:
+            tasks = [task_ids.of_step(name) for name in never]
+            task_runner.SUPERVISOR_COMMS.send(comms.SkipDownstreamTasks(tasks=tasks))
+            log.info("skipped with this task: %s", ", ".join(never))
+    except Exception as failure:  # noqa: BLE001 - they skip themselves
+        log.info("the other tasks skip themselves: %r", failure)
+
+
+def _never_true(
+    flow: FlowSpec, waiting: Sequence[StepSpec], ended: dict[str, str | None], log: Any
+) -> Sequence[str]:
+    """Return which of the waiting steps have a condition that is false by now, and add them."""
+    found: list[str] = []
+    size = -1
+    while size < len(found):
+        size = len(found)
+        for step in waiting:
+            before = [ended[other.id] for name in step.waits_for for other in flow.named(name)]
+            is_due = ended[step.id] is None and None not in before
+            if is_due and not condition_holds(flow, step, ended):
+                ended[step.id] = "SKIPPED"
+                found.append(step.id)
+                log.info("%s: %s", step.id, reason_of_skip(flow, step, ended))
+    return found
 
 
 class RunDeadline:
@@ -174,9 +234,10 @@ class StepNote(NamedTuple):
     attempt_key: str | None = None
 
 
-def read_note(context: Mapping[str, Any], step_id: str) -> StepNote:
-    """Return the note of a step of this run."""
-    return StepNote(*(read_record(_xcom_of_note(context, step_id)) or ()))
+def read_note(context: Mapping[str, Any], step_id: str) -> StepNote | None:
+    """Return the note of a step of this run; None if no try of it has begun."""
+    found = read_record(_xcom_of_note(context, step_id))
+    return None if found is None else StepNote(*found)
 
 
 def write_note(context: Mapping[str, Any], step_id: str, note: StepNote) -> None:
@@ -252,7 +313,7 @@ def before_finally(context: Mapping[str, Any], flow: FlowSpec) -> BeforeFinally:
     marked = was_marked(context)
     ended = dict(step_outcomes(context, flow))
     notes = {
-        step.id: read_note(context, step.id)
+        step.id: read_note(context, step.id) or StepNote()
         for step in flow.steps
         if marked or _note_may_differ(flow, ended[step.id])
     }

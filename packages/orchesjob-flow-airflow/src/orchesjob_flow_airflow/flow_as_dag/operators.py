@@ -6,11 +6,13 @@ again and again. A task tells Airflow what follows by the type of its exception.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, BaseXCom
 from airflow.sdk.exceptions import (
     AirflowException,
     AirflowFailException,
@@ -18,11 +20,20 @@ from airflow.sdk.exceptions import (
     AirflowSkipException,
 )
 
-from flow_spec import FlowSpec, ListError, ParamsError, StepSpec, base_of
+from flow_spec import (
+    FlowSpec,
+    ListError,
+    ParamsError,
+    StepSpec,
+    base_of,
+    note_files,
+    unwritten,
+)
 from orchesjob_flow_airflow.errors import (
     AttemptFailed,
     AttemptTimedOut,
     DefinitionChanged,
+    FilesUnwritten,
     FlowNotBegun,
     ForeignJob,
     GateFailed,
@@ -30,6 +41,7 @@ from orchesjob_flow_airflow.errors import (
     RunDirUnusable,
 )
 from orchesjob_flow_airflow.flow_as_dag.ending import (
+    NothingCanRun,
     RunDeadline,
     RunTimedOut,
     StepNote,
@@ -38,8 +50,9 @@ from orchesjob_flow_airflow.flow_as_dag.ending import (
     before_finally,
     check_ended,
     condition_holds,
-    described,
     noted_end,
+    reason_of_skip,
+    skip_rest,
     step_outcomes,
     timeout_message,
     was_marked,
@@ -51,6 +64,8 @@ from orchesjob_flow_airflow.flow_as_dag.run import (
     digest,
     flow_of_dag_run,
     make_run_dir,
+    read_record,
+    xcom_of_run,
 )
 from orchesjob_flow_airflow.flow_as_dag.tries import (
     AttemptKeys,
@@ -64,6 +79,9 @@ from orchesjob_flow_airflow.flow_as_dag.tries import (
 if TYPE_CHECKING:
     from orchesjob_client import JobReport
     from orchesjob_flow_airflow.flow_as_dag.attempts import TaskAttempt
+
+LOOK_SEC = 30.0
+"""How long a look at the files of `produces` may take."""
 
 
 class BeginningOperator(BaseOperator):
@@ -150,6 +168,7 @@ class StepOperator(BaseOperator):
         self.run_dirs = run_dirs
         self._attempt: TaskAttempt | None = None
         self._was_killed = False
+        self._keeps_definition = step.id not in flow.finally_ids
         self._run_outcome: str | None = None
         self._use(flow, definition)
 
@@ -171,7 +190,11 @@ class StepOperator(BaseOperator):
                     self._execute(context)
             else:
                 self._execute(context)
-        except (AirflowFailException, AirflowSkipException, InfrastructureFault, RetriedFailure):
+        except (AirflowFailException, AirflowSkipException) as error:
+            if self._keeps_definition and not self._was_killed and context["ti"].try_number:
+                skip_rest(context, self.flow, self.step_id, error)
+            raise
+        except (InfrastructureFault, RetriedFailure):
             raise
         except Exception as error:  # every failure of the command itself is one of those above
             raise InfrastructureFault(error) from error
@@ -203,8 +226,11 @@ class StepOperator(BaseOperator):
             if filled is not self.flow:
                 self._use(filled, digest(flow))
             ended = self._outcomes(context)
-        except (DefinitionChanged, ListError, ParamsError) as error:
+        except DefinitionChanged as error:
+            self._keeps_definition = False
             raise AirflowFailException(str(error)) from None
+        except (ListError, ParamsError) as error:
+            raise NothingCanRun(str(error)) from None
         except FlowNotBegun as error:
             raise AirflowSkipException(str(error)) from None
         tries, deadline = Tries(context), RunDeadline(context, flow, self.step)
@@ -278,6 +304,28 @@ class StepOperator(BaseOperator):
                 raise AttemptFailed(cause) from error
             report = ended
         check_job(self.step, report, is_gate=is_gate)
+        if not is_gate:
+            self._check_files(this, report)
+
+    def _note_files(self, this: "_Try", directory: str) -> bool:
+        """Record the files of `produces` before an attempt; return whether no try has done that."""
+        xcom = _xcom_of_files(this, this.tries.number)
+        if not self.step.produces or read_record(xcom) is not None:
+            return False
+        noted = _look_at_files(lambda: note_files(self.step.produces, directory))
+        BaseXCom.set(value=noted, **xcom)
+        return True
+
+    def _check_files(self, this: "_Try", report: "JobReport") -> None:
+        """Return if the job has written what its step `produces`, or nobody knows (10.10)."""
+        attempt = self._attempt
+        if not self.step.produces or attempt is None or attempt.was_noted_late:
+            return
+        noted = read_record(_xcom_of_files(this, AttemptKeys.try_of(report.job_key)))
+        if noted is not None:
+            look = _look_at_files(lambda: unwritten(self.step.produces, attempt.directory, noted))
+            if look is not None:
+                raise FilesUnwritten(look, 0)
 
     def _run(self, this: "_Try", *, is_gate: bool) -> "JobReport":
         """Run the attempt of this try, or take over the job of the try before."""
@@ -331,7 +379,8 @@ class StepOperator(BaseOperator):
         task = f"{ti.dag_id}:{ti.run_id}:{ti.task_id}"
         keys = AttemptKeys.of(task, this.tries, has_gate=bool(self.step.only_if), is_gate=is_gate)
         client = RetryingClient(OrchesjobClient(orchesjob), self.log)
-        return TaskAttempt(client, execution(), keys, self.log, after_abort)
+        note = partial(self._note_files, this)
+        return TaskAttempt(client, execution(), keys, self.log, after_abort, note)
 
 
 class _Try(NamedTuple):
@@ -342,6 +391,18 @@ class _Try(NamedTuple):
     ended: StepOutcomes
     tries: Tries
     deadline: RunDeadline
+
+
+def _xcom_of_files(this: _Try, number: int) -> dict[str, Any]:
+    return xcom_of_run(this.context, f"files_of_{this.context['ti'].task_id}:{number}")
+
+
+def _look_at_files[Seen](look: Callable[[], Seen]) -> Seen:
+    try:
+        return ThreadPoolExecutor(1).submit(look).result(LOOK_SEC)
+    except (ListError, OSError) as error:  # a TimeoutError is one
+        cause = f"its files cannot be looked at: {str(error) or f'not within {LOOK_SEC:g} s'}"
+        raise FilesUnwritten(cause, 0) from None
 
 
 def check_copy(flow: FlowSpec, step: StepSpec) -> None:
@@ -368,8 +429,7 @@ def check_condition(flow: FlowSpec, step: StepSpec, ended: StepOutcomes) -> None
         return
     check_ended(ended, [other.id for name in step.waits_for for other in flow.named(name)])
     if not condition_holds(flow, step, ended):
-        reasons = ", ".join(described(name, flow, ended) for name in step.waits_for)
-        raise AirflowSkipException(f"`{step.condition}` is false: {reasons}")
+        raise AirflowSkipException(reason_of_skip(flow, step, ended))
 
 
 def check_job(step: StepSpec, report: "JobReport", *, is_gate: bool = False) -> None:
@@ -408,7 +468,7 @@ def failure_of_attempt(
     the command, not of the gate (rule 10.8).
     """
     is_final = step.retry_exit_codes and error.exit_code not in step.retry_exit_codes
-    if is_final and not isinstance(error, GateFailed):
+    if is_final and not isinstance(error, GateFailed | FilesUnwritten):
         return AirflowFailException(f"{error}; only retry_exit_codes are retried")
     if tries.retries_used == step.retries:
         return AirflowFailException(str(error))

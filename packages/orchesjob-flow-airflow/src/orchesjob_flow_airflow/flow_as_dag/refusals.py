@@ -16,7 +16,6 @@ from orchesjob_flow_airflow.flow_as_dag.run import needs_run_dir
 
 _IN_THE_FILE = "the flow file says that, with `{}`"
 _OPEN_LIST = "the tasks are there before a run has values for the parameters that a list names"
-_OTHER_TRY = "a later try of a task, perhaps on another worker, would not know the files before it"
 _OWN_RUN = "a step waits for steps of its own run alone"
 REFUSED_DEFAULTS = {
     "retries": _IN_THE_FILE.format("retries"),
@@ -44,11 +43,9 @@ def check_flow(path: str, flow: FlowSpec, function: str, *, has_run_dirs: bool) 
         has_run_dirs: Whether the caller gave it `run_dirs`.
 
     Raises:
-        FieldRefused: The flow names the directory of a run without `run_dirs`, a list of a
-            `foreach` names a parameter, or a step has `produces`.
+        FieldRefused: The flow names the directory of a run without `run_dirs`, or a list of a
+            `foreach` names a parameter.
     """
-    if any(step.produces for step in flow.all_steps):
-        raise FieldRefused(path, "produces", _OTHER_TRY, function)
     params = [param.name for param in flow.params]
     here, there = ({**dict.fromkeys(params, one), "FLOW_DIR": ""} for one in ("here", "there"))
     texts = [one.text or "" for one in flow.open_lists]

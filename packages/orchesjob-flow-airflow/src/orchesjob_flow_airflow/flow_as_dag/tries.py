@@ -258,7 +258,8 @@ class AttemptKeys(NamedTuple):
             away={key: at for key, at in open_keys.items() if at not in {None, tries.place}},
         )
 
-    def try_of(self, key: str) -> int:
+    @staticmethod
+    def try_of(key: str) -> int:
         """Return the number of the try that has this key."""
         return int(key.removesuffix(":only_if").rpartition(":")[2])
 
