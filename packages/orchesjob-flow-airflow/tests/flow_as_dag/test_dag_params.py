@@ -41,6 +41,27 @@ def test_what_the_dag_file_says(airflow: "Airflow") -> None:
     assert params.get_param("DAY").schema["pattern"] == "^(?:[0-9]{2})$"
 
 
+def test_a_param_of_the_dag_file(airflow: "Airflow") -> None:
+    """What it does not say comes from the flow; an enum only where text is allowed (13.4)."""
+    airflow.write(FLOW)
+    airflow_params = """{
+        'CITY': Param('paris', type=['null', 'string'], title='Where'),
+        'DAY': Param('07', pattern='0[0-9]', description='mine'),
+    }"""
+    before = "from airflow.sdk import Param"
+    params = airflow.load(f"'flow.yaml', params={airflow_params}", before=before).params
+    city, day = params.get_param("CITY"), params.get_param("DAY")
+    assert (city.value, city.description, day.description) == ("paris", "the city", "mine")
+    assert city.schema == {
+        "type": ["null", "string"],
+        "title": "Where",
+        "enum": ["berlin", "paris", None],
+    }
+    assert day.schema == {"type": ["string", "integer"], "pattern": "0[0-9]"}
+    number = airflow.load("'flow.yaml', params={'CITY': Param(7, type='integer')}", before=before)
+    assert number.params.get_param("CITY").schema == {"type": "integer"}
+
+
 def run_with(dag: "DAG", conf: dict[str, Any]) -> tuple[str, str]:
     """Run a DAG with these values; return the state of its run, and its id."""
     run = dag.test(run_conf=conf)
@@ -100,11 +121,15 @@ def test_typed_values(
 
 
 def test_a_misspelt_name(airflow: "Airflow", capsys: pytest.CaptureFixture[str]) -> None:
-    """A name that nobody has declared fails the first task; one of the DAG file is fine (10.2)."""
-    airflow.write(FLOW)
+    """A name that nobody has declared fails the first task alone, and `finally` tells (10.2)."""
+    airflow.write(
+        f"{FLOW}  - {{id: after, command: [x], when: say}}\n"
+        "finally:\n  - {id: tell, command: [echo, told of], when: say.failed}\n"
+    )
     dag = airflow.load("'flow.yaml', params={'DAY': '07', 'MINE': 3}")
-    assert run_with(dag, {"MINE": 4})[0] == "success"
-    assert run_with(dag, {"CITTY": "paris"})[0] == "failed"
+    state, steps = airflow.run(dag, {"CITTY": "paris"})
+    assert (state, steps) == ("failed", {"say": "failed", "after": "skipped", "tell": "success"})
+    assert airflow.tries["after"] == 0
     expected = 'the flow has no parameter "CITTY"; did you mean "CITY"?'
     assert expected in capsys.readouterr().out
 
@@ -114,7 +139,9 @@ def test_a_value_that_the_flow_refuses(
 ) -> None:
     """What Airflow's schema lets through and the flow does not is refused by the task (10.2)."""
     airflow.write(FLOW.replace("[0-9]{2}", "(?i:a)"))
-    dag = airflow.load("'flow.yaml', params={'DAY': __import__('airflow').sdk.Param('7')}")
+    dag = airflow.load(
+        "'flow.yaml', params={'DAY': __import__('airflow').sdk.Param('7', pattern='7')}"
+    )
     assert run_with(dag, {})[0] == "failed"
     assert 'params.DAY: must match "(?i:a)" as a whole, got "7"' in capsys.readouterr().out
 

@@ -6,6 +6,7 @@ What each field of the flow becomes in its DAG is here; what each step becomes i
 import os
 import re
 from collections.abc import Mapping
+from copy import copy
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -171,21 +172,28 @@ def _dag_arguments(flow: FlowSpec) -> dict[str, Any]:
 def _params(flow: FlowSpec, overrides: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the params of a flow's DAG: those that the flow declares, and the caller's.
 
-    A value of the caller replaces the default of the flow. Airflow checks the values of a run
-    against the JSON Schema of each param; each task checks them against the flow (rule 10.2).
+    A value of the caller replaces the default of the flow, and what a `Param` of the caller does
+    not say is taken from the flow; its list of values only if they may be text. Airflow checks the
+    values of a run against the JSON Schema of each param; each task checks them against the flow
+    (rule 10.2).
     """
     params = dict(overrides or {})
     for param in flow.params:
         default = params.get(param.name, param.default)
-        if not isinstance(default, Param):
-            schema: dict[str, Any] = {"type": ["string", "integer"]}
-            if param.enum:
-                schema["enum"] = list(param.enum)
-            if (pattern := _anchored(param.pattern)) is not None:
-                schema["pattern"] = pattern
-            has_default = {} if default is None else {"default": default}
-            params[param.name] = Param(**has_default, description=param.description, **schema)
+        is_param = isinstance(default, Param)
+        own = copy(default) if is_param else Param(**_without_none(default=default))
+        schema = {"type": ["string", "integer"], "pattern": _anchored(param.pattern), **own.schema}
+        if param.enum and "string" in schema["type"]:
+            null = [None] if "null" in schema["type"] else []
+            schema = {"enum": [*param.enum, *null], **schema}
+        own.schema = _without_none(**schema)
+        own.description = own.description or param.description
+        params[param.name] = own
     return params
+
+
+def _without_none(**given: Any) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _anchored(pattern: str | None) -> str | None:

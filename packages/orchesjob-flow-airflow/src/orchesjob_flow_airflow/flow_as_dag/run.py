@@ -151,7 +151,9 @@ def bound_flow(context: Mapping[str, Any], flow: FlowSpec) -> FlowSpec:
         return flow
     # Airflow checks the values that it knows, and passes any other key without a word.
     declared, given = context["task"].dag.params, context["dag_run"].conf or {}
-    names = (*(param.name for param in flow.params), *(key for key in given if key not in declared))
+    names = [param.name for param in flow.params]
+    if getattr(context["task"], "step_id", None) not in flow.finally_ids:  # which may tell of it
+        names += [key for key in given if key not in declared]
     values = {name: context["params"].get(name) for name in names}
     problems = tuple(
         Problem(f"must be text or a number, got {type(value).__name__}", f"params.{name}")
