@@ -1,7 +1,6 @@
 """Rule 11.4: which cases a file can hold, and what is wrong with one, with line and column."""
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +51,7 @@ def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
         Path("nightly.yaml").write_text(flow, encoding="utf-8")
         Path(name).write_text(cases, encoding="utf-8")
         document = read_document(name)
-        return read_cases(document, lambda _: partial(read_list, below="."))
+        return read_cases(document, lambda _: read_list)
 
     return read
 

@@ -106,6 +106,7 @@ def test_the_stored_form_loses_nothing(flow: dict[str, Any]) -> None:
     assert FlowSpec.from_json(text) == spec
     assert FlowSpec.from_json(text).to_json() == text
     assert parse_flow(text, format="json") == spec
+    assert parse_flow(yaml.safe_dump(spec.to_data())) == spec
 
 
 @settings(max_examples=25, deadline=None)

@@ -9,6 +9,7 @@ import pytest
 import flow_spec
 from flow_spec import (
     FlowFileError,
+    ListError,
     MissingValuesError,
     ReadFlow,
     UnknownStepError,
@@ -80,10 +81,60 @@ def test_read_list_fits(
     """`read_list` reads the lists of a flow as it is, or bound to another folder (rule 10.3)."""
     (tmp_path / "days.txt").write_text("mon\ntue\n")
     text, name = LISTS % origin, str(tmp_path / "flow.yaml")
-    elsewhere = read_text(text, name, read_list=partial(read_list, below=str(tmp_path)))
+    elsewhere = read_text(text, name, read_list=partial(read_list, directory=str(tmp_path)))
     monkeypatch.chdir(tmp_path)
     for read in (elsewhere, read_text(text, name, read_list=read_list)):
         assert tuple(copy.values[0] for copy in read.flow.blocks[0].copies) == values
+
+
+@pytest.mark.parametrize(
+    ("text", "is_below"),
+    [
+        ("in/days.txt", True),
+        ("{here}/in/days.txt", True),
+        ("{here}/link/days.txt", True),
+        ("in/deep/../days.txt", True),
+        ("out.txt", False),
+        ("in/../out.txt", False),
+        ("{here}/out.txt", False),
+        ("in/linked.txt", False),
+        ("in/up/out.txt", False),
+    ],
+)
+@pytest.mark.parametrize("below", ["in", "{here}/in", "link", "in/deep/.."])
+def test_lists_may_be_confined(
+    text: str, is_below: bool, below: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`below` means one thing: what is read lies below that folder, or it is an error."""
+    monkeypatch.chdir(tmp_path)
+    Path("in/deep").mkdir(parents=True)
+    for name in ("in/days.txt", "out.txt"):
+        Path(name).write_text("mon\n")
+    for link, target in (("link", "in"), ("in/linked.txt", "../out.txt"), ("in/up", "..")):
+        Path(link).symlink_to(target)
+    text, below = text.format(here=tmp_path), below.format(here=tmp_path)
+    for origin, found in (("lines", ["mon"]), ("glob", [text])):
+        if is_below:
+            assert [*read_list(origin, text, {}, below=below)] == found
+        else:
+            with pytest.raises(ListError, match=f"which is not below {tmp_path}/in"):
+                read_list(origin, text, {}, below=below)
+    with pytest.raises(ListError, match="not below"):
+        read_list("glob", "**/*.txt", {}, below=below)
+
+
+def test_a_list_beside_the_flow_is_below_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative path to the flow does not count twice; lists may also stay unread."""
+    monkeypatch.chdir(tmp_path)
+    text = LISTS % "lines: '${{ FLOW_DIR }}/days.txt'"
+    Path("flows").mkdir()
+    Path("flows/flow.yaml").write_text(text)
+    Path("flows/days.txt").write_text("mon\n")
+    read = read_flow("flows/flow.yaml", read_list=partial(read_list, below="flows"))
+    assert [*read.flow.copies.values()] == [("a@mon",)]
+    assert [*parse_flow(text, read_list=lambda *_: ()).copies.values()] == [()]
 
 
 @pytest.mark.parametrize("origin", ["lines: days.txt", "glob: '*.txt'"])

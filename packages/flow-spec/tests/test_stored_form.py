@@ -2,12 +2,19 @@
 
 import subprocess
 import sys
+import textwrap
+from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from flow_spec import (
+    Concurrency,
+    FlowFileError,
     FlowSpec,
     FlowSpecError,
+    Param,
     StepSpec,
     StoredFlowError,
     WarningCode,
@@ -191,3 +198,98 @@ def test_a_stored_flow_is_read_without_the_readers_of_files() -> None:
         check=True,
     )
     assert done.stdout == "[]\n['cattrs']\n"
+
+
+FILES = {
+    "names": """
+        params: {SHOP: berlin, DAY: {pattern: '[0-9-]+', description: the day}, N: ''}
+        env: {B: '${{ SHOP }}', A: '$${{ x }}'}
+        concurrency: {group: 'shop-${{ SHOP }}', on_conflict: skip}
+        steps:
+          - {id: a, command: [x, '${{ DAY }}', '${{RUN_KEY}}', 'no', '~', "a\\nb"]}
+          - {id: b, script: 'echo "${{ DAY }}"', produces: ['${{ DAY }}/*', {path: m, empty: true}]}
+        """,
+    "no names": "steps: [{id: a, command: [x, '${{ Y }}', '$${{ Z }}']}]",
+    "foreach": """
+        params: {DIR: data}
+        max_parallel: 3
+        steps:
+          - {id: first, command: [x]}
+          - foreach: {SHOP: [paris, berlin], F: {glob: '${{ DIR }}/*', allow_empty: true}}
+            max_parallel: 2
+            steps:
+              - {id: a, command: [x, '${{ SHOP }}'], depends_on: [first], env: {E: '${{ F }}'}}
+              - {id: b, script: "load\\n  --all\\n", when: a.passed}
+          - {id: mid, command: [x], when: all(passed), depends_on: [a, b]}
+          - {id: c, foreach: [{Z: 1, B: 2}, {B: '${{ Z }}'}], command: [y, '${{ Z }}']}
+          - {id: d, foreach: {split: '${{ DIR }},b', at: ','}, command: [y]}
+          - {id: last, command: [x], depends_on: [c], x-airflow: {pool: p, retries: 2, on: null}}
+        """,
+    "defaults and finally": """
+        defaults: {retries: 3, timeout_sec: 1h, env: {A: a}, env_file: common.env}
+        env_file: [e, {path: f, required: false}]
+        steps:
+          - {id: a, command: [x], retries: 0, env: {B: b}}
+          - {id: b, script: "true", shell: [sh, -c], allow_warnings: [no-effect]}
+        finally:
+          - {id: own, command: [x], timeout_sec: 5, when: a.cancelled}
+          - {id: none, command: [x], when: any(failed)}
+          - {id: all, command: [x], depends_on: [b]}
+        """,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", FILES.values(), ids=FILES.keys())
+def test_a_file_that_is_written_holds_the_same_flow(text: str) -> None:
+    """`to_data` is what `parse_flow` reads back, whatever the file could say."""
+
+    def read(text: str) -> FlowSpec:
+        return parse_flow(text, read_list=lambda *_: ("v1", "v2"))
+
+    flow = read("flow_id: f\n" + textwrap.dedent(text))
+    again = read(yaml.safe_dump(flow.to_data(), sort_keys=False))
+    values = {"FLOW_DIR": "d", "RUN_DIR": "r", "RUN_KEY": "k"}
+    given = {param.name: param.default or "1" for param in flow.params}
+    whole, whole_again = (one.with_params(given).filled(values) for one in (flow, again))
+    assert whole_again == whole
+    assert again.to_data() == flow.to_data()
+    assert flow.to_data().keys() <= {*flow_keys()}
+
+
+def flow_keys() -> list[str]:
+    from flow_spec import json_schema
+
+    return [*json_schema()["properties"]]
+
+
+@pytest.mark.parametrize(
+    ("fields", "flaw"),
+    [
+        ({"id": "a b"}, "steps[0].id: must be made of"),
+        ({"retries": -1}, "steps[0].retries: must be an integer >= 0"),
+        ({"when": "x &&"}, "steps[0].when: expected a name"),
+        ({"when": "other"}, "steps[0].when: "),
+        ({"command": "make all"}, "steps[0].command: must be a list"),
+        ({"command": ("x", "${{ NO }}")}, 'steps[0].command[1]: unknown name "NO"'),
+        ({"timeout_sec": float("inf")}, "Infinity is not"),
+    ],
+)
+def test_a_flow_made_in_python_is_checked_as_a_file(fields: dict[str, Any], flaw: str) -> None:
+    """Its constructors check nothing; `to_data` does, without positions of a file nobody wrote."""
+    step = StepSpec(**{"id": "a", "command": ("x",)} | fields)
+    with pytest.raises(FlowFileError) as caught:
+        FlowSpec("f", (step,), params=(Param("DAY"),)).to_data()
+    assert str(caught.value).startswith(f"<flow>: {flaw}") or flaw in str(caught.value)
+    assert {problem.line for problem in caught.value.problems} == {None}
+
+
+def test_a_flow_made_in_python_names_its_values() -> None:
+    """`${{ NAME }}` in its words is a name, as in a file; what is no data is a `TypeError`."""
+    step = StepSpec("a", ("x", "${{ DAY }}"))
+    flow = FlowSpec("f", (step,), params=(Param("DAY"),), concurrency=Concurrency())
+    read = parse_flow(yaml.safe_dump(flow.to_data()))
+    values = {"FLOW_DIR": "", "RUN_DIR": "", "RUN_KEY": ""}
+    assert read.with_params({"DAY": "mon"}).filled(values).step("a").command == ("x", "mon")
+    path: Any = Path("x")
+    with pytest.raises(TypeError, match="cannot hold PosixPath"):
+        FlowSpec("f", (StepSpec("a", (path,)),)).to_data()

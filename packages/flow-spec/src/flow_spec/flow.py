@@ -258,10 +258,12 @@ class FlowSpec:
             return self
         return attrs.evolve(self, steps=self._placed(Block.expanded))
 
-    def _placed(self, steps_of: Callable[[Block], Iterable[StepSpec]]) -> tuple[StepSpec, ...]:
+    def _placed[Item](
+        self, steps_of: Callable[[Block], Iterable[Item]]
+    ) -> tuple[StepSpec | Item, ...]:
         """Return the steps outside of blocks, with `steps_of(block)` in place of each block."""
         outside = self._outside_of_blocks
-        placed: list[StepSpec] = []
+        placed: list[StepSpec | Item] = []
         begin = 0
         for block in self.blocks:
             placed += (*outside[begin : block.before], *steps_of(block))
@@ -540,6 +542,19 @@ class FlowSpec:
         from flow_spec.stored_form import from_json
 
         return from_json(text, cls).with_copies()
+
+    def to_data(self) -> dict[str, Any]:
+        """Return what a flow file holds of the flow: dicts, lists, texts, numbers and booleans.
+
+        `parse_flow` reads the same flow back, so this also checks a flow that was not read from a
+        file. A script is written as the command that it stands for, and `defaults` in each step.
+
+        Raises:
+            FlowFileError: No file can hold the flow; holds every problem.
+        """
+        from flow_spec.stored_form import to_data
+
+        return to_data(self, self._placed(lambda block: [block]))
 
 
 _DEFAULTS = Declaration(

@@ -188,7 +188,7 @@ OF_FLOW = ("concurrency", "env", "env_file", "working_dir")
 def fields_to_fill(values: Mapping[str, Any], fields: Iterable[str]) -> tuple[str, ...]:
     """Return which of these fields have a value that holds a name: escaping changes it then."""
     given = {name: values.get(name) for name in fields}
-    return tuple(name for name, value in given.items() if _mapped(value, escaped) != value)
+    return tuple(name for name, value in given.items() if changed_words(value, escaped) != value)
 
 
 QUOTES: Mapping[str, Callable[[str], str]] = {"produces": quoted_in_pattern}
@@ -200,7 +200,7 @@ def filled_record[Record](
 ) -> Record:
     """Return a record with the names in these fields replaced, and no fields left to fill."""
     words = {
-        name: _mapped(
+        name: changed_words(
             getattr(record, name), partial(filled, values=values, quote=QUOTES.get(name, str))
         )
         for name in fields
@@ -212,7 +212,7 @@ def filled_record[Record](
     return evolved
 
 
-def _mapped(value: Any, change: Callable[[str], str]) -> Any:
+def changed_words(value: Any, change: Callable[[str], str]) -> Any:
     """Change a text, all texts of a list, a path, the name of a group, or values of variables."""
     match value:
         case None | Concurrency(group=None):
@@ -226,7 +226,7 @@ def _mapped(value: Any, change: Callable[[str], str]) -> Any:
         case [tuple(), *_]:
             return tuple((name, change(text)) for name, text in value)
         case _:
-            return tuple(_mapped(one, change) for one in value)
+            return tuple(changed_words(one, change) for one in value)
 
 
 EXIT_CODE_LISTS = ("success_exit_codes", "skip_exit_codes", "retry_exit_codes")
@@ -253,7 +253,7 @@ _EXIT_CODE = _ExitCode(minimum=0, maximum=255)
 class StepSpec:
     """One step: a command, and when it runs (rule 2.2).
 
-    The classes do not check what they are given; `load_flow` and `parse_flow` do.
+    The classes do not check what they are given; `load_flow`, `parse_flow` and `to_data` do.
     """
 
     id: str = declared(StepId(), "The step's name; conditions refer to it.", "download")

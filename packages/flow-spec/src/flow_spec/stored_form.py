@@ -1,4 +1,6 @@
-"""The stored form of a flow: compact JSON without default values, written and read back.
+"""A flow as data: what a file holds of it, and its stored form, written and read back.
+
+The stored form is compact JSON without default values.
 
 cattrs reads it, and converts nothing: a text, a number or a boolean is accepted as it is or
 refused, only a list is a list, and an unknown key is an error. Importing cattrs takes longer than
@@ -15,12 +17,31 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import attrs
 
-from flow_spec.errors import StoredFlowError
-from flow_spec.fields.records import ListedFile, ProducedFile, key_of
-from flow_spec.step import OnConflict, StepSpec, WarningCode
+from flow_spec.errors import FlowFileError, StoredFlowError
+from flow_spec.fields.predicates import has_call
+from flow_spec.fields.reading import FOREACH, STEPS, ValueList, escaped
+from flow_spec.fields.records import (
+    ListedFile,
+    ProducedFile,
+    attribute_of,
+    declarations,
+    key_of,
+)
+from flow_spec.foreach import ALLOW_EMPTY, AT, MAX_PARALLEL, Block
+from flow_spec.step import (
+    FINALLY_TIMEOUT_SEC,
+    OF_FLOW,
+    OF_STEP,
+    OnConflict,
+    StepSpec,
+    WarningCode,
+    changed_words,
+)
 
 if TYPE_CHECKING:
     from cattrs import Converter
+
+    from flow_spec.flow import FlowSpec
 
 _VARIABLES = tuple[tuple[str, str], ...]
 """The type of `env`: sorted pairs of name and value, stored as a mapping."""
@@ -41,6 +62,82 @@ def _written(record: attrs.AttrsInstance) -> dict[str, Any]:
     if isinstance(record, StepSpec) and record.waits_for != record.depends_on:
         written[_WAITS_FOR] = record.waits_for
     return written
+
+
+def to_data(flow: "FlowSpec", items: tuple[Any, ...]) -> dict[str, Any]:
+    """Return what a file holds of a flow, whose steps and blocks are these `items`.
+
+    It holds the declared fields alone: no other field of a record is a key of a file.
+
+    Raises:
+        FlowFileError: No file can hold the flow; holds every problem.
+    """
+    from flow_spec.flow_file import parse_flow
+
+    all_ids = tuple(step.id for step in flow.as_written.steps)
+    finally_ = tuple(_as_finally_step(step, all_ids) for step in flow.finally_)
+    in_file = partial(_in_file, flow)
+    written = attrs.evolve(flow, steps=items, finally_=finally_)
+    text = json.dumps(written, default=in_file)
+    lists, values = flow.lists, dict(flow.values)
+    try:
+        parse_flow(
+            text, format="json", params=values, read_list=lambda *one: lists.get(one[:2], ())
+        )
+    except FlowFileError as error:
+        problems = [one for one in error.problems if one.param is None]
+        if problems:  # the parameters may have values in a run
+            placed = [attrs.evolve(one, line=None, column=None, mark=None) for one in problems]
+            raise FlowFileError(error.source, tuple(placed)) from None
+    data: dict[str, Any] = json.loads(text)
+    return data
+
+
+def _as_finally_step(step: StepSpec, all_ids: tuple[str, ...]) -> StepSpec:
+    """Return a step of `finally` without what reading adds to it."""
+    asks_all = step.depends_on == all_ids and has_call(step.when or "")
+    is_own = step.timeout_sec != FINALLY_TIMEOUT_SEC
+    return attrs.evolve(
+        step,
+        depends_on=() if asks_all else step.depends_on,
+        timeout_sec=step.timeout_sec if is_own else None,
+    )
+
+
+def _in_file(flow: "FlowSpec", record: Any) -> Any:
+    """Return what a file holds of a part of a flow."""
+    match record:
+        case ValueList(origin=None):
+            return record.values
+        case ValueList():
+            found = {record.origin: record.text, AT: record.at, ALLOW_EMPTY: record.allow_empty}
+            return {key: value for key, value in found.items() if value}
+        case Block():
+            rows = [dict(zip(record.names, copy.values, strict=True)) for copy in record.copies]
+            lists = {one.name: one for one in record.lists}
+            bound = {MAX_PARALLEL: record.max_parallel} if record.max_parallel else {}
+            return {FOREACH: lists or rows, STEPS: record.steps, **bound}
+        case _ if not attrs.has(type(record)):
+            raise TypeError(f"a flow file cannot hold {record!r}")
+    data: dict[str, Any] = {}
+    for key, field in declarations(type(record)).items():
+        value = getattr(record, attribute_of(key))
+        if value == field.default:
+            continue
+        if key in (*OF_STEP, *OF_FLOW) and key not in record.fills:
+            # Words built in Python hold names, but not a script, nor what is beside filled words.
+            is_script = key == "command" and record.script is not None
+            if flow.has_names or (is_script and (flow.params or flow.blocks)):
+                value = changed_words(value, escaped)
+        match key:
+            case "env":
+                value = dict(value)
+            case "params":
+                value = {param.name: param for param in value}
+            case "x-airflow":
+                value = {name: json.loads(text) for name, text in value}
+        data[key] = value
+    return data
 
 
 @cache

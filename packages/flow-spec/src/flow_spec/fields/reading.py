@@ -7,9 +7,11 @@ Reading a flow file reads no other file. To read the lists of a `foreach` that a
 (rule 10.3), the caller passes a `ListReader`; `read_list` reads them from the file system.
 """
 
+import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import attrs
@@ -34,6 +36,7 @@ from flow_spec.errors import (
     Problem,
     Span,
     pointed,
+    printable,
     quoted,
 )
 from flow_spec.fields import messages
@@ -190,7 +193,8 @@ type ListReader = Callable[[str, str, Mapping[str, str]], Sequence[str]]
 
 Its arguments are `LINES` or `GLOB`, the path or pattern as written, and the values of the names
 that it may hold: the parameters, and `FLOW_DIR`, the folder of the flow file as it was named.
-`read_list` is one; `partial(read_list, below=FOLDER)` is another.
+`read_list` is one. Another is `partial(read_list, below=FOLDER)`, which reads nothing outside of a
+folder. `lambda *_: ()` leaves lists unread: their steps have no copies.
 """
 
 
@@ -201,20 +205,34 @@ def not_read(_origin: str, _text: str, _names: Mapping[str, str]) -> Sequence[st
     )
 
 
-def read_list(origin: str, text: str, names: Mapping[str, str], below: str = ".") -> Sequence[str]:
+def read_list(
+    origin: str,
+    text: str,
+    names: Mapping[str, str],
+    directory: str = ".",
+    *,
+    below: str | os.PathLike[str] | None = None,
+) -> Sequence[str]:
     """Return the values of a list; this is a `ListReader`.
 
     Args:
         origin: `LINES` or `GLOB`.
         text: The path of a file or the pattern of file names, as written.
         names: The values of the names in it.
-        below: The directory where a relative path starts.
+        directory: Where a relative path starts.
+        below: The folder below which the file, or all that matches, must lie once `..` and links
+            are followed; None allows all.
 
     Raises:
-        ListError: It cannot be read, or has too many values.
+        ListError: It cannot be read, lies elsewhere, or has too many values.
     """
     path = filled(text, names)
-    return read_lines(path, below) if origin == LINES else file_names(path, below)
+    found = file_names(path, directory) if origin == GLOB else (path,)
+    root = Path(below or "/").resolve()
+    for name in found if below is not None else ():
+        if not Path(directory, name).resolve().is_relative_to(root):
+            raise ListError(f"gives {quoted(name)}, which is not below {printable(str(root))}")
+    return read_lines(path, directory) if origin == LINES else found
 
 
 STEPS, FINALLY = "steps", "finally"
