@@ -168,6 +168,34 @@ def test_a_problem_has_a_place(
     assert (problem.path, problem.line, problem.column) == place
 
 
+def test_places_in_json_and_in_an_empty_file() -> None:
+    """What an editor underlines is known for every file, and so is its name."""
+    text = '{"flow_id": "f",\n "steps": [\n  {"id": "a", "command": ["x"], "when": "a.b"}]}'
+    read = read_text(text.replace(', "when": "a.b"', ""), "f.json")
+    problem = read.problem("is wrong", "a", "command")
+    assert (read.source, problem.line, problem.column) == ("f.json", 3, 26)
+    for wrong, name, place in (
+        (text, "f.json", (3, 41)),
+        ("", "e.json", (1, 1)),
+        ("# \n", "e.yaml", (1, 1)),
+    ):
+        with pytest.raises(FlowFileError) as caught:
+            read_text(wrong, name)
+        assert {(one.line, one.column) for one in caught.value.problems} == {place}
+
+
+def test_steps_as_written_are_reported_once() -> None:
+    """A linter does not repeat itself for the copies of a `foreach`."""
+    read = buffer()
+    problems = {read.problem("is wrong", step.id) for step in read.flow.as_written.steps}
+    assert [one.path for one in sorted(problems, key=str)] == [
+        "steps[0]",
+        "steps[1]",
+        "steps[2].steps[0]",
+    ]
+    assert {read.problem("is wrong", step.id) for step in read.flow.steps} == problems
+
+
 def test_a_problem_of_an_unknown_step() -> None:
     """It is said which step was probably meant."""
     with pytest.raises(UnknownStepError, match="has no step"):

@@ -113,17 +113,21 @@ class Document:
             flow = _with_waits(flow, here)
         if reading.problems:
             raise self.error(reading.problems)
-        return ReadFlow(flow.with_copies(), root, reading, self.text)
+        return ReadFlow(flow.with_copies(), root, reading, self.text, self.source)
 
 
 @attrs.frozen(eq=False)
 class ReadFlow:
-    """A flow, and the text it was read from, which has the place of each field."""
+    """A flow, and the text it was read from, which has the place of each field.
+
+    `source` is what errors call the file: problems and warnings do not repeat it.
+    """
 
     flow: FlowSpec
     root: Node
     reading: Reading
     text: str
+    source: str
 
     def problem(self, message: str, step_id: str | None, *keys: str | int) -> Problem:
         """Return a problem with the value of these keys of a step, or of the flow if it is None.

@@ -168,7 +168,9 @@ def _events(parser: Any) -> Iterator[Any]:
             advised(
                 "the file is empty: a flow has flow_id and steps",
                 "`orchesjob-flow example > FILE` writes one",
-            )
+            ),
+            1,
+            1,
         )
     parser.get_event()
     while not parser.check_event(DocumentEndEvent):
