@@ -101,8 +101,9 @@ def test_conditions_and_names_are_joined() -> None:
     """In any mixture; without any, a constant is left (rule 3.5)."""
     assert all_of(iter(["C", "A", "B"])) == parse("C && A && B")
     parts: list[Condition | str] = [parse("A || B"), "C", ~parse("D")]
-    assert str(all_of(parts)) == "(A || B) && C && !D"
-    assert str(any_of(parts)) == "A || B || C || !D"
+    parts = [*parts, Name("E", "late"), Name("F", quantifier="any")]
+    assert str(all_of(parts)) == "(A || B) && C && !D && E.late && any(F)"
+    assert str(any_of(parts)) == "A || B || C || !D || E.late || any(F)"
     assert [str(all_of([])), str(any_of([]))] == ["true()", "false()"]
 
 

@@ -301,10 +301,12 @@ TRUE, FALSE = made((SPELLING_OF[True],)), made((SPELLING_OF[False],))
 
 
 def all_of(parts: "Iterable[str | Condition]") -> Condition:
-    """Return the condition that all names and conditions hold: `A && B && C`; `TRUE` without any.
+    """Return the condition that all parts hold: `A && B && C`; `TRUE` without any.
+
+    A part is a plain name, a `Name`, or a condition.
 
     Raises:
-        InvalidNameError: something is not a plain name.
+        InvalidNameError: something is none of these.
         TypeError: `parts` is a single string.
     """
     return joined(parts, AND)
@@ -325,7 +327,11 @@ def joined(
     program: list[str] = []
     for part in parts:
         is_first = not program
-        program += part.program if isinstance(part, Condition) else [check_word(part) + ending]
+        if isinstance(part, Condition):
+            program += part.program
+        else:
+            is_operand = isinstance(part, Name) and not ending
+            program.append(str(part) if is_operand else check_word(part) + ending)
         if not is_first:
             program.append(operator)
     return made(tuple(program)) if program else (TRUE if operator == AND else FALSE)

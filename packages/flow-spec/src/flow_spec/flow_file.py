@@ -272,7 +272,7 @@ def _errors_of(source: str, text: str | None = None) -> Iterator[None]:
         yield
     except DocumentError as error:
         problems = (error.problem,)
-        marked = problems if text is None else with_marks(problems, text)
+        marked = with_marks(problems, text) if text else problems
         raise FlowFileError(source, marked) from None
 
 
