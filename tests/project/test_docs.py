@@ -680,10 +680,10 @@ def template_of(node: ast.AST) -> str | None:
 
 
 def test_the_stable_tables_are_there() -> None:
-    """The tables and columns that docs/reference/stable.md promises are those of the database."""
+    """The tables and columns that docs/reference/database.md promises are those of the database."""
     rows = re.findall(
         r"^\| (.+) \| (.+) \|$",
-        section(REFERENCE / "stable.md", "Tables of the database"),
+        section(REFERENCE / "database.md", "Tables"),
         re.MULTILINE,
     )
     promised = {
@@ -695,6 +695,9 @@ def test_the_stable_tables_are_there() -> None:
     with closing(sqlite3.connect(":memory:")) as database:
         for script in MIGRATIONS:
             database.executescript(script)
+        ((application_id,),) = database.execute("PRAGMA application_id")
+        page = (REFERENCE / "database.md").read_text("utf-8")
+        assert f"`PRAGMA application_id` is {application_id} " in page
         for table, columns in promised.items():
             there = {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
             assert columns <= there

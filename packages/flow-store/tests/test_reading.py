@@ -1,7 +1,9 @@
 """Reading runs: lists, all runs of a flow, tokens, and orchesjob's reports (rules 9.5 and 12.2)."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -128,6 +130,30 @@ def test_summary(three: FlowStore) -> None:
 def test_choice(three: FlowStore, asked: dict[str, object], expected: list[str]) -> None:
     """Status, flow and number narrow the list down, together too."""
     assert [run.run_key for run in three.runs(**asked)] == expected  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "words"),
+    [
+        ({"statuses": RunStatus.FAILED}, TypeError, "statuses must be a collection, such as"),
+        ({"statuses": "FAILED"}, TypeError, "statuses must be a collection, such as"),
+        ({"statuses": ["FAILD"]}, ValueError, "'FAILD' is not a valid RunStatus"),
+        ({"statuses": [StepStatus.SKIPPED]}, ValueError, "is not a valid RunStatus"),
+        ({"since": datetime(2026, 5, 7, tzinfo=UTC)}, TypeError, "since must be a Unix timestamp"),
+        ({"since": "2026-05-07"}, TypeError, "since must be a Unix timestamp"),
+        ({"limit": -1}, ValueError, "limit must be an integer >= 0 or None, not -1"),
+        ({"limit": 1.5}, ValueError, "limit must be an integer >= 0"),
+    ],
+)
+def test_wrong_arguments_are_refused(
+    three: FlowStore, asked: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    """A slip is an error, not an answer that looks right."""
+    with pytest.raises(error, match=words):
+        three.runs(**asked)
+    if "limit" in asked:
+        with pytest.raises(error, match=words):
+            three.run_keys(**asked)
 
 
 def test_no_runs(store: FlowStore) -> None:

@@ -96,7 +96,7 @@ class RunReader:
 
         The runs themselves are not read.
         """
-        found = self._database.query(sql.SELECT_KEYS, (-1 if limit is None else limit,))
+        found = self._database.query(sql.SELECT_KEYS, (_row_limit(limit),))
         return tuple(key for (key,) in found)
 
     def revision_of(self, run_key: str) -> int | None:
@@ -146,18 +146,21 @@ class RunReader:
 
         Raises:
             NotRecorded: The run `before` is not recorded, or was removed meanwhile.
+            TypeError, ValueError: An argument is something else, such as a single status.
         """
+        if isinstance(statuses, str):
+            raise TypeError(f"statuses must be a collection, such as [{statuses!r}]")
         conditions = ["TRUE"]
         values: list[object] = []
         if statuses:
             conditions.append(f"status IN ({', '.join('?' * len(statuses))})")
-            values += statuses
+            values += map(RunStatus, statuses)
         if flow_id is not None:
             conditions.append("flow_id = ?")
             values.append(flow_id)
         if since is not None:
             conditions.append("(finished_at IS NULL OR finished_at >= ?)")
-            values.append(since)
+            values.append(_timestamp(since))
         if before is not None:
             guard = self._guard(before)
             if guard is None:
@@ -248,7 +251,7 @@ class RunReader:
 
     def last_successes(self, *, since: float = 0.0) -> Mapping[str, float]:
         """Return by flow when its latest run that SUCCEEDED had ended, if that was not before."""
-        return dict(self._database.query(sql.SELECT_LAST_SUCCESSES, (since,)))
+        return dict(self._database.query(sql.SELECT_LAST_SUCCESSES, (_timestamp(since),)))
 
     def load_ended(self, run_key: str) -> tuple[Run, tuple[Attempt, ...]] | None:
         """Return a run that has ended, with all its attempts; None if there is none (any more)."""
@@ -271,7 +274,7 @@ class RunReader:
     ) -> tuple[RunSummary, ...]:
         query = sql.SELECT_SUMMARIES.format(condition=condition)
         with self._database.transaction("DEFERRED"):
-            found = self._database.query(query, (*values, -1 if limit is None else limit))
+            found = self._database.query(query, (*values, _row_limit(limit)))
             counts = [self._database.query(sql.COUNT_STEPS, row[:1]) for row in found]
             with self._readable():
                 records = [
@@ -323,6 +326,21 @@ class RunReader:
             yield
         except (TypeError, ValueError) as error:
             raise StoreBroken(self._database.path, str(error)) from error
+
+
+def _timestamp(since: object) -> float:
+    if not isinstance(since, int | float):
+        raise TypeError(f"since must be a Unix timestamp (moment.timestamp()), not {since!r}")
+    return since
+
+
+def _row_limit(limit: object) -> int:
+    """Return the LIMIT of a statement; -1 sets none."""
+    if limit is None:
+        return -1
+    if not isinstance(limit, int) or limit < 0:
+        raise ValueError(f"limit must be an integer >= 0 or None, not {limit!r}")
+    return limit
 
 
 def reported_job(run: Run, attempt: Attempt) -> dict[str, Any] | None:
