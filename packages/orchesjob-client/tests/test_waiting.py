@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from orchesjob_client import (
     JobReport,
     JobWatcher,
     OrchesjobClient,
+    WaitStopped,
     WaitTimedOut,
 )
 
@@ -205,6 +207,33 @@ def test_time_is_over(jobs: Jobs, spawn: Spawn, keys: list[str]) -> None:
     assert str(raised.value) == f"waiting timed out: no end of {named} within 0.1 s"
 
 
+def test_a_wait_can_be_stopped(jobs: Jobs, spawn: Spawn) -> None:
+    """From another thread, such as that of Ctrl-C while a pool of threads waits; and for good."""
+    jobs.report("a", "RUNNING", spawn("job-of-a").pid)
+    with ThreadPoolExecutor() as pool:
+        waits = [pool.submit(jobs.client.wait, "a") for _ in range(3)]
+        while len(jobs.asked.read_text().split()) < len(waits):
+            time.sleep(0.01)
+        jobs.client.stop_waiting()
+        for one in waits:
+            with pytest.raises(WaitStopped, match=r"waiting was stopped: stop_waiting"):
+                one.result(EVENT_SEC)
+    with pytest.raises(WaitStopped):
+        jobs.client.wait_any("a", timeout=0)
+
+
+@pytest.mark.parametrize("keys", [["a"], ["a", "b"]])
+def test_time_is_over_though_orchesjob_hangs(
+    executable: Executable, tmp_path: Path, keys: list[str]
+) -> None:
+    """The limit of a call is longer than the time to wait, and does not add to it."""
+    client = OrchesjobClient(executable("exec sleep 60"), home=tmp_path / "home")
+    started_at = time.monotonic()
+    with pytest.raises(WaitTimedOut, match="no answer within 2 s"):
+        client.wait_any(keys, timeout=0.5)
+    assert time.monotonic() - started_at < 10
+
+
 def test_unknown(jobs: Jobs) -> None:
     """A key that orchesjob does not know, or none at all, cannot be waited for."""
     with pytest.raises(JobNotFound, match="orchesjob status knows no such job: 'k'"):
@@ -317,6 +346,22 @@ def test_what_is_no_command(command: Any, message: str) -> None:
     """A command that is no list of words is refused by name, before anything runs."""
     with pytest.raises(TypeError, match=message):
         OrchesjobClient("/nonexistent").start("k", command)
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({"job_key": 5}, "the job's key must be a text, not 5"),
+        ({"job_key": None}, "the job's key must be a text, not None"),
+        ({"env": {"N": 5}}, "N must be a text, not 5"),
+        ({"env": {5: "N"}}, "a variable must be a text, not 5"),
+    ],
+)
+def test_what_is_no_text(executable: Executable, told: Any, message: str) -> None:
+    """A number among the variables or as a key is named, before anything is called."""
+    client = OrchesjobClient(executable("exit 7"))
+    with pytest.raises(TypeError, match=f"^{message}$"):
+        client.start(**{"job_key": "a", "command": ["ls"]} | told)
 
 
 def test_paths(answer: Answer, executable: Executable, tmp_path: Path) -> None:

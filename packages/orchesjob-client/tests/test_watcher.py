@@ -261,6 +261,13 @@ def test_one_thread_and_no_leaks(exits: Exits, spawn: Spawn, report: Report) -> 
     assert exits.empty()
 
 
+def test_a_block_closes_it(spawn: Spawn, report: Report, exits: Exits) -> None:
+    """As of a file: nothing is watched any more after its end."""
+    with JobWatcher(exits.put) as watcher:
+        pass
+    assert watcher.watch("late", report(spawn(JOB).pid)) is Watch.UNSUPPORTED
+
+
 def test_close_from_the_callback(spawn: Spawn, report: Report) -> None:
     """The callback itself may close the watcher."""
     closed = threading.Event()

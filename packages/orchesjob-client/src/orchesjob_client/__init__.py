@@ -29,6 +29,7 @@ from orchesjob_client.errors import (
     OrchesjobError,
     OrchesjobMissing,
     ProcessesKeepAppearing,
+    WaitStopped,
     WaitTimedOut,
 )
 from orchesjob_client.processes.cgroups import discard_empty_cgroups as discard_empty_cgroups
@@ -78,6 +79,7 @@ __all__ = [
     "OrchesjobMissing",
     "Process",
     "ProcessesKeepAppearing",
+    "WaitStopped",
     "WaitTimedOut",
     "Watch",
     "describe_failure",

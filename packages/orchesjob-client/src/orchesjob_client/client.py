@@ -16,10 +16,10 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 
 from orchesjob_client.call import (
     NOTHING,
@@ -51,12 +51,14 @@ from orchesjob_client.errors import (
     BadAnswer,
     CallFailed,
     CallRefused,
+    CallTimedOut,
     HomeExposed,
     HomeReplaced,
     JobNotFound,
     JobNotRunning,
     OrchesjobError,
     OrchesjobMissing,
+    WaitStopped,
     WaitTimedOut,
 )
 from orchesjob_client.processes.cgroups import JobCgroups
@@ -69,6 +71,8 @@ from orchesjob_client.trust import ORCHESJOB_DATABASE, exposure_of_home
 _USAGE_ERROR = 2
 _NOT_FOUND = 3  # there is no job with this key or id
 _NOT_RUNNING = 4  # the job has ended already
+
+_LEAST_CALL_SEC = 2.0  # a call with less time could not answer on a busy machine
 
 _NAME = "orchesjob"
 _BESIDE = Path(sys.executable).parent
@@ -114,6 +118,8 @@ class OrchesjobClient:
         self._limits = limits
         self._cgroups = JobCgroups(self.home)
         self._first_call = Lock()
+        self._stops_waiting = Event()
+        self._waits: set[Callable[[str], object]] = set()
 
     @property
     def environ(self) -> Mapping[str, str]:
@@ -149,8 +155,8 @@ class OrchesjobClient:
             TypeError: The command is one text, or a word of it is neither a text nor a path.
             OrchesjobError: No usable answer. After a retryable one the job may be running.
         """
-        told_command = _words_of(command)
-        words = ["start", _key_option("orchesjob start", job_key)]
+        told_command, option = _words_of(command), _key_option("orchesjob start", job_key)
+        words = ["start", option]
         if strict:
             words.append("--strict")
         if start_timeout_sec is not None:
@@ -180,8 +186,13 @@ class OrchesjobClient:
         Raises:
             OrchesjobError: No usable answer, which says nothing about the job.
         """
+        return self._status(job_key, hold=hold)
+
+    def _status(
+        self, job_key: str, limit_sec: float | None = None, *, hold: Hold = NOTHING
+    ) -> JobReport | None:
         words = ["status", _key_option("orchesjob status", job_key)]
-        finished = self._run("orchesjob status", words, hold=hold)
+        finished = self._run("orchesjob status", words, limit_sec=limit_sec, hold=hold)
         if finished.exit_code == _NOT_FOUND:
             return None
         return _one_job("orchesjob status", finished, job_key=job_key)
@@ -194,8 +205,13 @@ class OrchesjobClient:
         Raises:
             OrchesjobError: No usable answer.
         """
-        name = "orchesjob status --running"
-        answer = _answer_of(name, self._run(name, ["status", "--running"], hold=hold))
+        return self._running(hold=hold)
+
+    def _running(
+        self, limit_sec: float | None = None, *, hold: Hold = NOTHING
+    ) -> tuple[JobReport, ...]:
+        name, words = "orchesjob status --running", ["status", "--running"]
+        answer = _answer_of(name, self._run(name, words, limit_sec=limit_sec, hold=hold))
         documents = parse_json(answer, call=name)
         if not isinstance(documents, list):
             raise BadAnswer(name, "expected a JSON array")
@@ -204,6 +220,15 @@ class OrchesjobClient:
     def wait(self, job_key: str, timeout: float | None = None) -> JobReport:
         """Wait until a job has a final status, and return its report; see `wait_any`."""
         return self.wait_any(job_key, timeout)
+
+    def stop_waiting(self) -> None:
+        """Let each `wait` of this client raise `WaitStopped`, in all threads, from now on.
+
+        A call of orchesjob that is in progress is finished first. The jobs are left alone.
+        """
+        self._stops_waiting.set()
+        for wake in [*self._waits]:
+            wake("")
 
     def wait_any(self, job_keys: str | Iterable[str], timeout: float | None = None) -> JobReport:
         """Wait until one of some jobs has a final status, and return its report.
@@ -216,10 +241,12 @@ class OrchesjobClient:
 
         Args:
             job_keys: A key or several.
-            timeout: How long to wait, in seconds; None waits without a limit.
+            timeout: How long to wait, in seconds; None waits without a limit. If orchesjob hangs,
+                it takes up to 2 s more.
 
         Raises:
             ValueError: There are no keys.
+            WaitStopped: `stop_waiting` was called.
             WaitTimedOut: None of the jobs has ended in this time.
             JobNotFound: orchesjob does not know one of them.
             OrchesjobError: No usable answer. `BadAnswer` if a job is reported as running although
@@ -235,8 +262,11 @@ class OrchesjobClient:
         unwatched: dict[str, None] = {}
         gone: set[str] = set()
         pause_sec = FIRST_BACKOFF_SEC
-        with closing(_new_watcher(exits.put)) as watcher:
+        with _new_watcher(exits.put) as watcher, ExitStack() as at_end:
+            self._waits.add(exits.put)
+            at_end.callback(self._waits.discard, exits.put)
             while True:
+                self._refuse_stopped()
                 for report in self._reports_of(due, deadline):
                     if report.is_terminal:
                         self.discard_cgroup(report)
@@ -266,24 +296,32 @@ class OrchesjobClient:
 
     def _reports_of(self, job_keys: Sequence[str], deadline: float) -> Iterable[JobReport]:
         """Yield the report of each job; one call answers for all that are active."""
-        active = self._patiently(self.running, deadline) if len(job_keys) > 1 else ()
+        active = self._patiently(self._running, deadline) if len(job_keys) > 1 else ()
         found = {report.job_key: report for report in active}
         for key in job_keys:
-            report = found.get(key) or self._patiently(partial(self.status, key), deadline)
+            report = found.get(key) or self._patiently(partial(self._status, key), deadline)
             if report is None:
                 raise JobNotFound("orchesjob status", repr(key))
             yield report
 
-    def _patiently[Answer](self, ask: Callable[[], Answer], deadline: float) -> Answer:
-        """Repeat a call while it gives no usable answer, as long as there is time."""
+    def _patiently[Answer](self, ask: Callable[[float], Answer], deadline: float) -> Answer:
+        """Repeat a call, within what time is left, while it gives no usable answer."""
         left = pauses(min(WAITING_PATIENCE_SEC, max(0.0, deadline - time.monotonic())))
         while True:
+            left_sec = max(_LEAST_CALL_SEC, deadline - time.monotonic())
             try:
-                return ask()
+                return ask(min(self._limits.status_sec, left_sec))
             except OrchesjobError as error:
+                if isinstance(error, CallTimedOut) and time.monotonic() > deadline:
+                    raise WaitTimedOut("waiting", str(error)) from error
                 if not error.retryable or (pause_sec := next(left, None)) is None:
                     raise
-            time.sleep(pause_sec)
+            self._stops_waiting.wait(pause_sec)
+            self._refuse_stopped()
+
+    def _refuse_stopped(self) -> None:
+        if self._stops_waiting.is_set():
+            raise WaitStopped("waiting", "stop_waiting() was called")
 
     def discard_cgroup(self, report: JobReport) -> None:
         """Remove the cgroup of a job that has ended, unless a process is left in it.
@@ -481,7 +519,8 @@ class OrchesjobClient:
 
     def _environment(self, env: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return an environment, or the client's own, in which the home is the client's."""
-        environment = dict(self.environ if env is None else env)
+        given = self.environ if env is None else env
+        environment = {_text(name, "a variable"): _text(given[name], name) for name in given}
         environment.pop(HOME, None)
         return environment | self._named_home
 
@@ -513,9 +552,15 @@ def _new_watcher(on_exit: Callable[[str], object]) -> JobWatcher[str]:
         return JobWatcher(on_exit, use_pidfd=False)
 
 
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a text, not {value!r}")
+    return value
+
+
 def _key_option(name: str, job_key: str) -> str:
     """Return the option and its value as one word, because a key may begin with `-`."""
-    if not job_key:
+    if not _text(job_key, "the job's key"):
         raise CallRefused(name, "the job's key is empty")
     try:
         job_key.encode()

@@ -151,6 +151,12 @@ class WaitTimedOut(OrchesjobError, TimeoutError):
     summary = "timed out"
 
 
+class WaitStopped(OrchesjobError, InterruptedError):
+    """The program itself has stopped waiting for jobs; nothing was done to them."""
+
+    summary = "was stopped"
+
+
 class ProcessesKeepAppearing(OrchesjobError, TimeoutError):
     """Nobody can say whether anything of a job lives: processes come and go too fast to be read."""
 

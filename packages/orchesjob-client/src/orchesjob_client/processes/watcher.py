@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Hashable
 from enum import Enum
 from pathlib import Path
+from typing import Self
 
 from orchesjob_client.processes.proc import Process, has_ended, is_alive
 from orchesjob_client.report import JobReport
@@ -111,6 +112,14 @@ class JobWatcher[Token: Hashable]:
             os.close(self._wake_writer)
             if threading.current_thread() is not self._thread:
                 self._thread.join()
+
+    def __enter__(self) -> Self:
+        """Return the watcher; the end of the block closes it."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Close it."""
+        self.close()
 
     def _register(self, token: Token, pidfd: int) -> Watch:
         with self._lock:
