@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from flow_spec import End, FlowSpec, differences, holds, json_schema, parse_flow
+from flow_spec import End, FlowFileError, FlowSpec, differences, holds, json_schema, parse_flow
 
 type Complaints = Callable[..., list[str]]
 
@@ -35,6 +35,40 @@ def test_they_are_written_as_other_steps() -> None:
     assert [step.timeout_sec for step in flow.all_steps] == [None, None, 60.0, 600.0]
     assert [[step.id for step in rank] for rank in flow.ranks] == [["a"], ["b"]]
     assert [[step.id for step in rank] for rank in flow.finally_ranks] == [["c"], ["d"]]
+
+
+def test_who_asks_how_the_run_ends_waits_for_the_rest() -> None:
+    """All of `finally` but what asks that too, or waits for one that does (rule 3.9)."""
+    flow = read(
+        "{id: early, command: [x], when: a}",
+        "{id: run, command: [x], when: early.finished}",
+        "{id: c, command: [x], when: run ( failed ) && any(failed)}",
+        "{id: d, command: [x], when: (c || run) && run(timed_out), depends_on: [c, run]}",
+        "{id: late, command: [x], depends_on: [d]}",
+        "{id: last, command: [x], when: late.finished}",
+    )
+    assert {step.id: step.waits_for for step in flow.finally_} == {
+        "early": ("a",),
+        "run": ("early",),
+        "c": ("a", "b", "early", "run"),
+        "d": ("c", "run", "early"),
+        "late": ("d",),
+        "last": ("late",),
+    }
+    assert [step.id for step in flow.finally_ if step.asks_run] == ["c", "d"]
+    assert str(flow.step("c").condition) == "run(failed) && (a.failed || b.failed)"
+    assert FlowSpec.from_json(flow.to_json()) == flow
+    more = read("{id: c, command: [x], when: run(failed)}", "{id: e, command: [x]}")
+    fewer = read("{id: c, command: [x], when: run(failed)}")
+    assert [*differences(fewer, more)] == ['step "e" was added']
+
+
+def test_the_waits_of_those_who_ask_are_bounded() -> None:
+    """Many steps that ask, beside many others, are a plain error (rule 3.9)."""
+    asking = (f"{{id: c{number}, command: [x], when: run(failed)}}" for number in range(500))
+    others = (f"{{id: d{number}, command: [x]}}" for number in range(500))
+    with pytest.raises(FlowFileError, match="wait for others of finally more than 200,000 times"):
+        read(*asking, *others)
 
 
 def test_a_flow_may_have_none() -> None:
@@ -103,6 +137,28 @@ WRONG = [
             "    a.aborted\n"
             "      ^^^^^^^"
         ),
+    ),
+    (
+        text_of("{id: c, command: [x]}", steps="{id: a, command: [x], when: run(failed)}"),
+        (
+            "f:2:37: steps[0].when: there is no 'run(failed)'; only the steps of 'finally' can ask "
+            "how the run ends; here, ask steps, as in NAME.failed\n"
+            "    run(failed)\n"
+            "    ^^^^^^^^^^^"
+        ),
+    ),
+    *(
+        (
+            text_of(f"{{id: c, command: [x], when: {when}}}"),
+            (
+                f"f:4:31: finally[0].when: there is no '{when}'; write 'run({known}\n"
+                f"    {when}\n    {'^' * len(when)}"
+            ),
+        )
+        for when, known in (
+            ("run(skipped)", "...)' with one of succeeded, failed, cancelled, timed_out"),
+            ("run(failure)", "failed)'"),
+        )
     ),
     (
         text_of("{id: c, command: [x], when: d}", "{id: d, command: [x], when: c}"),

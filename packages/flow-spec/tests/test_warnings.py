@@ -60,8 +60,16 @@ def marked(mark: object) -> str | None:
             ],
             [],
         ),
-        ([A, B, "{id: c, when: b.failed, command: [x]}"], [("unhandled-failure", "b.failed")]),
-        ([A, B, "{id: c, when: a.failed, command: [x]}"], [("unhandled-failure", "a.failed")]),
+        ([A, B, "{id: c, when: b.failed, command: [mail]}"], [("unhandled-failure", "b.failed")]),
+        (
+            [A, B, "{id: c, when: a.failed, script: ./notify.sh}"],
+            [("unhandled-failure", "a.failed")],
+        ),
+        (
+            [A, B, "{id: c-alert, when: a.failed, command: [x]}"],
+            [("unhandled-failure", "a.failed")],
+        ),
+        ([A, B, "{id: debug, when: b.failed, command: [journalctl, -u, shop]}"], []),
         ([A, B, "{id: c, when: !b, command: [x]}"], []),
         ([A, B, "{id: c, when: a.failed || b.failed, command: [x]}"], []),
         (
@@ -130,14 +138,18 @@ def marked(mark: object) -> str | None:
         ),
         ([A, "{id: b, when: a, only_if: [x], command: [x]}", C.format("b.passed")], []),
         ([A, "{id: b, when: a, only_if: [x], command: [x]}", C.format("a && !b.failed")], []),
-        ([A, B, "{id: roll-back, when: b.failed, command: [x]}"], []),
         (
-            [A, B, "{id: c, when: b.failed, command: [x]}", "{id: d, when: b || c, command: [x]}"],
-            [],  # c repairs something, and is no alert
+            [
+                A,
+                B,
+                "{id: c, when: b.failed, command: [curl]}",
+                "{id: d, when: b || c, command: [x]}",
+            ],
+            [],  # something waits for c, so it is no alert
         ),
         (
             [
-                *(A, B, "{id: c, when: b.failed, command: [x]}"),
+                *(A, B, "{id: c, when: b.failed, command: [mail]}"),
                 "{id: d, when: c.finished, command: [tell, $ORCHESJOB_FLOW_FAILED_STEPS]}",
             ],
             [("shell-syntax", "$ORCHESJOB_FLOW_FAILED_STEPS")],
@@ -442,7 +454,7 @@ def test_a_list_without_values(tmp_path: Path, foreach: str, path: str, check: s
 
 def test_finally_finds_what_a_cancel_leaves(tmp_path: Path) -> None:
     """There a step may be CANCELLED, and what waits for it is then too (rule 10.1)."""
-    last = "\nfinally:\n- {id: z, when: WHEN, command: [x]}"
+    last = "\nfinally:\n- {id: z, when: WHEN, command: [mail]}"
     for when, found in (
         ("a.cancelled && b.failed", ["never-runs"]),
         ("a.skipped", ["never-runs"]),
@@ -452,14 +464,60 @@ def test_finally_finds_what_a_cancel_leaves(tmp_path: Path) -> None:
         ("!b", []),
         ("!a", ["unhandled-failure"]),
         ("a.cancelled && b.cancelled", ["no-effect"]),
+        ("run(failed)", []),
+        ("run(cancelled) && run(succeeded)", ["never-runs"]),
+        ("run(timed_out)", ["never-runs"]),  # the flow has no timeout_sec
+        ("run(failed) && run(cancelled) || b", ["no-effect"]),
+        ("run(succeeded) && a.failed", ["never-runs"]),
+        ("run(succeeded) || run(failed) || run(cancelled)", ["always-true"]),
     ):
         said = warned(tmp_path, A, B + last.replace("WHEN", when))
         assert [code for code, _ in said] == found, when
 
 
+@pytest.mark.parametrize(
+    ("steps", "finally_", "found"),
+    [
+        ([A], ["{id: z, when: any(failed), command: [mail]}"], []),
+        ([MIRROR], ["{id: z, when: any(failed), command: [mail]}"], ["inexact-alert"]),
+        ([MIRROR], ["{id: z, when: any(failed), command: [tidy]}"], []),
+        ([MIRROR], ["{id: z, when: run(failed), command: [mail]}"], ["never-runs"]),
+        ([A, MIRROR], ["{id: z, when: run(failed), command: [mail]}"], []),
+        ([A, MIRROR], ["{id: z, when: any(failed), depends_on: [a], command: [mail]}"], []),
+        (
+            [A],
+            ["{id: y, command: [x]}", "{id: z, when: any(failed), command: [mail]}"],
+            ["inexact-alert"],
+        ),
+        (
+            [A],
+            [
+                "{id: x, command: [x], allow_failure: true}",
+                "{id: y, command: [x], when: run(succeeded)}",
+                "{id: z, when: any(failed), command: [mail]}",
+            ],
+            [],
+        ),
+        (
+            ["{id: run, command: [x]}"],
+            ["{id: z, when: run(failed), command: [x]}"],
+            ["step-named-run"],
+        ),
+        (["{id: run, command: [x]}"], ["{id: z, when: run.failed, command: [x]}"], []),
+    ],
+)
+def test_alerts_in_finally(
+    tmp_path: Path, steps: list[str], finally_: list[str], found: list[str]
+) -> None:
+    """An alert that differs from the outcome of the run, and a step beside `run()` (11.2)."""
+    last = "\nfinally:\n" + "\n".join(f"- {step}" for step in finally_)
+    said = warned(tmp_path, *steps[:-1], steps[-1] + last)
+    assert [code for code, _ in said] == found
+
+
 def test_an_example_shows_what_is_missed(tmp_path: Path) -> None:
     """The warning has ends of steps that show it (rule 11.2)."""
-    text = f"{{flow_id: f, steps: [{A}, {B}, {{id: c, when: b.failed, command: [x]}}]}}"
+    text = f"{{flow_id: f, steps: [{A}, {B}, {{id: c, when: b.failed, command: [wall]}}]}}"
     (tmp_path / "flow.yaml").write_text(text, encoding="utf-8")
     (warning,) = find_warnings(read_flow(tmp_path / "flow.yaml")).warnings
     assert warning.outcomes == {"a": "FAILED", "b": "SKIPPED", "c": "SKIPPED"}
@@ -484,7 +542,7 @@ def test_large_flows_are_answered(entangled: bool) -> None:
 
 def test_every_code_can_be_warned_of() -> None:
     """The codes are those of the document, and a step that can never run has a list of its own."""
-    assert len(WarningCode) == 21
+    assert len(WarningCode) == 23
     flow = parse_flow(
         "{flow_id: f, steps: [{id: a, command: [x]}, {id: b, when: a && !a, command: [x]}]}"
     )

@@ -287,11 +287,10 @@ class FlowSpec:
         for rank in self.finally_ranks:
             late |= {step.id for step in rank if not late.isdisjoint(step.waits_for)}
         before = tuple(step.id for step in self.finally_ if step.id not in late)
-        asking = (attrs.evolve(step, waits_also=before) for step in self.finally_ if step.asks_run)
-        changed = {step.id: step for step in asking}
-        return attrs.evolve(
-            self, finally_=tuple(changed.get(step.id, step) for step in self.finally_)
+        finally_ = (
+            attrs.evolve(step, waits_also=before if step.asks_run else ()) for step in self.finally_
         )
+        return attrs.evolve(self, finally_=tuple(finally_))
 
     @cached_property
     def judged_steps(self) -> tuple[StepSpec, ...]:

@@ -97,6 +97,7 @@ class WarningCode(StrEnum):
     ALWAYS_TRUE = "always-true"
     NO_EFFECT = "no-effect"
     UNHANDLED_FAILURE = "unhandled-failure"
+    INEXACT_ALERT = "inexact-alert"
     IGNORED_FAILURE = "ignored-failure"
     SKIP_HIDES_FAILURE = "skip-hides-failure"
     SKIPPED_CLEANUP = "skipped-cleanup"
@@ -114,6 +115,7 @@ class WarningCode(StrEnum):
     ZERO_IS_FAILURE = "zero-is-failure"
     UNUSED_DELAY = "unused-delay"
     SHARED_PRODUCT = "shared-product"
+    STEP_NAMED_RUN = "step-named-run"
 
 
 SHELL = ("bash", "-euo", "pipefail", "-c")

@@ -8,11 +8,13 @@ from itertools import product
 from typing import NamedTuple
 
 from flow_conditions import Name
-from flow_spec import FlowSpec, StepSpec
+from flow_spec import RUN, FlowSpec, StepSpec
 
 type Ends = Mapping[str, str]
 
 RUNNING = "RUNNING"
+CUT = ""
+"""What stands among the ends of steps for the run itself, if it was cut off."""
 SKIPPED_ITSELF = "SKIPPED by itself"
 
 
@@ -59,12 +61,28 @@ def answer(flow: FlowSpec, ends: Ends, operand: Name) -> bool:
 
 
 def answer_call(flow: FlowSpec, ends: Ends, operand: Name) -> bool:
-    """Answer an operand, which may be a call such as `any(load.failed)` (rule 3.7)."""
+    """Answer an operand, which may be a call such as `any(load.failed)` (rules 3.7 and 3.9)."""
     if operand.quantifier is None:
         return answer(flow, ends, operand)
+    if operand.quantifier == RUN:
+        return answer_run(flow, ends, operand.name)
     ids = ids_of(flow, operand.name)
     each = [answer(flow, ends, Name(one, operand.predicate)) for one in ids]
     return {"any": any(each), "all": all(each), "none": not any(each)}[operand.quantifier]
+
+
+def answer_run(flow: FlowSpec, ends: Ends, predicate: str) -> bool:
+    """Answer how the run ends, as it stands before the first step that asks that (rule 3.9)."""
+    if CUT in ends:
+        return predicate == ends[CUT].lower() or (
+            ends[CUT] == "TIMED_OUT" and predicate == "failed"
+        )
+    late = {step.id for step in flow.finally_ if f"{RUN}(" in (step.when or "")}
+    for _ in flow.finally_:
+        late |= {step.id for step in flow.finally_ if late.intersection(step.waits_for)}
+    judged = [step for step in flow.all_steps if step.id not in late and not step.allow_failure]
+    failed = any(ends[step.id] == "FAILED" for step in judged)
+    return predicate == ("failed" if failed else "succeeded")
 
 
 def has_passed(step: StepSpec, end: str) -> bool:
@@ -73,8 +91,9 @@ def has_passed(step: StepSpec, end: str) -> bool:
 
 
 def waited_for(flow: FlowSpec, step: StepSpec) -> list[str]:
-    """List the steps that one waits for."""
-    return [one for name in step.waits_for for one in ids_of(flow, name)]
+    """List the steps that one waits for: in `finally`, those of `steps` too if it asks the run."""
+    first = [one.id for one in flow.steps] if step.asks_run else []
+    return [*first, *(one for name in step.waits_for for one in ids_of(flow, name))]
 
 
 def is_true(flow: FlowSpec, step: StepSpec, ends: Ends) -> bool:
@@ -99,7 +118,8 @@ class Played:
         }
         if flow.finally_:
             for cut in self._cut_off():
-                set(self._followed(flow.finally_, cut))
+                for how in self._cuts(cut):
+                    set(self._followed(flow.finally_, cut | how))
 
     def _followed(
         self, steps: Iterable[StepSpec], before: dict[str, str], *, note: bool = True
@@ -110,12 +130,21 @@ class Played:
             if all(name in before for name in waits) and step.id not in before:
                 runs = is_true(self.flow, step, before)
                 if note:
-                    known = tuple(sorted((name, before[name]) for name in waits))
+                    known = tuple(
+                        (name, end) for name, end in sorted(before.items()) if name in {CUT, *waits}
+                    )
                     self.decisions.add(Decision(step, known, runs))
                 for end in can_end(step) if runs else ["SKIPPED"]:
                     yield from self._followed(steps, {**before, step.id: end}, note=note)
                 return
         yield tuple(sorted(before.items()))
+
+    def _cuts(self, ends: Ends) -> list[dict[str, str]]:
+        """List what may have cut off a run that ended like this, if anything has."""
+        if "CANCELLED" not in ends.values():
+            return [{}]
+        timed_out = [{CUT: "TIMED_OUT"}] if self.flow.timeout_sec is not None else []
+        return [{CUT: "CANCELLED"}, *timed_out]
 
     def _cut_off(self) -> list[dict[str, str]]:
         """List how `steps` can end: nothing begins after a cut, and what runs may still end."""

@@ -6,6 +6,7 @@ from random import Random
 import attrs
 
 from flow_spec import FlowSpec, parse_flow
+from flow_spec.fields.predicates import RUN_PREDICATES
 
 PREDICATES = ("", "", "", ".failed", ".failed", ".skipped", ".finished", ".succeeded", ".passed")
 LABELS = ("x", "y")
@@ -99,6 +100,8 @@ class Generator:
     """What is random about a flow: its shape, and what its steps may do."""
 
     random: Random
+    runs: Random
+    """Decides what has to do with `run(failed)`, apart, so that older seeds still mean the same."""
     lines: list[str] = attrs.Factory(list)
     trees: dict[str, Part] = attrs.Factory(dict)
     inside: list[str] = attrs.Factory(list)
@@ -107,13 +110,14 @@ class Generator:
     @classmethod
     def flow(cls, seed: int, most: int) -> Generated:
         """Return a flow of so many steps at most, those of `finally` and all copies included."""
-        self = cls(Random(seed))  # noqa: S311
+        self = cls(Random(seed), Random(f"run {seed}"))  # noqa: S311
         random = self.random
         number = random.randint(2, most)
         last = random.choice((0, 0, 1, 2)) if number > 3 else 0
         names: list[str] = []
         todo = number - last
-        self.lines = ["flow_id: f", "steps:"]
+        timeout = ["timeout_sec: 5"] if self.runs.random() < 0.5 else []
+        self.lines = ["flow_id: f", *timeout, "steps:"]
         while todo > 0:
             if todo >= 2 and random.random() < 0.12:
                 inside = self._block(names, todo // len(LABELS))
@@ -143,7 +147,7 @@ class Generator:
         self, name: str, others: Sequence[str], indent: str, *, in_finally: bool = False
     ) -> str:
         random = self.random
-        fields = [f"id: {name}", "command: [x]"]
+        fields = [f"id: {name}", "command: [mail]"]  # else no step would be an alert
         depends_on: list[str] = []
         if others and random.random() < 0.4:
             depends_on = random.sample(list(others), random.randint(1, min(3, len(others))))
@@ -169,6 +173,8 @@ class Generator:
             if calls and random.random() < 0.4:
                 asked = predicate.removeprefix(".") or "failed"
                 return Part(f"{random.choice(('any', 'all', 'none'))}({asked})", negated=negated)
+            if in_finally and self.runs.random() < 0.3:
+                return Part(f"run({self.runs.choice(RUN_PREDICATES)})", negated=negated)
             asked = random.choice(others) + predicate
             if (
                 asked.startswith("b")

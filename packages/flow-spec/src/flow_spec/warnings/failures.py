@@ -24,7 +24,7 @@ from flow_spec.warnings.outcomes import (
     Outcomes,
     Piece,
 )
-from flow_spec.warnings.shell import repairs
+from flow_spec.warnings.shell import tells
 
 
 @attrs.frozen(slots=False)
@@ -89,15 +89,15 @@ class Failures:
         """Return a finding about a failure that every alert misses, or None.
 
         An alert is a step that runs only because another failed, that no step waits for, and that
-        does not look like a repair. All failures count that make the run FAILED, except those in
-        `finally`. Other steps that run only because of a failure count as an answer to it.
+        looks like one by what it calls. All failures count that make the run FAILED, except those
+        in `finally`. Other steps that run only because of a failure count as an answer to it.
         """
         flow, functions = self._flow, self.outcomes.functions
         waited_for = {base_of(name) for step in self.order for name in step.waits_for}
         alerts = [
             name
             for name in self._answers
-            if base_of(name) not in waited_for and not repairs(flow.step(name))
+            if base_of(name) not in waited_for and tells(flow.step(name))
         ]
         if not alerts:
             return None

@@ -24,6 +24,7 @@ from flow_spec.documents.tree import (
     written,
 )
 from flow_spec.errors import Advised, Problem, Span, quoted
+from flow_spec.fields.predicates import RUN
 from flow_spec.fields.reading import BUILT_IN, FOREACH, SHELL_KEY, SPLIT, ValueList, step_path
 from flow_spec.flow import FlowSpec
 from flow_spec.flow_file import ReadFlow
@@ -49,10 +50,15 @@ class FlowWarning(Problem):
 _MOST_NAMED = 4
 
 
+def asked_by(step: StepSpec) -> str:
+    """Name what the condition of a step asks about."""
+    return named((*step.waits_for, *(["the run"] if step.asks_run else [])))
+
+
 def never_runs(step: StepSpec) -> Advised:
     """Say that a step can never run."""
     return Advised(
-        f"this step can never run, however {named(step.waits_for)} may end",
+        f"this step can never run, however {asked_by(step)} may end",
         "change the condition, or leave the step out",
     )
 
@@ -60,8 +66,9 @@ def never_runs(step: StepSpec) -> Advised:
 def always_true(step: StepSpec) -> Advised:
     """Say that a condition is always true."""
     return Advised(
-        f"this is always true, however {named(step.waits_for)} may end",
-        f"to run whatever happens, ask for .finished, as in {step.waits_for[0]}.finished",
+        f"this is always true, however {asked_by(step)} may end",
+        "to run whatever happens, ask for .finished, as in "
+        f"{(*step.waits_for, 'NAME')[0]}.finished",
     )
 
 
@@ -80,9 +87,18 @@ def unhandled_failure(found: Finding) -> Advised:
     alerts = f"{named(found.steps, 'and')} {'is' if len(found.steps) == 1 else 'are'} SKIPPED"
     return Advised(
         f"nothing tells of it if {failing(found)}: the run is FAILED, and {alerts}",
-        "ask any(failed) of all steps that may fail, best in finally, or accept a failure with "
-        "allow_failure",
+        "ask run(failed) in finally, or accept a failure with allow_failure",
     )
+
+
+_ANY_FAILED = re.compile(r"(?<!!)\bany\s*\(\s*failed\s*\)", re.ASCII)
+
+
+def inexact_alert(allowed: Sequence[str], missed: Sequence[str]) -> Advised:
+    """Say for which failures an alert differs from the outcome of the run (rule 3.9)."""
+    facts = [f"is true after the allowed failure of {named(allowed)}"] if allowed else []
+    facts += [f"misses a failure of {named(missed)} in finally"] if missed else []
+    return Advised(f"any(failed) {', and '.join(facts)}", "ask run(failed): whether the run fails")
 
 
 def ignored_failure(step_id: str, names: Sequence[str]) -> Advised:
@@ -222,6 +238,7 @@ class _Finder:
     def look(self) -> None:
         self._look_at_lists()
         self._look_at_conditions()
+        self._look_at_alerts()
         self._look_at_unfilled_words()
         texts: list[NodePath] = [("concurrency", "group")]
         for name in self._params:
@@ -374,6 +391,22 @@ class _Finder:
         if (missed := proofs.unhandled_failure) is not None:
             code, message = WarningCode.UNHANDLED_FAILURE, unhandled_failure(missed)
             self._warn_about(code, missed.step_id, message, outcomes=missed.outcomes)
+
+    def _look_at_alerts(self) -> None:
+        flow = self.read.flow.as_written
+        allowed = [step.id for step in flow.steps if step.allow_failure]
+        for step in flow.finally_:
+            others = (one for one in flow.finally_ if one is not step and not one.asks_run)
+            missed = [one.id for one in others if not one.allow_failure]
+            found = _ANY_FAILED.search(step.when or "")
+            asks_all = len(step.depends_on) == len(flow.steps)
+            if found and asks_all and (allowed or missed) and shell.tells(step):
+                message, part = inexact_alert(allowed, missed), Span(found.string, *found.span())
+                self._warn_about(WarningCode.INEXACT_ALERT, step.id, message, part)
+        if RUN in self._steps and any(step.asks_run for step in flow.finally_):
+            fact = "run(failed) asks how the run ends, and run.failed how this step ends"
+            message = Advised(fact, "give the step another id")
+            self._warn(WarningCode.STEP_NAMED_RUN, message, (*self._path(RUN), "id"))
 
     def _names_in_condition(self, found: Finding) -> Sequence[str]:
         """Return the names by which the condition, as written, can ask the steps of a finding."""

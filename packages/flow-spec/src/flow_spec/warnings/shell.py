@@ -234,12 +234,13 @@ def variable_of(name: str) -> str:
     return _VARIABLES.get(name, name)
 
 
-def repairs(step: StepSpec) -> bool:
-    """Whether a step looks like a repair after a failure, or keeps evidence of it, by its id.
+def tells(step: StepSpec) -> bool:
+    """Whether a step looks like an alert, by its id and by what it calls.
 
-    This is a guess, so it is used only for steps that are proven to answer a failure.
+    This is a guess, so it is used only for steps that answer a failure.
     """
-    return not KNOWN["repairs"].isdisjoint(re.split(r"[-_@]", step.id.lower()))
+    words = " ".join((step.id, *step.command)).lower()
+    return not KNOWN["alerts"].isdisjoint(re.split("[^a-z]+", words))
 
 
 def cleans_up(step: StepSpec) -> bool:

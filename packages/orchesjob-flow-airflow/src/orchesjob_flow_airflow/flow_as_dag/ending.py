@@ -86,8 +86,8 @@ def check_ended(ended: StepOutcomes, step_ids: Iterable[str]) -> None:
         raise InfrastructureFault(f"not ended, perhaps cleared in the meantime: {names}")
 
 
-def condition_holds(flow: FlowSpec, step: StepSpec, ended: StepOutcomes) -> bool:
-    """Evaluate the condition of a step whose dependencies have ended (rules 3.2 to 3.5).
+def ends_of(flow: FlowSpec, ended: StepOutcomes, after: str | None) -> StepEnds[str]:
+    """Return what conditions see of the steps; `after` is how `steps` have ended (3.2 to 3.9).
 
     Airflow has one state for all skipped tasks. If a step was SKIPPED although its condition was
     true, that was its own decision (rule 3.8).
@@ -97,10 +97,21 @@ def condition_holds(flow: FlowSpec, step: StepSpec, ended: StepOutcomes) -> bool
         status = ended[step_id]
         return None if status is None else (status, None)
 
-    return step.condition is None or bool(step.condition.evaluate(StepEnds(flow, fate_of).value))
+    return StepEnds(flow, fate_of, after)
 
 
-def reason_of_skip(flow: FlowSpec, step: StepSpec, ended: StepOutcomes) -> str:
+def condition_holds(
+    flow: FlowSpec, step: StepSpec, ended: StepOutcomes, after: str | None = None
+) -> bool:
+    """Evaluate the condition of a step whose dependencies have ended, as `ends_of` sees them."""
+    return step.condition is None or bool(
+        step.condition.evaluate(ends_of(flow, ended, after).value)
+    )
+
+
+def reason_of_skip(
+    flow: FlowSpec, step: StepSpec, ended: StepOutcomes, after: str | None = None
+) -> str:
     """Say which outcomes make the condition of a step false; of copies, how many have which."""
 
     def described(name: str) -> str:
@@ -110,7 +121,8 @@ def reason_of_skip(flow: FlowSpec, step: StepSpec, ended: StepOutcomes) -> str:
         counted = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
         return f"{name} ({counted or 'no copies'})"
 
-    return f"`{step.condition}` is false: {', '.join(map(described, step.waits_for))}"
+    reasons = ", ".join(map(described, step.waits_for))
+    return f"`{step.condition}` is false: {f'the run ends {after}' if step.asks_run else reasons}"
 
 
 class RunTimedOut(AirflowSkipException):

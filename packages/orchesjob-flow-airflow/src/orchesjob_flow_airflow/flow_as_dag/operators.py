@@ -50,6 +50,7 @@ from orchesjob_flow_airflow.flow_as_dag.ending import (
     before_finally,
     check_ended,
     condition_holds,
+    ends_of,
     noted_end,
     reason_of_skip,
     skip_rest,
@@ -238,7 +239,7 @@ class StepOperator(BaseOperator):
         if deadline.is_over:
             raise RunTimedOut(deadline.message)
         if not tries.is_test:
-            check_condition(self.flow, self.step, ended)
+            check_condition(self.flow, self.step, ended, self._run_outcome)
         try:
             if self.step.only_if and not tries.passed_at:
                 self._run_gate(this)
@@ -263,6 +264,9 @@ class StepOperator(BaseOperator):
             return step_outcomes(context, self.flow)
         found = await_jobs(context, self.flow, os.environ, self.log)
         self._run_outcome = found.outcome
+        if self.step.asks_run:
+            ends = ends_of(self.flow, found.steps, found.outcome)
+            self._run_outcome = ends.run_status or found.outcome
         return found.steps
 
     def _end_job(self) -> None:
@@ -418,8 +422,8 @@ def check_copy(flow: FlowSpec, step: StepSpec) -> None:
         )
 
 
-def check_condition(flow: FlowSpec, step: StepSpec, ended: StepOutcomes) -> None:
-    """Return if the step's condition is true (rules 3.2 to 3.5, 10.3).
+def check_condition(flow: FlowSpec, step: StepSpec, ended: StepOutcomes, after: str | None) -> None:
+    """Return if the step's condition is true; `after` is how `steps` have ended (3.2 to 3.9, 10.3).
 
     Raises:
         AirflowSkipException: The condition is false.
@@ -428,8 +432,8 @@ def check_condition(flow: FlowSpec, step: StepSpec, ended: StepOutcomes) -> None
     if step.condition is None:
         return
     check_ended(ended, [other.id for name in step.waits_for for other in flow.named(name)])
-    if not condition_holds(flow, step, ended):
-        raise AirflowSkipException(reason_of_skip(flow, step, ended))
+    if not condition_holds(flow, step, ended, after):
+        raise AirflowSkipException(reason_of_skip(flow, step, ended, after))
 
 
 def check_job(step: StepSpec, report: "JobReport", *, is_gate: bool = False) -> None:
