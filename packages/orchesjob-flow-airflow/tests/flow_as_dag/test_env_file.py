@@ -41,6 +41,19 @@ def test_variables(airflow: "Airflow", tmp_path: Path) -> None:
     assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
 
 
+def test_secrets(airflow: "Airflow", monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands see their values, which nobody records (13.4)."""
+    monkeypatch.setenv("AIRFLOW_VAR_WORDS", SECRET)
+    airflow.write(
+        "{flow_id: f, env: {B: flow}, steps: [{id: a, command:"
+        ' [sh, -c, \'echo said $A; test "$A $B" = "$C flow"\']}]}'
+    )
+    secrets = "{'A': '{{ var.value.words }}', 'B': 'no', 'C': '{{ var.value.words }}'}"
+    assert airflow.run(airflow.load(f"'flow.yaml', secrets={secrets}")) == (OK, {"a": OK})
+    files = [path for path in airflow.folder.parent.rglob("*") if path.is_file()]
+    assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
+
+
 def test_a_file_that_a_step_writes(airflow: "Airflow") -> None:
     """A file is read when the attempt begins: a step before it may write it."""
     steps = (

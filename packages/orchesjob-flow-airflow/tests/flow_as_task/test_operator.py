@@ -163,6 +163,38 @@ def test_a_retry_after_success(host: "Host") -> None:
     assert (host.folder / "runs").read_text() == "run\n"
 
 
+def test_cleared_after_success(host: "Host") -> None:
+    """To clear a task that has succeeded means to run its flow again, under its key."""
+    no = {"id": "no", "when": "!count", "command": ["true"]}
+    host.start("k", host.write(COUNT, no))
+    host.await_run("k", lambda run: run["status"] == "SUCCEEDED" and run["runner"] is None)
+    task = operator(retries=1, deferrable=False)
+    task.allow_nested_operators = True  # so that it may be executed without a task runner
+    for number in (2, 3):
+        run = task.execute(context=context(host, number, max_tries=2))
+        assert (run["status"], len(run["steps"][0]["attempts"])) == ("SUCCEEDED", 2)
+    assert (host.folder / "runs").read_text() == "run\nrun\n"
+
+
+def test_secrets(host: "Host", monkeypatch: "pytest.MonkeyPatch") -> None:
+    """Commands see their values, which nobody records; logs show them masked."""
+    from airflow.sdk.log import redact
+
+    monkeypatch.setenv("AIRFLOW_VAR_TOKEN", "hunter-two")
+    host.write({"id": "a", "command": ["sh", "-c", "echo got $TOKEN; test $TOKEN$ENV = $ENV"]})
+    words = "secrets={'TOKEN': '{{ var.value.token }}'}, env={'ENV': 'x'}"
+    tasks = host.run(f"Flow(flow_file='flow.yaml', run_key='k', {words})")
+    assert outcome(tasks["flow"]) == ("failed", 1)
+    assert redact("got hunter-two") == "got ***"  # as workers do, but not `dag.test()`
+    holders = {
+        path.suffix
+        for home in (os.environ["ORCHESJOB_HOME"], os.environ["AIRFLOW_HOME"])
+        for path in Path(home).rglob("*")
+        if path.is_file() and b"hunter-two" in path.read_bytes()
+    }
+    assert holders == {".stdout"}
+
+
 def test_cancelled_by_somebody(host: "Host") -> None:
     """A run that somebody cancelled is not retried."""
     cancel = [host.program, "cancel", "--run-key=k"]
@@ -472,19 +504,19 @@ def operator(**arguments: Any) -> OrchesjobFlowOperator:
     return OrchesjobFlowOperator(**{**given, **arguments})
 
 
-def context(host: "Host", try_number: int) -> Any:
+def context(host: "Host", try_number: int, max_tries: int = 9) -> Any:
     """Return what the operator takes from Airflow's context."""
-    folder = str(host.folder)
-    return {"ti": SimpleNamespace(try_number=try_number), "dag": SimpleNamespace(folder=folder)}
+    ti = SimpleNamespace(try_number=try_number, max_tries=max_tries)
+    return {"ti": ti, "dag": SimpleNamespace(folder=str(host.folder))}
 
 
-def execute(host: "Host", task: OrchesjobFlowOperator, try_number: int) -> Any:
+def execute(host: "Host", task: OrchesjobFlowOperator, try_number: int, max_tries: int = 9) -> Any:
     """Execute a task as in a worker, until it defers."""
     from airflow.sdk.exceptions import TaskDeferred
 
     task.allow_nested_operators = True  # so that it may be executed without a task runner
     with pytest.raises(TaskDeferred) as deferred:
-        task.execute(context=context(host, try_number))
+        task.execute(context=context(host, try_number, max_tries))
     return deferred.value
 
 

@@ -32,13 +32,14 @@ from orchesjob_flow_airflow.flow_as_dag.refusals import (
 from orchesjob_flow_airflow.flow_as_dag.tasks import INFRASTRUCTURE_RETRIES, add_tasks
 
 
-def flow_dag(
+def flow_dag(  # noqa: PLR0913 - its options
     path: str | os.PathLike[str],
     *,
     dag_id: str | None = None,
     schedule: Any = None,
     infrastructure_retries: int = INFRASTRUCTURE_RETRIES,
     run_dirs: str | os.PathLike[str] | None = None,
+    secrets: Mapping[str, str] | None = None,
     **dag_arguments: Any,
 ) -> DAG:
     """Return a DAG that does what the flow file at `path` says.
@@ -55,6 +56,8 @@ def flow_dag(
             command, such as an API server that does not answer or a dead worker (rule 13.2).
         run_dirs: A folder that all workers see, in which each run gets a directory of its own (rule
             10.6). You have to remove these yourself.
+        secrets: Variables for all commands, as values or templates. Airflow neither records nor
+            shows them, and masks the values in task logs. The variables of the flow win.
         **dag_arguments: Any other argument of `airflow.sdk.DAG` that does not change the outcome of
             a run; `max_active_tasks` takes precedence over the flow, and a value in `params` over
             the default of the flow's parameter.
@@ -92,6 +95,7 @@ def flow_dag(
             dag_file,
             infrastructure_retries=infrastructure_retries,
             run_dirs=run_dirs,
+            secrets=secrets,
         )
         dag.auto_register = arguments.get("auto_register", True)
     dag.fileloc = dag_file.path
@@ -104,6 +108,7 @@ def flow_task_group(
     group_id: str | None = None,
     infrastructure_retries: int = INFRASTRUCTURE_RETRIES,
     run_dirs: str | os.PathLike[str] | None = None,
+    secrets: Mapping[str, str] | None = None,
     **group_arguments: Any,
 ) -> TaskGroup:
     """Return a group of tasks that does what the flow file at `path` says, in the DAG around it.
@@ -121,6 +126,8 @@ def flow_task_group(
             command, such as an API server that does not answer or a dead worker (rule 13.2).
         run_dirs: A folder that all workers see, in which each run gets a directory of its own (rule
             10.6). You have to remove these yourself.
+        secrets: Variables for all commands, as values or templates. Airflow neither records nor
+            shows them, and masks the values in task logs. The variables of the flow win.
         **group_arguments: Any other argument of `airflow.sdk.TaskGroup` that does not change the
             outcome of a step.
 
@@ -154,6 +161,7 @@ def flow_task_group(
             dag_file,
             infrastructure_retries=infrastructure_retries,
             run_dirs=run_dirs,
+            secrets=secrets,
         )
     return group
 
@@ -180,8 +188,9 @@ def _params(flow: FlowSpec, overrides: Mapping[str, Any] | None) -> dict[str, An
     params = dict(overrides or {})
     for param in flow.params:
         default = params.get(param.name, param.default)
-        is_param = isinstance(default, Param)
-        own = copy(default) if is_param else Param(**_without_none(default=default))
+        own = Param(**_without_none(default=None if isinstance(default, Param) else default))
+        if isinstance(default, Param):
+            own = copy(default)
         schema = {"type": ["string", "integer"], "pattern": _anchored(param.pattern), **own.schema}
         if param.enum and "string" in schema["type"]:
             null = [None] if "null" in schema["type"] else []

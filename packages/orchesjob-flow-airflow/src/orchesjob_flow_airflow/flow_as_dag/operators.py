@@ -76,6 +76,7 @@ from orchesjob_flow_airflow.flow_as_dag.tries import (
     fault_settings,
     keys_before,
 )
+from orchesjob_flow_airflow.secrets import render_secrets
 
 if TYPE_CHECKING:
     from orchesjob_client import JobReport
@@ -146,6 +147,7 @@ class StepOperator(BaseOperator):
         folder: str,
         run_dirs: str | None,
         definition: str,
+        secrets: Mapping[str, str] | None,
         **kwargs: Any,
     ) -> None:
         """Prepare the task of a step.
@@ -159,9 +161,11 @@ class StepOperator(BaseOperator):
             run_dirs: The folder for the directories of runs, if there is one.
             definition: The digest of the flow. Airflow truncates long fields; with the digest, any
                 change of the flow makes a new version of the DAG.
+            secrets: Variables of its commands that nobody records; values or templates.
             **kwargs: The arguments of every operator.
         """
         super().__init__(**kwargs)
+        self.secrets = secrets
         self.step_id = step.id
         self.task_ids = task_ids
         self.flow_dir = flow_dir
@@ -359,6 +363,11 @@ class StepOperator(BaseOperator):
 
         orchesjob = locate(None, os.environ)
         ti = this.context["ti"]
+        environ = {
+            **this.facts.environ(os.environ),
+            **render_secrets(self, this.context, self.secrets),
+            EXECUTABLE: orchesjob,
+        }
 
         def execution() -> Execution:
             variables = self.flow.environment(
@@ -373,7 +382,7 @@ class StepOperator(BaseOperator):
                 self.step,
                 is_gate=is_gate,
                 folder=self.folder,
-                variables={**this.facts.environ(os.environ), EXECUTABLE: orchesjob, **variables},
+                variables={**environ, **variables},
             )
 
         def after_abort(key: str) -> Execution:

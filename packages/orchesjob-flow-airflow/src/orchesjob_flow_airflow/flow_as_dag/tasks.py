@@ -51,6 +51,7 @@ def add_tasks(  # noqa: PLR0913 - what the tasks need
     *,
     infrastructure_retries: int,
     run_dirs: str | os.PathLike[str] | None,
+    secrets: Mapping[str, str] | None,
 ) -> None:
     """Add the tasks of a flow.
 
@@ -61,6 +62,7 @@ def add_tasks(  # noqa: PLR0913 - what the tasks need
         dag_file: The DAG file, whose folder stands for the flow's directory.
         infrastructure_retries: How many infrastructure faults of a task are retried.
         run_dirs: The folder for the directories of runs, if there is one.
+        secrets: Variables for the commands that nobody records.
     """
     task_ids = TaskIds.within(group)
     beginning = BeginningOperator(task_id=BEGINNING, trigger_rule="all_success")
@@ -71,6 +73,7 @@ def add_tasks(  # noqa: PLR0913 - what the tasks need
         "folder": dag_file.folder,
         "run_dirs": None if run_dirs is None else dag_file.resolve(run_dirs),
         "definition": digest(flow),
+        "secrets": secrets,
     }
     staged, arguments = staged_blocks(flow), arguments_of_steps(path, flow)
     groups, on_lane = CopyGroups(flow, staged, task_ids), lane_predecessors(staged)

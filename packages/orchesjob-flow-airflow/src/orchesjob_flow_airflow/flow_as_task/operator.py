@@ -33,6 +33,7 @@ from orchesjob_flow_airflow.flow_as_task.program import (
     home_variables,
     progress,
 )
+from orchesjob_flow_airflow.secrets import render_secrets
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -101,6 +102,7 @@ class OrchesjobFlowOperator(BaseOperator):
         run_key: str = DEFAULT_RUN_KEY,
         env: Mapping[str, str] | None = None,
         flow_params: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str] | None = None,
         until: str | Sequence[str] = (),
         db: str | os.PathLike[str] | None = None,
         working_dir: str | os.PathLike[str] | None = None,
@@ -120,8 +122,10 @@ class OrchesjobFlowOperator(BaseOperator):
             run_key: The run's name on its host. The default names DAG, DAG run, task and, in a
                 mapped task, the index.
             env: Variables for all steps; they override the `env` of the flow. They are recorded
-                with the run, so do not pass secrets.
+                with the run.
             flow_params: Values of the flow's parameters, recorded likewise.
+            secrets: Variables that only the processes of the run see, masked in task logs; the
+                `env` of the flow overrides them.
             until: The step, or the steps, for which the run is made: these, what they wait for, and
                 `finally`; by default all.
             db: The flow database; None is the default of orchesjob-flow.
@@ -149,6 +153,8 @@ class OrchesjobFlowOperator(BaseOperator):
         self.run_key = run_key
         self.env = env
         self.flow_params = flow_params
+        self.secrets = secrets
+        self._secret_values: Mapping[str, str] = {}
         self.until = until
         self.db = db
         self.working_dir = working_dir
@@ -170,22 +176,28 @@ class OrchesjobFlowOperator(BaseOperator):
             AirflowFailException: The run cannot succeed, and a retry would not change that.
             AirflowException: The run has not succeeded.
         """
+        self._secret_values = render_secrets(self, context, self.secrets)
         memory: dict[str, Any] = {"since": time.time(), "host": socket.gethostname()}
-        if context["ti"].try_number == 1:
-            return self._follow(context, self._start(context), memory)
-        before = self._run_before()
+        ti = context["ti"]
+        before = None if ti.try_number == 1 else self._run_before()
         if before is None:
             return self._follow(context, self._start(context), memory)
+        again: list[str] = []
         if before["status"] == "SUCCEEDED":
-            return self._conclude(context, before, memory)
+            # Airflow gives a task that is cleared all of its retries once more.
+            if ti.try_number + (self.retries or 0) == ti.max_tries + 1:
+                again = [f"--step={step['id']}" for step in before["steps"] if step["attempts"]]
+            if not again:  # the last try could not tell Airflow how its run has ended
+                return self._conclude(context, before, memory)
         if before["status"] in ENDED:
-            return self._follow(context, self._retry(context), memory)
+            return self._follow(context, self._retry(context, *again), memory)
         self.log.info("run %r has not ended: %s", self.run_key, progress(before))
         resumed = self._begun(self._host_run().call("resume", "-d"))
         return self._follow(context, resumed, {**memory, "was_running": True})
 
     def execute_complete(self, context: "Context", event: dict[str, Any]) -> RunJson:
         """Continue after the trigger has fired."""
+        self._secret_values = render_secrets(self, context, self.secrets)
         if event["problem"] is None:
             return self._end_with(context, self._run_started_on(event["host"]), event)
         self.log.warning(
@@ -247,10 +259,10 @@ class OrchesjobFlowOperator(BaseOperator):
             raise AirflowSkipException(f"nothing is run: {answer.error}")
         return self._begun(answer)
 
-    def _retry(self, context: "Context") -> RunJson:
+    def _retry(self, context: "Context", *steps: str) -> RunJson:
         self._await_runner_exit()
         flow_file = self._path(context, self.flow_file)
-        words = ("-d", *self._input_options(), f"--file={flow_file}")
+        words = ("-d", *self._input_options(), *steps, f"--file={flow_file}")
         return self._begun(self._host_run().call("retry", *words))
 
     def _begun(self, answer: Answer) -> RunJson:
@@ -334,9 +346,12 @@ class OrchesjobFlowOperator(BaseOperator):
         return run
 
     def _host_run(self) -> HostRun:
-        return HostRun(self._program(), self.run_key, self.log)
+        program = self._program()
+        variables = {**self._secret_values, **program.variables}
+        return HostRun(program._replace(variables=variables), self.run_key, self.log)
 
     def _program(self) -> Program:
+        """Return the program without the secrets: Airflow stores the arguments of a trigger."""
         try:
             path = find_program(self.program)
         except ProgramMissing as error:
