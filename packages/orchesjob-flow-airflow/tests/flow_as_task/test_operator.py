@@ -178,7 +178,7 @@ def test_cleared_after_success(host: "Host") -> None:
 
 def test_secrets(host: "Host", monkeypatch: "pytest.MonkeyPatch") -> None:
     """Commands see their values, which nobody records; logs show them masked."""
-    from airflow.sdk.log import redact
+    from airflow.sdk.log import redact  # type: ignore[attr-defined]
 
     monkeypatch.setenv("AIRFLOW_VAR_TOKEN", "hunter-two")
     host.write({"id": "a", "command": ["sh", "-c", "echo got $TOKEN; test $TOKEN$ENV = $ENV"]})
