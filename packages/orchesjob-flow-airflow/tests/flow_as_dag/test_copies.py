@@ -85,9 +85,7 @@ def test_groups(seed: int) -> None:
     with DAG("f") as dag:
         places = CopyGroups(flow, staged, TaskIds(""))
         tasks = {step.id: BeginningOperator(**places.place_of(step.id)) for step in flow.steps}
-        add_edges(
-            flow, tasks, BeginningOperator(task_id=BEGINNING), lane_predecessors(staged), places
-        )
+        add_edges(flow, tasks, BeginningOperator(task_id=BEGINNING), lane_predecessors(staged))
     groups = DagSerialization.from_dict(DagSerialization.to_dict(dag)).task_group
     ordered = [
         node for group in groups.get_task_group_dict().values() for node in group.topological_sort()

@@ -1,6 +1,6 @@
 """A `foreach` on Airflow: the tasks of copies, what waits for them, and how many are under way."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -297,41 +297,13 @@ steps:
     assert run == (NG, {"a.1": NG, "a.4": SKIP, "a.0": OK})
 
 
-def test_many_that_wait_for_many(airflow: "Airflow", monkeypatch: pytest.MonkeyPatch) -> None:
-    """One task stands for all copies where there were too many edges; outcomes are the same."""
-    monkeypatch.setattr("orchesjob_flow_airflow.flow_as_dag.tasks.MOST_EDGES", 3)
-    airflow.write(
-        """
-flow_id: f
-steps:
-  - {foreach: {N: ['0', '1']}, steps: [{id: a, command: [sh, -c, 'exit $N']}]}
-  - {foreach: {M: [x, y]}, steps: [{id: b, when: a.failed, command: ["true"]}]}
-  - {foreach: {M: [x, y]}, steps: [{id: c, when: a, command: ["true"]}]}
-"""
-    )
-    dag = airflow.load()
-    assert dag.task_dict["flow.all.a"].upstream_task_ids == {"a.0", "a.1"}
-    assert dag.task_dict["b.x"].upstream_task_ids == {"flow.all.a"}
-    outcome, states = airflow.run(dag)
-    assert states.pop("flow.all.a") == OK
-    expected: dict[str, Any] = {
-        "a.0": OK,
-        "a.1": NG,
-        "b.x": OK,
-        "b.y": OK,
-        "c.x": SKIP,
-        "c.y": SKIP,
-    }
-    assert (outcome, states) == (NG, expected)
-
-
 RECORDING = """
 from pathlib import Path
-from orchesjob_flow_airflow.flow_as_dag.files import read_cached
+from orchesjob_flow_airflow.flow_as_dag.dag import read_flow_file
 def begin(context):
     task, folder = context["task"], Path(__file__).parent
     if task.task_id == "first":
-        task.flow = read_cached(str(folder / "began" / "flow.yaml"), str(folder / "began"))
+        task.flow = read_flow_file(str(folder / "began" / "flow.yaml"), str(folder / "began"))
 """
 LISTED = """
 flow_id: f
@@ -371,7 +343,7 @@ def test_a_list_that_shrinks(airflow: "Airflow", capsys: pytest.CaptureFixture[s
     assert "ran x" not in out
 
 
-def test_the_cache_of_lists(airflow: "Airflow") -> None:
+def test_a_list_that_is_read_again(airflow: "Airflow") -> None:
     """A list is read whenever the DAG file is, in the folder of that file (rule 10.3)."""
     for values in ("x", "x y", ""):
         airflow.write("\n".join(values.split()), "list.txt")

@@ -93,7 +93,6 @@ class CopyGroups:
         self._task_ids = task_ids
         self._taken = {step.id for step in flow.as_written.all_steps}
         self._places: dict[str, Mapping[str, Any]] = {}
-        self._groups: dict[str, TaskGroup] = {}
         for block, stages in staged:
             for ids in stages:
                 self._add_stage(block, ids)
@@ -102,14 +101,6 @@ class CopyGroups:
         """Return the arguments of a step's task that are its id, its name and its group."""
         return self._places.get(step_id) or {"task_id": step_id}
 
-    def place_of_join(self, name: str) -> Mapping[str, Any]:
-        """Return the same for the task that joins all copies of a step."""
-        return {
-            "task_id": self._task_ids.of_all(name),
-            "task_group": self._groups[name],
-            "task_display_name": f"all of {name}",
-        }
-
     def _add_stage(self, block: Block, ids: Sequence[str]) -> None:
         group = TaskGroup(
             ids[0] if len(ids) == 1 else self._new_id(f"foreach-{ids[0]}"),
@@ -117,7 +108,6 @@ class CopyGroups:
             group_display_name=", ".join(ids),
             tooltip=f"foreach {', '.join(block.names)}",
         )
-        self._groups.update(dict.fromkeys(ids, group))
         copies = zip(block.copies, block.ids_of_copies, strict=True)
         for number, (copy, ids_of_copy) in enumerate(copies, start=1):
             shown = _shown(copy)

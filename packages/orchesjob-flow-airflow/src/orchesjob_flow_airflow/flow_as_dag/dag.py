@@ -5,6 +5,7 @@ What each field of the flow becomes in its DAG is here; what each step becomes i
 
 import os
 import re
+import sys
 from collections.abc import Mapping
 from copy import copy
 from datetime import timedelta
@@ -14,13 +15,12 @@ from typing import Any
 from airflow.sdk import DAG, Param, TaskGroup
 from airflow.sdk.definitions._internal.contextmanager import DagContext, TaskGroupContext
 
-from flow_spec import FlowSpec
+from flow_spec import FlowSpec, load_flow, read_list
 from orchesjob_flow_airflow.errors import (
     InsideDag,
     InsideMappedGroup,
     OutsideDag,
 )
-from orchesjob_flow_airflow.flow_as_dag.files import calling_dag_file, read_cached
 from orchesjob_flow_airflow.flow_as_dag.refusals import (
     check_arguments,
     check_concurrency,
@@ -73,11 +73,11 @@ def flow_dag(  # noqa: PLR0913 - its options
         ValueError: Airflow refuses an argument, such as a schedule for a flow with a parameter that
             has no allowed value.
     """
-    dag_file = calling_dag_file()
-    path = dag_file.resolve(path)
+    dag_file = _calling_file()
+    folder, path = _resolve(dag_file, path)
     if (around := DagContext.get_current()) is not None:
         raise InsideDag(path, around.dag_id)
-    flow = read_cached(path, dag_file.folder)
+    flow = read_flow_file(path, folder)
     check_flow(path, flow, "flow_dag", has_run_dirs=run_dirs is not None)
     check_concurrency(path, flow)
     check_dag_arguments(path, flow, dag_arguments)
@@ -92,13 +92,13 @@ def flow_dag(  # noqa: PLR0913 - its options
             dag.task_group,
             flow,
             path,
-            dag_file,
+            folder,
             infrastructure_retries=infrastructure_retries,
             run_dirs=run_dirs,
             secrets=secrets,
         )
         dag.auto_register = arguments.get("auto_register", True)
-    dag.fileloc = dag_file.path
+    dag.fileloc = dag_file
     return dag
 
 
@@ -140,14 +140,13 @@ def flow_task_group(
         ArgumentRefused: A default argument would change the outcome of a step (rule 13.4).
         RetriesRefused: `infrastructure_retries` is not an integer >= 0.
     """
-    dag_file = calling_dag_file()
-    path = dag_file.resolve(path)
+    folder, path = _resolve(_calling_file(), path)
     if DagContext.get_current() is None:
         raise OutsideDag(path)
     around = TaskGroupContext.get_current()
     if around is not None and next(iter(around.iter_mapped_task_groups()), None) is not None:
         raise InsideMappedGroup(path, str(around.group_id))
-    flow = read_cached(path, dag_file.folder)
+    flow = read_flow_file(path, folder)
     check_flow(path, flow, "flow_task_group", has_run_dirs=run_dirs is not None)
     check_fields_of_runs(path, flow)
     check_arguments(path, group_arguments)
@@ -158,12 +157,38 @@ def flow_task_group(
             group,
             flow,
             path,
-            dag_file,
+            folder,
             infrastructure_retries=infrastructure_retries,
             run_dirs=run_dirs,
             secrets=secrets,
         )
     return group
+
+
+def _calling_file() -> str:
+    """Return the DAG file that called the function that calls this one."""
+    return os.path.abspath(sys._getframe(2).f_code.co_filename)  # noqa: PTH100 - as Airflow
+
+
+def _resolve(dag_file: str, path: str | os.PathLike[str]) -> tuple[str, str]:
+    """Return the folder of a DAG file, and a path in it; text, as Airflow keeps it."""
+    folder = os.path.dirname(dag_file)  # noqa: PTH120
+    return folder, os.path.join(folder, path)  # noqa: PTH118
+
+
+def read_flow_file(path: str, folder: str) -> FlowSpec:
+    """Read a flow file; the relative paths of its lists start in the folder (rule 10.3).
+
+    Raises:
+        FlowFileError: The file cannot be read or is not a valid flow.
+    """
+    flow_dir = {"FLOW_DIR": os.path.dirname(path)}  # noqa: PTH120
+    return load_flow(
+        path,
+        read_list=lambda origin, text, params: read_list(
+            origin, text, {**params, **flow_dir}, folder
+        ),
+    )
 
 
 def _dag_arguments(flow: FlowSpec) -> dict[str, Any]:

@@ -58,10 +58,6 @@ class TaskIds(NamedTuple):
         """The id of the task between all steps and those of `finally`."""
         return f"{self.prefix}{FINALLY}"
 
-    def of_all(self, name: str) -> str:
-        """Return the id of the task that joins all copies of a step, if there is one."""
-        return f"{self.prefix}flow.all.{name}"
-
     def of_step(self, step_id: str) -> str:
         """Return the id of the task of a step.
 

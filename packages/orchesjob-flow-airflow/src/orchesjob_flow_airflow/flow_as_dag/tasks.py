@@ -5,7 +5,6 @@ does when it runs is in `operators`.
 """
 
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +13,6 @@ from airflow.sdk.exceptions import AirflowException
 
 from flow_spec import FlowSpec, StepSpec
 from orchesjob_flow_airflow.flow_as_dag.copies import CopyGroups, lane_predecessors, staged_blocks
-from orchesjob_flow_airflow.flow_as_dag.files import DagFile
 from orchesjob_flow_airflow.flow_as_dag.operators import (
     BeginningOperator,
     JoinOperator,
@@ -36,9 +34,6 @@ from orchesjob_flow_airflow.flow_as_dag.x_airflow import arguments_of_steps, com
 INFRASTRUCTURE_RETRIES = 3
 """How many infrastructure faults of a task are retried, unless the DAG file says otherwise."""
 
-MOST_EDGES = 400
-"""Edges from the copies of one step; if there were more, a task joins these copies."""
-
 _SILENT: dict[str, Any] = {"on_failure_callback": None, "email_on_failure": False}
 """For tasks whose failure must not be reported."""
 
@@ -47,7 +42,7 @@ def add_tasks(  # noqa: PLR0913 - what the tasks need
     group: TaskGroup,
     flow: FlowSpec,
     path: str,
-    dag_file: DagFile,
+    folder: str,
     *,
     infrastructure_retries: int,
     run_dirs: str | os.PathLike[str] | None,
@@ -59,7 +54,7 @@ def add_tasks(  # noqa: PLR0913 - what the tasks need
         group: The group that is being made, or that of a whole DAG.
         flow: The flow.
         path: Its file.
-        dag_file: The DAG file, whose folder stands for the flow's directory.
+        folder: The folder of the DAG file, which stands for the flow's directory.
         infrastructure_retries: How many infrastructure faults of a task are retried.
         run_dirs: The folder for the directories of runs, if there is one.
         secrets: Variables for the commands that nobody records.
@@ -70,8 +65,8 @@ def add_tasks(  # noqa: PLR0913 - what the tasks need
         "flow": flow,
         "task_ids": task_ids,
         "flow_dir": os.path.dirname(path),  # noqa: PTH120 - text, as Airflow keeps it
-        "folder": dag_file.folder,
-        "run_dirs": None if run_dirs is None else dag_file.resolve(run_dirs),
+        "folder": folder,
+        "run_dirs": None if run_dirs is None else os.path.join(folder, run_dirs),  # noqa: PTH118
         "definition": digest(flow),
         "secrets": secrets,
     }
@@ -88,7 +83,7 @@ def add_tasks(  # noqa: PLR0913 - what the tasks need
             )
         except (TypeError, ValueError, AirflowException) as error:
             raise objection(path, flow, step, error) from error
-    add_edges(flow, tasks, beginning, on_lane, groups)
+    add_edges(flow, tasks, beginning, on_lane)
     outcome_arguments = {
         "flow": flow,
         "task_ids": task_ids,
@@ -126,34 +121,16 @@ def add_edges(
     tasks: Mapping[str, BaseOperator],
     beginning: BaseOperator,
     on_lane: Mapping[str, Sequence[str]],
-    groups: CopyGroups,
 ) -> None:
     """Make the tasks of steps wait; those with nothing to wait for wait for the first task.
 
     A task waits for what its step waits for, and for the copy before it on its lane (rules 3.6 and
-    10.3). A name may mean all copies of a step. If many steps wait for many copies, another task
-    joins the copies, so that there are as many edges as tasks, not as many as pairs of them.
-
-    Args:
-        flow: The flow.
-        tasks: The tasks of its steps, by step id.
-        beginning: The first task.
-        on_lane: The steps before a copy's step on its lane, by step id.
-        groups: The groups of its copies.
+    10.3). A name may mean all copies of a step.
     """
-    named: dict[str, Sequence[BaseOperator]] = {step_id: [task] for step_id, task in tasks.items()}
-    waiters = Counter(name for step in flow.steps for name in step.waits_for)
-    for name, ids in flow.copies.items():
-        named[name] = [tasks[step_id] for step_id in ids]
-        if waiters[name] > 1 and waiters[name] * len(ids) > MOST_EDGES:
-            join = JoinOperator(**groups.place_of_join(name))
-            join.set_upstream(named[name])
-            named[name] = [join]
     for step in flow.steps:
-        before = [task for name in step.waits_for for task in named[name]]
-        before += [tasks[step_id] for step_id in on_lane.get(step.id, ())]
-        different = {task.task_id: task for task in before}
-        tasks[step.id].set_upstream([*different.values()] or beginning)
+        before = [other.id for name in step.waits_for for other in flow.named(name)]
+        different = dict.fromkeys([*before, *on_lane.get(step.id, ())])
+        tasks[step.id].set_upstream([tasks[step_id] for step_id in different] or beginning)
 
 
 def _add_finally(
