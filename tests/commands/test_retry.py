@@ -197,6 +197,66 @@ def test_exit_codes_that_deny_an_outcome(flow: Flow) -> None:
     assert flow.ask("doctor")["sound"]
 
 
+SAYS_DAY = {
+    "word": {"command": ["echo", "dump-${{ DAY }}.sql"]},
+    "shell": {"command": ["sh", "-c", "echo $DAY"]},
+    "braces": {"command": ["bash", "-c", 'echo "${DAY:-today}"']},
+    "script": {"script": "cd /\necho $DAY\n"},
+    "gate": {"command": ["true"], "only_if": ["test", "${{ DAY }}"]},
+    "env": {"command": ["true"], "env": {"FILE": "${{ DAY }}.csv"}},
+    "env_file": {"command": ["true"], "env_file": {"path": "${{ DAY }}.env", "required": False}},
+    "working_dir": {"command": ["true"], "working_dir": "/${{ DAY }}/.."},
+}
+MAY_READ_DAY = {
+    "reads": {"command": [sys.executable, "-c", "import os; os.environ['DAY']"]},
+    "longer": {"command": ["echo", "$DAYS $DAY_2 ${DAYS} ${{ SHOP }} DAY"]},
+    "gives_up": {"command": ["false"], "allow_failure": True},
+}
+
+
+def test_old_values_of_parameters(flow: Flow, tmp_path: Path) -> None:
+    """A step that names a parameter keeps no outcome of its old value; others are told (9.7)."""
+    kept = [{"id": name, **step} for name, step in (SAYS_DAY | MAY_READ_DAY).items()]
+    (tmp_path / "dev").mkdir()
+    never = {"id": "never", "when": "get.failed", "command": ["echo", "${{ DAY }}"]}
+    params = {"DAY": "tmp", "SHOP": "rome"}
+    run = flow.start("k", flow.write(*kept, never, *steps(tmp_path), params=params), code=1)
+    (tmp_path / "fixed").touch()
+    words = ("retry", "k", "--param=DAY=dev")
+    refusal = flow.refusal(*words)
+    assert refusal["conflicts"] == [
+        f"step {one!r} ran with another value of DAY" for one in SAYS_DAY
+    ]
+    options = refusal["help"].removeprefix("to run them again, add ").split()
+    assert options[1::2] == ["gives_up", "load", *SAYS_DAY]
+    assert flow.status("k") == run
+
+    done = flow.run(*words, *options[2:])
+    told = "steps that keep their outcome ran with DAY=tmp: reads, longer, gives_up, get\n"
+    assert (done.returncode, told in done.stderr) == (0, True)
+    shown = flow.run("explain", "k", "--format=table").stdout
+    old = [line.split()[0] for line in shown.splitlines() if line.endswith("; it ran with DAY=tmp")]
+    assert old == [*MAY_READ_DAY, "get"]
+    flow.run("report", "k", f"--output={tmp_path}/r.html")
+    assert "attempt 1 succeeded; it ran with DAY=tmp" in (tmp_path / "r.html").read_text()
+
+    flow.ask("retry", "k", "--step=reads", "--only")
+    flow.ask("retry", "k", "--param=DAY=tmp", *options[2:])
+    reasons = [step["reason"] for step in flow.ask("explain", "k")["steps"]]
+    old = [reason for reason in reasons if "ran with" in reason]
+    assert old == ["attempt 2 succeeded; it ran with DAY=dev"]
+
+
+def test_a_settled_step_has_no_old_values(flow: Flow) -> None:
+    """The outcome of a step that a person has settled is not that of a value (rule 9.7)."""
+    a = {"id": "a", "command": ["test", "${{ A }}"]}
+    b = {"id": "b", "command": ["true"]}
+    flow.start("k", flow.write(a, b, params={"A": ""}), code=1)
+    flow.ask("settle", "k", "a", "--as=succeeded", "--reason=done by hand")
+    flow.ask("retry", "k", "--step=b", "--param=A=x")
+    assert "ran with" not in flow.run("explain", "k").stdout
+
+
 def test_after_a_foreign_job(flow: Flow, gate: Gate) -> None:
     """A retry uses the next key, and neither waits for nor ends a job that is not ours (5.9)."""
     flow.orchesjob.start("k:a:1", "sleep", "600", strict=True)

@@ -196,7 +196,8 @@ class Step(NamedTuple):
 
     `failures` counts the attempts that used up a retry. `retry_no` is the number of the latest
     `retry` that reset the step, counted from 1 in its run; 0 if none did (rule 9.7). A reset clears
-    everything but `attempt_no`, which continues.
+    everything but `attempt_no`, which continues. `ran_with` are the values of parameters with which
+    the step ran, as far as its run has had others since.
     """
 
     position: int
@@ -212,6 +213,7 @@ class Step(NamedTuple):
     finished_at: float | None = None
     error: ForeignText | None = None
     retry_no: int = 0
+    ran_with: NamedTexts | None = None
 
     @classmethod
     def waiting(cls, position: int, step_id: str, max_retries: int, retry_no: int = 0) -> Self:
@@ -435,7 +437,8 @@ class Reopening(NamedTuple):
     `definition` and `params` replace the recorded ones. So does `flow_dir`, unless it is None.
     `resets` are the steps to run again: the retries of each, by position. `added` are new steps:
     pairs of step id and retries. `settled` are decisions of a person on steps (rule 12.3). All
-    other steps keep their outcome.
+    other steps keep their outcome; `ran_with` are the parameters with which they ran, by position,
+    as far as these have other values now.
     """
 
     definition: str
@@ -444,6 +447,7 @@ class Reopening(NamedTuple):
     flow_dir: str | None = None
     params: Mapping[str, str] | None = None
     settled: Sequence[Settlement] = ()
+    ran_with: Mapping[int, Mapping[str, str]] = MappingProxyType({})
 
 
 class Changes:

@@ -139,7 +139,9 @@ SCHEMA = f"""
 
 FILES_OF_ATTEMPTS = "ALTER TABLE attempts ADD COLUMN files TEXT;"
 
-MIGRATIONS = (SCHEMA, FILES_OF_ATTEMPTS)
+KEPT_VALUES = "ALTER TABLE steps ADD COLUMN ran_with TEXT;"
+
+MIGRATIONS = (SCHEMA, FILES_OF_ATTEMPTS, KEPT_VALUES)
 """The script at index n upgrades version n to version n + 1."""
 
 

@@ -360,6 +360,7 @@ SELECT_CONNECTED = """
 RECORD_HOME = "UPDATE runs SET home_inode = ? WHERE id = ?"
 RECORD_GIVING_UP = "UPDATE runs SET gave_up_at = ?, gave_up_error = ? WHERE id = ?"
 RESET_STEP = f"UPDATE steps SET {_assigned(STEP_RESET)} WHERE run_id = ? AND position = ?"
+KEEP_STEP = "UPDATE steps SET ran_with = ? WHERE run_id = ? AND position = ?"
 INSERT_SETTLEMENT = f"INSERT INTO settlements {_inserted(SETTLEMENT, 'run_id')}"
 SETTLE_STEP = """
     UPDATE steps SET status = ?, error = NULL

@@ -378,6 +378,8 @@ class RunWriter:
         for settlement in reopening.settled:
             self._write_settlement(settlement)
         ((retry_no,),) = self._database.query(sql.NEXT_RETRY_NO, (run_id,))
+        for position, values in reopening.ran_with.items():
+            self._database.change(sql.KEEP_STEP, (sql.stored_texts(values), run_id, position))
         for position, retries in reopening.resets.items():
             waiting = Step.waiting(position, "", retries, retry_no)  # the recorded name stays
             reset = sql.STEP_RESET.values(waiting)

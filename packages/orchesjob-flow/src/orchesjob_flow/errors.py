@@ -116,6 +116,32 @@ class OutcomesDiffer(FlowError, ValueError):
         )
 
 
+class ValuesDiffer(FlowError, ValueError):
+    """Steps that would keep their outcome ran with an old value of a parameter (rule 9.7).
+
+    `again` are the steps to name for all of them to run with the new one.
+    """
+
+    run_key: str
+    conflicts: Sequence[str]
+    again: Sequence[str]
+
+    @property
+    def details(self) -> dict[str, str]:
+        """The options that run the steps again."""
+        import shlex
+
+        options = " ".join(shlex.join(["--step", name]) for name in self.again)
+        return {"help": f"to run them again, add {options}"}
+
+    def __str__(self) -> str:
+        """Return the sentence, which lists the conflicts."""
+        return (
+            f"run {self.run_key!r} would mix values: {'; '.join(self.conflicts)}; "
+            f"{self.details['help']}"
+        )
+
+
 class ImpossibleScenario(FlowError, ValueError):
     """A step cannot do what it does in a scenario, or that cannot be simulated (rule 11.3).
 

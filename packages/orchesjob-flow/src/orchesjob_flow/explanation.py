@@ -241,7 +241,15 @@ def sentence(explained: Explained) -> str:
     if explained.instead is not None:
         return explained.instead
     why, gate = sentence_without_gate(explained), explained.gate
-    return why if gate is None or gate.answer != "yes" else f"{why}; its only_if said {gate}"
+    if gate is not None and gate.answer == "yes":
+        why = f"{why}; its only_if said {gate}"
+    old = explained.step.ran_with
+    return f"{why}; it ran with {values_text(old)}" if old else why
+
+
+def values_text(values: Mapping[str, str]) -> str:
+    """Write the values of parameters, each shortened."""
+    return ", ".join(f"{name}={shortened(text, LONGEST_PART)}" for name, text in values.items())
 
 
 def sentence_without_gate(explained: Explained) -> str:

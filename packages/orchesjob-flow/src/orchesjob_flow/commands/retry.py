@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import click
 
 from flow_spec import BUILT_IN, FlowSpec, ParamsError, Problem, filled, read_document
-from flow_store import Run
+from flow_store import Reopening, Run
 from orchesjob_flow.cli.completion import complete_step
 from orchesjob_flow.cli.options import (
     FLOW_FILE,
@@ -22,6 +22,7 @@ from orchesjob_flow.cli.options import (
 )
 from orchesjob_flow.engine.reopening import plan_retry
 from orchesjob_flow.errors import line_about
+from orchesjob_flow.explanation import values_text
 from orchesjob_flow.home.runs import RunHandle, flow_of_run
 from orchesjob_flow.launch.inputs import (
     folder_of,
@@ -32,7 +33,8 @@ from orchesjob_flow.launch.inputs import (
     with_inputs,
 )
 from orchesjob_flow.launch.recording import Plan, reopen
-from orchesjob_flow.views.terminal import Course
+from orchesjob_flow.reasons import listed
+from orchesjob_flow.views.terminal import Course, warn
 
 
 @click.command(cls=CommandOnRun)
@@ -96,6 +98,7 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
         reopening = plan_retry(run, flow, steps=steps, only=only)
         if new is not None:
             tell_empty_lists(flow)
+        tell_old_values(run, reopening)
         return Plan(flow, reopening._replace(flow_dir=flow_dir))
 
     return reopen(handle, plan, course)
@@ -114,6 +117,16 @@ def new_flow(handle: RunHandle, flow_file: str, params: Mapping[str, str]) -> Fl
     values = {**(run.params or {}), **params}
     read_list = list_reader(flow_file, run.directory)
     return read_as_given(read_document(flow_file), values, read_list).flow
+
+
+def tell_old_values(run: Run, reopening: Reopening) -> None:
+    """Say on stderr which steps keep an outcome of other values of parameters (rule 9.7)."""
+    kept: dict[str, list[str]] = {}
+    for position, values in reopening.ran_with.items():
+        kept.setdefault(values_text(values), []).append(run.steps[position].step_id)
+    for values, steps in kept.items():
+        if values:
+            warn(f"steps that keep their outcome ran with {values}: {listed(steps)}")
 
 
 def refuse_other_lists(recorded: FlowSpec, flow: FlowSpec) -> None:

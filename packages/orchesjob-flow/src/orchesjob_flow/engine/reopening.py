@@ -4,9 +4,12 @@ Pure: the store writes what is decided here in one transaction. Retries of a fai
 the run is in progress are in `steps`.
 """
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from itertools import chain, groupby
 from typing import NamedTuple
+
+import attrs
 
 from flow_spec import FlowSpec, StepSpec, base_of
 from flow_store import (
@@ -23,7 +26,14 @@ from flow_store import (
     reported_job,
 )
 from orchesjob_client import BadAnswer, JobReport, exit_code_of
-from orchesjob_flow.errors import LeftOut, NoCopies, NothingToRetry, NothingToSettle, OutcomesDiffer
+from orchesjob_flow.errors import (
+    LeftOut,
+    NoCopies,
+    NothingToRetry,
+    NothingToSettle,
+    OutcomesDiffer,
+    ValuesDiffer,
+)
 
 
 def recorded_report(run: Run, attempt: Attempt) -> JobReport | None:
@@ -61,6 +71,7 @@ def plan_retry(
         NoCopies: It has no copies of what is named.
         LeftOut: `--until` leaves out some of what is named.
         OutcomesDiffer: A step that would keep its outcome is another one in `flow`.
+        ValuesDiffer: One that would keep its outcome names a parameter whose value is another.
         NothingToRetry: The run SUCCEEDED, and no step is named.
         DamagedRecord: What orchesjob reported about an attempt cannot be read.
     """
@@ -88,6 +99,16 @@ def plan_retry(
     again.difference_update(flow.left_out)
     if not only or not again <= flow.finally_ids:
         again |= flow.finally_ids
+    ran_with = old_values(run, flow, again)
+    mixed = {
+        step_id: f"step {step_id!r} ran with another value of {', '.join(values)}"
+        for position, values in ran_with.items()
+        if values and is_any_named(values, before, step_id := run.steps[position].step_id)
+    }
+    if mixed:
+        roots = steps or [one for one in statuses if statuses[one] in RETRIED_STATUSES]
+        named_too = list(dict.fromkeys((*roots, *map(base_of, mixed))))
+        raise ValuesDiffer(run.run_key, list(mixed.values()), named_too)
     if conflicts := tuple(changes(run, before, flow, kept=statuses.keys() - again)):
         raise OutcomesDiffer(run.run_key, conflicts)
     return Reopening(
@@ -95,7 +116,34 @@ def plan_retry(
         resets=resets_of(run, flow, again),
         added=[(step.id, step.retries) for step in added],
         params=dict(flow.values),
+        ran_with=ran_with,
     )
+
+
+def old_values(run: Run, flow: FlowSpec, again: Collection[str]) -> dict[int, dict[str, str]]:
+    """Return the parameters with which steps ran that do not run `again`, by position.
+
+    Only values that are others in `flow`. A step that a person has settled has none.
+    """
+    now = dict(flow.values)
+    found = {}
+    for step in run.steps:
+        if step.has_begun and step.step_id not in again and step.position not in run.settled:
+            was = {**(run.params or {}), **(step.ran_with or {})}
+            values = {name: was[name] for name in was if now.get(name, was[name]) != was[name]}
+            if values or step.ran_with:
+                found[step.position] = values
+    return found
+
+
+def is_any_named(names: Collection[str], flow: FlowSpec, step_id: str) -> bool:
+    """Whether the texts of a step name one of these parameters, for a shell or to be filled in."""
+    step = flow.step(step_id)
+    own = (step.command, step.only_if, step.env, step.env_file, step.working_dir)
+    texts = repr((own, flow.env, flow.env_file, step.working_dir or flow.working_dir))
+    either = "|".join(names)
+    named = rf"\$(\{{\{{\s*({either})\s*\}}\}}|\{{?({either})(?![A-Za-z0-9_]))"
+    return re.search(named, texts) is not None
 
 
 def resets_of(run: Run, flow: FlowSpec, step_ids: Collection[str]) -> dict[int, int]:
@@ -126,6 +174,9 @@ def changes(run: Run, before: FlowSpec, after: FlowSpec, kept: Collection[str]) 
     """Yield a sentence for each change of the definition that a recorded outcome forbids."""
     if before.flow_id != after.flow_id:
         yield f"flow_id was {before.flow_id!r} and is now {after.flow_id!r}"
+    # The same parameters on both sides: `old_values` compares those.
+    values = {**dict(before.values), **dict(after.values)}
+    before = attrs.evolve(before, values=tuple(values.items()))
     before, after = before.filled_without_run(), after.filled_without_run()
     now = {step.id: step for step in after.all_steps}
     recorded = {step.step_id: step for step in run.steps}
