@@ -124,9 +124,9 @@ def tell_old_values(run: Run, reopening: Reopening) -> None:
     kept: dict[str, list[str]] = {}
     for position, values in reopening.ran_with.items():
         kept.setdefault(values_text(values), []).append(run.steps[position].step_id)
-    for values, steps in kept.items():
-        if values:
-            warn(f"steps that keep their outcome ran with {values}: {listed(steps)}")
+    for told, steps in kept.items():
+        if told:
+            warn(f"steps that keep their outcome ran with {told}: {listed(steps)}")
 
 
 def refuse_other_lists(recorded: FlowSpec, flow: FlowSpec) -> None:
