@@ -1,13 +1,17 @@
 """How Sphinx makes the site of these documents; `python3 noxfile.py -s site` builds it.
 
-The documents are plain Markdown, which GitHub shows too. So what only a site needs is added here
-while a page is read: the navigation, links to what is in the repository and not on the site, and
-the names above the files that a page shows.
+The documents are plain Markdown, which a forge shows too. So what only a site has is added while a
+page is read: the navigation, links to what is not on the site, names above shown files, boxes for
+quoted alerts, cards for a list below `<!-- cards -->`, and tabs for titled blocks below
+`<!-- tabs -->`. The search has sections of pages, which are collected as pages are written.
 """
 
+import json
 import os
 import re
+from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.util.logging import getLogger
@@ -19,16 +23,21 @@ REPOSITORY = f"https://github.com/{NAME_ON_GITHUB}" if NAME_ON_GITHUB else None
 
 project = "orchesjob-flow"
 author = "the authors of orchesjob-flow"
-extensions = ["myst_parser"]
+release = (ROOT / "VERSION").read_text(encoding="utf-8").strip()
+extensions = ["myst_parser", "sphinx_copybutton", "sphinx_design"]
 myst_heading_anchors = 4
 # Flow files have conditions without quotes, such as `!a && b`, which are not YAML to Pygments.
 suppress_warnings = ["misc.highlighting_failure"]
 html_theme = "furo"
-html_title = project
+html_title = f"{project} {release}"
+html_favicon = "site/favicon.svg"
 html_copy_source = False
 html_show_copyright = False
-html_static_path = ["site.css"]
+html_static_path = ["site/site.css", "site/search.js"]
 html_css_files = ["site.css"]
+templates_path = ["site"]
+copybutton_prompt_text = "$ "  # the commands are copied, and not what they print
+copybutton_line_continuation_character = "\\"
 smartquotes = False  # a page reads as it does in the repository
 html_theme_options: dict[str, object] = {"top_of_page_buttons": []}
 if REPOSITORY:
@@ -36,36 +45,28 @@ if REPOSITORY:
         "source_repository": REPOSITORY,
         "source_branch": "main",
         "source_directory": "docs/",
-        "top_of_page_buttons": ["view"],
+        "top_of_page_buttons": ["view", "edit"],
     }
 
+FOR_DEVELOPERS = {"architecture", "measurements", "rules", "vocabulary"}
+"""Pages that others link to, but that are in no menu, and not found by the search."""
 NAVIGATION = {
     "index": {
-        "Tutorial": ["tutorial"],
-        "How-to": ["how-to/install", "how-to/index", "troubleshooting", "questions"],
+        "Start": ["tutorial", "how-to/install"],
+        "How-to": ["how-to/index", "how-to/coming-from", "troubleshooting", "questions"],
         "Reference": [
-            "All of it <reference/index>",
             "cheat-sheet",
-            "reference/commands/index",
             "flow-files",
             "conditions",
-            "flow-files/commands",
-            "flow-files/values",
-            "flow-files/foreach",
-            "flow-files/concurrency",
-            "flow-files/endings",
+            "reference/commands/index",
             "warnings",
-            "reference/*",
-            "airflow-dag",
-            "rules",
-            "vocabulary",
+            "All of it <reference/index>",
         ],
-        "Explanation": ["reliability", "performance", "airflow", "architecture", "*"],
+        "Explanation": ["reliability", "performance"],
+        "Airflow": ["airflow", "airflow-dag"],
     },
-    "how-to/index": {"": ["how-to/*"]},
-    "reference/commands/index": {"": ["reference/commands/*"]},
 }
-"""Below which page are which pages, under which heading; `*` means those that are named nowhere."""
+"""The menu: which pages are below which heading. The pages below an index are those it links to."""
 
 
 def page_of(entry: str) -> str:
@@ -73,35 +74,52 @@ def page_of(entry: str) -> str:
     return entry.rpartition("<")[2].rstrip(">")
 
 
-NAMED = {Path("index.md")} | {
-    Path(f"{page_of(entry)}.md")
-    for headings in NAVIGATION.values()
-    for entries in headings.values()
-    for entry in entries
-}
+NAMED = {page_of(entry) for entries in NAVIGATION["index"].values() for entry in entries}
 LINK = re.compile(r"\[(?P<text>[^]]+)\]\((?!https?:|#)(?P<path>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
 SHOWN_FILE = re.compile(r"^<!-- file: (?P<name>\S+) -->\n```(?P<language>\w+)$", re.MULTILINE)
-KNOWN_LANGUAGES = {"crontab": "bash", "synopsis": "text"}
+KNOWN_LANGUAGES = {"crontab": "bash", "synopsis": "text", "terminal": "console"}
 """What is closest, to Pygments, to the languages that it does not know."""
 LANGUAGE = re.compile(rf"^```({'|'.join(KNOWN_LANGUAGES)})$", re.MULTILINE)
+ALERT = re.compile(r"^> \[!(?P<kind>\w+)\]\n(?P<text>(?:>.*\n)+)", re.MULTILINE)
+CARDS = re.compile(r"^<!-- cards -->\n(?P<list>(?:[-\s].*\n|\n)+)", re.MULTILINE)
+CARD = re.compile(
+    r"^- \[(?P<title>[^]]+)\]\((?P<path>[^)]+)\.md\):?\s*(?P<text>(?:.+\n)+)", re.MULTILINE
+)
+TITLED = r"\*\*([^*\n]+)\*\*\n\n((?:<!--.*-->\n)?```\w+\n.*?^```\n)\n*"
+TABS = re.compile(rf"^<!-- tabs -->\n(?P<tabs>(?:{TITLED})+)", re.MULTILINE | re.DOTALL)
+
+
+def listed(page: str) -> list[str]:
+    """Return the pages below an index, in the order of its links."""
+    file = DOCS / f"{page}.md"
+    found = dict.fromkeys(
+        (file.parent / link["path"]).resolve() for link in LINK.finditer(file.read_text("utf-8"))
+    )
+    names = [
+        str(path.relative_to(DOCS).with_suffix(""))
+        for path in found
+        if path.suffix == ".md" and path.is_relative_to(DOCS)
+    ]
+    return [name for name in names if name.startswith(f"{MENUS[page]}/") and name not in NAMED]
+
+
+MENUS = {
+    "how-to/index": "how-to",
+    "flow-files": "flow-files",
+    "reference/index": "reference",
+    "reference/commands/index": "reference/commands",
+}
+"""Pages with a menu, and the folder of the pages in it."""
 
 
 def navigation(page: str) -> str:
-    """Return the tables of contents of a page: the named pages, then all others."""
+    """Return the tables of contents of a page."""
+    headings = {"": listed(page)} if page in MENUS else NAVIGATION.get(page, {})
     tables = []
-    for heading, entries in NAVIGATION.get(page, {}).items():
-        rows = []
-        for entry in entries:
-            name = page_of(entry)
-            if "*" in name:
-                found = sorted(path.relative_to(DOCS) for path in DOCS.glob(f"{name}.md"))
-                rows += [f"/{path.with_suffix('')}" for path in found if path not in NAMED]
-            else:
-                rows.append(entry.replace(name, f"/{name}"))  # Sphinx warns if there is none
-        if rows:
-            caption = f":caption: {heading}\n" if heading else ""
-            listed = "\n".join(rows)
-            tables.append(f"```{{toctree}}\n:hidden:\n{caption}\n{listed}\n```\n")
+    for heading, entries in headings.items():
+        caption = f":caption: {heading}\n" if heading else ""
+        rows = "\n".join(entry.replace(page_of(entry), f"/{page_of(entry)}") for entry in entries)
+        tables.append(f"```{{toctree}}\n:hidden:\n{caption}\n{rows}\n```\n")
     return "\n".join(tables)
 
 
@@ -119,14 +137,103 @@ def link_to_repository(page: str, link: re.Match[str]) -> str:
     return f"[{link['text']}]({REPOSITORY}/{kind}/main/{path})"
 
 
+def box(alert: re.Match[str]) -> str:
+    """Return the box for a quoted alert."""
+    text = re.sub("^> ?", "", alert["text"], flags=re.MULTILINE)
+    return f"`````{{{alert['kind'].lower()}}}\n{text}`````\n"
+
+
+def cards(found: re.Match[str]) -> str:
+    """Return a grid with a card for each link of a list."""
+    made = (
+        f"````{{grid-item-card}} {card['title']}\n:link: {card['path']}\n:link-type: doc\n\n"
+        f"{card['text']}````\n"
+        for card in CARD.finditer(found["list"])
+    )
+    return f"`````{{grid}} 1 2 2 3\n:gutter: 3\n\n{''.join(made)}`````\n\n"
+
+
+def tabs(found: re.Match[str]) -> str:
+    """Return tabs with the titled blocks; the same titles are chosen together on all pages."""
+    made = (
+        f"````{{tab-item}} {title}\n:sync: {title}\n\n{block}````\n"
+        for title, block in re.findall(TITLED, found["tabs"], re.MULTILINE | re.DOTALL)
+    )
+    return f"`````{{tab-set}}\n:sync-group: tabs\n\n{''.join(made)}`````\n\n"
+
+
 def complete(_app: Sphinx, page: str, source: list[str]) -> None:
     """Turn a document of the repository into a page of the site."""
-    text = LINK.sub(lambda link: link_to_repository(page, link), source[0])
+    text = ALERT.sub(box, TABS.sub(tabs, CARDS.sub(cards, source[0])))
+    text = LINK.sub(lambda link: link_to_repository(page, link), text)
     text = SHOWN_FILE.sub("```{code-block} \\g<language>\n:caption: \\g<name>\n", text)
     text = LANGUAGE.sub(lambda fence: f"```{KNOWN_LANGUAGES[fence[1]]}", text)
-    source[0] = f"{text}\n{navigation(page)}"
+    orphan = "---\norphan: true\n---\n" if page in FOR_DEVELOPERS else ""
+    source[0] = f"{orphan}{text}\n{navigation(page)}"
+
+
+class Sections(HTMLParser):
+    """The sections of a page: their anchors, titles and words."""
+
+    def __init__(self) -> None:
+        """Begin before the page."""
+        super().__init__()
+        self.found: list[list[str]] = []
+        self._open: list[list[str]] = []
+        self._within = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Enter a section, or a part of one."""
+        attributes = dict(attrs)
+        if tag == "section":
+            self._open.append([attributes.get("id") or "", "", ""])
+            self.found.append(self._open[-1])
+        elif tag == "a" and "headerlink" in (attributes.get("class") or ""):
+            self._within = "link"
+        elif re.fullmatch("h[1-6]", tag):
+            self._within = "title"
+
+    def handle_endtag(self, tag: str) -> None:
+        """Leave a section or a part of one."""
+        if tag == "section":
+            self._open.pop()
+        elif (tag == "a" and self._within == "link") or re.fullmatch("h[1-6]", tag):
+            self._within = ""
+        elif self._open and tag in {"p", "li", "td", "th", "pre"}:
+            self._open[-1][2] += " "
+
+    def handle_data(self, data: str) -> None:
+        """Note a piece of a title or of a text."""
+        if self._open and self._within != "link":
+            self._open[-1][1 if self._within == "title" else 2] += data
+
+
+INDEX: list[list[str]] = []
+"""Of each section: page, title of the page, anchor, title, text."""
+
+
+def collect(_app: Sphinx, page: str, _template: str, context: dict[str, Any], tree: object) -> None:
+    """Note the sections of a page for the search."""
+    if tree is None or page in FOR_DEVELOPERS:
+        return
+    sections = Sections()
+    sections.feed(context["body"])
+    name = f"{page}.html"
+    for anchor, title, text in sections.found:
+        if words := " ".join(text.split()):
+            INDEX.append([name, sections.found[0][1], anchor, title, words])
+
+
+def write_index(app: Sphinx, error: Exception | None) -> None:
+    """Write the sections as a script, which a page that was opened as a file may load too."""
+    if error is None:
+        texts = json.dumps(INDEX, ensure_ascii=False, separators=(",", ":"))
+        (app.outdir / "_static" / "sections.js").write_text(f"const SECTIONS={texts};\n", "utf-8")
+        (app.outdir / "searchindex.js").unlink(missing_ok=True)  # nothing reads it
 
 
 def setup(app: Sphinx) -> None:
     """Have Sphinx ask for that."""
     app.connect("source-read", complete)
+    app.connect("html-page-context", collect)
+    app.connect("build-finished", write_index)
