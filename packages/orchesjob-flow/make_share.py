@@ -90,6 +90,8 @@ CONDITIONS = {
     "X && Y, X || Y, (X)": "both; at least one; && binds more tightly than ||",
     "any(failed), all(finished), none(skipped)": "asks all steps in depends_on; in a step of "
     "finally without depends_on, all of steps",
+    "run(failed), run(succeeded), run(cancelled), run(timed_out)": "how the run ends; only in the "
+    "steps of finally",
     "any(A), all(A.failed), none(A.skipped)": "asks the copies of A, which a foreach repeats",
 }
 NAMES = {

@@ -641,7 +641,7 @@ FIELDS = [
     (
         "notify: me",
         "unknown key",
-        "write a step with when: NAME.failed, or one in finally: with when: any(failed)",
+        "write a step with when: NAME.failed, or one in finally: with when: run(failed)",
     ),
     (
         "schedule: x",
@@ -766,7 +766,7 @@ FIELDS_OF_FLOW = [
     (
         "on_failure: x",
         "unknown key",
-        "write a step in finally:, such as {id: alert, when: any(failed), command: [./alert]}",
+        "write a step in finally:, such as {id: alert, when: run(failed), command: [./alert]}",
     ),
     (
         "finally: {id: x}",
@@ -835,7 +835,7 @@ WRONG_CURES = [
     ),
     (
         "flow_id: f\non_failure: {command: ./alert}\nsteps: [{id: a, command: [x]}]\n",
-        "write a step in finally:, such as {id: alert, when: any(failed), command: [./alert]}",
+        "write a step in finally:, such as {id: alert, when: run(failed), command: [./alert]}",
     ),
     (
         "flow_id: f\n.base: &base {retries: 2}\nsteps: [{<<: *base, id: a, command: [x]}]\n",

@@ -273,6 +273,7 @@ class StepSpec:
         "fetch.failed || load.failed",
         "compress.passed",
         "any(failed)",
+        "run(failed)",
         default=None,
     )
     depends_on: tuple[str, ...] = declared(

@@ -108,6 +108,30 @@ finally:
     assert (state, states["failed"], states["skipped"], states["cancelled"]) == (NG, OK, OK, SKIP)
 
 
+@pytest.mark.parametrize(
+    ("tidy", "told", "run"),
+    [("true", "SUCCEEDED [a]", OK), ("false", "FAILED [a tidy]", NG)],
+)
+def test_how_the_run_ends(
+    airflow: "Airflow", executed: Callable[[], str], tidy: str, told: str, run: str
+) -> None:
+    """Who asks that begins last; an allowed failure does not count, one of `finally` does (3.9)."""
+    state, states = airflow.run_flow(
+        f"""
+flow_id: f
+steps:
+  - {{id: a, command: ["false"], allow_failure: true}}
+finally:{TELLING}
+    when: run(failed) || run(succeeded)
+  - {{id: red, command: ["true"], when: run(failed)}}
+  - {{id: green, command: ["true"], when: run(succeeded) && !run(cancelled)}}
+  - {{id: tidy, command: ["{tidy}"]}}
+"""
+    )
+    colours = (OK, SKIP) if run == NG else (SKIP, OK)
+    assert (state, executed(), states["red"], states["green"]) == (run, f"{told}\n", *colours)
+
+
 def test_copies(airflow: "Airflow", executed: Callable[[], str]) -> None:
     """`finally` follows all copies of a step, and asks of all or of one (rules 10.1 and 10.3)."""
     state, states = airflow.run_flow(
@@ -149,6 +173,7 @@ steps:
 finally:{TELLING}
   - {{id: cut, command: ["true"], when: slow.cancelled && after.cancelled && tell}}
   - {{id: late, command: ["true"], when: slow.failed && after.cancelled && tell}}
+  - {{id: slowly, command: ["true"], when: run(timed_out) && run(failed) && !run(cancelled)}}
 """
     )
     return airflow.run(airflow.load("'flow.yaml', default_args={'pre_execute': late}", before=LATE))
@@ -160,7 +185,7 @@ def test_timeout(
     """After the flow's `timeout_sec` its jobs are ended, nothing begins, `finally` runs (9.12)."""
     state, states = run_late(airflow, "[sh, -c, 'echo begun >> $EXECUTED; sleep 60']")
     assert executed() == "begun\nTIMED_OUT []\n"
-    ended = {"slow": SKIP, "after": SKIP, "tell": OK, "cut": OK, "late": SKIP}
+    ended = {"slow": SKIP, "after": SKIP, "tell": OK, "cut": OK, "late": SKIP, "slowly": OK}
     assert (state, states) == (NG, ended)
     assert capsys.readouterr().out.count("the run timed out after 5 s") >= 2
 

@@ -182,7 +182,7 @@ def test_a_warning(tmp_path: Path) -> None:
         "6 |     when: b.failed  # and not a.failed",
         "  |           ^^^^^^^^",
     ]
-    assert lines[5].startswith("  = help: ask any(failed) of all steps")
+    assert lines[5].startswith("  = help: ask run(failed) in finally")
     assert lines[6:] == ["  = example: a FAILED, b SKIPPED, alert SKIPPED"]
     coloured = warning_text("night.yaml", warning, Style(80, colour=True))
     assert coloured.startswith("\x1b[1;33mwarning[unhandled-failure]\x1b[0m: ")
