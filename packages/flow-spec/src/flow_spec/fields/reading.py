@@ -194,7 +194,7 @@ type ListReader = Callable[[str, str, Mapping[str, str]], Sequence[str]]
 Its arguments are `LINES` or `GLOB`, the path or pattern as written, and the values of the names
 that it may hold: the parameters, and `FLOW_DIR`, the folder of the flow file as it was named.
 `read_list` is one. Another is `partial(read_list, below=FOLDER)`, which reads nothing outside of a
-folder. `lambda *_: ()` leaves lists unread: their steps have no copies.
+folder. `lambda origin, text, names: ()` leaves lists unread: their steps have no copies.
 """
 
 
