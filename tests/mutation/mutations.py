@@ -1166,12 +1166,6 @@ MUTATIONS = (
         tests="test_cgroups",
     ),
     Mutation(
-        "the cgroups of jobs stay where their starter was",
-        "orchesjob-client: JobCgroups._inside",
-        replace("found.own != own", "False"),
-        tests="test_cgroups",
-    ),
-    Mutation(
         "a job is aborted before its processes are recorded",
         "orchesjob-flow: make_next_call",
         replace("attempt.processes_recorded", "True"),
@@ -1456,12 +1450,6 @@ MUTATIONS = (
         tests="test_test -k no_copies",
     ),
     # Conditions.
-    Mutation(
-        "a condition is made of what is no program",
-        "flow-conditions: Condition.__post_init__",
-        replace("_checked(tuple(self.program))", "tuple(self.program)"),
-        tests="test_spelling -k no_program",
-    ),
     Mutation(
         "an operand has a name that no text can spell",
         "flow-conditions: check_word",

@@ -6,7 +6,6 @@ because other packages derive theirs from `DeclaredError`; every other name when
 
 from flow_conditions.errors import (
     BudgetExceeded,
-    ConditionDataError,
     ConditionError,
     ConditionSyntaxError,
     DeclaredError,
@@ -18,7 +17,6 @@ __all__ = [
     "TRUE",
     "BudgetExceeded",
     "Condition",
-    "ConditionDataError",
     "ConditionError",
     "ConditionSyntaxError",
     "DeclaredError",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
-from flow_conditions.errors import ConditionDataError, InvalidNameError, quoted
+from flow_conditions.errors import InvalidNameError
 from flow_conditions.grammar import (
     AND,
     BINDING,
@@ -67,10 +67,10 @@ class Name(str):
 
     @classmethod
     def spelled(cls, spelling: str) -> "Name":
-        """Return the operand of a spelling, or raise ConditionDataError if it is none."""
+        """Return the operand of a spelling, or raise InvalidNameError if it is none."""
         found = SPELLING.fullmatch(spelling)
         if found is None:
-            raise ConditionDataError(f"{quoted(spelling)} is not an operand")
+            raise InvalidNameError(spelling)
         self = str.__new__(cls, spelling)
         quantifier, name, predicate = found.groups()
         _set_name(self, name)
@@ -105,15 +105,10 @@ class Condition:
     are equal, `A && (B && C)` is another condition with the same truth table.
 
     What takes a `budget` raises `BudgetExceeded` beyond so many steps. What takes values raises
-    `TypeError` if one is not True, False or None. The constructor raises `ConditionDataError` if
-    `program` is not one.
+    `TypeError` if one is not True, False or None. The constructor checks nothing.
     """
 
     program: Program
-
-    def __post_init__(self) -> None:
-        """Check the program."""
-        object.__setattr__(self, "program", _checked(tuple(self.program)))
 
     def __bool__(self) -> bool:
         """Raise TypeError: `a and b` would be `b`."""
@@ -335,20 +330,6 @@ def joined(
         if not is_first:
             program.append(operator)
     return made(tuple(program)) if program else (TRUE if operator == AND else FALSE)
-
-
-def _checked(program: Program) -> Program:
-    parts = 0
-    for position, token in enumerate(program):
-        if token not in NO_OPERANDS and not SPELLING.fullmatch(token):
-            raise ConditionDataError(f"{quoted(token)} is not an operand or operator")
-        needed = 0 if token not in OPERATORS else 1 if token == NOT else 2
-        if parts < needed:
-            raise ConditionDataError(f"before {token!r} at {position}, {needed} parts must stand")
-        parts += 1 - needed
-    if parts != 1:
-        raise ConditionDataError(f"no operator joins its {parts} parts")
-    return program
 
 
 # Kleene's truth tables.

@@ -125,13 +125,6 @@ class BudgetExceeded(ConditionError):
     budget: int
 
 
-class ConditionDataError(ConditionError, ValueError):
-    """A program is not a condition, or what should be an operand is none."""
-
-    says = "not a condition: {message}"
-    message: str
-
-
 def _window(line: str, start: int, end: int) -> tuple[str, str, str]:
     """Cut a line around its span; return the parts before, in and after it, with dots at cuts."""
     left = max(0, min(start - _WINDOW // 2, len(line) - _WINDOW))

@@ -17,30 +17,14 @@ import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from orchesjob_client.environment import left_marks, mark
 
 _PREFIX = "orchesjob-flow-"
 _TRIES = 5
-_LONGEST_READ = 2**16
 _MOUNTS = Path("/proc/self/mountinfo")
 _OWN = Path("/proc/self/cgroup")
 """Files of the kernel: what is mounted where, and in which cgroups this process is."""
-
-
-class _Place(NamedTuple):
-    """Where the cgroups of jobs lie, and what that follows from.
-
-    Attributes:
-        own: The text in which the kernel names the cgroup of this process.
-        folder: The folder of that cgroup.
-        identity: The device and the inode of that folder, which no other cgroup has.
-    """
-
-    own: bytes
-    folder: str
-    identity: tuple[int, int] | None
 
 
 class JobCgroups:
@@ -49,7 +33,6 @@ class JobCgroups:
     def __init__(self, home: str) -> None:
         """Keep the real path of the orchesjob home, which is in the marks of its jobs."""
         self._home = home
-        self._found: _Place | None = None
         self._made: dict[str, str] = {}
         """The folders of the jobs that have not ended."""
 
@@ -76,36 +59,7 @@ class JobCgroups:
                 remove(Path(folder))
 
     def _folder_of(self, job_key: str) -> str:
-        return f"{self._inside()}/{_PREFIX}{mark(self._home, job_key)}"
-
-    def _inside(self) -> str:
-        """Return where the cgroups lie, found again only if that may have changed.
-
-        We may be moved, and the tree may be mounted elsewhere. But while we are in a cgroup of the
-        same name, and the path that was found for it leads to the same one, nothing has changed.
-        """
-        own, found = _read(str(_OWN)), self._found
-        if found is None or found.own != own or found.identity != _identity(found.folder):
-            folder = own_folder()
-            self._found = found = _Place(own, str(folder), _identity(folder))
-        return found.folder
-
-
-def _read(path: str) -> bytes:
-    """Read a short file, without what a Python file costs: each start of a job does this."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.read(descriptor, _LONGEST_READ)
-    finally:
-        os.close(descriptor)
-
-
-def _identity(folder: Path | str) -> tuple[int, int] | None:
-    try:
-        found = os.stat(folder)  # noqa: PTH116 - each job does this
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
+        return f"{own_folder()}/{_PREFIX}{mark(self._home, job_key)}"
 
 
 def _make(folder: str, stack: contextlib.ExitStack) -> int:
