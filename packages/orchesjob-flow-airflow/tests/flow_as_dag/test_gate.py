@@ -139,13 +139,14 @@ def test_a_worker_that_dies_before_the_answer_is_noted(
     airflow: "Airflow", executed: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next try takes the answer over and does not ask again (rule 13.2)."""
-    note = Tries.record_passed
+    note = Tries.record
 
-    def die_once(_: Tries) -> None:
-        monkeypatch.setattr(Tries, "record_passed", note)
+    def die_once(_: Tries, what: str) -> None:
+        monkeypatch.setattr(Tries, "record", note)
+        assert what == "passed"
         raise ConnectionError("the API server does not answer")
 
-    monkeypatch.setattr(Tries, "record_passed", die_once)
+    monkeypatch.setattr(Tries, "record", die_once)
     assert airflow.run_flow(flow("true", "true")) == (OK, {"a": OK})
     assert (airflow.tries["a"], executed().splitlines()) == (2, ["gate 1", "command 2"])
 
@@ -154,13 +155,13 @@ def test_a_worker_that_dies_between_the_two(
     airflow: "Airflow", executed: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next try runs the command, under the number that it would have had (rule 13.2)."""
-    note = Tries.record_passed
+    note = Tries.record
 
-    def die_then(gate: Tries) -> None:
-        note(gate)
+    def die_then(gate: Tries, what: str) -> None:
+        note(gate, what)
         raise ConnectionError("the API server does not answer")
 
-    monkeypatch.setattr(Tries, "record_passed", die_then)
+    monkeypatch.setattr(Tries, "record", die_then)
     assert airflow.run_flow(flow("true", "true")) == (OK, {"a": OK})
     assert (airflow.tries["a"], executed().splitlines()) == (2, ["gate 1", "command 2"])
 
@@ -216,7 +217,7 @@ def test_killed_between_the_two(
 ) -> None:
     """No command follows where the task is cancelled when the gate has just said yes (5.8)."""
     before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(Tries, "record_passed", lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr(Tries, "record", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     assert airflow.run_flow(flow("true", "true")) == (NG, {"a": NG})
     signal.signal(signal.SIGTERM, before)
     assert executed() == "gate 1\n"

@@ -444,6 +444,7 @@ def test_a_wrong_working_dir(airflow: "Airflow", capsys: pytest.CaptureFixture[s
         ("[ $ORCHESJOB_FLOW_ATTEMPT = 1 ] || echo new > out.csv", "retries: 1", OK, 2),
         ("echo new > out.csv; exit 3", "retries: 1, retry_exit_codes: [4]", NG, 1),
         ("exit 4", "skip_exit_codes: [4]", SKIP, 1),
+        (":", "only_if: [sh, -c, 'echo new > out.csv; sleep 0.1']", NG, 1),
     ],
 )
 def test_produces(  # noqa: PLR0913, PLR0917 - its cases
@@ -556,8 +557,8 @@ class Counted:
         self.retries_used = retries_used
         self.is_recorded = False
 
-    def record_failure(self) -> None:
-        self.is_recorded = True
+    def record(self, what: str) -> None:
+        self.is_recorded = what == "failed"
 
 
 def failure_after(tries: Counted, remaining_sec: float = float("inf")) -> Exception:
@@ -633,7 +634,7 @@ def test_retries_that_are_edited_in_a_run(monkeypatch: pytest.MonkeyPatch, edite
     run = Run(monkeypatch)
     tries = run.tries(1, max_tries=4, retries=edited)
     assert counted(tries) == (1, [], [], 1)
-    tries.record_failure()
+    tries.record("failed")
     assert counted(run.tries(2, max_tries=4, retries=edited)) == (1, [1], [], 2)
     assert counted(run.tries(3, max_tries=4, retries=edited)) == (1, [1], [2], 2)
 
@@ -642,7 +643,7 @@ def test_retries_that_are_edited_in_a_run(monkeypatch: pytest.MonkeyPatch, edite
 def test_retries_that_are_edited_and_cleared(monkeypatch: pytest.MonkeyPatch, edited: int) -> None:
     """No earlier try is open in a task that was cleared, nor counts as a retry (13.2, 13.3)."""
     run = Run(monkeypatch)
-    run.tries(1, max_tries=3, retries=3).record_failure()
+    run.tries(1, max_tries=3, retries=3).record("failed")
     run.tries(2, max_tries=3, retries=3)
     assert counted(run.tries(3, max_tries=5, retries=edited)) == (3, [], [], 3)
     assert counted(run.tries(4, max_tries=5, retries=edited)) == (3, [], [3], 3)

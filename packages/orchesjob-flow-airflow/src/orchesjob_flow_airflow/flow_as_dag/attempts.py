@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
-from flow_spec import EnvFile, EnvFileError, FlowSpec, StepSpec, read_env_files
+from flow_spec import EnvFile, EnvFileError, read_env_files
 from orchesjob_client import (
     BadAnswer,
     CallRefused,
@@ -53,10 +53,7 @@ _LONGEST_LINE = 1 << 16
 
 
 class Execution(NamedTuple):
-    """A command, and what it needs to run, as the flow says.
-
-    The files that the flow names are read on the worker (rule 10.4).
-    """
+    """A command, and what it needs to run; `env_files` are read on the worker (rule 10.4)."""
 
     command: tuple[str, ...]
     folder: str
@@ -68,27 +65,6 @@ class Execution(NamedTuple):
     start_timeout_sec: float | None
     timeout_sec: float | None
     """For how long its job may run."""
-
-    @classmethod
-    def of(
-        cls,
-        flow: FlowSpec,
-        step: StepSpec,
-        *,
-        is_gate: bool,
-        folder: str,
-        variables: Mapping[str, str],
-    ) -> Self:
-        """Return what a step's command needs, or its gate; both need the same (rule 10.8)."""
-        return cls(
-            command=step.command_of(is_gate=is_gate),
-            folder=folder,
-            working_dir=step.working_dir or flow.working_dir or "",
-            variables=variables,
-            env_files=flow.env_files_of(step),
-            start_timeout_sec=step.start_timeout_sec,
-            timeout_sec=step.timeout_sec,
-        )
 
     @property
     def directory(self) -> str:
@@ -123,15 +99,10 @@ class TaskAttempt:
     ) -> None:
         """Prepare to run a command.
 
-        Args:
-            client: The orchesjob of this host.
-            execution: The command.
-            keys: The keys of this attempt and of those before it.
-            log: The log of the task.
-            after_abort: Returns what to run instead, given the key of an earlier try whose command
-                was aborted: that was an attempt, so this one has the next number.
-            note_files: Notes the files in a working directory before the command starts; returns
-                whether no try has done that for this attempt.
+        `after_abort` returns what to run instead, given the key of an earlier try whose command was
+        aborted: that was an attempt, so this one has the next number. `note_files` notes the files
+        in a working directory before the command starts, unless a try has done that already for
+        this attempt, and returns whether it has.
         """
         self.was_noted_late = False
         self._client = client
@@ -186,12 +157,7 @@ class TaskAttempt:
         """
         self._ended = True
         keys = self._keys
-        marked = (*keys.earlier, keys.own)
-        # A process of another user shows no mark, and no tree either once its parents have exited.
-        known = self._client.seen(marked)
-        for key in (*keys.open, *keys.last, keys.own):
-            self._client.abort(key)
-        self._client.end_survivors(marked, known)
+        self._client.end((*keys.earlier, keys.own), (*keys.open, *keys.last, keys.own))
 
     def ended_by_itself(self) -> JobReport | None:
         """Return the report of the attempt's job, if the job ended without being aborted (5.5).
@@ -242,13 +208,8 @@ class TaskAttempt:
         execution = self._execution
         is_noted_now = self._note_files(execution.directory)
         try:
-            report = self._client.start(
-                self._keys.own,
-                execution.command,
-                directory=execution.directory,
-                environ=execution.environ(self._log),
-                start_timeout_sec=execution.start_timeout_sec,
-            )
+            environ = execution.environ(self._log)
+            report = self._client.start(self._keys.own, execution, environ)
         except (EnvFileError, CallRefused) as error:  # no later try can do better
             raise NoOutcome(f"could not be started: {error}") from error
         if self._is_foreign(report):
@@ -268,10 +229,6 @@ class TaskAttempt:
         The time limit is kept here, on the monotonic clock: Airflow's is a signal, whose exception
         Python drops if it arrives in a callback of the garbage collector.
 
-        Raises:
-            NoOutcome: It has ended, and no report says how.
-            AttemptTimedOut: It still runs, and its time is up.
-            OrchesjobError: orchesjob gave no usable answer.
         """
         limit_sec = self._execution.timeout_sec
         if limit_sec is not None and not is_new and report.started_at is not None:
@@ -370,46 +327,33 @@ def _line_text(line: bytes) -> str:
 
 
 class RetryingClient:
-    """The orchesjob of this host; a call without a usable answer is retried (rule 5.7)."""
+    """The orchesjob of this host; a call without a usable answer is retried (rule 5.7).
+
+    After `PATIENCE_SEC` the error is raised.
+    """
 
     def __init__(self, client: OrchesjobClient, log: Any) -> None:
         """Log errors in the task's log."""
         self._client = client
         self._log = log
 
-    def start(
-        self,
-        key: str,
-        command: Sequence[str],
-        *,
-        directory: str,
-        environ: Mapping[str, str],
-        start_timeout_sec: float | None,
-    ) -> JobReport:
-        """Start a job, or find the one of this key.
-
-        Raises:
-            OrchesjobError: It gave no usable answer within `PATIENCE_SEC`.
-        """
+    def start(self, key: str, execution: Execution, environ: Mapping[str, str]) -> JobReport:
+        """Start a job, or find the one of this key."""
         report = self._retry(
             lambda: self._client.start(
                 key,
-                command,
+                execution.command,
                 strict=True,
-                cwd=directory,
+                cwd=execution.directory,
                 env=environ,
-                start_timeout_sec=start_timeout_sec,
+                start_timeout_sec=execution.start_timeout_sec,
             )
         )
         self._discard_if_ended(report)
         return report
 
     def find(self, key: str) -> JobReport | None:
-        """Return the report of a key's job; None if there is none.
-
-        Raises:
-            OrchesjobError: It gave no usable answer within `PATIENCE_SEC`.
-        """
+        """Return the report of a key's job; None if there is none."""
         report = self._retry(lambda: self._client.status(key))
         self._discard_if_ended(report)
         return report
@@ -420,7 +364,6 @@ class RetryingClient:
         Raises:
             NoOutcome: It has ended, and no report says how.
             AttemptTimedOut: It still runs at this time of the monotonic clock.
-            OrchesjobError: It gave no usable answer within a minute.
         """
         key = report.job_key
         while report.is_active:
@@ -442,11 +385,7 @@ class RetryingClient:
         return report
 
     def survivors(self, keys: Sequence[str]) -> Sequence[Process]:
-        """Return the living processes of the attempts with these keys.
-
-        Raises:
-            OrchesjobError: The search failed.
-        """
+        """Return the living processes of the attempts with these keys."""
         return self._retry(lambda: self._client.survivors(keys))
 
     def abort(self, key: str) -> None:
@@ -454,18 +393,14 @@ class RetryingClient:
         with self._logged_errors(), suppress(JobNotFound, JobNotRunning):
             self._client.abort(job_key=key, grace_sec=GRACE_SEC, reason="the task ended")
 
-    def seen(self, keys: Sequence[str]) -> Sequence[Process]:
-        """Return what one search for processes of these keys finds. Errors are logged."""
-        found: list[Process] = []
+    def end(self, keys: Sequence[str], jobs: Sequence[str]) -> None:
+        """Abort jobs, and end all processes of the attempts with these keys. Errors are logged."""
+        # A process of another user shows no mark, and no tree either once its parents have exited.
+        known: list[Process] = []
         with self._logged_errors():
-            found += self._client.survivors(keys)
-        return found
-
-    def end_survivors(self, keys: Sequence[str], known: Sequence[Process]) -> None:
-        """End the living processes of the attempts with these keys. Errors are logged.
-
-        `known` are processes that were found before the job was aborted.
-        """
+            known += self._client.survivors(keys)
+        for key in jobs:
+            self.abort(key)
         with self._logged_errors():
             if survivors := self._client.end_survivors(keys, GRACE_SEC, known):
                 self._log.error("could not be ended: %s", list_processes(survivors))

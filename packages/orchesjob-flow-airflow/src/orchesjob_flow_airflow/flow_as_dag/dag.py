@@ -16,19 +16,8 @@ from airflow.sdk import DAG, Param, TaskGroup
 from airflow.sdk.definitions._internal.contextmanager import DagContext, TaskGroupContext
 
 from flow_spec import FlowSpec, load_flow, read_list
-from orchesjob_flow_airflow.errors import (
-    InsideDag,
-    InsideMappedGroup,
-    OutsideDag,
-)
-from orchesjob_flow_airflow.flow_as_dag.refusals import (
-    check_arguments,
-    check_concurrency,
-    check_dag_arguments,
-    check_fields_of_runs,
-    check_flow,
-    check_infrastructure_retries,
-)
+from orchesjob_flow_airflow.errors import InsideDag, InsideMappedGroup, OutsideDag
+from orchesjob_flow_airflow.flow_as_dag.refusals import check_dag, check_flow, check_group
 from orchesjob_flow_airflow.flow_as_dag.tasks import INFRASTRUCTURE_RETRIES, add_tasks
 
 
@@ -78,11 +67,14 @@ def flow_dag(  # noqa: PLR0913 - its options
     if (around := DagContext.get_current()) is not None:
         raise InsideDag(path, around.dag_id)
     flow = read_flow_file(path, folder)
-    check_flow(path, flow, "flow_dag", has_run_dirs=run_dirs is not None)
-    check_concurrency(path, flow)
-    check_dag_arguments(path, flow, dag_arguments)
-    check_arguments(path, dag_arguments)
-    check_infrastructure_retries(path, infrastructure_retries)
+    check_flow(
+        path,
+        flow,
+        "flow_dag",
+        has_run_dirs=run_dirs is not None,
+        infrastructure_retries=infrastructure_retries,
+    )
+    check_dag(path, flow, dag_arguments)
     arguments = {"doc_md": _as_document(path), **_dag_arguments(flow), **dag_arguments}
     arguments["params"] = _params(flow, dag_arguments.get("params"))
     dag = DAG(dag_id or flow.flow_id, schedule=schedule, **arguments)
@@ -117,17 +109,12 @@ def flow_task_group(
     no worker. It ends with `flow.outcome`, which fails if the flow would; the group's downstream
     tasks wait for that. If the group's upstream tasks fail or are skipped, no step runs.
 
-    Paths are resolved as in `flow_dag`.
-
     Args:
-        path: The flow file.
+        path: The flow file, resolved as in `flow_dag`.
         group_id: The id of the group, which begins the ids of its tasks; by default the flow's.
-        infrastructure_retries: How many tries of a task may fail for another reason than its
-            command, such as an API server that does not answer or a dead worker (rule 13.2).
-        run_dirs: A folder that all workers see, in which each run gets a directory of its own (rule
-            10.6). You have to remove these yourself.
-        secrets: Variables for all commands, as values or templates. Airflow neither records nor
-            shows them, and masks the values in task logs. The variables of the flow win.
+        infrastructure_retries: As in `flow_dag`, like the next two.
+        run_dirs: A folder for the directories of runs.
+        secrets: Variables for all commands.
         **group_arguments: Any other argument of `airflow.sdk.TaskGroup` that does not change the
             outcome of a step.
 
@@ -147,10 +134,14 @@ def flow_task_group(
     if around is not None and next(iter(around.iter_mapped_task_groups()), None) is not None:
         raise InsideMappedGroup(path, str(around.group_id))
     flow = read_flow_file(path, folder)
-    check_flow(path, flow, "flow_task_group", has_run_dirs=run_dirs is not None)
-    check_fields_of_runs(path, flow)
-    check_arguments(path, group_arguments)
-    check_infrastructure_retries(path, infrastructure_retries)
+    check_flow(
+        path,
+        flow,
+        "flow_task_group",
+        has_run_dirs=run_dirs is not None,
+        infrastructure_retries=infrastructure_retries,
+    )
+    check_group(path, flow, group_arguments)
     arguments = {"tooltip": flow.about, **group_arguments}
     with TaskGroup(group_id or flow.flow_id, **arguments) as group:
         add_tasks(

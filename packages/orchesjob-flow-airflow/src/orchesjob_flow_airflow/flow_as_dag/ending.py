@@ -76,11 +76,7 @@ def was_marked(context: Mapping[str, Any]) -> bool:
 
 
 def check_ended(ended: StepOutcomes, step_ids: Iterable[str]) -> None:
-    """Return if all of these steps have ended.
-
-    Raises:
-        InfrastructureFault: One has not: it was cleared after its downstream tasks had begun.
-    """
+    """Raise a fault unless all of these have ended: one was cleared after others had begun."""
     if running := [step_id for step_id in step_ids if ended[step_id] is None]:
         names = ", ".join(running)
         raise InfrastructureFault(f"not ended, perhaps cleared in the meantime: {names}")
@@ -270,13 +266,8 @@ def noted_end(
 ) -> Iterator[None]:
     """Note how the try in the block ends; unless it succeeded, first end what it left running.
 
-    An infrastructure fault leaves no note: the job may be alive.
-
-    Args:
-        context: The context of the task.
-        step_id: The step.
-        end_job: Ends what the step has left running.
-        was_killed: Returns whether Airflow ended the task before its step had ended.
+    An infrastructure fault leaves no note: the job may be alive. Nor does an end that Airflow has
+    brought about say how the step ended.
     """
     outcome: str | None
     try:
@@ -315,13 +306,7 @@ class BeforeFinally(NamedTuple):
 
 
 def before_finally(context: Mapping[str, Any], flow: FlowSpec) -> BeforeFinally:
-    """Ask how the steps before `finally` have ended.
-
-    Raises:
-        AirflowSkipException: The flow is a group of tasks that has not begun, because a task before
-            it was skipped.
-        FlowNotBegun: It has not begun, because a task before it has failed.
-    """
+    """Ask how the steps before `finally` have ended; raise what `step_outcomes` does."""
     marked = was_marked(context)
     ended = dict(step_outcomes(context, flow))
     notes = {

@@ -8,6 +8,7 @@ again and again. A task tells Airflow what follows by the type of its exception.
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -152,17 +153,9 @@ class StepOperator(BaseOperator):
     ) -> None:
         """Prepare the task of a step.
 
-        Args:
-            flow: The flow.
-            step: The step.
-            task_ids: The ids of the flow's tasks.
-            flow_dir: The folder of the flow file.
-            folder: The folder that stands for the flow's directory.
-            run_dirs: The folder for the directories of runs, if there is one.
-            definition: The digest of the flow. Airflow truncates long fields; with the digest, any
-                change of the flow makes a new version of the DAG.
-            secrets: Variables of its commands that nobody records; values or templates.
-            **kwargs: The arguments of every operator.
+        The `definition` is the digest of the flow: Airflow truncates long fields; with the digest,
+        any change of the flow makes a new version of the DAG. Commands run in `folder`, and
+        `flow_dir` is that of the flow file.
         """
         super().__init__(**kwargs)
         self.secrets = secrets
@@ -189,11 +182,11 @@ class StepOperator(BaseOperator):
             RetriedFailure: It failed, and has retries left.
             InfrastructureFault: It could not be tried; the step has not failed (rule 13.2).
         """
+        noted: AbstractContextManager[None] = nullcontext()
+        if self._is_noted:
+            noted = noted_end(context, self.step_id, self._end_job, lambda: self._was_killed)
         try:
-            if self._is_noted:
-                with noted_end(context, self.step_id, self._end_job, lambda: self._was_killed):
-                    self._execute(context)
-            else:
+            with noted:
                 self._execute(context)
         except (AirflowFailException, AirflowSkipException) as error:
             if self._keeps_definition and not self._was_killed and context["ti"].try_number:
@@ -293,7 +286,7 @@ class StepOperator(BaseOperator):
             self._run_to_end(this, is_gate=True)
         except AttemptFailed as error:
             raise GateFailed(str(error)) from error
-        this.tries.record_passed()
+        this.tries.record("passed")
 
     def _run_to_end(self, this: "_Try", *, is_gate: bool = False) -> None:
         try:
@@ -377,23 +370,25 @@ class StepOperator(BaseOperator):
                 failed=[step_id for step_id, outcome in this.ended.items() if outcome == "FAILED"],
                 outcome=self._run_outcome,
             )
-            return Execution.of(
-                self.flow,
-                self.step,
-                is_gate=is_gate,
+            return Execution(
+                command=self.step.command_of(is_gate=is_gate),
                 folder=self.folder,
+                working_dir=self.step.working_dir or self.flow.working_dir or "",
                 variables={**environ, **variables},
+                env_files=self.flow.env_files_of(self.step),
+                start_timeout_sec=self.step.start_timeout_sec,
+                timeout_sec=self.step.timeout_sec,
             )
 
         def after_abort(key: str) -> Execution:
-            this.tries.record_abort(keys.try_of(key))
+            this.tries.record("aborted", keys.try_of(key))
             return execution()
 
         task = f"{ti.dag_id}:{ti.run_id}:{ti.task_id}"
         keys = AttemptKeys.of(task, this.tries, has_gate=bool(self.step.only_if), is_gate=is_gate)
         client = RetryingClient(OrchesjobClient(orchesjob), self.log)
-        note = partial(self._note_files, this)
-        return TaskAttempt(client, execution(), keys, self.log, after_abort, note)
+        note = () if is_gate else (partial(self._note_files, this),)
+        return TaskAttempt(client, execution(), keys, self.log, after_abort, *note)
 
 
 class _Try(NamedTuple):
@@ -419,11 +414,7 @@ def _look_at_files[Seen](look: Callable[[], Seen]) -> Seen:
 
 
 def check_copy(flow: FlowSpec, step: StepSpec) -> None:
-    """Return if the run has the step: a list may have grown since it began (rules 10.3, 13.3).
-
-    Raises:
-        AirflowSkipException: It has not.
-    """
+    """Skip a copy that the run has not: a list may have grown since it began (10.3, 13.3)."""
     name = base_of(step.id)
     if name in flow.copies and step.id not in flow.copies[name]:
         raise AirflowSkipException(
@@ -432,11 +423,9 @@ def check_copy(flow: FlowSpec, step: StepSpec) -> None:
 
 
 def check_condition(flow: FlowSpec, step: StepSpec, ended: StepOutcomes, after: str | None) -> None:
-    """Return if the step's condition is true; `after` is how `steps` have ended (3.2 to 3.9, 10.3).
+    """Skip the step if its condition is false; `after` is how `steps` have ended (3.2 to 3.9, 10.3).
 
-    Raises:
-        AirflowSkipException: The condition is false.
-        AirflowException: It is not known yet, because a task was cleared in the meantime.
+    If that is not known yet, because a task was cleared in the meantime, it is a fault.
     """
     if step.condition is None:
         return
@@ -446,12 +435,7 @@ def check_condition(flow: FlowSpec, step: StepSpec, ended: StepOutcomes, after: 
 
 
 def check_job(step: StepSpec, report: "JobReport", *, is_gate: bool = False) -> None:
-    """Return if the job succeeded; at the gate, if it lets the step run (5.3, 9.12 and 10.8).
-
-    Raises:
-        AirflowSkipException: Its exit code skips the step.
-        AttemptFailed: It failed.
-    """
+    """Skip or fail unless the job, or the gate, has succeeded (rules 5.3, 9.12 and 10.8)."""
     from orchesjob_client import JobStatus, describe_failure, describe_loss, exit_code_of
 
     code = exit_code_of(report)
@@ -486,7 +470,7 @@ def failure_of_attempt(
     if tries.retries_used == step.retries:
         return AirflowFailException(str(error))
     if counts:
-        tries.record_failure()
+        tries.record("failed")
     delay_sec = step.delay_after(tries.retries_used + 1)
     return RetriedFailure(str(error), min(delay_sec, remaining_sec))
 
@@ -507,19 +491,8 @@ class OutcomeOperator(BaseOperator):
     def __init__(
         self, *, flow: FlowSpec, task_ids: TaskIds, infrastructure_retries: int, **kwargs: Any
     ) -> None:
-        """Take the flow and the ids of its tasks.
-
-        The task is retried if its worker dies, never because the flow FAILED.
-        """
-        super().__init__(
-            **fault_settings(infrastructure_retries),
-            retry_policy=None,
-            execution_timeout=None,
-            depends_on_past=False,
-            wait_for_downstream=False,
-            wait_for_past_depends_before_skipping=False,
-            **kwargs,
-        )
+        """Have the task retried if its worker dies, never because the flow FAILED."""
+        super().__init__(**fault_settings(infrastructure_retries), **kwargs)
         self.flow = flow
         self.task_ids = task_ids
 
@@ -540,11 +513,7 @@ class OutcomeOperator(BaseOperator):
 
 
 def check_time_and_marks(context: Mapping[str, Any], flow: FlowSpec) -> None:
-    """Return if `steps` ended by themselves, before `finally` began (rules 5.6 and 9.12).
-
-    Raises:
-        AirflowFailException: The run was marked before that, or it timed out.
-    """
+    """Fail if the run was marked or timed out before `steps` had ended (rules 5.6 and 9.12)."""
     try:
         outcome = before_finally(context, flow).outcome
     except AirflowSkipException:  # a group that the mark has kept from beginning is cancelled too
@@ -559,12 +528,7 @@ def check_time_and_marks(context: Mapping[str, Any], flow: FlowSpec) -> None:
 
 
 def check_outcomes(flow: FlowSpec, ended: StepOutcomes) -> None:
-    """Return if the flow SUCCEEDED.
-
-    Raises:
-        AirflowFailException: A step FAILED that has no `allow_failure`.
-        AirflowException: A step has not ended, because it was cleared in the meantime.
-    """
+    """Fail if a step FAILED that has no `allow_failure`, or has not ended, as it was cleared."""
     failed = [
         step.id for step in flow.all_steps if ended[step.id] == "FAILED" and not step.allow_failure
     ]

@@ -33,18 +33,15 @@ REFUSED_DEFAULTS = {
 """Arguments of a task that would change the outcomes of steps, and why the file decides them."""
 
 
-def check_flow(path: str, flow: FlowSpec, function: str, *, has_run_dirs: bool) -> None:
-    """Return if a task for each step can do what the flow says (rules 10.1 to 10.8).
-
-    Args:
-        path: The flow file.
-        flow: The flow.
-        function: The function that makes the tasks.
-        has_run_dirs: Whether the caller gave it `run_dirs`.
+def check_flow(
+    path: str, flow: FlowSpec, function: str, *, has_run_dirs: bool, infrastructure_retries: object
+) -> None:
+    """Return if the tasks that `function` makes can do what the flow says (rules 10.1 to 10.8).
 
     Raises:
         FieldRefused: The flow names the directory of a run without `run_dirs`, or a list of a
             `foreach` names a parameter.
+        RetriesRefused: `infrastructure_retries` is not an integer, or is negative (rule 13.2).
     """
     params = [param.name for param in flow.params]
     here, there = ({**dict.fromkeys(params, one), "FLOW_DIR": ""} for one in ("here", "there"))
@@ -54,25 +51,37 @@ def check_flow(path: str, flow: FlowSpec, function: str, *, has_run_dirs: bool) 
     if not has_run_dirs and needs_run_dir(flow):
         reason = f"give {function} `run_dirs`, a folder that all workers see"
         raise FieldRefused(path, "${{ RUN_DIR }}", reason, function)
+    if type(infrastructure_retries) is not int or infrastructure_retries < 0:
+        raise RetriesRefused(path, infrastructure_retries)
 
 
-def check_concurrency(path: str, flow: FlowSpec) -> None:
-    """Return if runs of a DAG can wait for each other as the flow says (rule 10.7).
+def check_dag(path: str, flow: FlowSpec, arguments: Mapping[str, Any]) -> None:
+    """Return if a DAG with these arguments of the caller can be the flow (rules 10.7 and 13.4).
 
     Raises:
-        FieldRefused: They would wait for runs of other flows, or not wait.
+        FieldRefused: Its runs would wait for runs of other flows, or not wait.
+        ArgumentRefused: An argument would change the outcome of a run or a step.
     """
     group = flow.concurrency
     if group is not None and (flow.group != flow.flow_id or group.on_conflict != OnConflict.WAIT):
         reason = "Airflow lets runs wait for each other, and only those of one DAG"
         raise FieldRefused(path, "concurrency", reason, "flow_dag")
+    if arguments.get("dagrun_timeout") is not None:
+        raise ArgumentRefused(path, "dagrun_timeout", _IN_THE_FILE.format("timeout_sec"))
+    if arguments.get("fail_fast"):
+        reason = "steps that run beside a failure, or because of one, would end or never begin"
+        raise ArgumentRefused(path, "fail_fast", reason)
+    if group is not None and arguments.get("max_active_runs", 1) != 1:
+        raise ArgumentRefused(path, "max_active_runs", _IN_THE_FILE.format("concurrency"))
+    _check_arguments(path, arguments)
 
 
-def check_fields_of_runs(path: str, flow: FlowSpec) -> None:
-    """Return if the flow of a group says nothing about runs, which belong to the DAG around it.
+def check_group(path: str, flow: FlowSpec, arguments: Mapping[str, Any]) -> None:
+    """Return if a group of tasks with these arguments of the caller can be the flow (rule 13.4).
 
     Raises:
-        FieldRefused: The flow has `timeout_sec`, `max_parallel`, `concurrency` or `params`.
+        FieldRefused: The flow says something about its runs, which belong to the DAG around it.
+        ArgumentRefused: An argument would change the outcome of a step.
     """
     if flow.params:
         reason = "the values of a run are given to a DAG, not to a group of tasks"
@@ -85,44 +94,14 @@ def check_fields_of_runs(path: str, flow: FlowSpec) -> None:
         if value is not None:
             reason = f"Airflow limits DAGs, not groups of tasks; give the DAG around it {argument}"
             raise FieldRefused(path, field, reason, "flow_task_group")
+    _check_arguments(path, arguments)
 
 
-def check_dag_arguments(path: str, flow: FlowSpec, arguments: Mapping[str, Any]) -> None:
-    """Return if none of the caller's arguments would change the outcome of a run (rule 13.4).
-
-    Raises:
-        ArgumentRefused: One of them would.
-    """
-    if arguments.get("dagrun_timeout") is not None:
-        raise ArgumentRefused(path, "dagrun_timeout", _IN_THE_FILE.format("timeout_sec"))
-    if arguments.get("fail_fast"):
-        reason = "steps that run beside a failure, or because of one, would end or never begin"
-        raise ArgumentRefused(path, "fail_fast", reason)
-    if flow.concurrency is not None and arguments.get("max_active_runs", 1) != 1:
-        raise ArgumentRefused(path, "max_active_runs", _IN_THE_FILE.format("concurrency"))
-
-
-def check_arguments(path: str, arguments: Mapping[str, Any]) -> None:
-    """Return if no argument of a DAG or group would change the outcome of a step (rule 13.4).
-
-    These are `until`, and the defaults for tasks. None and False change nothing.
-
-    Raises:
-        ArgumentRefused: One of them would.
-    """
+def _check_arguments(path: str, arguments: Mapping[str, Any]) -> None:
+    """Refuse `until` and defaults for tasks that mean something; None and False do not."""
     if arguments.get("until"):
         reason = "there is a task for each step of the file; OrchesjobFlowOperator has `until`"
         raise ArgumentRefused(path, "until", reason)
     for name, value in (arguments.get("default_args") or {}).items():
         if name in REFUSED_DEFAULTS and value is not None and value is not False:
             raise ArgumentRefused(path, f"default_args[{name!r}]", REFUSED_DEFAULTS[name])
-
-
-def check_infrastructure_retries(path: str, given: object) -> None:
-    """Return if this is a valid `infrastructure_retries` (rule 13.2).
-
-    Raises:
-        RetriesRefused: It is not an integer, or is negative: that would reduce the step's retries.
-    """
-    if type(given) is not int or given < 0:
-        raise RetriesRefused(path, given)

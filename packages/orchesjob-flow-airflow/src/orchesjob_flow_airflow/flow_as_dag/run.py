@@ -33,7 +33,6 @@ from orchesjob_flow_airflow.errors import DefinitionChanged, RunDirUnusable
 BEGINNING, OUTCOME = "flow.begin", "flow.outcome"
 FINALLY, END, CANCELLED = "flow.finally", "flow.end", "flow.cancelled"
 """No step can have these ids: the id of a step contains no `.`."""
-_MOST_NAMED = 5
 _LONGEST_READABLE = 150
 _UNREADABLE = re.compile(r"[^A-Za-z0-9_+=@,.-]")
 
@@ -73,10 +72,6 @@ def xcom_of_run(context: Mapping[str, Any], key: str) -> dict[str, Any]:
 
     It is an XCom of the first task. No worker runs that task, so its XComs stay; Airflow deletes
     those of any other task when the task begins.
-
-    Args:
-        context: The context of any task of the flow.
-        key: The name of the record.
     """
     ti = context["ti"]
     return {
@@ -104,11 +99,7 @@ def digest(flow: FlowSpec) -> str:
 def flow_of_dag_run(context: Mapping[str, Any], flow: FlowSpec) -> FlowSpec:
     """Return the flow as it was when this run began, or when a task of it was last cleared.
 
-    Its parameters have the values of the run.
-
-    Args:
-        context: The context of the task.
-        flow: The flow as the file is now.
+    Its parameters have the values of the run; `flow` is what the file says now.
 
     Raises:
         DefinitionChanged: The file has changed in something that Airflow obeys, so the run cannot
@@ -201,9 +192,8 @@ def list_changes(old: FlowSpec, new: FlowSpec) -> Iterator[str]:
     for (origin, text), values in old.lists.items():
         kept = {*new.lists.get((origin, text), values)}
         if gone := [value for value in values if value not in kept]:
-            named = ", ".join(map(repr, gone[:_MOST_NAMED]))
-            rest = f" and {len(gone) - _MOST_NAMED} more" if len(gone) > _MOST_NAMED else ""
-            yield f"{origin} {text!r} no longer gives {named}{rest}"
+            rest = f" and {len(gone) - 1} more values" if len(gone) > 1 else ""
+            yield f"{origin} {text!r} no longer gives {gone[0]!r}{rest}"
 
 
 def recorded_with_run(
@@ -284,14 +274,9 @@ def needs_run_dir(flow: FlowSpec) -> bool:
 
 
 def run_dir_of(run_dirs: str, *ids: str) -> str:
-    """Return the path of a run's directory, in which its steps leave files for each other.
+    """Return the path of a run's directory, in the folder that all workers see.
 
-    Any worker may run any task, so it is in a folder that all workers see. The ids of DAG, run and
-    group make its name readable; their digest makes it unique, whatever the ids are.
-
-    Args:
-        run_dirs: The folder that all workers see.
-        *ids: The ids that together belong to one run only.
+    The ids of DAG, run and group make its name readable; their digest makes it unique.
     """
     readable = _UNREADABLE.sub("_", ".".join(ids))[:_LONGEST_READABLE]
     digest = hashlib.sha256("\0".join(ids).encode()).hexdigest()[:32]
@@ -310,14 +295,11 @@ def make_run_dir(path: str) -> None:
         os.mkdir(path, 0o700)  # noqa: PTH102 - text, as given
         os.chmod(path, 0o700)  # noqa: PTH101 - the umask may have taken something away
     except FileExistsError:
-        _check_is_ours(path)
+        found = os.lstat(path)
+        if not stat.S_ISDIR(found.st_mode):
+            raise RunDirUnusable(path, "is not a folder") from None
+        if found.st_uid != os.geteuid():
+            problem = f"belongs to another user, with the number {found.st_uid}"
+            raise RunDirUnusable(path, problem) from None
     except OSError as error:
         raise RunDirUnusable(path, f"cannot be made: {error.strerror}") from error
-
-
-def _check_is_ours(path: str) -> None:
-    found = os.lstat(path)
-    if not stat.S_ISDIR(found.st_mode):
-        raise RunDirUnusable(path, "is not a folder")
-    if found.st_uid != os.geteuid():
-        raise RunDirUnusable(path, f"belongs to another user, with the number {found.st_uid}")

@@ -28,7 +28,7 @@ from orchesjob_flow_airflow.flow_as_dag.run import (
     TaskIds,
     digest,
 )
-from orchesjob_flow_airflow.flow_as_dag.tries import task_settings
+from orchesjob_flow_airflow.flow_as_dag.tries import StepRetries, fault_settings
 from orchesjob_flow_airflow.flow_as_dag.x_airflow import arguments_of_steps, common_place, objection
 
 INFRASTRUCTURE_RETRIES = 3
@@ -100,17 +100,11 @@ def add_tasks(  # noqa: PLR0913 - what the tasks need
 def _task(
     step: StepSpec, infrastructure_retries: int, arguments: dict[str, Any], trigger_rule: str
 ) -> StepOperator:
-    """Return the task of a step.
-
-    Every argument that affects outcomes is set: the file decides, not `default_args`.
-    """
+    """Return the task of a step, which counts the step's retries and keeps its time itself."""
     return StepOperator(
         step=step,
         trigger_rule=trigger_rule,
-        **task_settings(step, infrastructure_retries),
-        depends_on_past=False,
-        wait_for_downstream=False,
-        wait_for_past_depends_before_skipping=False,
+        **fault_settings(step.retries + infrastructure_retries) | {"retry_policy": StepRetries()},
         **(_SILENT if step.allow_failure else {}),
         **{"doc_md": step.description, **arguments},
     )

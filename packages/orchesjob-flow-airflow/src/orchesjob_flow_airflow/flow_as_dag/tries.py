@@ -15,7 +15,6 @@ from typing import Any, NamedTuple, Self, override
 from airflow.sdk import BaseXCom, RetryDecision, RetryPolicy
 from airflow.sdk.exceptions import AirflowException
 
-from flow_spec import StepSpec
 from orchesjob_flow_airflow.flow_as_dag.run import read_record, xcom_of_run
 
 FAULT_DELAY = timedelta(seconds=30)
@@ -61,64 +60,72 @@ class StepRetries(RetryPolicy):
         return RetryDecision.retry(reason=str(fault))
 
 
-def task_settings(step: StepSpec, infrastructure_retries: int) -> dict[str, Any]:
-    """Return the arguments of a step's task that stand for the step's retries.
-
-    Airflow counts all tries. The task itself counts those at which its command failed, and sets the
-    delay before the next one. Airflow's delay applies only to a try that could not set one. The
-    step's time limit is kept by the task too, from the start of its job on.
-    """
-    return {
-        **fault_settings(step.retries + infrastructure_retries),
-        "retry_policy": StepRetries(),
-        "execution_timeout": None,
-    }
-
-
 def fault_settings(retries: int) -> dict[str, Any]:
-    """Return the arguments of a task that is tried again after an infrastructure fault."""
+    """Return the arguments of a task that is tried again after an infrastructure fault.
+
+    Every argument that affects outcomes is set: the file decides, not `default_args`.
+    """
     return {
         "retries": retries,
         "retry_delay": FAULT_DELAY,
         "retry_exponential_backoff": 0.0,
         "max_retry_delay": None,
+        "retry_policy": None,
+        "execution_timeout": None,
+        "depends_on_past": False,
+        "wait_for_downstream": False,
+        "wait_for_past_depends_before_skipping": False,
     }
 
 
 class Tries:
-    """The tries of a task since it was last cleared.
+    """The tries of a task since it was last cleared; the first of them records them.
 
     Attributes:
         number: The number of this try, from 1.
         is_test: Whether `airflow tasks test` runs the task. Then its step runs whatever its
             condition says, and nothing is recorded.
+        first: The number of the first of them.
+        failed: Those at which the command has failed.
+        attempt: The number of this try's attempt: infrastructure faults do not count.
+        open: The earlier tries without a recorded failure; their commands may not have begun.
+        passed_at: The last try at which `only_if` let the step run; 0 if it has not since the
+            clearing. It runs until it has answered, and a yes is recorded before the command
+            begins. So at 0 no command has begun; later it does not run again (rule 10.8).
     """
 
     def __init__(self, context: Mapping[str, Any]) -> None:
-        """Read what the earlier tries have recorded, if there are any."""
+        """Read what the earlier tries have recorded, if there are any.
+
+        Airflow raises `max_tries` when the task is cleared, by the retries of the DAG as it is
+        stored, and the DAG file may say something else by now. So a change shows that the task was
+        cleared, but not which try was the first one after that.
+        """
         ti, task = context["ti"], context["task"]
         self.is_test = ti.try_number == 0
         self.number: int = max(1, ti.try_number)
         self._xcom = xcom_of_run(context, f"tries_of_{task.task_id}")
         found = read_record(self._xcom) if self.number > 1 else None
-        self._record = _Record.first_of(self.number, ti, task)
-        if found:
-            self._record = self._record._replace(**found)
-        if self._record.max_tries != ti.max_tries:
-            self._record = self._record.cleared(self.number, ti.max_tries)
-        self._record.places[str(self.number)] = self.place
-        if not self.is_test:
-            self._write()
+        first = min(max(1, ti.max_tries - task.retries + 1), self.number)
+        before = 0
+        if found and found["max_tries"] != ti.max_tries:
+            before = 1 + self._attempts(found)
+            first, found = self.number, None
+        self._record: dict[str, Any] = {"max_tries": ti.max_tries, "first": first, "before": before}
+        # `aborted`: Airflow has ended the command, an attempt that uses up no retry; `places`:
+        # where each try has begun, by its number.
+        self._record |= {"failed": [], "aborted": [], "passed": [], "places": {}, **(found or {})}
+        self._record["places"][str(self.number)] = self.place
+        self.first: int = self._record["first"]
+        self.failed: Sequence[int] = self._record["failed"]
+        self.open = range(max((self.first - 1, *self.failed)) + 1, self.number)
+        self._write()
 
-    @property
-    def first(self) -> int:
-        """The number of the first of them."""
-        return self._record.first
-
-    @property
-    def failed(self) -> Sequence[int]:
-        """Those at which the command has failed."""
-        return self._record.failed
+    @staticmethod
+    def _attempts(record: Mapping[str, Any]) -> int:
+        """Return how many attempts a record counts."""
+        ended = sum(len(record.get(kind, ())) for kind in ("failed", "aborted", "passed"))
+        return ended + int(record.get("before", 0))
 
     @property
     def place(self) -> str:
@@ -129,17 +136,12 @@ class Tries:
 
     def place_of(self, number: int) -> str | None:
         """Return the place of an earlier try; None if it ended before it could begin anything."""
-        return self._record.places.get(str(number))
+        place: str | None = self._record["places"].get(str(number))
+        return place
 
     @property
-    def attempt(self) -> int:
-        """The number of this try's attempt: infrastructure faults do not count."""
-        return self._record.attempts + 1
-
-    @property
-    def open(self) -> Sequence[int]:
-        """The earlier tries without a recorded failure; their commands may not have begun."""
-        return range(max((self.first - 1, *self.failed)) + 1, self.number)
+    def attempt(self) -> int:  # noqa: D102 - see above
+        return self._attempts(self._record) + 1
 
     @property
     def retries_used(self) -> int:
@@ -147,69 +149,19 @@ class Tries:
         return len(self.failed)
 
     @property
-    def passed_at(self) -> int:
-        """The last try at which `only_if` let the step run; 0 if it has not since the clearing.
+    def passed_at(self) -> int:  # noqa: D102 - see above
+        return max(self._record["passed"], default=0)
 
-        It runs until it has answered, and a yes is recorded before the command begins. So at 0 no
-        command has begun; later it does not run again (rule 10.8).
-        """
-        return max(self._record.passed, default=0)
-
-    def record_passed(self) -> None:
-        """Record that `only_if` has let the step run at this try: an attempt, but no failure."""
-        self._record = self._record._replace(passed=[*self._record.passed, self.number])
-        self._write()
-
-    def record_failure(self) -> None:
-        """Record that the command has failed at this try."""
-        self._record = self._record._replace(failed=[*self.failed, self.number])
-        self._write()
-
-    def record_abort(self, number: int) -> None:
-        """Record that Airflow has ended the command of this earlier try, after it had begun."""
-        if number not in self._record.aborted:
-            self._record = self._record._replace(aborted=[*self._record.aborted, number])
+    def record(self, what: str, number: int | None = None) -> None:
+        """Record that this try, or an earlier one, has `failed`, was `aborted`, or `passed`."""
+        numbers = self._record[what]
+        if (number or self.number) not in numbers:
+            numbers.append(number or self.number)
             self._write()
 
     def _write(self) -> None:
-        BaseXCom.set(value=self._record._asdict(), **self._xcom)
-
-
-class _Record(NamedTuple):
-    """What the tries of a task record; the first of them does so before its command begins."""
-
-    max_tries: int
-    """One less than the number of the last try that the task may make.
-
-    Airflow raises it when the task is cleared, by the retries of the DAG as it is stored, and the
-    DAG file may say something else by now. So a change shows that the task was cleared, but not
-    which try was the first one after that.
-    """
-    first: int
-    attempts_before: int
-    failed: Sequence[int]
-    aborted: Sequence[int]
-    """Tries whose command Airflow has ended: attempts that use up no retry."""
-    passed: Sequence[int]
-    """Tries at which `only_if` has let the step run."""
-    places: dict[str, str]
-    """Where each try has begun, by its number."""
-
-    @property
-    def attempts(self) -> int:
-        """How many attempts there were before this try."""
-        ended = (*self.failed, *self.aborted, *self.passed)
-        return self.attempts_before + len(ended)
-
-    @classmethod
-    def first_of(cls, number: int, ti: Any, task: Any) -> Self:
-        """Return the record of a task at this try if no command can have begun before it."""
-        first = min(max(1, ti.max_tries - task.retries + 1), number)
-        return cls(ti.max_tries, first, 0, [], [], [], {})
-
-    def cleared(self, number: int, max_tries: int) -> Self:
-        """Return the record at this try, the first one after the task was cleared."""
-        return type(self)(max_tries, number, self.attempts + 1, [], [], [], {})
+        if not self.is_test:
+            BaseXCom.set(value=self._record, **self._xcom)
 
 
 class AttemptKeys(NamedTuple):
