@@ -116,6 +116,7 @@ class WarningCode(StrEnum):
     UNUSED_DELAY = "unused-delay"
     SHARED_PRODUCT = "shared-product"
     STEP_NAMED_RUN = "step-named-run"
+    NO_TIME_LIMIT = "no-time-limit"
 
 
 SHELL = ("bash", "-euo", "pipefail", "-c")

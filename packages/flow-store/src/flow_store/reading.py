@@ -20,6 +20,7 @@ from flow_store.records import (
     CancelRequest,
     EndedRun,
     GroupPlace,
+    NotStarted,
     PastAttempt,
     Queue,
     Run,
@@ -195,6 +196,24 @@ class RunReader:
     def queue_of_group(self, group: str) -> Queue:
         """Return the runs that would be ahead of a run that joins the group now (rule 10.7)."""
         return read_queue(self._database, "", GroupPlace(group, LAST))
+
+    def not_started(
+        self,
+        *,
+        run_key: str | None = None,
+        flow_id: str | None = None,
+        since: float = 0.0,
+        by_flow: bool = False,
+        limit: int | None = None,
+    ) -> tuple[NotStarted, ...]:
+        """Return the starts that were turned away, the latest first (rule 10.7).
+
+        Only those of a key or of a flow, or with a start at `since` or later. `by_flow` adds up all
+        of a flow; key, holder and group are then those of its latest.
+        """
+        query = sql.SELECT_NOT_STARTED.format(columns="flow_id" if by_flow else "run_key, held_by")
+        values = (run_key, flow_id, since, -1 if limit is None else limit)
+        return tuple(map(sql.NOT_STARTED.record, self._database.query(query, values)))
 
     def data_version(self) -> int:
         """Return a number that changes whenever another connection commits."""

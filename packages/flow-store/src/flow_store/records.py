@@ -378,6 +378,18 @@ class RunSummary(NamedTuple):
         return sum(count for status, count in self.steps.items() if status.is_terminal)
 
 
+class NotStarted(NamedTuple):
+    """Starts of one key that the run `held_by` of their group turned away (rule 10.7)."""
+
+    run_key: str
+    held_by: str
+    flow_id: str
+    group_name: str
+    first_at: float
+    last_at: float
+    times: int = 1
+
+
 class RunGuard(NamedTuple):
     """The facts that decide whether a run may change; `id` is its number in the tables."""
 

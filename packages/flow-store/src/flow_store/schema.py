@@ -2,7 +2,7 @@
 
 A released migration is never edited, so it spells out the statuses that `records` defines. A later
 one adds columns that may be NULL (`ALTER TABLE ... ADD COLUMN ...`), with a field of the same name
-in `records`, or a table whose rows belong to a run. The SQL that reads and writes the tables is in
+in `records`, or a table. The SQL that reads and writes the tables is in
 `sql`.
 """
 
@@ -139,9 +139,22 @@ SCHEMA = f"""
 
 FILES_OF_ATTEMPTS = "ALTER TABLE attempts ADD COLUMN files TEXT;"
 
-KEPT_VALUES = "ALTER TABLE steps ADD COLUMN ran_with TEXT;"
+KEPT_VALUES_AND_STARTS_TURNED_AWAY = """
+    ALTER TABLE steps ADD COLUMN ran_with TEXT;
 
-MIGRATIONS = (SCHEMA, FILES_OF_ATTEMPTS, KEPT_VALUES)
+    CREATE TABLE not_started (
+        run_key TEXT NOT NULL,
+        held_by TEXT NOT NULL,
+        flow_id TEXT NOT NULL,
+        group_name TEXT NOT NULL,
+        first_at REAL NOT NULL,
+        last_at REAL NOT NULL,
+        times INTEGER NOT NULL CHECK (times >= 1),
+        PRIMARY KEY (run_key, held_by)
+    ) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS = (SCHEMA, FILES_OF_ATTEMPTS, KEPT_VALUES_AND_STARTS_TURNED_AWAY)
 """The script at index n upgrades version n to version n + 1."""
 
 

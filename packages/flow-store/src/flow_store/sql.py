@@ -22,6 +22,7 @@ from flow_store.records import (
     ForeignText,
     GivenUp,
     NamedTexts,
+    NotStarted,
     PastAttempt,
     Run,
     RunGuard,
@@ -212,12 +213,14 @@ ATTEMPT = Columns(Attempt)
 ATTEMPT_STATE = Columns(Attempt, without=("position", "number"))
 PAST_ATTEMPT = Columns(PastAttempt)
 SETTLEMENT = Columns(Settlement)
+NOT_STARTED = Columns(NotStarted)
 
 TABLES: Mapping[str, Sequence[str]] = {
     "runs": RUN_STATE.names,
     "steps": STEP_ROW.names,
     "attempts": ATTEMPT.names,
     "settlements": SETTLEMENT.names,
+    "not_started": NOT_STARTED.names,
 }
 """The columns that follow from records, by table: without the numbers that tie tables together.
 
@@ -390,4 +393,18 @@ DELETE_RUNS = """
         WHERE +status IN ('SUCCEEDED', 'FAILED', 'CANCELLED') AND finished_at <= ?
     )
     RETURNING run_key
+"""
+# SQLite takes the other columns from the row with the latest start.
+SELECT_NOT_STARTED = f"""
+    SELECT {_selected(NOT_STARTED, last_at="max(last_at)", times="sum(times)")} FROM not_started
+    WHERE run_key = coalesce(?, run_key) AND flow_id = coalesce(?, flow_id) AND last_at >= ?
+    GROUP BY {{columns}} ORDER BY max(last_at) DESC LIMIT ?
+"""
+UPSERT_NOT_STARTED = f"""
+    INSERT INTO not_started {_inserted(NOT_STARTED)}
+    ON CONFLICT (run_key, held_by) DO UPDATE
+    SET times = times + 1, last_at = max(last_at, excluded.last_at)
+"""
+DELETE_NOT_STARTED = """
+    DELETE FROM not_started WHERE last_at <= ? AND flow_id = coalesce(?, flow_id)
 """

@@ -19,11 +19,13 @@ from flow_store import schema, sql
 from flow_store.database import Database, create_file
 from flow_store.errors import (
     CancelRequested,
+    GroupTaken,
     NoSuchPosition,
     NotRecorded,
     NotSettleable,
     NotTerminal,
     RunTakenOver,
+    StoreError,
     StoreUnavailable,
     TerminalStatus,
     Unstorable,
@@ -37,6 +39,7 @@ from flow_store.records import (
     Changes,
     GivenUp,
     Joining,
+    NotStarted,
     Parent,
     Queue,
     Reopening,
@@ -50,6 +53,9 @@ from flow_store.records import (
 
 PAGES_AT_A_TIME = 2048
 """How many pages one transaction cuts off the file: 8 MiB, so that no other process waits long."""
+
+TRIES_OF_A_COUNT = 5
+"""How often it is tried to count a start, each time as long as SQLite waits for others."""
 
 
 class FlowStore(RunReader):
@@ -263,6 +269,22 @@ class FlowStore(RunReader):
                 self._write_cancel(run_key, guard, request)
                 guard = self._guard(run_key)
         return None if guard is None else guard.cancel
+
+    def count_not_started(self, taken: GroupTaken, flow_id: str, at: float) -> None:
+        """Count a start that was turned away: one row for each key and holder (rule 10.7).
+
+        It decides nothing: where it cannot be written, it is left out.
+        """
+        row = NotStarted(taken.run_key, taken.by, flow_id, taken.group, at, at)
+        for _ in range(TRIES_OF_A_COUNT):
+            with suppress(StoreError), self._database.transaction("IMMEDIATE"):
+                self._database.change(sql.UPSERT_NOT_STARTED, sql.NOT_STARTED.values(row))
+                return
+
+    def forget_not_started(self, *, by: float, flow_id: str | None = None) -> None:
+        """Remove the rows of starts that were turned away, if their latest was by this time."""
+        with self._database.transaction("IMMEDIATE"):
+            self._database.change(sql.DELETE_NOT_STARTED, (by, flow_id))
 
     def checkpoint(self) -> None:
         """Move the write-ahead log into the file and empty it, unless it is in use.

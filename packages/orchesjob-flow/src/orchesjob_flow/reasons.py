@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Self, TypeGuard
 
 from flow_store import (
     Attempt,
+    NotStarted,
     Outcome,
     Run,
     RunSummary,
@@ -491,6 +492,13 @@ def counts_text(counts: Mapping[StepStatus, int]) -> str:
 def listed(words: Sequence[str], most: int = MOST_NAMED) -> str:
     """List the first of some words, and count the rest."""
     return with_rest(words[:most], len(words))
+
+
+def not_started_text(what: str, turned_away: NotStarted) -> str:
+    """Say how often something was not started, when last, and because of which run (rule 10.7)."""
+    count, at = turned_away.times, clock_time(turned_away.last_at)
+    times = f"once, at {at}" if count == 1 else f"{count:,} times, the last at {at}"
+    return f"{what} not started {times}: {turned_away.held_by} held group {turned_away.group_name}"
 
 
 def with_rest(words: Sequence[str], total: int) -> str:

@@ -14,12 +14,14 @@ from flow_store import (
     AttemptStatus,
     DamagedRecord,
     FlowStore,
+    NotStarted,
     Run,
     RunStatus,
     RunSummary,
     StepStatus,
 )
 from orchesjob_flow.home.runs import UNFINISHED_STATUSES, Listed
+from orchesjob_flow.reasons import not_started_text
 from orchesjob_flow.reports.facts import Facts, SpanKind, facts_of
 from orchesjob_flow.views.table import Table, draw_table, fit
 from orchesjob_flow.views.terminal import duration_text, visible
@@ -79,6 +81,7 @@ class FlowStats(NamedTuple):
         steps: Those of its steps, the largest share of the critical path first.
         unfinished: How many of its runs have not ended, by status.
         last_success_at: When the latest of all its runs that SUCCEEDED had ended.
+        not_started: Its starts that were turned away, all together; None if there were none.
     """
 
     flow_id: str
@@ -86,6 +89,7 @@ class FlowStats(NamedTuple):
     steps: Sequence[Series]
     unfinished: Mapping[RunStatus, int]
     last_success_at: float | None
+    not_started: NotStarted | None = None
 
 
 class Stats(NamedTuple):
@@ -227,6 +231,7 @@ def flow_stats(
         if found is not None:  # otherwise it was removed or opened again just now
             add_run(tallies[summary.flow_id], *found)
     unfinished, successes = store.unfinished(), store.last_successes(since=since)
+    not_started = {one.flow_id: one for one in store.not_started(since=since, by_flow=True)}
     flows = [
         FlowStats(
             one,
@@ -237,8 +242,9 @@ def flow_stats(
             ),
             unfinished.get(one, {}),
             successes.get(one),
+            not_started.get(one),
         )
-        for one in sorted({*tallies, *unfinished, *successes})
+        for one in sorted({*tallies, *unfinished, *successes, *not_started})
         if flow_id in (None, one)
     ]
     return Stats(flows, is_truncated=len(ended) > most)
@@ -306,6 +312,12 @@ def gauges_of_flows(flows: Sequence[FlowStats]) -> Iterator[Gauge]:
         "When the latest recorded run that succeeded had ended.",
         present((of_flow(flow.flow_id), flow.last_success_at) for flow in flows),
     )
+    for name, about, field in (
+        ("not_started", "Starts that another run of the group turned away.", "times"),
+        ("last_not_started_timestamp_seconds", "When the latest was turned away.", "last_at"),
+    ):
+        found = ((of_flow(one.flow_id), getattr(one.not_started, field, None)) for one in flows)
+        yield Gauge(name, about, present(found))
 
 
 def gauges_of_steps(flows: Sequence[FlowStats]) -> Iterator[Gauge]:
@@ -410,7 +422,8 @@ def table_lines(flows: Sequence[FlowStats], columns: int | None, *, with_steps: 
         if columns is not None:
             fitted = fit(table, columns, DISPENSABLE_FIGURES, table[0][:1])
         lines += [*([""] if lines else []), *draw_table(fitted)]
-    return lines
+    found = filter(None, (one.not_started for one in flows))
+    return lines + [visible(not_started_text(f"runs of {one.flow_id} were", one)) for one in found]
 
 
 def flow_row(flow: FlowStats) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ from flow_spec.fields.reading import BUILT_IN, FOREACH, SHELL_KEY, SPLIT, ValueL
 from flow_spec.flow import FlowSpec
 from flow_spec.flow_file import ReadFlow
 from flow_spec.foreach import ORIGINS, base_of
-from flow_spec.step import StepSpec, WarningCode
+from flow_spec.step import OnConflict, StepSpec, WarningCode
 from flow_spec.warnings import shell, shell_texts
 from flow_spec.warnings.outcomes import Finding
 from flow_spec.warnings.proofs import Proofs
@@ -237,6 +237,7 @@ class _Finder:
 
     def look(self) -> None:
         self._look_at_lists()
+        self._look_at_concurrency()
         self._look_at_conditions()
         self._look_at_alerts()
         self._look_at_unfilled_words()
@@ -280,6 +281,20 @@ class _Finder:
                         f"which a step starts after {writer}",
                     )
                     self._warn(WarningCode.STALE_LIST, message, at)
+
+    def _look_at_concurrency(self) -> None:
+        """Warn about a run that could hold its group for ever (rule 10.7)."""
+        flow = self.read.flow
+        unlimited = [step.id for step in self._steps.values() if step.timeout_sec is None]
+        if flow.concurrency is None or flow.concurrency.on_conflict is OnConflict.REPLACE:
+            return
+        if flow.timeout_sec is None and unlimited:
+            message = Advised(
+                f"a run that hangs would keep all later runs from starting: {named(unlimited)} has "
+                "no time limit",
+                "write timeout_sec: beside steps:, longer than any good run takes",
+            )
+            self._warn(WarningCode.NO_TIME_LIMIT, message, ("concurrency",))
 
     def _writer_of(self, one: ValueList, ids: Iterable[str]) -> str | None:
         """Return a step that seems to write a list, and for which these steps wait."""

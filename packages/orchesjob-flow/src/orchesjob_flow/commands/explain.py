@@ -2,13 +2,14 @@
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import click
 
 from flow_conditions import Explanation, Name
 from flow_spec import RUN
-from flow_store import Run
+from flow_store import FlowStore, Run
 from orchesjob_flow.cli.options import CommandOnRun, format_option, run_key_option, step_argument
 from orchesjob_flow.errors import line_about
 from orchesjob_flow.explanation import (
@@ -19,11 +20,12 @@ from orchesjob_flow.explanation import (
     explain_steps,
     sentence,
 )
-from orchesjob_flow.home.runs import RunHandle, Snapshot
+from orchesjob_flow.home.runs import RunHandle, Snapshot, read_store
 from orchesjob_flow.reasons import (
     Copies,
     Dependency,
     describe_given_up,
+    not_started_text,
     silence_words,
     waiting_words,
 )
@@ -44,10 +46,19 @@ def explain(handle: RunHandle, step: str | None, output_format: OutputFormat) ->
     Example:
       orchesjob-flow explain nightly-2026-05-07 load
     """  # noqa: D301 - click reads \b
+    ask = partial(FlowStore.not_started, run_key=handle.run_key)
+    turned_away = read_store(handle.settings, ask) or ()
+    counts = [f"{not_started_text('This run was', one)}." for one in turned_away]
+    if counts and not handle.is_recorded():
+        if output_format is OutputFormat.TEXT:
+            print_lines(map(visible, counts))
+        else:
+            print_json({"run_key": handle.run_key, "notes": counts})
+        return
     snapshot = handle.snapshot()
     run = snapshot.run
     explained = explain_steps(run, step, snapshot.stale)
-    notes = [*waiting_notes(handle, run), *not_advanced(snapshot)]
+    notes = [*waiting_notes(handle, run), *not_advanced(snapshot), *counts]
     if output_format is OutputFormat.TEXT:
         print_lines(explained_lines(explained, notes))
     else:

@@ -1,10 +1,11 @@
 """`list`: the runs of a database, newest first, with the process that advances each (rule 9.5)."""
 
+from functools import partial
 from typing import Any
 
 import click
 
-from flow_store import RunStatus, StepStatus
+from flow_store import FlowStore, RunStatus, StepStatus
 from orchesjob_flow.cli.options import (
     Count,
     flow_id_option,
@@ -12,10 +13,11 @@ from orchesjob_flow.cli.options import (
     limited,
     tell_unknown_flow,
 )
-from orchesjob_flow.home.runs import Listed, find_runs
+from orchesjob_flow.home.runs import Listed, find_runs, read_store
 from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.reasons import not_started_text
 from orchesjob_flow.views.results import header_json, runner_json
-from orchesjob_flow.views.terminal import OutputFormat, print_json
+from orchesjob_flow.views.terminal import OutputFormat, as_json, print_json, print_lines, visible
 
 
 @click.command()
@@ -52,14 +54,20 @@ def list(  # noqa: A001 - named as the command
     """  # noqa: D301 - click reads \b
     wanted = [RunStatus(status) for status in statuses]
     listed = find_runs(settings, statuses=wanted, flow_id=flow_id, limit=limited(limit))
-    if not listed:
+    ask = partial(FlowStore.not_started, flow_id=flow_id, limit=limited(limit))
+    not_started = () if statuses else read_store(settings, ask) or ()
+    if not listed and not not_started:
         tell_unknown_flow(settings, flow_id)
     if output_format is OutputFormat.TEXT:
         from orchesjob_flow.views.table import print_runs
 
         print_runs(listed)
+        print_lines(visible(not_started_text(f"{one.run_key} was", one)) for one in not_started)
     else:
-        print_json({"runs": [_listed_json(one) for one in listed]})
+        runs = [_listed_json(one) for one in listed]
+        who = ("run_key", "flow_id", "held_by", "group=group_name")
+        rows = [as_json(one, *who, "first_at", "last_at", "count=times") for one in not_started]
+        print_json({"runs": runs, "not_started": rows})
 
 
 def _listed_json(listed: Listed) -> dict[str, Any]:

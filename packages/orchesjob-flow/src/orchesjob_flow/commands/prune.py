@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import click
@@ -18,7 +19,7 @@ from orchesjob_flow.cli.options import (
 )
 from orchesjob_flow.clock import clock_time
 from orchesjob_flow.errors import NotPruned, RunnerBusy, RunNotTerminal
-from orchesjob_flow.home.runs import RunHandle, open_store, open_to_read
+from orchesjob_flow.home.runs import RunHandle, open_store, open_to_read, read_store
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.pruning import Pruned, Pruner
 from orchesjob_flow.views.terminal import (
@@ -91,6 +92,9 @@ def prune(  # noqa: PLR0913, PLR0917 - its options
             return [ended_run(store, handle) for handle in handles]
         return store.ended_runs(finished_by=ended_by, keep=keep or 0, flow_id=flow_id)
 
+    ask = partial(FlowStore.not_started, flow_id=flow_id)
+    turned_away = () if handles else read_store(settings, ask) or ()
+    not_started = sum(one.last_at <= ended_by for one in turned_away)
     if not settings.home.database.exists():
         settings.home.refuse_missing()
         if handles:
@@ -104,12 +108,14 @@ def prune(  # noqa: PLR0913, PLR0917 - its options
             pruner = Pruner(store, settings, keeps_output=keep_output, warn=warn)
             pruned = pruner.remove(choose(store), ended_by=ended_by, report=line.say)
             failed = pruner.failed
-    if not pruned and not failed:
+            if not_started:
+                store.forget_not_started(by=ended_by, flow_id=flow_id)
+    if not pruned and not failed and not not_started:
         tell_unknown_flow(settings, flow_id)
     if output_format is OutputFormat.JSON:
-        print_json(pruned_json(pruned, dry_run=dry_run))
+        print_json({**pruned_json(pruned, dry_run=dry_run), "not_started": not_started})
     else:
-        print_lines(pruned_lines(pruned, dry_run=dry_run))
+        print_lines(pruned_lines(pruned, not_started, dry_run=dry_run))
     if failed:
         raise NotPruned(failed)
     for handle in handles:
@@ -154,7 +160,7 @@ def ended_run(store: FlowStore, handle: RunHandle) -> EndedRun:
     return found
 
 
-def pruned_lines(removed: Sequence[Pruned], *, dry_run: bool) -> list[str]:
+def pruned_lines(removed: Sequence[Pruned], not_started: int, *, dry_run: bool) -> list[str]:
     """Name the runs that were removed, or would be, and count them and their output."""
     lines = [f"{visible(run.run_key)}  {clock_time(run.finished_at)}" for run, _ in removed]
     would = "would be " if dry_run else ""
@@ -162,6 +168,8 @@ def pruned_lines(removed: Sequence[Pruned], *, dry_run: bool) -> list[str]:
     if any(output.jobs for _, output in removed):
         size = sum(output.size for _, output in removed)
         total += f", {size_text(size)} of output {would}freed"
+    if not_started:
+        total += f", and what is known of {counted(not_started, 'key')} that did not start"
     return [*lines, total]
 
 

@@ -4,7 +4,6 @@ import random
 import string
 import time
 import unicodedata
-from functools import partial
 
 import click
 
@@ -35,8 +34,8 @@ def run(  # noqa: PLR0913, PLR0917 - its options
 ) -> int:
     """Run FLOW_FILE once, under a new key: the flow's id, the time, and a random mark.
 
-    The key is shown first. Each call is another run. To be able to repeat a call, use `start` with
-    a key of your own.
+    The key is shown once the run is recorded. Each call is another run. To be able to repeat a
+    call, use `start` with a key of your own.
 
     \b
     Example:
@@ -47,8 +46,12 @@ def run(  # noqa: PLR0913, PLR0917 - its options
     handle = RunHandle(fresh_key(flow.flow_id), settings)
     while patiently(settings, handle.is_recorded):
         handle = RunHandle(fresh_key(flow.flow_id), settings)
-    warn(f"the run key is {handle.run_key}")
-    on_record = partial(name_run, ctx, handle.run_key)
+
+    def on_record(is_recorded: bool) -> None:
+        name_run(ctx, handle.run_key)
+        if is_recorded:
+            warn(f"the run key is {handle.run_key}")
+
     return start_run(
         handle, flow_file, lambda: flow, course, own_jobs=jobs == "own", on_record=on_record
     )

@@ -49,5 +49,5 @@ def start(  # noqa: PLR0913, PLR0917 - its options
             warn(f"the run key is {handle.run_key!r}, like a flow file; the file is {flow_file}")
         return flow
 
-    on_record = partial(name_run, ctx, handle.run_key)
-    return start_run(handle, flow_file, read, course, own_jobs=jobs == "own", on_record=on_record)
+    own, name = jobs == "own", partial(name_run, ctx, handle.run_key)
+    return start_run(handle, flow_file, read, course, own_jobs=own, on_record=lambda _: name())

@@ -101,6 +101,7 @@ def flow_json(flow: FlowStats) -> dict[str, Any]:
         **as_json(runs, "runs=total", "succeeded", "failed", "cancelled", "retries"),
         **times_json(runs),
         "last_success_at": flow.last_success_at,
+        "not_started": as_json(flow.not_started, "count=times", "last_at", "held_by"),
         "steps": [series_json(step) for step in flow.steps],
     }
 

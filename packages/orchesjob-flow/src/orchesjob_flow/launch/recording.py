@@ -42,7 +42,7 @@ from orchesjob_flow.views.results import (
     show_foreground,
     show_skipped,
 )
-from orchesjob_flow.views.terminal import Course, warn
+from orchesjob_flow.views.terminal import Course, stderr, warn
 
 EXIT_SEC = 10.0
 """How long a runner may take to exit once it has recorded the end of its run."""
@@ -67,7 +67,7 @@ def record(
     read: Callable[[], FlowSpec],
     *,
     own_jobs: bool,
-    on_record: Callable[[], object] = lambda: None,
+    on_record: Callable[[bool], object] = lambda _: None,
 ) -> Recorded:
     """Record a new run, or find the one of this key and definition; return the open store.
 
@@ -75,8 +75,8 @@ def record(
     part of the definition (rules 9.12 and 10.2). Everything is checked before anything is recorded.
     A run that will wait for its group is recorded under its lock, and the lock is returned too.
     Otherwise a later run could find no runner of it, and go first (rule 10.7). `own_jobs` gives a
-    new run an orchesjob home of its own (rule 4.8). `on_record` is called before anything is
-    recorded: until then, nothing was started (rule 6.9).
+    new run an orchesjob home of its own (rule 4.8). `on_record` is told whether the
+    run is recorded now: before, when nothing was started (rule 6.9), and if it is new, after that.
 
     Raises:
         DefinitionDiffers: A run of this key was started with another definition (rule 4.4).
@@ -121,8 +121,8 @@ def record(
 
         refusal = refusal_of_lists(flow, directory)
         lock = handle.lock(wait_sec=0) if waits_for_its_turn(flow) else None
-        on_record()
-        with skipping(flow):
+        on_record(False)
+        with skipping(store, flow):
             created = patiently(settings, create)
         if not created:
             if lock is not None:
@@ -131,6 +131,7 @@ def record(
             refuse_another_definition(flow, run)
             tell_ended(handle, run)
         else:
+            on_record(True)
             tell_empty_lists(flow)
         unless_recorded.pop_all()
     if not created:
@@ -214,8 +215,8 @@ def joining_of(
 
 
 @contextmanager
-def skipping(flow: FlowSpec) -> Iterator[None]:
-    """Skip a run whose group is taken, if its flow says so.
+def skipping(store: FlowStore, flow: FlowSpec) -> Iterator[None]:
+    """Count a start whose group is taken, and skip the run, if its flow says so.
 
     Raises:
         Skipped: The group is taken, and the flow skips the run then.
@@ -224,7 +225,10 @@ def skipping(flow: FlowSpec) -> Iterator[None]:
     try:
         yield
     except GroupTaken as taken:
+        store.count_not_started(taken, flow.flow_id, now().wall)
         if flow.concurrency is not None and flow.concurrency.on_conflict is OnConflict.SKIP:
+            if stderr().stream.isatty():
+                warn(f"{taken.run_key} is not started while {taken.by} runs; `list` counts this")
             raise Skipped(taken.by) from taken
         raise
 
@@ -264,7 +268,7 @@ def start_run(  # noqa: PLR0913 - what commands are told of it
     course: Course,
     *,
     own_jobs: bool,
-    on_record: Callable[[], object],
+    on_record: Callable[[bool], object],
 ) -> int:
     """Record a run or find it, as `record` does, advance it, write its reports, and show it."""
     check_run_key(handle.run_key)
@@ -366,7 +370,7 @@ def record_plan(handle: RunHandle, store: FlowStore, run: Run, plan: Plan) -> No
     settings = handle.settings
     flow_dir = run.flow_dir if reopening.flow_dir is None else reopening.flow_dir
     parent = patiently(settings, lambda: parent_of_new_run(store, settings.environ))
-    with skipping(flow):
+    with skipping(store, flow):
         patiently(
             settings,
             lambda: store.reopen(

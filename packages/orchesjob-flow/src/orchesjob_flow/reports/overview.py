@@ -15,7 +15,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from flow_spec import StoredFlowError
-from flow_store import DamagedRecord, FlowStore, RunStatus, RunSummary, StoreMissing
+from flow_store import DamagedRecord, FlowStore, NotStarted, RunStatus, RunSummary, StoreMissing
 from orchesjob_flow.clock import clock_time, now
 from orchesjob_flow.errors import (
     NotOurReport,
@@ -33,6 +33,7 @@ from orchesjob_flow.home.runs import (
     with_runners,
 )
 from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.reasons import not_started_text
 from orchesjob_flow.reports.facts import Facts, StepFacts, headline
 from orchesjob_flow.reports.page import as_html, origin_of, our_version, page_from
 from orchesjob_flow.reports.reporting import facts_now, read_head, write_file
@@ -160,6 +161,7 @@ def write_overview(settings: Settings, folder: Path, limit: int) -> Written:
     try:
         with open_to_read(settings) as store:
             lines, abandoned = read_flows(store, settings, limit)
+            not_started = store.not_started(by_flow=True)
         every = [*abandoned, *(mark for line in lines for mark in line.marks)]
         marks = list({mark.run.run_key: mark for mark in every}.values())
         stale = [mark for mark in marks if not is_current(reports / mark.report, mark.run)]
@@ -172,19 +174,20 @@ def write_overview(settings: Settings, folder: Path, limit: int) -> Written:
             ]
     except StoreMissing:
         settings.home.refuse_missing()
-        lines, marks, stale, troubles = [], [], [], []
+        lines, marks, stale, troubles, not_started = [], [], [], [], ()
     remove_others(reports, marks)
     written = [mark for mark in stale if (reports / mark.report).exists()]
     missing = {mark.run.run_key for mark in stale} - {mark.run.run_key for mark in written}
-    text = overview_page(lines, troubles, missing, os.uname().nodename, now().wall)
+    text = overview_page(lines, troubles, missing, not_started, os.uname().nodename, now().wall)
     write_file(page, text)
     return Written(page, len(lines), len(written))
 
 
-def overview_page(
+def overview_page(  # noqa: PLR0913, PLR0917 - what it shows
     lines: Sequence[FlowLine],
     troubles: Sequence[Trouble],
     missing: Collection[str],
+    not_started: Sequence[NotStarted],
     host: str,
     written_at: float,
 ) -> str:
@@ -200,6 +203,7 @@ def overview_page(
         wrong=[line for line in lines if line.went_wrong],
         runs=sum(len(line.marks) for line in lines),
         missing=missing,
+        not_started=[not_started_text(f"runs of {one.flow_id} were", one) for one in not_started],
         host=host,
         now=written_at,
     )
