@@ -171,6 +171,23 @@ def test_nothing_is_begun_without_room(flow: Flow) -> None:
     assert flow.start("k", file)["status"] == "SUCCEEDED"
 
 
+def test_a_trace_without_room(flow: Flow, gate: Gate) -> None:
+    """A start that is turned away says the same, though it cannot be counted (rule 10.7)."""
+    unmeasured(flow)
+    step = {"id": "a", "command": gate.command()}
+    file = flow.write(step, concurrency={"on_conflict": "skip"})
+    flow.ask("start", "-d", "first", file)
+    gate.await_arrival()
+    call = shutil.which("prlimit")
+    assert call is not None
+    turned_away = flow.run("--fsize=0:", flow.program, "start", "k", file, executable=call)
+    assert flow.ask("list")["not_started"] == []
+    counted = flow.run("start", "k", file)
+    for part in ("returncode", "stdout", "stderr"):
+        assert getattr(turned_away, part) == getattr(counted, part)
+    assert len(flow.ask("list")["not_started"]) == 1
+
+
 def test_locked_by_another_program(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
     """A database that is locked under a runner is waited for; nothing is begun (rule 5.7)."""
     runner, _ = start_to_gate(flow, gate)

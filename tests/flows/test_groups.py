@@ -209,6 +209,78 @@ def test_fail(flow: Flow, gate: Gate) -> None:
     assert "no run 'second'" in flow.refusal("status", "--run-key=second")["error"]
 
 
+def not_started(flow: Flow, *words: str) -> list[tuple[str, str, int]]:
+    """Return key, holder and count of the starts that were turned away."""
+    rows = flow.ask("list", *words)["not_started"]
+    return [(row["run_key"], row["held_by"], row["count"]) for row in rows]
+
+
+def test_a_start_that_was_turned_away(flow: Flow, gate: Gate, tmp_path: Path) -> None:
+    """It leaves a trace but no run: one row for a key and a holder, which every view counts."""
+    hold(flow, gate)
+    skip = write(flow, gate, "skip", flow_id="s")
+    for _ in range(2):
+        assert flow.run("start", "second", skip).stderr == "", "cron sends no mail"
+    assert flow.run("run", skip).stderr == "", "there is no run of the key to show"
+    flow.refusal("start", "third", write(flow, gate, "fail", flow_id="f"))
+    rows = not_started(flow)
+    fresh = rows[1][0]
+    assert rows == [("third", "first", 1), (fresh, "first", 1), ("second", "first", 2)]
+    assert not_started(flow, "--status=RUNNING") == []
+    assert not_started(flow, "--limit=1") == rows[:1]
+    assert not_started(flow, "--flow-id=f") == rows[:1]
+    for command in ("status", "wait", "logs"):
+        assert "no run 'second'" in flow.refusal(command, "second")["error"]
+    seen = (
+        r"Not started: {} turned away 2 times, the last at [-0-9]{{10}} [:0-9]{{8}}, by first of "
+        r"group g\.?\n"
+    )
+    assert re.fullmatch(
+        seen.format("this run was"), flow.run("explain", "second", "--format=table").stdout
+    )
+    assert re.search(seen.format("second was"), flow.run("list", "--format=table").stdout)
+    notes = flow.ask("explain", "second")["notes"]
+
+    let_one_end(flow, gate, "first")
+    gate.let_through()
+    flow.start("second", skip)
+    assert flow.ask("explain", "second")["notes"] == notes, "the key was free"
+    figures = {one["flow_id"]: one["not_started"] for one in flow.ask("stats")["flows"]}
+    assert figures["f"]["count"] == 1
+    assert figures["s"]["count"] == 3
+    assert "runs of s were turned away 3 times" in flow.run("stats", "--format=table").stdout
+    metrics = flow.run("metrics").stdout
+    assert 'orchesjob_flow_not_started{flow_id="s"} 3\n' in metrics
+    last = f'last_not_started_timestamp_seconds{{flow_id="s"}} {figures["s"]["last_at"]}\n'
+    assert last in metrics
+    flow.run("overview", f"--output={tmp_path}/pages")
+    assert "runs of s were turned away 3 times" in (tmp_path / "pages/index.html").read_text()
+
+    old = ("prune", "--older-than=0s", "--flow-id=s")
+    assert flow.ask("prune", "--older-than=1h")["not_started"] == 0
+    assert flow.ask(*old, "--dry-run")["not_started"] == 2
+    assert flow.ask(*old)["not_started"] == 2
+    assert not_started(flow) == rows[:1]
+
+
+def test_a_terminal_is_told_what_was_not_started(flow: Flow, gate: Gate) -> None:
+    """`skip` is no failure, but somebody who waits for a run should know; `run` has no key yet."""
+    hold(flow, gate)
+    for words in (["start", "second"], ["run"]):
+        _, screen = flow.run_on_terminal(*words, write(flow, gate, "skip"))
+        assert "is not started while first runs; `list` counts this" in " ".join(screen.split())
+        assert "the run key is" not in screen
+
+
+def test_starts_that_are_turned_away_at_once(flow: Flow, gate: Gate) -> None:
+    """Each of them is counted, in one row, however many there are."""
+    hold(flow, gate)
+    file = write(flow, gate, "skip")
+    crowd = [flow.spawn("start", "second", file) for _ in range(12)]
+    assert {start.wait() for start in crowd} == {0}
+    assert not_started(flow) == [("second", "first", 12)]
+
+
 def test_replace(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
     """The holder and those that wait are asked to end; the newest run begins after them."""
     hold(flow, gate, "second", **{"finally": FINALLY})

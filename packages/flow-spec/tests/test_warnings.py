@@ -368,9 +368,12 @@ PARAMS = "params: {SHOP: berlin, DAY: {enum: [mon, tue]}}"
         ("{id: a, script: './x {{DAY}}'}", [("literal-value", "{{DAY}}")]),
         ("{id: a, script: 'sed \"s/{{DAY}}/$DAY/\" x'}", []),
         ("{id: a, foreach: {split: $SHOP}, command: [x]}", [("shell-syntax", "$SHOP")]),
-        ("{id: a, command: [x]}\nconcurrency: {group: $DAY}", [("shell-syntax", "$DAY")]),
         (
-            "{id: a, command: [x]}\nconcurrency: {group: '{{ DAY }}'}",
+            "{id: a, command: [x], timeout_sec: 9}\nconcurrency: {group: $DAY}",
+            [("shell-syntax", "$DAY")],
+        ),
+        (
+            "{id: a, command: [x], timeout_sec: 9}\nconcurrency: {group: '{{ DAY }}'}",
             [("literal-value", "{{ DAY }}")],
         ),
     ],
@@ -378,6 +381,28 @@ PARAMS = "params: {SHOP: berlin, DAY: {enum: [mon, tue]}}"
 def test_names_in_words(tmp_path: Path, step: str, found: list[tuple[str, str]]) -> None:
     """A value in a shell's text, and a name that stays as it is (rules 10.2 and 11.2)."""
     assert warned(tmp_path, step, more=PARAMS) == found
+
+
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [
+        ("concurrency: {on_conflict: skip}", [("no-time-limit", "{")]),
+        ("concurrency: {group: g}", [("no-time-limit", "{")]),
+        ("concurrency: {on_conflict: replace}", []),
+        ("concurrency: {group: g}\ntimeout_sec: 4h", []),
+        ("concurrency: {group: g}\ndefaults: {timeout_sec: 1h}", []),
+        (
+            "concurrency: {group: g}\nfinally: [{id: z, command: [x], timeout_sec: 1}]",
+            [("no-time-limit", "{")],
+        ),
+        ("concurrency: {group: g}\nallow_warnings: [no-time-limit]", []),
+    ],
+)
+def test_a_run_that_could_keep_its_group(
+    tmp_path: Path, more: str, found: list[tuple[str, str]]
+) -> None:
+    """A flow whose runs exclude each other, and a step without any time limit (rule 10.7)."""
+    assert warned(tmp_path, A, more=more) == found
 
 
 def test_what_is_meant_is_allowed(tmp_path: Path) -> None:
@@ -542,7 +567,7 @@ def test_large_flows_are_answered(entangled: bool) -> None:
 
 def test_every_code_can_be_warned_of() -> None:
     """The codes are those of the document, and a step that can never run has a list of its own."""
-    assert len(WarningCode) == 23
+    assert len(WarningCode) == 24
     flow = parse_flow(
         "{flow_id: f, steps: [{id: a, command: [x]}, {id: b, when: a && !a, command: [x]}]}"
     )

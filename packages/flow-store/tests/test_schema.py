@@ -32,6 +32,7 @@ KEYS = {
     "steps": {"run_id"},
     "attempts": {"run_id"},
     "settlements": {"run_id"},
+    "not_started": set(),
 }
 """The numbers that tie the tables together, which no field of a record gives."""
 

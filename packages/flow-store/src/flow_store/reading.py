@@ -213,7 +213,7 @@ class RunReader:
         """
         query = sql.SELECT_NOT_STARTED.format(columns="flow_id" if by_flow else "run_key, held_by")
         values = (run_key, flow_id, since, -1 if limit is None else limit)
-        return tuple(map(sql.NOT_STARTED.record, self._database.query(query, values)))
+        return tuple(map(sql.TURNED_AWAY.record, self._database.query(query, values)))
 
     def data_version(self) -> int:
         """Return a number that changes whenever another connection commits."""

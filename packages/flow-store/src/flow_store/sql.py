@@ -213,14 +213,14 @@ ATTEMPT = Columns(Attempt)
 ATTEMPT_STATE = Columns(Attempt, without=("position", "number"))
 PAST_ATTEMPT = Columns(PastAttempt)
 SETTLEMENT = Columns(Settlement)
-NOT_STARTED = Columns(NotStarted)
+TURNED_AWAY = Columns(NotStarted)
 
 TABLES: Mapping[str, Sequence[str]] = {
     "runs": RUN_STATE.names,
     "steps": STEP_ROW.names,
     "attempts": ATTEMPT.names,
     "settlements": SETTLEMENT.names,
-    "not_started": NOT_STARTED.names,
+    "not_started": TURNED_AWAY.names,
 }
 """The columns that follow from records, by table: without the numbers that tie tables together.
 
@@ -396,12 +396,12 @@ DELETE_RUNS = """
 """
 # SQLite takes the other columns from the row with the latest start.
 SELECT_NOT_STARTED = f"""
-    SELECT {_selected(NOT_STARTED, last_at="max(last_at)", times="sum(times)")} FROM not_started
+    SELECT {_selected(TURNED_AWAY, last_at="max(last_at)", times="sum(times)")} FROM not_started
     WHERE run_key = coalesce(?, run_key) AND flow_id = coalesce(?, flow_id) AND last_at >= ?
     GROUP BY {{columns}} ORDER BY max(last_at) DESC LIMIT ?
 """
 UPSERT_NOT_STARTED = f"""
-    INSERT INTO not_started {_inserted(NOT_STARTED)}
+    INSERT INTO not_started {_inserted(TURNED_AWAY)}
     ON CONFLICT (run_key, held_by) DO UPDATE
     SET times = times + 1, last_at = max(last_at, excluded.last_at)
 """

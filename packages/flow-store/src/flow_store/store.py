@@ -278,7 +278,7 @@ class FlowStore(RunReader):
         row = NotStarted(taken.run_key, taken.by, flow_id, taken.group, at, at)
         for _ in range(TRIES_OF_A_COUNT):
             with suppress(StoreError), self._database.transaction("IMMEDIATE"):
-                self._database.change(sql.UPSERT_NOT_STARTED, sql.NOT_STARTED.values(row))
+                self._database.change(sql.UPSERT_NOT_STARTED, sql.TURNED_AWAY.values(row))
                 return
 
     def forget_not_started(self, *, by: float, flow_id: str | None = None) -> None:

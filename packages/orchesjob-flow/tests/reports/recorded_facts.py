@@ -8,6 +8,7 @@ from flow_spec import FlowSpec, StepSpec
 from flow_store import (
     Attempt,
     AttemptStatus,
+    NotStarted,
     Person,
     Run,
     RunStatus,
@@ -224,4 +225,5 @@ def overview_of(text: str) -> str:
         Trouble(abandoned, f"It has no runner: `{text}`", []),
         Trouble(failed, headline(facts), [(one, text) for one in wrong]),
     ]
-    return overview_page(lines, troubles, {f"{key}-73"}, text, NOW)
+    turned_away = NotStarted(key, key, text, text, NOW, NOW)
+    return overview_page(lines, troubles, {f"{key}-73"}, [turned_away], text, NOW)

@@ -2,14 +2,13 @@
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import click
 
 from flow_conditions import Explanation, Name
 from flow_spec import RUN
-from flow_store import FlowStore, Run
+from flow_store import Run
 from orchesjob_flow.cli.options import CommandOnRun, format_option, run_key_option, step_argument
 from orchesjob_flow.errors import line_about
 from orchesjob_flow.explanation import (
@@ -20,7 +19,7 @@ from orchesjob_flow.explanation import (
     explain_steps,
     sentence,
 )
-from orchesjob_flow.home.runs import RunHandle, Snapshot, read_store
+from orchesjob_flow.home.runs import RunHandle, Snapshot
 from orchesjob_flow.reasons import (
     Copies,
     Dependency,
@@ -46,9 +45,9 @@ def explain(handle: RunHandle, step: str | None, output_format: OutputFormat) ->
     Example:
       orchesjob-flow explain nightly-2026-05-07 load
     """  # noqa: D301 - click reads \b
-    ask = partial(FlowStore.not_started, run_key=handle.run_key)
-    turned_away = read_store(handle.settings, ask) or ()
-    counts = [f"{not_started_text('This run was', one)}." for one in turned_away]
+    with handle.open_readonly() as store:
+        turned_away = store.not_started(run_key=handle.run_key)
+    counts = [f"{not_started_text('this run was', one)}." for one in turned_away]
     if counts and not handle.is_recorded():
         if output_format is OutputFormat.TEXT:
             print_lines(map(visible, counts))
