@@ -83,7 +83,7 @@ if TYPE_CHECKING:
     from orchesjob_client import JobReport
     from orchesjob_flow_airflow.flow_as_dag.attempts import TaskAttempt
 
-LOOK_SEC = 30.0
+_LOOK_SEC = 30.0
 """How long a look at the files of `produces` may take."""
 
 
@@ -214,14 +214,15 @@ class StepOperator(BaseOperator):
             raise
 
     def _run_if_due(self, context: Mapping[str, Any]) -> None:
+        in_file = self.flow
         try:
-            flow = flow_of_dag_run(context, self.flow)
+            self.flow = flow = flow_of_dag_run(context, in_file)
             if self.step.id not in flow.finally_ids:  # which may tell somebody
                 flow.refuse_empty_lists(self.flow_dir)
             check_copy(flow, self.step)
             facts = RunFacts.of(context, self.flow_dir, self.run_dirs)
             filled = facts.filled(flow)
-            if filled is not self.flow:
+            if filled is not in_file:
                 self._use(filled, digest(flow))
             ended = self._outcomes(context)
         except DefinitionChanged as error:
@@ -407,9 +408,9 @@ def _xcom_of_files(this: _Try, number: int) -> dict[str, Any]:
 
 def _look_at_files[Seen](look: Callable[[], Seen]) -> Seen:
     try:
-        return ThreadPoolExecutor(1).submit(look).result(LOOK_SEC)
+        return ThreadPoolExecutor(1).submit(look).result(_LOOK_SEC)
     except (ListError, OSError) as error:  # a TimeoutError is one
-        cause = f"its files cannot be looked at: {str(error) or f'not within {LOOK_SEC:g} s'}"
+        cause = f"its files cannot be looked at: {str(error) or f'not within {_LOOK_SEC:g} s'}"
         raise FilesUnwritten(cause, 0) from None
 
 
