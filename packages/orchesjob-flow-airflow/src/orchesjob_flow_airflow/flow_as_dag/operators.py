@@ -168,6 +168,7 @@ class StepOperator(BaseOperator):
         self._was_killed = False
         self._keeps_definition = step.id not in flow.finally_ids
         self._run_outcome: str | None = None
+        self.flow, self.step = flow, step
         self._use(flow, definition)
 
     def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
@@ -216,7 +217,8 @@ class StepOperator(BaseOperator):
     def _run_if_due(self, context: Mapping[str, Any]) -> None:
         in_file = self.flow
         try:
-            self.flow = flow = flow_of_dag_run(context, in_file)
+            flow = flow_of_dag_run(context, in_file)
+            self.flow = flow
             if self.step.id not in flow.finally_ids:  # which may tell somebody
                 flow.refuse_empty_lists(self.flow_dir)
             check_copy(flow, self.step)
