@@ -47,6 +47,7 @@ from flow_store.records import (
     RunStatus,
     GivenUp,
     GroupPlace,
+    Hook as Hook,
     Joining as Joining,
     NotStarted,
     Outcome,

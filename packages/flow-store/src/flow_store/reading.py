@@ -20,6 +20,7 @@ from flow_store.records import (
     CancelRequest,
     EndedRun,
     GroupPlace,
+    Hook,
     NotStarted,
     PastAttempt,
     Queue,
@@ -214,6 +215,12 @@ class RunReader:
         query = sql.SELECT_NOT_STARTED.format(columns="flow_id" if by_flow else "run_key, held_by")
         values = (run_key, flow_id, since, -1 if limit is None else limit)
         return tuple(map(sql.TURNED_AWAY.record, self._database.query(query, values)))
+
+    def hooks(self) -> Mapping[str, Hook]:
+        """Return the hooks that are due or have failed, by run key, the earliest first."""
+        found = self._database.query(sql.SELECT_HOOKS)
+        with self._readable():
+            return {run_key: sql.HOOK.record(row) for run_key, *row in found}
 
     def data_version(self) -> int:
         """Return a number that changes whenever another connection commits."""

@@ -132,6 +132,13 @@ class GivenUp(NamedTuple):
     error: ForeignText
 
 
+class Hook(NamedTuple):
+    """Since when the hook of a run is due, and why it failed; no error while it is to be called."""
+
+    due_at: float
+    error: ForeignText | None = None
+
+
 class Parent(NamedTuple):
     """The attempt at a step of another run that started a run."""
 
@@ -308,6 +315,7 @@ class Run(NamedTuple):
         utc_offset_sec: How far local time was ahead of UTC when the run was recorded (rule 9.13).
         home_inode: The inode of the folder of its orchesjob home; None while nobody has seen it.
         settled: The decisions that still hold, by position of their steps.
+        hook: Set from its end until the hook of the flow home has succeeded (rule 12.5).
     """
 
     run_key: str
@@ -336,6 +344,7 @@ class Run(NamedTuple):
     utc_offset_sec: int = 0
     home_inode: int | None = None
     settled: Mapping[int, Settlement] = MappingProxyType({})
+    hook: Hook | None = None
 
 
 class EndedRun(NamedTuple):

@@ -154,7 +154,13 @@ KEPT_VALUES_AND_STARTS_TURNED_AWAY = """
     ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS = (SCHEMA, FILES_OF_ATTEMPTS, KEPT_VALUES_AND_STARTS_TURNED_AWAY)
+HOOKS = """
+    ALTER TABLE runs ADD COLUMN hook_due_at REAL;
+    ALTER TABLE runs ADD COLUMN hook_error TEXT;
+    CREATE INDEX runs_by_hook ON runs (hook_due_at) WHERE hook_due_at IS NOT NULL;
+"""
+
+MIGRATIONS = (SCHEMA, FILES_OF_ATTEMPTS, f"{KEPT_VALUES_AND_STARTS_TURNED_AWAY}\n{HOOKS}")
 """The script at index n upgrades version n to version n + 1."""
 
 

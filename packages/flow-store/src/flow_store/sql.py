@@ -21,6 +21,7 @@ from flow_store.records import (
     EndedRun,
     ForeignText,
     GivenUp,
+    Hook,
     NamedTexts,
     NotStarted,
     PastAttempt,
@@ -209,6 +210,7 @@ NEW_STEP = Columns(Step, without=Step._field_defaults.keys() - {"retry_no"})  # 
 STEP_STATE = Columns(Step, without=("position", "step_id"))
 STEP_RESET = Columns(Step, without=("position", "step_id", "attempt_no"))
 GIVEN_UP = Columns(GivenUp)
+HOOK = Columns(Hook)
 ATTEMPT = Columns(Attempt)
 ATTEMPT_STATE = Columns(Attempt, without=("position", "number"))
 PAST_ATTEMPT = Columns(PastAttempt)
@@ -362,6 +364,17 @@ SELECT_CONNECTED = """
 """
 RECORD_HOME = "UPDATE runs SET home_inode = ? WHERE id = ?"
 RECORD_GIVING_UP = "UPDATE runs SET gave_up_at = ?, gave_up_error = ? WHERE id = ?"
+# A runner that gives up on what its predecessor gave up on is no news.
+RECORD_HOOK_DUE = """
+    UPDATE runs SET hook_due_at = ?, hook_error = NULL WHERE run_key = ? AND gave_up_at IS NULL
+"""
+RECORD_HOOK_CALLED = """
+    UPDATE runs SET hook_due_at = ?, hook_error = ? WHERE run_key = ? AND hook_due_at = ?
+"""
+SELECT_HOOKS = """
+    SELECT run_key, hook_due_at, hook_error FROM runs
+    WHERE hook_due_at IS NOT NULL ORDER BY hook_due_at
+"""
 RESET_STEP = f"UPDATE steps SET {_assigned(STEP_RESET)} WHERE run_id = ? AND position = ?"
 KEEP_STEP = "UPDATE steps SET ran_with = ? WHERE run_id = ? AND position = ?"
 INSERT_SETTLEMENT = f"INSERT INTO settlements {_inserted(SETTLEMENT, 'run_id')}"

@@ -10,7 +10,7 @@ is decided elsewhere. Reading runs is in `reading`.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -38,6 +38,7 @@ from flow_store.records import (
     CancelRequest,
     Changes,
     GivenUp,
+    Hook,
     Joining,
     NotStarted,
     Parent,
@@ -63,7 +64,12 @@ class FlowStore(RunReader):
 
     Every method may raise `StoreUnavailable` (locked, full, read-only; see `retryable`),
     `StoreBroken` and `WrongThread`; after an error nothing of the call was written.
+
+    Attributes:
+        has_hook: Tells whether a hook is due for a run that ends or is given up (rule 12.5).
     """
+
+    has_hook: Callable[[], bool] = staticmethod(lambda: False)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Self:
@@ -174,7 +180,15 @@ class FlowStore(RunReader):
             NotRecorded: There is no such run.
         """
         with self._database.transaction("IMMEDIATE"):
+            if given_up is not None and self.has_hook():
+                self._database.change(sql.RECORD_HOOK_DUE, (given_up.at, run_key))
             self._writer(run_key, revision).record_giving_up(given_up)
+
+    def record_hook_called(self, run_key: str, hook: Hook, error: str | None) -> None:
+        """Record that the hook was called, unless it has become due again since."""
+        failed = (None, None) if error is None else sql.HOOK.values(hook._replace(error=error))
+        with self._database.transaction("IMMEDIATE"):
+            self._database.change(sql.RECORD_HOOK_CALLED, (*failed, run_key, hook.due_at))
 
     def apply(self, run_key: str, changes: Changes, *, revision: int) -> int:
         """Write `changes` in one transaction and return the run's new revision.
@@ -197,6 +211,8 @@ class FlowStore(RunReader):
         """
         with self._database.transaction("IMMEDIATE"):
             self._writer(run_key, revision).apply(changes)
+            if (end := changes.header) and end.status.is_terminal and self.has_hook():
+                self._database.change(sql.RECORD_HOOK_DUE, (end.finished_at, run_key))
         return revision + 1
 
     def reopen(

@@ -7,11 +7,12 @@ Asked for its version, it reads none. So the difference between the two calls is
 costs, on any machine.
 """
 
+import os
 import platform
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from importlib import metadata
@@ -24,6 +25,7 @@ from flow_store import (
     AttemptStatus,
     DamagedRecord,
     FlowStore,
+    Hook,
     Run,
     Settlement,
     StoreBroken,
@@ -56,6 +58,7 @@ from orchesjob_flow.home.runs import UNFINISHED_STATUSES, Listed, RunHandle, fin
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.reasons import describe_given_up, settled_words
 from orchesjob_flow.reports.facts import cached_flow
+from orchesjob_flow.runner import hook
 from orchesjob_flow.views.terminal import status_line
 
 type ClientOf = Callable[[str], OrchesjobClient]
@@ -125,6 +128,7 @@ def examine_runs(
         with open_to_read(settings) as store:
             yield _check_database(store, settings)
             keys = store.run_keys() if handle is None else [handle.run_key]
+            hooks = store.hooks()
             entries = [entry for key in keys for entry in read_records(store, settings.home, key)]
     except StoreMissing:
         settings.home.refuse_missing()
@@ -137,6 +141,7 @@ def examine_runs(
     settled = [entry for entry in entries if isinstance(entry, SettledStep)]
     yield from check_settled(settled, every=every)
     recorded = [entry for entry in entries if isinstance(entry, RecordedAttempt)]
+    yield from check_hook(settings, hooks)
     yield from check_runners(settings, {one.run_key for one in recorded if one.loss is not None})
     yield from check_homes(recorded)
     if client_of is not None:
@@ -151,6 +156,28 @@ def _check_database(store: FlowStore, settings: Settings) -> Check:
     count = len(store.run_keys())
     runs = f"{count:,} run{'' if count == 1 else 's'}"
     return Check("database", Grade.OK, f"{settings.home.database}: {runs}, undamaged")
+
+
+def check_hook(settings: Settings, hooks: Mapping[str, Hook]) -> Iterator[Check]:
+    """Tell whether the hook can be called, and for which runs it has failed (rule 12.5)."""
+    program = settings.home.hook
+    if os.path.lexists(program):
+        flaw = hook.flaw_of(program)
+        grade = Grade.OK if flaw is None else Grade.PROBLEM
+        yield Check("hook", grade, flaw or f"{program} is called for each run that ends")
+    failed = [f"run {key!r}: {one.error}" for key, one in hooks.items() if one.error is not None]
+    for failure in failed[-MOST_LISTED:]:
+        yield Check("hook", Grade.NOTE, f"it failed for {failure}")
+
+
+def try_hook(settings: Settings) -> Check:
+    """Call the hook with a made-up run."""
+    error = "1 step failed: example (made up by `doctor --hook`)"
+    described = {"run_key": "made-up", "flow_id": "made-up", "status": "FAILED", "error": error}
+    failure, output = hook.call(settings, {**described, "steps": []})
+    printed = output.decode(errors="replace").strip() or "nothing"
+    grade = Grade.OK if failure is None else Grade.PROBLEM
+    return Check("hook", grade, f"{failure or 'it has succeeded'}; it printed {printed}")
 
 
 def check_runners(settings: Settings, lost: Collection[str]) -> Iterator[Check]:

@@ -205,6 +205,6 @@ def remove_files(handle: RunHandle) -> None:
     The run's own lock goes last, while it is held: a process that waits for it finds it gone.
     """
     logs = (handle.log(stream) for stream in ("stdout", "stderr"))
-    for path in (*logs, handle.calls_lock_path, handle.lock_path):
+    for path in (*logs, handle.calls_lock_path, handle.hook_lock_path, handle.lock_path):
         with suppress(FileNotFoundError):
             path.unlink()

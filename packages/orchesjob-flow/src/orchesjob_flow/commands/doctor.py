@@ -5,7 +5,7 @@ from contextlib import suppress
 import click
 
 from flow_store import StoreError
-from orchesjob_flow.checks import Grade, examine
+from orchesjob_flow.checks import Grade, examine, try_hook
 from orchesjob_flow.cli.options import CommandOnRun, Misused, declare_run_key, format_option
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
 from orchesjob_flow.home.runs import RunHandle
@@ -23,10 +23,15 @@ GRADE_WIDTH = max(map(len, Grade))
     is_flag=True,
     help="Ask orchesjob about every attempt of all runs, not only about the newest 100.",
 )
+@click.option("--hook", is_flag=True, help="Only call hooks/run-finished, with a made-up run.")
 @format_option
 @click.pass_obj
 def doctor(
-    settings: Settings, handle: RunHandle | None, every: bool, output_format: OutputFormat
+    settings: Settings,
+    handle: RunHandle | None,
+    every: bool,
+    hook: bool,
+    output_format: OutputFormat,
 ) -> int:
     """Check the installation, and audit the recorded attempts against what orchesjob knows.
 
@@ -44,7 +49,8 @@ def doctor(
     if handle is not None:
         refuse_unknown(handle)
     checks = []
-    for check in examine(settings, handle, every=every or handle is not None):
+    found = examine(settings, handle, every=every or handle is not None)
+    for check in [try_hook(settings)] if hook else found:
         checks.append(check)
         if output_format is OutputFormat.TEXT:  # one by one: many attempts take long
             print_lines([f"{check.grade:{GRADE_WIDTH}}  {check.name}: {visible(check.message)}"])

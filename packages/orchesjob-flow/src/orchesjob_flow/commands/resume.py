@@ -27,6 +27,7 @@ from orchesjob_flow.home.runs import UNFINISHED_STATUSES, RunHandle, find_runs, 
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.launch.recording import bring_to_end
 from orchesjob_flow.reasons import describe_given_up
+from orchesjob_flow.runner import hook
 from orchesjob_flow.runner.assembly import drive_or_wait
 from orchesjob_flow.runner.background import Begun, await_runner, begin_runner
 from orchesjob_flow.views.results import ended_words, parent_json
@@ -132,6 +133,7 @@ def resume_all(settings: Settings, output_format: OutputFormat) -> int:
         print_json(_resumed_json(resumed, left))
     else:
         print_lines(resumed_lines(resumed, left))
+    hook.call_all_due(settings)
     given_up = find_given_up(settings)
     troubled = [one for one in resumed if one.error is not None and one.run_key not in given_up]
     said = [*given_up.values(), *(str(one.error) for one in troubled if one.pid is not None)]

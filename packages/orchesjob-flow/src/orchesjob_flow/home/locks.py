@@ -93,8 +93,10 @@ class Lock:
             os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
 
     def close(self) -> None:
-        """Release the lock in this process."""
-        os.close(self._descriptor)
+        """Release the lock in this process. Closing again does nothing."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 class Holder(NamedTuple):

@@ -78,6 +78,11 @@ class Home(NamedTuple):
         """The folder of the runs' own orchesjob homes (rule 4.8)."""
         return self.database.parent / "jobs"
 
+    @property
+    def hook(self) -> Path:
+        """The program that is told of each run that has ended, if there is one (rule 12.5)."""
+        return self.database.parent / "hooks" / "run-finished"
+
     def own_jobs(self, run_key: str) -> Path:
         """Return the path of a run's own orchesjob home, if it has one."""
         return self.jobs / f"{encode_run_key(run_key)}.jobs"

@@ -245,6 +245,11 @@ class RunHandle(NamedTuple):
         return self.settings.home.locks / f"{encode_run_key(self.run_key)}.calls"
 
     @property
+    def hook_lock_path(self) -> Path:
+        """The lock of the process that calls the hook for the run (rule 12.5)."""
+        return self.settings.home.locks / f"{encode_run_key(self.run_key)}.hook"
+
+    @property
     def directory(self) -> Path:
         """The directory in which the steps of the run leave files for each other (rule 10.6)."""
         return self.settings.home.run_directory(self.run_key)

@@ -44,6 +44,7 @@ from orchesjob_flow.home.locks import (
 from orchesjob_flow.home.orchesjob_home import stored_inode, take_home
 from orchesjob_flow.home.paths import make_run_directory
 from orchesjob_flow.home.runs import RunHandle, flow_of_run, has_runner, patiently, wait_out
+from orchesjob_flow.runner import hook
 from orchesjob_flow.runner.background import Relief
 from orchesjob_flow.runner.loop import Inbox, Runner, Stop, giving_up_recorded
 from orchesjob_flow.runner.performer import Performer
@@ -101,15 +102,27 @@ def drive(
         runner.drive_until_ready()
         on_ready()
         runner.drive()
-    return handle.load(store)
+        return handle.load(store)
 
 
 @contextmanager
 def runner_of(
-    handle: RunHandle,
-    store: FlowStore,
-    lock: Lock,
-    flow: FlowSpec | None = None,
+    handle: RunHandle, store: FlowStore, lock: Lock, flow: FlowSpec | None = None
+) -> Iterator[Runner]:
+    """Yield a runner as `assembled` does; then release the lock and call a due hook (rule 12.5)."""
+    store.has_hook = partial(hook.is_wanted, handle.settings, handle.load(store))
+    try:
+        with assembled(handle, store, lock, flow) as runner:
+            yield runner
+    finally:
+        if store.has_hook():
+            lock.close()
+            hook.call_due(handle, store)
+
+
+@contextmanager
+def assembled(
+    handle: RunHandle, store: FlowStore, lock: Lock, flow: FlowSpec | None
 ) -> Iterator[Runner]:
     """Yield the runner of a run whose lock this process holds; while open, signals stop it.
 
