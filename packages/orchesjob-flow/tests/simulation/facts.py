@@ -111,11 +111,15 @@ class Decisions:
 
 
 def is_met(
-    spec: StepSpec, rows: Mapping[str, Step], passed: Collection[str], absent: str = "SKIPPED"
+    spec: StepSpec,
+    rows: Mapping[str, Step],
+    passed: Collection[str],
+    end: str,
+    absent: str = "SKIPPED",
 ) -> bool:
-    """Evaluate a step's condition over committed rows (3.2, 3.3, 3.8, 10.3).
+    """Evaluate a step's condition over committed rows (3.2, 3.3, 3.8, 3.9, 10.3).
 
-    `absent` is what a step without copies counts as.
+    `end` is how the run ends for who asks, and `absent` what a step without copies counts as.
     """
 
     def holds(name: Name) -> bool:
@@ -141,7 +145,12 @@ def is_met(
         is_all = all(status == wanted for status in ended)
         return wanted == "FINISHED" or (is_all and (wanted == absent or bool(ended)))
 
-    return spec.condition is None or spec.condition.evaluate(holds) is True
+    def answer(name: Name) -> bool:
+        is_run = name.quantifier == "run"
+        wanted = {end, "FAILED" if end == "TIMED_OUT" else end}
+        return name.name.upper() in wanted if is_run else holds(name)
+
+    return spec.condition is None or spec.condition.evaluate(answer) is True
 
 
 def waits_of(flow: FlowSpec, spec: StepSpec) -> list[str]:

@@ -220,7 +220,8 @@ def begun_and_skipped_rightly(world: "World", commit: Commit) -> None:
         spec = spec_of(world, after)
         for name in waits_of(world.flow, spec):
             assert rows[name].status.is_terminal, f"{after.step_id} is decided before {name} ended"
-        is_due = is_met(spec, rows, passed_in(world, commit.after))
+        end = run_end(world, commit.after)
+        is_due = is_met(spec, rows, passed_in(world, commit.after), end)
         is_due = is_due and spec.id not in world.flow.left_out
         assert is_due is begun, f"{after.step_id} is decided against its condition"
 
@@ -332,10 +333,29 @@ def finally_is_run_to_its_end(world: "World", commit: Commit) -> None:
             assert request is not None, f"{step.step_id} is cancelled for nothing"
             assert request.now_at is not None, f"{step.step_id} is cancelled by a first request"
         else:
-            is_due = is_met(spec_of(world, step), rows, passed_in(world, commit.after))
+            end = run_end(world, commit.after)
+            is_due = is_met(spec_of(world, step), rows, passed_in(world, commit.after), end)
             assert world.decisions.has_begun(step) is is_due, (
                 f"{step.step_id} is {step.status} against its condition"
             )
+
+
+def run_end(world: "World", run: Run) -> str:
+    """Return how a run ends, as it stands before the first step that asks that (3.9)."""
+    if run.finally_after in (Outcome.CANCELLED, Outcome.TIMED_OUT):
+        return run.finally_after
+    late: set[str] = set()
+    for _ in world.flow.finally_:
+        late |= {
+            spec.id
+            for spec in world.flow.finally_
+            if "run(" in (spec.when or "") or late.intersection(spec.waits_for)
+        }
+    judged = [step for step in run.steps if step.step_id not in late]
+    if any(makes_fail(world, step) for step in judged):
+        return "FAILED"
+    cut = any(step.status is StepStatus.CANCELLED for step in judged)
+    return "CANCELLED" if cut else "SUCCEEDED"
 
 
 def passed_in(world: "World", run: Run) -> set[str]:
@@ -360,7 +380,8 @@ def passed_in(world: "World", run: Run) -> set[str]:
         if rows[spec.id].status is not StepStatus.SKIPPED or spec.id in world.flow.left_out:
             continue
         if_run = rows | {one: rows[one]._replace(status=StepStatus.SUCCEEDED) for one in idle}
-        if spec.id not in passed and is_met(spec, if_run, passed, absent="SUCCEEDED"):
+        end = run_end(world, run)
+        if spec.id not in passed and is_met(spec, if_run, passed, end, absent="SUCCEEDED"):
             passed.add(spec.id)
             idle.add(spec.id)
     return passed

@@ -25,6 +25,9 @@ WITH_BLOCK = 0.2
 """Which part of the flows has a `foreach`, with so many steps and copies at most."""
 MOST_IN_BLOCK = 2
 LABELS = ("x", "y", "z", "7")
+ASKING = 0.6
+"""Which part of the flows with a `finally` has steps in it that ask how the run ends."""
+RUN_PREDICATES = ("succeeded", "failed", "cancelled", "timed_out")
 FINALLY_LIMIT_SEC = 600.0
 LIMIT_SEC = 30.0
 GOOD = {"ok": "SUCCEEDED", "ok 7": "SUCCEEDED", "skip 5": "SKIPPED"}
@@ -51,7 +54,10 @@ class Is:
     name: str
     predicate: str
     quantifier: str = ""
-    """any, all or none, if the name means all copies and is called so (rule 3.7)."""
+    """any, all or none, if the name means all copies and is called so (rule 3.7).
+
+    Or `run`: then the name is what it asks of the run (rule 3.9).
+    """
 
 
 @attrs.frozen
@@ -130,6 +136,9 @@ def generate(
     count = apart.randint(1, MOST_IN_FINALLY) if apart.random() < WITH_FINALLY else 0
     count = min(count, most_in_finally)
     finally_ = [making.step(f"f{number}", in_finally=True) for number in range(count)]
+    runs = Random(f"run {seed}")  # noqa: S311 - reproducible on purpose
+    if finally_ and runs.random() < ASKING:
+        finally_ += making.asking(runs, tuple(step.id for step in finally_))
     return Case(
         tuple(steps),
         making.fates,
@@ -243,6 +252,34 @@ class Making:
         self.settle(step)
         return step
 
+    def asking(self, random: Random, before: tuple[str, ...]) -> list[StepSpec]:
+        """Make up steps of `finally` that ask how the run ends, and one that waits for these."""
+        steps = []
+        for number in range(random.randint(1, 3)):
+            step_id, known = f"g{number}", [*self.fates, *self.names]
+            condition: Condition = Is(random.choice(RUN_PREDICATES), "", "run")
+            if random.random() < 0.4:
+                condition = Not(condition)
+            if random.random() < 0.4:
+                other = make_condition(random, known, 1, FINALLY_PREDICATES)
+                condition = Pair(condition, other, both=random.random() < 0.5)
+            if number == 2:
+                condition = Is("g0", random.choice(("succeeded", "failed", "finished")))
+            step = StepSpec(
+                id=step_id,
+                command=(step_id, "run"),
+                when=spell(random, condition),
+                waits_also=() if number == 2 else before,
+                timeout_sec=FINALLY_LIMIT_SEC,
+            )
+            self.conditions[step_id], self.fates[step_id] = (
+                condition,
+                (random.choice(("ok", "exit")),),
+            )
+            self.settle(step)
+            steps.append(step)
+        return steps
+
     def settle(self, step: StepSpec) -> None:
         """Work out what becomes of a step, given its condition and its fates."""
         fates = self.fates[step.id]
@@ -294,7 +331,11 @@ def decide_again(
     in_order = sorted(case.steps, key=lambda step: made.index(step.id))  # none before its needs
     for step in (*in_order, *case.finally_):
         condition = case.conditions[step.id]
-        needs = {*step.depends_on, *(() if condition is None else names_in(condition))}
+        needs = {
+            *step.depends_on,
+            *step.waits_also,
+            *(() if condition is None else names_in(condition)),
+        }
         touched = changed | {name.partition("@")[0] for name in changed}
         is_again = step.id in again or needs & touched or (tidies and step in case.finally_)
         if step.id in settled or not is_again:
@@ -370,8 +411,8 @@ def fold(steps: Iterable[StepSpec], statuses: Mapping[str, str]) -> str:
 def names_in(condition: Condition) -> Iterator[str]:
     """Yield the names in a condition (rule 3.4)."""
     match condition:
-        case Is(name, _, _):
-            yield name
+        case Is(name, _, quantifier):
+            yield from [name] if quantifier != "run" else []
         case Not(inner):
             yield from names_in(inner)
         case Pair(left, right):
@@ -560,6 +601,8 @@ def is_true(condition: Condition, flow: Case | Making, statuses: Mapping[str, st
 def is_answered(asked: Is, flow: Case | Making, statuses: Mapping[str, str]) -> bool:
     """Answer an operand (rules 3.2, 3.3, 3.7, 3.8 and 10.3)."""
     name, predicate = asked.name, asked.predicate
+    if asked.quantifier == "run":
+        return name == run_end(flow, statuses)
     if asked.quantifier:
         copies = (Is(one, predicate) for one in copies_in(statuses, name))
         each = [is_answered(copy, flow, statuses) for copy in copies]
@@ -573,6 +616,17 @@ def is_answered(asked: Is, flow: Case | Making, statuses: Mapping[str, str]) -> 
     if name not in statuses:
         return is_true_of_all(name, predicate, statuses)
     return predicate == "finished" or statuses[name] == (predicate or "succeeded").upper()
+
+
+def run_end(flow: Case | Making, statuses: Mapping[str, str]) -> str:
+    """Tell how the run ends, as it stands before the first step that asks that (rule 3.9).
+
+    No run of a model times out.
+    """
+    judged = [step for step in flow.specs.values() if not step.id.startswith("g")]
+    if any(statuses[step.id] == "CANCELLED" for step in judged):
+        return "cancelled"
+    return fold(judged, statuses).lower()
 
 
 def copies_in(statuses: Mapping[str, str], name: str) -> list[str]:

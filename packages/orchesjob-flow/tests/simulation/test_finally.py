@@ -39,10 +39,10 @@ ENDINGS: dict[str, tuple[str, str | None]] = {
 }
 """The status and the error of a run whose steps have ended in this way."""
 RUN_THEN = {
-    "SUCCEEDED": {"good"},
-    "FAILED": {"bad", "broken"},
-    "CANCELLED": {"bad", "stopped"},
-    "TIMED_OUT": {"bad", "stopped"},
+    "SUCCEEDED": {"good", "green"},
+    "FAILED": {"bad", "broken", "red"},
+    "CANCELLED": {"bad", "stopped", "gone"},
+    "TIMED_OUT": {"bad", "stopped", "red", "slow"},
 }
 
 
@@ -57,6 +57,10 @@ def test_however_the_steps_have_ended(world: World, step: Make, outcome: str) ->
         step("stopped", when="a.cancelled"),
         step("over", when="b.finished"),
         step("last", depends_on=("always",), when="always && over"),
+        step("green", when="run(succeeded)"),
+        step("red", when="run(failed)"),
+        step("gone", when="run(cancelled)"),
+        step("slow", when="run(timed_out)"),
     )
     world.record(step("a"), step("b", depends_on=("a",)), timeout_sec=60.0, finally_=tidy)
     early = outcome in {"CANCELLED", "TIMED_OUT"}
@@ -72,6 +76,41 @@ def test_however_the_steps_have_ended(world: World, step: Make, outcome: str) ->
     assert told(world).keys() - {"a", "b"} == ran
     assert {told(world)[name] for name in ran} == {outcome}
     assert told(world)["a"] is None
+
+
+@pytest.mark.parametrize("stop", [False, True])
+def test_how_the_run_ends_is_asked_after_all_others(world: World, step: Make, stop: bool) -> None:
+    """A failed step of `finally` counts, an allowed failure does not, nor what asks (rule 3.9)."""
+    tidy = (
+        step("red", when="run(failed)"),
+        step("again", when="run(failed) && red.failed"),
+        step("after", when="red.finished"),
+        step("green", when="run(succeeded) || run(cancelled)"),
+        step("bad", when="any.failed", allow_failure=True),
+        step("worse", when="bad.failed"),
+    )
+    world.record(step("any", allow_failure=True), finally_=tidy)
+    world.plan("any:1", code=1)
+    world.plan("bad:1", code=1)
+    world.plan("worse:1", code=0 if stop else 1)
+    world.plan("red:1", code=1)
+    run = world.drive()
+    assert run.status == ("SUCCEEDED" if stop else "FAILED")
+    if stop:
+        ran = {"any": "FAILED", "bad": "FAILED", "worse": "SUCCEEDED", "green": "SUCCEEDED"}
+        ran |= {"red": "SKIPPED", "again": "SKIPPED", "after": "SUCCEEDED"}
+        assert told(world)["green"] == "SUCCEEDED"
+    else:
+        ran = {"any": "FAILED", "bad": "FAILED", "worse": "FAILED", "green": "SKIPPED"}
+        ran |= {"red": "FAILED", "again": "SUCCEEDED", "after": "SUCCEEDED"}
+        asked = {name: told(world)[name] for name in ("red", "again", "after", "bad")}
+        assert asked == {
+            "red": "FAILED",
+            "again": "FAILED",
+            "after": "SUCCEEDED",
+            "bad": "SUCCEEDED",
+        }
+    assert world.statuses() == ran
 
 
 def test_a_flow_without_steps_to_run_in_it(world: World, step: Make) -> None:

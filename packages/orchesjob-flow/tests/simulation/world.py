@@ -155,7 +155,7 @@ class World:
             concurrency=concurrency,
             blocks=blocks,
         ).with_copies()
-        self.flow = self.flow.with_until(self.until)
+        self.flow = self.flow.with_until(self.until).with_waits()
         self.specs = {step.id: step for step in self.flow.all_steps}
         self._store.create(
             run_key=self.run_key,
