@@ -236,7 +236,7 @@ def test_the_database_of_the_other_program(flow: Flow, command: str) -> None:
     before = flow.database.read_bytes()
     finished = flow.run(*command.split(), *key, *file)
     assert finished.returncode != 0
-    said = f"{flow.database} is the database of another program, most likely of orchesjob-flow"
+    said = f"{flow.database} is not a flow database: another program's data are in it"
     assert said in finished.stdout + finished.stderr
     assert "name another folder with ORCHESJOB_FLOW_HOME" in finished.stdout + finished.stderr
     assert flow.database.read_bytes() == before

@@ -1057,7 +1057,7 @@ MUTATIONS = (
     ),
     Mutation(
         "who waits for a job believes that an unrelated process is its worker",
-        "orchesjob-client: OrchesjobClient.wait_any",
+        "orchesjob-client: OrchesjobClient.wait",
         replace("report.job_id in gone", "False"),
         tests="test_waiting -k unrelated",
     ),

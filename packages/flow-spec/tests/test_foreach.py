@@ -180,7 +180,7 @@ def test_no_two_copies_have_one_id(rows: list[tuple[str, str]]) -> None:
         ("{X: [[b]]}", "steps[0].foreach.X[0]: must be text"),
         ("{RUN_KEY: [b]}", "is a name that every flow has"),
         ("{[a]: [b]}", "steps[0].foreach: a key must be text, got a list"),
-        ("{OS: [b], exclude: [{OS: b}]}", "exclude: a foreach has no exclude; write each combi"),
+        ("{OS: [b], exclude: [{OS: b}]}", "foreach.exclude[0]: must be text, got a mapping"),
         ("{1X: [b]}", 'steps[0].foreach["1X"]: must be made of A-Z'),
         ("{LD_PRELOAD: [b]}", "steps[0].foreach.LD_PRELOAD: would also change how orchesjob"),
         ("{ORCHESJOB_HOME: [b]}", "must not begin with ORCHESJOB_"),

@@ -18,7 +18,6 @@ from flow_store import (
     StoreForeign,
     StoreMissing,
     StoreNewer,
-    StoreOfNamesake,
     StoreUnavailable,
     TerminalStatus,
     Unstorable,
@@ -68,16 +67,8 @@ LOCKED = StoreUnavailable(FILE, errno.EAGAIN, "database is locked", retryable=Tr
             StoreBroken,
             (
                 "/home/me/flow.sqlite3 is not a flow database: it is not a regular file; "
-                "check the path, which --db or ORCHESJOB_FLOW_HOME names"
-            ),
-        ),
-        (
-            StoreOfNamesake(FILE, "another program's data are in it"),
-            StoreForeign,
-            (
-                "/home/me/flow.sqlite3 is the database of another program, most likely of "
-                "orchesjob-flow 0.1.0.dev0 from the package index: to keep both, name another "
-                "folder with ORCHESJOB_FLOW_HOME, or another file with --db"
+                "check the path, or name another folder with ORCHESJOB_FLOW_HOME, or another file "
+                "with --db"
             ),
         ),
         (

@@ -166,33 +166,19 @@ def test_the_last_pause(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     assert result().status == "SUCCEEDED"
 
 
-def test_no_thread_is_left_for_it(jobs: Jobs, spawn: Spawn, monkeypatch: Any) -> None:
-    """A process that can start no thread asks again and again."""
-    worker = spawn("job-of-k")
-    jobs.report("k", "RUNNING", worker.pid)
-
-    def refuse(_: object) -> None:
-        jobs.report("k", "SUCCEEDED", worker.pid)
-        raise RuntimeError("can't start new thread")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", refuse)
-        assert jobs.client.wait("k").status == "SUCCEEDED"
-
-
 def test_any_of_several(jobs: Jobs, spawn: Spawn) -> None:
     """The first that ends is returned; one question is about all that are active."""
     workers = {key: spawn(f"job-of-{key}") for key in ("a", "b", "c")}
     for key, worker in workers.items():
         jobs.report(key, "RUNNING", worker.pid)
-    result = waiting(lambda: jobs.client.wait_any(workers, EVENT_SEC))
+    result = waiting(lambda: jobs.client.wait(workers, EVENT_SEC))
     while not jobs.questions:
         time.sleep(0.01)
     jobs.report("b", "FAILED", workers["b"].pid)
     end(workers["b"])
     assert result().job_key == "b"
     assert jobs.questions == ["--running", "--run-key=b"]
-    assert jobs.client.wait_any(["a", "b", "c"]).job_key == "b"
+    assert jobs.client.wait(["a", "b", "c"]).job_key == "b"
 
 
 @pytest.mark.parametrize("keys", [["k"], ["k", "l"]])
@@ -201,7 +187,7 @@ def test_time_is_over(jobs: Jobs, spawn: Spawn, keys: list[str]) -> None:
     for key in keys:
         jobs.report(key, "RUNNING", spawn(f"job-of-{key}").pid)
     with pytest.raises(TimeoutError) as raised:
-        jobs.client.wait_any(keys, timeout=0.1)
+        jobs.client.wait(keys, timeout=0.1)
     named = ", ".join(map(repr, keys))
     assert isinstance(raised.value, WaitTimedOut)
     assert str(raised.value) == f"waiting timed out: no end of {named} within 0.1 s"
@@ -219,7 +205,7 @@ def test_a_wait_can_be_stopped(jobs: Jobs, spawn: Spawn) -> None:
             with pytest.raises(WaitStopped, match=r"waiting was stopped: stop_waiting"):
                 one.result(EVENT_SEC)
     with pytest.raises(WaitStopped):
-        jobs.client.wait_any("a", timeout=0)
+        jobs.client.wait("a", timeout=0)
 
 
 @pytest.mark.parametrize("keys", [["a"], ["a", "b"]])
@@ -230,7 +216,7 @@ def test_time_is_over_though_orchesjob_hangs(
     client = OrchesjobClient(executable("exec sleep 60"), home=tmp_path / "home")
     started_at = time.monotonic()
     with pytest.raises(WaitTimedOut, match="no answer within 2 s"):
-        client.wait_any(keys, timeout=0.5)
+        client.wait(keys, timeout=0.5)
     assert time.monotonic() - started_at < 10
 
 
@@ -239,7 +225,7 @@ def test_unknown(jobs: Jobs) -> None:
     with pytest.raises(JobNotFound, match="orchesjob status knows no such job: 'k'"):
         jobs.client.wait("k", timeout=1)
     with pytest.raises(ValueError, match="needs the key of a job"):
-        jobs.client.wait_any([])
+        jobs.client.wait([])
 
 
 def test_a_question_that_fails(executable: Executable, answer: Answer, tmp_path: Path) -> None:

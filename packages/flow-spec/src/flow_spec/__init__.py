@@ -111,17 +111,12 @@ if TYPE_CHECKING:
     from flow_spec.warnings.finding import FlowWarning, find_warnings
     from flow_spec.warnings.proofs import constant_conditions, steps_that_never_run
 else:
-    _MODULE_OF = {
-        "Case": "case_file",
-        "CaseFiles": "case_file",
-        "FlowWarning": "warnings.finding",
-        "ReadCases": "case_file",
-        "cases_schema": "case_file",
-        "constant_conditions": "warnings.proofs",
-        "find_warnings": "warnings.finding",
-        "read_cases": "case_file",
-        "steps_that_never_run": "warnings.proofs",
+    _NAMES_IN = {
+        "case_file": "Case CaseFiles ReadCases cases_schema read_cases",
+        "warnings.finding": "FlowWarning find_warnings",
+        "warnings.proofs": "constant_conditions steps_that_never_run",
     }
+    _MODULE_OF = {name: module for module, names in _NAMES_IN.items() for name in names.split()}
 
     def __getattr__(name: str) -> object:
         """Import what most callers never need (PEP 562)."""

@@ -465,19 +465,12 @@ def _by_name(here: Cursor) -> _Lists:
         if name in _KEYS_OF and isinstance(value.node, ScalarNode):
             fix = f"write foreach: {{NAME: {{{name}: TEXT}}}}, with a name of your own"
             flaw = Advised("gives its values no name", fix)
-        elif name in _CHANGES and any(isinstance(one, MappingNode) for one in items_of(value.node)):
-            rows = "write each combination as a row: foreach: [{OS: linux, GO: '1.21'}, {OS: mac}]"
-            flaw = Advised(f"a foreach has no {name}", rows)
         if flaw is not None:
             key.add(flaw)
             continue
         names.append(name)
         lists.append(ValuesOf(name).read(value))
     return _combined(tuple(names), lists)
-
-
-_CHANGES = ("exclude", "include")
-"""The keys of a matrix of GitHub Actions that are no lists of values."""
 
 
 def _row_by_row(here: Cursor) -> _Lists:

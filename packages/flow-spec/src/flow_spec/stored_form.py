@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 import attrs
 
 from flow_spec.errors import FlowFileError, StoredFlowError
-from flow_spec.fields.predicates import has_call
 from flow_spec.fields.reading import FOREACH, STEPS, ValueList, escaped
 from flow_spec.fields.records import (
     ListedFile,
@@ -29,7 +28,6 @@ from flow_spec.fields.records import (
 )
 from flow_spec.foreach import ALLOW_EMPTY, AT, MAX_PARALLEL, Block
 from flow_spec.step import (
-    FINALLY_TIMEOUT_SEC,
     OF_FLOW,
     OF_STEP,
     OnConflict,
@@ -74,11 +72,7 @@ def to_data(flow: "FlowSpec", items: tuple[Any, ...]) -> dict[str, Any]:
     """
     from flow_spec.flow_file import parse_flow
 
-    all_ids = tuple(step.id for step in flow.as_written.steps)
-    finally_ = tuple(_as_finally_step(step, all_ids) for step in flow.finally_)
-    in_file = partial(_in_file, flow)
-    written = attrs.evolve(flow, steps=items, finally_=finally_)
-    text = json.dumps(written, default=in_file)
+    text = json.dumps(attrs.evolve(flow, steps=items), default=partial(_in_file, flow))
     lists, values = flow.lists, dict(flow.values)
     try:
         parse_flow(
@@ -93,17 +87,6 @@ def to_data(flow: "FlowSpec", items: tuple[Any, ...]) -> dict[str, Any]:
     return data
 
 
-def _as_finally_step(step: StepSpec, all_ids: tuple[str, ...]) -> StepSpec:
-    """Return a step of `finally` without what reading adds to it."""
-    asks_all = step.depends_on == all_ids and has_call(step.when or "")
-    is_own = step.timeout_sec != FINALLY_TIMEOUT_SEC
-    return attrs.evolve(
-        step,
-        depends_on=() if asks_all else step.depends_on,
-        timeout_sec=step.timeout_sec if is_own else None,
-    )
-
-
 def _in_file(flow: "FlowSpec", record: Any) -> Any:
     """Return what a file holds of a part of a flow."""
     match record:
@@ -112,11 +95,10 @@ def _in_file(flow: "FlowSpec", record: Any) -> Any:
         case ValueList():
             found = {record.origin: record.text, AT: record.at, ALLOW_EMPTY: record.allow_empty}
             return {key: value for key, value in found.items() if value}
-        case Block():
-            rows = [dict(zip(record.names, copy.values, strict=True)) for copy in record.copies]
+        case Block(names=names, steps=steps, max_parallel=bound):
             lists = {one.name: one for one in record.lists}
-            bound = {MAX_PARALLEL: record.max_parallel} if record.max_parallel else {}
-            return {FOREACH: lists or rows, STEPS: record.steps, **bound}
+            rows = [dict(zip(names, copy.values, strict=True)) for copy in record.copies]
+            return {FOREACH: lists or rows, STEPS: steps} | ({MAX_PARALLEL: bound} if bound else {})
         case _ if not attrs.has(type(record)):
             raise TypeError(f"a flow file cannot hold {record!r}")
     data: dict[str, Any] = {}

@@ -124,21 +124,8 @@ class StoreForeign(StoreBroken):
     """The file belongs to another program; it is left as it is."""
 
     says = (
-        "{path} is not a flow database: {cause}; check the path, which --db or ORCHESJOB_FLOW_HOME "
-        "names"
-    )
-
-
-class StoreOfNamesake(StoreForeign):
-    """The file has the name of a flow database, and other tables; it is left as it is.
-
-    It is most likely the database of orchesjob-flow 0.1.0.dev0, which has the same name.
-    """
-
-    says = (
-        "{path} is the database of another program, most likely of orchesjob-flow 0.1.0.dev0 from "
-        "the package index: to keep both, name another folder with ORCHESJOB_FLOW_HOME, or "
-        "another file with --db"
+        "{path} is not a flow database: {cause}; check the path, or name another folder with "
+        "ORCHESJOB_FLOW_HOME, or another file with --db"
     )
 
 

@@ -15,15 +15,12 @@ from flow_store.errors import (
     StoreForeign,
     StoreMissing,
     StoreNewer,
-    StoreOfNamesake,
     StoreUnavailable,
 )
 from flow_store.sql import TABLES
 
 APPLICATION_ID = 0x6F6A6664
 """`PRAGMA application_id` of a flow database: "ojfd". Development versions had "ojfl"."""
-NAME_OF_BOTH = "orchesjob-flow.sqlite3"
-"""The name of the database, here and in orchesjob-flow 0.1.0.dev0 on the package index."""
 
 SCHEMA = f"""
     PRAGMA application_id = {APPLICATION_ID};
@@ -208,8 +205,7 @@ def recognise(database: Database, latest: int = len(MIGRATIONS)) -> int:
     """Return the version of a flow database, or 0 for an empty file, and change neither.
 
     Raises:
-        StoreForeign: The file belongs to another program; `StoreOfNamesake` if that is by its name
-            the other orchesjob-flow.
+        StoreForeign: The file belongs to another program.
         StoreBroken: It is a flow database without a version.
         StoreNewer: Its version is later than `latest`.
     """
@@ -220,8 +216,7 @@ def recognise(database: Database, latest: int = len(MIGRATIONS)) -> int:
     if is_empty and application_id == 0 and version == 0:
         return 0
     if application_id != APPLICATION_ID:
-        kind = StoreOfNamesake if database.path.name == NAME_OF_BOTH else StoreForeign
-        raise kind(database.path, "another program's data are in it")
+        raise StoreForeign(database.path, "another program's data are in it")
     if version > latest:
         raise StoreNewer(database.path, version, latest)
     if version < 1:

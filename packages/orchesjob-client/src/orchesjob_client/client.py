@@ -180,24 +180,25 @@ class OrchesjobClient:
             )
         return _one_job("orchesjob start", finished, job_key=job_key)
 
-    def status(self, job_key: str, *, hold: Hold = NOTHING) -> JobReport | None:
+    def status(
+        self, job_key: str, *, hold: Hold = NOTHING, limit_sec: float | None = None
+    ) -> JobReport | None:
         """Ask for the latest job under `job_key`; None if orchesjob does not know the key.
+
+        `limit_sec` is how long the call may take, if not as long as the client's limits say.
 
         Raises:
             OrchesjobError: No usable answer, which says nothing about the job.
         """
-        return self._status(job_key, hold=hold)
-
-    def _status(
-        self, job_key: str, limit_sec: float | None = None, *, hold: Hold = NOTHING
-    ) -> JobReport | None:
         words = ["status", _key_option("orchesjob status", job_key)]
         finished = self._run("orchesjob status", words, limit_sec=limit_sec, hold=hold)
         if finished.exit_code == _NOT_FOUND:
             return None
         return _one_job("orchesjob status", finished, job_key=job_key)
 
-    def running(self, *, hold: Hold = NOTHING) -> tuple[JobReport, ...]:
+    def running(
+        self, *, hold: Hold = NOTHING, limit_sec: float | None = None
+    ) -> tuple[JobReport, ...]:
         """Ask for all active jobs of the home, also those that others started.
 
         A job that is missing here has ended, was lost, or never existed.
@@ -205,21 +206,12 @@ class OrchesjobClient:
         Raises:
             OrchesjobError: No usable answer.
         """
-        return self._running(hold=hold)
-
-    def _running(
-        self, limit_sec: float | None = None, *, hold: Hold = NOTHING
-    ) -> tuple[JobReport, ...]:
         name, words = "orchesjob status --running", ["status", "--running"]
         answer = _answer_of(name, self._run(name, words, limit_sec=limit_sec, hold=hold))
         documents = parse_json(answer, call=name)
         if not isinstance(documents, list):
             raise BadAnswer(name, "expected a JSON array")
         return tuple(JobReport.from_payload(document, call=name) for document in documents)
-
-    def wait(self, job_key: str, timeout: float | None = None) -> JobReport:
-        """Wait until a job has a final status, and return its report; see `wait_any`."""
-        return self.wait_any(job_key, timeout)
 
     def stop_waiting(self) -> None:
         """Let each `wait` of this client raise `WaitStopped`, in all threads, from now on.
@@ -230,10 +222,10 @@ class OrchesjobClient:
         for wake in [*self._waits]:
             wake("")
 
-    def wait_any(self, job_keys: str | Iterable[str], timeout: float | None = None) -> JobReport:
-        """Wait until one of some jobs has a final status, and return its report.
+    def wait(self, job_keys: str | Iterable[str], timeout: float | None = None) -> JobReport:
+        """Wait until a job, or one of several, has a final status, and return its report.
 
-        The kernel tells when a worker exits. If it cannot, `wait_any` asks orchesjob, at first
+        The kernel tells when a worker exits. If it cannot, this asks orchesjob, at first
         often, later every five seconds. A call without a usable answer is repeated for a minute.
 
         A job that was LOST is returned too, though its command may still run: see `survivors`. One
@@ -256,13 +248,13 @@ class OrchesjobClient:
 
         due = keys = tuple(dict.fromkeys(_keys_of(job_keys)))
         if not keys:
-            raise ValueError("wait_any() needs the key of a job")
+            raise ValueError("wait() needs the key of a job")
         deadline = time.monotonic() + (math.inf if timeout is None else timeout)
         exits: SimpleQueue[str] = SimpleQueue()
         unwatched: dict[str, None] = {}
         gone: set[str] = set()
         pause_sec = FIRST_BACKOFF_SEC
-        with _new_watcher(exits.put) as watcher, ExitStack() as at_end:
+        with JobWatcher(exits.put) as watcher, ExitStack() as at_end:
             self._waits.add(exits.put)
             at_end.callback(self._waits.discard, exits.put)
             while True:
@@ -296,21 +288,21 @@ class OrchesjobClient:
 
     def _reports_of(self, job_keys: Sequence[str], deadline: float) -> Iterable[JobReport]:
         """Yield the report of each job; one call answers for all that are active."""
-        active = self._patiently(self._running, deadline) if len(job_keys) > 1 else ()
+        active = self._patiently(self.running, deadline) if len(job_keys) > 1 else ()
         found = {report.job_key: report for report in active}
         for key in job_keys:
-            report = found.get(key) or self._patiently(partial(self._status, key), deadline)
+            report = found.get(key) or self._patiently(partial(self.status, key), deadline)
             if report is None:
                 raise JobNotFound("orchesjob status", repr(key))
             yield report
 
-    def _patiently[Answer](self, ask: Callable[[float], Answer], deadline: float) -> Answer:
+    def _patiently[Answer](self, ask: Callable[..., Answer], deadline: float) -> Answer:
         """Repeat a call, within what time is left, while it gives no usable answer."""
         left = pauses(min(WAITING_PATIENCE_SEC, max(0.0, deadline - time.monotonic())))
         while True:
             left_sec = max(_LEAST_CALL_SEC, deadline - time.monotonic())
             try:
-                return ask(min(self._limits.status_sec, left_sec))
+                return ask(limit_sec=min(self._limits.status_sec, left_sec))
             except OrchesjobError as error:
                 if isinstance(error, CallTimedOut) and time.monotonic() > deadline:
                     raise WaitTimedOut("waiting", str(error)) from error
@@ -326,7 +318,7 @@ class OrchesjobClient:
     def discard_cgroup(self, report: JobReport) -> None:
         """Remove the cgroup of a job that has ended, unless a process is left in it.
 
-        `wait` and `wait_any` do this themselves. After `status`, call it once the job has ended.
+        `wait` does this itself. After `status`, call it once the job has ended.
         """
         if report.is_terminal:
             self._cgroups.discard(report.job_key)
@@ -542,14 +534,6 @@ def _words_of(command: Sequence[StrPath]) -> list[str]:
 
 def _keys_of(job_keys: str | Iterable[str]) -> list[str]:
     return [job_keys] if isinstance(job_keys, str) else list(job_keys)
-
-
-def _new_watcher(on_exit: Callable[[str], object]) -> JobWatcher[str]:
-    """Return a watcher, which watches nothing if there is no descriptor or thread left for it."""
-    try:
-        return JobWatcher(on_exit)
-    except (OSError, RuntimeError, MemoryError):
-        return JobWatcher(on_exit, use_pidfd=False)
 
 
 def _text(value: object, name: str) -> str:

@@ -4,6 +4,7 @@
 comparison of two flows all find the fields in `declarations`; there is no other schema.
 """
 
+import json
 import re
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
@@ -345,9 +346,10 @@ PRODUCTS = ListOf(
 )
 
 
-_WORDS = {"true": True, "false": False, "null": None}
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?([eE][+-]?[0-9]{1,2})?")
-"""The JSON numbers that every program can hold; one with more digits is text."""
+_OF_JSON = re.compile(
+    r"true|false|null|-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?([eE][+-]?[0-9]{1,2})?"
+)
+"""The words of JSON, and the numbers that every program can hold; one with more digits is text."""
 
 
 class ForeignValue(Kind):
@@ -363,12 +365,10 @@ class ForeignValue(Kind):
                 return {name: self.read(value) for name, _, value in here.entries()}
             case SequenceNode():
                 return [self.read(item) for item in here.items()]
-            case ScalarNode(form=form, text=text) if form is not Form.TEXT and text in _WORDS:
-                return _WORDS[text]
-            case ScalarNode(form=form, text=text) if form is not Form.TEXT and _NUMBER.fullmatch(
+            case ScalarNode(form=form, text=text) if form is not Form.TEXT and _OF_JSON.fullmatch(
                 text
             ):
-                return float(text) if {".", "e", "E"}.intersection(text) else int(text)
+                return json.loads(text)
             case _:
                 return PROSE.read(here)
 
@@ -386,7 +386,5 @@ class ForeignMapping(Kind):
         if not isinstance(here.node, MappingNode):
             here.add(messages.must_be(f"a mapping, such as {self.example}", here.node))
             return None
-        from json import dumps  # few flows pay for this import
-
         values = ForeignValue().read(here)
-        return tuple((name, dumps(values[name])) for name in sorted(values))
+        return tuple((name, json.dumps(values[name])) for name in sorted(values))

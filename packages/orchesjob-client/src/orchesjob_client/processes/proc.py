@@ -9,7 +9,8 @@ import re
 import select
 import subprocess
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
@@ -124,40 +125,38 @@ def read_all(proc: Path = PROC) -> list[Entry]:
 def read_own(pid: int, proc: Path = PROC) -> tuple[Entry, list[str]] | None:
     """Read a living process of this user, and the words of its command line, as one moment."""
     try:
-        folder = os.open(f"{proc}/{pid}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        with _opened(pid, proc) as folder:
+            entry, words = _read_entry(pid, folder, _NO_MARKS), _read_words(folder)
+            is_own = os.fstat(folder).st_uid == os.geteuid()
     except (*_GONE, PermissionError):
         return None
-    try:
-        entry, words = _read_entry(pid, folder, _NO_MARKS), _read_words(folder)
-        is_own = os.fstat(folder).st_uid == os.geteuid()
-    except (*_GONE, PermissionError):
-        return None
-    finally:
-        os.close(folder)
     return (entry, words) if isinstance(entry, Entry) and is_own else None
 
 
 def read_entry(pid: int, wanted: WantedMarks, proc: Path = PROC) -> Entry | Unread:
     """Read one process; `wanted` are the marks in its environment that count.
 
-    Everything is read through one descriptor of its folder, which dies with the process: a new
-    process with the same PID cannot contribute its start or its command.
-
     Raises:
         OSError: This process has no descriptors or memory left.
     """
     try:
-        folder = os.open(f"{proc}/{pid}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        with _opened(pid, proc) as folder:
+            return _read_entry(pid, folder, wanted)
     except PermissionError:
         return Unread.HIDDEN
     except _GONE:
         return Unread.VANISHED
+
+
+@contextmanager
+def _opened(pid: int, proc: Path) -> Iterator[int]:
+    """Yield a descriptor of a process's folder, through which all of it is read.
+
+    It dies with the process: a new one with the same PID cannot contribute its start or command.
+    """
+    folder = os.open(f"{proc}/{pid}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        return _read_entry(pid, folder, wanted)
-    except PermissionError:
-        return Unread.HIDDEN
-    except _GONE:
-        return Unread.VANISHED
+        yield folder
     finally:
         os.close(folder)
 
