@@ -7,10 +7,10 @@ this repository, which are released together; they may change with any version.
 from orchesjob_client.call import Hold
 from orchesjob_client.call import longer as longer
 from orchesjob_client.call import pauses as pauses
-from orchesjob_client.client import OrchesjobClient, locate
+from orchesjob_client.client import OrchesjobClient
 from orchesjob_client.defaults import DEFAULT_GRACE_SEC, DEFAULT_START_TIMEOUT_SEC, CallLimits
 from orchesjob_client.defaults import FIRST_BACKOFF_SEC as FIRST_BACKOFF_SEC
-from orchesjob_client.environment import EXECUTABLE, HomeFolder, folder_of_home
+from orchesjob_client.environment import EXECUTABLE, HomeFolder, folder_of_home, locate
 from orchesjob_client.environment import MARK as MARK
 from orchesjob_client.environment import is_marked as is_marked
 from orchesjob_client.environment import mark as mark

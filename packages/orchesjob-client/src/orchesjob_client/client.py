@@ -1,4 +1,4 @@
-"""The commands of orchesjob as methods, what follows from them, and where its executable is.
+"""The commands of orchesjob as methods, and what follows from them.
 
 Each method pairs a command line with its time limit, exit codes and answer. Running a process
 belongs to `call`, reading a job object to `report`, finding processes to `processes`; the caller
@@ -12,8 +12,6 @@ left of the job.
 import math
 import os
 import re
-import shutil
-import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -39,9 +37,9 @@ from orchesjob_client.defaults import (
 )
 from orchesjob_client.encoding import in_utf8, start_in_utf8
 from orchesjob_client.environment import (
-    EXECUTABLE,
     HOME,
     HomeFolder,
+    StrPath,
     folder_of_home,
     marked_environment,
     named_home,
@@ -57,7 +55,6 @@ from orchesjob_client.errors import (
     JobNotFound,
     JobNotRunning,
     OrchesjobError,
-    OrchesjobMissing,
     WaitStopped,
     WaitTimedOut,
 )
@@ -73,11 +70,6 @@ _NOT_FOUND = 3  # there is no job with this key or id
 _NOT_RUNNING = 4  # the job has ended already
 
 _LEAST_CALL_SEC = 2.0  # a call with less time could not answer on a busy machine
-
-_NAME = "orchesjob"
-_BESIDE = Path(sys.executable).parent
-
-type StrPath = str | os.PathLike[str]
 
 
 class OrchesjobClient:
@@ -587,32 +579,3 @@ def _message_of(finished: Finished) -> str:
         return finished.stderr_line
     code = finished.exit_code
     return f"killed by signal {-code}" if code < 0 else f"exit {code} without a message"
-
-
-def locate(
-    explicit: StrPath | None, environ: Mapping[str, str], *, beside: StrPath = _BESIDE
-) -> str:
-    """Return the absolute path of the orchesjob to use, without running it (rule 6.2).
-
-    It is `explicit` if given, else `ORCHESJOB_BIN`, else `orchesjob` on `PATH`, else the one in the
-    folder `beside`, which is that of this Python. One that is named must exist: no other is taken
-    instead. A name without a folder is looked up on `PATH`.
-
-    Raises:
-        OrchesjobMissing: None is found, or the one that is named cannot be executed.
-    """
-    search_path = environ.get("PATH", os.defpath)
-    for origin, named in (
-        ("as asked for", explicit and os.fspath(explicit)),
-        (f"from {EXECUTABLE}", environ.get(EXECUTABLE)),
-    ):
-        if named:
-            return _executable(shutil.which(named, path=search_path), named, origin)
-    found = shutil.which(_NAME, path=search_path) or shutil.which(Path(beside, _NAME))
-    return _executable(found, _NAME, f"neither on PATH nor in {beside}")
-
-
-def _executable(found: StrPath | None, name: str, origin: str) -> str:
-    if found is None:
-        raise OrchesjobMissing(_NAME, f"{name} ({origin}) is not an executable file", name)
-    return os.path.abspath(found)  # noqa: PTH100 - text, and `..` after a link stays as it is

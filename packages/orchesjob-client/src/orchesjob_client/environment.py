@@ -1,4 +1,4 @@
-"""The variables of orchesjob and of this package, and the marks of jobs that one of them holds.
+"""The variables of orchesjob and of this package: its home, its executable, the marks of jobs.
 
 A job's mark is in the environment of each of its processes. A job that is started inside another
 job adds its mark to those that are there, so it is found by the outer mark too (rule 5.8).
@@ -6,8 +6,15 @@ job adds its mark to those that are there, so it is found by the outer mark too 
 
 import hashlib
 import os
+import shutil
+import sys
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import NamedTuple
+
+from orchesjob_client.errors import OrchesjobMissing
+
+type StrPath = str | os.PathLike[str]
 
 HOME = "ORCHESJOB_HOME"
 """The folder of orchesjob's jobs."""
@@ -112,3 +119,36 @@ class WantedMarks:
                     if mark in self._marks:
                         return self._marks[mark]
         return None
+
+
+_NAME = "orchesjob"
+_BESIDE = Path(sys.executable).parent
+
+
+def locate(
+    explicit: StrPath | None, environ: Mapping[str, str], *, beside: StrPath = _BESIDE
+) -> str:
+    """Return the absolute path of the orchesjob to use, without running it (rule 6.2).
+
+    It is `explicit` if given, else `ORCHESJOB_BIN`, else `orchesjob` on `PATH`, else the one in the
+    folder `beside`, which is that of this Python. One that is named must exist: no other is taken
+    instead. A name without a folder is looked up on `PATH`.
+
+    Raises:
+        OrchesjobMissing: None is found, or the one that is named cannot be executed.
+    """
+    search_path = environ.get("PATH", os.defpath)
+    for origin, named in (
+        ("as asked for", explicit and os.fspath(explicit)),
+        (f"from {EXECUTABLE}", environ.get(EXECUTABLE)),
+    ):
+        if named:
+            return _executable(shutil.which(named, path=search_path), named, origin)
+    found = shutil.which(_NAME, path=search_path) or shutil.which(Path(beside, _NAME))
+    return _executable(found, _NAME, f"neither on PATH nor in {beside}")
+
+
+def _executable(found: StrPath | None, name: str, origin: str) -> str:
+    if found is None:
+        raise OrchesjobMissing(_NAME, f"{name} ({origin}) is not an executable file", name)
+    return os.path.abspath(found)  # noqa: PTH100 - text, and `..` after a link stays as it is
