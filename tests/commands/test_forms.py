@@ -238,14 +238,28 @@ def test_the_error_in_the_reference(wrong: Flow) -> None:
     assert f"```text\n{shown}```\n" in REFERENCE.read_text(encoding="utf-8")
 
 
-def test_whose_errors_are_text(wrong: Flow) -> None:
-    """It is stderr that decides about errors: where that is a pipe, they are JSON (6.11)."""
-    words = ("start", "w", "wrong.yaml")
-    environ = {**wrong.environ, "ORCHESJOB_FLOW_FORMAT": "text"}
-    assert len(wrong.refusal(*words, env=environ)["problems"]) == 1
-    command, terminal = wrong.spawn_on_terminal(*words, stream="stderr")
-    assert terminal.read_to_end().endswith('help: did you mean "command"?\n')
-    assert command.communicate()[0] == ""
+@pytest.mark.parametrize(
+    ("option", "variable", "is_data"),
+    [
+        ("", "", True),
+        ("", "text", False),
+        ("", "json", True),
+        ("--format=table", "json", False),
+        ("--format=json", "table", True),
+        ("--format=auto", "table", True),
+        ("--format=yaml", "table", True),
+    ],
+)
+def test_whose_errors_are_text(wrong: Flow, option: str, variable: str, is_data: bool) -> None:
+    """Errors have the format that was asked for; otherwise it is stderr that decides (6.11)."""
+    words = ("validate", "--allow=x", "wrong.yaml", *filter(None, [option]))
+    environ = {**wrong.environ, "ORCHESJOB_FLOW_FORMAT": variable}
+    result = wrong.run(*words, env=environ)
+    assert (result.returncode, is_json(result.stderr)) == (2, is_data)
+    if not variable and not option:
+        command, terminal = wrong.spawn_on_terminal("start", "w", "wrong.yaml", stream="stderr")
+        assert terminal.read_to_end().endswith('help: did you mean "command"?\n')
+        assert command.communicate()[0] == ""
 
 
 @pytest.mark.parametrize(

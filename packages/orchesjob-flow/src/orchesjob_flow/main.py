@@ -204,7 +204,7 @@ def error_words(error: Exception, words: Sequence[str]) -> str:
     """Write an error for whoever reads stderr: a person, or a program (rule 6.11)."""
     error = with_file_meant(error, words)
     described = describe_error(error, words)
-    if format_of_errors() is OutputFormat.TEXT:
+    if format_of_errors(words) is OutputFormat.TEXT:
         # Without the means to load what words take, the line of JSON will do.
         with suppress(ImportError, MemoryError, OSError):
             return _text_of(error, described)

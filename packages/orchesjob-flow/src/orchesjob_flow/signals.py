@@ -93,7 +93,7 @@ class Interruption:
             described = describe_interruption(
                 signum, self._words, self._run_key, has_runner=self._has_runner
             )
-            write_last_words(interruption_text(described))
+            write_last_words(interruption_text(described, self._words))
         return SIGNALLED + signum
 
 
@@ -128,9 +128,9 @@ def stopped_by_signals(stop_runner: Callable[[int], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def interruption_text(described: dict[str, str]) -> str:
+def interruption_text(described: dict[str, str], words: Sequence[str] = ()) -> str:
     """Return what was interrupted, as JSON or text for stderr (rule 6.11)."""
-    if format_of_errors() is OutputFormat.JSON:
+    if format_of_errors(words) is OutputFormat.JSON:
         return dump_json(described, indent=None)
     from orchesjob_flow.views.error_layout import error_text, style_of
 

@@ -253,10 +253,21 @@ def default_spelling() -> str:
     return os.environ.get(FORMAT_VARIABLE) or AUTO
 
 
-def format_of_errors() -> OutputFormat:
-    """Return the output format of errors: always JSON for a program that reads stderr."""
-    is_read = stderr().stream.isatty() and default_spelling() != OutputFormat.JSON
-    return OutputFormat.TEXT if is_read else OutputFormat.JSON
+def format_of_errors(words: Sequence[str]) -> OutputFormat:
+    """Return the output format of errors: what the words or the variable ask for, if they do.
+
+    >>> format_of_errors(["list", "--format=table"]), format_of_errors(["list", "--format", "json"])
+    (<OutputFormat.TEXT: 'text'>, <OutputFormat.JSON: 'json'>)
+    """
+    given = [
+        value or "".join(words[place + 1 : place + 2])
+        for place, word in enumerate(words)
+        for name, _, value in [word.partition("=")]
+        if name == "--format"
+    ]
+    spelling = [default_spelling(), *given][-1]
+    spelling = spelling if spelling in SPELLINGS else AUTO
+    return format_for(spelling, is_terminal=stderr().stream.isatty())
 
 
 class Terminal(NamedTuple):
