@@ -20,6 +20,7 @@ from support.flow import Flow
 from support.gate import Gate
 from support.terminal import PICTURE, Terminal
 
+ENDED = "a | end\na SUCCEEDED\nk SUCCEEDED\n"
 MOMENT = re.compile(r"\d\d:\d\d:\d\d ")
 
 
@@ -45,8 +46,15 @@ def test_on_a_pipe(real_flow: Flow) -> None:
     started = real_flow.run("start", "k", "--follow", real_flow.write(*TWO))
     assert json.loads(started.stdout)["status"] == "SUCCEEDED"
     lines = started.stderr.splitlines()
-    assert sorted(lines[:3]) == ["fetch    | err", "fetch    | no end", "fetch    | out"]
-    assert lines[3:] == ["load-all | loaded"]
+    assert lines[0] == "fetch    RUNNING attempt 1"
+    assert sorted(lines[1:4]) == ["fetch    | err", "fetch    | no end", "fetch    | out"]
+    assert lines[4:] == [
+        "fetch    SUCCEEDED",
+        "load-all RUNNING attempt 1",
+        "load-all | loaded",
+        "load-all SUCCEEDED",
+        "k SUCCEEDED",
+    ]
 
 
 @pytest.mark.integration
@@ -59,6 +67,7 @@ def test_on_a_terminal(real_flow: Flow, columns: int) -> None:
     assert "\x1b[36mfetch    | \x1b[0mout\n" in output
     assert "\x1b[36mfetch    | \x1b[0mno end\n" in output
     assert "\x1b[33mload-all | \x1b[0mloaded\n" in output
+    assert "\x1b[33mload-all \x1b[0mRUNNING attempt 1\n" in output
     assert "SUCCEEDED" in table
     assert " | " not in table
 
@@ -88,15 +97,23 @@ def test_while_it_happens(flow: Flow, gate: Gate) -> None:
     step = {"id": "a", "command": gate.command("exit 1", before="echo trying"), "retries": 1}
     started = flow.spawn("start", "k", "-f", flow.write(step))
     assert started.stderr is not None
-    assert started.stderr.readline() == "a | trying\n"
+    lines = [started.stderr.readline() for _ in range(2)]
     gate.await_arrival()
     gate.let_through()
-    assert started.stderr.readline() == "a | trying\n"
+    lines += [started.stderr.readline() for _ in range(3)]
+    assert lines == [
+        "a RUNNING attempt 1\n",
+        "a | trying\n",
+        "a attempt 1 FAILED exit code 1\n",
+        "a RUNNING attempt 2\n",
+        "a | trying\n",
+    ]
     gate.let_through()
     stdout, stderr = started.communicate()
     assert json.loads(stdout)["status"] == "FAILED"
     assert stderr.splitlines() == [
-        "run k of flow f FAILED: 1 step failed: a",
+        "a FAILED exit code 1",
+        "k FAILED 1 step failed: a",
         "a FAILED exit code 1, after printing:",
         "a | trying",
     ]
@@ -106,7 +123,7 @@ def test_ten_steps_at_once(flow: Flow) -> None:
     """No line holds the output of two steps, however they print; nothing is lost."""
     script = "for i in $(seq 300); do printf '%s' part; printf '%s\\n' \"-$0-$i\"; done"
     steps = [{"id": f"s{n}", "command": ["sh", "-c", script, f"s{n}"]} for n in range(10)]
-    started = flow.run("start", "k", "-f", flow.write(*steps))
+    started = flow.run("start", "k", "-f", "--progress=none", flow.write(*steps))
     expected = [f"s{n} | part-s{n}-{i}" for n in range(10) for i in range(1, 301)]
     assert sorted(started.stderr.splitlines()) == sorted(expected)
 
@@ -134,6 +151,21 @@ def test_with_lines(flow: Flow) -> None:
     ]
 
 
+def test_with_times(flow: Flow) -> None:
+    """With `--timestamps` the time leads each line; without `--follow` there is nothing to lead."""
+    file = flow.write(shell("a", "echo one"))
+    words = ("start", "k", "-f", "--progress=none", "--timestamps", file)
+    assert re.fullmatch(f"{MOMENT.pattern}a \\| one\n", flow.run(*words).stderr)
+    lines = flow.run("start", "l", "--timestamps", "-f", file).stderr.splitlines()
+    assert [MOMENT.sub("T ", line, count=1) for line in lines] == [
+        "T a RUNNING attempt 1",
+        "T a | one",
+        "T a SUCCEEDED",
+        "T l SUCCEEDED",
+    ]
+    assert "add --follow" in flow.refusal("start", "m", "--timestamps", file)["error"]
+
+
 def test_with_nothing_else(flow: Flow) -> None:
     """With `--progress none` there is the output only, and no last words."""
     file = flow.write(shell("a", "echo one; exit 3"))
@@ -159,7 +191,7 @@ def test_retry_shows_only_what_is_new(flow: Flow, tmp_path: Path) -> None:
     done = tmp_path / "done"
     file = flow.write(shell("a", f"echo once; mkdir {done} 2>&- && exit 1; echo again"))
     flow.start("k", file, code=1)
-    retried = flow.run("retry", "k", "-f")
+    retried = flow.run("retry", "k", "-f", "--progress=none")
     assert retried.stderr == "a | once\na | again\n"
     assert flow.run("start", "k", "-f", file).stderr.count("|") == 0
 
@@ -176,9 +208,9 @@ def test_resume_and_watch(flow: Flow, gate: Gate) -> None:
         assert shown == [f"a | {number}\n" for number in range(3, 13)]
     gate.let_through()
     stdout, stderr = resumed.communicate()
-    assert (json.loads(stdout)["status"], stderr) == ("SUCCEEDED", "a | end\n")
+    assert (json.loads(stdout)["status"], stderr) == ("SUCCEEDED", ENDED)
     stdout, stderr = watching.communicate()
-    assert (watching.returncode, stderr) == (0, "a | end\n")
+    assert (watching.returncode, stderr) == (0, ENDED)
     assert stdout.count("Flow: f  Run: k") == 1
     assert "Status: OK SUCCEEDED" in stdout
 
@@ -188,7 +220,7 @@ def test_watch_and_advance(flow: Flow, gate: Gate) -> None:
     flow.abandon(flow.write({"id": "a", "command": gate.command("echo end")}), gate)
     gate.let_through()
     watched = flow.run("watch", "k", "--follow", "--advance")
-    assert (watched.returncode, watched.stderr) == (0, "a | end\n")
+    assert (watched.returncode, watched.stderr) == (0, ENDED)
     assert "Status: OK SUCCEEDED" in watched.stdout
 
 
@@ -233,7 +265,7 @@ def test_a_reader_that_does_not_read(flow: Flow, gate: Gate) -> None:
     reader, writer = full_pipe()
     loud = shell("a", "seq 100000")
     file = flow.write(loud, {"id": "b", "command": gate.command(), "when": "a"})
-    command = flow.spawn("start", "k", "-f", file, stderr=writer)
+    command = flow.spawn("start", "k", "-f", "--progress=none", file, stderr=writer)
     os.close(writer)
     gate.await_arrival()
     gate.let_through()
@@ -327,4 +359,4 @@ def test_messages_keep_their_place(flow: Flow, gate: Gate) -> None:
     waiting = f"orchesjob-flow: process {other.pid} advances run 'k'; waiting for its outcome\n"
     assert second.stderr.readline() == waiting
     gate.let_through()
-    assert second.communicate()[1] == "a | end\n"
+    assert second.communicate()[1] == ENDED

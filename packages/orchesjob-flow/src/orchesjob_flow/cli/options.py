@@ -409,11 +409,40 @@ progress_option = click.option(
     type=click.Choice(["auto", "plain", "none"]),
     default="auto",
     show_default=True,
-    help="Show on stderr a table (on a terminal) or lines.",
+    help="Show a table or lines.",
 )
-follow_option = click.option(
-    "-f", "--follow", is_flag=True, help="Show the output of the steps live, on stderr."
-)
+TIMES = "times"
+"""The value of `follow` that puts the time before each line."""
+TIMESTAMPS = f"{__name__}.timestamps"
+
+
+def how_to_follow(ctx: click.Context, _param: click.Parameter, follow: bool) -> str:
+    """Return how the output is shown; an empty text if it is not."""
+    if not ctx.meta.get(TIMESTAMPS):
+        return "lines" if follow else ""
+    if not follow:
+        raise click.UsageError("--timestamps is about what --follow shows; add --follow", ctx)
+    return TIMES
+
+
+def follow_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Declare `--follow`, which a command receives as a text, and `--timestamps`, a part of it."""
+    timestamps = click.option(
+        "--timestamps",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=lambda ctx, _param, given: ctx.meta.update({TIMESTAMPS: given}),
+        help="With --follow, put the time before each line.",
+    )
+    follow = click.option(
+        "-f",
+        "--follow",
+        is_flag=True,
+        callback=how_to_follow,
+        help="Show how steps start, print and end, live.",
+    )
+    return follow(timestamps(command))
 
 
 def takes_course(*options: Callable[..., Any]) -> Callable[..., Any]:

@@ -51,7 +51,7 @@ def watch(  # noqa: PLR0913, PLR0917 - its options
     handle: RunHandle,
     interval: float,
     mode: str | None,
-    follow: bool,
+    follow: str,
     advance: bool,
 ) -> int:
     """Show a run until it ends: its table, or with --follow what its steps print.
@@ -72,14 +72,16 @@ def watch(  # noqa: PLR0913, PLR0917 - its options
     if advance:
         name_run(ctx, handle.run_key, has_runner=False)
     if follow:
-        run = follow_run(handle, see, advance=advance)
+        run = follow_run(handle, see, follow, advance=advance)
     else:
         run = watch_tables(handle, interval, see, screen=screen, advance=advance)
     show_next_steps(handle, Snapshot(run, None))
     return run_exit_code(run)
 
 
-def follow_run(handle: RunHandle, see: Callable[[Snapshot], None], *, advance: bool) -> Run:
+def follow_run(
+    handle: RunHandle, see: Callable[[Snapshot], None], follow: str, *, advance: bool
+) -> Run:
     """Show the output of a run until it is terminal, then its table; call `see` at each look.
 
     Raises:
@@ -96,7 +98,7 @@ def follow_run(handle: RunHandle, see: Callable[[Snapshot], None], *, advance: b
             observer.await_end(math.inf, see)
             return observer.snapshot().run
 
-    run = with_progress("auto", handle, bring_to_end, follow=True).run
+    run = with_progress("auto", handle, bring_to_end, follow=follow).run
     print_table(Snapshot(run, None))
     return run
 

@@ -36,15 +36,17 @@ from orchesjob_flow.reasons import (
 )
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.terminal import (
+    COLOUR,
     LAST_WORDS_SEC,
     LiveDrawing,
     Terminal,
     cut,
     hold_messages,
+    paragraph,
     visible,
     warn,
     width,
-    write_paragraph,
+    write_view,
 )
 
 if TYPE_CHECKING:
@@ -73,13 +75,13 @@ class ShownRun(NamedTuple):
 
 
 def with_progress(
-    mode: str, handle: RunHandle, advance: Callable[[], Run], *, follow: bool = False
+    mode: str, handle: RunHandle, advance: Callable[[], Run], *, follow: str = ""
 ) -> ShownRun:
     """Let `advance` bring a run to its end, and show the run in the meantime.
 
     The mode `plain` prints lines, and `none` prints nothing. `auto` draws on a terminal, prints
     lines on a terminal that cannot draw, and is silent elsewhere. With `follow`, the output of the
-    steps is shown instead, with `plain` between the lines.
+    steps comes between the lines, and only `plain` lines have times unless it is `times`.
     """
     with Observer(handle) as observer:
         seen = read_run(observer)
@@ -126,7 +128,7 @@ def warn_about_found(run: Run, before: Run | None) -> None:
 
 @contextmanager
 def view_of(
-    mode: str, handle: RunHandle, before: Run | None, *, follow: bool
+    mode: str, handle: RunHandle, before: Run | None, *, follow: str
 ) -> Iterator["Screen | Lines | None"]:
     """Choose how to show a run; what happened `before` is not shown again."""
     stderr = terminal.stderr()
@@ -135,7 +137,9 @@ def view_of(
         from orchesjob_flow.views.step_output import Following
 
         with hold_messages() as held:
-            yield Lines(before, held, Following(handle, before), tells_end=mode == "plain")
+            output = Following(handle, before, has_times=follow == "times")
+            has_times = mode == "plain" or follow == "times"
+            yield Lines(before, held, output, tells_end=mode != "none", has_times=has_times)
     elif mode == "auto" and stderr.can_draw:
         with screen_on(stderr) as screen:
             yield screen
@@ -211,7 +215,8 @@ class Lines:
     """Prints a line for each transition, no matter how quickly they follow each other.
 
     With `output`, the output of the steps comes between these lines, or in place of them unless
-    the lines tell the end. The messages that are `held` come between them too.
+    the lines tell the end. The messages that are `held` come between them too. A line begins with
+    the time, if it `has_times`.
 
     Attributes:
         is_behind: Whether it has more to show at once.
@@ -225,10 +230,12 @@ class Lines:
         output: "Following | None" = None,
         *,
         tells_end: bool = True,
+        has_times: bool = True,
     ) -> None:
         """Leave out what happened `before`."""
         self.is_behind = False
         self.tells_end = tells_end
+        self._has_times = has_times
         self._known = set(() if before is None else transitions(before))
         self._held = held
         self._output = output
@@ -256,8 +263,10 @@ class Lines:
         found = transitions(run) if self.tells_end else {}
         new = [transition for transition in found if transition not in self._known]
         for transition in sorted(new, key=lambda transition: transition.at):
-            moment = self._time_of_day(transition.at, run.started_at)
-            self._coming.append((transition, f"{moment} {transition.subject} {found[transition]}"))
+            moment = f"{self._time_of_day(transition.at, run.started_at)} " * self._has_times
+            lead = self._output.lead(transition.subject) if self._output else ""
+            subject = COLOUR.sub("", lead) or f"{transition.subject} "
+            self._coming.append((transition, f"{moment}{subject}{found[transition]}"))
         self._known.update(found)
 
     def _print_more(self) -> bool:
@@ -266,7 +275,10 @@ class Lines:
             transition, line = self._coming[0]
             if not transition.begins and self._print_output(before=transition.at):
                 return True
-            write_paragraph(line)
+            # The colour comes last, so that no line break falls into it.
+            lead = self._output.lead(transition.subject) if self._output else ""
+            self._held.write_messages()
+            write_view(f"{paragraph(line).replace(COLOUR.sub('', lead), lead, 1)}\n")
             self._coming.popleft()
         return self._print_output()
 

@@ -171,7 +171,7 @@ def show_foreground(
     progress: str,
     advance: Callable[[], Run],
     *,
-    follow: bool = False,
+    follow: str = "",
 ) -> int:
     """Let `advance` bring a run to its end with its progress on stderr, and print the run.
 

@@ -8,6 +8,7 @@ what a run prints (rule 6.15). After a failed run, the last lines of its failed 
 import errno
 import math
 import os
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import cycle, islice
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from flow_store import AttemptStatus, Run, Step, StoreError
+from orchesjob_flow.clock import clock_time
 from orchesjob_flow.errors import FlowError, UnusableOrchesjobHome
 from orchesjob_flow.home.runs import (
     STREAMS,
@@ -133,6 +135,7 @@ LONGEST_LINE = 1 << 16
 BLOCKS_AT_A_LOOK = 4
 """How much of one file is read each time, so that the others have their turn."""
 NO_COLOUR = "\x1b[0m"
+DATE = len("2026-05-07 ")
 
 
 class Printer:
@@ -150,10 +153,12 @@ class Printer:
         write: Callable[[bytes], None] = write_bytes,
         most_bytes: int | None = None,
         numbered: bool = False,
+        has_times: bool = False,
     ) -> None:
         """Begin without any file; `most_bytes` limits the size of a file's last lines.
 
-        If it is `numbered`, the number of its attempt leads each line, before the prefix.
+        If it is `numbered`, the number of its attempt leads each line, after the prefix. If it
+        `has_times`, the time at which a line is shown leads it, before the prefix.
         """
         self.has_shown = self.has_written = False
         self._prefixes = prefixes
@@ -161,6 +166,7 @@ class Printer:
         self._most_bytes = most_bytes
         self._clean: Callable[[bytes], bytes] = for_terminal if terminal else bytes
         self._numbered = numbered
+        self._has_times = has_times
         self._is_terminal = terminal
         self._by_line = False
         self._write_bytes = write
@@ -227,7 +233,8 @@ class Printer:
         if rest:
             self._begun[source] = rest
         number = f"{source.number} | " if self._numbered else ""
-        prefix = f"{self._prefixes[source.step_id]}{number}".encode()
+        moment = f"{clock_time(time.time())[DATE:]} " if self._has_times else ""
+        prefix = f"{moment}{self._prefixes[source.step_id]}{number}".encode()
         if lines:
             self._write_bytes(b"".join(prefix + self._clean(line) + b"\n" for line in lines))
 
@@ -257,7 +264,7 @@ def prefixes_on_stderr(ids: Sequence[str]) -> Mapping[str, str]:
     return dict(zip(ids, padded, strict=True))
 
 
-def printer_on_stderr(prefixes: Mapping[str, str]) -> Printer:
+def printer_on_stderr(prefixes: Mapping[str, str], *, has_times: bool = False) -> Printer:
     """Return what shows the last lines of files on stderr, and what follows."""
     return Printer(
         prefixes,
@@ -265,6 +272,7 @@ def printer_on_stderr(prefixes: Mapping[str, str]) -> Printer:
         terminal=terminal.stderr().stream.isatty(),
         write=write_view_bytes,
         most_bytes=LAST_BYTES,
+        has_times=has_times,
     )
 
 
@@ -275,12 +283,12 @@ class Following:
     left out.
     """
 
-    def __init__(self, handle: RunHandle, before: Run | None) -> None:
+    def __init__(self, handle: RunHandle, before: Run | None, *, has_times: bool = False) -> None:
         """Find what has been printed `before`, if the run is recorded already."""
         self._handle = handle
         self._is_refused = False
         self._prefixes: dict[str, str] = {}
-        self._printer = printer_on_stderr(self._prefixes)
+        self._printer = printer_on_stderr(self._prefixes, has_times=has_times)
         self._new: dict[Source, tuple[float, Path]] = {}
         self._growing: set[Source] = set()
         self._known: set[Source] = set()
@@ -290,6 +298,10 @@ class Following:
         for source in self._new.keys() - self._growing:
             del self._new[source]
         self._follow(math.inf)
+
+    def lead(self, subject: str) -> str:
+        """Return what leads a line about a step: its name in its colour; empty for a run."""
+        return self._prefixes.get(subject, "").replace(" | ", " ")
 
     def look_at(self, run: Run) -> None:
         """Find the attempts of a run that has changed.

@@ -222,13 +222,14 @@ class OutputFormat(StrEnum):
 class Course(NamedTuple):
     """How a command advances a run, here or in the background, and what it shows meanwhile.
 
-    `reports` are formats and files, which are written after the run (rule 12.1).
+    `follow` is empty, or says how the output of steps is shown. `reports` are formats and files,
+    which are written after the run (rule 12.1).
     """
 
     detach: bool
     progress: str
     output_format: OutputFormat
-    follow: bool = False
+    follow: str = ""
     reports: tuple[tuple[str, str], ...] = ()
 
 
