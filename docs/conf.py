@@ -81,12 +81,12 @@ KNOWN_LANGUAGES = {"crontab": "bash", "synopsis": "text", "terminal": "console"}
 """What is closest, to Pygments, to the languages that it does not know."""
 LANGUAGE = re.compile(rf"^```({'|'.join(KNOWN_LANGUAGES)})$", re.MULTILINE)
 ALERT = re.compile(r"^> \[!(?P<kind>\w+)\]\n(?P<text>(?:>.*\n)+)", re.MULTILINE)
-CARDS = re.compile(r"^<!-- cards -->\n(?P<list>(?:[-\s].*\n|\n)+)", re.MULTILINE)
+CARDS = re.compile(r"^<!-- cards -->\n+(?P<list>(?:(?:- |  ).*\n)+)", re.MULTILINE)
 CARD = re.compile(
-    r"^- \[(?P<title>[^]]+)\]\((?P<path>[^)]+)\.md\):?\s*(?P<text>(?:.+\n)+)", re.MULTILINE
+    r"^- \[(?P<title>[^]]+)\]\((?P<path>[^)]+)\.md\):?\s*(?P<text>.+\n(?:  .+\n)*)", re.MULTILINE
 )
 TITLED = r"\*\*([^*\n]+)\*\*\n\n((?:<!--.*-->\n)?```\w+\n.*?^```\n)\n*"
-TABS = re.compile(rf"^<!-- tabs -->\n(?P<tabs>(?:{TITLED})+)", re.MULTILINE | re.DOTALL)
+TABS = re.compile(rf"^<!-- tabs -->\n+(?P<tabs>(?:{TITLED})+)", re.MULTILINE | re.DOTALL)
 
 
 def listed(page: str) -> list[str]:
@@ -220,8 +220,7 @@ def collect(_app: Sphinx, page: str, _template: str, context: dict[str, Any], tr
     sections.feed(context["body"])
     name = f"{page}.html"
     for anchor, title, text in sections.found:
-        if words := " ".join(text.split()):
-            INDEX.append([name, sections.found[0][1], anchor, title, words])
+        INDEX.append([name, sections.found[0][1], anchor, title, " ".join(text.split())])
 
 
 def write_index(app: Sphinx, error: Exception | None) -> None:

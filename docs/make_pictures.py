@@ -33,6 +33,7 @@ DOCS = Path(__file__).resolve().parent
 PICTURES = DOCS / "pictures"
 README = DOCS.parent / "README.md"
 REPORT = PICTURES / "report.png"
+GRAPH = PICTURES / "graph.svg"
 LONGEST_SEC = 60.0
 WRONG = """\
 flow_id: daily-import
@@ -116,6 +117,28 @@ def page_of_the_readme() -> str:
                 check=False,
             )
         return (home / "report.html").read_text(encoding="utf-8").replace(str(home), "~")
+
+
+def graph_of(page: str) -> str:
+    """Return the graph that a page of `report` shows, as a file of its own, light or dark."""
+    (drawing,) = re.findall(r'<svg [^>]*aria-labelledby="drawing">.*?</svg>', page, re.DOTALL)
+    symbols = "".join(re.findall(r"<symbol .*?</symbol>", page, re.DOTALL))
+    drawing = re.sub(r"</?a\b[^>]*>", "", drawing)
+    head = '<svg xmlns="http://www.w3.org/2000/svg" role="img" font-family="monospace"'
+    return f"{drawing.replace('<svg', head, 1).replace('>', f'>{GRAPH_STYLE}{symbols}', 1)}\n"
+
+
+GRAPH_STYLE = """<style>
+svg { --good: #1b7a43; --bad: #bd2430; --skip: #5d646d; --card: #fff; --text: #1a1d21; }
+@media (prefers-color-scheme: dark) {
+  svg { --good: #62cf8f; --bad: #ff8d8d; --skip: #a2abb5; --card: #191c1f; --text: #e6e9ec; }
+}
+.good { color: var(--good); } .bad { color: var(--bad); } .skip { color: var(--skip); }
+.line { fill: none; stroke: var(--skip); stroke-width: 1.5; }
+rect { fill: var(--card); stroke: currentColor; stroke-width: 1.5; }
+text { fill: var(--text); font-size: 13px; }
+symbol { fill: none; stroke: currentColor; stroke-width: 1.8; }
+</style>"""
 
 
 @contextmanager
@@ -307,6 +330,9 @@ def main() -> int:
     page = page_of_the_readme()
     if not check:
         REPORT.write_bytes(draw_page(page))
+        GRAPH.write_text(graph_of(page), encoding="utf-8")
+    elif GRAPH.read_text(encoding="utf-8") != graph_of(page):
+        stale.append(GRAPH.name)
     elif said_by_page(description_of(REPORT.read_bytes())) != said_by_page(words_of(page)):
         stale.append(REPORT.name)
         sys.stderr.write(f"{REPORT} is of another page than a run has now:\n{words_of(page)}\n")

@@ -4,6 +4,7 @@ README.md, CONTRIBUTING.md and docs/**/*.md follow these conventions:
 
 - A `console` block is run, line by line after each `$ `, in one bash for the whole document, in a
   throwaway home with the real orchesjob. What it prints must be what is shown, after `normalise`.
+- A `terminal` block is run in the same bash, with a terminal of 80 columns in place of the pipe.
 - A block after a line `<!-- file: NAME -->` is that file, written before the commands. A later
   block with the same name replaces the file before the commands below it.
 - A `synopsis` block of docs/reference/commands/*.md is what click knows of the command.
@@ -15,19 +16,23 @@ README.md, CONTRIBUTING.md and docs/**/*.md follow these conventions:
 import ast
 import configparser
 import json
+import os
 import re
 import shlex
 import sqlite3
 import subprocess
 import sys
+import termios
+import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import attrs
 import click
+import pyte
 import pytest
 import yaml
 
@@ -63,8 +68,10 @@ PLACES = [ROOT, ROOT / "tests", *ROOT.glob("packages/*/src"), *ROOT.glob("packag
 PATH = r"`([\w.-]+/[\w./-]*)`"
 CITATION = r"\brules? ((?:\d+\.\d+(?:, | and | to )?)+)"
 HOME = "/home/me"
+SHOWS_A_RUN = ("console", "terminal")
 SEPARATOR = "=== the next command ==="
 END_OF_FILE = "=== file ==="
+TERMINAL_LINES, TERMINAL_COLUMNS = 50, 80
 LONGEST_SESSION_SEC = 180  # some thirty calls, on a machine that is busy with other tests
 DETACHED = ("detached", "pid")
 
@@ -132,28 +139,44 @@ def commands(block: Block) -> Iterator[tuple[str, str]]:
         yield "".join(lines[: last + 1]).rstrip(), "".join(lines[last + 1 :])
 
 
-def session(document: Path) -> list[tuple[str, str]]:
-    """Return the commands of all console blocks of a document, led by the files shown again."""
-    found: list[tuple[str, str]] = []
+def session(document: Path) -> list[tuple[str, str, bool]]:
+    """Return the commands of a document, led by the files shown again, with their outputs.
+
+    The last item tells whether the command has a terminal.
+    """
+    found: list[tuple[str, str, bool]] = []
     names: set[str | None] = set()
     again = ""
     for block in blocks(document):
         if block.file in names - {None}:
             again += f"cat > {block.file} <<'{END_OF_FILE}'\n{block.text}{END_OF_FILE}\n"
         names.add(block.file)
-        for command, output in commands(block) if block.language == "console" else ():
-            found.append((f"{again}{command}", output))
+        for command, output in commands(block) if block.language in SHOWS_A_RUN else ():
+            found.append((f"{again}{command}", output, block.language == "terminal"))
             again = ""
     return found
 
 
-def run_session(words: list[str], folder: Path, environ: dict[str, str]) -> list[str]:
+def run_session(
+    shown: list[tuple[str, str, bool]], folder: Path, environ: dict[str, str]
+) -> list[str]:
     """Run commands in one bash and return what each printed, stdout and stderr together."""
-    script = "".join(
-        f"{word}\n__code=$?; echo '{SEPARATOR}'; (exit $__code)\n" for word in ["exec 2>&1", *words]
-    )
+    ours, theirs = os.openpty()
+    termios.tcsetwinsize(theirs, (TERMINAL_LINES, TERMINAL_COLUMNS))
+    tty = os.ttyname(theirs)
+    lines = ["exec 2>&1"]
+    for command, _, on_terminal in shown:
+        lines += [f"echo '{SEPARATOR}'", "(exit ${__code-0})"]
+        if on_terminal:
+            lines += [f"{{ {command}", f"}} < {tty} > {tty} 2>&1", "__code=$?"]
+            lines += [f"printf %s '{SEPARATOR}' > {tty}"]
+        else:
+            lines += [command, "__code=$?"]
+    received = bytearray()
+    reader = threading.Thread(target=receive, args=(ours, received))
+    reader.start()
     finished = subprocess.run(
-        ["bash", "--norc", "--noprofile", "-c", script],  # noqa: S607 - whichever there is
+        ["bash", "--norc", "--noprofile", "-c", "\n".join(lines)],  # noqa: S607 - whichever there is
         cwd=folder,
         env=environ,
         stdin=subprocess.DEVNULL,
@@ -162,7 +185,29 @@ def run_session(words: list[str], folder: Path, environ: dict[str, str]) -> list
         timeout=LONGEST_SESSION_SEC,
         check=False,
     )
-    return finished.stdout.replace(str(folder), HOME).split(f"{SEPARATOR}\n")[1:-1]
+    os.close(theirs)
+    reader.join()
+    os.close(ours)
+    screens = iter(received.replace(os.fsencode(folder), HOME.encode()).split(SEPARATOR.encode()))
+    printed = finished.stdout.replace(str(folder), HOME).split(f"{SEPARATOR}\n")[1:]
+    return [
+        screen_after(bytes(next(screens))) if on_terminal else text
+        for text, (_, _, on_terminal) in zip(printed, shown, strict=True)
+    ]
+
+
+def receive(terminal: int, received: bytearray) -> None:
+    """Collect what is written to a terminal until its last writer has gone."""
+    with suppress(OSError):  # Linux says EIO then
+        while data := os.read(terminal, 65536):
+            received += data
+
+
+def screen_after(written: bytes) -> str:
+    """Return what a terminal shows in the end."""
+    screen = pyte.Screen(TERMINAL_COLUMNS, TERMINAL_LINES)
+    pyte.ByteStream(screen).feed(written)
+    return "\n".join(line.rstrip() for line in screen.display)
 
 
 @pytest.mark.integration
@@ -176,13 +221,13 @@ def test_shown_commands_print_what_is_shown(
     for block in reversed(blocks(document)):  # the first of a name stays
         if block.file is not None:
             (home / block.file).write_text(block.text, encoding="utf-8")
-    environ = {**real_orchesjob.environ, "HOME": str(home), "LC_ALL": "C.UTF-8"}
+    environ = {**real_orchesjob.environ, "HOME": str(home), "LC_ALL": "C.UTF-8", "TERM": "xterm"}
     # The reader has a `mail`, for which `validate` looks; no document sends one.
     write_program(home / "bin" / "mail", "#!/bin/false\n")
     environ["PATH"] = f"{Path(sys.executable).parent}:{home}/bin:{environ['PATH']}"
     shown = session(document)
-    printed = run_session([command for command, _ in shown], home, environ)
-    assert [normalise(output) for output in printed] == [normalise(output) for _, output in shown]
+    printed = run_session(shown, home, environ)
+    assert list(map(normalise, printed)) == [normalise(output) for _, output, _ in shown]
 
 
 @pytest.mark.parametrize(
@@ -204,7 +249,7 @@ def test_only_what_differs_from_run_to_run_is_normalised(printed: str, same: boo
 
 def test_every_block_is_checked_as_something() -> None:
     """A block without a language that is known here would be checked by nobody."""
-    known = {"console", "bash", "crontab", "ini", "yaml", "json", "python", "synopsis", "text"}
+    known = {*SHOWS_A_RUN, "bash", "crontab", "ini", "yaml", "json", "python", "synopsis", "text"}
     unknown = [
         (name(document), block.line, block.language)
         for document in GUIDES
@@ -333,7 +378,7 @@ def texts(block: Block) -> list[str]:
     if block.language == "python":
         nodes = ast.walk(ast.parse(block.text))
         return [n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)]
-    if block.language == "console":
+    if block.language in SHOWS_A_RUN:
         return [command for command, _ in commands(block)]
     return [block.text]
 
