@@ -35,18 +35,6 @@ README = DOCS.parent / "README.md"
 REPORT = PICTURES / "report.png"
 GRAPH = PICTURES / "graph.svg"
 LONGEST_SEC = 60.0
-WRONG = """\
-flow_id: daily-import
-
-steps:
-  - id: download
-    run: curl --fail -o day.csv https://example.com/day.csv
-    retry: 2
-
-  - id: load
-    when: donwload && !skip
-    command: [psql, -f, load.sql]
-"""
 
 
 class Picture(NamedTuple):
@@ -85,7 +73,6 @@ PICTURES_TO_DRAW = (
             "orchesjob-flow logs import-2026-05-07",
         ),
     ),
-    Picture("wrong-file", "A flow file with mistakes", ("orchesjob-flow validate wrong.yaml",)),
 )
 
 
@@ -148,7 +135,6 @@ def home_with_flows() -> Iterator[Path]:
         home = Path(folder) / "me"
         home.mkdir()
         (home / "import.yaml").write_text(flow_of_the_readme(), encoding="utf-8")
-        (home / "wrong.yaml").write_text(WRONG, encoding="utf-8")
         yield home
 
 

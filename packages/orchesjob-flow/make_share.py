@@ -46,7 +46,7 @@ MORE = {
 """Where the reference says more about an option, by the name of its parameter."""
 INSTALLED_TOPICS = Path(__file__).parent / "src" / "orchesjob_flow" / "topics"
 TOPICS = {
-    "conditions": ["conditions.md#Syntax"],
+    "conditions": ["conditions.md"],
     "durations": ["flow-files/endings.md#Durations"],
     "environment": ["reference/environment.md", "flow-files/values.md#`env`, `working_dir`"],
     "exit-codes": ["reference/exit-codes.md", "flow-files/endings.md#Exit codes"],
