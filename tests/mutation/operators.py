@@ -123,21 +123,6 @@ def drop(statements: str) -> Operator:
     return replace(statements, "")
 
 
-def negate(condition: str) -> Operator:
-    """Turn a condition into its opposite."""
-    return replace(condition, f"not ({condition})")
-
-
-def returns(value: str) -> Operator:
-    """Let a function return a value at once."""
-
-    def operate(node: ast.AST) -> None:
-        assert isinstance(node, ast.FunctionDef)
-        node.body = [ast.Return(ast.parse(value, mode="eval").body)]
-
-    return operate
-
-
 def replace(old: str, new: str) -> Operator:
     """Replace an expression by another one, or statements by others."""
 
@@ -148,21 +133,6 @@ def replace(old: str, new: str) -> Operator:
                 put_expression(node, wanted, value)
             case _:
                 put_statements(node, olds, news)
-
-    return operate
-
-
-def replace_argument(old: str, new: str) -> Operator:
-    """Replace an argument of a call, `name=value`, by another one."""
-
-    def operate(node: ast.AST) -> None:
-        calls = [part for part in ast.walk(node) if isinstance(part, ast.Call)]
-        found = [(call, a) for call in calls for a in call.keywords if text(a) == old]
-        call, argument = only(found, old)
-        (given,) = parsed(f"_({new})")
-        assert isinstance(given, ast.Expr)
-        assert isinstance(given.value, ast.Call)
-        call.keywords[call.keywords.index(argument)] = given.value.keywords[0]
 
     return operate
 

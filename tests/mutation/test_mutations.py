@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from .mutations import MUTATIONS, Mutation
-from .operators import drop, negate, replace, replace_argument, replace_text, returns
+from .mutations import MUTATIONS
+from .operators import drop, replace, replace_text
 
 CODE = '''
 def f(x):
@@ -22,21 +22,12 @@ def f(x):
 '''
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
-def test_it_changes_its_module(mutation: Mutation) -> None:
-    """What a mutation changes is there exactly once, and the mutant is a module that differs."""
-    path, text = mutation.mutant()
-    ast.parse(text, path)
-
-
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
-def test_its_tests_are_there(mutation: Mutation) -> None:
-    """The module of tests that must notice a mutation is there, under a name that only it has."""
-    assert not mutation.tests or mutation.arguments()
-
-
-def test_each_has_a_name_of_its_own() -> None:
-    """The end of the log names the mutations that survived."""
+def test_each_fits_the_code() -> None:
+    """What one changes is there exactly once, and so are its tests; its name is its own."""
+    for mutation in MUTATIONS:
+        path, text = mutation.mutant()
+        ast.parse(text, path)
+        assert not mutation.tests or mutation.arguments()
     names = Counter(mutation.name for mutation in MUTATIONS)
     assert [name for name, count in names.items() if count > 1] == []
 
@@ -47,13 +38,10 @@ def test_each_has_a_name_of_its_own() -> None:
         (drop("g(x, deep = True)"), "g(", "h("),
         (drop("if x and ready(x):"), "if", "match x"),
         (drop("case 1|2:"), "case 1", "case _"),
-        (negate("ready(x)"), "and ready", "not ready(x)"),
         (replace("ready(x)", "True"), "ready", "x and True"),
         (replace("case 1 | 2:", "case 1:"), "1 | 2", "case 1:\n            return 1"),
         (replace("g(x, deep=True)\nh('one two')", "return"), "h(", "    return\n"),
-        (replace_argument("deep=True", "deep=False"), "True", "g(x, deep=False)"),
         (replace_text("two", "2"), "two", "one 2"),
-        (returns("x"), "ready", "return x"),
     ],
 )
 def test_operators(operator: object, gone: str, there: str) -> None:
