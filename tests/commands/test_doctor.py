@@ -260,7 +260,7 @@ def test_progress(ended: Flow) -> None:
     pictures = [picture for picture in shown.split("\r\x1b[K") if picture]
     assert pictures == [f"orchesjob has answered about {number} of 2 attempts" for number in (1, 2)]
     assert shown.endswith("\x1b[K")
-    assert "either a run or --all" in ended.refusal("doctor", "--all", "--run-key=k")["error"]
+    assert "one of a run, --all and" in ended.refusal("doctor", "--all", "--run-key=k")["error"]
 
 
 def test_a_place_for_calls_that_is_not_ours(ended: Flow) -> None:

@@ -41,9 +41,9 @@ def doctor(
     Example:
       orchesjob-flow doctor
     """  # noqa: D301 - click reads \b
-    if every and handle is not None:
+    if every + hook + (handle is not None) > 1:
         raise Misused(
-            "give either a run or --all",
+            "give one of a run, --all and --hook",
             "orchesjob-flow doctor KEY  # every attempt of all runs: orchesjob-flow doctor --all",
         )
     if handle is not None:
