@@ -82,7 +82,7 @@ def check_ended(ended: StepOutcomes, step_ids: Iterable[str]) -> None:
         raise InfrastructureFault(f"not ended, perhaps cleared in the meantime: {names}")
 
 
-def ends_of(flow: FlowSpec, ended: StepOutcomes, after: str | None) -> StepEnds[str]:
+def seen_ends(flow: FlowSpec, ended: StepOutcomes, after: str | None) -> StepEnds[str]:
     """Return what conditions see of the steps; `after` is how `steps` have ended (3.2 to 3.9).
 
     Airflow has one state for all skipped tasks. If a step was SKIPPED although its condition was
@@ -99,9 +99,9 @@ def ends_of(flow: FlowSpec, ended: StepOutcomes, after: str | None) -> StepEnds[
 def condition_holds(
     flow: FlowSpec, step: StepSpec, ended: StepOutcomes, after: str | None = None
 ) -> bool:
-    """Evaluate the condition of a step whose dependencies have ended, as `ends_of` sees them."""
+    """Evaluate the condition of a step whose dependencies have ended, as `seen_ends` sees them."""
     return step.condition is None or bool(
-        step.condition.evaluate(ends_of(flow, ended, after).value)
+        step.condition.evaluate(seen_ends(flow, ended, after).value)
     )
 
 

@@ -51,9 +51,9 @@ from orchesjob_flow_airflow.flow_as_dag.ending import (
     before_finally,
     check_ended,
     condition_holds,
-    ends_of,
     noted_end,
     reason_of_skip,
+    seen_ends,
     skip_rest,
     step_outcomes,
     timeout_message,
@@ -265,7 +265,7 @@ class StepOperator(BaseOperator):
         found = await_jobs(context, self.flow, os.environ, self.log)
         self._run_outcome = found.outcome
         if self.step.asks_run:
-            ends = ends_of(self.flow, found.steps, found.outcome)
+            ends = seen_ends(self.flow, found.steps, found.outcome)
             self._run_outcome = ends.run_status or found.outcome
         return found.steps
 
@@ -426,7 +426,7 @@ def check_copy(flow: FlowSpec, step: StepSpec) -> None:
 
 
 def check_condition(flow: FlowSpec, step: StepSpec, ended: StepOutcomes, after: str | None) -> None:
-    """Skip the step if its condition is false; `after` is how `steps` have ended (3.2 to 3.9, 10.3).
+    """Skip the step if its condition is false; `after` is how `steps` have ended (3.2 to 3.9).
 
     If that is not known yet, because a task was cleared in the meantime, it is a fault.
     """
