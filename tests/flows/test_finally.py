@@ -213,6 +213,35 @@ def test_explained(flow: Flow, gate: Gate) -> None:
     assert answer.splitlines()[0] == "alert SKIPPED: a SUCCEEDED, so `any(failed)` is false"
 
 
+@pytest.mark.integration
+@pytest.mark.parametrize("tidy", ["true", "false"])
+def test_who_asks_how_the_run_ends(real_flow: Flow, tidy: str) -> None:
+    """It is told, and all that explains a step says how the run ends (rules 3.9 and 9.4)."""
+    steps = [{"id": "a", "command": ["false"], "allow_failure": True}]
+    red = {"id": "red", "command": ["sh", "-c", SAY], "when": "run(failed)"}
+    green = {"id": "green", "command": ["sh", "-c", SAY], "when": "run( succeeded ) && a.failed"}
+    last = {"id": "tidy", "command": [tidy]}
+    flow_file = write(real_flow, *steps, finally_=[red, green, last])
+    run = real_flow.start("k", flow_file, code=int(tidy == "false"))
+    ends, ran, skipped = (
+        ("FAILED", "red", "green") if tidy == "false" else ("SUCCEEDED", "green", "red")
+    )
+    assert run["status"] == ends
+    assert said(run, ran) == f"{ends}: {'a tidy' if tidy == 'false' else 'a'}"
+    why = {step["id"]: step["reason"] for step in run["steps"]}
+    assert why[skipped] == f"its condition was false: the run ends {ends}"
+    when = "run( succeeded )" if skipped == "green" else "run(failed)"
+    (line, *_) = real_flow.run(
+        "explain", "--run-key=k", "--format=table", skipped
+    ).stdout.splitlines()
+    assert line.startswith(f"{skipped} SKIPPED: the run ends {ends}, so `{when}")
+    again = real_flow.ask(
+        "retry", "--run-key=k", "--only", "--step=tidy", code=int(tidy == "false")
+    )
+    why = {step["id"]: step["reason"] for step in again["steps"]}
+    assert why[skipped] == "its condition was false, before the retry of tidy"
+
+
 def test_progress(flow: Flow) -> None:
     """A line says when they begin, and after what (rule 9.14)."""
     flow_file = write(flow, {"id": "a", "command": ["false"]}, finally_=[TIDY])

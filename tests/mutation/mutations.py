@@ -274,6 +274,16 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "an allowed failure makes run(failed) true",
+        "flow-spec: StepEnds.run_status",
+        replace('("FAILED", False) in ends', '"FAILED" in dict(ends)'),
+    ),
+    Mutation(
+        "a step that asks how the run ends does not wait for the rest of finally",
+        "flow-spec: FlowSpec.with_waits",
+        replace("waits_also=before if step.asks_run else ()", "waits_also=()"),
+    ),
+    Mutation(
         "a list that is split by parameters counts as one of the flow file",
         "flow-spec: ValuesOf._from",
         replace("*((origin, text, at, allow_empty) if is_open else ())", "*()"),

@@ -15,6 +15,7 @@ from flow_conditions import (
     Quantifier,
     Vocabulary,
     all_of,
+    operands_in,
     parse,
 )
 
@@ -216,3 +217,45 @@ def test_a_generator_of_names_serves_every_call() -> None:
     """`over` is read once."""
     condition = parse("any(late) && any(late)", VOCABULARY, over=(name for name in "ab"))
     assert str(condition) == "(a.late || b.late) && (a.late || b.late)"
+
+
+WITH_SUBJECT = replace(ASKING, subjects={"run": ("late", "early")}, hints={"run(soon)": "no"})
+
+
+@pytest.mark.parametrize(
+    ("text", "operands"),
+    [
+        ("run(late)", [("late", None, "run")]),
+        ("!run( early ) && run", [("early", None, "run"), ("run", None, None)]),
+        ("run.late || any(run)", [("run", "late", None), ("run", None, "any")]),
+    ],
+)
+def test_a_subject_has_predicates_of_its_own(
+    text: str, operands: list[tuple[str, str | None, str | None]]
+) -> None:
+    """It is one operand; without parentheses the word is a name like any other."""
+    condition = parse(text, WITH_SUBJECT)
+    found = [(one.name, one.predicate, one.quantifier) for one in condition.operands]
+    assert found == operands
+    assert parse(str(condition), WITH_SUBJECT) == condition
+    calls = [(one.name, one.predicate) for one in operands_in(text, ["late"], ["run"])]
+    assert calls[0] == {"run(": (None, "late"), "!run": (None, "early")}.get(
+        text[:4], ("run", "late")
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "fact", "advice"),
+    [
+        ("run(A)", "there is no 'run(A)'", "write 'run(...)' with one of late, early"),
+        ("run()", "there is no 'run()'", "write 'run(...)' with one of late, early"),
+        ("run(soon)", "there is no 'run(soon)'", "no"),
+    ],
+)
+def test_what_a_subject_cannot_be_asked(text: str, fact: str, advice: str) -> None:
+    """The error lists what it can be asked, and only a vocabulary with subjects knows any."""
+    with pytest.raises(ConditionSyntaxError) as caught:
+        parse(text, WITH_SUBJECT)
+    assert (caught.value.fact, caught.value.help) == (fact, advice)
+    with pytest.raises(ConditionSyntaxError):
+        parse("run(late)", ASKING)
