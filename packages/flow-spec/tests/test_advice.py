@@ -676,7 +676,7 @@ FIELDS = [
     (
         "only_if: 0 3 * * * ./x",
         'must be a list of words, such as ["test", "-f", "/etc/backups/auto"]; got "0 3 * * * ./x"',
-        "write the schedule in a crontab or a systemd timer, which calls `orchesjob-flow run FLOW_FILE`",
+        "write the words of a command as a list; a condition over steps is when:",
     ),
     (
         "cpus: 4",
@@ -847,7 +847,7 @@ WRONG_CURES = [
     ),
     (
         "flow_id: f\nneeds: x\nsteps: [{id: a, command: [x]}]\n",
-        "in a step, write depends_on: with a list of ids, or when: for a condition over them",
+        "`orchesjob-flow help flow-files` lists the fields; keys of your own begin with x-",
     ),
     (
         "flow_id: f\nsteps: [{id: a, command: [x], kill_on_failure: true}]\n",  # not allow_failure

@@ -96,20 +96,6 @@ _PLACES = {
 }
 """The tables that hold the words of a record, if they are not only the one of its name."""
 
-_ELSEWHERE = {
-    "a flow": ("a step", "in a step"),
-    "a step": ("a flow", "beside steps:"),
-    "defaults": ("a step", "in each step"),
-}
-"""For each record, where else a word may have a meaning, and how an answer says so."""
-
-
-def answer_elsewhere(name: str, noun: str) -> str | None:
-    """Return what to write for a key that another tool has in another place, or None."""
-    place, words = _ELSEWHERE.get(noun, ("", ""))
-    answer = answer_to_word(name, place)
-    return f"{words}, {answer}" if answer and _FIELD.match(answer) else None
-
 
 def place_of_key(name: str, noun: str) -> tuple[str, str] | None:
     """Return where a key of ours belongs that stands in another record, and what to write."""

@@ -230,15 +230,8 @@ AS_LIST = {
 
 def no_list(items: str, example: str, node: Node, field: str) -> Message:
     """Say that the value of a field is not a list, and what to write in place of it."""
-    from flow_spec.fields.foreign_words import answer_to_word
-
     fact = must_be(f"a list of {items}, such as {example}", node)
-    if isinstance(node, ScalarNode) and _CRONTAB_LINE.match(node.text):
-        return advised(fact, answer_to_word("crontab", "anywhere"))
     return advised(fact, AS_LIST.get(field) or AS_LIST.get(items))
-
-
-_CRONTAB_LINE = re.compile(r"(?:[0-9*/,-]+ +){4}")
 
 
 def no_mapping(noun: str, keys: Sequence[str], node: Node) -> Message:
@@ -332,8 +325,7 @@ def unknown_key(
     if belongs := foreign_words.place_of_key(name, noun):
         return Advised(*belongs)
     likely = [one for one in known if one[0] == name[:1].lower()]
-    fix = foreign_words.answer_elsewhere(name, noun)
-    fix = fix or speller.suggestion(name, likely, least_alike=_LEAST_ALIKE)
+    fix = speller.suggestion(name, likely, least_alike=_LEAST_ALIKE)
     return flaw_of_signs(name) or Advised(fact, fix or _possible(known, given, noun, value))
 
 
