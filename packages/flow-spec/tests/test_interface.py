@@ -19,10 +19,6 @@ from flow_spec import (
     read_list,
     read_text,
 )
-from flow_spec.fields.params import PARAM
-from flow_spec.flow import FLOW
-from flow_spec.foreach import BLOCK, ITEM_STEP
-from flow_spec.step import CONCURRENCY
 
 FLOW_FILE = """\
 flow_id: f
@@ -226,14 +222,3 @@ def test_errors_name_no_command_line() -> None:
         flow.with_params({})
     assert str(caught.value) == 'flow "f": params.DAY: has no value'
     assert caught.value.problems[0].param == "DAY"
-
-
-README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
-
-
-def test_the_readme_has_every_field() -> None:
-    """Each is in the table of fields, also those inside of `params` and `concurrency`."""
-    table = README.partition("## What a file may say")[2].partition("\n## ")[0]
-    records = (FLOW, ITEM_STEP, BLOCK, PARAM, CONCURRENCY)
-    fields = {name for record in records for name in record.fields()}
-    assert {name for name in fields if f"`{name}`" not in table} == set()
