@@ -49,7 +49,7 @@ def run(  # noqa: PLR0913, PLR0917 - its options
 
     def on_record(is_recorded: bool) -> None:
         name_run(ctx, handle.run_key)
-        if is_recorded:
+        if is_recorded and not course.is_drawn:
             warn(f"the run key is {handle.run_key}")
 
     return start_run(

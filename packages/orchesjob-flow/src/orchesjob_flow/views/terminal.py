@@ -232,6 +232,11 @@ class Course(NamedTuple):
     follow: str = ""
     reports: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the table of the run, which has its key, is drawn on stderr."""
+        return self.progress == "auto" and not (self.follow or self.detach) and stderr().can_draw
+
 
 def format_for(spelling: str, *, is_terminal: bool) -> OutputFormat:
     """Return the output format for a value of `--format`.
