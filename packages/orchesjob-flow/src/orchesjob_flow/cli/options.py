@@ -192,6 +192,8 @@ REPORTS = ("html", "junit", "markdown", "trace")
 ALL = "all"
 """The value of an option that stands for no limit."""
 RUN_KEY_OPTION = "run_key_option"
+PERIOD = "period"
+"""The option of `start` that stands for a key."""
 NAMED_BY_OPTION = f"{__name__}.named_by_option"
 ON_RUN_NAMED = f"{__name__}.on_run_named"
 """In a context's `meta`: a function that is called with the key of the run that is named."""
@@ -207,7 +209,11 @@ class CommandOnRun(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Find out whether an option names the run, and refuse two keys; then read all words."""
         given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
-        if RUN_KEY_OPTION in given:
+        if PERIOD in given:
+            if RUN_KEY_OPTION in given:
+                raise click.UsageError("give either --run-key or --every", ctx)
+            ctx.meta[NAMED_BY_OPTION] = True
+        elif RUN_KEY_OPTION in given:
             names = [param.name for param in self.params if isinstance(param, click.Argument)]
             words = [given.get(name) for name in names]
             # click marks an argument that is not given by something else than a text.

@@ -3,13 +3,13 @@
 import random
 import string
 import time
-import unicodedata
 
 import click
 
+from flow_spec import read_document
 from orchesjob_flow.cli.completion import settings_of
 from orchesjob_flow.cli.options import name_run, start_options
-from orchesjob_flow.home.paths import LONGEST_RUN_KEY, UNPRINTABLE
+from orchesjob_flow.home.paths import key_of
 from orchesjob_flow.home.runs import RunHandle, patiently
 from orchesjob_flow.launch.inputs import list_reader, load_to_start
 from orchesjob_flow.launch.recording import start_run
@@ -42,7 +42,9 @@ def run(  # noqa: PLR0913, PLR0917 - its options
       orchesjob-flow run nightly.yaml
     """  # noqa: D301 - click reads \b
     settings = settings_of(ctx)
-    flow = load_to_start(flow_file, variables, params, list_reader(flow_file)).with_until(until)
+    flow = load_to_start(
+        read_document(flow_file), variables, params, list_reader(flow_file)
+    ).with_until(until)
     handle = RunHandle(fresh_key(flow.flow_id), settings)
     while patiently(settings, handle.is_recorded):
         handle = RunHandle(fresh_key(flow.flow_id), settings)
@@ -59,7 +61,5 @@ def run(  # noqa: PLR0913, PLR0917 - its options
 
 def fresh_key(flow_id: str) -> str:
     """Return a key for a run that begins now: its flow, the local time, and a random mark."""
-    name = "".join("_" if unicodedata.category(c) in UNPRINTABLE else c for c in flow_id)
     mark = "".join(random.SystemRandom().choices(LETTERS, k=MARK_LENGTH))
-    ending = f"-{time.strftime(TIME_FORMAT)}-{mark}"
-    return name[: LONGEST_RUN_KEY - len(ending)] + ending
+    return key_of(flow_id, f"-{time.strftime(TIME_FORMAT)}-{mark}")

@@ -3,34 +3,46 @@
 from functools import partial
 
 import click
+from click.core import ParameterSource
 
-from flow_spec import FlowSpec
+from flow_spec import FlowSpec, read_document
+from orchesjob_flow.cli.completion import settings_of
 from orchesjob_flow.cli.options import (
     FLOW_FILES,
+    PERIOD,
     CommandThatNames,
     name_run,
     run_key_option,
     start_options,
 )
+from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.launch.inputs import load_to_start
+from orchesjob_flow.launch.inputs import load_to_start, read_as_given
+from orchesjob_flow.launch.periods import PERIODS, start_of_period
 from orchesjob_flow.launch.recording import lists_to_start, start_run
 from orchesjob_flow.views.terminal import Course, warn
 
 
 @click.command(cls=CommandThatNames)
 @run_key_option
+@click.option(
+    "--every",
+    PERIOD,
+    type=click.Choice(list(PERIODS)),
+    help="In place of KEY: one run in each hour, day, week or month.",
+)
 @start_options
 @click.pass_context
 def start(  # noqa: PLR0913, PLR0917 - its options
     ctx: click.Context,
-    handle: RunHandle,
+    period: str | None,
     until: tuple[str, ...],
     params: dict[str, str],
     variables: dict[str, str],
     jobs: str,
     course: Course,
     flow_file: str,
+    handle: RunHandle | None = None,
 ) -> int:
     """Start a run of FLOW_FILE under your key, or continue it.
 
@@ -40,14 +52,31 @@ def start(  # noqa: PLR0913, PLR0917 - its options
     \b
     Example:
       orchesjob-flow start nightly-2026-05-07 -d nightly.yaml
+      orchesjob-flow start --every day -d nightly.yaml
     """  # noqa: D301 - click reads \b
+    document = read_document(flow_file) if handle is None else None
 
-    def read() -> FlowSpec:
-        read_list = lists_to_start(handle, flow_file)
-        flow = load_to_start(flow_file, variables, params, read_list).with_until(until)
-        if handle.run_key.endswith(FLOW_FILES):
-            warn(f"the run key is {handle.run_key!r}, like a flow file; the file is {flow_file}")
-        return flow
+    def begin(handle: RunHandle, lock: Lock | None = None) -> int:
+        def read() -> FlowSpec:
+            read_list = lists_to_start(handle, flow_file)
+            source = document or read_document(flow_file)
+            flow = load_to_start(source, variables, params, read_list).with_until(until)
+            if handle.run_key.endswith(FLOW_FILES):
+                key = repr(handle.run_key)
+                warn(f"the run key is {key}, like a flow file; the file is {flow_file}")
+            return flow
 
-    own, name = jobs == "own", partial(name_run, ctx, handle.run_key)
-    return start_run(handle, flow_file, read, course, own_jobs=own, on_record=lambda _: name())
+        own, name = jobs == "own", partial(name_run, ctx, handle.run_key)
+        return start_run(
+            handle, flow_file, read, course, own_jobs=own, on_record=lambda _: name(), lock=lock
+        )
+
+    if handle is not None:
+        return begin(handle)
+    assert document is not None and period is not None  # noqa: S101, PT018 - click requires one
+    # Where nothing is to be started, its lists may be gone.
+    flow_id = read_as_given(document, params, lambda *_: ("",)).flow.flow_id
+    given = ctx.get_parameter_source("output_format")
+    course = course._replace(quiet=given is not ParameterSource.COMMANDLINE)
+    asked = {**params, "flow_id": flow_id}
+    return start_of_period(settings_of(ctx), period, asked, course, begin)

@@ -243,6 +243,12 @@ def check_run_key(run_key: str) -> None:
             raise BadRunKey(run_key, f"holds {character!a} as character {number}")
 
 
+def key_of(flow_id: str, ending: str) -> str:
+    """Return a run key that begins with a flow's id, as far as a key can hold it."""
+    name = "".join("_" if unicodedata.category(c) in UNPRINTABLE else c for c in flow_id)
+    return name[: LONGEST_RUN_KEY - len(ending)] + ending
+
+
 def encode_run_key(run_key: str) -> str:
     """Turn a run key into a file name, no two keys into one (rule 4.1).
 

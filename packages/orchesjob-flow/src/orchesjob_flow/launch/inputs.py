@@ -29,7 +29,6 @@ from flow_spec import (
     StepSpec,
     filled,
     is_opened_by_caller,
-    read_document,
     read_list,
 )
 from orchesjob_flow.errors import DirectoryGone
@@ -40,13 +39,13 @@ type Values = Mapping[str, str]
 """Environment variables or parameters, by name."""
 
 
-def load_to_start(flow_file: str, env: Values, params: Values, read_list: ListReader) -> FlowSpec:
-    """Read a flow file, and make its flow ready to run; mention warnings about it on a terminal.
+def load_to_start(document: Document, env: Values, params: Values, reader: ListReader) -> FlowSpec:
+    """Make the flow of a file ready to run; mention warnings about it on a terminal.
 
     Raises:
         FlowFileError: It is not a valid flow, or cannot run like this.
     """
-    read = read_to_run(read_document(flow_file), env, params, read_list)
+    read, flow_file = read_to_run(document, env, params, reader), document.source
     if stderr().stream.isatty() and not is_opened_by_caller(flow_file):
         count = len(flow_spec.find_warnings(read, is_program_missing).warnings)
         if count:

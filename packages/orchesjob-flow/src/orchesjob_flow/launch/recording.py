@@ -18,6 +18,7 @@ from orchesjob_client import locate
 from orchesjob_flow.clock import now
 from orchesjob_flow.engine.update import header_at_start
 from orchesjob_flow.errors import DefinitionDiffers, RunNotTerminal, Skipped
+from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.home.orchesjob_home import (
     home_of_new_run,
@@ -258,7 +259,7 @@ def bring_to_end(
             handle, course.output_format, course.progress, advance, follow=course.follow
         )
     except Skipped as skipped:
-        return show_skipped(skipped.held_by, course.output_format)
+        return DONE if course.quiet else show_skipped(skipped.held_by, course.output_format)
 
 
 def start_run(  # noqa: PLR0913 - what commands are told of it
@@ -269,15 +270,28 @@ def start_run(  # noqa: PLR0913 - what commands are told of it
     *,
     own_jobs: bool,
     on_record: Callable[[bool], object],
+    lock: Lock | None = None,
 ) -> int:
-    """Record a run or find it, as `record` does, advance it, write its reports, and show it."""
+    """Record a run or find it, as `record` does, advance it, write its reports, and show it.
+
+    `lock` is the run's, if this process holds it already.
+    """
     check_run_key(handle.run_key)
     if course.reports:
-        from orchesjob_flow.reports.reporting import refuse_destination, write_reports
+        from orchesjob_flow.reports.reporting import refuse_destination
 
         for _, file in course.reports:
             refuse_destination(Path(file), flow_file)
-    recorded = partial(record, handle, flow_file, read, own_jobs=own_jobs, on_record=on_record)
+
+    def recorded() -> Recorded:
+        found = record(handle, flow_file, read, own_jobs=own_jobs, on_record=on_record)
+        return found if lock is None else found._replace(lock=lock)
+
+    return bring_recorded(handle, course, recorded)
+
+
+def bring_recorded(handle: RunHandle, course: Course, recorded: Callable[[], Recorded]) -> int:
+    """Advance a run once it is recorded, write its reports, and show it."""
 
     def begin() -> Begun:
         store, lock, _ = recorded()
@@ -289,6 +303,8 @@ def start_run(  # noqa: PLR0913 - what commands are told of it
         with store:
             run = drive_or_wait(handle, store, lock, flow=flow)
         if course.reports:
+            from orchesjob_flow.reports.reporting import write_reports
+
             write_reports(handle, course.reports)
         return run
 

@@ -223,7 +223,8 @@ class Course(NamedTuple):
     """How a command advances a run, here or in the background, and what it shows meanwhile.
 
     `follow` is empty, or says how the output of steps is shown. `reports` are formats and files,
-    which are written after the run (rule 12.1).
+    which are written after the run (rule 12.1). A `quiet` one prints nothing where there was
+    nothing to do.
     """
 
     detach: bool
@@ -231,6 +232,7 @@ class Course(NamedTuple):
     output_format: OutputFormat
     follow: str = ""
     reports: tuple[tuple[str, str], ...] = ()
+    quiet: bool = False
 
     @property
     def is_drawn(self) -> bool:
