@@ -78,9 +78,10 @@ def make_files(handle: RunHandle) -> list[Path]:
     for folder in (handle.directory, jobs):
         folder.mkdir()
     logs = [handle.log("stdout"), handle.log("stderr")]
-    for path in (*logs, handle.lock_path, handle.calls_lock_path):
+    locks = [handle.lock_path, handle.calls_lock_path, handle.hook_lock_path]
+    for path in (*logs, *locks):
         path.touch(mode=0o600)
-    return [*logs, handle.lock_path, handle.calls_lock_path, handle.directory, jobs]
+    return [*logs, *locks, handle.directory, jobs]
 
 
 def test_all_that_belongs_to_it(store: FlowStore, settings: Settings, pruner: Pruner) -> None:

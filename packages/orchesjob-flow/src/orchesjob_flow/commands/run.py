@@ -9,7 +9,7 @@ import click
 from flow_spec import read_document
 from orchesjob_flow.cli.completion import settings_of
 from orchesjob_flow.cli.options import name_run, start_options
-from orchesjob_flow.home.paths import key_of
+from orchesjob_flow.home.paths import key_for_flow
 from orchesjob_flow.home.runs import RunHandle, patiently
 from orchesjob_flow.launch.inputs import list_reader, load_to_start
 from orchesjob_flow.launch.recording import start_run
@@ -62,4 +62,4 @@ def run(  # noqa: PLR0913, PLR0917 - its options
 def fresh_key(flow_id: str) -> str:
     """Return a key for a run that begins now: its flow, the local time, and a random mark."""
     mark = "".join(random.SystemRandom().choices(LETTERS, k=MARK_LENGTH))
-    return key_of(flow_id, f"-{time.strftime(TIME_FORMAT)}-{mark}")
+    return key_for_flow(flow_id, f"-{time.strftime(TIME_FORMAT)}-{mark}")

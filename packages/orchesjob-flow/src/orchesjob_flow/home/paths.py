@@ -243,7 +243,7 @@ def check_run_key(run_key: str) -> None:
             raise BadRunKey(run_key, f"holds {character!a} as character {number}")
 
 
-def key_of(flow_id: str, ending: str) -> str:
+def key_for_flow(flow_id: str, ending: str) -> str:
     """Return a run key that begins with a flow's id, as far as a key can hold it."""
     name = "".join("_" if unicodedata.category(c) in UNPRINTABLE else c for c in flow_id)
     return name[: LONGEST_RUN_KEY - len(ending)] + ending

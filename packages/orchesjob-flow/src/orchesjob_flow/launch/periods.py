@@ -14,7 +14,7 @@ from orchesjob_client import OrchesjobError
 from orchesjob_flow.errors import DefinitionDiffers, FlowError
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.locks import Lock
-from orchesjob_flow.home.paths import key_of
+from orchesjob_flow.home.paths import key_for_flow
 from orchesjob_flow.home.runs import RunHandle, patiently
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.launch.recording import Recorded, bring_recorded
@@ -41,7 +41,9 @@ def start_of_period(
     """
     settings.home.prepare()
     names = names_of_periods(period, time.time())
-    handle, before = (RunHandle(key_of(asked["flow_id"], f"-{name}"), settings) for name in names)
+    handle, before = (
+        RunHandle(key_for_flow(asked["flow_id"], f"-{name}"), settings) for name in names
+    )
     code = None
     if before != handle and patiently(settings, before.is_recorded):
         try:
