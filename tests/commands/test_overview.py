@@ -171,6 +171,15 @@ def test_places_that_are_not_ours(flow: Flow, prepare: str, why: str) -> None:
     assert file.read_bytes() == before
 
 
+def test_a_file_for_a_folder(flow: Flow) -> None:
+    """No folder is made that has the name of a page (rule 12.4)."""
+    flow.start("k", flow.write(TRUE))
+    assert "it looks like a file" in flow.refusal("overview", "-o", "page.html")["error"]
+    assert not (flow.folder / "page.html").exists()
+    (flow.folder / "page.html").mkdir()
+    assert flow.run("overview", "-o", "page.html").returncode == 0
+
+
 def test_wrong_words(flow: Flow) -> None:
     """The folder must be named, its parent must be there, and so must the home."""
     assert "Missing option" in flow.refusal("overview")["error"]

@@ -155,6 +155,9 @@ def write_overview(settings: Settings, folder: Path, limit: int) -> Written:
         HomeMissing: There is no such home (rule 6.13).
     """
     reports, page = folder / REPORTS, folder / PAGE
+    if folder.suffix == page.suffix and not folder.exists():
+        cause = "it looks like a file, and a folder is needed, for the page and its reports"
+        raise ReportNotWritten(folder, cause, "folder")
     for place in (folder, reports):
         make_folder(place)
     read_head(page)
