@@ -84,7 +84,7 @@ def test_a_run_under_way(flow: Flow, gate: Gate) -> None:
 def test_no_runs(flow: Flow) -> None:
     """Before the first run the list is empty, and nothing is created (rule 6.13)."""
     flow.home.mkdir(mode=0o700)
-    assert flow.ask("list") == {"runs": []}
+    assert flow.ask("list") == {"runs": [], "not_started": []}
     assert flow.run("list", "--format=table").stdout == "no runs found\n"
     assert not list(flow.home.iterdir())
 

@@ -207,7 +207,10 @@ def test_orchesjob_fails(
     flow.start("two", file)
     fake_orchesjob.script([{"call": "clean", "key": "two:*", **fault}])
     finished = flow.run("prune", "--older-than=0s")
-    assert (finished.returncode, finished.stdout) == (2, '{"dry_run":false,"removed":[]}\n')
+    assert (finished.returncode, finished.stdout) == (
+        2,
+        '{"dry_run":false,"removed":[],"not_started":0}\n',
+    )
     assert "'two', 'one': orchesjob clean" in finished.stderr
     assert cause in finished.stderr
     assert run_keys(flow.ask("list")) == ["two", "one"]
@@ -224,7 +227,10 @@ def test_one_of_many_cannot_be_removed(flow: Flow) -> None:
     path.unlink()
     path.mkdir()
     finished = flow.run("prune", "--older-than=0s")
-    assert (finished.returncode, finished.stdout) == (2, '{"dry_run":false,"removed":[]}\n')
+    assert (finished.returncode, finished.stdout) == (
+        2,
+        '{"dry_run":false,"removed":[],"not_started":0}\n',
+    )
     assert "directory" in finished.stderr
     assert run_keys(flow.ask("list")) == ["k"]
     assert run_keys(flow.ask("prune", "--older-than=0s"), "removed") == ["k"]
@@ -270,5 +276,9 @@ def test_text(some: Flow) -> None:
 def test_no_database(flow: Flow) -> None:
     """Without a database there is nothing to remove, and none is created (rule 6.13)."""
     flow.home.mkdir(mode=0o700)
-    assert flow.ask("prune", "--older-than=1d") == {"dry_run": False, "removed": []}
+    assert flow.ask("prune", "--older-than=1d") == {
+        "dry_run": False,
+        "removed": [],
+        "not_started": 0,
+    }
     assert not list(flow.home.iterdir())

@@ -197,7 +197,7 @@ def test_exit_codes_that_deny_an_outcome(flow: Flow) -> None:
     assert flow.ask("doctor")["sound"]
 
 
-SAYS_DAY = {
+SAYS_DAY: dict[str, dict[str, Any]] = {
     "word": {"command": ["echo", "dump-${{ DAY }}.sql"]},
     "shell": {"command": ["sh", "-c", "echo $DAY"]},
     "braces": {"command": ["bash", "-c", 'echo "${DAY:-today}"']},
@@ -207,7 +207,7 @@ SAYS_DAY = {
     "env_file": {"command": ["true"], "env_file": {"path": "${{ DAY }}.env", "required": False}},
     "working_dir": {"command": ["true"], "working_dir": "/${{ DAY }}/.."},
 }
-MAY_READ_DAY = {
+MAY_READ_DAY: dict[str, dict[str, Any]] = {
     "reads": {"command": [sys.executable, "-c", "import os; os.environ['DAY']"]},
     "longer": {"command": ["echo", "$DAYS $DAY_2 ${DAYS} ${{ SHOP }} DAY"]},
     "gives_up": {"command": ["false"], "allow_failure": True},

@@ -67,4 +67,4 @@ def test_a_year_that_python_cannot_read(flow: Flow, tmp_path: Path) -> None:
     far = {**flow.environ, "PYTHONPATH": str(tmp_path)}
     error = flow.refusal("start", "--run-key=k", file, env=far)["error"]
     assert error.startswith("the system clock shows a year after 2262, which Python cannot read")
-    assert flow.ask("list") == {"runs": []}
+    assert flow.ask("list") == {"runs": [], "not_started": []}

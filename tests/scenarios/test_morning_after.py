@@ -43,4 +43,4 @@ def test_the_morning_after(real_flow: Flow) -> None:
     assert begun(real_flow)[1:] == ["fetch", "load", "load", "report"]
     first = real_flow.run("logs", "--run-key=night", "load", "--attempt=1", "--stream=stderr")
     assert first.stdout == "no table order\n"
-    assert real_flow.ask("list", "--status=FAILED") == {"runs": []}
+    assert real_flow.ask("list", "--status=FAILED")["runs"] == []
