@@ -290,8 +290,8 @@ class _Finder:
             return
         if flow.timeout_sec is None and unlimited:
             message = Advised(
-                f"a run that hangs would keep all later runs from starting: {named(unlimited)} has "
-                "no time limit",
+                "a run that hangs would keep all later runs from starting: there is no time "
+                f"limit for {named(unlimited)}",
                 "write timeout_sec: beside steps:, longer than any good run takes",
             )
             self._warn(WarningCode.NO_TIME_LIMIT, message, ("concurrency",))
