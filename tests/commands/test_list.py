@@ -32,7 +32,36 @@ def test_newest_first(some: Flow) -> None:
         status = some.status(run["run_key"])
         shared = ("flow_id", "status", "started_at", "finished_at", "error", "runner")
         assert {key: run[key] for key in shared} == {key: status[key] for key in shared}
-    assert listed[1]["steps"] == {"total": 2, "done": 2, "running": 0, "failed": 1}
+    assert listed[1]["steps"] == {"total": 2, "done": 2, "running": 0, "failed": 1, "allowed": 0}
+
+
+def test_an_allowed_failure(flow: Flow) -> None:
+    """What `allow_failure` permits is marked wherever failures are shown or counted (9.12)."""
+    steps = [
+        {"id": "a", "command": ["false"], "foreach": {"n": ["1", "2"]}, "allow_failure": True},
+        {"id": "c", "command": ["true"], "foreach": {"n": list("12345")}},
+        {**FALSE, "env": {"allow_failure": "1"}},
+    ]
+    flow.start("k", flow.write(*steps), code=1)
+    status = flow.status("k")["steps"]
+    assert [step["allowed"] for step in status] == [True] * 2 + [False] * 6
+    (run,) = flow.ask("list")["runs"]
+    assert (run["steps"]["failed"], run["steps"]["allowed"]) == (3, 2)
+    assert " 3 (2 allowed) " in flow.run("list", "--format=table").stdout
+    table = flow.run_on_terminal("status", "k", NO_COLOR="1")[1]
+    assert ", 3 failed (2 allowed)\n" in table
+    assert re.search(r"\na@1 +FAILED \(allowed\) +1 +[^ ]+ m?s +exit code 1\n", table)
+    assert re.search(r"\nc \(5 copies\) +SUCCEEDED +- +[^ ]+ m?s +5 SUCCEEDED\n", table)
+
+
+def test_the_list_fits_the_screen(some: Flow) -> None:
+    """A low screen shows the newest runs, and says how many more there are (9.5)."""
+    shown = some.run_on_terminal("list", size=(80, 5), NO_COLOR="1")[1]
+    assert shown.splitlines()[2:] == [
+        shown.splitlines()[2],
+        "... and 2 more: --limit 30 shows them too",
+    ]
+    assert len(some.run_on_terminal("list", "--limit=30", size=(80, 5))[1].splitlines()) == 5
 
 
 @pytest.mark.parametrize(
@@ -72,7 +101,7 @@ def test_a_run_under_way(flow: Flow, gate: Gate) -> None:
     flow.await_job("k")
     (run,) = flow.ask("list")["runs"]
     assert (run["status"], run["runner"]) == ("RUNNING", {"pid": runner.pid, "alive": True})
-    assert run["steps"] == {"total": 1, "done": 0, "running": 1, "failed": 0}
+    assert run["steps"] == {"total": 1, "done": 0, "running": 1, "failed": 0, "allowed": 0}
     assert f"pid {runner.pid}" in flow.run("list", "--format=table").stdout
     runner.kill()
     runner.wait()

@@ -160,10 +160,10 @@ CASES: list[dict[str, Any]] = [
 ]
 TEXT = """\
 nightly.test.json tests nightly.yaml
-  passed  all is well
-  failed  wrong <& (line 1)
-          run is FAILED, expected SUCCEEDED: 1 step failed: load
-          publish is SKIPPED, expected SUCCEEDED: load FAILED, so `load` is false
+  OK  all is well
+  NG  wrong <& (line 1)
+      run is FAILED, expected SUCCEEDED: 1 step failed: load
+      publish is SKIPPED, expected SUCCEEDED: load FAILED, so `load` is false
 
 2 cases, 1 failed
 """
@@ -181,8 +181,8 @@ def test_on_a_terminal(flow: Flow, columns: int) -> None:
     file = write(flow, *CASES)
     code, shown = flow.run_on_terminal("test", file, size=(columns, 24))
     assert code == 1
-    assert "\x1b[32mpassed\x1b[0m  all is well" in shown
-    assert "\x1b[31mfailed\x1b[0m  wrong" in shown
+    assert "\x1b[32mOK\x1b[0m  all is well" in shown
+    assert "\x1b[31mNG\x1b[0m  wrong" in shown
     _, plain = flow.run_on_terminal("test", file, size=(columns, 24), NO_COLOR="1")
     assert "\x1b" not in plain
     assert max(map(len, plain.splitlines())) <= columns

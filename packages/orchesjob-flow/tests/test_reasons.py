@@ -223,6 +223,17 @@ def test_copies() -> None:
     assert free[3] == "attempt 2 may start"
 
 
+def test_a_full_flow() -> None:
+    """What waits only for a place of the flow says so (rule 9.4)."""
+    steps = (*(StepSpec(name, ("x",)) for name in "abc"), StepSpec("d", ("x",), when="c"))
+    full = FlowSpec("f", steps, max_parallel=2)
+    assert reasons(repeated(full, "RRPP"))[2:] == [
+        "waits for a place: max_parallel of the flow is 2",
+        "waits for c PENDING",
+    ]
+    assert reasons(repeated(full, "RSPP"))[2] == "attempt 2 may start"
+
+
 def test_copies_wait_as_the_flow_says() -> None:
     """What is read off the stored definition is what the flow says, in its order (3.6, 10.3)."""
     waits = shape_of(COPIES.to_json()).waits

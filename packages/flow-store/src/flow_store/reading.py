@@ -308,6 +308,7 @@ class RunReader:
                         **sql.SUMMARY.fields(row[1:]),
                         steps={StepStatus(status): count for status, count in steps},
                         queue=None,
+                        allowed=self._count_allowed(row[0]) if "FAILED" in dict(steps) else 0,
                     )
                     for row, steps in zip(found, counts, strict=True)
                 ]
@@ -315,6 +316,10 @@ class RunReader:
                 run._replace(queue=self._queue_before(run.run_key, run.status, run.group))
                 for run in records
             )
+
+    def _count_allowed(self, run_id: int) -> int:
+        count: int = self._database.query(sql.COUNT_ALLOWED, (run_id, run_id))[0][0]
+        return count
 
     def _run_of(self, row: Sequence[Any]) -> Run:
         """Read the rest of a run, in the transaction in which its row was read."""

@@ -375,6 +375,8 @@ class RunSummary(NamedTuple):
     queue: Queue | None
     params: NamedTexts | None
     steps: Mapping[StepStatus, int]
+    allowed: int = 0
+    """How many of the FAILED steps have `allow_failure`."""
 
     @property
     def total(self) -> int:

@@ -203,7 +203,7 @@ _OTHER_TABLES = ("steps", "attempts", "history", "queue", "settlements", "settle
 RUN_ROW = Columns(Run, without=_OTHER_TABLES)
 RUN_STATE = Columns(Run, without=("definition", *_OTHER_TABLES))
 ENDED_RUN_ROW = Columns(EndedRun)
-SUMMARY = Columns(RunSummary, without=("steps", "queue"))
+SUMMARY = Columns(RunSummary, without=("steps", "queue", "allowed"))
 HEADER = Columns(RunHeader)
 STEP_ROW = Columns(Step)
 NEW_STEP = Columns(Step, without=Step._field_defaults.keys() - {"retry_no"})  # others: NULL
@@ -266,6 +266,14 @@ SELECT_LAST_SUCCESSES = """
     WHERE status = 'SUCCEEDED' AND finished_at >= ? GROUP BY flow_id
 """
 COUNT_STEPS = "SELECT status, count(*) FROM steps WHERE run_id = ? GROUP BY status"
+# A copy of a step has the step's name before "@" (rule 10.3).
+COUNT_ALLOWED = """
+    SELECT count(*) FROM steps WHERE run_id = ? AND status = 'FAILED'
+    AND substr(step_id, 1, instr(step_id || '@', '@') - 1) IN (
+        SELECT json_extract(definition, path || '.id') FROM definitions, json_tree(definition)
+        WHERE run_id = ? AND key = 'allow_failure' AND atom
+    )
+"""
 COUNT_ALL_STEPS = "SELECT count(*) FROM steps WHERE run_id = ?"
 NEXT_RETRY_NO = "SELECT coalesce(max(retry_no), 0) + 1 FROM steps WHERE run_id = ?"
 SELECT_STEPS = f"SELECT {_selected(STEP_ROW)} FROM steps WHERE run_id = ? ORDER BY position"

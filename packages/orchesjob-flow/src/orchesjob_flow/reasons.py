@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any, NamedTuple, Self, TypeGuard
 
 from flow_store import (
@@ -67,6 +68,8 @@ class Shape(NamedTuple):
         may_fail: The steps of `finally` with `allow_failure`.
         until: The steps for which the run is made; empty: for all (rule 6.14).
         left_out: The steps that it therefore leaves out.
+        allowed: The names of the steps with `allow_failure`.
+        max_parallel: How many steps of the flow may run at once, if that is limited.
     """
 
     waits: dict[str, tuple[str, ...]]
@@ -79,6 +82,8 @@ class Shape(NamedTuple):
     may_fail: frozenset[str]
     until: Sequence[str]
     left_out: frozenset[str]
+    allowed: frozenset[str]
+    max_parallel: int | None
 
 
 _latest: list[tuple[str, Shape]] = []
@@ -111,6 +116,7 @@ def read_shape(definition: str) -> Shape:
     try:
         flow = json.loads(definition)
         outside, finally_ = flow["steps"], flow.get("finally", ())
+        blocks = [block["steps"] for block in flow.get("blocks", ())]
         shape = Shape(
             waits={},
             finally_ids=frozenset(step["id"] for step in finally_),
@@ -124,6 +130,12 @@ def read_shape(definition: str) -> Shape:
             may_fail=frozenset(step["id"] for step in finally_ if step.get("allow_failure")),
             until=flow.get("until", ()),
             left_out=frozenset(flow.get("left_out", ())),
+            allowed=frozenset(
+                step["id"]
+                for step in chain(outside, finally_, *blocks)
+                if step.get("allow_failure")
+            ),
+            max_parallel=flow.get("max_parallel"),
         )
         begin = 0
         for block in flow.get("blocks", ()):
@@ -190,6 +202,17 @@ def is_left_out(run: Run, step: Step) -> bool:
     """Tell whether a step was skipped because `--until` leaves it out (rule 6.14)."""
     is_named = step.step_id in shape_of(run.definition).left_out
     return is_named and step.status is StepStatus.SKIPPED and not step.has_begun
+
+
+def is_allowed(run: Run, step: Step) -> bool:
+    """Tell whether a step FAILED and `allow_failure` permits that (rule 9.12)."""
+    is_named = base_name(step.step_id) in shape_of(run.definition).allowed
+    return is_named and step.status is StepStatus.FAILED
+
+
+def allowed_words(allowed: int) -> str:
+    """Say beside the number of failed steps how many of them are allowed."""
+    return f" ({allowed} allowed)" if allowed else ""
 
 
 def went_wrong(step: Step) -> bool:
@@ -390,12 +413,16 @@ def held_steps(run: Run) -> dict[str, str]:
     """Say for what steps wait besides other steps, by their ids.
 
     All wait with a run that waits for its group (rule 10.7), and some for one of the `max_parallel`
-    places of their `foreach` (rule 10.3).
+    places of their `foreach` (rule 10.3), or of the flow.
     """
     if (why := waiting_words(run)) is not None:
         return dict.fromkeys((step.step_id for step in run.steps), f"the run {why}")
     running = {step.step_id for step in run.steps if step.has_begun and not step.status.is_terminal}
     words: dict[str, str] = {}
+    most = shape_of(run.definition).max_parallel
+    if most is not None and sum(step.status is StepStatus.RUNNING for step in run.steps) >= most:
+        why = f"waits for a place: max_parallel of the flow is {most}"
+        words = dict.fromkeys((step.step_id for step in run.steps), why)
     for max_parallel, copies in shape_of(run.definition).bounded:
         waiting = [ids for ids in copies if running.isdisjoint(ids)]
         if len(copies) - len(waiting) >= max_parallel:

@@ -125,7 +125,7 @@ def test_what_a_shorter_step_would_have_saved() -> None:
             {},
             (
                 "1 of 3 steps succeeded in 2 s; "
-                "1 was skipped, 1 failed and may, 1 succeeded only at a retry."
+                "1 was skipped, 1 failed (allowed), 1 succeeded only at a retry."
             ),
         ),
         (

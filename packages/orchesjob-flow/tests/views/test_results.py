@@ -42,6 +42,7 @@ def test_the_keys_of_a_run(daily: Run, ten_o_clock: float) -> None:
         "status": "SUCCEEDED",
         "attempt_no": 1,
         "max_retries": 0,
+        "allowed": False,
         "next_attempt_at": None,
         "started_at": ten_o_clock,
         "finished_at": ten_o_clock + 60,

@@ -3,6 +3,7 @@
 `make_share.py` makes the texts from the documents.
 """
 
+import sys
 from itertools import chain
 
 import click
@@ -10,7 +11,7 @@ import click
 from flow_spec import WarningCode, closest_words
 from orchesjob_flow.cli.options import Misused
 from orchesjob_flow.cli.sections import PROGRAM, SHOWN, load_command, topic_text, topics
-from orchesjob_flow.views.terminal import write_result
+from orchesjob_flow.views.terminal import stdout, write_result
 
 
 def _complete_topic(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
@@ -39,7 +40,11 @@ def help(ctx: click.Context, topic: str | None) -> None:  # noqa: A001 - named a
         text = click.Context(command, info_name=topic, parent=program).get_help()
     else:
         raise Misused(f"No help on {topic!r}.", f"{PROGRAM} {_meant_by(topic)}")
-    write_result(f"{text.rstrip()}\n")
+    terminal, text = stdout(), f"{text.rstrip()}\n"
+    if terminal.can_draw and sys.stdin.isatty() and text.count("\n") >= terminal.size().lines:
+        click.echo_via_pager(text)
+    else:
+        write_result(text)
 
 
 def _meant_by(word: str) -> str:

@@ -17,7 +17,17 @@ from orchesjob_flow.home.runs import Listed, find_runs, read_store
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.reasons import not_started_text
 from orchesjob_flow.views.results import header_json, runner_json
-from orchesjob_flow.views.terminal import OutputFormat, as_json, print_json, print_lines, visible
+from orchesjob_flow.views.terminal import (
+    OutputFormat,
+    as_json,
+    print_json,
+    print_lines,
+    stdout,
+    visible,
+)
+
+AROUND = 4
+"""The lines of a screen that are not for runs: two above them, the last one, and the prompt."""
 
 
 @click.command()
@@ -61,7 +71,12 @@ def list(  # noqa: A001 - named as the command
     if output_format is OutputFormat.TEXT:
         from orchesjob_flow.views.table import print_runs
 
-        print_runs(listed)
+        room, source = len(listed), click.get_current_context().get_parameter_source("limit")
+        if stdout().stream.isatty() and source is click.core.ParameterSource.DEFAULT:
+            room = max(1, stdout().size().lines - AROUND)
+        print_runs(listed[:room])
+        if more := len(listed[room:]):
+            print_lines([f"... and {more} more: --limit {limit} shows them too"])
         print_lines(visible(not_started_text(f"{one.run_key} was", one)) for one in not_started)
     else:
         runs = [_listed_json(one) for one in listed]
@@ -79,6 +94,7 @@ def _listed_json(listed: Listed) -> dict[str, Any]:
             "done": run.done,
             "running": run.steps.get(StepStatus.RUNNING, 0),
             "failed": run.steps.get(StepStatus.FAILED, 0),
+            "allowed": run.allowed,
         },
         "runner": runner_json(listed),
     }

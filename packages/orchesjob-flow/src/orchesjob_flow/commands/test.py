@@ -184,15 +184,15 @@ def print_tested(tested: Sequence[Tested], coverage: Sequence[Coverage] | None) 
 def print_tried(tried: Tried, *, colour: bool) -> None:
     """Print the line of a case, and one for each part that does not hold."""
     case, _, failures = tried
-    verdict = "\x1b[31mfailed\x1b[0m" if failures else "\x1b[32mpassed\x1b[0m"
-    if not colour:
-        verdict = "failed" if failures else "passed"
+    verdict = "NG" if failures else "OK"
+    if colour:
+        verdict = f"\x1b[{31 if failures else 32}m{verdict}\x1b[0m"
     line = f" (line {case.line})" if failures else ""
-    print_lines([f"  {verdict}  {visible(case.name)}{line}"], indent=" " * 10)
-    shown = [f"          {visible(str(failure))}" for failure in failures[:MOST_FAILURES]]
+    print_lines([f"  {verdict}  {visible(case.name)}{line}"], indent=" " * 6)
+    shown = [f"      {visible(str(failure))}" for failure in failures[:MOST_FAILURES]]
     if len(failures) > MOST_FAILURES:
-        shown.append(f"          ... and {len(failures) - MOST_FAILURES} more")
-    print_lines(shown, indent=" " * 12)
+        shown.append(f"      ... and {len(failures) - MOST_FAILURES} more")
+    print_lines(shown, indent=" " * 8)
 
 
 def cases_words(tested: Sequence[Tested]) -> str:

@@ -517,7 +517,7 @@ def how_it_went(facts: Facts, took: str) -> str:
     which = "Its step" if good == total == 1 else which
     parts = [
         f"{skipped} {was_or_were(skipped)} skipped" if skipped else "",
-        f"{failed} failed and may" if failed else "",
+        f"{failed} failed (allowed)" if failed else "",
         f"{flaky} succeeded only at a retry" if flaky else "",
         f"{settled} {was_or_were(settled)} settled by hand" if settled else "",
     ]

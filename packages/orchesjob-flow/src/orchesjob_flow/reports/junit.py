@@ -76,7 +76,7 @@ def add_step(suite: ElementTree.Element, flow_id: str, one: StepFacts) -> None:
     if one.went_wrong:
         add_problem(case, "failure" if one.status is StepStatus.FAILED else "error", one)
     elif one.is_tolerated:
-        message = f"failed, and may: {one.step.error}"
+        message = f"failed (allowed): {one.step.error}"
         ElementTree.SubElement(case, "skipped", type="allowed failure", message=legal(message))
     elif one.status is not StepStatus.SUCCEEDED:
         kind = one.status.value if one.settlement is None else "settled"

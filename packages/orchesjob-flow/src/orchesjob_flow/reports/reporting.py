@@ -348,7 +348,7 @@ def row_priority(one: StepFacts) -> tuple[int, float]:
 def row_of(one: StepFacts) -> str:
     """Write the row of a step."""
     ran = duration_text(one.took(SpanKind.RAN)) if one.current else ""
-    note = " (may)" if one.is_tolerated else " (settled)" if one.settlement is not None else ""
+    note = " (allowed)" if one.is_tolerated else " (settled)" if one.settlement is not None else ""
     status = f"{MARKS[one.status]} {one.status.value}{note}"
     cells = (inert(one.id), status, inert(endings_text(one.current)), ran, inert(one.why.sentence))
     return f"| {' | '.join(cells)} |\n"

@@ -30,6 +30,7 @@ from orchesjob_flow.reasons import (
     OUTCOME_WORDS,
     attempt_words,
     found_steps,
+    is_allowed,
     is_in_finally,
     listed,
     reasons,
@@ -323,7 +324,8 @@ def transitions(run: Run) -> dict[Transition, str]:
     for step, why in zip(run.steps, reasons(run), strict=True):
         if step.finished_at is not None:
             error = why if step.status is StepStatus.SKIPPED else step.error
-            what = with_found_note(step.status.value, step.position in known)
+            what = step.status.value + " (allowed)" * is_allowed(run, step)
+            what = with_found_note(what, step.position in known)
             found[Transition(step.finished_at, step.step_id, False)] = with_error(what, error)
     ended = [step.finished_at for step in run.steps if not is_in_finally(run, step)]
     if run.finally_after is not None and None not in ended:

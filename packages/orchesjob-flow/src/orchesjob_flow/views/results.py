@@ -19,6 +19,7 @@ from orchesjob_flow.home.runs import Listed, RunHandle, Snapshot
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.reasons import (
     in_order,
+    is_allowed,
     is_in_finally,
     latest_attempt,
     reasons,
@@ -134,6 +135,7 @@ def step_json(run: Run, step: Step) -> dict[str, Any]:
             *("status", "attempt_no", "max_retries", "next_attempt_at"),
             *("started_at", "finished_at", "error"),
         ),
+        "allowed": is_allowed(run, step),
         "orchesjob_status": None if attempt is None else reported_job(run, attempt),
     }
 

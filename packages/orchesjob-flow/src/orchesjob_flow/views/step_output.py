@@ -26,7 +26,7 @@ from orchesjob_flow.home.runs import (
     files_of,
     still_growing,
 )
-from orchesjob_flow.reasons import in_order, went_wrong
+from orchesjob_flow.reasons import in_order, is_allowed, went_wrong
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.terminal import (
     COLOUR,
@@ -379,7 +379,7 @@ def show_failures(handle: RunHandle, *, with_heading: bool) -> None:
     for step in wrong[:MOST_PRINTED_STEPS]:
         write_blank_line()
         choice = Choice(step.step_id, step.attempt_no, ("stdout", "stderr"), LAST_LINES)
-        show_failure(step, files_of(run, attempts, choice))
+        show_failure(run, step, files_of(run, attempts, choice))
     if len(wrong) > MOST_PRINTED_STEPS:
         write_blank_line()
         more = len(wrong) - MOST_PRINTED_STEPS
@@ -392,9 +392,10 @@ def write_blank_line() -> None:
         write_message("")
 
 
-def show_failure(step: Step, sources: Mapping[Source, Path]) -> None:
+def show_failure(run: Run, step: Step, sources: Mapping[Source, Path]) -> None:
     """Write how one step failed, and its last lines with its id as prefix."""
-    what = f"{step.step_id} {step.status.value} {visible(step.error or '')}"
+    allowed = " (allowed)" if is_allowed(run, step) else ""
+    what = f"{step.step_id} {step.status.value}{allowed} {visible(step.error or '')}"
     if not has_content(sources.values()):
         write_paragraph(f"{what}, and has printed nothing")
         return

@@ -17,6 +17,7 @@ from orchesjob_flow.errors import line_about
 from orchesjob_flow.home.runs import Listed, Snapshot
 from orchesjob_flow.reasons import (
     FOUND,
+    allowed_words,
     base_name,
     before_words,
     count_by_urgency,
@@ -25,6 +26,7 @@ from orchesjob_flow.reasons import (
     found_steps,
     giving_up_words,
     in_order,
+    is_allowed,
     is_at_gate,
     is_in_finally,
     is_left_out,
@@ -139,19 +141,31 @@ def run_table(snapshot: Snapshot, wall: float, *, colour: bool | None) -> str:
 def whole_table(
     snapshot: Snapshot, wall: float, columns: int, *, colour: bool | None
 ) -> Sequence[str]:
-    """Draw a run with all its steps and their reasons in so many columns."""
+    """Draw a run with all its steps and their reasons in so many columns.
+
+    Many copies of a step that have all SUCCEEDED share a row.
+    """
     run, stale = snapshot.run, snapshot.stale
     head = [
         line
         for one in header(snapshot, wall, colour=colour)
         for line in wrapped(one, columns, indent=INDENT)
     ]
-    why = reasons(run, stale)
+    why, steps = reasons(run, stale), in_order(run)
+    alike = {
+        row[0].position: row
+        for row in collapse_copies(run, steps, 0)
+        if len(row) > FEW and all(step.status is StepStatus.SUCCEEDED for step in row)
+    }
+    shown_with = {step.position for row in alike.values() for step in row[1:]}
     idle = set() if colour is None else steps_for_failures(run)
     together = idle if len(idle) > 1 else set()
     rows = []
-    for step in in_order(run):
-        if step.position in together:
+    for step in steps:
+        if step.position in together or step.position in shown_with:
+            continue
+        if step.position in alike:
+            rows.append(copies_row(alike[step.position], wall, colour=colour))
             continue
         is_stale = step.position in stale
         row = screen_row(run, step, None if is_stale else wall, colour=colour)
@@ -212,10 +226,11 @@ def header(snapshot: Snapshot, wall: float, *, colour: bool | None) -> Iterator[
     statuses = [step.status for step in run.steps]
     done = sum(status.is_terminal for status in statuses)
     running, failed = statuses.count(StepStatus.RUNNING), statuses.count(StepStatus.FAILED)
+    allowed = allowed_words(sum(is_allowed(run, step) for step in run.steps))
     yield f"Flow: {visible(run.flow_id)}  Run: {visible(run.run_key)}"
     yield (
         f"Status: {status_text(run.status, colour=colour)}  "
-        f"Steps: {done}/{len(statuses)} done, {running} running, {failed} failed"
+        f"Steps: {done}/{len(statuses)} done, {running} running, {failed} failed{allowed}"
     )
     yield (
         f"Started: {clock_time(run.started_at)}  Finished: {clock_time(run.finished_at)}  "
@@ -269,7 +284,7 @@ def step_row(run: Run, step: Step, wall: float | None, *, colour: bool | None) -
             began, ended, _ = times_of(run, attempt, reported_job(run, attempt) or {})
     return (
         step_cell(run, step),
-        status_text(step.status, colour=colour),
+        status_text(step.status, colour=colour) + " (allowed)" * is_allowed(run, step),
         f"{step.attempt_no}/{step.max_retries}{' only_if' if is_at_gate(run, step) else ''}",
         "-" if began is None else elapsed(began, ended, wall),
         job_status(run, attempt),
@@ -281,7 +296,10 @@ def step_row(run: Run, step: Step, wall: float | None, *, colour: bool | None) -
 def screen_row(run: Run, step: Step, wall: float | None, *, colour: bool | None) -> tuple[str, ...]:
     """Draw one step for a terminal, without what is for programs."""
     name, status, _, took, *_, error = step_row(run, step, wall, colour=colour)
-    number = str(step.attempt_no or "-")
+    number, retry = str(step.attempt_no or "-"), step.failures
+    if step.attempt_no > step.max_retries + 1 and retry and step.max_retries:
+        retry -= step.status in (StepStatus.FAILED, StepStatus.DELAYED)  # it was no retry yet
+        number += f", retry {retry} of {step.max_retries}" if retry else ""
     return name, status, f"{number} only_if" if is_at_gate(run, step) else number, took, error
 
 
@@ -384,7 +402,7 @@ def run_row(listed: Listed, level: int, wall: float, *, colour: bool | None) -> 
         f"{INSIDE * level}{visible(run.run_key)}",
         visible(run.flow_id),
         f"{run.done}/{run.total}",
-        str(run.steps.get(StepStatus.FAILED) or "-"),
+        f"{run.steps.get(StepStatus.FAILED) or '-'}{allowed_words(run.allowed)}",
         clock_time(run.started_at),
         elapsed(run.started_at, run.finished_at, clock),
         runner_cell(listed),
