@@ -138,6 +138,23 @@ def test_text(flow: Flow) -> None:
     assert lines[-1] == f"{right}: valid: f, 1 step"
 
 
+def test_annotations(flow: Flow) -> None:
+    """GitHub shows problems and warnings at their lines; what is right has none (11.2)."""
+    good = flow.write({"id": "a", "command": ["true"]})
+    lost = flow.folder / "lost.yaml"
+    lost.write_text("flow_id: f\nsteps:\n  - id: a\n    command: [bash, -c, 'a | b']\n")
+    wrong = flow.folder / "wrong.yaml"
+    wrong.write_text("flow_id: f\nsteps:\n  - id: a\n    comand: x\n")
+    words = ("validate", "--format=github", good, str(lost), str(wrong))
+    answer = flow.run(*words)
+    warning, error = answer.stdout.splitlines()
+    assert warning.startswith(f"::warning file={lost},line=4,col=25,title=lost-failure::steps[0].")
+    assert error == (
+        f'::error file={wrong},line=4,col=5::steps[0].comand: unknown key; did you mean "command"?'
+    )
+    assert answer.returncode == 2
+
+
 def test_no_file(flow: Flow) -> None:
     """A call without files is a usage error."""
     assert "FLOW_FILE" in flow.refusal("validate")["error"]

@@ -12,6 +12,7 @@ import pytest
 from junitparser import Error, Failure, JUnitXml, Skipped
 
 from flow_store import RunStatus
+from orchesjob_flow.reports.annotations import annotation, as_annotations
 from orchesjob_flow.reports.facts import Facts, headline
 from orchesjob_flow.reports.junit import as_junit
 from orchesjob_flow.reports.page import as_html
@@ -60,6 +61,16 @@ def test_junit_fits_the_schema() -> None:
         "errors": "1",
         "skipped": "3",
     }
+
+
+def test_annotations() -> None:
+    """What failed is an error, what is allowed to fail a warning, and no text begins another."""
+    lines = as_annotations(night(f"{HOSTILE}\n::error::x")).splitlines()
+    levels = [line.split(" title=")[0] for line in lines]
+    assert set(levels) == {"::error", "::warning"}
+    assert levels == sorted(levels)
+    shown = annotation("error", "50 %\n::error::x", title="a:b,c\r\n", line=None)
+    assert shown == "::error title=a%3Ab%2Cc\\r\\n::50 %25%0A::error::x\n"
 
 
 def test_junit_tells_outcomes_apart() -> None:

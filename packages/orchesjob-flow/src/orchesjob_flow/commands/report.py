@@ -19,10 +19,10 @@ ENDINGS = {".html": "html", ".xml": "junit", ".md": "markdown", ".json": "trace"
 @click.option(
     "--format",
     "report_format",
-    type=click.Choice(REPORTS),
+    type=click.Choice((*REPORTS, "github")),
     default="html",
     show_default=True,
-    help="An HTML page, JUnit test cases, a Markdown summary, or a trace for Perfetto.",
+    help="A page, JUnit, a Markdown summary, a trace, or annotations for GitHub Actions.",
 )
 @click.option(
     "-o",

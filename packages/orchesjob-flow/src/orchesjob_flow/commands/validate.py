@@ -20,7 +20,7 @@ from flow_spec import (
     find_warnings,
     read_document,
 )
-from orchesjob_flow.cli.options import FLOW_FILE, format_option, param_option
+from orchesjob_flow.cli.options import FLOW_FILE, declare_format, param_option
 from orchesjob_flow.cli.sections import topic_text
 from orchesjob_flow.exit_codes import DONE, WRONG
 from orchesjob_flow.launch.inputs import is_program_missing, list_reader, read_to_run
@@ -74,7 +74,7 @@ def print_section(ctx: click.Context, _param: click.Parameter, code: str | None)
     help="Ignore the warnings with this code; repeatable.",
 )
 @param_option
-@format_option
+@declare_format("github")
 @click.argument("flow_files", metavar="FLOW_FILE...", nargs=-1, required=True, type=FLOW_FILE)
 def validate(
     strict: bool,
@@ -96,6 +96,8 @@ def validate(
     findings = [check(file, params or None, allowed) for file in flow_files]
     if output_format is OutputFormat.JSON:
         print_json({"files": [_finding_json(finding) for finding in findings]})
+    elif output_format is OutputFormat.GITHUB:
+        write_result("".join(map(_annotations, findings)))
     else:
         write_result("".join(f"{line}\n" for each in findings for line in finding_lines(each)))
     is_warned = strict and any(finding.warnings for finding in findings)
@@ -164,6 +166,24 @@ def _finding_json(finding: CheckedFile) -> dict[str, Any]:
         case FlowFileError() as error:
             described["problems"] = problems_json(error.problems)
     return described
+
+
+def _annotations(finding: CheckedFile) -> str:
+    from orchesjob_flow.reports.annotations import annotation
+
+    error = finding.outcome
+    problems = error.problems if isinstance(error, FlowFileError) else ()
+    return "".join(
+        annotation(
+            "warning" if isinstance(one, FlowWarning) else "error",
+            one.message if one.path is None else f"{one.path}: {one.message}",
+            file=finding.file,
+            line=one.line,
+            col=one.column,
+            title=getattr(one, "code", None),
+        )
+        for one in (*finding.warnings, *problems)
+    )
 
 
 def finding_lines(finding: CheckedFile) -> Iterator[str]:

@@ -96,6 +96,10 @@ def writer_of(report_format: str) -> Callable[[Facts], str]:
             from orchesjob_flow.reports.trace import as_trace
 
             return as_trace
+        case "github":
+            from orchesjob_flow.reports.annotations import as_annotations
+
+            return as_annotations
         case "markdown":
             return as_markdown
         case _:

@@ -214,6 +214,7 @@ def wrapped(text: str, columns: int, *, indent: str = "") -> list[str]:
 class OutputFormat(StrEnum):
     """An output format."""
 
+    GITHUB = "github"
     JSON = "json"
     JUNIT = "junit"
     TEXT = "text"
