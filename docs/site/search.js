@@ -55,7 +55,7 @@ function find(query) {
       score += rarity[i] * (times / (times + 0.6 + (0.9 * one.length) / average) + 1.2 * inTitle + 0.6 * inPage);
     });
     score *= (matched / words.length) ** 3;
-    if (words.length > 1 && one.textWords.includes(phrase)) score *= 1.4;
+    if (words.length > 1 && one.textWords.includes(phrase)) score *= 1.8;
     if (one.titleWords.includes(phrase)) score *= 1.5;
     if (score > 0.3) {
       const page = pages.get(one.page) || { title: one.pageTitle, hits: [] };
@@ -95,7 +95,7 @@ function show(query) {
   document.getElementById("search-summary").textContent = query.trim() && `${pages} found`;
   document.getElementById("search-results").replaceChildren(...found.map((page) => {
     const item = document.createElement("li");
-    for (const hit of page.hits.slice(0, 3)) {
+    for (const hit of page.hits.slice(0, 3).filter((one) => one.score > page.hits[0].score / 2)) {
       const title = hit.title === page.title ? page.title : `${page.title}: ${hit.title}`;
       item.append(element("a", title, { href: `${hit.page}#${hit.anchor}` }), excerpt(hit.text, query));
     }

@@ -6,19 +6,42 @@ pages are left there to be looked at.
 """
 
 import os
+from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser
 
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 SITE = Path(os.environ["SITE"])
 PAGES = sorted(str(path.relative_to(SITE)) for path in SITE.rglob("*.html"))
 LOOKED_AT = ("index", "flow-files", "reference/commands/start", "reference/exit-codes")
+READ_MOST = (
+    *("index", "tutorial", "how-to/install", "how-to/systemd", "how-to/alerts"),
+    *("flow-files", "conditions", "flow-files/endings", "cheat-sheet", "how-to/index"),
+)
 LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = (
     *((390, "light"), (390, "dark")),
     *((1280, "light"), (1280, "dark")),
 )
+
+
+@pytest.mark.parametrize("name", READ_MOST)
+def test_code_and_tables_fit_and_are_accessible(browser: Browser, name: str) -> None:
+    """On a screen of 1280 pixels nothing scrolls sideways; axe finds nothing."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto((SITE / f"{name}.html").as_uri())
+    wide = page.eval_on_selector_all(
+        "article pre, article .table-wrapper",
+        "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.innerText)",
+    )
+    assert wide == []
+    page.evaluate(AXE)
+    found = page.evaluate("axe.run('article', {resultTypes: ['violations']})")["violations"]
+    told = [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found]
+    assert told == []
+    page.close()
 
 
 def test_no_page_is_wider_than_a_telephone(browser: Browser) -> None:
@@ -105,7 +128,7 @@ SEARCHED = {
     "tail": "reference/commands/logs",
     "pass values between steps": "how-to/values",
     "variables": "flow-files/values",
-    "arguments": "flow-files/values",
+    "parameters": "flow-files/values",
     "dotenv": "flow-files/values",
     "first of the month": "how-to/some-days",
     "weekend": "how-to/some-days",
@@ -125,7 +148,7 @@ SEARCHED = {
     "uninstall": "how-to/maintenance",
     "pipx": "how-to/install",
     "docker": "how-to/background-services",
-    "kill a run": "reference/commands/cancel",
+    "killed": "troubleshooting",
     "stop a run": "reference/commands/cancel",
     "dry run": "reference/commands/simulate",
     "ssh": "how-to/ssh",
