@@ -281,7 +281,7 @@ MUTATIONS = (
     Mutation(
         "a step that asks how the run ends does not wait for the rest of finally",
         "flow-spec: FlowSpec.with_waits",
-        replace("waits_also=before if step.asks_run else ()", "waits_also=()"),
+        replace("before if step.asks_run else ()", "()"),
     ),
     Mutation(
         "a list that is split by parameters counts as one of the flow file",
