@@ -1,6 +1,7 @@
 """`list`: which runs there are, their statuses, and which process advances each (rule 9.5)."""
 
 import re
+from typing import Any
 
 import click
 import pytest
@@ -37,7 +38,7 @@ def test_newest_first(some: Flow) -> None:
 
 def test_an_allowed_failure(flow: Flow) -> None:
     """What `allow_failure` permits is marked wherever failures are shown or counted (9.12)."""
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"id": "a", "command": ["false"], "foreach": {"n": ["1", "2"]}, "allow_failure": True},
         {"id": "c", "command": ["true"], "foreach": {"n": list("12345")}},
         {**FALSE, "env": {"allow_failure": "1"}},

@@ -90,7 +90,7 @@ def test_many_at_once(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> 
 
 def test_what_is_refused(flow: Flow) -> None:
     """A call that asks for something else than the run of the period is not silent (rule 4.9)."""
-    params = {"REGION": {}}
+    params: dict[str, Any] = {"REGION": {}}
     file = flow.write(TRUE, params=params)
     flow.ask(*EVERY, "--param=REGION=eu", file)
     error = flow.refusal(*EVERY, "--param=REGION=us", file)["error"]
