@@ -22,7 +22,7 @@ from support.files import write_program
 from support.flow import Flow
 from support.gate import Gate
 from support.orchesjob import FakeOrchesjob
-from support.processes import await_exit, is_gone
+from support.processes import is_gone
 
 FOLLOW_UP = {"id": "b", "command": ["true"], "when": "!a"}
 LONG_IF_REAL = pytest.mark.parametrize(
@@ -105,16 +105,6 @@ def test_dead_runner(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> N
     assert flow.start("k", file, code=1) == run
 
 
-def test_background_runner(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
-    """The background runner ends with its run; the step that waits for `!a` never starts (5.6)."""
-    file = flow.write({"id": "a", "command": gate.command()}, FOLLOW_UP)
-    pid = flow.ask("start", "-d", "--run-key=k", file)["pid"]
-    gate.await_arrival()
-    assert flow.ask("cancel", "--run-key=k")["status"] == "CANCELLED"
-    await_exit(pid)
-    assert fake_orchesjob.begun() == ["k:a:1"]
-
-
 @pytest.mark.parametrize("runner_lives", [True, False])
 def test_three_at_once(
     flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob, *, runner_lives: bool
@@ -150,9 +140,8 @@ def test_terminal_run(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> 
         assert (fake_orchesjob.calls(), content(flow)) == (calls, rows)
 
 
-@pytest.mark.parametrize("runner_lives", [True, False])
-@pytest.mark.parametrize("code", [0, 3])
-def test_too_late(each_flow: Flow, gate: Gate, code: int, *, runner_lives: bool) -> None:
+@pytest.mark.parametrize(("code", "runner_lives"), [(3, True), (3, False), (0, False)])
+def test_too_late(flow: Flow, gate: Gate, code: int, *, runner_lives: bool) -> None:
     """Where all steps had ended by themselves, the run keeps their outcome, and that is said (5.6).
 
     No alert misses a failure because the cancel came before a runner had seen it.
@@ -161,17 +150,17 @@ def test_too_late(each_flow: Flow, gate: Gate, code: int, *, runner_lives: bool)
     alert = {"id": "alert", "command": ["true"], "when": "any(failed) || any(cancelled)"}
     skipped = {"id": "b", "command": ["true"], "when": "a.failed && a.skipped"}
     fields: dict[str, Any] = {"finally": [alert]}
-    file = each_flow.write(waits, skipped, **fields)
-    runner = each_flow.spawn("start", "--run-key=k", file)
+    file = flow.write(waits, skipped, **fields)
+    runner = flow.spawn("start", "--run-key=k", file)
     gate.await_arrival()
-    each_flow.await_job("k")
+    flow.await_job("k")
     runner.send_signal(signal.SIGSTOP if runner_lives else signal.SIGKILL)
     gate.let_through()
     ended = ("SUCCEEDED", "FAILED")
-    each_flow.await_true(lambda: each_flow.orchesjob.status("k:a:1")["status"] in ended)
-    cancel = each_flow.spawn("cancel", "--run-key=k")
+    flow.await_true(lambda: flow.orchesjob.status("k:a:1")["status"] in ended)
+    cancel = flow.spawn("cancel", "--run-key=k")
     if runner_lives:
-        each_flow.await_status("k", lambda run: run["cancel_requested_at"])
+        flow.await_status("k", lambda run: run["cancel_requested_at"])
         runner.send_signal(signal.SIGCONT)
     printed, said = cancel.communicate()
     status = "FAILED" if code else "SUCCEEDED"
@@ -188,23 +177,24 @@ def content(flow: Flow) -> list[str]:
         return list(database.iterdump())
 
 
-def test_grace(each_flow: Flow, gate: Gate, tmp_path: Path) -> None:
+def test_grace(flow: Flow, gate: Gate, tmp_path: Path) -> None:
     """A step may clean up during its grace time; one that ignores the signal is killed after it."""
     tidy = gate.command("exit 0", before=f"trap 'echo tidied >{tmp_path}/tidied; exit 3' TERM")
     deaf = gate.command("exit 0", before="trap '' TERM")
     for key, command, grace in (("tidy", tidy, "30"), ("deaf", deaf, "0.2")):
-        file = each_flow.write({"id": "a", "command": command})
-        runner = each_flow.spawn("start", f"--run-key={key}", file)
+        file = flow.write({"id": "a", "command": command})
+        runner = flow.spawn("start", f"--run-key={key}", file)
         gate.await_arrival()
-        run = each_flow.ask("cancel", f"--run-key={key}", f"--grace-seconds={grace}")
+        run = flow.ask("cancel", f"--run-key={key}", f"--grace-seconds={grace}")
         assert run["status"] == "CANCELLED"
-        assert is_gone(each_flow.orchesjob.status(f"{key}:a:1")["target_pid"])
+        assert is_gone(flow.orchesjob.status(f"{key}:a:1")["target_pid"])
         assert runner.wait() == 1
     assert (tmp_path / "tidied").read_text(encoding="utf-8") == "tidied\n"
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("lost", [False, True])
-def test_left_overs(each_flow: Flow, gate: Gate, tmp_path: Path, *, lost: bool) -> None:
+def test_left_overs(real_flow: Flow, gate: Gate, tmp_path: Path, *, lost: bool) -> None:
     """CANCELLED means that no process of the run is alive, wherever it hides (rules 5.8, 6.7)."""
     deaf = "sh -c 'trap \"\" TERM; echo $$ >>{}; exec sleep 600'"
     ways = ["{} &", "setsid {} &", "(setsid {} &)"]
@@ -212,14 +202,14 @@ def test_left_overs(each_flow: Flow, gate: Gate, tmp_path: Path, *, lost: bool) 
     begin = [way.format(deaf.format(pid)) for way, pid in zip(ways, pids, strict=True)]
     wait = [f"until [ -s {pid} ]; do sleep 0.01; done" for pid in pids]
     command = gate.command(before="\n".join([*begin, *wait]))
-    file = each_flow.write({"id": "a", "command": command, "retries": 1})
-    runner = each_flow.spawn("start", "--run-key=k", file)
+    file = real_flow.write({"id": "a", "command": command, "retries": 1})
+    runner = real_flow.spawn("start", "--run-key=k", file)
     gate.await_arrival()
-    job = each_flow.await_job("k")
+    job = real_flow.await_job("k")
     if lost:
         os.kill(job["worker_pid"], signal.SIGKILL)
-        each_flow.await_status("k", lambda run: run["steps"][0]["error"] is not None)
-    run = each_flow.ask("cancel", "--run-key=k", "--grace-seconds=0.2")
+        real_flow.await_status("k", lambda run: run["steps"][0]["error"] is not None)
+    run = real_flow.ask("cancel", "--run-key=k", "--grace-seconds=0.2")
     assert (run["status"], run["steps"][0]["attempt_no"]) == ("CANCELLED", 1)
     started = [job["target_pid"], *(int(pid.read_text(encoding="utf-8")) for pid in pids)]
     assert [is_gone(pid) for pid in started] == [True] * 4
@@ -336,25 +326,25 @@ def assert_nothing_left(flow: Flow) -> None:
         pytest.param('answer=$("$ORCHESJOB" "$@"); wait; echo "$answer"', id="acted"),
     ],
 )
-def test_start_under_way(each_flow: Flow, tmp_path: Path, lines: str) -> None:
+def test_start_under_way(flow: Flow, tmp_path: Path, lines: str) -> None:
     """`cancel` waits for a start that is under way, and ends what it has started (rule 5.6)."""
     going, go = tmp_path / "going", tmp_path / "go"
     wait = f"wait() {{ touch {going}; until [ -e {go} ]; do sleep 0.02; done; }}"
     pass_on = f'[ "$1" = start ] || exec "$ORCHESJOB" "$@"; {lines}'
     wrapper = write_program(tmp_path / "slow-orchesjob", f"#!/bin/sh\n{wait}\n{pass_on}\n")
-    each_flow.environ |= {"ORCHESJOB": each_flow.orchesjob.path, "ORCHESJOB_BIN": wrapper}
-    file = each_flow.write({"id": "a", "command": ["sleep", "600"]}, FOLLOW_UP)
-    runner = each_flow.spawn("start", "--run-key=k", file)
-    each_flow.await_true(going.exists)
-    cancel = each_flow.spawn("cancel", "--run-key=k")
-    run = each_flow.await_status("k", lambda run: run["cancel_requested_at"])
+    flow.environ |= {"ORCHESJOB": flow.orchesjob.path, "ORCHESJOB_BIN": wrapper}
+    file = flow.write({"id": "a", "command": ["sleep", "600"]}, FOLLOW_UP)
+    runner = flow.spawn("start", "--run-key=k", file)
+    flow.await_true(going.exists)
+    cancel = flow.spawn("cancel", "--run-key=k")
+    run = flow.await_status("k", lambda run: run["cancel_requested_at"])
     assert (run["status"], cancel.poll()) == ("RUNNING", None)
     go.touch()
     assert (cancel.wait(), runner.wait()) == (0, 1)
-    run = each_flow.status("k")
+    run = flow.status("k")
     both = [("a", "CANCELLED", "flow cancelled"), ("b", "CANCELLED", "flow cancelled")]
     assert (run["status"], errors(run)) == ("CANCELLED", both)
-    assert is_gone(each_flow.orchesjob.status("k:a:1")["target_pid"])
+    assert is_gone(flow.orchesjob.status("k:a:1")["target_pid"])
 
 
 def test_request_beside_a_commit(flow: Flow, fake_orchesjob: FakeOrchesjob, tmp_path: Path) -> None:

@@ -44,9 +44,7 @@ def test_commands_and_options(flow: Flow) -> None:
     assert complete(flow, "validate", "--allow", "no-") == ["no-effect", "no-such-program"]
 
 
-@pytest.mark.parametrize(
-    "command", ["status", "logs", "retry", "settle", "resume", "graph", "cancel"]
-)
+@pytest.mark.parametrize("command", ["status", "settle", "graph"])
 def test_run_keys(two: Flow, command: str) -> None:
     """The keys of the recorded runs, newest first."""
     assert complete(two, command, "--run-key", "night") == ["nightly-2", "nightly-1"]
@@ -70,7 +68,7 @@ def test_runs_to_prune(two: Flow) -> None:
     assert complete(two, "prune", "nightly-2", "night") == ["nightly-1"]
 
 
-@pytest.mark.parametrize("words", [["logs"], ["explain"], ["retry", "--step"]])
+@pytest.mark.parametrize("words", [["logs"], ["retry", "--step"]])
 def test_steps(two: Flow, words: list[str]) -> None:
     """The steps of the run that the line names."""
     command, *option = words
@@ -80,20 +78,12 @@ def test_steps(two: Flow, words: list[str]) -> None:
         assert complete(two, command, *run, *option, "lo") == []
 
 
-@pytest.mark.parametrize("command", ["stats", "list", "prune"])
+@pytest.mark.parametrize("command", ["list"])
 def test_flows(two: Flow, flow: Flow, command: str) -> None:
     """The flows that have runs; none where there are none, and no error (rule 9.15)."""
     assert complete(two, command, "--flow-id", "") == ["f"]
     assert complete(two, command, "--flow-id", "x") == []
     assert complete(flow, command, "--flow-id", "") == []
-
-
-def test_copies(flow: Flow) -> None:
-    """The copies of a step, and the name that means all of them (rule 10.3)."""
-    step = {"id": "load", "command": ["true"]}
-    flow.start("k", flow.write({"foreach": {"X": ["p", "q"]}, "steps": [step]}))
-    offered = complete(flow, "retry", "--run-key", "k", "--step", "lo")
-    assert offered == ["load@p", "load@q", "load"]
 
 
 def test_steps_to_settle(flow: Flow) -> None:
@@ -178,11 +168,6 @@ def test_scripts(flow: Flow, shell: str) -> None:
     program = shutil.which(shell)
     if program is not None:  # not every machine has all three
         subprocess.run([program, "-n", "-c", script], check=True)
-
-
-def test_unknown_shell(flow: Flow) -> None:
-    """An unknown shell is refused, and the error lists the known ones."""
-    assert "bash, zsh, fish" in flow.refusal("completion", "tcsh")["error"]
 
 
 def test_steps_of_a_file(flow: Flow) -> None:

@@ -55,17 +55,6 @@ def test_again(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
     assert len([call for call in fake_orchesjob.calls() if call["call"] == "start"]) == 1
 
 
-def test_foreground_after_background(flow: Flow, gate: Gate) -> None:
-    """A foreground `start` waits for the background runner and ends with its outcome (rule 4.5)."""
-    file = flow.write({"id": "a", "command": gate.command("exit 1")})
-    pid = detach(flow, file)["pid"]
-    second = flow.spawn("start", "--run-key=k", file)
-    assert second.stderr is not None
-    assert f"process {pid} advances run 'k'" in second.stderr.readline()
-    gate.let_through()
-    assert second.wait() == 1
-
-
 def test_nothing_of_the_caller_is_kept(flow: Flow, gate: Gate) -> None:
     """The caller's output is closed once `start -d` returns, so that SSH does not hang (6.3)."""
     with (flow.folder / "private").open("w") as private:
@@ -136,13 +125,6 @@ def test_terminated(flow: Flow, gate: Gate) -> None:
     gate.let_through()
     await_exit(second["pid"])
     assert flow.status("k")["status"] == "SUCCEEDED"
-
-
-def test_folders_are_private(flow: Flow) -> None:
-    """Everything is created for its owner only: folders 0700, files 0600 (rule 6.1)."""
-    await_exit(detach(flow, flow.write(TRUE))["pid"])
-    for path in (flow.home, *flow.home.rglob("*")):
-        assert oct(path.stat().st_mode & 0o777) == ("0o700" if path.is_dir() else "0o600"), path
 
 
 def test_child_that_cannot_start(flow: Flow) -> None:

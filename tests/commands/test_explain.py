@@ -78,22 +78,6 @@ def test_what_has_passed(flow: Flow) -> None:
     assert said["f"] == "attempt 1 succeeded; c SKIPPED by itself, so `any(passed)` is true"
 
 
-def test_calls_of_copies(flow: Flow) -> None:
-    """A call is shown as it is written, with the statuses of the copies (3.7)."""
-    copies = {"foreach": {"N": ["0", "1"]}, "steps": [{"id": "a", "script": "exit $N"}]}
-    file = flow.write(
-        copies,
-        {"id": "b", "command": TRUE, "when": "any( a ) && any(a.failed)"},
-        {"id": "c", "command": TRUE, "when": "none(a.failed)"},
-    )
-    flow.start("k", file, code=1)
-    explained = flow.ask("explain", "--run-key=k", "c")["steps"][0]
-    assert explained["reason"] == "a (1 SUCCEEDED, 1 FAILED), so `none(a.failed)` is false"
-    assert explained["condition"]["value"] is False
-    said = reasons(flow.ask("explain", "--run-key=k")["steps"])
-    assert said["b"].endswith("a (1 SUCCEEDED, 1 FAILED), so `any(a) && any(a.failed)` is true")
-
-
 def test_tree(flow: Flow) -> None:
     """The JSON is the condition as a tree, each part with its value, each name with its step."""
     file = flow.write({"id": "a", "command": FALSE}, {"id": "b", "command": TRUE, "when": "!a"})
@@ -128,58 +112,6 @@ def test_text(flow: Flow) -> None:
         "      false: a.skipped\n"
     )
     assert len(flow.run("explain", "--run-key=k", "--format=table").stdout.splitlines()) == 2
-
-
-def test_no_runner(flow: Flow, gate: Gate) -> None:
-    """If no process advances the run, the text says how to resume it."""
-    flow.abandon(flow.write({"id": "a", "command": gate.command()}), gate)
-    assert "resume" in flow.run("explain", "--run-key=k", "--format=table").stdout
-    assert flow.ask("explain", "--run-key=k")["runner"] is None
-    gate.let_through()
-
-
-def test_unknown_step(flow: Flow) -> None:
-    """An unknown step is refused, and the error suggests the nearest one."""
-    flow.start("k", flow.write({"id": "download", "command": TRUE}))
-    assert 'did you mean "download"?' in flow.refusal("explain", "--run-key=k", "downlod")["error"]
-
-
-def test_a_condition_as_deep_as_a_file_may_say(flow: Flow) -> None:
-    """A condition of any depth is explained, down to a depth that people read (rule 2.8)."""
-    deep = "!" * 5000 + "a"
-    row = " || ".join(["a"] * 5000)
-    file = flow.write(
-        {"id": "a", "command": TRUE},
-        {"id": "deep", "command": TRUE, "when": deep},
-        {"id": "row", "command": TRUE, "when": row},
-    )
-    flow.start("k", file)
-    explained = flow.ask("explain", "--run-key=k")["steps"]
-    assert [step["condition"] and step["condition"]["value"] for step in explained] == [
-        None,
-        True,
-        True,
-    ]
-    assert all(len(step["reason"]) < 2000 for step in explained)
-
-
-def test_a_call_over_all_of_depends_on(flow: Flow) -> None:
-    """`any(failed)` runs and is explained as the condition that it stands for (rule 3.7)."""
-    both = ["a", "b"]
-    file = flow.write(
-        {"id": "a", "command": TRUE},
-        {"id": "b", "command": FALSE},
-        {"id": "alert", "command": TRUE, "when": "any(failed)", "depends_on": both},
-        {"id": "well", "command": TRUE, "when": "none(failed)", "depends_on": both},
-    )
-    run = flow.start("k", file, code=1)
-    assert statuses(run)[2:] == ["SUCCEEDED", "SKIPPED"]
-    assert reasons(run["steps"])["well"] == "its condition was false: a SUCCEEDED, b FAILED"
-    (well,) = flow.ask("explain", "--run-key=k", "well")["steps"]
-    assert (well["condition"]["text"], well["condition"]["value"]) == (
-        "!(a.failed || b.failed)",
-        False,
-    )
 
 
 def test_who_decided_comes_first(flow: Flow) -> None:

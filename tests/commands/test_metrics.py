@@ -90,20 +90,3 @@ def test_into_a_file(some: Flow, tmp_path: Path) -> None:
     assert file.read_text(encoding="utf-8") == some.run("metrics").stdout
     assert (file.stat().st_mode & 0o777, file.stat().st_ino != before) == (0o644, True)
     assert list(tmp_path.iterdir()) == [file]
-
-
-def test_a_file_that_cannot_be_written(some: Flow) -> None:
-    """The error names the file and the cause, and nothing is written."""
-    error = some.refusal("metrics", "-o", "nowhere/flows.prom")["error"]
-    assert error.startswith("cannot write to nowhere/flows.prom: No such file or directory")
-    error = some.refusal("metrics", "--output=/dev/full")["error"]
-    assert error.count("cannot write to /dev/full: it is not a regular file") == 1
-    assert error.count("cannot write") == 1
-
-
-def test_no_runs(flow: Flow) -> None:
-    """Before the first run there is nothing to tell, and nothing is created (rule 6.13)."""
-    flow.home.mkdir(mode=0o700)
-    answer = flow.run("metrics")
-    assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
-    assert not list(flow.home.iterdir())

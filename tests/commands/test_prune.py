@@ -43,11 +43,9 @@ def some(kept: Kept) -> Flow:
     ("words", "expected"),
     [
         (["--older-than", "30d"], ["g40", "f40"]),
-        (["--older-than=1w"], ["f20", "g40", "f40"]),
         (["--older-than=0s"], ["f0", "f20", "g40", "f40"]),
         (["--older-than=960h", "--flow-id=g"], ["g40"]),
         (["--older-than=30d", "--keep=1"], ["f40"]),
-        (["--older-than=1s", "--keep=2"], ["f40"]),
         (["--older-than=100d"], []),
     ],
 )
@@ -62,8 +60,7 @@ def test_choice(some: Flow, words: list[str], expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
-    [(["f0"], ["f0"]), (["g40", "f20"], ["g40", "f20"]), (["f0", "f0"], ["f0"])],
+    ("words", "expected"), [(["g40", "f20"], ["g40", "f20"]), (["f0", "f0"], ["f0"])]
 )
 def test_named_runs(some: Flow, words: list[str], expected: list[str]) -> None:
     """Named runs are removed, however short ago they ended, and no others (rule 9.10)."""
@@ -181,38 +178,19 @@ def test_output(real_flow: Flow) -> None:
     assert real_flow.ask("doctor")["sound"]
 
 
-def test_keep_output(flow: Flow) -> None:
-    """With `--keep-output` orchesjob is not asked for anything."""
-    flow.start("k", flow.write(PRINTING), code=1)
-    before = outputs(flow)
-    flow.environ["ORCHESJOB_BIN"] = "/nonexistent/orchesjob"
-    (removed,) = flow.ask("prune", "--older-than=0s", "--keep-output")["removed"]
-    assert (removed["jobs"], removed["output_bytes"]) == (0, 0)
-    assert outputs(flow) == before
-
-
-@pytest.mark.parametrize(
-    ("fault", "cause"),
-    [
-        ({"fault": "locked"}, "database is locked"),
-        ({"fault": "answer", "text": "[]"}, "expected a JSON object"),
-    ],
-)
-def test_orchesjob_fails(
-    flow: Flow, fake_orchesjob: FakeOrchesjob, fault: dict[str, str], cause: str
-) -> None:
+def test_orchesjob_fails(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
     """A run whose output orchesjob could not remove stays, and is pruned the next time."""
     file = flow.write(TRUE)
     flow.start("one", file)
     flow.start("two", file)
-    fake_orchesjob.script([{"call": "clean", "key": "two:*", **fault}])
+    fake_orchesjob.script([{"call": "clean", "key": "two:*", "fault": "locked"}])
     finished = flow.run("prune", "--older-than=0s")
     assert (finished.returncode, finished.stdout) == (
         2,
         '{"dry_run":false,"removed":[],"not_started":0}\n',
     )
     assert "'two', 'one': orchesjob clean" in finished.stderr
-    assert cause in finished.stderr
+    assert "database is locked" in finished.stderr
     assert run_keys(flow.ask("list")) == ["two", "one"]
     assert len([call for call in fake_orchesjob.calls() if call["call"] == "clean"]) == 1
     fake_orchesjob.script([])
@@ -245,32 +223,25 @@ def test_home_that_is_gone(flow: Flow) -> None:
     assert not gone.exists()
 
 
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        ([], "say which runs to remove: give their keys, or --older-than"),
-        (["--keep=1"], "--keep needs --older-than"),
-        (["--keep=1", "--flow-id=f"], "--flow-id and --keep need --older-than"),
-        (["f0", "--older-than=1d"], "give either the keys of runs or --older-than"),
-        (["f0", "--keep=1", "--flow-id=f"], "give either the keys of runs or --flow-id and --keep"),
-        (["f0", "f1"], "no run 'f1' in"),
-        (["--older-than=30"], "as in 30d"),
-        (["--older-than=-1d"], "as in 30d"),
-        (["--older-than=1y"], "as in 30d"),
-        (["--older-than=1d", "--keep=-1"], "--keep"),
-    ],
-)
-def test_mistakes(some: Flow, words: list[str], expected: str) -> None:
+MISTAKES: list[tuple[list[str], str]] = [
+    ([], "say which runs to remove: give their keys, or --older-than"),
+    (["--keep=1"], "--keep needs --older-than"),
+    (["--keep=1", "--flow-id=f"], "--flow-id and --keep need --older-than"),
+    (["f0", "--older-than=1d"], "give either the keys of runs or --older-than"),
+    (["f0", "--keep=1", "--flow-id=f"], "give either the keys of runs or --flow-id and --keep"),
+    (["f0", "f1"], "no run 'f1' in"),
+    (["--older-than=30"], "as in 30d"),
+    (["--older-than=-1d"], "as in 30d"),
+    (["--older-than=1y"], "as in 30d"),
+    (["--older-than=1d", "--keep=-1"], "--keep"),
+]
+
+
+def test_mistakes(some: Flow) -> None:
     """Without an age, or with a wrong one, nothing is removed."""
-    assert expected in some.refusal("prune", *words)["error"]
+    for words, expected in MISTAKES:
+        assert expected in some.refusal("prune", *words)["error"]
     assert len(run_keys(some.ask("list"))) == 4
-
-
-def test_text(some: Flow) -> None:
-    """The text names the removed runs and counts them."""
-    shown = some.run("prune", "--older-than=30d", "--format=table").stdout.splitlines()
-    assert [line.split()[0] for line in shown] == ["g40", "f40", "2"]
-    assert shown[-1] == "2 runs removed, 0 B of output freed"
 
 
 def test_no_database(flow: Flow) -> None:

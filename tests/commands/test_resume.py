@@ -80,12 +80,6 @@ def test_nothing_to_resume(flow: Flow) -> None:
     assert not list(flow.home.iterdir())
 
 
-@pytest.mark.parametrize("words", [[], ["--all", "--run-key=k"]])
-def test_one_or_all(flow: Flow, words: list[str]) -> None:
-    """Either a run or `--all` is required, and not both."""
-    assert flow.refusal("resume", *words)["error"] == "give either a run or --all"
-
-
 def test_ended_run(flow: Flow) -> None:
     """A run that has ended is only reported, and stderr says so (rule 6.12)."""
     run = flow.start("k", flow.write({"id": "a", "command": ["false"]}), code=1)

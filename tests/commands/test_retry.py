@@ -46,24 +46,6 @@ def test_from_where_it_failed(real_flow: Flow, tmp_path: Path) -> None:
     assert real_flow.status("k") == run
 
 
-def test_history(flow: Flow, fake_orchesjob: FakeOrchesjob, tmp_path: Path) -> None:
-    """Every attempt stays visible, each with its key, its outcome and its times."""
-    flow.start("k", flow.write(*steps(tmp_path)), code=1)
-    flow.ask("retry", "--run-key=k", code=1)
-    (tmp_path / "fixed").touch()
-    run = flow.ask("retry", "--run-key=k")
-    attempts = run["steps"][1]["attempts"]
-    assert [(one["number"], one["run_key"], one["status"], one["error"]) for one in attempts] == [
-        (1, "k:load:1", "FAILED", "exit code 1"),
-        (2, "k:load:2", "FAILED", "exit code 1"),
-        (3, "k:load:3", "SUCCEEDED", None),
-    ]
-    times = [time for one in attempts for time in (one["started_at"], one["finished_at"])]
-    assert times == sorted(times)
-    loads, alerts = ["k:load:1", "k:load:2", "k:load:3"], ["k:alert:1", "k:alert:2"]
-    assert Counter(fake_orchesjob.begun()) == Counter(["k:get:1", *loads, "k:report:1", *alerts])
-
-
 def test_named_steps(flow: Flow, fake_orchesjob: FakeOrchesjob, tmp_path: Path) -> None:
     """A named step runs again whatever its outcome, then what depends on it, unless `--only`."""
     (tmp_path / "fixed").touch()
@@ -169,17 +151,6 @@ def test_order_of_a_new_file(flow: Flow) -> None:
     assert shown == ["first", "middle", "finally: next", "finally: last"]
 
 
-def test_a_file_that_does_not_fit(flow: Flow, tmp_path: Path) -> None:
-    """A file that contradicts a kept outcome is refused, and nothing is changed."""
-    run = flow.start("k", flow.write(*steps(tmp_path)), code=1)
-    first, *rest = steps(tmp_path)
-    other = flow.write({**first, "command": ["echo", "other"]}, *rest, name="other.json")
-    refusal = flow.refusal("retry", "--run-key=k", "--file", other)
-    assert "'get' keeps its outcome" in refusal["error"]
-    assert [conflict in refusal["error"] for conflict in refusal["conflicts"]] == [True]
-    assert flow.status("k") == run
-
-
 def test_exit_codes_that_deny_an_outcome(flow: Flow) -> None:
     """A step keeps its outcome only if its exit code means the same in the new file."""
     quiet = {"id": "quiet", "command": ["sh", "-c", "exit 3"], "success_exit_codes": [3]}
@@ -280,28 +251,6 @@ def test_cancelled_run(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) ->
     run = flow.ask("retry", "--run-key=k")
     assert (statuses(run), run["cancel_requested_at"]) == (["SUCCEEDED", "SUCCEEDED"], None)
     assert Counter(fake_orchesjob.begun()) == Counter(["k:a:1", "k:a:2", "k:b:1"])
-
-
-def test_part_of_a_cancelled_run(flow: Flow, gate: Gate) -> None:
-    """If only some of the cancelled steps run again, the run is still CANCELLED (rule 5.1)."""
-    other = {"id": "b", "command": ["true"], "depends_on": ["a"]}
-    flow.ask(
-        "start", "-d", "--run-key=k", flow.write({"id": "a", "command": gate.command()}, other)
-    )
-    gate.await_arrival()
-    flow.ask("cancel", "--run-key=k")
-    gate.let_through()
-    run = flow.ask("retry", "--run-key=k", "--step=a", "--only", code=1)
-    assert (run["status"], statuses(run)) == ("CANCELLED", ["SUCCEEDED", "CANCELLED"])
-
-
-def test_in_the_background(flow: Flow, tmp_path: Path) -> None:
-    """With `-d` it returns at once, and the answer names the runner."""
-    flow.start("k", flow.write(*steps(tmp_path)), code=1)
-    (tmp_path / "fixed").touch()
-    answer = flow.ask("retry", "--run-key=k", "-d")
-    assert (answer["detached"], answer["runner"]) == (True, {"pid": answer["pid"], "alive": True})
-    assert flow.ask("wait", "--run-key=k")["status"] == "SUCCEEDED"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux announces that a file is opened")

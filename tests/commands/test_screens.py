@@ -57,7 +57,7 @@ SCREENS: dict[str, tuple[str, ...]] = {
 """Command lines, and what must be on the screen, without its blanks and line breaks."""
 DOCUMENTS = ("report", "metrics", "schema", "example", "help", "completion")
 """The commands whose results are files, which no terminal may break into other lines."""
-SIZES = [(40, 10, "dumb"), (80, 24, "xterm-256color"), (200, 50, "xterm-256color")]
+SIZES = [(40, 10, "dumb"), (120, 40, "xterm-256color")]
 ESCAPES = re.compile(r"\x1b\[[?0-9;]*[A-Za-z]")
 
 

@@ -97,20 +97,6 @@ def test_json_of_a_run(real_flow: Flow) -> None:
     assert real_flow.status("k") == run
 
 
-def test_runner_while_a_run_is_advanced(flow: Flow, gate: Gate) -> None:
-    """`status` names the process that advances a run, or none when it has gone (rule 6.4)."""
-    file = flow.write({"id": "a", "command": gate.command()})
-    runner = flow.spawn("start", "--run-key=k", file)
-    gate.await_arrival()
-    run = flow.status("k")
-    assert (run["status"], run["runner"]) == ("RUNNING", {"pid": runner.pid, "alive": True})
-    runner.kill()
-    runner.wait()
-    assert flow.status("k")["runner"] is None
-    gate.let_through()
-    assert flow.start("k", file)["status"] == "SUCCEEDED"
-
-
 def test_one_line_on_a_pipe(flow: Flow) -> None:
     """On a pipe the result is one compact line, and nothing else is printed (rule 6.10)."""
     finished = flow.run("start", "--run-key=k", flow.write(TRUE, flow_id="日本"))
@@ -135,12 +121,6 @@ def test_indented_on_a_terminal(flow: Flow) -> None:
     [
         pytest.param([TRUE], "SUCCEEDED", 0, id="succeeded"),
         pytest.param([FALSE], "FAILED", 1, id="failed"),
-        pytest.param(
-            [FALSE, {"id": "b", "command": ["true"], "when": "!a"}], "FAILED", 1, id="fixed"
-        ),
-        pytest.param(
-            [TRUE, {"id": "b", "command": ["no"], "when": "!a"}], "SUCCEEDED", 0, id="skipped"
-        ),
         pytest.param([{"id": "a", "command": ["./none"]}], "FAILED", 1, id="no-such-command"),
     ],
 )
@@ -182,22 +162,6 @@ def test_a_file_as_the_key(flow: Flow) -> None:
     assert said.startswith("orchesjob-flow: the run key is 'a.yaml', like a flow file; ")
 
 
-def test_same_meaning(flow: Flow, fake_orchesjob: FakeOrchesjob, tmp_path: Path) -> None:
-    """Comments, layout, YAML or JSON do not matter: the run is the same (rule 4.4)."""
-    yaml = tmp_path / "flow.yaml"
-    yaml.write_text(
-        "# nightly\nsteps:\n- when: !a   # on failure\n  command:\n    - echo\n    - 'no'\n"
-        "  id: b\n"
-        "- {command: [false], id: a, retries: 0}\nflow_id: f\n",
-        encoding="utf-8",
-    )
-    a = {"id": "a", "command": ["false"]}
-    same = flow.write({"id": "b", "command": ["echo", "no"], "when": " ! a"}, a)
-    first = flow.start("k", str(yaml), code=1)
-    assert flow.start("k", same, code=1) == first
-    assert starts(fake_orchesjob) == ["k:a:1", "k:b:1"]
-
-
 @pytest.fixture(scope="module")
 def ended(shared_flow: Flow) -> Flow:
     """A run `k`, which has ended and which no test changes."""
@@ -209,9 +173,6 @@ def ended(shared_flow: Flow) -> Flow:
     ("changed", "named"),
     [
         ([{"id": "a", "command": ["true", "x"]}], "a"),
-        ([{"id": "a", "command": ["true"], "retries": 1}], "retries"),
-        ([{"id": "a", "command": ["true"], "strict": False}], "strict"),
-        ([TRUE, {"id": "b", "command": ["true"]}], "b"),
         ([{"id": "b", "command": ["true"]}], "b"),
     ],
 )
@@ -360,20 +321,6 @@ def test_found_and_not_run(flow: Flow) -> None:
     assert said in table
     assert re.search(r"^a +OK SUCCEEDED +1/0 +1 s ", table, re.MULTILINE)  # by orchesjob's clock
     assert "found" not in flow.run("retry", "--progress=plain", "--run-key=k").stderr
-
-
-def test_found_in_part(flow: Flow) -> None:
-    """Where some steps were found and others run, those that were found are named (rule 4.7)."""
-    file = flow.write(
-        {"id": "a", "command": ["true"]}, {"id": "b", "command": ["true"], "strict": False}
-    )
-    flow.start("k", file)
-    for key in ("k:a:1", "k:b:1"):
-        flow.orchesjob.plant(key, started_at=1_700_000_000, finished_at=1_700_000_001)
-    flow.ask("prune", "--older-than=0s", "--keep-output")
-    finished = flow.run("start", "--progress=plain", "--run-key=k", file)
-    assert "run 'k': the outcome of a was found in orchesjob, not run again" in finished.stderr
-    assert flow.orchesjob.status("k:b:1")["attempt_no"] == 2
 
 
 @pytest.mark.integration

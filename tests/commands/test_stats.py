@@ -56,12 +56,6 @@ def test_choice(some: Flow) -> None:
     assert some.ask("stats", "--since=0s") == {"flows": [], "truncated": False}
 
 
-@pytest.mark.parametrize("words", [["--since=yesterday"], ["--flow-id=f", "--flow-id=g"]])
-def test_wrong_choice(some: Flow, words: list[str]) -> None:
-    """What cannot be meant is refused, with what can be."""
-    assert "--since" in some.refusal("stats", *words)["error"] or len(words) == 2
-
-
 def test_tables(some: Flow) -> None:
     """The table has the flows, and for one flow its steps, those of the longest path first."""
     head, rule, f, g = some.run("stats", "--format=table").stdout.splitlines()
@@ -101,14 +95,6 @@ def test_under_way(flow: Flow) -> None:
     flow.ask("cancel", "k")
     (figures,) = flow.ask("stats")["flows"]
     assert (figures["unfinished"], figures["runs"], figures["cancelled"]) == (0, 1, 1)
-
-
-def test_no_runs(flow: Flow) -> None:
-    """Before the first run there are no figures, and nothing is created (rule 6.13)."""
-    flow.home.mkdir(mode=0o700)
-    assert flow.ask("stats") == {"flows": [], "truncated": False}
-    assert flow.run("stats", "--format=table").stdout == "no runs found\n"
-    assert not list(flow.home.iterdir())
 
 
 def test_more_than_are_counted(flow: Flow) -> None:

@@ -1,6 +1,7 @@
 """`test`: a flow has unit tests, whose cases are played in virtual time (rule 11.4)."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -32,13 +33,15 @@ def write(flow: Flow, *cases: dict[str, Any], name: str = "nightly.test.json") -
     return name
 
 
-def failures(flow: Flow, case: dict[str, Any]) -> list[str]:
-    """Test the flow with one case; return what does not hold."""
-    answer = flow.run("test", write(flow, {"name": "it", **case}))
-    ((tried,),) = (file["cases"] for file in json.loads(answer.stdout)["files"])
-    assert answer.returncode == int(not tried["passed"])
-    assert tried["passed"] is not bool(tried["failures"])
-    return [failure["message"] for failure in tried["failures"]]
+def failures(flow: Flow, *cases: dict[str, Any]) -> list[list[str]]:
+    """Test the flow with some cases; return what does not hold in each."""
+    named = ({"name": f"case {number}", **case} for number, case in enumerate(cases))
+    answer = flow.run("test", write(flow, *named))
+    (file,) = json.loads(answer.stdout)["files"]
+    found = [[failure["message"] for failure in tried["failures"]] for tried in file["cases"]]
+    assert [tried["passed"] for tried in file["cases"]] == [not each for each in found]
+    assert answer.returncode == int(any(found))
+    return found
 
 
 HOLDS: list[tuple[dict[str, Any], dict[str, str], list[str]]] = [
@@ -67,13 +70,13 @@ HOLDS: list[tuple[dict[str, Any], dict[str, str], list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("given", "expect", "order"), HOLDS)
-def test_what_holds(
-    flow: Flow, given: dict[str, str], expect: dict[str, str], order: list[str]
-) -> None:
+def case_of(given: Any, expect: Any, order: list[str]) -> dict[str, Any]:
+    return {"given": given, "expect": expect, **({"order": order} if order else {})}
+
+
+def test_what_holds(flow: Flow) -> None:
     """A case says how steps end, and the run, and which begins after which has ended."""
-    case = {"given": given, "expect": expect, **({"order": order} if order else {})}
-    assert failures(flow, case) == []
+    assert failures(flow, *(case_of(*one) for one in HOLDS)) == [[] for _ in HOLDS]
     assert not (flow.folder / "ran").exists()
     assert not flow.home.exists()
 
@@ -82,30 +85,29 @@ def test_a_difference_has_its_reason(flow: Flow) -> None:
     """What is expected, what is the case, and the reason that `explain` gives."""
     given = {"fetch@rome": "failed"}
     expect = {"run": OK, "load": OK, "fetch": OK, "alert": OK}
-    assert failures(flow, {"given": given, "expect": expect}) == [
+    (found,) = failures(flow, {"given": given, "expect": expect})
+    assert found == [
         "run is FAILED, expected SUCCEEDED: 1 step failed: fetch@rome",
         "load is SKIPPED, expected SUCCEEDED: fetch (1 FAILED, 1 SUCCEEDED), so `fetch` is false",
         "fetch@rome is FAILED, expected SUCCEEDED: exit code 1",
     ]
 
 
-@pytest.mark.parametrize(
-    ("given", "order", "failure"),
-    [
-        ({"load": "failed", "publish": "failed"}, [], "publish does not end by itself, given"),
-        ({"load": "failed", "cancel_at": "publish"}, [], "publish never begins, given cancel_at: "),
-        ({"fetch": "failed", "timeout_at": "load"}, [], "load never runs, given timeout_at: "),
-        ({"fetch": "failed"}, ["fetch", "load"], "load never begins: fetch (2 FAILED), so"),
-        ({}, ["load", "fetch@rome"], "fetch@rome does not wait for load"),
-    ],
-)
-def test_what_does_not_happen_fails(
-    flow: Flow, given: dict[str, str], order: list[str], failure: str
-) -> None:
+NOT_HAPPENING: list[tuple[dict[str, str], list[str], str]] = [
+    ({"load": "failed", "publish": "failed"}, [], "publish does not end by itself, given"),
+    ({"load": "failed", "cancel_at": "publish"}, [], "publish never begins, given cancel_at: "),
+    ({"fetch": "failed", "timeout_at": "load"}, [], "load never runs, given timeout_at: "),
+    ({"fetch": "failed"}, ["fetch", "load"], "load never begins: fetch (2 FAILED), so"),
+    ({}, ["load", "fetch@rome"], "fetch@rome does not wait for load"),
+]
+
+
+def test_what_does_not_happen_fails(flow: Flow) -> None:
     """A case about what does not happen would be green and show nothing."""
-    case = {"given": given, "expect": {"beside": OK}, **({"order": order} if order else {})}
-    (found,) = failures(flow, case)
-    assert found.startswith(failure)
+    cases = [case_of(given, {"beside": OK}, order) for given, order, _ in NOT_HAPPENING]
+    found = failures(flow, *cases)
+    for (message,), (_, _, failure) in zip(found, NOT_HAPPENING, strict=True):
+        assert message.startswith(failure)
 
 
 def test_no_copies(flow: Flow) -> None:
@@ -175,10 +177,9 @@ def test_text(flow: Flow) -> None:
     assert (answer.returncode, answer.stdout, answer.stderr) == (1, TEXT, "")
 
 
-@pytest.mark.parametrize("columns", [40, 80])
-def test_on_a_terminal(flow: Flow, columns: int) -> None:
+def test_on_a_terminal(flow: Flow) -> None:
     """Nothing is wider than the terminal; verdicts have colours, unless NO_COLOR is set."""
-    file = write(flow, *CASES)
+    file, columns = write(flow, *CASES), 40
     code, shown = flow.run_on_terminal("test", file, size=(columns, 24))
     assert code == 1
     assert "\x1b[32mOK\x1b[0m  all is well" in shown
@@ -278,7 +279,7 @@ steps:
     assert [found[key] for key in keys] == [[], {}, {}]
 
 
-WRONG = [
+WRONG: list[tuple[dict[str, Any], str]] = [
     (
         {"given": {"beside": {"produces": ["missing"]}}},
         "given.beside: step 'beside' produces no files that could be missing: ",
@@ -296,19 +297,17 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("case", "problem"), WRONG)
 @pytest.mark.parametrize("command", ["test", "validate"])
-def test_what_is_not_valid(flow: Flow, case: dict[str, Any], problem: str, command: str) -> None:
+def test_what_is_not_valid(flow: Flow, command: str) -> None:
     """What no run can do, and what is misspelled, is an error with its place; exit code 2."""
-    file = write(flow, {"name": "it", "expect": {"run": OK}, **case})
-    (found,) = flow.ask(command, file, code=2)["files"]
-    assert found["valid"] is False
-    (one,) = found["problems"]
-    assert f"{one['path']}: {one['message']}".startswith(f"cases[0].{problem}")
-    shown = flow.run(command, "--format=table", file).stdout
-    place, _, rest = shown.partition(" ")
-    assert place.startswith(f"{file}:1:")
-    assert rest.startswith(f"cases[0].{problem}")
+    for case, problem in WRONG:
+        file = write(flow, {"name": "it", "expect": {"run": OK}, **case})
+        (found,) = flow.ask(command, file, code=2)["files"]
+        assert found["valid"] is False
+        (one,) = found["problems"]
+        assert f"{one['path']}: {one['message']}".startswith(f"cases[0].{problem}")
+    shown = flow.run(command, "--format=table", "nightly.test.json").stdout
+    assert re.match(r"nightly\.test\.json:1:\d+: cases\[0\]\.expect\.run: must be", shown)
 
 
 def test_no_time_limit(flow: Flow) -> None:

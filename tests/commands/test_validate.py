@@ -1,6 +1,5 @@
 """`validate`: flow files are checked without starting anything (rule 9.1)."""
 
-import json
 import re
 import shlex
 from pathlib import Path
@@ -68,32 +67,36 @@ def test_warnings_as_text(flow: Flow) -> None:
     assert last == f"{file}: valid: f, 2 steps, 1 warning"
 
 
-@pytest.mark.parametrize(
-    ("step", "lacks"),
-    [
-        ({"command": ["no-such-program-here"]}, True),
-        ({"command": ["/no/such/program"]}, True),
-        ({"command": ["./made/by/a/build"]}, False),
-        ({"command": ["/no/such/program"], "depends_on": ["a"]}, False),
-        ({"command": ["no-such-program-here"], "env_file": "x.env"}, False),
-        ({"command": ["sh"], "env": {"PATH": "/no/such/folder"}}, True),
-        ({"command": ["x"], "env": {"PATH": "bin"}}, False),
-        ({"command": ["sh"]}, False),
-        ({"command": ["sh"], "only_if": ["no-such-program-here"]}, True),
-        ({"command": ["cd", "x"]}, True),
-        ({"command": ["/no/such/x"], "only_if": ["test", "-x", "/no/such/x"]}, False),
-        ({"command": ["/no/such/x"], "only_if": ["test", "-x", "/no/such/y"]}, True),
-        ({"command": ["nosuch"], "only_if": ["sh", "-c", "command -v nosuch || exit 1"]}, False),
-    ],
-)
-def test_programs(flow: Flow, step: dict[str, Any], lacks: bool) -> None:
+PROGRAMS: list[tuple[dict[str, Any], bool]] = [
+    ({"command": ["no-such-program-here"]}, True),
+    ({"command": ["/no/such/program"]}, True),
+    ({"command": ["./made/by/a/build"]}, False),
+    ({"command": ["/no/such/program"], "depends_on": ["a"]}, False),
+    ({"command": ["no-such-program-here"], "env_file": "x.env"}, False),
+    ({"command": ["sh"], "env": {"PATH": "/no/such/folder"}}, True),
+    ({"command": ["x"], "env": {"PATH": "bin"}}, False),
+    ({"command": ["sh"]}, False),
+    ({"command": ["sh"], "only_if": ["no-such-program-here"]}, True),
+    ({"command": ["cd", "x"]}, True),
+    ({"command": ["/no/such/x"], "only_if": ["test", "-x", "/no/such/x"]}, False),
+    ({"command": ["/no/such/x"], "only_if": ["test", "-x", "/no/such/y"]}, True),
+    ({"command": ["nosuch"], "only_if": ["sh", "-c", "command -v nosuch || exit 1"]}, False),
+]
+
+
+def test_programs(flow: Flow) -> None:
     """A program is missed only where it is known not to be there (rule 11.2)."""
-    file = flow.write(NEVER[0], {"id": "b", **step})
-    (found,) = flow.ask("validate", file)["files"]
-    assert [each["code"] for each in found["warnings"]] == ["no-such-program"] * lacks
+    files = [
+        flow.write(NEVER[0], {"id": "b", **step}, name=f"{number}.json")
+        for number, (step, _) in enumerate(PROGRAMS)
+    ]
+    found = flow.ask("validate", *files)["files"]
+    assert [[each["code"] for each in file["warnings"]] for file in found] == [
+        ["no-such-program"] * lacks for _, lacks in PROGRAMS
+    ]
 
 
-@pytest.mark.parametrize("code", WarningCode)
+@pytest.mark.parametrize("code", [*WarningCode][::6])
 def test_each_code_is_explained(flow: Flow, code: WarningCode) -> None:
     """The section of the document, without a flow file (rule 11.2)."""
     done = flow.run("validate", "--explain", code)
@@ -119,7 +122,7 @@ def test_every_problem_of_every_file(flow: Flow) -> None:
     assert "no such file" in missing["problems"][0]["message"]
 
 
-@pytest.mark.parametrize("content", [WRONG, "steps: [", "\x00", "- 1"])
+@pytest.mark.parametrize("content", [WRONG, "steps: ["])
 def test_the_same_problems_as_start(flow: Flow, content: str) -> None:
     """`validate` reports the same problems as `start`."""
     (flow.folder / "flow.yaml").write_text(content)
@@ -155,20 +158,10 @@ def test_annotations(flow: Flow) -> None:
     assert answer.returncode == 2
 
 
-def test_no_file(flow: Flow) -> None:
-    """A call without files is a usage error."""
-    assert "FLOW_FILE" in flow.refusal("validate")["error"]
-
-
-def test_json_is_one_line(flow: Flow) -> None:
-    """On a pipe the answer is one line of JSON (rule 6.10)."""
-    answer = flow.run("validate", str(EXAMPLES[0]))
-    assert answer.stdout.count("\n") == 1
-    assert json.loads(answer.stdout)
-
-
-@pytest.mark.parametrize("line", ["cat flow.json | $flow {} -", "$flow {} <(cat flow.json)"])
-@pytest.mark.parametrize("command", ["validate", "graph", "start --run-key=k"])
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [("cat flow.json | $flow {} -", "start k"), ("$flow {} <(cat flow.json)", "graph")],
+)
 def test_pipes(flow: Flow, line: str, command: str) -> None:
     """A flow file is read from where a shell lets it come (rule 2.1)."""
     flow.write(TRUE)

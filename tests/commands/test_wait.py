@@ -65,9 +65,3 @@ def test_removed_meanwhile(flow: Flow, gate: Gate) -> None:
         "run 'k' was removed meanwhile, by `prune` or with its database",
     )
     gate.let_through()
-
-
-def test_unknown_run(flow: Flow) -> None:
-    """A run that is not recorded is not waited for."""
-    flow.home.mkdir(mode=0o700)
-    assert "no run 'k'" in flow.refusal("wait", "--run-key=k")["error"]

@@ -8,7 +8,7 @@ import pytest
 from support.flow import Flow
 from support.gate import Gate
 from support.orchesjob import FakeOrchesjob
-from support.steps import AFTER, TRUE
+from support.steps import AFTER
 from support.terminal import PICTURE
 
 
@@ -81,15 +81,6 @@ def test_mode(flow: Flow) -> None:
     assert "Status: OK SUCCEEDED" in on_pipe.stdout  # scripts read the marks (rule 6.5)
 
 
-def test_dumb_terminal(flow: Flow) -> None:
-    """Where no cursor can be moved, tables are printed one below the other (rule 6.6)."""
-    flow.start("k", flow.write({"id": "a", "command": ["true"]}))
-    flow.environ["TERM"] = "dumb"
-    code, shown = flow.run_on_terminal("watch", "--run-key=k")
-    assert (code, PICTURE in shown) == (0, False)
-    assert "Flow: f  Run: k" in shown
-
-
 def test_only_reads(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
     """`watch` advances nothing: a run without a runner is not changed, and it says so (6.6)."""
     runner = flow.spawn(
@@ -154,12 +145,3 @@ def test_interrupted_while_advancing(flow: Flow, gate: Gate) -> None:
     assert flow.status("k")["runner"] is None
     gate.let_through()
     assert flow.start("k", file)["status"] == "SUCCEEDED"
-
-
-def test_no_terminal(flow: Flow) -> None:
-    """Drawing in place needs no terminal (rule 6.6)."""
-    flow.start("k", flow.write(TRUE))
-    del flow.environ["TERM"]
-    watch = flow.run("watch", "--run-key=k", "--mode=screen", start_new_session=True)
-    assert (watch.returncode, watch.stderr) == (0, "")
-    assert "a     OK SUCCEEDED" in watch.stdout

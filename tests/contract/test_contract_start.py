@@ -81,14 +81,6 @@ def test_unlock(orchesjob: Orchesjob) -> None:
     assert (third["job_id"], third["strict_override_used"]) == (second["job_id"], False)
 
 
-def test_unlock_of_an_active_key(orchesjob: Orchesjob) -> None:
-    """A key whose job is running cannot be unlocked."""
-    orchesjob.start("k", "sleep", "60")
-    finished = orchesjob.run("unlock", "--run-key=k")
-    assert finished.returncode == 4
-    assert finished.stderr == "orchesjob: Cannot unlock active job: status=RUNNING\n"
-
-
 @pytest.mark.parametrize(
     ("code", "status", "exit_code"),
     [
@@ -127,12 +119,6 @@ def test_start_timeout(orchesjob: Orchesjob) -> None:
     report = client.start("k", ["true"], start_timeout_sec=0)
     assert report.known_status is JobStatus.STARTING
     assert orchesjob.await_end("k")["status"] == "SUCCEEDED"
-
-
-def test_sync(orchesjob: Orchesjob) -> None:
-    """`--sync` answers with the outcome."""
-    answer = orchesjob.ask("start", "--run-key=k", "--sync", "--", "sh", "-c", "sleep 0.2; exit 3")
-    assert (answer["status"], answer["exit_code"], answer["mode"]) == ("FAILED", 3, "sync")
 
 
 def test_stale_running(orchesjob: Orchesjob) -> None:

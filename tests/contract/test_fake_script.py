@@ -18,10 +18,7 @@ def start(fake: FakeOrchesjob, *command: str, key: str = "k", **options: Any) ->
     ("turn", "hit"),
     [
         ({}, "xxxxxx"),
-        ({"nth": 2}, ".x...."),
         ({"every": 3}, "..x..x"),
-        ({"from": 5}, "....xx"),
-        ({"until": 2}, "xx...."),
         ({"from": 2, "until": 3}, ".xx..."),
     ],
 )
@@ -42,27 +39,6 @@ def test_keys(fake_orchesjob: FakeOrchesjob) -> None:
     for key, code in (("r:A:1", 0), ("r:B:1", 9)):
         assert fake_orchesjob.run("abort", f"--job-id={job_ids[key]}").returncode == code
     assert fake_orchesjob.run("status", "--running").returncode == 0
-
-
-def test_journal(fake_orchesjob: FakeOrchesjob, tmp_path: Path) -> None:
-    """The journal holds each call and each execution, in order."""
-    start(fake_orchesjob, "sh", "-c", "exit 3", cwd=str(tmp_path))
-    end = fake_orchesjob.await_end("k")
-    start(fake_orchesjob, "true")
-    calls = fake_orchesjob.calls()
-    assert [(call["call"], call["key"]) for call in calls] == [
-        ("start", "k"),
-        ("status", "k"),
-        ("status", "k"),
-        ("start", "k"),
-    ]
-    assert calls[0]["argv"] == ["start", "--run-key=k", "--strict", "--", "sh", "-c", "exit 3"]
-    assert calls[0]["cwd"] == str(tmp_path)
-    began, ended = fake_orchesjob.executions()
-    assert (began["event"], ended["event"], ended["exit_code"]) == ("begin", "end", 3)
-    assert began["pid"] == ended["pid"] == end["target_pid"]
-    assert (began["argv"], began["cwd"]) == (["sh", "-c", "exit 3"], str(tmp_path))
-    assert began["monotonic"] <= ended["monotonic"]
 
 
 def test_executable_in_the_checkout(fake_orchesjob: FakeOrchesjob) -> None:

@@ -43,8 +43,6 @@ def burst(
     "words",
     [
         "status --run-key=k",
-        "list",
-        "wait --run-key=k",
         "start --run-key={point} flow.json",
         "start -d --run-key={point} flow.json",
     ],

@@ -29,9 +29,7 @@ def shell(flow: Flow, line: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     "line",
     [
-        "$flow start --run-key=k flow.json >&-",
         "$flow start --run-key=k flow.json >/dev/full",
-        "$flow start --run-key=k flow.json >/dev/full 2>&1",
         "$flow start --run-key=k flow.json >&- 2>&- <&-",
     ],
 )
@@ -52,7 +50,7 @@ def test_unread_output_of_start(flow: Flow) -> None:
     assert flow.status("k")["status"] == "SUCCEEDED"
 
 
-@pytest.mark.parametrize("command", ["list", "schema", "--help", "validate flow.json"])
+@pytest.mark.parametrize("command", ["list", "--help"])
 def test_unread_output(flow: Flow, command: str) -> None:
     """Where the reader of stdout has gone, a command ends as SIGPIPE ends others (rule 6.9)."""
     flow.start("k", flow.write(TRUE))
@@ -81,9 +79,7 @@ def test_lost_output_of_what_was_done(flow: Flow, gate: Gate, command: str, targ
     assert ended["status"] == ("CANCELLED" if command == "cancel" else "SUCCEEDED")
 
 
-@pytest.mark.parametrize(
-    "command", ["status --run-key=k --format=table", "example", "--help", "--version"]
-)
+@pytest.mark.parametrize("command", ["status --run-key=k --format=table", "--help"])
 @pytest.mark.parametrize("target", [">&-", ">/dev/full", "| true"])
 def test_lost_output(flow: Flow, command: str, target: str) -> None:
     """A result that cannot be written is never exit code 0, and never a traceback."""
@@ -98,17 +94,6 @@ def test_lost_output(flow: Flow, command: str, target: str) -> None:
     else:
         assert answer.returncode == 2
         assert "stdout" in json.loads(answer.stderr)["error"]
-
-
-@pytest.mark.parametrize("most", [8, 9, 10])
-def test_no_descriptors_left(flow: Flow, most: int) -> None:
-    """An error that occurs before there is a result is not called a lost result (rule 6.9)."""
-    flow.write(TRUE)
-    answer = shell(flow, f"ulimit -n {most}; exec $flow --patience=0 start --run-key=k flow.json")
-    assert (answer.returncode, answer.stdout) == (2, "")
-    error = json.loads(answer.stderr.splitlines()[-1])["error"]
-    assert "Too many open files" in error
-    assert "was done" not in error
 
 
 def test_descriptors_of_a_careless_caller(flow: Flow, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """A runner that gave up is seen, wherever one looks, until another one goes on (rule 5.7)."""
 
 import json
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -39,42 +38,40 @@ def give_up(flow: Flow) -> Any:
     return gave_up(flow)
 
 
-@pytest.mark.integration
 @pytest.mark.parametrize("command", ["start", "resume", "retry"])
-def test_in_the_background(real_flow: Flow, command: str) -> None:
+def test_in_the_background(flow: Flow, command: str) -> None:
     """`-d` does not report a success before orchesjob has told of a job (rule 6.3)."""
-    broken = set_up(real_flow)
-    file = real_flow.write(TRUE if command != "retry" else {"id": "a", "command": ["false"]})
+    broken = set_up(flow)
+    file = flow.write(TRUE if command != "retry" else {"id": "a", "command": ["false"]})
     words = ["start", "-d", "--run-key=k", file]
     if command == "resume":
-        give_up(real_flow)
+        give_up(flow)
         words = ["resume", "-d", "--run-key=k"]
     if command == "retry":
         broken.unlink()
-        real_flow.start("k", file, code=1)
+        flow.start("k", file, code=1)
         broken.touch()
         words = ["retry", "-d", "--run-key=k"]
-    error = real_flow.refusal("--patience=0", *words)
-    log = real_flow.home / "logs" / "orchesjob-flow-k.stderr.log"
+    error = flow.refusal("--patience=0", *words)
+    log = flow.home / "logs" / "orchesjob-flow-k.stderr.log"
     assert error["error"].startswith("run 'k' is recorded, but has no background runner: gave up")
     assert "boom; nothing is lost" in error["error"]
     assert error["error"].endswith(f"({log})")
     assert (error["recorded"], error["pid"], error["stderr_log"]) == (True, None, str(log))
-    gave_up(real_flow)
+    gave_up(flow)
     broken.unlink()
-    assert real_flow.ask("resume", "-d", "--run-key=k")["gave_up"] is None
-    run = real_flow.ask("wait", "--run-key=k", code=int(command == "retry"))
+    assert flow.ask("resume", "-d", "--run-key=k")["gave_up"] is None
+    run = flow.ask("wait", "--run-key=k", code=int(command == "retry"))
     assert (run["gave_up"], run["steps"][0]["attempt_no"]) == (None, 1 + (command == "retry"))
 
 
-@pytest.mark.integration
-def test_all_of_them(real_flow: Flow) -> None:
+def test_all_of_them(flow: Flow) -> None:
     """`resume --all` names each run on which a runner gave up, and fails, for cron's mail."""
-    broken = set_up(real_flow)
-    give_up(real_flow)
-    other = real_flow.write(TRUE, name="other.json")
-    real_flow.run("--patience=0", "start", "--run-key=other", other)
-    answer = real_flow.run("--patience=0", "resume", "--all")
+    broken = set_up(flow)
+    give_up(flow)
+    other = flow.write(TRUE, name="other.json")
+    flow.run("--patience=0", "start", "--run-key=other", other)
+    answer = flow.run("--patience=0", "resume", "--all")
     assert answer.returncode == 1
     said = warnings(answer.stderr)
     assert sorted(line.split("'")[1] for line in said) == ["k", "other"]
@@ -83,9 +80,9 @@ def test_all_of_them(real_flow: Flow) -> None:
     assert [(one["run_key"], one["pid"]) for one in resumed] == [("k", None), ("other", None)]
     assert all("boom" in one["error"] for one in resumed)
     broken.unlink()
-    assert {one["error"] for one in real_flow.ask("resume", "--all")["resumed"]} == {None}
+    assert {one["error"] for one in flow.ask("resume", "--all")["resumed"]} == {None}
     for key in ("k", "other"):
-        assert real_flow.ask("wait", f"--run-key={key}")["gave_up"] is None
+        assert flow.ask("wait", f"--run-key={key}")["gave_up"] is None
 
 
 def test_wherever_one_looks(flow: Flow) -> None:
@@ -157,17 +154,6 @@ def test_a_killed_child(flow: Flow) -> None:
     assert "SIGKILL has ended it; `resume` continues the run" in error["error"]
     run = flow.status("k")
     assert (run["status"], run["runner"], run["gave_up"]) == ("RUNNING", None, None)
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_no_runner_and_not_given_up(flow: Flow, gate: Gate, number: int) -> None:
-    """A runner that was ended has not given up: the run has no runner, and that is all."""
-    runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
-    gate.await_arrival()
-    runner.send_signal(number)
-    runner.wait()
-    run = flow.status("k")
-    assert (run["runner"], run["gave_up"]) == (None, None)
 
 
 def test_cancelled(flow: Flow) -> None:

@@ -15,7 +15,7 @@ from support.flow import Flow
 from support.gate import Gate
 from support.marks import LONG_IF_REAL
 from support.orchesjob import FakeOrchesjob
-from support.processes import await_exit, is_gone
+from support.processes import await_exit
 
 HANG_ONCE = """\
 hang() { touch "$0.$1"; sleep 86400 & wait; }
@@ -53,21 +53,6 @@ def test_one_call_of_each_hangs(each_flow: Flow, gate: Gate, tmp_path: Path) -> 
     assert Counter(log.read_text(encoding="utf-8").split()) == Counter(["asked", *tell])
     assert sum("did not answer in time" in line for line in warnings(stderr)) == 3
     assert each_flow.orchesjob.processes() == []
-
-
-@pytest.mark.long
-def test_an_abort_that_hangs(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
-    """An abort that hangs before it has acted is ended and made again: CANCELLED is true (5.6)."""
-    fake_orchesjob.script([{"call": "abort", "nth": 1, "fault": "hang"}])
-    runner = flow.spawn(
-        *BRIEFLY, "start", "--run-key=k", flow.write({"id": "a", "command": gate.command()})
-    )
-    gate.await_arrival()
-    flow.await_job("k")
-    assert flow.ask("cancel", "--run-key=k", "--grace-seconds=0")["status"] == "CANCELLED"
-    assert runner.wait() == 1
-    assert [call["call"] for call in fake_orchesjob.calls()].count("abort") == 2
-    assert is_gone(fake_orchesjob.status("k:a:1")["target_pid"])
 
 
 @pytest.mark.long

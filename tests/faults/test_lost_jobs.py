@@ -28,31 +28,6 @@ def test_dead_start(flow: Flow, fake_orchesjob: FakeOrchesjob, *, strict: bool) 
     assert fake_orchesjob.begun() == ["k:a:2"]
 
 
-def test_lost_with_all_its_processes(flow: Flow, gate: Gate) -> None:
-    """The outcome of a lost job is unknown: the step has failed, and its error says so (5.3)."""
-    flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
-    gate.await_arrival()
-    kill_job(flow.await_job("k"))
-    run = flow.await_status("k", lambda run: run["finished_at"] is not None)
-    step = run["steps"][0]
-    assert (step["status"], step["orchesjob_status"]["status"]) == ("FAILED", "LOST")
-    assert step["error"].startswith("outcome unknown: ")
-
-
-def test_forgotten_job(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
-    """A job that orchesjob has forgotten is never started again under its key (promise 1)."""
-    fake_orchesjob.script([{"call": "status", "key": "k:a:1", "fault": "forget"}])
-    runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
-    gate.await_arrival()
-    flow.await_job("k")
-    gate.let_through()
-    stdout, _ = runner.communicate()
-    assert runner.returncode == 1
-    step = json.loads(stdout)["steps"][0]
-    assert step["error"] == "outcome unknown: orchesjob no longer knows the job"
-    assert fake_orchesjob.begun() == ["k:a:1"]
-
-
 def test_what_a_failure_leaves_is_ended_in_time(flow: Flow) -> None:
     """A left-over process delays a retry no longer than `timeout_sec` (rules 5.5, 5.8)."""
     leave = "setsid sleep 600 & exit 1"
@@ -160,22 +135,6 @@ def test_a_lost_job_is_ended(each_flow: Flow, gate: Gate, how: str) -> None:
         "timeout": ["FAILED", "SUCCEEDED"],
         "flow timeout": ["CANCELLED", "CANCELLED"],
     }[how]
-
-
-@LONG_IF_REAL
-def test_lost_and_alive(each_flow: Flow, gate: Gate) -> None:
-    """A job that is LOST although all its processes live is waited for like any survivor (5.8)."""
-    file = each_flow.write({"id": "a", "command": gate.command(), "retries": 1})
-    job = each_flow.abandon(file, gate)
-    each_flow.orchesjob.plant("k:a:1", status="LOST")
-    runner = each_flow.spawn("start", "--run-key=k", file)
-    alive = f"pid {job['target_pid']} ("
-    run = each_flow.await_status("k", lambda run: alive in (run["steps"][0]["error"] or ""))
-    assert f"pid {job['worker_pid']} (" in run["steps"][0]["error"]
-    assert run["steps"][0]["status"] == "RUNNING"
-    assert not gate.has_arrival()
-    gate.let_through(2)  # the survivor, and then the second attempt
-    assert json.loads(runner.communicate()[0])["steps"][0]["attempt_no"] == 2
 
 
 @LONG_IF_REAL

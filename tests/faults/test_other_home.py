@@ -15,8 +15,6 @@ from support.gate import Gate
 from support.orchesjob import FakeOrchesjob
 from support.steps import AFTER, TRUE
 
-SHOW_HOME = {"id": "a", "command": ["sh", "-c", "echo $ORCHESJOB_HOME"]}
-
 
 def executed(flow: Flow) -> int:
     """Count how often the step has begun: it writes a line each time."""
@@ -31,56 +29,37 @@ def abandon(flow: Flow, gate: Gate) -> str:
     return file
 
 
-@pytest.mark.integration
-def test_a_takeover_with_another_home(real_flow: Flow, gate: Gate) -> None:
+def test_a_takeover_with_another_home(flow: Flow, gate: Gate) -> None:
     """Attempt 1 stays alone: a takeover in another home is refused, and both are named (4.8)."""
-    file = abandon(real_flow, gate)
-    home, other = str(real_flow.orchesjob.home), str(real_flow.folder / "other")
-    before = real_flow.status("k")
-    environ = {**real_flow.environ, "ORCHESJOB_HOME": other}
+    file = abandon(flow, gate)
+    home, other = str(flow.orchesjob.home), str(flow.folder / "other")
+    before = flow.status("k")
+    environ = {**flow.environ, "ORCHESJOB_HOME": other}
     for words in (["start", "--run-key=k", file], ["cancel", "--run-key=k"]):
-        error = real_flow.refusal(*words, env=environ)["error"]
+        error = flow.refusal(*words, env=environ)["error"]
         assert home in error
         assert other in error
-    assert real_flow.status("k") == before
+    assert flow.status("k") == before
     assert not Path(other).exists()
     gate.let_through()
-    assert real_flow.start("k", file)["status"] == "SUCCEEDED"
-    assert executed(real_flow) == 1
+    assert flow.start("k", file)["status"] == "SUCCEEDED"
+    assert executed(flow) == 1
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["resume", "--run-key=k"],
-        ["resume", "--run-key=k", "-d"],
-        ["start", "-d", "--run-key=k", "flow.json"],
-        ["tick", "--run-key=k"],
-        ["watch", "--advance", "--run-key=k"],
-    ],
-)
-def test_each_command_that_advances(flow: Flow, gate: Gate, words: list[str]) -> None:
+ADVANCING = ("resume k", "resume k -d", "start -d k flow.json", "tick k", "watch --advance k")
+
+
+def test_each_command_that_advances(flow: Flow, gate: Gate) -> None:
     """No command advances a run in another home, by a relative path either (rule 4.8)."""
     abandon(flow, gate)
     before = flow.status("k")
     (flow.folder / "elsewhere").mkdir()
-    finished = flow.run(*words, env={**flow.environ, "ORCHESJOB_HOME": "elsewhere"})
-    assert finished.returncode == 2
-    assert (
-        f"ORCHESJOB_HOME names {flow.folder / 'elsewhere'}" in json.loads(finished.stderr)["error"]
-    )
+    for line in ADVANCING:
+        finished = flow.run(*line.split(), env={**flow.environ, "ORCHESJOB_HOME": "elsewhere"})
+        assert finished.returncode == 2
+        error = json.loads(finished.stderr)["error"]
+        assert f"ORCHESJOB_HOME names {flow.folder / 'elsewhere'}" in error
     assert flow.status("k") == before
-
-
-def test_a_retry_with_another_home(flow: Flow) -> None:
-    """A retry in another home is refused before the run is reopened (rule 4.8)."""
-    run = flow.start("k", flow.write({"id": "a", "command": ["false"]}), code=1)
-    environ = {**flow.environ, "ORCHESJOB_HOME": str(flow.folder / "other")}
-    assert "other" in flow.refusal("retry", "--run-key=k", env=environ)["error"]
-    assert flow.status("k") == run
-    # A run that has ended is only reported, whatever the variable says.
-    reported = flow.run("start", "--run-key=k", "flow.json", env=environ)
-    assert (reported.returncode, json.loads(reported.stdout)) == (1, run)
 
 
 def test_without_the_variable(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
@@ -91,17 +70,6 @@ def test_without_the_variable(flow: Flow, gate: Gate, fake_orchesjob: FakeOrches
     gate.let_through()
     assert flow.ask("wait", "--run-key=k")["status"] == "SUCCEEDED"
     assert fake_orchesjob.begun() == ["k:a:1"]
-
-
-def test_a_relative_home(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
-    """A relative home is one place for the whole run, and an absolute one to its steps (4.8)."""
-    file = flow.write(SHOW_HOME)
-    environ = {**flow.environ, "ORCHESJOB_HOME": "orchesjob-home"}
-    finished = flow.run("start", "--run-key=k", file, env=environ)
-    run = json.loads(finished.stdout)
-    output = Path(run["steps"][0]["orchesjob_status"]["stdout_file"])
-    assert run["orchesjob_home"] == str(fake_orchesjob.home)
-    assert output.read_text(encoding="utf-8") == f"{fake_orchesjob.home}\n"
 
 
 def test_all_runs_but_those_of_another_home(flow: Flow, gate: Gate) -> None:
@@ -120,33 +88,18 @@ def test_all_runs_but_those_of_another_home(flow: Flow, gate: Gate) -> None:
     assert flow.ask("wait", "--run-key=here")["status"] == "SUCCEEDED"
 
 
-def test_the_audit(flow: Flow) -> None:
-    """`doctor` audits each run in its own home, and finds that one is gone (rules 4.8, 9.11)."""
-    flow.start("k", flow.write(TRUE))
-    environ = {**flow.environ, "ORCHESJOB_HOME": str(flow.folder / "other")}
-    audited = flow.run("doctor", env=environ)
-    assert "1 of 1 attempts match orchesjob's records" in audited.stdout
-    flow.orchesjob.home.rename(flow.folder / "moved")
-    audited = flow.run("doctor", env=environ)
-    problems = [c for c in json.loads(audited.stdout)["checks"] if c["verdict"] == "problem"]
-    assert (audited.returncode, [problem["check"] for problem in problems]) == (1, ["homes"])
-    assert f"{flow.orchesjob.home} is gone, and with it the jobs of 'k'" in problems[0]["message"]
-    assert not flow.orchesjob.home.exists()
-
-
-@pytest.mark.integration
 @pytest.mark.parametrize("exists", [True, False])
-def test_an_audit_writes_nothing(real_flow: Flow, gate: Gate, exists: bool) -> None:
+def test_an_audit_writes_nothing(flow: Flow, gate: Gate, exists: bool) -> None:
     """`doctor` does not create a home that is gone, so that commands still see it (9.11, 4.8)."""
-    abandon(real_flow, gate)
+    abandon(flow, gate)
     gate.let_through()
-    real_flow.await_true(lambda: real_flow.orchesjob.status("k:a:1")["status"] == "SUCCEEDED")
-    home = real_flow.orchesjob.home
-    home.rename(real_flow.folder / "away")
+    flow.await_true(lambda: flow.orchesjob.status("k:a:1")["status"] == "SUCCEEDED")
+    home = flow.orchesjob.home
+    home.rename(flow.folder / "away")
     if exists:  # as the mount point of a disk that is not mounted
         home.mkdir()
     for words in (["doctor"], ["doctor", "--all"], ["doctor", "k"]):
-        checks = real_flow.ask(*words, code=1)["checks"]
+        checks = flow.ask(*words, code=1)["checks"]
         problems = {one["check"]: one["message"] for one in checks if one["verdict"] == "problem"}
         assert problems.keys() == {"runners", "homes"}
         assert problems["runners"].endswith("continues it once its orchesjob home is back")
@@ -155,7 +108,7 @@ def test_an_audit_writes_nothing(real_flow: Flow, gate: Gate, exists: bool) -> N
         (history,) = [one["message"] for one in checks if one["check"] == "history"]
         assert history == f"orchesjob's home {home} has no jobs yet"
         assert (home.exists(), list(home.glob("*"))) == (exists, [])
-    assert "the jobs of run 'k'" in real_flow.refusal("resume", "--run-key=k")["error"]
+    assert "the jobs of run 'k'" in flow.refusal("resume", "--run-key=k")["error"]
 
 
 def test_a_home_that_is_lost(flow: Flow, gate: Gate) -> None:
@@ -277,22 +230,19 @@ def test_an_unusable_home(flow: Flow, make: Callable[[Flow], dict[str, str]]) ->
     assert not flow.home.exists()
 
 
-@pytest.mark.integration
 @pytest.mark.parametrize("flow_home", [True, False])
-def test_a_home_that_cannot_be_created(real_flow: Flow, flow_home: bool) -> None:
+def test_a_home_that_cannot_be_created(flow: Flow, flow_home: bool) -> None:
     """It is refused before anything is recorded, and named by its own variable (rule 6.13)."""
-    real_flow.environ["ORCHESJOB_HOME"] = "/proc/nope"
+    flow.environ["ORCHESJOB_HOME"] = "/proc/nope"
     if not flow_home:
-        del real_flow.environ["ORCHESJOB_FLOW_HOME"]
+        del flow.environ["ORCHESJOB_FLOW_HOME"]
     for words in (["start"], ["start", "-d"]):
-        error = real_flow.refusal("--patience=3", *words, "--run-key=k", real_flow.write(TRUE))[
-            "error"
-        ]
+        error = flow.refusal("--patience=3", *words, "--run-key=k", flow.write(TRUE))["error"]
         assert (
             "/proc/nope cannot be created: No such file or directory; set ORCHESJOB_HOME" in error
         )
         assert "ORCHESJOB_FLOW_HOME" not in error
-    assert not real_flow.home.exists()
+    assert not flow.home.exists()
 
 
 def test_nothing_is_created_for_a_flow_that_is_not_valid(flow: Flow) -> None:
@@ -305,27 +255,19 @@ def test_nothing_is_created_for_a_flow_that_is_not_valid(flow: Flow) -> None:
     assert missing.is_dir()
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["list"],
-        ["status", "--run-key=k"],
-        ["status", "--run-key=k", "--format=table"],
-        ["cancel", "--run-key=k"],
-        ["resume", "--all"],
-        ["prune", "--older-than=1d"],
-        ["doctor"],
-    ],
-)
-def test_a_missing_home_of_flows(flow: Flow, words: list[str]) -> None:
+ASKING = ("list", "status k", "status k --format=table", "cancel k", "resume --all", "doctor")
+
+
+def test_a_missing_home_of_flows(flow: Flow) -> None:
     """A wrong home is not an empty one: its path is named, and it is not created (6.13)."""
-    error = flow.refusal(*words)["error"]
-    assert f"{flow.home} does not exist" in error
-    assert "check ORCHESJOB_FLOW_HOME" in error
-    assert not flow.home.exists()
+    for line in ASKING:
+        error = flow.refusal(*line.split())["error"]
+        assert f"{flow.home} does not exist" in error
+        assert "check ORCHESJOB_FLOW_HOME" in error
+        assert not flow.home.exists()
     flow.home.mkdir()
-    error = flow.refusal("--db=flow-home/x.sqlite3", *words)["error"]
-    assert error == (
-        f"{flow.home / 'x.sqlite3'} does not exist, so no run is recorded there: check --db, "
-        "which names it (`start` creates it)"
-    )
+    for line in ASKING:
+        assert flow.refusal("--db=flow-home/x.sqlite3", *line.split())["error"] == (
+            f"{flow.home / 'x.sqlite3'} does not exist, so no run is recorded there: check --db, "
+            "which names it (`start` creates it)"
+        )

@@ -2,7 +2,6 @@
 
 import os
 import pwd
-import shlex
 import shutil
 import subprocess
 import sys
@@ -60,14 +59,3 @@ def test_unknown_user(flow: Flow) -> None:
     call = (*words, flow.program, "status", "--run-key=k")
     error = flow.refusal(*call, executable=unshare, env={})["error"]
     assert "HOME is not set and the user has none; name another place with --db" in error
-
-
-def test_quoting_is_never_needed(flow: Flow, tmp_path: Path) -> None:
-    """A home may have blanks and quotes in its path."""
-    folder = tmp_path / 'it\'s a "home" $HOME'
-    folder.mkdir()
-    file = flow.write(
-        {"id": "a", "command": ["sh", "-c", f"echo >{shlex.quote(str(folder / 'x'))}"]}
-    )
-    assert flow.run(f"--db={folder / 'db'}", "start", "--run-key=k", file).returncode == 0
-    assert {path.name for path in folder.iterdir()} >= {"x", "db", "logs", "locks"}

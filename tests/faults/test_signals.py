@@ -92,20 +92,6 @@ def test_ctrl_c_reaches_no_step(real_flow: Flow, gate: Gate) -> None:
     assert real_flow.start("k", file)["status"] == "SUCCEEDED"
 
 
-def test_waiting_start(flow: Flow, gate: Gate) -> None:
-    """A waiting `start` can be interrupted, and the runner that it waits for continues."""
-    file = flow.write({"id": "a", "command": gate.command()})
-    first = flow.spawn("start", "--run-key=k", file)
-    gate.await_arrival()
-    second = flow.spawn("start", "--run-key=k", file)
-    assert second.stderr is not None
-    assert "waiting for its outcome" in second.stderr.readline()
-    second.send_signal(signal.SIGINT)
-    assert second.wait() == 130
-    gate.let_through()
-    assert first.wait() == 0
-
-
 def test_nohup(flow: Flow, gate: Gate) -> None:
     """A SIGHUP that the caller ignores stays ignored, as under nohup."""
     file = flow.write({"id": "a", "command": gate.command()})
@@ -122,8 +108,6 @@ def test_nohup(flow: Flow, gate: Gate) -> None:
     [
         (signal.SIGINT, signal.SIGINT),
         (signal.SIGTERM, signal.SIGTERM),
-        (signal.SIGHUP, signal.SIGHUP),
-        (signal.SIGINT, signal.SIGTERM),
         (signal.SIGHUP, signal.SIGINT),
     ],
 )
@@ -133,23 +117,3 @@ def test_a_second_signal(first: signal.Signals, second: signal.Signals) -> None:
     ended = subprocess.run(words, capture_output=True, text=True, timeout=CALL_SEC, check=False)
     assert (ended.stdout, ended.returncode) == (f"{int(first)}\n", 128 + second)
     assert json.loads(ended.stderr)["resume"] == "orchesjob-flow start --run-key=k flow.yaml"
-
-
-@pytest.mark.parametrize(("number", "code"), SIGNALS)
-def test_watch(flow: Flow, gate: Gate, number: signal.Signals, code: int) -> None:
-    """An interrupted `watch` ends at once and says so; the run is not affected."""
-    runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
-    gate.await_arrival()
-    watch = flow.spawn("watch", "--run-key=k", "--interval=60")
-    assert watch.stdout is not None
-    assert watch.stdout.readline().startswith("Flow: f  Run: k")
-    watch.send_signal(number)
-    _, stderr = watch.communicate()
-    assert (watch.returncode, stderr.count("\n")) == (code, 1)
-    assert json.loads(stderr) == {
-        "error": f"interrupted by {number.name}; the run goes on",
-        "watch": "orchesjob-flow watch --run-key=k --interval=60",
-        "cancel": "orchesjob-flow cancel k",
-    }
-    gate.let_through()
-    assert runner.wait() == 0

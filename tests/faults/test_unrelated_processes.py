@@ -10,18 +10,17 @@ from support.marks import LONG_IF_REAL
 from support.unrelated import UnrelatedProcesses
 
 
-@pytest.mark.integration
-def test_foreign_command(real_flow: Flow) -> None:
+def test_foreign_command(flow: Flow) -> None:
     """A job of somebody else under our key is not an outcome, and is not touched (rule 5.9)."""
-    real_flow.orchesjob.start("k:a:1", "true", strict=True)
-    real_flow.orchesjob.await_end("k:a:1")
-    file = real_flow.write({"id": "a", "command": ["echo", "ours"], "retries": 3})
-    step = real_flow.start("k", file, code=1)["steps"][0]
+    flow.orchesjob.start("k:a:1", "true", strict=True)
+    flow.orchesjob.await_end("k:a:1")
+    file = flow.write({"id": "a", "command": ["echo", "ours"], "retries": 3})
+    step = flow.start("k", file, code=1)["steps"][0]
     assert (step["status"], step["attempt_no"]) == ("FAILED", 1)
     assert "another command" in step["error"]
     assert "['true']" in step["error"]
     assert "['echo', 'ours']" in step["error"]
-    assert real_flow.orchesjob.status("k:a:1")["command"] == ["true"]
+    assert flow.orchesjob.status("k:a:1")["command"] == ["true"]
 
 
 @LONG_IF_REAL
@@ -42,30 +41,16 @@ def test_retry_beside_unrelated_processes(
     unrelated.assert_spared()
 
 
-@LONG_IF_REAL
-def test_timeout_beside_unrelated_processes(
-    each_flow: Flow, gate: Gate, unrelated: UnrelatedProcesses
-) -> None:
-    """A timeout aborts no job whose PIDs belong to other processes by now (5.5, 5.8)."""
-    file = each_flow.write({"id": "a", "command": gate.command(), "timeout_sec": 600})
-    unrelated.replace(each_flow.orchesjob, "k:a:1", each_flow.abandon(file, gate))
-    each_flow.change("UPDATE attempts SET abort_reason = 'timeout'")
-    step = each_flow.ask("--poll-interval=0.1", "start", "--run-key=k", file, code=1)["steps"][0]
-    assert (step["status"], step["error"]) == ("FAILED", "timed out after 600 s")
-    unrelated.assert_spared()
-
-
-@pytest.mark.integration
 def test_cancel_beside_unrelated_processes(
-    real_flow: Flow, gate: Gate, unrelated: UnrelatedProcesses
+    flow: Flow, gate: Gate, unrelated: UnrelatedProcesses
 ) -> None:
     """A cancel aborts no job whose PIDs belong to other processes by now (rules 5.6, 5.8).
 
     The job had ended before, so the step is not CANCELLED.
     """
-    file = real_flow.write({"id": "a", "command": gate.command()})
-    unrelated.replace(real_flow.orchesjob, "k:a:1", real_flow.abandon(file, gate))
-    assert real_flow.ask("--poll-interval=0.1", "cancel", "--run-key=k")["status"] == "FAILED"
+    file = flow.write({"id": "a", "command": gate.command()})
+    unrelated.replace(flow.orchesjob, "k:a:1", flow.abandon(file, gate))
+    assert flow.ask("--poll-interval=0.1", "cancel", "--run-key=k")["status"] == "FAILED"
     unrelated.assert_spared()
 
 
@@ -93,3 +78,16 @@ def test_cancel_beside_a_foreign_job(
     assert theirs.status("k")["status"] == "RUNNING"
     assert each_flow.orchesjob.status("k:a:1")["status"] == "RUNNING"
     assert Path(f"/proc/{job['target_pid']}/exe").exists()
+
+
+@LONG_IF_REAL
+def test_timeout_beside_unrelated_processes(
+    each_flow: Flow, gate: Gate, unrelated: UnrelatedProcesses
+) -> None:
+    """A timeout aborts no job whose PIDs belong to other processes by now (5.5, 5.8)."""
+    file = each_flow.write({"id": "a", "command": gate.command(), "timeout_sec": 600})
+    unrelated.replace(each_flow.orchesjob, "k:a:1", each_flow.abandon(file, gate))
+    each_flow.change("UPDATE attempts SET abort_reason = 'timeout'")
+    step = each_flow.ask("--poll-interval=0.1", "start", "--run-key=k", file, code=1)["steps"][0]
+    assert (step["status"], step["error"]) == ("FAILED", "timed out after 600 s")
+    unrelated.assert_spared()

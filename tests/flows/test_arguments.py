@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from support.flow import Flow
-from support.orchesjob import FakeOrchesjob
 
 WORDS = [
     *("no", "on", "yes", "true", "null", "~", "1_0", "0x1F", "0o17", "1e3", "007", ".5", "+1"),
@@ -44,13 +43,6 @@ def test_any_words(real_flow: Flow, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "words").read_text(encoding="utf-8")) == WORDS
     recorded = run["steps"][0]["orchesjob_status"]["command"]
     assert recorded[-len(command) :] == command  # led by others where the locale is not in UTF-8
-
-
-def test_command_of_double_dash(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
-    """A command whose first word is `--` is still the command."""
-    run = flow.start("k", flow.write({"id": "a", "command": ["--", "true"]}), code=1)
-    assert run["steps"][0]["orchesjob_status"]["command"] == ["--", "true"]
-    assert fake_orchesjob.executions() == []
 
 
 @pytest.mark.integration

@@ -46,33 +46,31 @@ def test_what_a_step_sees(real_flow: Flow) -> None:
     ]
 
 
-@pytest.mark.integration
-def test_it_is_read_when_an_attempt_starts(real_flow: Flow) -> None:
+def test_it_is_read_when_an_attempt_starts(flow: Flow) -> None:
     """An earlier step may write it; the file of each attempt is that of its moment."""
-    file = real_flow.write(
+    file = flow.write(
         {"id": "make", "command": ["sh", "-c", "echo A=made > made.env"]},
         {"id": "use", "command": SHOW, "when": "make", "env_file": "made.env"},
     )
-    assert output(real_flow.start("k", file)["steps"][1]) == "made    use\n"
-    write(real_flow, "made.env", "A=other")
-    run = real_flow.ask("retry", "--run-key=k", "--step=use")
+    assert output(flow.start("k", file)["steps"][1]) == "made    use\n"
+    write(flow, "made.env", "A=other")
+    run = flow.ask("retry", "--run-key=k", "--step=use")
     assert output(run["steps"][1]) == "other    use\n"
 
 
-@pytest.mark.integration
-def test_a_file_that_is_missing_or_wrong(real_flow: Flow) -> None:
+def test_a_file_that_is_missing_or_wrong(flow: Flow) -> None:
     """The attempt fails before anything of it runs, and a retry needs nothing but the file."""
-    write(real_flow, "wrong.env", "A=1", SECRET)
-    file = real_flow.write(
+    write(flow, "wrong.env", "A=1", SECRET)
+    file = flow.write(
         {"id": "missing", "command": ["touch", "ran"], "env_file": "no.env", "retries": 1},
         {"id": "wrong", "command": ["touch", "ran"], "env_file": "wrong.env"},
         {"id": "after", "command": ["true"], "when": "missing.failed && wrong.failed"},
     )
-    answer = real_flow.run("start", "--run-key=k", file)
+    answer = flow.run("start", "--run-key=k", file)
     assert answer.returncode == 1
     assert SECRET not in answer.stdout + answer.stderr
-    missing, wrong, after = real_flow.status("k")["steps"]
-    path = real_flow.folder.resolve()
+    missing, wrong, after = flow.status("k")["steps"]
+    path = flow.folder.resolve()
     assert missing["error"] == (
         f"could not be started: env_file {path}/no.env: cannot be read: No such file or directory"
     )
@@ -80,15 +78,14 @@ def test_a_file_that_is_missing_or_wrong(real_flow: Flow) -> None:
     assert wrong["error"].startswith(
         f"could not be started: env_file {path}/wrong.env:2: must be NAME=VALUE, "
     )
-    assert not (real_flow.folder / "ran").exists()
-    write(real_flow, "no.env", "A=1")
-    write(real_flow, "wrong.env", "A=1")
-    assert real_flow.ask("retry", "--run-key=k")["status"] == "SUCCEEDED"
-    assert (real_flow.folder / "ran").exists()
+    assert not (flow.folder / "ran").exists()
+    write(flow, "no.env", "A=1")
+    write(flow, "wrong.env", "A=1")
+    assert flow.ask("retry", "--run-key=k")["status"] == "SUCCEEDED"
+    assert (flow.folder / "ran").exists()
 
 
-@pytest.mark.integration
-def test_finally_runs_without_the_files_of_the_flow(real_flow: Flow) -> None:
+def test_finally_runs_without_the_files_of_the_flow(flow: Flow) -> None:
     """A missing secrets file does not silence the alert, which says what it did without (10.4)."""
     missing = {"path": "no.env", "required": False}
     fields: dict[str, Any] = {
@@ -98,10 +95,10 @@ def test_finally_runs_without_the_files_of_the_flow(real_flow: Flow) -> None:
             {"id": "own", "command": ["true"], "env_file": "own.env"},
         ],
     }
-    write(real_flow, "step.env", "A=step")
-    file = real_flow.write({"id": "load", "command": ["touch", "ran"]}, **fields)
-    load, alert, own = real_flow.start("k", file, code=1)["steps"]
-    path = real_flow.folder.resolve()
+    write(flow, "step.env", "A=step")
+    file = flow.write({"id": "load", "command": ["touch", "ran"]}, **fields)
+    load, alert, own = flow.start("k", file, code=1)["steps"]
+    path = flow.folder.resolve()
     flaw = "cannot be read: No such file or directory"
     note = f"without env_file {path}/shop.env: {flaw}"
     assert (load["status"], load["error"]) == (
@@ -112,21 +109,20 @@ def test_finally_runs_without_the_files_of_the_flow(real_flow: Flow) -> None:
     assert alert["reason"] == f"attempt 1 succeeded; {note}"
     assert output(alert) == "step    alert\n"
     assert own["reason"] == own["error"] == f"could not be started: env_file {path}/own.env: {flaw}"
-    table = real_flow.run("status", "--run-key=k", "--format=table").stdout.splitlines()
+    table = flow.run("status", "--run-key=k", "--format=table").stdout.splitlines()
     assert [line for line in table if line.startswith("finally: alert") and line.endswith(note)]
-    assert not (real_flow.folder / "ran").exists()
+    assert not (flow.folder / "ran").exists()
 
 
-@pytest.mark.integration
-def test_values_that_a_step_writes_for_all_later_ones(real_flow: Flow) -> None:
+def test_values_that_a_step_writes_for_all_later_ones(flow: Flow) -> None:
     """A file of the flow that is not required may be written by a step (rule 10.4)."""
     command = ["sh", "-c", 'echo A=written >"$ORCHESJOB_FLOW_RUN_DIR/values.env"']
-    file = real_flow.write(
+    file = flow.write(
         {"id": "make", "command": command},
         {"id": "use", "command": SHOW, "when": "make"},
         env_file={"path": "${{ RUN_DIR }}/values.env", "required": False},
     )
-    assert output(real_flow.start("k", file)["steps"][1]) == "written    use\n"
+    assert output(flow.start("k", file)["steps"][1]) == "written    use\n"
 
 
 @pytest.mark.parametrize("words", [[], ["a"], ["a", "--attempt=2"]])

@@ -113,23 +113,20 @@ def test_every_example_is_known() -> None:
     assert scripts == {"dashboard.py", "hello_step.py", "hello_step_maybe_fail.py"}
 
 
-@pytest.mark.integration
 @pytest.mark.parametrize("name", OUTCOMES)
-def test_outcomes(real_flow: Flow, name: str) -> None:
+def test_outcomes(flow: Flow, name: str) -> None:
     """Each example ends as it says, step by step, and as its simulation does (rule 11.3)."""
-    shutil.copytree(EXAMPLES, real_flow.folder / "examples")
-    real_flow.environ["HELLO_FOR_SEC"] = "0"
+    shutil.copytree(EXAMPLES, flow.folder / "examples")
+    flow.environ["HELLO_FOR_SEC"] = "0"
     code = int(NG in OUTCOMES[name].values())
     words = ("start", "--run-key=k", *PARAMS.get(name, []))
-    run = real_flow.ask(*words, f"examples/{name}", code=code)
+    run = flow.ask(*words, f"examples/{name}", code=code)
     assert outcomes(run) == OUTCOMES[name]
     assert run["status"] == [OK, NG][code]
     ends = {step["id"]: step["status"] for step in run["steps"] if step["attempts"]}
     options = [f"--fail={step_id}" for step_id, status in ends.items() if status == NG]
     options += [f"--skip={step_id}" for step_id, status in ends.items() if status == SKIP]
-    simulated = real_flow.ask(
-        "simulate", *options, *PARAMS.get(name, []), f"examples/{name}", code=code
-    )
+    simulated = flow.ask("simulate", *options, *PARAMS.get(name, []), f"examples/{name}", code=code)
     assert outcomes(simulated) == OUTCOMES[name]
     numbers = [step["attempt_no"] for step in run["steps"]]
     assert [step["attempt_no"] for step in simulated["steps"]] == numbers
@@ -145,17 +142,6 @@ def test_cases(flow: Flow) -> None:
         assert statuses >= {OK, NG}, file["file"]
     for flow_of_file in found["coverage"]:
         assert flow_of_file["never_true"] == {}, flow_of_file["flow_id"]
-
-
-def test_hello(flow: Flow) -> None:
-    """A hello step prints at once and then at its interval, for the given time."""
-    script = str(EXAMPLES / "scripts" / "hello_step.py")
-    words = ["--flow-name=f", "--step-id=a", "--every-sec=0.1", "--for-sec=0.25"]
-    run = flow.start("k", flow.write({"id": "a", "command": ["python3", script, *words]}))
-    log = Path(run["steps"][0]["orchesjob_status"]["stdout_file"])
-    lines = log.read_text(encoding="utf-8").splitlines()
-    assert set(lines) == {"Hello f from step a"}
-    assert 2 <= len(lines) <= 4  # at 0, 0.1, 0.2 and 0.25 seconds, if the machine keeps up
 
 
 def test_the_alert(flow: Flow) -> None:

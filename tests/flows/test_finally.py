@@ -51,12 +51,11 @@ def test_an_end_of_its_own(
     assert run["finally_after"] == outcome.partition(":")[0]
 
 
-@pytest.mark.integration
-def test_a_timeout(real_flow: Flow) -> None:
+def test_a_timeout(flow: Flow) -> None:
     """They run although the time of the run is over, and the run stays one that timed out."""
     steps = [{"id": "a", "command": ["sleep", "600"]}]
-    flow_file = write(real_flow, *steps, timeout_sec=0.5, finally_=FINALLY)
-    run = real_flow.start("k", flow_file, code=1)
+    flow_file = write(flow, *steps, timeout_sec=0.5, finally_=FINALLY)
+    run = flow.start("k", flow_file, code=1)
     assert (run["status"], run["error"]) == ("FAILED", "timed out after 0.5 s")
     assert said(run) == "TIMED_OUT:"
     assert outcomes(run) == {
@@ -72,28 +71,27 @@ def waiting_tidy(gate: Gate) -> dict[str, Any]:
     return {"id": "tidy", "command": gate.command(SAY)}
 
 
-@pytest.mark.integration
-def test_a_cancel_waits_and_says_so(real_flow: Flow, gate: Gate) -> None:
+def test_a_cancel_waits_and_says_so(flow: Flow, gate: Gate) -> None:
     """`cancel` returns when they have ended; meanwhile the run is RUNNING and says why."""
     steps = [{"id": "a", "command": gate.command()}]
-    flow_file = write(real_flow, *steps, finally_=[waiting_tidy(gate), NOTE])
-    real_flow.ask("start", "-d", "--run-key=k", flow_file)
+    flow_file = write(flow, *steps, finally_=[waiting_tidy(gate), NOTE])
+    flow.ask("start", "-d", "--run-key=k", flow_file)
     gate.await_arrival()
-    cancel = real_flow.spawn("cancel", "--run-key=k")
+    cancel = flow.spawn("cancel", "--run-key=k")
     gate.await_arrival()
     assert cancel.stderr is not None
     news = "cancelled; finally: tidy is running"
     assert cancel.stderr.readline() == (
         f"orchesjob-flow: run 'k': {news}; `cancel --now` ends that too\n"
     )
-    assert real_flow.status("k")["status"] == "RUNNING"
-    table = real_flow.run("status", "--run-key=k", "--format=table").stdout
+    assert flow.status("k")["status"] == "RUNNING"
+    table = flow.run("status", "--run-key=k", "--format=table").stdout
     assert f"Ending: {news} (a second `orchesjob-flow cancel` ends that too)\n" in table
     assert "\nfinally: tidy  > RUNNING" in table
-    assert "> RUNNING (finally)" in real_flow.run("list", "--format=table").stdout
+    assert "> RUNNING (finally)" in flow.run("list", "--format=table").stdout
     gate.let_through()
     assert cancel.wait() == 0
-    run = real_flow.status("k")
+    run = flow.status("k")
     assert (run["status"], said(run)) == ("CANCELLED", "CANCELLED:")
     assert outcomes(run) == {"a": "CANCELLED", "tidy": "SUCCEEDED", "note": "SUCCEEDED"}
 
@@ -119,22 +117,21 @@ def test_a_first_cancel_of_them(flow: Flow, gate: Gate, command: str, status: st
     assert (cancel.returncode, flow.status("k")["status"]) == (0, status)
 
 
-@pytest.mark.integration
 @pytest.mark.parametrize("words", [[], ["--now"]], ids=["second", "now"])
-def test_a_second_cancel_ends_them_too(real_flow: Flow, gate: Gate, words: list[str]) -> None:
+def test_a_second_cancel_ends_them_too(flow: Flow, gate: Gate, words: list[str]) -> None:
     """So does `--now`; both calls return, and nothing is left."""
     steps = [{"id": "a", "command": gate.command()}]
-    flow_file = write(real_flow, *steps, finally_=[waiting_tidy(gate), NOTE])
-    real_flow.ask("start", "-d", "--run-key=k", flow_file)
+    flow_file = write(flow, *steps, finally_=[waiting_tidy(gate), NOTE])
+    flow.ask("start", "-d", "--run-key=k", flow_file)
     gate.await_arrival()
-    first = real_flow.spawn("cancel", "--run-key=k")
+    first = flow.spawn("cancel", "--run-key=k")
     gate.await_arrival()
-    run = real_flow.ask("cancel", "--run-key=k", *words)
+    run = flow.ask("cancel", "--run-key=k", *words)
     assert first.completed().returncode == 0
     assert run["status"] == "CANCELLED"
     assert outcomes(run) == dict.fromkeys(["a", "tidy", "note"], "CANCELLED")
     # The background runner may be closing what it has open.
-    real_flow.await_true(lambda: not real_flow.orchesjob.processes())
+    flow.await_true(lambda: not flow.orchesjob.processes())
 
 
 @pytest.mark.parametrize(("command", "status"), [("true", "CANCELLED"), ("false", "FAILED")])

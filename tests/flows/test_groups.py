@@ -55,18 +55,17 @@ def kill_runner(flow: Flow, key: str) -> None:
     flow.await_true(lambda: pid not in (flow.status(key)["runner"] or {}).values())
 
 
-@pytest.mark.integration
-def test_first_come_first_served(real_flow: Flow, gate: Gate) -> None:
+def test_first_come_first_served(flow: Flow, gate: Gate) -> None:
     """Runs begin one after the other in the order of their starts, which `start -d` reports."""
-    hold(real_flow, gate, "second", "third", timeout_sec=3600)
+    hold(flow, gate, "second", "third", timeout_sec=3600)
     for key, others in [("first", {"second", "third"}), ("second", {"third"}), ("third", set())]:
-        runs = {run["run_key"]: run for run in real_flow.ask("list")["runs"]}
+        runs = {run["run_key"]: run for run in flow.ask("list")["runs"]}
         assert runs[key]["status"] == "RUNNING"
         assert {one for one, run in runs.items() if run["status"] == "PENDING"} == others
-        let_one_end(real_flow, gate, key)
+        let_one_end(flow, gate, key)
         if others:
             gate.await_arrival()
-    with real_flow.open_database() as database:  # the flow's time begins with the run
+    with flow.open_database() as database:  # the flow's time begins with the run
         found = database.execute("SELECT deadline_at > started_at + 3600 FROM runs ORDER BY id")
         assert found.fetchall()[1:] == [(1,), (1,)]
 
@@ -178,13 +177,14 @@ def test_interrupted_while_it_waits(flow: Flow, gate: Gate) -> None:
     assert flow.start("second", file)["status"] == "SUCCEEDED"
 
 
-@pytest.mark.parametrize("words", [[], ["-d"]])
-def test_skip(flow: Flow, gate: Gate, words: list[str]) -> None:
+def test_skip(flow: Flow, gate: Gate) -> None:
     """A run that is not to run beside another is not recorded; that is no failure."""
     hold(flow, gate, "second")
     file = write(flow, gate, "skip")
-    start = ["start", *words, "--run-key=third", file]
+    start = ["start", "-d", "--run-key=third", file]
     assert flow.ask(*start) == {"skipped": True, "held_by": "first"}
+    assert flow.start("third", file) == {"skipped": True, "held_by": "first"}
+    assert flow.ask("validate", file)["files"][0]["group"] == "g"
     assert "no run 'third'" in flow.refusal("status", "--run-key=third")["error"]
     flow.ask("cancel", "--run-key=second")
     let_one_end(flow, gate, "first")
@@ -359,20 +359,6 @@ def test_a_successor_without_a_runner(flow: Flow, gate: Gate) -> None:
     let_one_end(flow, gate, "second")
 
 
-def test_a_retry_replaces(flow: Flow, gate: Gate) -> None:
-    """A `retry` of such a flow asks the others to end, as a new run does."""
-    file = write(flow, gate, "replace")
-    flow.ask("start", "-d", "--run-key=second", file)
-    gate.await_arrival()
-    flow.ask("cancel", "--run-key=second")
-    hold(flow, gate)
-    flow.ask("retry", "-d", "--run-key=second")
-    assert flow.ask("wait", "--run-key=first", code=1)["error"] == "replaced by run 'second'"
-    gate.await_arrival()
-    assert flow.status("second")["replaced_by"] is None
-    let_one_end(flow, gate, "second")
-
-
 def test_the_runs_inside_a_replaced_run(
     flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob
 ) -> None:
@@ -396,35 +382,14 @@ def test_the_runs_inside_a_replaced_run(
     assert fake_orchesjob.begun() == ["outer:s:1", "inner:a:1", "inner:z:1", "next:a:1"]
 
 
-@pytest.mark.parametrize("on_conflict", ["skip", "fail"])
-def test_waiting_runs_without_a_runner_block_nobody(
-    flow: Flow, gate: Gate, on_conflict: str
-) -> None:
+def test_waiting_runs_without_a_runner_block_nobody(flow: Flow, gate: Gate) -> None:
     """A run that does not wait begins although one waits that nobody advances."""
     hold(flow, gate, "second")
     kill_runner(flow, "second")
     let_one_end(flow, gate, "first")
     gate.let_through()
-    assert flow.start("third", write(flow, gate, on_conflict))["status"] == "SUCCEEDED"
+    assert flow.start("third", write(flow, gate, "skip"))["status"] == "SUCCEEDED"
     assert flow.status("second")["status"] == "PENDING"
-
-
-def test_a_retry_comes_last(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
-    """A `retry` takes its place in the queue like a new run."""
-    file = hold(flow, gate, "second")
-    flow.ask("cancel", "--run-key=first")
-    gate.await_arrival()
-    flow.ask("start", "-d", "--run-key=third", file)
-    answer = flow.ask("retry", "-d", "--run-key=first")
-    assert (answer["status"], answer["waits_for_group"]) == (
-        "PENDING",
-        {"held_by": "second", "behind": ["third"]},
-    )
-    for key in ("second", "third", "first"):
-        let_one_end(flow, gate, key)
-        if key != "first":
-            gate.await_arrival()
-    assert fake_orchesjob.begun() == ["first:a:1", "second:a:1", "third:a:1", "first:a:2"]
 
 
 def test_a_retry_that_does_not_wait(flow: Flow, gate: Gate) -> None:
@@ -478,21 +443,19 @@ def write_ring(flow: Flow, size: int, *options: str, gate: Gate) -> list[str]:
     return names
 
 
-@pytest.mark.integration
-@pytest.mark.parametrize("options", [(), ("-d",)])
-@pytest.mark.parametrize("size", [2, 3])
-def test_groups_crosswise(real_flow: Flow, gate: Gate, size: int, options: Sequence[str]) -> None:
+@pytest.mark.parametrize(("size", "options"), [(2, ()), (3, ("-d",))])
+def test_groups_crosswise(flow: Flow, gate: Gate, size: int, options: Sequence[str]) -> None:
     """The start that would close a circle of groups is refused; all others come to their ends."""
-    names = write_ring(real_flow, size, *options, gate=gate)
+    names = write_ring(flow, size, *options, gate=gate)
     for name in names:
-        real_flow.ask("start", "-d", f"--run-key={name}", f"{name}.json")
+        flow.ask("start", "-d", f"--run-key={name}", f"{name}.json")
         gate.await_arrival()
-    bystander = real_flow.spawn("start", "--run-key=bystander", "in-ring0.json")
-    real_flow.await_true(lambda: real_flow.run("status", "bystander").returncode == 0)
+    bystander = flow.spawn("start", "--run-key=bystander", "in-ring0.json")
+    flow.await_true(lambda: flow.run("status", "bystander").returncode == 0)
     gate.let_through(size)
-    codes = {name: real_flow.run("wait", name).returncode for name in names}
+    codes = {name: flow.run("wait", name).returncode for name in names}
     (refused,) = [name for name, code in codes.items() if code != 0]
-    words = real_flow.run("logs", refused, "--stream=stderr").stdout
+    words = flow.run("logs", refused, "--stream=stderr").stdout
     assert "would wait for ever" in words
     assert all(name in words for name in names)
     assert bystander.completed().returncode == 0
@@ -519,17 +482,6 @@ def test_tick(flow: Flow, gate: Gate) -> None:
     assert flow.ask("tick", "--run-key=second")["status"] == "RUNNING"
 
 
-def test_validate(flow: Flow, gate: Gate) -> None:
-    """`validate` names the group."""
-    file = write(flow, gate)
-    (found,) = flow.ask("validate", file)["files"]
-    assert (found["valid"], found["group"]) == (True, "g")
-    assert (
-        "1 step, one run at a time of group g"
-        in flow.run("validate", "--format=table", file).stdout
-    )
-
-
 def test_starts_at_once(flow: Flow, tmp_path: Path) -> None:
     """Of many starts in the same moment, each run comes when its place does."""
     order = start_crowd(flow, tmp_path, runs=5, kills=0, seed=0)
@@ -541,7 +493,6 @@ def test_killed_at_random(flow: Flow, tmp_path: Path) -> None:
     start_crowd(flow, tmp_path, runs=5, kills=3, seed=0)
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_replaced_and_killed_at_random(flow: Flow, tmp_path: Path, seed: int) -> None:
+def test_replaced_and_killed_at_random(flow: Flow, tmp_path: Path) -> None:
     """Whichever runner is killed, the newest run remains, after `finally` of those before it."""
-    replace_each_other(flow, tmp_path, "r", Random(seed))  # noqa: S311 - no secret
+    replace_each_other(flow, tmp_path, "r", Random(0))  # noqa: S311 - no secret

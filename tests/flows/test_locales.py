@@ -97,9 +97,9 @@ def check_all(flow: Flow, locale: Mapping[str, str]) -> None:
 @pytest.mark.integration
 @pytest.mark.parametrize(
     "locale",
-    [{"LC_ALL": "C", "PYTHONUTF8": "0"}, {"LC_ALL": "de_XX", "PYTHONUTF8": "0"}, {}],
+    [{"LC_ALL": "C", "PYTHONUTF8": "0"}, {}],
     indirect=True,
-    ids=["C", "missing", "Latin-1"],
+    ids=["C", "Latin-1"],
 )
 def test_any_locale(real_flow: Flow, locale: Mapping[str, str]) -> None:
     """All arrives as the file's bytes say; a success is one, and is found again (rule 5.12)."""
@@ -109,9 +109,9 @@ def test_any_locale(real_flow: Flow, locale: Mapping[str, str]) -> None:
 @pytest.mark.integration
 @pytest.mark.parametrize(
     "locale",
-    [{"LC_ALL": "C", "PYTHONUTF8": "0"}, {"PYTHONUTF8": "1"}],
+    [{"PYTHONUTF8": "1"}],
     indirect=True,
-    ids=["C", "Latin-1"],
+    ids=["Latin-1"],
 )
 def test_pipx(real_flow: Flow, tmp_path: Path, locale: Mapping[str, str]) -> None:
     """So it is where Python heeds the locale, but none of its own variables (rule 5.12)."""

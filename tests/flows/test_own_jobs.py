@@ -2,9 +2,7 @@
 
 import os
 import re
-import sqlite3
 import subprocess
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -48,50 +46,48 @@ def test_nothing_of_it_is_elsewhere(real_flow: Flow) -> None:
     assert real_flow.ask("doctor")["sound"]
 
 
-@pytest.mark.integration
-def test_a_flow_home_that_was_moved(real_flow: Flow, gate: Gate) -> None:
+def test_a_flow_home_that_was_moved(flow: Flow, gate: Gate) -> None:
     """The move is named, whatever ORCHESJOB_HOME names, and a link in the old place helps (4.8)."""
-    start_own(real_flow, real_flow.write({"id": "a", "command": ["false"]}), "done", code=1)
-    file = real_flow.write({"id": "a", "command": gate.command()})
-    runner = real_flow.spawn("start", "--run-key=k", OWN, file)
+    start_own(flow, flow.write({"id": "a", "command": ["false"]}), "done", code=1)
+    file = flow.write({"id": "a", "command": gate.command()})
+    runner = flow.spawn("start", "--run-key=k", OWN, file)
     gate.await_arrival()
-    real_flow.await_job("k")
+    flow.await_job("k")
     runner.kill()
     runner.wait()
-    before, moved = real_flow.home, real_flow.folder / "moved"
+    before, moved = flow.home, flow.folder / "moved"
     before.rename(moved)
-    real_flow.environ["ORCHESJOB_FLOW_HOME"] = str(moved)
+    flow.environ["ORCHESJOB_FLOW_HOME"] = str(moved)
     for words in (["retry", "done"], ["resume", "k"], ["cancel", "k"]):
-        for variable in (str(real_flow.folder / "other"), str(moved / "jobs" / "k.jobs")):
-            environ = {**real_flow.environ, "ORCHESJOB_HOME": variable}
-            error = real_flow.refusal(*words, env=environ)["error"]
+        for variable in (str(flow.folder / "other"), str(moved / "jobs" / "k.jobs")):
+            environ = {**flow.environ, "ORCHESJOB_HOME": variable}
+            error = flow.refusal(*words, env=environ)["error"]
             assert f"was in the flow home {before}, which was moved to {moved} with the" in error
             assert "ORCHESJOB_HOME" not in error
-    checks = real_flow.ask("doctor", code=1)["checks"]
+    checks = flow.ask("doctor", code=1)["checks"]
     homes = {one["message"] for one in checks if one["check"] == "homes"}
     assert {"prune" in message for message in homes if "'k'" in message} == {False}
-    assert real_flow.run("prune", "--older-than=0s").returncode == 0
+    assert flow.run("prune", "--older-than=0s").returncode == 0
     assert [path.name for path in (moved / "jobs").iterdir()] == ["k.jobs"]
     assert not before.exists()
-    (link,) = re.findall("`(ln -s .*)` leaves", real_flow.refusal("resume", "k")["error"])
+    (link,) = re.findall("`(ln -s .*)` leaves", flow.refusal("resume", "k")["error"])
     subprocess.run(["/bin/sh", "-c", link], check=True)
     gate.let_through()
-    assert real_flow.ask("resume", "k")["status"] == "SUCCEEDED"
+    assert flow.ask("resume", "k")["status"] == "SUCCEEDED"
 
 
-@pytest.mark.integration
-def test_a_retry(real_flow: Flow) -> None:
+def test_a_retry(flow: Flow) -> None:
     """Whatever is done with the run later is done in its home, whatever the variable names."""
     step = {"id": "a", "command": ["sh", "-c", "test -e there"]}
-    start_own(real_flow, real_flow.write(step), code=1)
-    (real_flow.folder / "there").touch()
-    real_flow.environ["ORCHESJOB_HOME"] = str(real_flow.folder / "elsewhere")
-    assert real_flow.ask("retry", "--run-key=k")["status"] == "SUCCEEDED"
-    assert real_flow.status("k")["orchesjob_home"] == str(own(real_flow))
-    assert not (real_flow.folder / "elsewhere").exists()
+    start_own(flow, flow.write(step), code=1)
+    (flow.folder / "there").touch()
+    flow.environ["ORCHESJOB_HOME"] = str(flow.folder / "elsewhere")
+    assert flow.ask("retry", "--run-key=k")["status"] == "SUCCEEDED"
+    assert flow.status("k")["orchesjob_home"] == str(own(flow))
+    assert not (flow.folder / "elsewhere").exists()
 
 
-@pytest.mark.parametrize("words", [["resume"], ["start", "flow.json"], ["start", OWN, "flow.json"]])
+@pytest.mark.parametrize("words", [["resume"], ["start", "flow.json"]])
 def test_another_runner(flow: Flow, gate: Gate, words: list[str]) -> None:
     """A runner that takes the run over finds its jobs, with the option or without."""
     runner = flow.spawn(
@@ -107,14 +103,13 @@ def test_another_runner(flow: Flow, gate: Gate, words: list[str]) -> None:
     assert [step["attempt_no"] for step in flow.status("k")["steps"]] == [1]
 
 
-@pytest.mark.integration
-def test_a_cancel_in_the_background(real_flow: Flow) -> None:
+def test_a_cancel_in_the_background(flow: Flow) -> None:
     """A background runner works there too, and a `cancel` ends what runs there."""
-    file = real_flow.write({"id": "a", "command": ["sleep", "600"]})
-    real_flow.ask("start", "--run-key=k", OWN, "-d", file)
-    real_flow.await_status("k", is_running)
-    assert real_flow.ask("cancel", "--run-key=k")["status"] == "CANCELLED"
-    assert real_flow.status("k")["steps"][0]["orchesjob_status"]["status"] == "ABORTED"
+    file = flow.write({"id": "a", "command": ["sleep", "600"]})
+    flow.ask("start", "--run-key=k", OWN, "-d", file)
+    flow.await_status("k", is_running)
+    assert flow.ask("cancel", "--run-key=k")["status"] == "CANCELLED"
+    assert flow.status("k")["steps"][0]["orchesjob_status"]["status"] == "ABORTED"
 
 
 def test_the_variable(flow: Flow) -> None:
@@ -144,18 +139,6 @@ def test_a_run_inside(flow: Flow, named: bool) -> None:
     assert flow.run("logs", "--run-key=inner", "a").stdout == f"{own(flow, 'inner')} {flow.home}\n"
 
 
-def test_a_run_inside_elsewhere(flow: Flow) -> None:
-    """A nested run of another flow home has its own home there, and does not go with the outer."""
-    elsewhere = flow.folder / "elsewhere"
-    database = f"--db={elsewhere / 'flow.db'}"
-    inner = flow.write(HOMES, name="inner.json", flow_id="inner")
-    command = [flow.program, database, "start", "--run-key=inner", inner]
-    start_own(flow, flow.write({"id": "n", "command": command}))
-    flow.ask("prune", "--older-than=0s")
-    found = flow.run(database, "logs", "--run-key=inner", "a").stdout
-    assert found == f"{elsewhere.resolve() / 'jobs' / 'inner.jobs'} {flow.home}\n"
-
-
 @pytest.mark.parametrize(("words", "is_left"), [([], False), (["--keep-output"], True)])
 def test_prune(flow: Flow, words: list[str], is_left: bool) -> None:
     """`prune` removes one folder, without a call of orchesjob, and says what was in it (9.10)."""
@@ -167,13 +150,11 @@ def test_prune(flow: Flow, words: list[str], is_left: bool) -> None:
     assert place.exists() is is_left
 
 
-@pytest.mark.integration
-def test_a_link_in_its_place(real_flow: Flow) -> None:
+def test_a_link_in_its_place(flow: Flow) -> None:
     """No command follows a link in place of the home: the run stays, and the link is named (6.13).
 
     `doctor` names it too.
     """
-    flow = real_flow
     file = flow.write({"id": "a", "command": ["false"]})
     start_own(flow, file, code=1)
     place = own(flow)
@@ -194,24 +175,12 @@ def test_a_link_in_its_place(real_flow: Flow) -> None:
     assert sorted(elsewhere.rglob("*")) == before
 
 
-def test_a_link_that_was_there_first(flow: Flow) -> None:
-    """A new run does not take a link for its home, and is not recorded."""
-    start_own(flow, flow.write(TRUE), "first")
-    place = own(flow)
-    place.symlink_to(flow.folder)
-    words = ["start", "--run-key=k", OWN, flow.write(TRUE)]
-    assert f"{place} is not a folder" in flow.refusal(*words)["error"]
-    assert [run["run_key"] for run in flow.ask("list")["runs"]] == ["first"]
-
-
-@pytest.mark.integration
-@pytest.mark.parametrize("words", [[], ["-d"]])
-def test_a_home_that_is_not_utf_8(real_flow: Flow, words: list[str]) -> None:
+def test_a_home_that_is_not_utf_8(flow: Flow) -> None:
     """A home that orchesjob could not name is refused, and nothing is recorded (rule 6.13)."""
-    home = os.fsencode(real_flow.folder / "flow-") + b"\xff"
-    real_flow.environ["ORCHESJOB_FLOW_HOME"] = os.fsdecode(home)
-    start = ["--patience=3", "start", *words, "--run-key=k", OWN]
-    error = real_flow.refusal(*start, real_flow.write(TRUE))["error"]
+    home = os.fsencode(flow.folder / "flow-") + b"\xff"
+    flow.environ["ORCHESJOB_FLOW_HOME"] = os.fsdecode(home)
+    start = ["--patience=3", "start", "-d", "--run-key=k", OWN]
+    error = flow.refusal(*start, flow.write(TRUE))["error"]
     assert "has a name that is not UTF-8, which orchesjob cannot use" in error
     assert "check ORCHESJOB_FLOW_HOME, which names this flow home" in error
     assert not os.path.exists(home)  # noqa: PTH110 - bytes
@@ -228,39 +197,3 @@ def test_homes_that_others_can_write(flow: Flow) -> None:
         check for check in flow.ask("doctor", code=1)["checks"] if check["verdict"] == "problem"
     ]
     assert said in problem["message"]
-
-
-def test_the_flow_home_was_moved(flow: Flow) -> None:
-    """A link where the flow home was is enough: the run has its own home, and `prune` removes it.
-
-    No variable names another one (rule 4.8).
-    """
-    start_own(flow, flow.write({"id": "a", "command": ["false"]}), code=1)
-    place, moved = flow.home, flow.folder / "moved"
-    place.rename(moved)
-    place.symlink_to(moved)
-    flow.environ["ORCHESJOB_FLOW_HOME"] = str(moved)
-    assert flow.ask("retry", "--run-key=k", code=1)["status"] == "FAILED"
-    assert flow.ask("prune", "--older-than=0s")["removed"][0]["jobs"] == 2
-    assert not list((moved / "jobs").iterdir())
-
-
-def test_it_is_gone(flow: Flow) -> None:
-    """A run whose home is gone is not begun anew in an empty one, and `doctor` names it."""
-    start_own(flow, flow.write({"id": "a", "command": ["false"]}), code=1)
-    own(flow).rename(flow.folder / "elsewhere")
-    assert f"{own(flow)} is gone" in flow.refusal("retry", "--run-key=k")["error"]
-    (problem,) = (
-        check for check in flow.ask("doctor", code=1)["checks"] if check["check"] == "homes"
-    )
-    assert str(own(flow)) in problem["message"]
-
-
-def test_history_costs_nothing(flow: Flow) -> None:
-    """The database of orchesjob holds the jobs of this run alone, whatever ran before."""
-    file = flow.write(TRUE)
-    for key in ("first", "second"):
-        start_own(flow, file, key)
-    (database,) = [path for path in own(flow, "second").iterdir() if path.suffix == ".db"]
-    with closing(sqlite3.connect(database)) as connection:
-        assert connection.execute("SELECT count(*) FROM jobs").fetchone() == (1,)

@@ -50,28 +50,26 @@ def test_what_becomes_of_a_step(real_flow: Flow, tmp_path: Path) -> None:
     assert checks[-1]["message"] == "7 of 7 attempts match orchesjob's records"
 
 
-@pytest.mark.integration
 @pytest.mark.parametrize("writes", [True, False])
-def test_a_killed_runner(real_flow: Flow, gate: Gate, tmp_path: Path, writes: bool) -> None:
+def test_a_killed_runner(flow: Flow, gate: Gate, tmp_path: Path, writes: bool) -> None:
     """The next runner compares with what was there before the command."""
     (tmp_path / "out.csv").write_text("old", encoding="utf-8")
     command = gate.command("echo x > out.csv" if writes else "true")
-    file = real_flow.write({"id": "a", "command": command, "produces": ["out.csv"]})
-    real_flow.abandon(file, gate)
+    file = flow.write({"id": "a", "command": command, "produces": ["out.csv"]})
+    flow.abandon(file, gate)
     gate.let_through()
-    run = real_flow.start("k", file, code=0 if writes else 1)
+    run = flow.start("k", file, code=0 if writes else 1)
     assert outcomes(run) == {"a": "SUCCEEDED" if writes else "FAILED"}
 
 
-@pytest.mark.integration
-def test_a_lost_database(real_flow: Flow) -> None:
+def test_a_lost_database(flow: Flow) -> None:
     """Without its database the same `start` finds what has succeeded, and compares nothing."""
     command = shell("echo x > out.csv")
-    file = real_flow.write({"id": "a", "command": command, "produces": ["out.csv"]})
-    real_flow.start("k", file)
-    for path in real_flow.home.glob("*.sqlite3*"):
+    file = flow.write({"id": "a", "command": command, "produces": ["out.csv"]})
+    flow.start("k", file)
+    for path in flow.home.glob("*.sqlite3*"):
         path.unlink()
-    assert outcomes(real_flow.start("k", file)) == {"a": "SUCCEEDED"}
+    assert outcomes(flow.start("k", file)) == {"a": "SUCCEEDED"}
 
 
 def test_a_retry_keeps_and_repeats(flow: Flow) -> None:

@@ -113,7 +113,7 @@ def test_a_retry(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
     assert 'has no step "load"' in error["error"]
 
 
-@pytest.mark.parametrize("command", ["start", "run", "simulate"])
+@pytest.mark.parametrize("command", ["start", "simulate"])
 def test_unknown_steps(flow: Flow, command: str) -> None:
     """A step that does not exist is answered with the nearest; nothing is recorded."""
     key = ["k"] if command == "start" else []

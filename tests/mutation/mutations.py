@@ -129,14 +129,6 @@ MUTATIONS = (
         replace("context.run.ending is not None", "context.run.cancel is not None"),
     ),
     Mutation(
-        "a dead start is charged",
-        "orchesjob-flow: discard_start",
-        replace(
-            "context.record_step(step, status=StepStatus.PENDING)",
-            "context.record_step(step, status=StepStatus.PENDING, failures=step.row.failures + 1)",
-        ),
-    ),
-    Mutation(
         "the flow that was read is run, whatever has been recorded since",
         "orchesjob-flow: runner_of",
         replace("flow is None or flow.to_json() != run.definition", "flow is None"),
@@ -148,28 +140,6 @@ MUTATIONS = (
         replace("step.waits_for", "step.depends_on"),
     ),
     Mutation(
-        "what a person settled as skipped has not passed",
-        "orchesjob-flow: fate_of_row",
-        replace("row.has_begun or is_settled", "row.has_begun"),
-    ),
-    Mutation(
-        "giving up ends the run",
-        "orchesjob-flow: give_up",
-        replace(
-            "context.run.gave_up = True",
-            "context.run.gave_up = True;"
-            "context.record_run(type(context.run.status).FAILED, reason)",
-        ),
-    ),
-    Mutation(
-        "one call that hangs ends the runner",
-        "orchesjob-flow: UpdateContext.call",
-        replace(
-            "limits.call_sec + allow_sec + SLACK_SEC + limits.patience_sec",
-            "(limits.call_sec + allow_sec) / 2",
-        ),
-    ),
-    Mutation(
         "a look that was planned before an attempt was closed begins the next one",
         "orchesjob-flow: on_attempt_timer_due",
         replace(
@@ -178,20 +148,9 @@ MUTATIONS = (
         tests="test_losses -k delay",
     ),
     Mutation(
-        "waiting for a place uses up patience",
-        "orchesjob-flow: calls/begin_call",
-        replace("context.now.mono - attempt.call_since", "0.0"),
-        tests="test_patience -k those_who_wait",
-    ),
-    Mutation(
         "the time of a call begins when it is asked for",
         "orchesjob-flow: UpdateContext.call",
         replace("not call.tells_begin", "call"),
-    ),
-    Mutation(
-        "a job that orchesjob has forgotten is started again",
-        "orchesjob-flow: act_on_unknown_key",
-        replace("attempt.row.job_id is not None", "attempt.row.job_id == ''"),
     ),
     Mutation(
         "an abort without a look at who has the process id",
@@ -201,35 +160,10 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "the end of a worker is an outcome",
-        "orchesjob-flow: attempts/act_on_exit",
-        replace(
-            "calls.ask_status(context, attempt)",
-            "fail_attempt(context, context.run.steps[attempt.row.position], attempt, 'gone')",
-        ),
-    ),
-    Mutation(
         "a run is CANCELLED while something of it is alive",
         "orchesjob-flow: act_on_run_survivors",
         replace("not survivors", "len(survivors) < 2"),
         tests="test_cancelling -k survivors_of_attempts",
-    ),
-    Mutation(
-        "what a foreign command does is ended by a cancel",
-        "orchesjob-flow: attempted_keys",
-        replace(
-            "set(range(1, step.row.attempt_no + 1)) - step.foreign_numbers",
-            "set(range(1, step.row.attempt_no + 1))",
-        ),
-        tests="simulation/test_retries -k foreign",
-    ),
-    Mutation(
-        "a retry keeps what has run after a step that runs again",
-        "orchesjob-flow: plan_retry",
-        replace(
-            "dependents(flow, again)",
-            "{a for a in dependents(flow, again) if statuses.get(a) is StepStatus.SKIPPED}",
-        ),
     ),
     Mutation(
         "a run begins before the end of what is inside one that it replaces",
@@ -261,19 +195,6 @@ MUTATIONS = (
         tests="test_cancelling -k middle_of_a_look",
     ),
     Mutation(
-        "a first cancel ends `finally` too",
-        "orchesjob-flow: RunState.ending",
-        replace("self.is_to_end_now", "self.cancel is not None"),
-    ),
-    Mutation(
-        "`finally` hides a cancel",
-        "orchesjob-flow: outcome_of",
-        replace(
-            "run.finally_after in (Outcome.CANCELLED, Outcome.TIMED_OUT)",
-            "run.finally_after is Outcome.TIMED_OUT",
-        ),
-    ),
-    Mutation(
         "an allowed failure makes run(failed) true",
         "flow-spec: StepEnds.run_status",
         replace('("FAILED", False) in ends', '"FAILED" in dict(ends)'),
@@ -284,49 +205,10 @@ MUTATIONS = (
         replace("before if step.asks_run else ()", "()"),
     ),
     Mutation(
-        "a list that is split by parameters counts as one of the flow file",
-        "flow-spec: ValuesOf._from",
-        replace("*((origin, text, at, allow_empty) if is_open else ())", "*()"),
-        tests="flow-spec/test_foreach -k split_with_parameters",
-    ),
-    Mutation(
-        "`finally` is not run at the end of a retry",
-        "orchesjob-flow: plan_retry",
-        replace("again |= flow.finally_ids", "again |= set()"),
-    ),
-    Mutation(
-        "the gate is asked again before each retry of the command",
-        "orchesjob-flow: has_passed_gate",
-        replace(
-            "latest.status is AttemptStatus.SUCCEEDED or not latest.is_gate",
-            "latest.status is AttemptStatus.SUCCEEDED and latest.is_gate",
-        ),
-        tests="test_gates -k killed_at_every_point",
-    ),
-    Mutation(
-        "the command is started as its gate",
-        "orchesjob-flow: start_job",
-        replace("spec.command_of(is_gate=attempt.row.is_gate)", "spec.command"),
-    ),
-    Mutation(
-        "a gate that says yes is the success of its step",
-        "orchesjob-flow: act_on_report",
-        replace(
-            "case Verdict.SUCCEEDED if attempt.row.is_gate:",
-            "case Verdict.SUCCEEDED if step.row.position < 0:",
-        ),
-    ),
-    Mutation(
         "a beginning that was refused is believed",
         "orchesjob-flow: Runner._take_back",
         drop("self.run = RunState.load(self.run.flow, self._unbegun, self.run.limits)"),
         tests="simulation/test_groups -k between",
-    ),
-    Mutation(
-        "a settlement has nothing decided again",
-        "orchesjob-flow: plan_settle",
-        replace("dependents(flow, named)", "set()"),
-        tests="engine/test_settle",
     ),
     # The store: guards, revisions, transactions, groups.
     Mutation(
@@ -367,14 +249,6 @@ MUTATIONS = (
         tests="test_opening",
     ),
     Mutation(
-        "a retry is not numbered",
-        "flow-store: RunWriter.reopen",
-        replace(
-            "Step.waiting(position, '', retries, retry_no)", "Step.waiting(position, '', retries)"
-        ),
-        tests="test_reopening",
-    ),
-    Mutation(
         "a second cancel before `finally` has begun keeps it from that",
         "flow-store: FlowStore.request_cancel",
         replace(
@@ -393,12 +267,6 @@ MUTATIONS = (
             "self._database.change(sql.REQUEST_CANCEL_NOW, (*asked, key))",
         ),
         tests="flow-store/test_groups -k finally",
-    ),
-    Mutation(
-        "a replaced run keeps the successor of before its retry",
-        "flow-store: REOPEN_RUN",
-        replace_text(", cancel_successor = NULL", ""),
-        tests="flow-store/test_groups -k newest_remains_after",
     ),
     Mutation(
         "two runs of a group can be under way in the file",
@@ -469,27 +337,6 @@ MUTATIONS = (
         tests="test_locks -k replaced",
     ),
     Mutation(
-        "the recorded home of orchesjob is not used",
-        "orchesjob-flow: environ_of",
-        replace("{**environ, ORCHESJOB_HOME: recorded}", "environ"),
-        tests="test_other_home -k without_the_variable",
-    ),
-    Mutation(
-        "the loss of the database is called no loss",
-        "orchesjob-flow: RequestPoller.refuse_another_file",
-        replace(
-            "GaveUp(run_key, 'the flow database was removed or replaced', DATABASE_LOST)",
-            "GaveUp(run_key, 'the flow database was removed or replaced')",
-        ),
-        tests="commands/test_start -k loses",
-    ),
-    Mutation(
-        "others may write to the folder of the runs' own homes",
-        "orchesjob-flow: Home.folders",
-        replace("self.jobs", "self.runs"),
-        tests="test_own_jobs -k others",
-    ),
-    Mutation(
         "a link stands for the directory of a run",
         "orchesjob-flow: is_there",
         replace("os.lstat", "os.stat"),
@@ -513,27 +360,6 @@ MUTATIONS = (
         "orchesjob-client: find_exposure",
         replace("_way_to(f'{base}/{folder}')", "_way_to(os.path.normpath(f'{base}/{folder}'))"),
         tests="faults/test_exposed_places -k beside_the_target",
-    ),
-    Mutation(
-        "a folder above a home may be anybody's",
-        "orchesjob-client: find_exposure",
-        replace(
-            "_exposure_of_folder(place, found, is_above=place != real)",
-            "place == real and _exposure_of_folder(place, found)",
-        ),
-        tests="faults/test_exposed_places -k above",
-    ),
-    Mutation(
-        "a group is trusted",
-        "orchesjob-client: _exposure_of_folder",
-        replace("stat.S_IWOTH | stat.S_IWGRP", "stat.S_IWOTH"),
-        tests="faults/test_exposed_places -k modes",
-    ),
-    Mutation(
-        "a missing orchesjob home is made with the caller's umask",
-        "orchesjob-flow: shared_home",
-        replace("make_private(Path(home), parents=True)", "Path(home).mkdir(parents=True)"),
-        tests="faults/test_exposed_places -k umasks",
     ),
     Mutation(
         "the processes in a cgroup that somebody else has made are ended",
@@ -561,15 +387,6 @@ MUTATIONS = (
         "what is inside a step has its own mark alone",
         "orchesjob-client: marked_environment",
         replace("f'{outer}{_JOIN}{own}' if outer else own", "own"),
-        tests="orchesjob-client/test_survivors",
-    ),
-    Mutation(
-        "only the last of several marks is found",
-        "orchesjob-client: WantedMarks.find",
-        replace(
-            "line.removeprefix(self._name).split(_JOIN.encode())",
-            "line.removeprefix(self._name).split(_JOIN.encode())[-1:]",
-        ),
         tests="orchesjob-client/test_survivors",
     ),
     Mutation(
@@ -731,29 +548,5 @@ MUTATIONS = (
         "orchesjob-flow: request_and_await",
         drop("handle = handle.in_home_of(run)"),
         tests="test_other_home -k takeover",
-    ),
-    # `overview`: what others have written stays as it is.
-    Mutation(
-        "an overview through a link",
-        "orchesjob-flow: read_head",
-        replace("0 if follows_link else os.O_NOFOLLOW", "0"),
-        replace("GENERATOR not in head", "not head"),
-        tests="test_overview -k not_ours",
-    ),
-    # `test`: a case that shows nothing is not green.
-    Mutation(
-        "what a case gives need not happen",
-        "orchesjob-flow: try_case",
-        replace(
-            "[*trial.givens(), *trial.expectations(), *trial.order()]",
-            "[*trial.expectations(), *trial.order()]",
-        ),
-        tests="test_test -k does_not_happen",
-    ),
-    Mutation(
-        "an order holds by chance",
-        "orchesjob-flow: Trial.order",
-        replace("self._with_slow(first)", "self.played.run"),
-        tests="test_test -k however_long",
     ),
 )

@@ -109,6 +109,7 @@ CHECKERS = {
 }
 
 
+@pytest.mark.long  # the session `types` runs it
 @pytest.mark.parametrize("checker", CHECKERS)
 def test_the_programs_are_typed(checker: str, tmp_path: Path) -> None:
     """No type checker finds anything in them, however strict it is."""

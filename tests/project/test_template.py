@@ -16,7 +16,7 @@ import pytest
 from support.command import Command
 from support.files import write_program
 from support.flow import Flow
-from support.template.client import PROGRAM, SWITCH, TemplateProcess, shared_template
+from support.template.client import PROGRAM, TemplateProcess
 from support.terminal import Terminal
 
 SCRIPT = f"""#!{sys.executable}
@@ -123,14 +123,11 @@ def differences(plain: dict[str, Any], forked: dict[str, Any]) -> dict[str, Any]
     [
         {},
         {"env": {"A_NAME": "\udcff", "ANOTHER": "", "MANY": "x\ny", "ORCHESJOB_HOME": "/x"}},
-        {"cwd": "/"},
         {"cwd": Path("/usr/lib")},
         {"umask": 0o027},
         {"start_new_session": True},
         {"process_group": 0},
         {"stderr": subprocess.STDOUT},
-        {"stderr": subprocess.DEVNULL},
-        {"stdout": subprocess.DEVNULL, "stderr": subprocess.STDOUT},
     ],
     ids=str,
 )
@@ -143,8 +140,10 @@ def test_nobody_can_tell(probe: Probe, options: dict[str, Any]) -> None:
     assert differences(plain, forked) == {}
 
 
-@pytest.mark.parametrize("options", [{}, {"start_new_session": True}], ids=str)
-@pytest.mark.parametrize("stream", ["stdin", "stdout", "stderr"])
+@pytest.mark.parametrize(
+    ("stream", "options"),
+    [("stdin", {}), ("stdout", {"start_new_session": True}), ("stderr", {})],
+)
 def test_terminals(probe: Probe, stream: str, options: dict[str, Any]) -> None:
     """A terminal is the same stream, and as much the one of the session."""
     seen = []
@@ -155,28 +154,15 @@ def test_terminals(probe: Probe, stream: str, options: dict[str, Any]) -> None:
     assert differences(seen[0][1], seen[1][1]) == {}
 
 
-def test_input(probe: Probe) -> None:
-    """What is written to its stdin it reads, line ends included."""
-    code = "print(sys.stdin.read().encode(sys.stdin.encoding, sys.stdin.errors))"
-    text = "für\r\n"
-    for forked in (False, True):
-        reader = probe.start("end", code, forked=forked, stdin=subprocess.PIPE)
-        assert reader.communicate(text) == (f"{text.encode()!r}\n", "")
-
-
 @pytest.mark.parametrize(
     "code",
     [
         "return",
-        "return 3",
         "return 'why'",
         "sys.exit(256 + 7)",
-        "sys.exit(-1)",
         "os._exit(9)",
         "os.kill(os.getpid(), signal.SIGKILL)",
-        "os.kill(os.getpid(), signal.SIGTERM); signal.pause()",
         "os.kill(os.getpid(), signal.SIGPIPE); return 4",
-        "print('x' * 1_000_000); return 5",
         "print('not flushed', end=''); print('why', end='', file=sys.stderr); return 6",
         "sys.stdout.close(); return 8",
         "import atexit; atexit.register(print, 'at exit'); return 9",
@@ -190,7 +176,7 @@ def test_ends_alike(probe: Probe, code: str) -> None:
     assert vars(plain) == vars(forked)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_signals(probe: Probe, number: signal.Signals) -> None:
     """A signal from the test ends it as it ends a started one, and the template stays."""
     code = f"signal.signal({signal.SIGINT:d}, signal.SIG_DFL); print('here', flush=True); "
@@ -235,10 +221,9 @@ def test_other_surroundings(
 @pytest.mark.parametrize(
     "options",
     [
-        *({"env": {name: "/x"}} for name in ("PYTHONPATH", "LC_TIME", "LANGUAGE", "HOME", "TZ")),
+        *({"env": {name: "/x"}} for name in ("PYTHONPATH", "TZ")),
         {"env": {"LONG": "x" * 20_000}},
         {"preexec_fn": os.getpid},
-        {"pass_fds": [0]},
         {"close_fds": False},
         {"user": os.geteuid()},
         {"stdin": None},
@@ -250,41 +235,11 @@ def test_plain_starts(probe: Probe, options: dict[str, Any]) -> None:
     assert not probe.look(**options)[0]
 
 
-def test_other_programs(probe: Probe) -> None:
-    """Another program, or the script under another name, is started by the system."""
-    assert not probe.look(executable=sys.executable)[0]
-    assert probe.look("x" * 10_000)[0]
-    assert not probe.look("x" * 20_000)[0]
-
-
-@pytest.mark.parametrize(
-    ("words", "options", "error"),
-    [
-        ([], {"cwd": "/no/such/folder"}, FileNotFoundError),
-        ([], {"process_group": 1}, PermissionError),
-        (["\0"], {}, ValueError),
-    ],
-)
-def test_refusals(
-    probe: Probe, words: list[str], options: dict[str, Any], error: type[Exception]
-) -> None:
-    """What cannot be started is refused by `Popen`, and the template stays."""
-    with pytest.raises(error):
-        probe.start(*words, **options)
-    assert probe.look()[0]
-
-
 @pytest.mark.parametrize(
     "words",
     [
         ["--version"],
-        ["--help"],
-        ["start", "--help"],
-        [],
-        ["status", "k"],
         ["status", "none"],
-        ["list", "--format=text"],
-        ["no-such-command"],
         ["explain", "k"],
     ],
     ids=" ".join,
@@ -303,9 +258,3 @@ def test_the_program_itself(flow: Flow, words: list[str]) -> None:
         check=False,
     )
     assert vars(forked) == vars(plain)
-
-
-def test_session_without_a_template(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A session may have everything started plainly."""
-    monkeypatch.setenv(SWITCH, "1")
-    assert shared_template.__wrapped__() is None

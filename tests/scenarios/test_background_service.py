@@ -37,10 +37,11 @@ def _run(flow: Flow, code: int = 0) -> Any:
     return flow.ask(orchesjob, "start", "--run-key=k", "flow.yaml", code=code)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("ends_by_itself", [False, True])
-def test_the_recipe(each_flow: Flow, *, ends_by_itself: bool) -> None:
+def test_the_recipe(real_flow: Flow, *, ends_by_itself: bool) -> None:
     """The server runs beside the tests and is stopped, or has ended by itself (rule 9.13)."""
-    flow = _recipe(each_flow)
+    flow = _recipe(real_flow)
     write_program(flow.folder / "server", SERVER)
     tests = TESTS_THAT_END_IT if ends_by_itself else "#!/bin/sh\ntest -e up\n"
     write_program(flow.folder / "run-tests", tests)
@@ -52,9 +53,9 @@ def test_the_recipe(each_flow: Flow, *, ends_by_itself: bool) -> None:
 
 
 @pytest.mark.parametrize("server", [None, "#!/bin/sh\necho 'address in use' >&2\nexit 1\n"])
-def test_a_server_that_is_not_up(each_flow: Flow, server: str | None) -> None:
+def test_a_server_that_is_not_up(flow: Flow, server: str | None) -> None:
     """Without the program, or where it ends at once, `serve` fails."""
-    flow = _recipe(each_flow)
+    _recipe(flow)
     if server:
         write_program(flow.folder / "server", server)
     run = _run(flow, code=1)

@@ -21,9 +21,7 @@ def repository(flow: Flow) -> Repository:
     return Repository(flow, hook)
 
 
-@pytest.mark.parametrize(
-    "name", ["größe.yaml", "my flow.yaml", "two\nlines.yaml", "-d.yaml", "$(id).yaml", "a'b.json"]
-)
+@pytest.mark.parametrize("name", ["größe my flow.yaml", "two\nlines.yaml", "-d $(id) a'b.json"])
 def test_odd_names(repository: Repository, name: str) -> None:
     """A right file is accepted and a wrong one refused, however it is called."""
     right = (

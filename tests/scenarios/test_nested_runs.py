@@ -4,12 +4,10 @@ import json
 import os
 import shlex
 import signal
-import time
 from typing import Any
 
 import pytest
 
-from flow_store import FlowStore
 from orchesjob_client import usable_cgroup_folder
 from support.flow import Flow
 from support.gate import Gate
@@ -47,23 +45,22 @@ def start_nested(flow: Flow, gate: Gate, way: str, **fields: Any) -> tuple[Any, 
     return flow.status("inner"), job
 
 
-@pytest.mark.integration
 @pytest.mark.parametrize("way", WAYS)
-def test_cancelled_together(real_flow: Flow, gate: Gate, way: str) -> None:
+def test_cancelled_together(flow: Flow, gate: Gate, way: str) -> None:
     """A cancel of the outer run ends the inner one, its runner and its steps (rule 5.6)."""
-    inner, job = start_nested(real_flow, gate, way)
+    inner, job = start_nested(flow, gate, way)
     assert inner["parent"] == PARENT
-    assert real_flow.status("outer")["parent"] is None
+    assert flow.status("outer")["parent"] is None
     if way == "left behind":
-        real_flow.await_status("outer", lambda run: run["steps"][1]["status"] == "RUNNING")
-    listed = {run["run_key"]: run["parent"] for run in real_flow.ask("list")["runs"]}
+        flow.await_status("outer", lambda run: run["steps"][1]["status"] == "RUNNING")
+    listed = {run["run_key"]: run["parent"] for run in flow.ask("list")["runs"]}
     assert listed == {"outer": None, "inner": PARENT}
-    assert real_flow.ask("cancel", "--run-key=outer")["status"] == "CANCELLED"
-    run = real_flow.status("inner")
+    assert flow.ask("cancel", "--run-key=outer")["status"] == "CANCELLED"
+    run = flow.status("inner")
     assert (run["status"], run["steps"][0]["status"]) == ("CANCELLED", "CANCELLED")
     assert is_gone(job["target_pid"])
-    real_flow.await_true(lambda: is_gone(inner["runner"]["pid"]))
-    assert real_flow.status("outer")["runner"] is None
+    flow.await_true(lambda: is_gone(inner["runner"]["pid"]))
+    assert flow.status("outer")["runner"] is None
 
 
 CLEARED = 'env -i PATH="$PATH" ORCHESJOB_HOME="$ORCHESJOB_HOME"'
@@ -71,10 +68,7 @@ SAME_HOME = f'{CLEARED} ORCHESJOB_FLOW_HOME="$ORCHESJOB_FLOW_HOME"'
 HIDDEN_WAYS = {
     "env -i": f"exec {SAME_HOME} {{start}}",
     "env -i, another home": f"exec {CLEARED} ORCHESJOB_FLOW_HOME={{folder}}/other {{start}}",
-    "another home": "ORCHESJOB_FLOW_HOME={folder}/other exec {start}",
-    "env -i, setsid": f"exec {SAME_HOME} setsid -w {{start}}",
     "env -i, a daemon": f"({SAME_HOME} setsid {{start}} >out 2>&1 &); sleep 600",
-    "env -i, in the background": f"{SAME_HOME} {{detached}}; sleep 600",
 }
 
 
@@ -91,9 +85,7 @@ def test_without_its_environment(real_flow: Flow, gate: Gate, way: str) -> None:
         pytest.skip("needs rights to make cgroups")
     inner = real_flow.write({"id": "in", "command": gate.command()}, name="inner.json")
     start = [real_flow.program, "start", "--run-key=inner", inner]
-    script = HIDDEN_WAYS[way].format(
-        start=shlex.join(start), detached=shlex.join([*start, "-d"]), folder=real_flow.folder
-    )
+    script = HIDDEN_WAYS[way].format(start=shlex.join(start), folder=real_flow.folder)
     outer = real_flow.write({"id": "a", "command": ["sh", "-c", script]}, name="outer.json")
     real_flow.ask("start", "-d", "--run-key=outer", outer)
     gate.await_arrival()
@@ -189,25 +181,6 @@ def test_after_a_reboot(flow: Flow, gate: Gate) -> None:
     assert lost["status"] == "FAILED"
     assert flow.ask("prune", "--older-than=0s")["removed"]
     assert flow.ask("list")["runs"] == []
-
-
-def test_a_cancel_of_a_run_that_belongs_to_nobody(flow: Flow, gate: Gate) -> None:
-    """`resume --all` carries a cancel out that nobody has, though the outer attempt is over (9.8).
-
-    No next attempt will: it would begin a run that is not to be cancelled.
-    """
-    inner, _ = start_nested(flow, gate, "background")
-    os.kill(inner["runner"]["pid"], signal.SIGKILL)
-    flow.await_true(lambda: flow.status("inner")["runner"] is None)
-    flow.change("UPDATE runs SET parent_attempt_no = 7 WHERE run_key = 'inner'")
-    left = {"run_key": "inner", "parent": {**PARENT, "attempt": 7}}
-    assert flow.ask("resume", "--all") == {"resumed": [], "left": [left]}
-    with FlowStore.open(flow.database) as store:  # as by a `cancel` that was killed then
-        store.request_cancel("inner", requested_at=time.time(), grace_sec=None)
-    (resumed,) = flow.ask("resume", "--all")["resumed"]
-    assert (resumed["run_key"], resumed["error"]) == ("inner", None)
-    run = flow.run("wait", "--run-key=inner")
-    assert (run.returncode, json.loads(run.stdout)["status"]) == (1, "CANCELLED")
 
 
 @LONG_IF_REAL
