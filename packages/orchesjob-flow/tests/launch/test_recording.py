@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flow_spec import FlowSpec
+from flow_spec import FlowSpec, read_document
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.launch.inputs import list_reader, load_to_start
@@ -26,7 +26,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def reader_of(file: Path) -> Callable[[], FlowSpec]:
     """Return a function that reads a file as `start` reads it."""
-    return lambda: load_to_start(str(file), {}, {}, list_reader(str(file)))
+    return lambda: load_to_start(read_document(file), {}, {}, list_reader(str(file)))
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from orchesjob_flow.views.terminal import Course, warn
     "--every",
     PERIOD,
     type=click.Choice(list(PERIODS)),
-    help="In place of KEY: one run in each hour, day, week or month.",
+    help="In place of KEY: run once in each.",
 )
 @start_options
 @click.pass_context
@@ -46,13 +46,11 @@ def start(  # noqa: PLR0913, PLR0917 - its options
 ) -> int:
     """Start a run of FLOW_FILE under your key, or continue it.
 
-    Repeating the command is safe. `start` reports a run that has ended, waits for one in progress,
-    and resumes one without a runner.
+    A repeated `start` reports the run, waits for its end or resumes it.
 
     \b
     Example:
       orchesjob-flow start nightly-2026-05-07 -d nightly.yaml
-      orchesjob-flow start --every day -d nightly.yaml
     """  # noqa: D301 - click reads \b
     document = read_document(flow_file) if handle is None else None
 

@@ -4,13 +4,13 @@ The lock of the run is taken before anything is looked at. So of several calls a
 the run, and the others find the lock taken.
 """
 
-import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import datetime, timedelta
 
 from flow_store import Run, StoreError
 from orchesjob_client import OrchesjobError
+from orchesjob_flow.clock import now
 from orchesjob_flow.errors import DefinitionDiffers, FlowError
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.locks import Lock
@@ -40,7 +40,7 @@ def start_of_period(
         DefinitionDiffers: The run belongs to another flow, or has other parameters.
     """
     settings.home.prepare()
-    names = names_of_periods(period, time.time())
+    names = names_of_periods(period, now().wall)
     handle, before = (
         RunHandle(key_for_flow(asked["flow_id"], f"-{name}"), settings) for name in names
     )
@@ -66,14 +66,14 @@ def names_of_periods(period: str, at: float) -> tuple[str, str]:
 
     In the hour that a clock repeats, both are the same.
     """
-    now = datetime.fromtimestamp(at)  # noqa: DTZ006 - local time, as the caller has it
+    local = datetime.fromtimestamp(at)  # noqa: DTZ006 - local time, as the caller has it
     before = {
         "hour": datetime.fromtimestamp(at - 3600),  # noqa: DTZ006
-        "day": now - timedelta(days=1),
-        "week": now - timedelta(weeks=1),
-        "month": now.replace(day=1) - timedelta(days=1),
+        "day": local - timedelta(days=1),
+        "week": local - timedelta(weeks=1),
+        "month": local.replace(day=1) - timedelta(days=1),
     }[period]
-    return now.strftime(PERIODS[period]), before.strftime(PERIODS[period])
+    return local.strftime(PERIODS[period]), before.strftime(PERIODS[period])
 
 
 def start_or_resume(handle: RunHandle, course: Course, start: Start) -> int | None:
