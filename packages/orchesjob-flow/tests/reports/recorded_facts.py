@@ -206,9 +206,9 @@ def overview_of(text: str) -> str:
 
     def mark(number: int, status: RunStatus, runner: Holder | None = None) -> RunMark:
         end = float(60 + number) if status.is_terminal else None
-        shared = {name: getattr(run, name) for name in RunSummary._fields if name != "steps"}
+        shared = {name: getattr(run, name) for name in RunSummary._fields if hasattr(run, name)}
         changed = {"status": status, "run_key": f"{key}-{number}", "finished_at": end}
-        summary = RunSummary(**{**shared, **changed}, steps={})
+        summary = RunSummary(**{**shared, **changed, "steps": {}})
         return RunMark(Listed(summary, runner), 30 + number)
 
     marks = [mark(number, status, Holder(7)) for number, status in enumerate([*RunStatus] * 5)]

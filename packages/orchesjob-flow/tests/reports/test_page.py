@@ -10,9 +10,9 @@ from markupsafe import escape
 
 from flow_spec import Block, Copy, FlowSpec, StepSpec
 from flow_store import RunStatus, StepStatus
-from orchesjob_flow.reports.facts import SpanKind
+from orchesjob_flow.reports.facts import SpanKind, Tail
 from orchesjob_flow.reports.graph import Size, drawing_of, lay_out
-from orchesjob_flow.reports.page import as_html, merged, timeline_of
+from orchesjob_flow.reports.page import as_html, flow_text, merged, timeline_of
 
 from .recorded_facts import (
     HOSTILE,
@@ -74,7 +74,7 @@ def test_what_the_page_says() -> None:
         "What went wrong</h2>",
         "last words",
         "Where the time went</h2>",
-        "How the steps depend on each other</h2>",
+        "Dependencies</h2>",
         "All steps</h2>",
         "bad FAILED, so <code>bad</code> is false",
         "Definition</h2>",
@@ -82,6 +82,38 @@ def test_what_the_page_says() -> None:
     places = [page.index(words) for words in said]
     assert places == sorted(places)
     assert "secret" not in page
+
+
+def test_a_large_page_folds_copies() -> None:
+    """Copies that have all succeeded share a row until a box is ticked; radio buttons filter."""
+    block = Block(
+        ("n",), (step("many"),), tuple(Copy(str(n), (str(n),)) for n in range(80)), before=1
+    )
+    flow = FlowSpec("flow", (step("bad"),), blocks=(block,)).with_copies()
+    recorded = [
+        RecordedStep(spec, [(0, 1, 9 if spec.id == "bad" else 0)]) for spec in flow.all_steps
+    ]
+    page = as_html(facts_from(*recorded, definition=flow.to_json()))
+    assert page.count(' copy">') == 80
+    assert "80 copies</span>" in page
+    assert 'id="show-bad"> FAILED (1)</label>' in page
+    assert '<g id="first-failure" class="bad' in page
+
+
+def test_scripts_are_lines_and_values_are_secret() -> None:
+    """A script is shown as it is written, output below its attempt, variables without values."""
+    text = "echo one\nif <b>\n"
+    spec = StepSpec("a", ("bash", "-euo", "pipefail", "-c", text, "a"))
+    facts = facts_from(RecordedStep(spec, [(0, 1, 0)]))
+    tail = Tail("stdout", "<i>said</i>", 0, "/x")
+    page = as_html(facts._replace(outputs={("a", 1): [tail]}))
+    assert ">echo one\nif &lt;b&gt;\n</pre>" in page
+    assert page.index("The end of stdout") < page.index("&lt;i&gt;said&lt;/i&gt;</pre>")
+    assert flow_text('{"env": [["T", "secret"]], "steps": [{"env": {"U": "secret"}}]}') == (
+        '{\n  "env": [\n    "T"\n  ],\n  "steps": [\n    {\n      "env": [\n        "U"\n      ]\n'
+        "    }\n  ]\n}"
+    )
+    assert ">orchesjob-flow logs " in page
 
 
 def test_what_a_failed_step_has_not_printed() -> None:

@@ -383,6 +383,8 @@ class Facts(NamedTuple):
     """Whether the run has not ended and has no runner (rule 6.4)."""
     stale: Collection[int] = ()
     """The RUNNING steps, by position, of which nothing runs any more."""
+    outputs: Mapping[tuple[str, int], Sequence[Tail]] = {}
+    """The last output of attempts, by the step's id and the attempt's number."""
 
     def count(self, status: StepStatus) -> int:
         """Return how many steps have this status."""

@@ -5,6 +5,7 @@ of a run has a row for each step on one axis, in percent. Idle times, for exampl
 end of a run and its `retry`, are cut short.
 """
 
+import json
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -15,9 +16,12 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from flow_store import Run, RunSummary
+from flow_store import Run, RunSummary, StepStatus
+from orchesjob_flow.errors import line_about
+from orchesjob_flow.home.runs import Snapshot
 from orchesjob_flow.reports.facts import Facts, SpanKind, StepFacts, TimeSpan, ending_text, headline
-from orchesjob_flow.reports.graph import counts_of, drawing_of
+from orchesjob_flow.reports.graph import counts_of, drawing_of, grouped_steps
+from orchesjob_flow.views.results import suggestions
 from orchesjob_flow.views.terminal import duration_text, visible, visible_with_tabs
 
 MOST_ROWS = 150
@@ -34,6 +38,8 @@ DAY_SEC = 86400
 MOST_WITH_DETAILS = 400
 """In a larger run, only steps that went wrong, were retried or are critical have details."""
 LONGEST_COMMAND = 1000
+LONGEST_FLOW = 100_000
+SLOWEST = 10
 CLASSES = {
     "SUCCEEDED": "good",
     "FAILED": "bad",
@@ -58,14 +64,51 @@ def as_html(facts: Facts) -> str:
         headline=headline(facts),
         counts=counts_of(facts.steps),
         by_position={one.step.position: one for one in facts.steps},
-        wrong=[one for one in facts.steps if one.tails or one.went_wrong],
+        wrong=sorted(
+            (one for one in facts.steps if one.tails or one.went_wrong),
+            key=lambda one: not one.went_wrong,
+        ),
         path=[facts.steps[numbers[name]] for name in facts.path],
         numbers=numbers,
         timeline=timeline_of(facts),
         drawing=drawing_of(facts),
         has_details=has_details(facts),
         parts_of_flow=parts_of_flow(facts),
+        folded=folded_copies(facts),
+        slow={one.id for one in sorted(facts.steps, key=lambda one: -one.busy_sec)[:SLOWEST]},
+        next_lines=next_lines(facts),
+        definition=flow_text(facts.run.definition),
     )
+
+
+def folded_copies(facts: Facts) -> dict[str, Sequence[StepFacts]]:
+    """Return the copies that have all succeeded in a large run, by the id of the first one."""
+    groups = [group for group in grouped_steps(facts).values() if len(group) > 1]
+    good = StepStatus.SUCCEEDED
+    return {group[0].id: group for group in groups if all(one.status is good for one in group)}
+
+
+def next_lines(facts: Facts) -> Sequence[tuple[str, str]]:
+    """Return the command lines that a reader may need next, and what they do."""
+    run, found = facts.run, []
+    if run.status.is_terminal or facts.is_abandoned:
+        found = [
+            (line_about(words[1], words[0], *words[2:]), what)
+            for words, what in suggestions(Snapshot(run, None))
+        ]
+    return found or [(line_about(run.run_key, "logs"), "everything that its steps printed")]
+
+
+def flow_text(definition: str) -> str:
+    """Write a stored flow; of variables only the names, because their values may be secrets."""
+
+    def without_values(part: dict[str, Any]) -> dict[str, Any]:
+        env = part.get("env")
+        return {**part, "env": list(dict(env))} if isinstance(env, list | dict) else part
+
+    flow = json.loads(definition, object_hook=without_values)
+    text = json.dumps(flow, ensure_ascii=False, indent=2)
+    return text if len(text) <= LONGEST_FLOW else f"{text[:LONGEST_FLOW]}..."
 
 
 def origin_of(run: Run | RunSummary) -> str:
@@ -104,7 +147,7 @@ def environment() -> Environment:
         "kind": kind,
         "ending": ending_text,
     }
-    found.globals |= {"SpanKind": SpanKind}
+    found.globals |= {"SpanKind": SpanKind, "line_about": line_about}
     return found
 
 

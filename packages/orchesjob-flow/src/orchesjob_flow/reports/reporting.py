@@ -17,7 +17,7 @@ from pathlib import Path
 from flow_spec import FlowFileError, read_document
 from flow_store import Attempt, Run, StepStatus, StoreError
 from orchesjob_flow.clock import now
-from orchesjob_flow.errors import FlowError, NotOurReport, ReportNotWritten
+from orchesjob_flow.errors import FlowError, NotOurReport, ReportNotWritten, UnusableOrchesjobHome
 from orchesjob_flow.explanation import Explained, explain_steps, sentence
 from orchesjob_flow.home.runs import Choice, RunHandle, Snapshot, Source, files_of, last_recorded
 from orchesjob_flow.reasons import went_wrong
@@ -40,6 +40,8 @@ REPORTED_LINES = 20
 """How many lines are shown of each of the two streams."""
 REPORTED_BYTES = 8 * 1024
 """How much of these lines is shown: one line can be as long as a whole file."""
+MOST_OUTPUT = 200_000
+"""How many characters of the output of all attempts a page shows, about."""
 MOST_STEPS_WITH_OUTPUT = 20
 """The output of so many failed steps is shown."""
 ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
@@ -82,7 +84,10 @@ def report_of(handle: RunHandle, report_format: str) -> str:
     """Write the report of a run as it is now."""
     with handle.open_readonly() as store:
         run, attempts = handle.load(store), store.attempts(handle.run_key)
-    return writer_of(report_format)(facts_now(Snapshot(run, handle.holder()), attempts))
+    facts = facts_now(Snapshot(run, handle.holder()), attempts)
+    if report_format == "html":
+        facts = facts._replace(outputs=outputs_of(facts, attempts))
+    return writer_of(report_format)(facts)
 
 
 def writer_of(report_format: str) -> Callable[[Facts], str]:
@@ -146,6 +151,23 @@ def tails_of(
                 yield tail
 
     return {step_id: tuple(read(step_id)) for step_id in list(step_ids)[:MOST_STEPS_WITH_OUTPUT]}
+
+
+def outputs_of(
+    facts: Facts, attempts: Sequence[Attempt]
+) -> Mapping[tuple[str, int], Sequence[Tail]]:
+    """Read the last output of all attempts while there is room, first of what went wrong."""
+    found: dict[tuple[str, int], list[Tail]] = {}
+    wrong, room = {one.id for one in facts.steps if one.went_wrong}, MOST_OUTPUT
+    choice = Choice(None, None, ("stdout", "stderr"), REPORTED_LINES, every=True)
+    with suppress(UnusableOrchesjobHome):
+        files = files_of(facts.run, attempts, choice)
+        for source in sorted(files, key=lambda source: source.step_id not in wrong):
+            tail = read_tail(source, files[source]) if room > 0 else None
+            if tail is not None and not tail.is_missing:
+                room -= len(tail.text)
+                found.setdefault((source.step_id, source.number), []).append(tail)
+    return found
 
 
 def read_tail(source: Source, path: Path) -> Tail | None:
