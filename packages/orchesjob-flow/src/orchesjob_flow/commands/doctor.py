@@ -12,7 +12,7 @@ from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.views.terminal import OutputFormat, as_json, print_json, print_lines, visible
 
-MARKS = {Grade.OK: "OK", Grade.NOTE: "--", Grade.PROBLEM: "NG"}
+GRADE_MARKS = {Grade.OK: "OK", Grade.NOTE: "--", Grade.PROBLEM: "NG"}
 
 
 @click.command(cls=CommandOnRun)
@@ -53,7 +53,7 @@ def doctor(
     for check in [try_hook(settings)] if hook else found:
         checks.append(check)
         if output_format is OutputFormat.TEXT:  # one by one: many attempts take long
-            print_lines([f"{MARKS[check.grade]}  {check.name}: {visible(check.message)}"])
+            print_lines([f"{GRADE_MARKS[check.grade]}  {check.name}: {visible(check.message)}"])
     sound = all(check.grade is not Grade.PROBLEM for check in checks)
     if output_format is OutputFormat.JSON:
         described = [as_json(check, "check=name", "verdict=grade", "message") for check in checks]
