@@ -339,3 +339,17 @@ def test_four_at_once(real_flow: Flow, tmp_path: Path) -> None:
     assert answers == [answers[0]] * 4
     assert '"runner":null' in answers[0]
     assert Counter(log.read_text(encoding="utf-8").split()) == {"a": 1, "b": 2, "c": 1}
+
+
+def test_found_in_part(flow: Flow) -> None:
+    """Where some steps were found and others run, those that were found are named (rule 4.7)."""
+    file = flow.write(
+        {"id": "a", "command": ["true"]}, {"id": "b", "command": ["true"], "strict": False}
+    )
+    flow.start("k", file)
+    for key in ("k:a:1", "k:b:1"):
+        flow.orchesjob.plant(key, started_at=1_700_000_000, finished_at=1_700_000_001)
+    flow.ask("prune", "--older-than=0s", "--keep-output")
+    finished = flow.run("start", "--progress=plain", "--run-key=k", file)
+    assert "run 'k': the outcome of a was found in orchesjob, not run again" in finished.stderr
+    assert flow.orchesjob.status("k:b:1")["attempt_no"] == 2
