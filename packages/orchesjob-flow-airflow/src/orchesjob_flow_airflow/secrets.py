@@ -17,3 +17,10 @@ def render_secrets(task: Any, context: Any, secrets: Mapping[str, str] | None) -
     for value in values.values():
         mask_secret([value, *value.splitlines()])
     return values
+
+
+def masked(text: str) -> str:
+    """Return a text without the values of secrets: not every log of Airflow masks them itself."""
+    from airflow.sdk.log import redact  # type: ignore[attr-defined]
+
+    return str(redact(text))

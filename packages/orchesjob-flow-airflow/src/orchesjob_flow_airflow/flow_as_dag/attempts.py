@@ -96,6 +96,7 @@ class TaskAttempt:
         log: Any,
         after_abort: Callable[[str], Execution],
         note_files: Callable[[str], bool] = lambda _: False,
+        mask: Callable[[str], str] = str,
     ) -> None:
         """Prepare to run a command.
 
@@ -111,6 +112,7 @@ class TaskAttempt:
         self._log = log
         self._after_abort = after_abort
         self._note_files = note_files
+        self._mask = mask
         self._ended = False
         self._deadline = math.inf
 
@@ -236,7 +238,7 @@ class TaskAttempt:
         deadline = self._deadline
         if limit_sec is not None:
             deadline = min(deadline, time.monotonic() + limit_sec)
-        with _output_in_log(report, self._log):
+        with _output_in_log(report, self._log, self._mask):
             last = self._client.wait(report, deadline)
             # What an earlier try has aborted is awaited before the next job, without a time limit.
             was_aborted = report.is_active and last.known_status is JobStatus.ABORTED
@@ -266,11 +268,11 @@ class TaskAttempt:
 
 
 @contextmanager
-def _output_in_log(report: JobReport, log: Any) -> Iterator[None]:
+def _output_in_log(report: JobReport, log: Any, mask: Callable[[str], str]) -> Iterator[None]:
     """Log what a job prints until the block ends: stdout as info, stderr as warnings."""
     outputs = (
-        JobOutput(report.stdout_file, lambda line: log.info("%s", line)),
-        JobOutput(report.stderr_file, lambda line: log.warning("%s", line)),
+        JobOutput(report.stdout_file, lambda line: log.info("%s", mask(line))),
+        JobOutput(report.stderr_file, lambda line: log.warning("%s", mask(line))),
     )
     is_over = Event()
 

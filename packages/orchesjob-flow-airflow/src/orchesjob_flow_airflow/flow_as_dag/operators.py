@@ -77,7 +77,7 @@ from orchesjob_flow_airflow.flow_as_dag.tries import (
     fault_settings,
     keys_before,
 )
-from orchesjob_flow_airflow.secrets import render_secrets
+from orchesjob_flow_airflow.secrets import masked, render_secrets
 
 if TYPE_CHECKING:
     from orchesjob_client import JobReport
@@ -390,8 +390,8 @@ class StepOperator(BaseOperator):
         task = f"{ti.dag_id}:{ti.run_id}:{ti.task_id}"
         keys = AttemptKeys.of(task, this.tries, has_gate=bool(self.step.only_if), is_gate=is_gate)
         client = RetryingClient(OrchesjobClient(orchesjob), self.log)
-        note = () if is_gate else (partial(self._note_files, this),)
-        return TaskAttempt(client, execution(), keys, self.log, after_abort, *note)
+        note = {} if is_gate else {"note_files": partial(self._note_files, this)}
+        return TaskAttempt(client, execution(), keys, self.log, after_abort, mask=masked, **note)
 
 
 class _Try(NamedTuple):

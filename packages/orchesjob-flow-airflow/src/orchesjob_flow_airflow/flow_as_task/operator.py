@@ -33,7 +33,7 @@ from orchesjob_flow_airflow.flow_as_task.program import (
     home_variables,
     progress,
 )
-from orchesjob_flow_airflow.secrets import render_secrets
+from orchesjob_flow_airflow.secrets import masked, render_secrets
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -340,7 +340,8 @@ class OrchesjobFlowOperator(BaseOperator):
                 context["ti"].xcom_push("report", path)
         if run["status"] == "FAILED":
             for step in failed_in(run)[:MAX_TAILS]:
-                self._host_run().log_tail(step["id"], TAIL_LINES)
+                if printed := self._host_run().log_tail(step["id"], TAIL_LINES):
+                    self.log.error("the last lines of %s:\n%s", step["id"], masked(printed))
         check_success(run, is_killed=self._is_killed, runner_log=memory.get("log", ""))
         self.log.info("run %r SUCCEEDED", self.run_key)
         return run

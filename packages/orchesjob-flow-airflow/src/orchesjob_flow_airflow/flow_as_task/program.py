@@ -212,12 +212,10 @@ class HostRun:
             self._log.error("the report could not be written: %s", answer.error)
         return answer.exit_code == 0
 
-    def log_tail(self, step_id: str, lines: int) -> None:
-        """Log the last lines of a step's output as an error."""
+    def log_tail(self, step_id: str, lines: int) -> str:
+        """Return the last lines of a step's output."""
         answer = self.call("logs", f"--tail={lines}", "--", step_id)
-        printed = answer.stdout.rstrip() if answer.exit_code == 0 else ""
-        if printed:
-            self._log.error("the last lines of %s:\n%s", step_id, printed)
+        return answer.stdout.rstrip() if answer.exit_code == 0 else ""
 
 
 PATIENCE_SEC = 60.0
