@@ -55,7 +55,7 @@ function find(query) {
       score += rarity[i] * (times / (times + 0.6 + (0.9 * one.length) / average) + 1.2 * inTitle + 0.6 * inPage);
     });
     score *= (matched / words.length) ** 3;
-    if (words.length > 1 && one.textWords.includes(phrase)) score *= 1.8;
+    if (words.length > 1 && one.textWords.includes(phrase)) score *= 2.2;
     if (one.titleWords.includes(phrase)) score *= 1.5;
     if (score > 0.3) {
       const page = pages.get(one.page) || { title: one.pageTitle, hits: [] };
