@@ -163,8 +163,8 @@ def check_hook(settings: Settings, hooks: Mapping[str, Hook]) -> Iterator[Check]
     program = settings.home.hook
     if os.path.lexists(program):
         flaw = hook.flaw_of(program)
-        grade = Grade.OK if flaw is None else Grade.PROBLEM
-        yield Check("hook", grade, flaw or f"{program} is called for each run that ends")
+        sound = f"{program} is called for each run that ends"
+        yield Check("hook", Grade.PROBLEM if flaw else Grade.OK, flaw or sound)
     failed = [f"run {key!r}: {one.error}" for key, one in hooks.items() if one.error is not None]
     for failure in failed[-MOST_LISTED:]:
         yield Check("hook", Grade.NOTE, f"it failed for {failure}")

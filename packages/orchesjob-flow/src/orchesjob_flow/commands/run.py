@@ -42,9 +42,8 @@ def run(  # noqa: PLR0913, PLR0917 - its options
       orchesjob-flow run nightly.yaml
     """  # noqa: D301 - click reads \b
     settings = settings_of(ctx)
-    flow = load_to_start(
-        read_document(flow_file), variables, params, list_reader(flow_file)
-    ).with_until(until)
+    reader = list_reader(flow_file)
+    flow = load_to_start(read_document(flow_file), variables, params, reader).with_until(until)
     handle = RunHandle(fresh_key(flow.flow_id), settings)
     while patiently(settings, handle.is_recorded):
         handle = RunHandle(fresh_key(flow.flow_id), settings)

@@ -12,11 +12,12 @@ from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from subprocess import PIPE, STDOUT, Popen, TimeoutExpired
-from typing import Any
+from typing import IO, Any
 
 from flow_spec import StepVariable
 from flow_store import FlowStore, Run
 from orchesjob_client import find_exposure, unmarked
+from orchesjob_flow.errors import FlowError
 from orchesjob_flow.home.locks import Lock, open_owned
 from orchesjob_flow.home.paths import FLOW_HOME
 from orchesjob_flow.home.runs import RunHandle, Snapshot, open_store, patiently, read_store
@@ -47,8 +48,7 @@ def is_wanted(settings: Settings, run: Run) -> bool:
 def call_due(handle: RunHandle, store: FlowStore) -> None:
     """Call the hook if it is due for a run and nobody is calling it; no error is raised."""
     try:
-        lock = Lock.take(handle.hook_lock_path)
-        if lock is not None:
+        if (lock := Lock.take(handle.hook_lock_path)) is not None:
             with closing(lock):
                 while (run := store.load(handle.run_key)) and (status := status_due(run)):
                     call_and_record(handle, store, run, status)
@@ -76,10 +76,11 @@ def call_and_record(handle: RunHandle, store: FlowStore, run: Run, status: str) 
     """Call the hook for a run, log what it printed, and record whether it failed."""
     settings, error = handle.settings, None
     if os.path.lexists(settings.home.hook):  # else it was removed, and nobody is to be told
-        log = open_owned(handle.log("stderr"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        with os.fdopen(log, "ab") as file:
-            error, output = call(settings, {**run_json(Snapshot(run, None)), "status": status})
-            file.write(f"{settings.home.hook}: {error or 'succeeded'}\n".encode() + output)
+        error, output = call(settings, {**run_json(Snapshot(run, None)), "status": status})
+        with suppress(OSError, FlowError):  # on a full disk the call counts too
+            log = open_owned(handle.log("stderr"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            with os.fdopen(log, "ab") as file:
+                file.write(f"{settings.home.hook}: {error or 'succeeded'}\n".encode() + output)
     assert run.hook is not None  # noqa: S101 - it is due
     patiently(settings, partial(store.record_hook_called, run.run_key, run.hook, error))
 
@@ -106,8 +107,8 @@ def call(settings: Settings, described: Mapping[str, Any]) -> Called:
     output = bytearray()
     try:
         text = dump_json(described, indent=None).encode(errors="surrogateescape")
-        threading.Thread(target=feed, args=(process, text), daemon=True).start()
-        reader = threading.Thread(target=keep, args=(process, output), daemon=True)
+        threading.Thread(target=feed, args=(process.stdin, text), daemon=True).start()
+        reader = threading.Thread(target=keep, args=(process.stdout, output), daemon=True)
         reader.start()
         code = process.wait(HOOK_SEC)
     except TimeoutExpired:
@@ -121,17 +122,15 @@ def call(settings: Settings, described: Mapping[str, Any]) -> Called:
     return None if code == 0 else f"{ended}: {last}".removesuffix(": "), bytes(output)
 
 
-def feed(process: Popen[bytes], text: bytes) -> None:
+def feed(stdin: IO[bytes], text: bytes) -> None:
     """Write to a process, which may not want to read."""
-    assert process.stdin is not None  # noqa: S101 - it is a pipe
-    with suppress(OSError), process.stdin:
-        process.stdin.write(text)
+    with suppress(OSError), stdin:
+        stdin.write(text)
 
 
-def keep(process: Popen[bytes], output: bytearray) -> None:
+def keep(stdout: IO[bytes], output: bytearray) -> None:
     """Read what a process prints, and keep the first part of it."""
-    assert process.stdout is not None  # noqa: S101 - it is a pipe
-    while piece := os.read(process.stdout.fileno(), MOST_OUTPUT):
+    while piece := os.read(stdout.fileno(), MOST_OUTPUT):
         output += piece[: MOST_OUTPUT - len(output)]
 
 
