@@ -130,6 +130,7 @@ def test_the_policy_holds(browser: Browser, pages: dict[str, Path], tmp_path: Pa
 def test_by_keyboard(browser: Browser, pages: dict[str, Path], name: str) -> None:
     """The first stop skips to what happened; whatever can be used is reached, in its order."""
     page = opened(browser, pages[name])
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "jump"
     number = page.locator(FOCUSABLE).count()
@@ -139,10 +140,21 @@ def test_by_keyboard(browser: Browser, pages: dict[str, Path], name: str) -> Non
         page.keyboard.press("Tab")
         stops.append(page.evaluate(where))
     assert stops == list(range(number))
-    if page.locator("summary").count():
+    if number_open := page.locator("details[open]").count():
         page.locator("summary").first.focus()
         page.keyboard.press("Enter")
-        assert page.locator("details[open]").count() == 1
+        assert page.locator("details[open]").count() == number_open - 1
+    page.context.close()
+
+
+def test_the_filter_needs_no_script(browser: Browser, pages: dict[str, Path]) -> None:
+    """Radio buttons choose which steps a large page shows."""
+    page = opened(browser, pages["many"])
+    rows = page.locator("#all-steps tbody tr:visible")
+    everything = rows.count()
+    page.locator("#show-slow").focus()
+    page.keyboard.press("Space")
+    assert 0 < rows.count() == page.locator("tr.slow").count() < everything
     page.context.close()
 
 
