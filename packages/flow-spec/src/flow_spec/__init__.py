@@ -25,7 +25,7 @@ from flow_spec.errors import (
 from flow_spec.fields.env import EnvFile, flaw_of_setting, read_env_files
 from flow_spec.fields.messages import program_as_script
 from flow_spec.fields.params import Param
-from flow_spec.fields.predicates import RUN_SUBJECT, End, holds, holds_of_copies, operands_of
+from flow_spec.fields.predicates import RUN_WORD, End, holds, holds_of_copies, operands_of
 from flow_spec.fields.reading import BUILT_IN, ListReader, filled, read_list
 from flow_spec.flow import FlowSpec, json_schema
 from flow_spec.flow_file import (
@@ -45,7 +45,7 @@ from flow_spec.step_variables import StepVariable
 
 __all__ = [
     "BUILT_IN",
-    "RUN_SUBJECT",
+    "RUN_WORD",
     "Block",
     "Case",
     "CaseFiles",

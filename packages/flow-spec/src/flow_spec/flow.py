@@ -295,8 +295,7 @@ class FlowSpec:
     @cached_property
     def judged_steps(self) -> tuple[StepSpec, ...]:
         """The steps whose outcomes `run(failed)` is about (rule 3.9)."""
-        asking = next((step for step in self.finally_ if step.asks_run), None)
-        names = frozenset(asking.waits_also if asking else ())
+        names = {name for step in self.finally_ for name in step.waits_also}
         return (*self.steps, *(step for step in self.finally_ if step.id in names))
 
     def named(self, name: str) -> tuple[StepSpec, ...]:

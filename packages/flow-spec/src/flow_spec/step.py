@@ -38,7 +38,7 @@ from flow_spec.fields.kinds import (
     line,
 )
 from flow_spec.fields.messages import LONGEST_WORD, flaw_of_word
-from flow_spec.fields.predicates import RUN_SUBJECT, End, operands_of, parse_when
+from flow_spec.fields.predicates import RUN_WORD, End, operands_of, parse_when
 from flow_spec.fields.reading import FOREACH, Cursor, escaped, filled
 from flow_spec.fields.records import (
     ENV_FILES,
@@ -414,7 +414,7 @@ class StepSpec:
     def asks_run(self) -> bool:
         """Whether the `when` asks how the run ends, as in `run(failed)` (rule 3.9)."""
         operands = () if self.condition is None else self.condition.operands
-        return any(operand.quantifier == RUN_SUBJECT for operand in operands)
+        return any(operand.quantifier == RUN_WORD for operand in operands)
 
     @property
     def script(self) -> str | None:

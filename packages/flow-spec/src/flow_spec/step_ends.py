@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import attrs
 
-from flow_spec.fields.predicates import RUN_SUBJECT, End, holds, holds_of_copies, holds_of_run
+from flow_spec.fields.predicates import RUN_WORD, End, holds, holds_of_copies, holds_of_run
 from flow_spec.flow import FlowSpec
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class StepEnds[Status: str]:
         `if_run` treats every step that passed without running as SUCCEEDED (rule 3.8). Ten thousand
         steps may ask about the same ten thousand copies, so these are read once.
         """
-        if operand.quantifier == RUN_SUBJECT:
+        if operand.quantifier == RUN_WORD:
             status = self.run_status
             return None if status is None else holds_of_run(operand.name, status)
         asks_passed = if_run or operand.predicate == "passed"

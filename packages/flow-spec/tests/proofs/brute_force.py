@@ -8,7 +8,7 @@ from itertools import product
 from typing import NamedTuple
 
 from flow_conditions import Name
-from flow_spec import RUN_SUBJECT, FlowSpec, StepSpec
+from flow_spec import RUN_WORD, FlowSpec, StepSpec
 
 type Ends = Mapping[str, str]
 
@@ -64,7 +64,7 @@ def answer_call(flow: FlowSpec, ends: Ends, operand: Name) -> bool:
     """Answer an operand, which may be a call such as `any(load.failed)` (rules 3.7 and 3.9)."""
     if operand.quantifier is None:
         return answer(flow, ends, operand)
-    if operand.quantifier == RUN_SUBJECT:
+    if operand.quantifier == RUN_WORD:
         return answer_run(flow, ends, operand.name)
     ids = ids_of(flow, operand.name)
     each = [answer(flow, ends, Name(one, operand.predicate)) for one in ids]
@@ -77,7 +77,7 @@ def answer_run(flow: FlowSpec, ends: Ends, predicate: str) -> bool:
         return predicate == ends[CUT].lower() or (
             ends[CUT] == "TIMED_OUT" and predicate == "failed"
         )
-    late = {step.id for step in flow.finally_ if f"{RUN_SUBJECT}(" in (step.when or "")}
+    late = {step.id for step in flow.finally_ if f"{RUN_WORD}(" in (step.when or "")}
     for _ in flow.finally_:
         late |= {step.id for step in flow.finally_ if late.intersection(step.waits_for)}
     judged = [step for step in flow.all_steps if step.id not in late and not step.allow_failure]

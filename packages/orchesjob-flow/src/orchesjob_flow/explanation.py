@@ -13,7 +13,7 @@ from typing import NamedTuple
 import attrs
 
 from flow_conditions import Explanation, Name
-from flow_spec import RUN_SUBJECT, FlowSpec, StepEnds, StepSpec, operands_of
+from flow_spec import RUN_WORD, FlowSpec, StepEnds, StepSpec, operands_of
 from flow_store import AttemptStatus, PastAttempt, Run, Settlement, Step, StepStatus
 from orchesjob_flow.engine.plan import fate_of_row
 from orchesjob_flow.home.runs import flow_of_run
@@ -283,7 +283,7 @@ def describe_operands(
     """Write the statuses of the steps in some operands, and why one that is to pass was SKIPPED."""
     described: dict[str, str] = {}
     for operand in operands:
-        if operand.quantifier == RUN_SUBJECT:
+        if operand.quantifier == RUN_WORD:
             end = condition.run_end
             described[""] = f"the run ends {end}" if end else "how the run ends is open"
             continue

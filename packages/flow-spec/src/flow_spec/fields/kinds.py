@@ -39,7 +39,7 @@ from flow_spec.fields.messages import (
 )
 from flow_spec.fields.predicates import (
     INSTEAD_OF_VALUES,
-    RUN_SUBJECT,
+    RUN_WORD,
     advice_on_condition,
     is_condition,
     operands_of,
@@ -378,7 +378,7 @@ class Expression(Text):
         text, depends_on, in_finally = here.text, here.depends_on, here.in_finally
         try:
             condition = parse_when(text, depends_on, in_finally=in_finally)
-            operands = [one for one in condition.operands if one.quantifier != RUN_SUBJECT]
+            operands = [one for one in condition.operands if one.quantifier != RUN_WORD]
             if any(is_no_step(operand, here.reading) for operand in operands):
                 parse_when(text, depends_on, in_finally=in_finally, asks_one=False)
         except flow_conditions.ConditionSyntaxError as error:

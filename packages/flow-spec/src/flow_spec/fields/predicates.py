@@ -19,7 +19,7 @@ PREDICATES = ("succeeded", "failed", "skipped", "passed", "finished")
 FINALLY_PREDICATES = (*PREDICATES, "cancelled")
 """What a step of `finally` may ask; only these steps are decided after a cancel (rule 10.1)."""
 
-RUN_SUBJECT = "run"
+RUN_WORD = "run"
 """The word that asks how the run ends: `run(failed)` (rule 3.9)."""
 RUN_PREDICATES = ("succeeded", "failed", "cancelled", "timed_out")
 
@@ -55,7 +55,7 @@ def _vocabulary(
         max_calls=len(quantifiers) * len(predicates),  # as many as there are different ones
         asks_one=asks_one,
         constants=False,
-        subjects={RUN_SUBJECT: RUN_PREDICATES} if in_finally else {},
+        subjects={RUN_WORD: RUN_PREDICATES} if in_finally else {},
     )
 
 
@@ -69,12 +69,12 @@ def _hints(*, in_finally: bool) -> Mapping[str, str]:
     if in_finally:
         functions |= words["a condition of finally"]
         hints |= {
-            f"{RUN_SUBJECT}({word})": f"write '{RUN_SUBJECT}({meant})'"
+            f"{RUN_WORD}({word})": f"write '{RUN_WORD}({meant})'"
             for word, meant in hints.items()
             if meant in RUN_PREDICATES
         }
     else:
-        hints |= {f"{RUN_SUBJECT}({asked})": _ASKS_RUN for asked in RUN_PREDICATES}
+        hints |= {f"{RUN_WORD}({asked})": _ASKS_RUN for asked in RUN_PREDICATES}
         hints |= {word: _ONLY_IN_FINALLY for word, meant in hints.items() if meant == "cancelled"}
     return hints | {f"{word}()": answers[0] for word, answers in functions.items()}
 
@@ -162,9 +162,7 @@ def parse_when(
 
 def operands_of(when: str | None) -> "Iterator[Occurrence]":
     """Yield the operands and calls in a `when`; the name of `any(failed)` is None."""
-    return (
-        flow_conditions.operands_in(when, FINALLY_PREDICATES, {RUN_SUBJECT}) if when else iter(())
-    )
+    return flow_conditions.operands_in(when, FINALLY_PREDICATES, {RUN_WORD}) if when else iter(())
 
 
 def has_call(text: str) -> bool:

@@ -24,7 +24,7 @@ from flow_spec.documents.tree import (
     written,
 )
 from flow_spec.errors import Advised, Problem, Span, quoted
-from flow_spec.fields.predicates import RUN_SUBJECT
+from flow_spec.fields.predicates import RUN_WORD
 from flow_spec.fields.reading import BUILT_IN, FOREACH, SHELL_KEY, SPLIT, ValueList, step_path
 from flow_spec.flow import FlowSpec
 from flow_spec.flow_file import ReadFlow
@@ -418,10 +418,10 @@ class _Finder:
             if found and asks_all and (allowed or missed) and shell.tells(step):
                 message, part = inexact_alert(allowed, missed), Span(found.string, *found.span())
                 self._warn_about(WarningCode.INEXACT_ALERT, step.id, message, part)
-        if RUN_SUBJECT in self._steps and any(step.asks_run for step in flow.finally_):
+        if RUN_WORD in self._steps and any(step.asks_run for step in flow.finally_):
             fact = "run(failed) asks how the run ends, and run.failed how this step ends"
             message = Advised(fact, "give the step another id")
-            self._warn(WarningCode.STEP_NAMED_RUN, message, (*self._path(RUN_SUBJECT), "id"))
+            self._warn(WarningCode.STEP_NAMED_RUN, message, (*self._path(RUN_WORD), "id"))
 
     def _names_in_condition(self, found: Finding) -> Sequence[str]:
         """Return the names by which the condition, as written, can ask the steps of a finding."""

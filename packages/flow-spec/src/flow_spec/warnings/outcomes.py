@@ -17,7 +17,7 @@ import attrs
 from flow_conditions import Condition, Functions, Name, parse
 from flow_spec.errors import Span
 from flow_spec.fields.predicates import (
-    RUN_SUBJECT,
+    RUN_WORD,
     SKIPPED_ITSELF,
     SUCCEEDED,
     End,
@@ -241,7 +241,7 @@ class Outcomes:
     def function_of(self, operand: Name) -> int:
         """Return the function of an operand of a condition."""
         name = operand.name
-        if operand.quantifier == RUN_SUBJECT:
+        if operand.quantifier == RUN_WORD:
             return self._run_ends[name]
         if name in self._of:
             return self._of[name].is_true(operand.predicate)
@@ -252,7 +252,7 @@ class Outcomes:
     def _function_if_run(self, operand: Name) -> int:
         """Return it if every step that passed without running had SUCCEEDED (rule 3.8)."""
         name = operand.name
-        if operand.quantifier == RUN_SUBJECT:
+        if operand.quantifier == RUN_WORD:
             return self._run_ends[name]
         if name in self._of:
             return self._of[name].if_run(self.functions).is_true(operand.predicate)
@@ -348,7 +348,7 @@ class Piece:
     def predicate(self) -> str | None:
         """The predicate that it asks for."""
         operand = self.condition.operands[0]
-        return operand.name if operand.quantifier == RUN_SUBJECT else operand.predicate
+        return operand.name if operand.quantifier == RUN_WORD else operand.predicate
 
     @property
     def asks_for_success(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from flow_conditions import Explanation, Name
-from flow_spec import RUN_SUBJECT
+from flow_spec import RUN_WORD
 from flow_store import Run
 from orchesjob_flow.cli.options import CommandOnRun, format_option, run_key_option, step_argument
 from orchesjob_flow.errors import line_about
@@ -124,7 +124,7 @@ def tree_json(part: Explanation, rows: Mapping[str, Dependency], level: int = 0)
 
 def named_json(operand: Name, rows: Mapping[str, Dependency]) -> dict[str, Any]:
     """Describe the step in an operand; `run(failed)` asks none."""
-    if operand.quantifier == RUN_SUBJECT:
+    if operand.quantifier == RUN_WORD:
         return {"step": None, "status": None}
     return {"step": operand.name, **status_json(rows[operand.name])}
 
