@@ -43,7 +43,7 @@ from orchesjob_flow.views.results import (
     show_foreground,
     show_skipped,
 )
-from orchesjob_flow.views.terminal import Course, stderr, warn
+from orchesjob_flow.views.terminal import Course, stderr, stdout, warn
 
 EXIT_SEC = 10.0
 """How long a runner may take to exit once it has recorded the end of its run."""
@@ -254,7 +254,10 @@ def bring_to_end(
     """
     try:
         if course.detach:
-            return show_background(handle, await_runner(handle, begin()), course.output_format)
+            snapshot = await_runner(handle, begin())
+            if course.quiet and not stdout().stream.isatty():
+                return DONE
+            return show_background(handle, snapshot, course.output_format)
         return show_foreground(
             handle, course.output_format, course.progress, advance, follow=course.follow
         )

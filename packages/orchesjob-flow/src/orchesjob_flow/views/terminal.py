@@ -225,7 +225,7 @@ class Course(NamedTuple):
 
     `follow` is empty, or says how the output of steps is shown. `reports` are formats and files,
     which are written after the run (rule 12.1). A `quiet` one prints nothing where there was
-    nothing to do.
+    nothing to do, nor in the background unless stdout is a terminal.
     """
 
     detach: bool
