@@ -255,3 +255,18 @@ def test_table(ended: Flow) -> None:
     lines = ended.run("doctor", "--format=table").stdout.splitlines()
     assert all(line.startswith(("OK  ", "--  ")) for line in lines)
     assert lines[-1] == "OK  records: 2 of 2 attempts match orchesjob's records"
+
+
+def test_it_only_reads(ended: Flow) -> None:
+    """`doctor` writes nothing, whatever it finds."""
+    before = ended.database.read_bytes()
+    examine(ended)
+    assert ended.database.read_bytes() == before
+
+
+def test_a_home_that_others_can_write(ended: Flow) -> None:
+    """A home that others can write is a problem, and the answer says how to fix it."""
+    ended.home.joinpath("logs").chmod(0o777)
+    (problem,) = problems(examine(ended, code=1))
+    assert "`chmod go-w " in problem
+    ended.home.joinpath("logs").chmod(0o700)

@@ -317,3 +317,37 @@ def test_a_link_to_itself(flow: Flow) -> None:
     assert json.loads(started.stdout)["status"] == "SUCCEEDED"
     assert "stdout of attempt 1 of step 'a' cannot be read: " in started.stderr
     assert "b | seen" in started.stderr
+
+
+def test_watch_and_advance(flow: Flow, gate: Gate) -> None:
+    """`watch --advance --follow` brings the run to its end."""
+    flow.abandon(flow.write({"id": "a", "command": gate.command("echo end")}), gate)
+    gate.let_through()
+    watched = flow.run("watch", "k", "--follow", "--advance")
+    assert (watched.returncode, watched.stderr) == (0, "a | end\n")
+    assert "Status: OK SUCCEEDED" in watched.stdout
+
+
+def test_a_reader_that_goes(flow: Flow, gate: Gate) -> None:
+    """A run goes on when nobody reads stderr any more."""
+    reader, writer = os.pipe()
+    file = flow.write({"id": "a", "command": gate.command("seq 1000")})
+    command = flow.spawn("start", "k", "-f", file, stderr=writer)
+    os.close(writer)
+    os.close(reader)
+    gate.await_arrival()
+    gate.let_through()
+    assert json.loads(command.communicate()[0])["status"] == "SUCCEEDED"
+
+
+def test_messages_keep_their_place(flow: Flow, gate: Gate) -> None:
+    """What the runner has to say comes with the output, and is said once."""
+    file = flow.write({"id": "a", "command": gate.command("echo end")})
+    other = flow.spawn("start", "k", file)
+    gate.await_arrival()
+    second = flow.spawn("start", "k", "-f", file)
+    assert second.stderr is not None
+    waiting = f"orchesjob-flow: process {other.pid} advances run 'k'; waiting for its outcome\n"
+    assert second.stderr.readline() == waiting
+    gate.let_through()
+    assert second.communicate()[1] == "a | end\n"

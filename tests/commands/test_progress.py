@@ -284,3 +284,13 @@ def test_output_that_cannot_be_read(flow: Flow) -> None:
     started = flow.run("start", "--run-key=k", file)
     assert (started.returncode, json.loads(started.stdout)["status"]) == (1, "FAILED")
     assert "stdout of attempt 1 of step 'a' is missing: " in started.stderr
+
+
+def test_the_last_line_is_long(flow: Flow) -> None:
+    """What is printed of a failed step is bounded in bytes, and says what is left out (9.14)."""
+    long = ["sh", "-c", "head -c 5000000 /dev/zero | tr '\\0' x; exit 1"]
+    started = flow.run("start", "--run-key=k", flow.write({"id": "a", "command": long}))
+    assert started.stderr.splitlines()[2:] == [
+        f"a | [{5_000_000 - 16 * 1024} bytes are left out]",
+        f"a | {'x' * 16 * 1024}",
+    ]

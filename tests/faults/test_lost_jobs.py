@@ -162,3 +162,33 @@ def test_every_start_dies(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
     step = flow.start("k", file)["steps"][0]
     assert (step["status"], step["max_retries"]) == ("SUCCEEDED", 1)
     assert fake_orchesjob.begun() == [step["run_key"]]
+
+
+def test_forgotten_job(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
+    """A job that orchesjob has forgotten is never started again under its key (promise 1)."""
+    fake_orchesjob.script([{"call": "status", "key": "k:a:1", "fault": "forget"}])
+    runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
+    gate.await_arrival()
+    flow.await_job("k")
+    gate.let_through()
+    stdout, _ = runner.communicate()
+    assert runner.returncode == 1
+    step = json.loads(stdout)["steps"][0]
+    assert step["error"] == "outcome unknown: orchesjob no longer knows the job"
+    assert fake_orchesjob.begun() == ["k:a:1"]
+
+
+@LONG_IF_REAL
+def test_lost_and_alive(each_flow: Flow, gate: Gate) -> None:
+    """A job that is LOST although all its processes live is waited for like any survivor (5.8)."""
+    file = each_flow.write({"id": "a", "command": gate.command(), "retries": 1})
+    job = each_flow.abandon(file, gate)
+    each_flow.orchesjob.plant("k:a:1", status="LOST")
+    runner = each_flow.spawn("start", "--run-key=k", file)
+    alive = f"pid {job['target_pid']} ("
+    run = each_flow.await_status("k", lambda run: alive in (run["steps"][0]["error"] or ""))
+    assert f"pid {job['worker_pid']} (" in run["steps"][0]["error"]
+    assert run["steps"][0]["status"] == "RUNNING"
+    assert not gate.has_arrival()
+    gate.let_through(2)  # the survivor, and then the second attempt
+    assert json.loads(runner.communicate()[0])["steps"][0]["attempt_no"] == 2

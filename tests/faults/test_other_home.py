@@ -271,3 +271,28 @@ def test_a_missing_home_of_flows(flow: Flow) -> None:
             f"{flow.home / 'x.sqlite3'} does not exist, so no run is recorded there: check --db, "
             "which names it (`start` creates it)"
         )
+
+
+def test_a_retry_with_another_home(flow: Flow) -> None:
+    """A retry in another home is refused before the run is reopened (rule 4.8)."""
+    run = flow.start("k", flow.write({"id": "a", "command": ["false"]}), code=1)
+    environ = {**flow.environ, "ORCHESJOB_HOME": str(flow.folder / "other")}
+    assert "other" in flow.refusal("retry", "--run-key=k", env=environ)["error"]
+    assert flow.status("k") == run
+    # A run that has ended is only reported, whatever the variable says.
+    reported = flow.run("start", "--run-key=k", "flow.json", env=environ)
+    assert (reported.returncode, json.loads(reported.stdout)) == (1, run)
+
+
+def test_the_audit(flow: Flow) -> None:
+    """`doctor` audits each run in its own home, and finds that one is gone (rules 4.8, 9.11)."""
+    flow.start("k", flow.write(TRUE))
+    environ = {**flow.environ, "ORCHESJOB_HOME": str(flow.folder / "other")}
+    audited = flow.run("doctor", env=environ)
+    assert "1 of 1 attempts match orchesjob's records" in audited.stdout
+    flow.orchesjob.home.rename(flow.folder / "moved")
+    audited = flow.run("doctor", env=environ)
+    problems = [c for c in json.loads(audited.stdout)["checks"] if c["verdict"] == "problem"]
+    assert (audited.returncode, [problem["check"] for problem in problems]) == (1, ["homes"])
+    assert f"{flow.orchesjob.home} is gone, and with it the jobs of 'k'" in problems[0]["message"]
+    assert not flow.orchesjob.home.exists()

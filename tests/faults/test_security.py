@@ -218,3 +218,25 @@ def test_nothing_in_the_database_moves_the_cursor(flow: Flow, words: tuple[str, 
     assert code == 0
     assert r"\u202egpj.exe" in screen
     assert is_harmless(screen)
+
+
+@pytest.mark.parametrize(
+    ("words", "recorded"),
+    [
+        (("explain", "--run-key=k"), "UPDATE steps SET error = ?"),
+        (("list",), "UPDATE runs SET flow_id = ?"),
+        (("list",), "UPDATE runs SET run_key = ?"),
+    ],
+)
+def test_nothing_recorded_moves_the_cursor(
+    flow: Flow, words: tuple[str, ...], recorded: str
+) -> None:
+    """`explain` and `list` show recorded control characters and do not obey them (9.4, 9.5)."""
+    flow.start("k", flow.write({"id": "a", "command": ["false"]}), code=1)
+    with flow.open_database() as database:
+        database.execute(recorded, (EVIL,))
+    flow.environ["NO_COLOR"] = ""
+    code, screen = flow.run_on_terminal(*words, "--format=table", size=(200, 50))
+    assert code == 0
+    assert r"\u202egpj.exe" in screen
+    assert is_harmless(screen)

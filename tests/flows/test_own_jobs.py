@@ -197,3 +197,28 @@ def test_homes_that_others_can_write(flow: Flow) -> None:
         check for check in flow.ask("doctor", code=1)["checks"] if check["verdict"] == "problem"
     ]
     assert said in problem["message"]
+
+
+def test_a_link_that_was_there_first(flow: Flow) -> None:
+    """A new run does not take a link for its home, and is not recorded."""
+    start_own(flow, flow.write(TRUE), "first")
+    place = own(flow)
+    place.symlink_to(flow.folder)
+    words = ["start", "--run-key=k", OWN, flow.write(TRUE)]
+    assert f"{place} is not a folder" in flow.refusal(*words)["error"]
+    assert [run["run_key"] for run in flow.ask("list")["runs"]] == ["first"]
+
+
+def test_the_flow_home_was_moved(flow: Flow) -> None:
+    """A link where the flow home was is enough: the run has its own home, and `prune` removes it.
+
+    No variable names another one (rule 4.8).
+    """
+    start_own(flow, flow.write({"id": "a", "command": ["false"]}), code=1)
+    place, moved = flow.home, flow.folder / "moved"
+    place.rename(moved)
+    place.symlink_to(moved)
+    flow.environ["ORCHESJOB_FLOW_HOME"] = str(moved)
+    assert flow.ask("retry", "--run-key=k", code=1)["status"] == "FAILED"
+    assert flow.ask("prune", "--older-than=0s")["removed"][0]["jobs"] == 2
+    assert not list((moved / "jobs").iterdir())

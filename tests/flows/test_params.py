@@ -168,3 +168,12 @@ def test_a_gate_has_the_values(flow: Flow) -> None:
     file = write(flow, {**SHOW, "command": ["true"], "only_if": ["${{ SHOP }}"]}, name="g.json")
     words = ("start", "--run-key=l", "--param=DAY=2026-05-07", "--param=SHOP=")
     assert "only_if names no program" in flow.refusal(*words, file)["error"]
+
+
+def test_a_damaged_record(flow: Flow) -> None:
+    """It is named, and is no internal error (rule 6.9)."""
+    flow.ask("start", "--run-key=k", "--param=DAY=2026-05-07", write(flow))
+    for damage in ("'['", """'{"A": 1}'""", "'[]'"):
+        flow.change(f"UPDATE runs SET params = {damage}")  # noqa: S608 - one of these
+        for command in (["status", "--run-key=k"], ["list", "--format=json"]):
+            assert "internal" not in flow.refusal(*command)["error"]
