@@ -324,7 +324,7 @@ def test_watch_and_advance(flow: Flow, gate: Gate) -> None:
     flow.abandon(flow.write({"id": "a", "command": gate.command("echo end")}), gate)
     gate.let_through()
     watched = flow.run("watch", "k", "--follow", "--advance")
-    assert (watched.returncode, watched.stderr) == (0, "a | end\n")
+    assert (watched.returncode, watched.stderr) == (0, ENDED)
     assert "Status: OK SUCCEEDED" in watched.stdout
 
 
@@ -350,4 +350,4 @@ def test_messages_keep_their_place(flow: Flow, gate: Gate) -> None:
     waiting = f"orchesjob-flow: process {other.pid} advances run 'k'; waiting for its outcome\n"
     assert second.stderr.readline() == waiting
     gate.let_through()
-    assert second.communicate()[1] == "a | end\n"
+    assert second.communicate()[1] == ENDED

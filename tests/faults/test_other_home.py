@@ -255,7 +255,7 @@ def test_nothing_is_created_for_a_flow_that_is_not_valid(flow: Flow) -> None:
     assert missing.is_dir()
 
 
-ASKING = ("list", "status k", "status k --format=table", "cancel k", "resume --all", "doctor")
+ASKING = ("list", "status k", "cancel k", "resume --all", "doctor")
 
 
 def test_a_missing_home_of_flows(flow: Flow) -> None:
