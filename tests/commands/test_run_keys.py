@@ -49,7 +49,7 @@ def two(shared_flow: Flow) -> Flow:
         (["watch", "-k", "a", "--run-key", "a"], "--run-key"),
         (["prune", "--older-than=1d", "--older-than=1s"], "--older-than"),
         (["--db=x", "--db=y", "list"], "--db"),
-        (["status", "a", "--format=json", "--format=table"], "--format"),
+        (["status", "a", "--format=table", "--format=json"], "--format"),
     ],
 )
 def test_given_twice(two: Flow, words: list[str], option: str) -> None:

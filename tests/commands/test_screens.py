@@ -20,7 +20,7 @@ NEXT = "orchesjob-flowretryk"
 SCREENS: dict[str, tuple[str, ...]] = {
     "start k flow.json": (*TABLE, NEXT),
     "start k -d flow.json": ("Runkofflowfhasended:FAILED",),
-    "run flow.json": ("therunkeyisf-", *TABLE, *LAST_WORDS, "orchesjob-flowretryf-"),
+    "run flow.json": ("Run:f-", *TABLE, *LAST_WORDS, "orchesjob-flowretryf-"),
     "cancel k": TABLE,
     "status k": (*TABLE, NEXT),
     "watch k": (*TABLE, NEXT),

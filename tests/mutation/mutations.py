@@ -130,7 +130,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the flow that was read is run, whatever has been recorded since",
-        "orchesjob-flow: runner_of",
+        "orchesjob-flow: assembled",
         replace("flow is None or flow.to_json() != run.definition", "flow is None"),
         tests="test_recording -k what_is_recorded",
     ),
@@ -511,8 +511,8 @@ MUTATIONS = (
         "`prune` removes a lock's file before the logs that it guards",
         "orchesjob-flow: prune/remove_files",
         replace(
-            "(*logs, handle.calls_lock_path, handle.lock_path)",
-            "(handle.lock_path, *logs, handle.calls_lock_path)",
+            "(*logs, handle.calls_lock_path, handle.hook_lock_path, handle.lock_path)",
+            "(handle.lock_path, *logs, handle.calls_lock_path, handle.hook_lock_path)",
         ),
         tests="test_pruning -k lock_goes_last",
     ),

@@ -321,7 +321,8 @@ def test_what_is_called_otherwise_here() -> None:
         else:
             command = "" if field in {"command", "script"} else "    command: [x]\n"
             depends = "    depends_on: [build]\n" if "any(" in code else ""
-            text = f"{first}  - id: x\n{command}{depends}    {code}\n"
+            last = "finally:\n" if "run(" in code else ""
+            text = f"{first}{last}  - id: x\n{command}{depends}    {code}\n"
         parse_flow(text, source=code)
     records = {record.noun: [*record.fields()] for record in (FLOW, STEP)}
     known = {field for fields in records.values() for field in fields}

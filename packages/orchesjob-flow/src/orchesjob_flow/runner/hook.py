@@ -31,7 +31,7 @@ GAVE_UP = "GAVE_UP"
 HOOK_SEC = 60.0
 LEFT_OPEN_SEC = 0.5
 """How long output is awaited that a process of the hook has left open."""
-MOST_OUTPUT = 64 * 1024
+KEPT_BYTES = 64 * 1024
 LONGEST_ERROR = 4096
 
 
@@ -130,8 +130,8 @@ def feed(stdin: IO[bytes], text: bytes) -> None:
 
 def keep(stdout: IO[bytes], output: bytearray) -> None:
     """Read what a process prints, and keep the first part of it."""
-    while piece := os.read(stdout.fileno(), MOST_OUTPUT):
-        output += piece[: MOST_OUTPUT - len(output)]
+    while piece := os.read(stdout.fileno(), KEPT_BYTES):
+        output += piece[: KEPT_BYTES - len(output)]
 
 
 def flaw_of(program: Path) -> str | None:
