@@ -97,7 +97,7 @@ SEARCHED = {
     "annotations": "how-to/github-actions",
     "gitlab": "how-to/ci",
     "jenkins": "how-to/ci",
-    "junit": "reference/commands/report",
+    "junit": "how-to/ci",
     "cron": "how-to/cron",
     "crontab": "how-to/cron",
     "cron mail": "how-to/cron",
