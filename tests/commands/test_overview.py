@@ -55,6 +55,7 @@ def test_what_it_says(real_flow: Flow) -> None:
     page = overview(real_flow)
     text = said(page)
     assert "1 of 2 flows did not succeed the last time: bad ." in text
+    assert re.search(r"on \S+ , written \d{4}-\d\d-\d\d \d\d:\d\d:\d\d Flows", text)
     assert re.search(r"It failed after [^:]*, at step load \(exit code 3\)\.", text)
     assert "The last words of load disk full" in text
     assert text.index("What went wrong") < text.index("All flows")
