@@ -158,6 +158,20 @@ def test_the_filter_needs_no_script(browser: Browser, pages: dict[str, Path]) ->
     page.context.close()
 
 
+def test_the_drawing_opens_where_the_failure_is(browser: Browser, pages: dict[str, Path]) -> None:
+    """A drawing that is too wide for the window shows its first failure without scrolling."""
+    page = opened(browser, pages["night"])
+    page.set_viewport_size({"width": 120, "height": 900})
+    page.reload()
+    drawing, failure = page.locator(".drawing").bounding_box(), page.locator("#first-failure")
+    assert page.locator(".drawing").evaluate("one => one.scrollWidth > one.clientWidth")
+    box = failure.bounding_box()
+    assert drawing is not None
+    assert box is not None
+    assert drawing["x"] <= box["x"] <= box["x"] + box["width"] <= drawing["x"] + drawing["width"]
+    page.context.close()
+
+
 def test_print_is_black_on_white(browser: Browser, pages: dict[str, Path]) -> None:
     """Whoever reads in the dark prints on white paper all the same."""
     page = opened(browser, pages["night"])
