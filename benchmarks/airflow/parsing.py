@@ -19,7 +19,7 @@ from random import Random
 
 STEPS = 200
 ROUNDS, QUICK_ROUNDS = 7, 3
-MOST = 5.0
+MOST = 2.0
 
 READ = """
 import json, sys, time
@@ -126,8 +126,15 @@ def read(file: Path, home: Path) -> tuple[float, float]:
     return parsed, serialised
 
 
+def measure(files: Mapping[str, Path], folder: Path) -> dict[str, tuple[float, float]]:
+    """Read every DAG file twice in a new home of Airflow, which keeps what it has read."""
+    home = Path(tempfile.mkdtemp(dir=folder))
+    first = {f"{name}, first": read(file, home) for name, file in files.items()}
+    return {**{name: read(file, home) for name, file in files.items()}, **first}
+
+
 def main() -> None:
-    """Print a table; with `--strict`, fail where a flow costs more than `MOST` times as much."""
+    """Print a table; with `--strict`, fail where a flow costs more than twice as much."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds only")
     parser.add_argument("--strict", action="store_true", help=f"fail beyond {MOST} times")
@@ -136,7 +143,7 @@ def main() -> None:
         folder = Path(name)
         files = write(folder)
         rounds = range(QUICK_ROUNDS if options.quick else ROUNDS)
-        taken = [{name: read(file, folder) for name, file in files.items()} for _ in rounds]
+        taken = [measure(files, folder) for _ in rounds]
     best = {name: [min(one[name][i] for one in taken) for i in (0, 1)] for name in taken[0]}
     print(f"{'':20}{'parsed':>12}{'ratio':>8}{'serialised':>14}{'ratio':>8}")
     for name, (parsed, serialised) in best.items():

@@ -299,7 +299,7 @@ steps:
 
 RECORDING = """
 from pathlib import Path
-from orchesjob_flow_airflow.flow_as_dag.dag import read_flow_file
+from orchesjob_flow_airflow.flow_as_dag.files import read_flow_file
 def begin(context):
     task, folder = context["task"], Path(__file__).parent
     if task.task_id == "first":

@@ -15,8 +15,9 @@ from typing import Any
 from airflow.sdk import DAG, Param, TaskGroup
 from airflow.sdk.definitions._internal.contextmanager import DagContext, TaskGroupContext
 
-from flow_spec import FlowSpec, load_flow, read_list
+from flow_spec import FlowSpec
 from orchesjob_flow_airflow.errors import InsideDag, InsideMappedGroup, OutsideDag
+from orchesjob_flow_airflow.flow_as_dag.files import read_flow_file
 from orchesjob_flow_airflow.flow_as_dag.refusals import check_dag, check_flow, check_group
 from orchesjob_flow_airflow.flow_as_dag.tasks import INFRASTRUCTURE_RETRIES, add_tasks
 
@@ -165,21 +166,6 @@ def _resolve(dag_file: str, path: str | os.PathLike[str]) -> tuple[str, str]:
     """Return the folder of a DAG file, and a path in it; text, as Airflow keeps it."""
     folder = os.path.dirname(dag_file)  # noqa: PTH120
     return folder, os.path.join(folder, path)  # noqa: PTH118
-
-
-def read_flow_file(path: str, folder: str) -> FlowSpec:
-    """Read a flow file; the relative paths of its lists start in the folder (rule 10.3).
-
-    Raises:
-        FlowFileError: The file cannot be read or is not a valid flow.
-    """
-    flow_dir = {"FLOW_DIR": os.path.dirname(path)}  # noqa: PTH120
-    return load_flow(
-        path,
-        read_list=lambda origin, text, params: read_list(
-            origin, text, {**params, **flow_dir}, folder
-        ),
-    )
 
 
 def _dag_arguments(flow: FlowSpec) -> dict[str, Any]:
