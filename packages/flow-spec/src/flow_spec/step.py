@@ -401,7 +401,7 @@ class StepSpec:
     """The fields whose words hold names to replace (rule 10.2)."""
 
     waits_also: tuple[str, ...] = ()
-    """The steps of `finally` that it waits for because it asks how the run ends (rule 3.9)."""
+    """More dependencies: those in `finally` of a step whose condition has `run(...)` (rule 3.9)."""
 
     @cached_property
     def condition(self) -> "flow_conditions.Condition | None":

@@ -522,7 +522,7 @@ def listed(words: Sequence[str], most: int = MOST_NAMED) -> str:
 
 
 def not_started_text(what: str, turned_away: NotStarted) -> str:
-    """Say how often starts of something were turned away, when last, and by which run (10.7)."""
+    """Return a sentence: how many starts were turned away, when last, and by which run (10.7)."""
     count, at = turned_away.times, clock_time(turned_away.last_at)
     times = f"once, at {at}," if count == 1 else f"{count:,} times, the last at {at},"
     by = f"{turned_away.held_by} of group {turned_away.group_name}"

@@ -217,7 +217,7 @@ def joining_of(
 
 @contextmanager
 def skipping(store: FlowStore, flow: FlowSpec) -> Iterator[None]:
-    """Count a start whose group is taken, and skip the run, if its flow says so.
+    """Record a start that the group turned away, and raise what its `on_conflict` asks for.
 
     Raises:
         Skipped: The group is taken, and the flow skips the run then.
