@@ -101,7 +101,7 @@ def test_delay_after_the_clock_was_set(set_by: float, boot: str, shown_by: int) 
     """What is due is shown on today's clock, because the wait is not moved by it (rule 5.10)."""
     recorded = Step(0, "a", StepStatus.DELAYED, 1, 1, 3, next_attempt_boot=boot)
     then = now()
-    at = float(round(then.wall) + 7200)
+    at = round(then.wall) + 7200.5  # in the middle of a second: reading the clocks takes a moment
     step = recorded._replace(
         next_attempt_at=at, next_attempt_mono=then.mono + at - then.wall + set_by
     )
