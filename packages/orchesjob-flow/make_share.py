@@ -32,16 +32,16 @@ COMMANDS = DOCUMENTS / "reference" / "commands"
 OPTIONS_TABLE = "| Option | Meaning | Default |\n| --- | --- | --- |\n"
 OPTIONS = re.compile(re.escape(OPTIONS_TABLE) + r"(?:\|.*\n)*")
 MORE = {
-    "db": "[files](../files.md)",
-    "follow": "[following](start.md#following)",
-    "output_format": "[text and JSON](../output.md#text-and-json)",
-    "jobs": "[a home of its own](../files.md#a-home-of-its-own)",
-    "orchesjob_bin": "[variables](../environment.md)",
-    "params": "[parameters](../../flow-files/values.md#params)",
-    "progress": "[progress](start.md#progress)",
-    "reports": "[reports](report.md)",
-    "run_key_option": "[run keys](../run-keys.md)",
-    "until": "[until a step](start.md#until-a-step)",
+    "db": "../files.md",
+    "follow": "start.md#following",
+    "output_format": "../output.md#text-and-json",
+    "jobs": "../files.md#a-home-of-its-own",
+    "orchesjob_bin": "../environment.md",
+    "params": "../../flow-files/values.md#params",
+    "progress": "start.md#progress",
+    "reports": "report.md",
+    "run_key_option": "../run-keys.md",
+    "until": "start.md#until-a-step",
 }
 """Where the reference says more about an option, by the name of its parameter."""
 INSTALLED_TOPICS = Path(__file__).parent / "src" / "orchesjob_flow" / "topics"
@@ -141,9 +141,9 @@ def rows(command: click.Command) -> Iterator[tuple[str, str, str]]:
         if has_choices:
             choices = metavar.strip("[]").split("|")
             text += f" One of {', '.join(f'`{choice}`' for choice in choices)}."
-        if more := MORE.get(str(param.name)):
-            text += f" See {more}."
-        yield ", ".join(f"`{word}{value}`" for word in param.opts), text, default
+        words = ", ".join(f"`{word}{value}`" for word in param.opts)
+        more = MORE.get(str(param.name))
+        yield f"[{words}]({more})" if more else words, text, default
 
 
 def document(source: str) -> str:
