@@ -618,7 +618,8 @@ def test_every_synopsis_is_what_the_program_takes(command: click.Command) -> Non
 def test_every_option_has_its_row(command: click.Command) -> None:
     """A page's table has each option, with the default that is in force."""
     text = page_of("index" if command is cli else str(command.name))
-    rows = dict(re.findall(r"^\| \[?(`-.*?`)(?:\]\(\S+\))? \|.*\| ?(.*?) ?\|$", text, flags=re.MULTILINE))
+    row = r"^\| \[?(`-.*?`)(?:\]\(\S+\))? \|.*\| ?(.*?) ?\|$"
+    rows = dict(re.findall(row, text, flags=re.MULTILINE))
     context = click.Context(command)
     expected = {}
     for param in command.params:
