@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchesjob_flow.home.runs import Source
 from orchesjob_flow.views.step_output import (
     BLOCK_BYTES,
     BLOCKS_AT_A_LOOK,
@@ -17,6 +16,7 @@ from orchesjob_flow.views.step_output import (
     LONGEST_LINE,
     OutputFile,
     Printer,
+    Source,
 )
 
 

@@ -15,17 +15,10 @@ from orchesjob_flow.cli.options import (
     step_argument,
 )
 from orchesjob_flow.errors import NoOutput
-from orchesjob_flow.home.runs import (
-    Choice,
-    Observer,
-    RunHandle,
-    files_of,
-    flow_of_run,
-    still_growing,
-)
+from orchesjob_flow.home.runs import Observer, RunHandle, flow_of_run
 from orchesjob_flow.reasons import is_at_gate, reasons
 from orchesjob_flow.views.results import command_line
-from orchesjob_flow.views.step_output import Printer, prefixes_of
+from orchesjob_flow.views.step_output import Choice, Printer, files_of, prefixes_of, still_growing
 from orchesjob_flow.views.terminal import stdout, warn
 
 FOLLOW_LOOK_SEC = 0.5
@@ -68,7 +61,7 @@ def logs(  # noqa: PLR0913, PLR0917 - its options
     """  # noqa: D301 - click reads \b
     streams = ("stdout", "stderr") if stream == "both" else (stream,)
     every, number, lines = attempt == ALL, limited(attempt), limited(tail)
-    choice = Choice(step, number, streams, lines, every)
+    choice = Choice(step, number, streams, every)
     is_terminal = stdout().stream.isatty()
     with Observer(handle) as observer:
         run = observer.snapshot().run

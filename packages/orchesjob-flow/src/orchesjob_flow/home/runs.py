@@ -1,11 +1,11 @@
 """A recorded run as commands find it: its key together with the database that holds it.
 
 `RunHandle` reads a run once, `Observer` again and again at almost no cost while nothing changes
-(rule 6.6). orchesjob's answers name the files that hold the output of steps; `views` reads them.
+(rule 6.6).
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
 RUN_LOOK_SEC = 0.1
 """Seconds between two looks at a run whose end is awaited."""
 UNFINISHED_STATUSES = tuple(status for status in RunStatus if not status.is_terminal)
-STREAMS = ("stdout", "stderr")
 
 
 class Snapshot(NamedTuple):
@@ -525,85 +524,3 @@ class Observer:
     def __exit__(self, *_: object) -> None:
         """Close the connection."""
         self.close()
-
-
-class Choice(NamedTuple):
-    """The output to show: of one step or all, of the latest attempt, a certain one, or `every` one.
-
-    A step's name means all its copies, if it has some (rule 10.3). The latest attempt is that of
-    the step's command; an attempt at its gate is shown only by its number (rule 10.8). `tail` is
-    how many of the last lines of each file are shown, or None for all.
-    """
-
-    step: str | None
-    attempt_no: int | None
-    streams: Sequence[str]
-    tail: int | None
-    every: bool = False
-
-    def includes(self, step_id: str) -> bool:
-        """Whether the output of a step is asked for."""
-        return self.step in (None, step_id, step_id.partition("@")[0])
-
-
-class Source(NamedTuple):
-    """One stream of one attempt."""
-
-    step_id: str
-    number: int
-    stream: str
-
-
-def files_of(run: Run, attempts: Sequence[Attempt], choice: Choice) -> dict[Source, Path]:
-    """Return the files that are asked for, in the order of the steps.
-
-    Raises:
-        UnusableOrchesjobHome: Others could change what is in the run's orchesjob home.
-    """
-    refuse_exposed_output(run)
-    wanted: dict[int, list[Attempt]] = {}
-    for attempt in attempts:  # by step and number: the latest of a step comes last
-        by_default = choice.attempt_no is None and not attempt.is_gate
-        if attempt.job is None:
-            continue
-        if choice.every:
-            wanted.setdefault(attempt.position, []).append(attempt)
-        elif by_default or choice.attempt_no == attempt.number:
-            wanted[attempt.position] = [attempt]
-    files: dict[Source, Path] = {}
-    for step in run.steps:
-        for attempt in wanted.get(step.position, ()) if choice.includes(step.step_id) else ():
-            files.update(files_of_attempt(run, attempt, choice.streams))
-    return files
-
-
-def refuse_exposed_output(run: Run) -> None:
-    """Refuse to read what the steps of a run have printed, if others could have written it.
-
-    Raises:
-        UnusableOrchesjobHome: Others could change what is in the run's orchesjob home.
-    """
-    from orchesjob_flow.home.orchesjob_home import refuse_exposed  # most commands read no output
-
-    refuse_exposed(run.orchesjob_home)
-
-
-def files_of_attempt(
-    run: Run, attempt: Attempt, streams: Sequence[str] = STREAMS
-) -> Iterator[tuple[Source, Path]]:
-    """Yield the files of one attempt, as far as orchesjob has reported them."""
-    job = reported_job(run, attempt) or {}
-    step_id = run.steps[attempt.position].step_id
-    for stream in streams:
-        if isinstance(path := job.get(f"{stream}_file"), str):
-            yield Source(step_id, attempt.number, stream), Path(path)
-
-
-def still_growing(run: Run, attempts: Iterable[Attempt], files: Iterable[Source]) -> set[Source]:
-    """Return the files whose attempts have not ended."""
-    active = {
-        (run.steps[attempt.position].step_id, attempt.number)
-        for attempt in attempts
-        if attempt.finished_at is None
-    }
-    return {source for source in files if (source.step_id, source.number) in active}

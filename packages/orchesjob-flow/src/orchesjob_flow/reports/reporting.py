@@ -19,7 +19,7 @@ from flow_store import Attempt, Run, StepStatus, StoreError
 from orchesjob_flow.clock import now
 from orchesjob_flow.errors import FlowError, NotOurReport, ReportNotWritten, UnusableOrchesjobHome
 from orchesjob_flow.explanation import Explained, explain_steps, sentence
-from orchesjob_flow.home.runs import Choice, RunHandle, Snapshot, Source, files_of, last_recorded
+from orchesjob_flow.home.runs import RunHandle, Snapshot, last_recorded
 from orchesjob_flow.reasons import went_wrong
 from orchesjob_flow.reports.facts import (
     Facts,
@@ -31,7 +31,7 @@ from orchesjob_flow.reports.facts import (
     facts_of,
     headline,
 )
-from orchesjob_flow.views.step_output import OutputFile
+from orchesjob_flow.views.step_output import Choice, OutputFile, Source, files_of
 from orchesjob_flow.views.terminal import counted, duration_text, visible, visible_with_tabs, warn
 
 MOST_REPORTED_PARTS = 50
@@ -145,7 +145,7 @@ def tails_of(
     numbers = {step.step_id: step.attempt_no for step in run.steps}
 
     def read(step_id: str) -> Iterator[Tail]:
-        choice = Choice(step_id, numbers[step_id], ("stderr", "stdout"), REPORTED_LINES)
+        choice = Choice(step_id, numbers[step_id], ("stderr", "stdout"))
         for source, path in files_of(run, attempts, choice).items():
             if source.step_id == step_id and (tail := read_tail(source, path)) is not None:
                 yield tail
@@ -159,9 +159,8 @@ def outputs_of(
     """Read the last output of all attempts while there is room, first of what went wrong."""
     found: dict[tuple[str, int], list[Tail]] = {}
     wrong, room = {one.id for one in facts.steps if one.went_wrong}, MOST_OUTPUT
-    choice = Choice(None, None, ("stdout", "stderr"), REPORTED_LINES, every=True)
     with suppress(UnusableOrchesjobHome):
-        files = files_of(facts.run, attempts, choice)
+        files = files_of(facts.run, attempts, Choice(every=True))
         for source in sorted(files, key=lambda source: source.step_id not in wrong):
             tail = read_tail(source, files[source]) if room > 0 else None
             if tail is not None and not tail.is_missing:

@@ -13,19 +13,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from itertools import cycle, islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
-from flow_store import AttemptStatus, Run, Step, StoreError
+from flow_store import Attempt, AttemptStatus, Run, Step, StoreError, reported_job
 from orchesjob_flow.clock import clock_time
 from orchesjob_flow.errors import FlowError, UnusableOrchesjobHome
-from orchesjob_flow.home.runs import (
-    STREAMS,
-    Choice,
-    RunHandle,
-    Source,
-    files_of,
-    still_growing,
-)
+from orchesjob_flow.home.orchesjob_home import refuse_exposed
+from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.reasons import in_order, is_allowed, went_wrong
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.terminal import (
@@ -43,6 +37,69 @@ BLOCK_BYTES = 1 << 16
 LONGEST_CHARACTER = 4
 CONTINUATION = bytes(range(0x80, 0xC0))
 """The bytes that cannot begin a character in UTF-8."""
+
+
+class Choice(NamedTuple):
+    """The output to show: of one step or all, of the latest attempt, a certain one, or `every` one.
+
+    A step's name means all its copies, if it has some (rule 10.3). The latest attempt is that of
+    the step's command; an attempt at its gate is shown only by its number (rule 10.8).
+    """
+
+    step: str | None = None
+    attempt_no: int | None = None
+    streams: Sequence[str] = ("stdout", "stderr")
+    every: bool = False
+
+    def includes(self, step_id: str) -> bool:
+        """Whether the output of a step is asked for."""
+        return self.step in (None, step_id, step_id.partition("@")[0])
+
+
+class Source(NamedTuple):
+    """One stream of one attempt."""
+
+    step_id: str
+    number: int
+    stream: str
+
+
+def files_of(run: Run, attempts: Sequence[Attempt], choice: Choice) -> dict[Source, Path]:
+    """Return the files that are asked for, in the order of the steps.
+
+    They are named in orchesjob's answers.
+
+    Raises:
+        UnusableOrchesjobHome: Others could change what is in the run's orchesjob home.
+    """
+    refuse_exposed(run.orchesjob_home)
+    wanted: dict[int, list[Attempt]] = {}
+    for attempt in attempts:  # by step and number: the latest of a step comes last
+        by_default = choice.attempt_no is None and not attempt.is_gate
+        if attempt.job is None:
+            continue
+        if choice.every:
+            wanted.setdefault(attempt.position, []).append(attempt)
+        elif by_default or choice.attempt_no == attempt.number:
+            wanted[attempt.position] = [attempt]
+    files: dict[Source, Path] = {}
+    for step in run.steps:
+        for attempt in wanted.get(step.position, ()) if choice.includes(step.step_id) else ():
+            job = reported_job(run, attempt) or {}
+            for stream in choice.streams:
+                if isinstance(path := job.get(f"{stream}_file"), str):
+                    files[Source(step.step_id, attempt.number, stream)] = Path(path)
+    return files
+
+
+def still_growing(run: Run, attempts: Iterable[Attempt], files: Iterable[Source]) -> set[Source]:
+    """Return the files whose attempts have not ended."""
+    active = {
+        (run.steps[attempt.position].step_id, attempt.number)
+        for attempt in attempts
+        if attempt.finished_at is None
+    }
+    return {source for source in files if (source.step_id, source.number) in active}
 
 
 class OutputFile:
@@ -320,7 +377,7 @@ class Following:
         # As `logs`, it leaves out what `only_if` prints.
         shown = [one for one in attempts if not one.is_gate and (one.position, one.number) in begun]
         try:
-            files = files_of(run, shown, Choice(None, None, STREAMS, None, every=True))
+            files = files_of(run, shown, Choice(every=True))
         except UnusableOrchesjobHome as error:
             if not self._is_refused:
                 warn(f"what the steps print is not shown: {error}")
@@ -378,7 +435,7 @@ def show_failures(handle: RunHandle, *, with_heading: bool) -> None:
     wrong = [step for step in in_order(run) if went_wrong(step)]
     for step in wrong[:MOST_PRINTED_STEPS]:
         write_blank_line()
-        choice = Choice(step.step_id, step.attempt_no, ("stdout", "stderr"), LAST_LINES)
+        choice = Choice(step.step_id, step.attempt_no)
         show_failure(run, step, files_of(run, attempts, choice))
     if len(wrong) > MOST_PRINTED_STEPS:
         write_blank_line()
