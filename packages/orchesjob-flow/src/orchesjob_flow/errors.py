@@ -83,12 +83,13 @@ class DefinitionDiffers(FlowError, ValueError):
     can_retry: bool = False
 
     @property
-    def details(self) -> dict[str, str]:
-        """How to repeat what failed with changed steps (rule 9.7)."""
+    def details(self) -> dict[str, object]:
+        """The differences, and how to repeat what failed with changed steps (rule 9.7)."""
+        found = {"differences": list(self.differences)}
         if not (self.can_retry and all(one.startswith("step ") for one in self.differences)):
-            return {}
+            return found
         line = line_about(self.run_key, "retry", "--file", "FLOW_FILE")
-        return {"help": f"{line}  # repeats what failed, with the changed steps"}
+        return {"help": f"{line}  # repeats what failed, with the changed steps", **found}
 
     def __str__(self) -> str:
         """Return the sentence, which lists the differences, unless it is another flow."""
@@ -101,45 +102,22 @@ class DefinitionDiffers(FlowError, ValueError):
         )
 
 
-class OutcomesDiffer(FlowError, ValueError):
-    """A run cannot continue with a flow file that changes steps which keep their outcome (9.7)."""
+class NotReopened(FlowError, ValueError):
+    """`retry` or `settle` cannot change a run in this way (rules 9.7 and 12.3).
 
-    run_key: str
-    conflicts: Sequence[str]
-
-    def __str__(self) -> str:
-        """Return the sentence, which lists the conflicts."""
-        return (
-            f"run {self.run_key!r} cannot continue with this flow file: "
-            f"{'; '.join(self.conflicts)}; run such steps again with --step, keep removed ones, "
-            "or start a new run"
-        )
-
-
-class ValuesDiffer(FlowError, ValueError):
-    """Steps that would keep their outcome ran with an old value of a parameter (rule 9.7).
-
-    `again` are the steps to name for all of them to run with the new one.
+    `conflicts` are the parts of the definition that the recorded outcomes forbid.
     """
 
-    run_key: str
-    conflicts: Sequence[str]
-    again: Sequence[str]
+    says = "{sentence}"
+    sentence: str
+    help: str | None = None
+    conflicts: Sequence[str] = ()
 
     @property
-    def details(self) -> dict[str, str]:
-        """The options that run the steps again."""
-        import shlex
-
-        options = " ".join(shlex.join(["--step", name]) for name in self.again)
-        return {"help": f"to run them again, add {options}"}
-
-    def __str__(self) -> str:
-        """Return the sentence, which lists the conflicts."""
-        return (
-            f"run {self.run_key!r} would mix values: {'; '.join(self.conflicts)}; "
-            f"{self.details['help']}"
-        )
+    def details(self) -> dict[str, object]:
+        """The help, and the conflicts one by one."""
+        found = {"help": self.help, "conflicts": list(self.conflicts)}
+        return {name: value for name, value in found.items() if value}
 
 
 class ImpossibleScenario(FlowError, ValueError):
@@ -152,88 +130,6 @@ class ImpossibleScenario(FlowError, ValueError):
     step_id: str
     problem: str
     key: str = ""
-
-
-class NoCopies(FlowError, LookupError):
-    """The run has no copies of the steps that are to run again (rules 9.7 and 10.3)."""
-
-    run_key: str
-    steps: Sequence[str]
-
-    def __str__(self) -> str:
-        """Return the sentence, which names the steps."""
-        names = ", ".join(map(repr, self.steps))
-        return f"nothing of run {self.run_key!r} to run again: {names} has no copies in it"
-
-
-class NothingToRetry(FlowError, ValueError):
-    """A run that SUCCEEDED is to be retried without naming a step (rule 9.7)."""
-
-    run_key: str
-    steps: Sequence[str]
-
-    @property
-    def details(self) -> dict[str, str]:
-        """The command that runs steps again."""
-        if len(self.steps) == 1:
-            return {"help": line_about(self.run_key, "retry", "--step", self.steps[0])}
-        line = line_about(self.run_key, "retry", "--step", "STEP")
-        return {"help": f"{line}  # such as {' or '.join(self.steps[:2])}"}
-
-    def __str__(self) -> str:
-        """Return the sentence."""
-        return f"run {self.run_key!r} has SUCCEEDED; name the steps to run again with --step"
-
-
-class LeftOut(FlowError, ValueError):
-    """`retry --step` names steps that the run leaves out (rule 6.14).
-
-    `until` are the steps for which the run is made.
-    """
-
-    run_key: str
-    steps: Sequence[str]
-    until: Sequence[str]
-
-    @property
-    def details(self) -> dict[str, str]:
-        """How to run such a step."""
-        return {"help": "start a run with another key, without `--until`"}
-
-    def __str__(self) -> str:
-        """Return the sentence, which names the steps and the option."""
-        option = " ".join(f"--until {name}" for name in self.until)
-        return (
-            f"run {self.run_key!r} was started with `{option}`, which leaves out "
-            f"{', '.join(self.steps)}; {self.details['help']}"
-        )
-
-
-class NothingToSettle(FlowError, ValueError):
-    """A step cannot be settled because it neither FAILED nor was CANCELLED (rule 12.3).
-
-    `name` means one step or all copies of one; `outcomes` says how they ended.
-    """
-
-    run_key: str
-    name: str
-    outcomes: Sequence[str]
-
-    @property
-    def details(self) -> dict[str, str]:
-        """The commands that help with a step that was SKIPPED."""
-        if "SKIPPED" not in self.outcomes:
-            return {}
-        why = line_about(self.run_key, "explain", self.name)
-        retry = line_about(self.run_key, "retry")
-        return {"help": f"{why}  # shows why; to rerun failures and their dependents: {retry}"}
-
-    def __str__(self) -> str:
-        """Return the sentence, which lists the outcomes."""
-        return (
-            f"step {self.name!r} of run {self.run_key!r} is {'; '.join(self.outcomes)}: only a "
-            "step that FAILED or was CANCELLED can be settled"
-        )
 
 
 class NotResumed(FlowError, RuntimeError):

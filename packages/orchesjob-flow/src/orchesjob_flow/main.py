@@ -260,11 +260,7 @@ def describe_error(error: Exception, words: Sequence[str] = ()) -> dict[str, Any
         from orchesjob_flow.views.error_layout import problems_json
 
         described["problems"] = problems_json(problems)
-    described |= getattr(error, "details", {})
-    for detail in ("differences", "conflicts"):
-        if hasattr(error, detail):
-            described[detail] = list(getattr(error, detail))
-    return described
+    return described | getattr(error, "details", {})
 
 
 def describe_usage(error: Exception, words: Sequence[str]) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ import pytest
 from flow_spec import FlowSpec, StepSpec, UnknownStepError
 from flow_store import Attempt, AttemptStatus, Run, RunStatus, Step, StepStatus
 from orchesjob_flow.engine.reopening import plan_retry
-from orchesjob_flow.errors import NothingToRetry, OutcomesDiffer
+from orchesjob_flow.errors import NotReopened
 
 MakeRun = Callable[..., Run]
 
@@ -98,7 +98,7 @@ def test_nothing(ended: Callable[..., Run], report: str) -> None:
     """Of a run that SUCCEEDED a step must be named, one that was allowed to fail too."""
     outcomes = f"SUCCEEDED SUCCEEDED {report} SUCCEEDED SKIPPED SKIPPED"
     run = ended(outcomes, RunStatus.SUCCEEDED)
-    with pytest.raises(NothingToRetry, match="--step"):
+    with pytest.raises(NotReopened, match="--step"):
         again(run)
 
 
@@ -137,7 +137,7 @@ def test_another_definition(ended: Callable[..., Run]) -> None:
 )
 def test_conflicts(ended: Callable[..., Run], flow: FlowSpec, conflict: str) -> None:
     """What has happened must have happened in this flow."""
-    with pytest.raises(OutcomesDiffer, match=conflict):
+    with pytest.raises(NotReopened, match=conflict):
         plan_retry(ended(OUTCOMES), flow)
 
 
@@ -168,7 +168,7 @@ def test_exit_codes_of_an_earlier_attempt(
     facts = {"status": RunStatus.FAILED, "definition": before.to_json()}
     run = make_run((step, attempt), (failed, None), settled=settled, **facts)
     if is_refused:
-        with pytest.raises(OutcomesDiffer, match="'x' keeps its outcome, but its exit codes"):
+        with pytest.raises(NotReopened, match="'x' keeps its outcome, but its exit codes"):
             plan_retry(run, after)
     else:
         assert set(plan_retry(run, after).resets) == {1}

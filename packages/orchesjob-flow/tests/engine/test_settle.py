@@ -7,7 +7,7 @@ import pytest
 from flow_spec import Block, Copy, FlowSpec, StepSpec, UnknownStepError
 from flow_store import Person, Reopening, Run, RunStatus, Settlement, Step, StepStatus
 from orchesjob_flow.engine.reopening import Settling, plan_retry, plan_settle
-from orchesjob_flow.errors import NoCopies, NothingToSettle
+from orchesjob_flow.errors import NotReopened
 
 MakeRun = Callable[..., Run]
 
@@ -110,7 +110,7 @@ def test_what_is_recorded(ended: Callable[..., Run]) -> None:
 )
 def test_only_what_has_not_ended_well(ended: Callable[..., Run], name: str, how: str) -> None:
     """A step that SUCCEEDED, or was SKIPPED, is not settled."""
-    with pytest.raises(NothingToSettle, match=f"step '{name}' of run .* {how}: only a step"):
+    with pytest.raises(NotReopened, match=f"step '{name}' of run .* {how}: only a step"):
         plan_settle(ended(), FLOW, name, BY_HAND)
 
 
@@ -118,7 +118,7 @@ def test_what_is_settled_already(ended: Callable[..., Run]) -> None:
     """Whoever settles a step again is told who has."""
     one = Settlement(0, 0, StepStatus.SKIPPED, StepStatus.FAILED, None, Person("bob", 7), 1.0, "x")
     run = ended(OUTCOMES.replace("SUCCEEDED", "SKIPPED", 1), settlements=(one,), settled={0: one})
-    with pytest.raises(NothingToSettle, match=r"is SKIPPED, settled by bob \(x\): only"):
+    with pytest.raises(NotReopened, match=r"is SKIPPED, settled by bob \(x\): only"):
         plan_settle(run, FLOW, "get", BY_HAND)
 
 
@@ -144,7 +144,7 @@ def test_copies(ended: Callable[..., Run], outcomes: str, settled: list[str]) ->
     reopening = plan_settle(run, flow, "a", BY_HAND)
     assert [run.steps[one.position].step_id for one in reopening.settled] == settled
     assert again(run, reopening) == ["b"]
-    with pytest.raises(NothingToSettle, match="step 'b' of run"):
+    with pytest.raises(NotReopened, match="step 'b' of run"):
         plan_settle(run, flow, "b", BY_HAND)
 
 
@@ -152,5 +152,5 @@ def test_no_copies(ended: Callable[..., Run]) -> None:
     """A name of no copies means nothing that could be settled (rule 10.3)."""
     block = Block(("X",), (StepSpec("a", ("x",)),), (), 0)
     flow = FlowSpec("f", (StepSpec("b", ("x",)),), blocks=(block,)).with_copies()
-    with pytest.raises(NoCopies):
+    with pytest.raises(NotReopened, match="no copies"):
         plan_settle(ended("FAILED", flow), flow, "a", BY_HAND)

@@ -5,6 +5,7 @@ the run is in progress are in `steps`.
 """
 
 import re
+import shlex
 from collections.abc import Collection, Iterator, Sequence
 from itertools import chain, groupby
 from typing import NamedTuple
@@ -26,14 +27,7 @@ from flow_store import (
     reported_job,
 )
 from orchesjob_client import BadAnswer, JobReport, exit_code_of
-from orchesjob_flow.errors import (
-    LeftOut,
-    NoCopies,
-    NothingToRetry,
-    NothingToSettle,
-    OutcomesDiffer,
-    ValuesDiffer,
-)
+from orchesjob_flow.errors import NotReopened, line_about
 
 
 def recorded_report(run: Run, attempt: Attempt) -> JobReport | None:
@@ -68,16 +62,16 @@ def plan_retry(
 
     Raises:
         UnknownStepError: The flow has no such step.
-        NoCopies: It has no copies of what is named.
-        LeftOut: `--until` leaves out some of what is named.
-        OutcomesDiffer: A step that would keep its outcome is another one in `flow`.
-        ValuesDiffer: One that would keep its outcome names a parameter whose value is another.
-        NothingToRetry: The run SUCCEEDED, and no step is named.
+        NotReopened: There is nothing to run again, or some outcome does not fit `flow`.
         DamagedRecord: What orchesjob reported about an attempt cannot be read.
     """
     if not steps and run.status is RunStatus.SUCCEEDED:
-        names = dict.fromkeys(base_of(step.step_id) for step in run.steps)
-        raise NothingToRetry(run.run_key, list(names))
+        names = list(dict.fromkeys(base_of(step.step_id) for step in run.steps))
+        line = line_about(run.run_key, "retry", "--step", "STEP" if names[1:] else names[0])
+        raise NotReopened(
+            f"run {run.run_key!r} has SUCCEEDED; name the steps to run again with --step",
+            f"{line}  # such as {' or '.join(names[:2])}" if names[1:] else line,
+        )
     before = FlowSpec.from_json(run.definition)
     statuses = {step.step_id: step.status for step in run.steps}
     added = [step for step in flow.all_steps if step.id not in statuses]
@@ -85,10 +79,16 @@ def plan_retry(
         named = {name: {step.id for step in flow.named(name)} for name in steps}
         again = set[str]().union(*named.values())
         if not again:
-            raise NoCopies(run.run_key, steps)
+            raise no_copies(run, steps)
         missing = [name for name, ids in named.items() if ids and ids <= {*flow.left_out}]
         if missing:
-            raise LeftOut(run.run_key, missing, flow.until)
+            option = " ".join(f"--until {name}" for name in flow.until)
+            remedy = "start a run with another key, without `--until`"
+            raise NotReopened(
+                f"run {run.run_key!r} was started with `{option}`, which leaves out "
+                f"{', '.join(missing)}; {remedy}",
+                remedy,
+            )
     else:
         again = {step_id for step_id, status in statuses.items() if status in RETRIED_STATUSES}
     again |= {step.id for step in added}
@@ -107,10 +107,17 @@ def plan_retry(
     }
     if mixed:
         roots = steps or [one for one in statuses if statuses[one] in RETRIED_STATUSES]
-        named_too = list(dict.fromkeys((*roots, *map(base_of, mixed))))
-        raise ValuesDiffer(run.run_key, list(mixed.values()), named_too)
+        named_too = dict.fromkeys((*roots, *map(base_of, mixed)))
+        options = " ".join(shlex.join(["--step", name]) for name in named_too)
+        remedy, conflicts = f"to run them again, add {options}", tuple(mixed.values())
+        mixes = f"run {run.run_key!r} would mix values: {'; '.join(conflicts)}; {remedy}"
+        raise NotReopened(mixes, remedy, conflicts)
     if conflicts := tuple(changes(run, before, flow, kept=statuses.keys() - again)):
-        raise OutcomesDiffer(run.run_key, conflicts)
+        raise NotReopened(
+            f"run {run.run_key!r} cannot continue with this flow file: {'; '.join(conflicts)}; run "
+            "such steps again with --step, keep removed ones, or start a new run",
+            conflicts=conflicts,
+        )
     return Reopening(
         definition=flow.to_json(),
         resets=resets_of(run, flow, again),
@@ -118,6 +125,12 @@ def plan_retry(
         params=dict(flow.values),
         ran_with=ran_with,
     )
+
+
+def no_copies(run: Run, names: Sequence[str]) -> NotReopened:
+    """Return the error that a run has no copies of what is named (rule 10.3)."""
+    named = ", ".join(map(repr, names))
+    return NotReopened(f"nothing of run {run.run_key!r} to run again: {named} has no copies in it")
 
 
 def old_values(run: Run, flow: FlowSpec, again: Collection[str]) -> dict[int, dict[str, str]]:
@@ -243,8 +256,7 @@ def plan_settle(run: Run, flow: FlowSpec, name: str, settling: Settling) -> Reop
 
     Raises:
         UnknownStepError: The flow has no such step.
-        NoCopies: It has no copies of what is named.
-        NothingToSettle: It has neither FAILED nor was it CANCELLED.
+        NotReopened: It has neither FAILED nor was it CANCELLED, or has no copies.
     """
     named = to_settle(run, flow, name)
     again = dependents(flow, named)
@@ -262,15 +274,22 @@ def to_settle(run: Run, flow: FlowSpec, name: str) -> set[str]:
     """Return the ids of the steps that FAILED or were CANCELLED, of those that a name means.
 
     Raises:
-        UnknownStepError, NoCopies, NothingToSettle: There is none.
+        UnknownStepError, NotReopened: There is none.
     """
     ids = {spec.id for spec in flow.named(name)}
     if not ids:
-        raise NoCopies(run.run_key, [name])
+        raise no_copies(run, [name])
     meant = [step for step in run.steps if step.step_id in ids]
     found = {step.step_id for step in meant if step.status in RETRIED_STATUSES}
     if not found:
-        raise NothingToSettle(run.run_key, name, how_they_stand(run, meant))
+        outcomes, key = how_they_stand(run, meant), run.run_key
+        why, retry = line_about(key, "explain", name), line_about(key, "retry")
+        rerun = f"{why}  # shows why; to rerun failures and their dependents: {retry}"
+        raise NotReopened(
+            f"step {name!r} of run {key!r} is {'; '.join(outcomes)}: only a step that FAILED or "
+            "was CANCELLED can be settled",
+            rerun if "SKIPPED" in outcomes else None,
+        )
     return found
 
 
