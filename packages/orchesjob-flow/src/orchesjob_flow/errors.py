@@ -85,7 +85,7 @@ class DefinitionDiffers(FlowError, ValueError):
     @property
     def details(self) -> dict[str, object]:
         """The differences, and how to repeat what failed with changed steps (rule 9.7)."""
-        found = {"differences": list(self.differences)}
+        found: dict[str, object] = {"differences": list(self.differences)}
         if not (self.can_retry and all(one.startswith("step ") for one in self.differences)):
             return found
         line = line_about(self.run_key, "retry", "--file", "FLOW_FILE")
