@@ -44,7 +44,17 @@ from orchesjob_client import (
 from orchesjob_flow.clock import now
 from orchesjob_flow.engine.reopening import is_decisive, recorded_report
 from orchesjob_flow.errors import UnsafePlace, UnusableOrchesjobHome
-from orchesjob_flow.home.locks import refuse_foreign
+from orchesjob_flow.home import (
+    UNFINISHED_STATUSES,
+    Home,
+    Listed,
+    RunHandle,
+    Settings,
+    find_runs,
+    is_there,
+    open_to_read,
+    refuse_foreign,
+)
 from orchesjob_flow.home.orchesjob_home import (
     HomeLoss,
     InnerFate,
@@ -53,9 +63,6 @@ from orchesjob_flow.home.orchesjob_home import (
     loss_of_home,
     shared_home,
 )
-from orchesjob_flow.home.paths import Home, is_there
-from orchesjob_flow.home.runs import UNFINISHED_STATUSES, Listed, RunHandle, find_runs, open_to_read
-from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.reasons import describe_given_up, settled_words
 from orchesjob_flow.reports.facts import cached_flow
 from orchesjob_flow.runner import hook

@@ -16,7 +16,7 @@ from flow_conditions import Explanation, Name
 from flow_spec import RUN_WORD, FlowSpec, StepEnds, StepSpec, operands_of
 from flow_store import AttemptStatus, PastAttempt, Run, Settlement, Step, StepStatus
 from orchesjob_flow.engine.plan import fate_of_row
-from orchesjob_flow.home.runs import flow_of_run
+from orchesjob_flow.home import flow_of_run
 from orchesjob_flow.reasons import (
     NO_DEPENDENCIES,
     Copies,

@@ -160,8 +160,7 @@ def parse_question(words: Sequence[str]) -> Question | None:
 
 def answer(question: Question) -> None:
     """Print the run as it is now, as `commands.status` does."""
-    from orchesjob_flow.home.runs import RunHandle
-    from orchesjob_flow.home.settings import Settings
+    from orchesjob_flow.home import RunHandle, Settings
     from orchesjob_flow.views.results import show_run
 
     handle = RunHandle(question.run_key, Settings.from_options(question.database, None))

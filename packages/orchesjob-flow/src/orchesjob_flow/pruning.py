@@ -18,10 +18,8 @@ from typing import NamedTuple
 from flow_store import Attempt, DamagedRecord, EndedRun, FlowStore, Run, StoreBroken, reported_job
 from orchesjob_client import OrchesjobClient, OrchesjobError, discard_empty_cgroups, locate
 from orchesjob_flow.errors import UnsafePlace
+from orchesjob_flow.home import RunHandle, Settings, patiently, remove_run_directory
 from orchesjob_flow.home.orchesjob_home import flow_home_before, has_own_home
-from orchesjob_flow.home.paths import remove_run_directory
-from orchesjob_flow.home.runs import RunHandle, patiently
-from orchesjob_flow.home.settings import Settings
 
 AT_ONCE = 20
 """How many records are removed in one transaction, which keeps other writers out for some ms."""

@@ -29,7 +29,7 @@ from flow_store import (
     was_found,
 )
 from orchesjob_flow.clock import clock_time, now
-from orchesjob_flow.home.runs import Listed, Snapshot, last_recorded
+from orchesjob_flow.home import Listed, Snapshot, last_recorded
 
 MEASURABLE_SEC = 1.0
 """How far the clock must have been set before another time is shown."""

@@ -20,7 +20,7 @@ from flow_store import (
     RunSummary,
     StepStatus,
 )
-from orchesjob_flow.home.runs import UNFINISHED_STATUSES, Listed
+from orchesjob_flow.home import UNFINISHED_STATUSES, Listed
 from orchesjob_flow.reasons import not_started_text
 from orchesjob_flow.reports.facts import Facts, SpanKind, facts_of
 from orchesjob_flow.views.table import Table, draw_table, fit

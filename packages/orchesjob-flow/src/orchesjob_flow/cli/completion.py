@@ -1,7 +1,7 @@
 """What TAB offers: the keys of recorded runs, the ids of their steps and flows (rule 9.15).
 
-TAB shows no errors: where nothing can be read, nothing is offered. Functions import what reads, as
-every call of the program imports this module.
+TAB shows no errors: where nothing can be read, nothing is offered. Functions import what reads flows,
+as every call of the program imports this module.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Set
@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.home import RunHandle, Settings, find_runs, newest_run
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from flow_spec import FlowSpec
     from flow_store import RunSummary
-    from orchesjob_flow.home.runs import RunHandle
 
 MOST_OFFERED_RUNS = 200
 NEWEST = "-"
@@ -68,8 +67,6 @@ def complete_ended_run(ctx: click.Context, _incomplete: str) -> Iterator[Offer]:
 
 
 def _latest_runs(ctx: click.Context) -> Iterator["RunSummary"]:
-    from orchesjob_flow.home.runs import find_runs
-
     return (found.run for found in find_runs(settings_of(ctx), limit=MOST_OFFERED_RUNS))
 
 
@@ -151,7 +148,7 @@ def flow_at_hand(ctx: click.Context) -> "FlowSpec":
     return FlowSpec.from_json(handle.snapshot().run.definition)
 
 
-def run_at_hand(ctx: click.Context) -> "RunHandle | None":
+def run_at_hand(ctx: click.Context) -> RunHandle | None:
     """Return the run that a command line names; None if it names none.
 
     Raises:
@@ -165,14 +162,12 @@ def run_at_hand(ctx: click.Context) -> "RunHandle | None":
     return handle
 
 
-def named_run(word: str, settings: Settings) -> "RunHandle":
+def named_run(word: str, settings: Settings) -> RunHandle:
     """Return the handle of the run that a word names: by its key, or as the newest one.
 
     Raises:
         NoRunYet, HomeMissing, StoreError, OSError: There is no newest run, or it cannot be read.
     """
-    from orchesjob_flow.home.runs import RunHandle, newest_run
-
     return newest_run(settings) if word == NEWEST else RunHandle(word, settings)
 
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -22,7 +22,7 @@ from orchesjob_flow.cli.completion import (
     named_run,
     settings_of,
 )
-from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.home import RunHandle, Settings, find_runs
 from orchesjob_flow.views.terminal import (
     AUTO,
     FORMAT_VARIABLE,
@@ -31,9 +31,6 @@ from orchesjob_flow.views.terminal import (
     format_of_result,
     warn,
 )
-
-if TYPE_CHECKING:
-    from orchesjob_flow.home.runs import RunHandle
 
 
 class Misused(click.UsageError):
@@ -238,9 +235,7 @@ class CommandThatNames(CommandOnRun):
     """A command that gives a new run its key, so that it cannot mean the newest run."""
 
 
-def handle_of(
-    ctx: click.Context, _param: click.Parameter, run_key: str | None
-) -> "RunHandle | None":
+def handle_of(ctx: click.Context, _param: click.Parameter, run_key: str | None) -> RunHandle | None:
     """Return the handle of the run with this key, if one is given."""
     if run_key is None:
         return None
@@ -326,8 +321,6 @@ def declare_format(*others: str) -> Callable[[Callable[..., Any]], Callable[...,
 
 def tell_unknown_flow(settings: Settings, flow_id: str | None) -> None:
     """Mention on stderr that no run of a flow is recorded: its id is probably misspelled."""
-    from orchesjob_flow.home.runs import find_runs
-
     if flow_id is not None and not find_runs(settings, flow_id=flow_id, limit=1):
         warn(f"no run of flow {flow_id!r} is recorded")
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchesjob_flow.cli.options import ON_RUN_NAMED, Duration, refuse_empty, refuse_repeated
-from orchesjob_flow.home.settings import DEFAULT_PATIENCE_SEC, DEFAULT_POLL_INTERVAL_SEC, Settings
+from orchesjob_flow.home import DEFAULT_PATIENCE_SEC, DEFAULT_POLL_INTERVAL_SEC, Settings
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

@@ -13,7 +13,7 @@ from flow_store import FlowStore, Outcome, Run, RunStatus, StepStatus, attempt_k
 from orchesjob_client import DEFAULT_GRACE_SEC
 from orchesjob_flow.cli.options import CommandOnRun, Duration, format_option, run_key_option
 from orchesjob_flow.errors import CancelUnfinished, GaveUp
-from orchesjob_flow.home.runs import RunHandle, Snapshot, request_cancel
+from orchesjob_flow.home import RunHandle, Snapshot, request_cancel
 from orchesjob_flow.reasons import finally_words, is_running_finally, listed, steps_of_finally
 from orchesjob_flow.runner.assembly import runner_of
 from orchesjob_flow.views.results import ended_words, show_run

@@ -8,8 +8,7 @@ from flow_store import StoreError
 from orchesjob_flow.checks import Grade, examine, try_hook
 from orchesjob_flow.cli.options import CommandOnRun, Misused, declare_run_key, format_option
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
-from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.home import RunHandle, Settings
 from orchesjob_flow.views.terminal import OutputFormat, as_json, print_json, print_lines, visible
 
 GRADE_MARKS = {Grade.OK: "OK", Grade.NOTE: "--", Grade.PROBLEM: "NG"}

@@ -11,7 +11,7 @@ import click
 
 from flow_store import Run
 from orchesjob_flow.cli.options import CommandOnRun, format_option, run_key_option
-from orchesjob_flow.home.runs import RunHandle, Snapshot
+from orchesjob_flow.home import RunHandle, Snapshot
 from orchesjob_flow.runner import assembly, background
 from orchesjob_flow.views.results import run_exit_code, run_json, show_run
 from orchesjob_flow.views.terminal import OutputFormat, print_json

@@ -19,7 +19,7 @@ from orchesjob_flow.explanation import (
     explain_steps,
     sentence,
 )
-from orchesjob_flow.home.runs import RunHandle, Snapshot
+from orchesjob_flow.home import RunHandle, Snapshot
 from orchesjob_flow.reasons import (
     Copies,
     Dependency,

@@ -22,7 +22,7 @@ from flow_spec import (
 )
 from flow_store import StepStatus
 from orchesjob_flow.cli.options import FLOW_FILE, Misused, declare_key_option, param_option
-from orchesjob_flow.home.runs import RunHandle, flow_of_run
+from orchesjob_flow.home import RunHandle, flow_of_run
 from orchesjob_flow.launch.inputs import list_reader, read_as_given, tell_empty_lists
 from orchesjob_flow.reasons import Copies, counts_text, dependencies_in, urgency
 from orchesjob_flow.views import terminal

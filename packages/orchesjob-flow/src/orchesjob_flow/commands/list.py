@@ -13,8 +13,7 @@ from orchesjob_flow.cli.options import (
     limited,
     tell_unknown_flow,
 )
-from orchesjob_flow.home.runs import Listed, find_runs, read_store
-from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.home import Listed, Settings, find_runs, read_store
 from orchesjob_flow.reasons import not_started_text
 from orchesjob_flow.views.results import header_json, runner_json
 from orchesjob_flow.views.terminal import (

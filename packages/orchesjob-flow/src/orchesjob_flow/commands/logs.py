@@ -15,7 +15,7 @@ from orchesjob_flow.cli.options import (
     step_argument,
 )
 from orchesjob_flow.errors import NoOutput
-from orchesjob_flow.home.runs import Observer, RunHandle, flow_of_run
+from orchesjob_flow.home import Observer, RunHandle, flow_of_run
 from orchesjob_flow.reasons import is_at_gate, reasons
 from orchesjob_flow.views.results import command_line
 from orchesjob_flow.views.step_output import Choice, Printer, files_of, prefixes_of, still_growing

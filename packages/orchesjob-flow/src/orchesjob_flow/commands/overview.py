@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from orchesjob_flow.cli.options import refuse_empty
-from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.home import Settings
 from orchesjob_flow.reports.overview import write_overview
 from orchesjob_flow.views.terminal import counted, paragraph, stderr, visible, write_message
 

@@ -19,8 +19,7 @@ from orchesjob_flow.cli.options import (
 )
 from orchesjob_flow.clock import clock_time
 from orchesjob_flow.errors import NotPruned, RunnerBusy, RunNotTerminal
-from orchesjob_flow.home.runs import RunHandle, open_store, open_to_read, read_store
-from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.home import RunHandle, Settings, open_store, open_to_read, read_store
 from orchesjob_flow.pruning import Pruned, Pruner
 from orchesjob_flow.views.terminal import (
     OutputFormat,

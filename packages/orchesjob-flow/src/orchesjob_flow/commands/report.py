@@ -5,8 +5,7 @@ from pathlib import Path
 import click
 
 from orchesjob_flow.cli.options import REPORTS, CommandOnRun, refuse_empty, run_key_option
-from orchesjob_flow.home.paths import encode_run_key
-from orchesjob_flow.home.runs import RunHandle
+from orchesjob_flow.home import RunHandle, encode_run_key
 from orchesjob_flow.reports.reporting import read_head, refuse_destination, report_of, write_file
 from orchesjob_flow.views.terminal import stdout, visible, warn, write_message, write_result
 

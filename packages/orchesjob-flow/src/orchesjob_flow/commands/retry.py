@@ -23,7 +23,7 @@ from orchesjob_flow.cli.options import (
 from orchesjob_flow.engine.reopening import plan_retry
 from orchesjob_flow.errors import line_about
 from orchesjob_flow.explanation import values_text
-from orchesjob_flow.home.runs import RunHandle, flow_of_run
+from orchesjob_flow.home import RunHandle, flow_of_run
 from orchesjob_flow.launch.inputs import (
     folder_of,
     list_reader,

@@ -9,8 +9,7 @@ import click
 from flow_spec import read_document
 from orchesjob_flow.cli.completion import settings_of
 from orchesjob_flow.cli.options import name_run, start_options
-from orchesjob_flow.home.paths import key_for_flow
-from orchesjob_flow.home.runs import RunHandle, patiently
+from orchesjob_flow.home import RunHandle, key_for_flow, patiently
 from orchesjob_flow.launch.inputs import list_reader, load_to_start
 from orchesjob_flow.launch.recording import start_run
 from orchesjob_flow.views.terminal import Course, warn

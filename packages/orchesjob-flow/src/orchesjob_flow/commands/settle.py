@@ -18,7 +18,7 @@ from orchesjob_flow.cli.options import (
 )
 from orchesjob_flow.clock import now
 from orchesjob_flow.engine.reopening import Settling, plan_settle
-from orchesjob_flow.home.runs import RunHandle, flow_of_run
+from orchesjob_flow.home import RunHandle, flow_of_run
 from orchesjob_flow.launch.recording import Plan, reopen
 from orchesjob_flow.views.terminal import Course, unsafe
 

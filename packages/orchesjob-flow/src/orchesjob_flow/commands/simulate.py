@@ -14,7 +14,7 @@ from flow_spec import FlowSpec, read_document
 from flow_store import Run, RunStatus, Step, StepStatus
 from orchesjob_flow.cli.completion import complete_step_of_file
 from orchesjob_flow.cli.options import FLOW_FILE, format_option, param_option, until_option
-from orchesjob_flow.home.runs import Snapshot
+from orchesjob_flow.home import Snapshot
 from orchesjob_flow.launch.inputs import list_reader, read_to_run, tell_empty_lists
 from orchesjob_flow.reasons import in_order, listed, reasons
 from orchesjob_flow.simulation import (

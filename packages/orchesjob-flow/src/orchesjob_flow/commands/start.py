@@ -15,8 +15,7 @@ from orchesjob_flow.cli.options import (
     run_key_option,
     start_options,
 )
-from orchesjob_flow.home.locks import Lock
-from orchesjob_flow.home.runs import RunHandle
+from orchesjob_flow.home import Lock, RunHandle
 from orchesjob_flow.launch.inputs import load_to_start, read_as_given
 from orchesjob_flow.launch.periods import PERIODS, start_of_period
 from orchesjob_flow.launch.recording import lists_to_start, start_run

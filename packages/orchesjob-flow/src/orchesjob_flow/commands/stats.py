@@ -18,8 +18,7 @@ from orchesjob_flow.cli.options import (
     refuse_empty,
     tell_unknown_flow,
 )
-from orchesjob_flow.home.runs import UNFINISHED_STATUSES, find_runs, read_store
-from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.home import UNFINISHED_STATUSES, Settings, find_runs, read_store
 from orchesjob_flow.reports.reporting import write_file
 from orchesjob_flow.stats import (
     MOST_RUNS,

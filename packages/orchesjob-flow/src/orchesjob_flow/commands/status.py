@@ -3,7 +3,7 @@
 import click
 
 from orchesjob_flow.cli.options import CommandOnRun, format_option, run_key_option
-from orchesjob_flow.home.runs import RunHandle
+from orchesjob_flow.home import RunHandle
 from orchesjob_flow.views.results import run_exit_code, show_run
 from orchesjob_flow.views.terminal import OutputFormat
 

@@ -6,7 +6,7 @@ import click
 
 from flow_store import GivenUp
 from orchesjob_flow.cli.options import CommandOnRun, Duration, format_option, run_key_option
-from orchesjob_flow.home.runs import Observer, RunHandle, Snapshot
+from orchesjob_flow.home import Observer, RunHandle, Snapshot
 from orchesjob_flow.reasons import describe_given_up
 from orchesjob_flow.views.results import run_exit_code, show_run
 from orchesjob_flow.views.terminal import OutputFormat, warn

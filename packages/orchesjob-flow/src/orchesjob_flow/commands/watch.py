@@ -19,7 +19,7 @@ from orchesjob_flow.cli.options import (
     name_run,
     run_key_option,
 )
-from orchesjob_flow.home.runs import Observer, RunHandle, Snapshot
+from orchesjob_flow.home import Observer, RunHandle, Snapshot
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.progress import Screen, screen_on, with_progress
 from orchesjob_flow.views.results import run_exit_code, show_next_steps

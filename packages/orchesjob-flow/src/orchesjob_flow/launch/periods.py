@@ -13,10 +13,7 @@ from orchesjob_client import OrchesjobError
 from orchesjob_flow.clock import now
 from orchesjob_flow.errors import DefinitionDiffers, FlowError
 from orchesjob_flow.exit_codes import DONE
-from orchesjob_flow.home.locks import Lock
-from orchesjob_flow.home.paths import key_for_flow
-from orchesjob_flow.home.runs import RunHandle, patiently
-from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.home import Lock, RunHandle, Settings, key_for_flow, patiently
 from orchesjob_flow.launch.recording import Recorded, bring_recorded
 from orchesjob_flow.views.results import run_exit_code, show_run
 from orchesjob_flow.views.terminal import Course, warn

@@ -19,15 +19,21 @@ from orchesjob_flow.clock import now
 from orchesjob_flow.engine.update import header_at_start
 from orchesjob_flow.errors import DefinitionDiffers, RunNotTerminal, Skipped
 from orchesjob_flow.exit_codes import DONE
-from orchesjob_flow.home.locks import Lock
+from orchesjob_flow.home import (
+    Lock,
+    RunHandle,
+    check_run_key,
+    flow_of_run,
+    has_runner,
+    open_store,
+    patiently,
+)
 from orchesjob_flow.home.orchesjob_home import (
     home_of_new_run,
     inode_of_home,
     parent_of_new_run,
     real_home,
 )
-from orchesjob_flow.home.paths import check_run_key
-from orchesjob_flow.home.runs import RunHandle, flow_of_run, has_runner, open_store, patiently
 from orchesjob_flow.launch.inputs import (
     current_directory,
     folder_of,

@@ -30,7 +30,7 @@ from flow_store import (
     reported_job,
 )
 from orchesjob_flow.errors import line_about
-from orchesjob_flow.home.runs import refuse_other_steps
+from orchesjob_flow.home import refuse_other_steps
 from orchesjob_flow.reasons import (
     listed,
     running_words,

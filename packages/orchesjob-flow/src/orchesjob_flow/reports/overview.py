@@ -23,16 +23,16 @@ from orchesjob_flow.errors import (
     RunNotFound,
     UnusableOrchesjobHome,
 )
-from orchesjob_flow.home.paths import encode_run_key
-from orchesjob_flow.home.runs import (
+from orchesjob_flow.home import (
     UNFINISHED_STATUSES,
     Listed,
     RunHandle,
+    Settings,
     Snapshot,
+    encode_run_key,
     open_to_read,
     with_runners,
 )
-from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.reasons import not_started_text
 from orchesjob_flow.reports.facts import Facts, StepFacts, headline
 from orchesjob_flow.reports.page import as_html, origin_of, our_version, page_from

@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 
 from flow_store import Run, RunSummary, StepStatus
 from orchesjob_flow.errors import line_about
-from orchesjob_flow.home.runs import Snapshot
+from orchesjob_flow.home import Snapshot
 from orchesjob_flow.reports.facts import Facts, SpanKind, StepFacts, TimeSpan, ending_text, headline
 from orchesjob_flow.reports.graph import counts_of, drawing_of, grouped_steps
 from orchesjob_flow.views.results import suggestions

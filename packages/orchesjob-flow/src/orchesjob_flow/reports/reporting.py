@@ -19,7 +19,7 @@ from flow_store import Attempt, Run, StepStatus, StoreError
 from orchesjob_flow.clock import now
 from orchesjob_flow.errors import FlowError, NotOurReport, ReportNotWritten, UnusableOrchesjobHome
 from orchesjob_flow.explanation import Explained, explain_steps, sentence
-from orchesjob_flow.home.runs import RunHandle, Snapshot, last_recorded
+from orchesjob_flow.home import RunHandle, Snapshot, last_recorded
 from orchesjob_flow.reasons import went_wrong
 from orchesjob_flow.reports.facts import (
     Facts,

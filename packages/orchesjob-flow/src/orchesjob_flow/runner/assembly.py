@@ -33,17 +33,19 @@ from orchesjob_client import (
 from orchesjob_flow.clock import now
 from orchesjob_flow.engine.state import Limits, RunState
 from orchesjob_flow.errors import CallsInFlight, Passing, exhaustion_named
-from orchesjob_flow.home.call_slots import CallSlots
-from orchesjob_flow.home.locks import (
-    PATIENCE_WITH_READERS_SEC,
+from orchesjob_flow.home import (
     Holder,
     Lock,
-    has_open,
-    processes_with,
+    RunHandle,
+    flow_of_run,
+    has_runner,
+    make_run_directory,
+    patiently,
+    wait_out,
 )
+from orchesjob_flow.home.call_slots import CallSlots
+from orchesjob_flow.home.locks import PATIENCE_WITH_READERS_SEC, has_open, processes_with
 from orchesjob_flow.home.orchesjob_home import stored_inode, take_home
-from orchesjob_flow.home.paths import make_run_directory
-from orchesjob_flow.home.runs import RunHandle, flow_of_run, has_runner, patiently, wait_out
 from orchesjob_flow.runner import hook
 from orchesjob_flow.runner.background import Relief
 from orchesjob_flow.runner.loop import Inbox, Runner, Stop, giving_up_recorded

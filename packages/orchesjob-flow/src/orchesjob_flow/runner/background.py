@@ -19,8 +19,7 @@ from typing import NamedTuple
 from flow_store import FlowStore, StoreError
 from orchesjob_client import OrchesjobError, locate
 from orchesjob_flow.errors import FlowError, NotDetached, NotReady, exhaustion_named
-from orchesjob_flow.home.locks import Holder, Lock, open_owned
-from orchesjob_flow.home.runs import RunHandle, Snapshot, wait_out
+from orchesjob_flow.home import Holder, Lock, RunHandle, Snapshot, open_owned, wait_out
 from orchesjob_flow.views.terminal import warn
 
 READY_LINE = b"ready\n"

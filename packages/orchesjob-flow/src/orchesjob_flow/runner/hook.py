@@ -18,10 +18,17 @@ from flow_spec import StepVariable
 from flow_store import FlowStore, Run
 from orchesjob_client import find_exposure, unmarked
 from orchesjob_flow.errors import FlowError
-from orchesjob_flow.home.locks import Lock, open_owned
-from orchesjob_flow.home.paths import FLOW_HOME
-from orchesjob_flow.home.runs import RunHandle, Snapshot, open_store, patiently, read_store
-from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.home import (
+    FLOW_HOME,
+    Lock,
+    RunHandle,
+    Settings,
+    Snapshot,
+    open_owned,
+    open_store,
+    patiently,
+    read_store,
+)
 from orchesjob_flow.views.results import run_json
 from orchesjob_flow.views.terminal import dump_json, warn
 

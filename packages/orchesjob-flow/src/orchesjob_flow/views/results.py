@@ -14,9 +14,7 @@ from flow_store import PastAttempt, Run, RunSummary, Settlement, Step, attempt_k
 from orchesjob_flow.clock import clock_time
 from orchesjob_flow.errors import line_about
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED, UNFINISHED
-from orchesjob_flow.home.paths import DATABASE_OPTION
-from orchesjob_flow.home.runs import Listed, RunHandle, Snapshot
-from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.home import DATABASE_OPTION, Listed, RunHandle, Settings, Snapshot
 from orchesjob_flow.reasons import (
     in_order,
     is_allowed,

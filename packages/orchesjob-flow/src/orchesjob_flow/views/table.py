@@ -14,7 +14,7 @@ from itertools import chain, zip_longest
 from flow_store import Attempt, Run, RunSummary, Step, StepStatus, reported_job, was_found
 from orchesjob_flow.clock import clock_time
 from orchesjob_flow.errors import line_about
-from orchesjob_flow.home.runs import Listed, Snapshot
+from orchesjob_flow.home import Listed, Snapshot
 from orchesjob_flow.reasons import (
     FOUND,
     allowed_words,
