@@ -1,7 +1,7 @@
 """What TAB offers: the keys of recorded runs, the ids of their steps and flows (rule 9.15).
 
-TAB shows no errors: where nothing can be read, nothing is offered. Functions import what reads flows,
-as every call of the program imports this module.
+TAB shows no errors: where nothing can be read, nothing is offered. Functions import what reads
+flows, as every call of the program imports this module.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Set
