@@ -146,7 +146,7 @@ def examine_runs(
         return
     yield from (entry for entry in entries if isinstance(entry, Check))
     settled = [entry for entry in entries if isinstance(entry, SettledStep)]
-    yield from check_settled(settled, every=every)
+    yield from _check_settled(settled, every=every)
     recorded = [entry for entry in entries if isinstance(entry, RecordedAttempt)]
     yield from check_hook(settings, hooks)
     yield from check_runners(settings, {one.run_key for one in recorded if one.loss is not None})
@@ -232,7 +232,7 @@ def check_disk(settings: Settings) -> Check:
     home = settings.home.database.parent
     folder = next(path for path in (home, *home.parents) if path.exists())
     free_mb = shutil.disk_usage(folder).free // 2**20
-    file_system = file_system_of(folder)
+    file_system = _file_system_of(folder)
     where = f"{home}: {free_mb:,} MB free"
     if file_system in NETWORK_FILE_SYSTEMS:
         return Check(
@@ -279,8 +279,7 @@ def check_processes() -> Check:
     return Check("processes", Grade.OK, f"each attempt has a cgroup of its own below {folder}")
 
 
-def file_system_of(folder: Path) -> str | None:
-    """Return the kind of file system that holds a folder, if the system tells."""
+def _file_system_of(folder: Path) -> str | None:
     try:
         lines = MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -438,11 +437,10 @@ def fits_report(recorded: RecordedAttempt, report: JobReport) -> bool:
     attempt = recorded.attempt
     if attempt.status.is_open or report.job_id != attempt.job_id:
         return False
-    return agrees(recorded, report) if report.is_terminal else not was_good(attempt)
+    return agrees(recorded, report) if report.is_terminal else not _was_good(attempt)
 
 
-def check_settled(settled: Sequence[SettledStep], *, every: bool) -> Iterator[Check]:
-    """Name the steps that people have settled, the latest first; without `every`, not all."""
+def _check_settled(settled: Sequence[SettledStep], *, every: bool) -> Iterator[Check]:
     latest = sorted(settled, key=lambda one: one.settlement.at, reverse=True)
     shown = latest if every else latest[:MOST_SETTLED]
     for one in shown:
@@ -548,7 +546,7 @@ def agrees(recorded: RecordedAttempt, report: JobReport) -> bool:
     if code is not None and not status.is_open:
         if not recorded.decisive or recorded.attempt.files is not None:
             return code == recorded.code  # or it has failed by what it has not written
-        expected = status if was_good(recorded.attempt) else AttemptStatus.FAILED
+        expected = status if _was_good(recorded.attempt) else AttemptStatus.FAILED
         return recorded.spec.outcome_of(code, is_gate=recorded.attempt.is_gate) == expected
     match status:
         case AttemptStatus.STARTING | AttemptStatus.RUNNING:
@@ -559,6 +557,5 @@ def agrees(recorded: RecordedAttempt, report: JobReport) -> bool:
             return report.status not in ("RUNNING", "STARTING")
 
 
-def was_good(attempt: Attempt) -> bool:
-    """Tell whether an attempt ended as only a command can end that has ended by itself."""
+def _was_good(attempt: Attempt) -> bool:
     return attempt.status in (AttemptStatus.SUCCEEDED, AttemptStatus.SKIPPED)

@@ -256,7 +256,7 @@ def sentence_without_gate(explained: Explained) -> str:
     """Explain in one sentence why a step has its status, without the answer of its gate."""
     step, waits_for, condition, before, gate, held, *_ = explained
     if condition is not None and step.status is StepStatus.SKIPPED and not step.has_begun:
-        return describe_decision(condition, by_name(waits_for.steps))
+        return _describe_decision(condition, by_name(waits_for.steps))
     latest = None if gate is None else gate.latest
     is_gate = latest is not None and latest.number == step.attempt_no
     why = reason(step, waits_for, before, held, is_gate=is_gate)
@@ -266,15 +266,14 @@ def sentence_without_gate(explained: Explained) -> str:
         then = "run" if condition.value else "be skipped"
         rest = "it" if len(waits_for.unfinished) == 1 else "them"
         why += f", and will {then} whatever becomes of {rest}"
-    return f"{why}; {describe_decision(condition, by_name(waits_for.steps))}"
+    return f"{why}; {_describe_decision(condition, by_name(waits_for.steps))}"
 
 
-def describe_decision(condition: ExplainedCondition, rows: Mapping[str, Dependency]) -> str:
-    """Name the steps that decided the condition; while none has, describe its outermost parts."""
+def _describe_decision(condition: ExplainedCondition, rows: Mapping[str, Dependency]) -> str:
     if condition.decided_by is None:
-        return describe_parts(condition, rows)
+        return _describe_parts(condition, rows)
     deciding = describe_operands(condition, condition.decided_by, rows)
-    return f"{deciding}, so {spell_value(condition, condition.whole)}"
+    return f"{deciding}, so {_spell_value(condition, condition.whole)}"
 
 
 def describe_operands(
@@ -298,24 +297,21 @@ def describe_operands(
     return listed([*described.values()])
 
 
-def describe_parts(condition: ExplainedCondition, rows: Mapping[str, Dependency]) -> str:
-    """Write the value of a condition and of its outermost parts."""
+def _describe_parts(condition: ExplainedCondition, rows: Mapping[str, Dependency]) -> str:
     whole = condition.whole
     if whole.operator not in ("&&", "||"):
-        return describe_part(condition, whole, rows)
-    clauses = [describe_part(condition, part, rows) for part in whole.children[:MOST_PARTS]]
-    return f"{spell_value(condition, whole)}: {with_rest(clauses, len(whole.children))}"
+        return _describe_part(condition, whole, rows)
+    clauses = [_describe_part(condition, part, rows) for part in whole.children[:MOST_PARTS]]
+    return f"{_spell_value(condition, whole)}: {with_rest(clauses, len(whole.children))}"
 
 
-def describe_part(
+def _describe_part(
     condition: ExplainedCondition, part: Explanation, rows: Mapping[str, Dependency]
 ) -> str:
-    """Write the value of a part, and the statuses of the steps that it names."""
-    return f"{spell_value(condition, part)} ({describe_operands(condition, part.operands, rows)})"
+    return f"{_spell_value(condition, part)} ({describe_operands(condition, part.operands, rows)})"
 
 
-def spell_value(condition: ExplainedCondition, part: Explanation) -> str:
-    """Write the value of a part; a long text is cut."""
+def _spell_value(condition: ExplainedCondition, part: Explanation) -> str:
     return f"`{shortened(condition.text_of(part), LONGEST_PART)}` is {WORDS[part.value]}"
 
 

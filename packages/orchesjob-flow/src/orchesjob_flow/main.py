@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             traceback.print_exc()  # into the log of the background process
         forget_output()
-        write_message(error_words(error, words))
+        write_message(_error_words(error, words))
         return WRONG
     interruption.be_silent()
     return exit_code
@@ -199,8 +199,7 @@ def exit_at_once(exit_code: int) -> None:
     os._exit(exit_code)
 
 
-def error_words(error: Exception, words: Sequence[str]) -> str:
-    """Write an error for whoever reads stderr: a person, or a program (rule 6.11)."""
+def _error_words(error: Exception, words: Sequence[str]) -> str:
     error = with_file_meant(error, words)
     described = describe_error(error, words)
     if format_of_errors(words) is OutputFormat.TEXT:

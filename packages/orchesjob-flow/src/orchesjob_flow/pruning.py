@@ -50,7 +50,7 @@ class PrintedJob(NamedTuple):
     @property
     def size(self) -> int:
         """Return how many bytes its files hold now."""
-        return sum(map(size_of, self.files))
+        return sum(map(_size_of, self.files))
 
 
 class Pruner:
@@ -188,8 +188,7 @@ def total(jobs: Sequence[PrintedJob]) -> Output:
     return Output(len(jobs), sum(job.size for job in jobs))
 
 
-def size_of(path: str) -> int:
-    """Return how many bytes a file holds; 0 if there is no regular file."""
+def _size_of(path: str) -> int:
     try:
         found = os.lstat(path)
     except (OSError, ValueError):

@@ -139,10 +139,10 @@ def read_shape(definition: str) -> Shape:
         )
         begin = 0
         for block in flow.get("blocks", ()):
-            add_plain_steps(shape, outside[begin : block["before"]])
+            _add_plain_steps(shape, outside[begin : block["before"]])
             add_block(shape, block)
             begin = block["before"]
-        add_plain_steps(shape, (*outside[begin:], *finally_))
+        _add_plain_steps(shape, (*outside[begin:], *finally_))
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         # `FlowSpec` raises the error that says what is wrong. It is slow to import.
         from flow_spec import FlowSpec
@@ -152,8 +152,7 @@ def read_shape(definition: str) -> Shape:
     return shape
 
 
-def add_plain_steps(shape: Shape, steps: Iterable[Mapping[str, Any]]) -> None:
-    """Add steps outside of blocks."""
+def _add_plain_steps(shape: Shape, steps: Iterable[Mapping[str, Any]]) -> None:
     shape.waits.update((step["id"], waits_of(step)) for step in steps)
 
 
@@ -380,7 +379,7 @@ def words_instead(run: Run, stale: Collection[int]) -> dict[int, str]:
     """
     perhaps = run.steps if shape_of(run.definition).left_out else ()
     words = {step.position: LEFT_OUT for step in perhaps if is_left_out(run, step)}
-    words |= {position: stale_words(run, position) for position in stale}
+    words |= {position: _stale_words(run, position) for position in stale}
     return words | {position: settled_words(one) for position, one in run.settled.items()}
 
 
@@ -395,17 +394,16 @@ def times_of(
 ) -> tuple[float, float | None, bool]:
     """Return when an attempt began and ended, and whether both times are from our clock."""
     began, ended = job.get("started_at"), job.get("finished_at")
-    if was_found(run, attempt) and is_time(began) and is_time(ended):
+    if was_found(run, attempt) and _is_time(began) and _is_time(ended):
         return began, max(began, ended), False
     if attempt.finished_at is None:
         return attempt.started_at, None, True
     # Where no runner saw the end, the end of orchesjob's second was recorded.
-    is_seen = not (is_time(ended) and attempt.finished_at == ended + 1)
+    is_seen = not (_is_time(ended) and attempt.finished_at == ended + 1)
     return attempt.started_at, max(attempt.started_at, attempt.finished_at), is_seen
 
 
-def is_time(value: object) -> TypeGuard[float]:
-    """Tell whether a value from orchesjob is a time."""
+def _is_time(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -552,8 +550,7 @@ def silence_words(run: Run) -> str:
     return f"nothing recorded since {clock_time(since)}"
 
 
-def stale_words(run: Run, position: int) -> str:
-    """Say what is known of an attempt of which nothing is seen to run (rule 6.4)."""
+def _stale_words(run: Run, position: int) -> str:
     step, attempt = run.steps[position], run.attempts[position]
     name = attempt_words(step.attempt_no, is_gate=is_at_gate(run, step))
     if attempt.job is None:

@@ -93,7 +93,7 @@ class Interruption:
             described = describe_interruption(
                 signum, self._words, self._run_key, has_runner=self._has_runner
             )
-            write_last_words(interruption_text(described, self._words))
+            write_last_words(_interruption_text(described, self._words))
         return SIGNALLED + signum
 
 
@@ -128,8 +128,7 @@ def stopped_by_signals(stop_runner: Callable[[int], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def interruption_text(described: dict[str, str], words: Sequence[str] = ()) -> str:
-    """Return what was interrupted, as JSON or text for stderr (rule 6.11)."""
+def _interruption_text(described: dict[str, str], words: Sequence[str] = ()) -> str:
     if format_of_errors(words) is OutputFormat.JSON:
         return dump_json(described, indent=None)
     from orchesjob_flow.views.error_layout import error_text, style_of
@@ -144,7 +143,7 @@ def describe_interruption(
 ) -> dict[str, str]:
     """Describe what a signal has interrupted, with the command lines that continue."""
     described = {"error": f"interrupted by {signal.Signals(signum).name}"}
-    index = index_of_command(words)
+    index = _index_of_command(words)
     if index is not None and words[index] in LEFT_BEHIND:
         command = words[index]
         left = LEFT_BEHIND[command] if has_runner else f"the run has no runner; {STEPS_RUN}"
@@ -155,8 +154,7 @@ def describe_interruption(
     return described
 
 
-def index_of_command(words: Sequence[str]) -> int | None:
-    """Return the index of the word that names the command; None if there is none."""
+def _index_of_command(words: Sequence[str]) -> int | None:
     indices = iter(range(len(words)))
     for index in indices:
         if words[index] in GLOBAL_OPTIONS:
@@ -168,7 +166,7 @@ def index_of_command(words: Sequence[str]) -> int | None:
 
 def from_command(words: Sequence[str]) -> Sequence[str]:
     """Return the word that names the command and all that follow; none if there is none."""
-    index = index_of_command(words)
+    index = _index_of_command(words)
     return () if index is None else words[index:]
 
 

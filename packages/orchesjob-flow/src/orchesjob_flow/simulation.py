@@ -130,8 +130,8 @@ class Scenario(NamedTuple):
                 can skip it, it produces nothing, its command would never end, or its retries would
                 take too long.
         """
-        silent = steps_named(flow, unwritten)
-        failed, skipped = steps_named(flow, fail) | silent, steps_named(flow, skip)
+        silent = _steps_named(flow, unwritten)
+        failed, skipped = _steps_named(flow, fail) | silent, _steps_named(flow, skip)
         for step_id in failed.keys() & skipped.keys():
             problem = "cannot both fail and be skipped: give --fail or --skip"
             raise ImpossibleScenario(step_id, problem)
@@ -141,7 +141,7 @@ class Scenario(NamedTuple):
         for spec in silent.values():
             if not spec.produces:
                 raise ImpossibleScenario(spec.id, NOTHING_PRODUCED, spec.id)
-        endless = steps_named(flow, () if timeout_at is None else (timeout_at,))
+        endless = _steps_named(flow, () if timeout_at is None else (timeout_at,))
         for spec in endless.values():
             is_limited = flow.timeout_sec is not None and spec.id not in flow.finally_ids
             if spec.timeout_sec is None and not is_limited:
@@ -150,15 +150,14 @@ class Scenario(NamedTuple):
         ends = dict.fromkeys(failed, StepStatus.FAILED) | dict.fromkeys(skipped, StepStatus.SKIPPED)
         cancelled = () if cancel_at is None else (cancel_at,)
         lasting = dict.fromkeys(endless, ENDLESS)
-        return cls(ends, frozenset(steps_named(flow, cancelled)), lasting, frozenset(silent))
+        return cls(ends, frozenset(_steps_named(flow, cancelled)), lasting, frozenset(silent))
 
     def outcome_of(self, spec: StepSpec) -> StepStatus:
         """Return the outcome of a step that runs."""
         return self.outcomes.get(spec.id, StepStatus.SUCCEEDED)
 
 
-def steps_named(flow: FlowSpec, names: Iterable[str]) -> dict[str, StepSpec]:
-    """Return the steps that the names mean, by their ids."""
+def _steps_named(flow: FlowSpec, names: Iterable[str]) -> dict[str, StepSpec]:
     return {step.id: step for name in names for step in flow.named(name)}
 
 

@@ -129,8 +129,8 @@ class Tally:
             skipped=self._statuses["SKIPPED"],
             begun=self._begun,
             retries=self._retries,
-            took=percentiles_of(self._values["took"]),
-            waited=percentiles_of(self._values["waited"]),
+            took=_percentiles_of(self._values["took"]),
+            waited=_percentiles_of(self._values["waited"]),
             share=round(sum(shares) / len(shares), 6) if shares else None,
         )
 
@@ -191,8 +191,7 @@ def shares_of(facts: Facts, names: Mapping[str, str]) -> dict[str, float]:
     return {name: part / length for name, part in shares.items()} if length > 0 else {}
 
 
-def percentiles_of(times_sec: Sequence[float]) -> Percentiles | None:
-    """Return the median and the 95th percentile of times; None if there are none."""
+def _percentiles_of(times_sec: Sequence[float]) -> Percentiles | None:
     if not times_sec:
         return None
     ordered = sorted(times_sec)
@@ -263,11 +262,10 @@ def as_prometheus(
 ) -> str:
     """Write the figures of flows, the newest run of each, and the runs that have not ended."""
     gauges = (*gauges_of_flows(flows), *gauges_of_steps(flows), *gauges_of_now(newest, unfinished))
-    return "".join(line for gauge in gauges if gauge.samples for line in exposition_lines(gauge))
+    return "".join(line for gauge in gauges if gauge.samples for line in _exposition_lines(gauge))
 
 
-def exposition_lines(gauge: Gauge) -> Iterator[str]:
-    """Write a metric with its help, its type and its values."""
+def _exposition_lines(gauge: Gauge) -> Iterator[str]:
     name = f"{PREFIX}{gauge.name}"
     yield f"# HELP {name} {gauge.about}\n# TYPE {name} gauge\n"
     for labels, value in gauge.samples:
@@ -288,7 +286,7 @@ def gauges_of_flows(flows: Sequence[FlowStats]) -> Iterator[Gauge]:
     """Write the figures of the runs of each flow."""
     series = [(of_flow(flow.flow_id), flow.runs) for flow in flows]
     ended = ("SUCCEEDED", "FAILED", "CANCELLED")
-    yield Gauge("runs", f"How runs ended: {RUNS_COUNTED}.", by_status(series, ended))
+    yield Gauge("runs", f"How runs ended: {RUNS_COUNTED}.", _by_status(series, ended))
     yield Gauge(
         "unfinished_runs",
         "Runs that have not ended.",
@@ -324,7 +322,7 @@ def gauges_of_steps(flows: Sequence[FlowStats]) -> Iterator[Gauge]:
     """Write the figures of each step."""
     series = [(of_flow(flow.flow_id, step=one.step), one) for flow in flows for one in flow.steps]
     ended = ("SUCCEEDED", "FAILED", "CANCELLED", "SKIPPED")
-    yield Gauge("step_runs", f"How a step ended in {RUNS_COUNTED}.", by_status(series, ended))
+    yield Gauge("step_runs", f"How a step ended in {RUNS_COUNTED}.", _by_status(series, ended))
     yield Gauge(
         "step_retries",
         f"Attempts of a step beyond the first, in {RUNS_COUNTED}.",
@@ -379,8 +377,7 @@ def of_flow(flow_id: str, **more: str) -> Labels:
     return ("flow_id", flow_id), *more.items()
 
 
-def by_status(labelled: Iterable[tuple[Labels, Series]], statuses: Iterable[str]) -> list[Sample]:
-    """Write the number of runs in each status."""
+def _by_status(labelled: Iterable[tuple[Labels, Series]], statuses: Iterable[str]) -> list[Sample]:
     return [
         ((*labels, ("status", status)), getattr(series, status.lower()))
         for labels, series in labelled
@@ -413,9 +410,9 @@ NONE = "-"
 
 def table_lines(flows: Sequence[FlowStats], columns: int | None, *, with_steps: bool) -> list[str]:
     """Draw a table of the flows, and `with_steps` one of the steps of each, in so many columns."""
-    tables: list[Table] = [[FLOW_COLUMNS, *map(flow_row, flows)]]
+    tables: list[Table] = [[FLOW_COLUMNS, *map(_flow_row, flows)]]
     if with_steps:
-        tables += [[STEP_COLUMNS, *map(series_row, flow.steps)] for flow in flows if flow.steps]
+        tables += [[STEP_COLUMNS, *map(_series_row, flow.steps)] for flow in flows if flow.steps]
     lines: list[str] = []
     for table in tables:
         fitted = table
@@ -426,14 +423,12 @@ def table_lines(flows: Sequence[FlowStats], columns: int | None, *, with_steps: 
     return lines + [visible(not_started_text(f"runs of {one.flow_id} were", one)) for one in found]
 
 
-def flow_row(flow: FlowStats) -> tuple[str, ...]:
-    """Write the figures of a flow."""
+def _flow_row(flow: FlowStats) -> tuple[str, ...]:
     unfinished = sum(flow.unfinished.values())
     return (visible(flow.flow_id), *cells(flow.runs, flow.runs.total), number(unfinished))
 
 
-def series_row(step: Series) -> tuple[str, ...]:
-    """Write the figures of a step."""
+def _series_row(step: Series) -> tuple[str, ...]:
     share = NONE if step.share is None else f"{100 * step.share:.0f} %"
     return (visible(step.step), *cells(step, step.begun), share)
 
@@ -445,9 +440,9 @@ def cells(series: Series, runs: int) -> tuple[str, ...]:
         number(series.failed),
         number(series.cancelled),
         number(series.retries),
-        time_cell(series.took and series.took.median),
-        time_cell(series.took and series.took.p95),
-        time_cell(series.waited and series.waited.median),
+        _time_cell(series.took and series.took.median),
+        _time_cell(series.took and series.took.p95),
+        _time_cell(series.waited and series.waited.median),
     )
 
 
@@ -456,6 +451,5 @@ def number(count: int) -> str:
     return str(count or NONE)
 
 
-def time_cell(seconds: float | None) -> str:
-    """Write a duration, a short one with its tenths."""
+def _time_cell(seconds: float | None) -> str:
     return NONE if seconds is None else duration_text(seconds)

@@ -63,12 +63,11 @@ def answers_in(table: str, word: str, subject: str = "") -> Iterator[str]:
     """Yield the answers of a table to a word, which may depend on a subject such as a command."""
     for answer, subjects, words in groups_in(table):
         is_about = not subjects or not {subject, "*"}.isdisjoint(subjects.split())
-        if is_about and is_among(word, words):
+        if is_about and _is_among(word, words):
             yield answer
 
 
-def is_among(word: str, words: str) -> bool:
-    """Tell whether a word is one of several, whatever its case and its dashes."""
+def _is_among(word: str, words: str) -> bool:
     return folded_option(word) in map(folded_option, words.split())
 
 
@@ -161,7 +160,7 @@ def for_command(words: Sequence[str]) -> str:
     if pair is not None:
         line = typed(pair)
     elif word in SHOWN:
-        line = usage_of(load_command(word))
+        line = _usage_of(load_command(word))
     elif (answer := next(answers_in("commands", word), None)) is not None:
         line = typed(answer)
     elif word.endswith(FLOW_FILES):
@@ -172,7 +171,7 @@ def for_command(words: Sequence[str]) -> str:
             or LEADS
         )
     command = line.removeprefix(f"{PROGRAM} ").split()[0]
-    for option in (one for one in words[1:] if is_among(one, foreign_lines()["checks"])):
+    for option in (one for one in words[1:] if _is_among(one, foreign_lines()["checks"])):
         for answer in answers_in("options", option, command):
             if answer.split()[0] in SHOWN:  # a check must not become a line with an effect
                 return typed(answer)
@@ -182,7 +181,7 @@ def for_command(words: Sequence[str]) -> str:
 
 def _nearest_command(word: str, *, has_arguments: bool) -> str | None:
     near = closest_words(word, SHOWN, least_alike=LIKE)
-    lines = {name: usage_of(load_command(name)) for name in near}
+    lines = {name: _usage_of(load_command(name)) for name in near}
     fitting = [one for name, one in lines.items() if not has_arguments or not one.endswith(name)]
     return "  # or ".join(fitting[:2]) or None
 
@@ -195,16 +194,14 @@ def typed(answer: str) -> str:
     return f"write {answer}" if first.startswith("-") else answer
 
 
-def usage_of(command: click.Command) -> str:
-    """Write the line of a command with its arguments, and the options that it needs."""
+def _usage_of(command: click.Command) -> str:
     arguments = [one for one in command.params if isinstance(one, click.Argument)]
     named = [one.metavar or str(one.name).upper() for one in arguments]
-    needed = [with_value(one) for one in _options_of(command) if one.required]
+    needed = [_with_value(one) for one in _options_of(command) if one.required]
     return " ".join((PROGRAM, str(command.name), *named, *needed))
 
 
-def with_value(option: click.Option) -> str:
-    """Write an option and what stands for its value."""
+def _with_value(option: click.Option) -> str:
     name = max(option.opts, key=len)
     if option.is_flag:
         return name
@@ -304,18 +301,18 @@ def _possible(command: click.Command, option: str) -> str:
     if option.startswith("--no-") and (name := f"--{option.removeprefix('--no-')}") in own:
         return f"leave {name} out"
     all_own = ", ".join(map(_longest, _options_of(command)))
-    possible = f"the options of {command.name} are {all_own}" if all_own else usage_of(command)
+    possible = f"the options of {command.name} are {all_own}" if all_own else _usage_of(command)
     others = [name for name in SHOWN if option in _spellings_of(load_command(name))]
     if others:
         owners = ", ".join(others) if len(others) <= MOST_OFFERED else "other commands"
         return f"{option} is an option of {owners}; {possible}"
-    is_known = any(is_among(option, theirs) for *_, theirs in groups_in("options"))
+    is_known = any(_is_among(option, theirs) for *_, theirs in groups_in("options"))
     if is_known or not option.startswith("--"):
         return possible
     names = {spelling.strip("-"): one for spelling, one in own.items()}
     begun = [name for name in names if name.startswith(option.strip("-"))]
     near = begun[0] if len(begun) == 1 else _nearest(option.strip("-"), names)
-    return possible if near is None else f"write {with_value(names[near])}"
+    return possible if near is None else f"write {_with_value(names[near])}"
 
 
 def _longest(option: click.Option) -> str:
@@ -330,7 +327,7 @@ def _for_missing(ctx: click.Context, param: click.Parameter | None) -> str:
         about = f"the run key comes first; without one: {PROGRAM} run FLOW_FILE"
     else:
         about = ABOUT_ARGUMENTS.get(str(getattr(param, "name", "")))
-    return f"{usage_of(ctx.command)}{f'  # {about}' if about else ''}"
+    return f"{_usage_of(ctx.command)}{f'  # {about}' if about else ''}"
 
 
 def _for_usage(ctx: click.Context, option: str) -> str | None:
@@ -343,7 +340,7 @@ def _written(option: click.Option) -> str:
     if option.is_flag:
         return f"write {_longest(option)}, without a value, or leave {_longest(option)} out"
     example = getattr(option.type, "example", None)
-    return f"write {with_value(option)}{f', as in {example}' if example else ''}"
+    return f"write {_with_value(option)}{f', as in {example}' if example else ''}"
 
 
 def _for_value(error: click.BadParameter, param: click.Parameter | None) -> str | None:
@@ -372,13 +369,13 @@ def _for_extra(ctx: click.Context, extras: Sequence[str]) -> str:
     if word.startswith("-"):
         return "write options before --"
     if word in foreign_lines()["nouns"].split():  # as in `list runs`
-        return usage_of(ctx.command)
+        return _usage_of(ctx.command)
     if (line := _with_choice(ctx.command, word)) is not None:
         return line
     for kind in _kinds_of(word):
         for answer in answers_in("arguments", str(ctx.command.name), kind):
             return typed(answer)
-    return usage_of(ctx.command)
+    return _usage_of(ctx.command)
 
 
 def _kinds_of(word: str) -> Sequence[str]:

@@ -89,17 +89,16 @@ def complete_step(ctx: click.Context, _incomplete: str) -> Iterator[Offer]:
 
     The name that means all copies of a step is offered too (rule 10.3).
     """
-    return steps_of_run(ctx, None)
+    return _steps_of_run(ctx, None)
 
 
 @offered
 def complete_step_to_settle(ctx: click.Context, _incomplete: str) -> Iterator[Offer]:
     """Offer the steps of the run that can be settled, with their statuses (rule 12.3)."""
-    return steps_of_run(ctx, {"FAILED", "CANCELLED"})
+    return _steps_of_run(ctx, {"FAILED", "CANCELLED"})
 
 
-def steps_of_run(ctx: click.Context, statuses: Set[str] | None) -> Iterator[Offer]:
-    """Yield the steps of the run on the command line that have one of these statuses, or any."""
+def _steps_of_run(ctx: click.Context, statuses: Set[str] | None) -> Iterator[Offer]:
     from orchesjob_flow.reasons import dependencies_in, dependency_text, statuses_of
 
     if (handle := run_at_hand(ctx)) is not None:

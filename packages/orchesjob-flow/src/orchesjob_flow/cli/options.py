@@ -128,30 +128,27 @@ class Setting(click.ParamType):  # type: ignore[type-arg] # no subscripts before
         return name, text
 
 
-def once_for_each_name(
+def _once_for_each_name(
     ctx: click.Context, param: click.Parameter, values: tuple[tuple[str, str], ...]
 ) -> dict[str, str]:
-    """Return settings by name; refuse a name that is given twice (rule 2.6)."""
     _refuse_twice([name for name, _ in values], ctx, param)
     return dict(values)
 
 
-def variables_of(
+def _variables_of(
     ctx: click.Context, param: click.Parameter, values: tuple[tuple[str, str], ...]
 ) -> dict[str, str]:
-    """Return variables for the environment of the steps by name; refuse a wrong one (9.12)."""
     from flow_spec import flaw_of_setting
 
     for name, text in values:
         if (flaw := flaw_of_setting(name, text)) is not None:
             raise click.BadParameter(f"the variable {name!r} {flaw}", ctx, param)
-    return once_for_each_name(ctx, param, values)
+    return _once_for_each_name(ctx, param, values)
 
 
-def each_into_its_file(
+def _each_into_its_file(
     ctx: click.Context, param: click.Parameter, values: tuple[tuple[str, str], ...]
 ) -> tuple[tuple[str, str], ...]:
-    """Return reports with their files; refuse a file that is given twice (rule 2.6)."""
     _refuse_twice([file for _, file in values], ctx, param)
     return values
 
@@ -371,7 +368,7 @@ env_option = click.option(
     metavar="NAME=VALUE",
     type=Setting(),
     multiple=True,
-    callback=variables_of,
+    callback=_variables_of,
     help="Set an environment variable; repeatable.",
 )
 param_option = click.option(
@@ -380,7 +377,7 @@ param_option = click.option(
     metavar="NAME=VALUE",
     type=Setting(),
     multiple=True,
-    callback=once_for_each_name,
+    callback=_once_for_each_name,
     shell_complete=complete_param,
     help="Set a parameter of the flow; repeatable.",
 )
@@ -400,7 +397,7 @@ report_option = click.option(
     metavar="FORMAT=FILE",
     type=Setting("FORMAT=FILE", REPORTS),
     multiple=True,
-    callback=each_into_its_file,
+    callback=_each_into_its_file,
     help="Write a report after the run; repeatable.",
 )
 progress_option = click.option(
@@ -415,8 +412,7 @@ TIMES = "times"
 TIMESTAMPS = f"{__name__}.timestamps"
 
 
-def how_to_follow(ctx: click.Context, _param: click.Parameter, follow: bool) -> str:
-    """Return how the output is shown; an empty text if it is not."""
+def _how_to_follow(ctx: click.Context, _param: click.Parameter, follow: bool) -> str:
     if not ctx.meta.get(TIMESTAMPS):
         return "lines" if follow else ""
     if not follow:
@@ -438,7 +434,7 @@ def follow_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "-f",
         "--follow",
         is_flag=True,
-        callback=how_to_follow,
+        callback=_how_to_follow,
         help="Show how steps start, print and end, live.",
     )
     return follow(timestamps(command))

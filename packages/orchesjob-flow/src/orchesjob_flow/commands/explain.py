@@ -57,7 +57,7 @@ def explain(handle: RunHandle, step: str | None, output_format: OutputFormat) ->
     snapshot = handle.snapshot()
     run = snapshot.run
     explained = explain_steps(run, step, snapshot.stale)
-    notes = [*waiting_notes(handle, run), *not_advanced(snapshot), *counts]
+    notes = [*waiting_notes(handle, run), *_not_advanced(snapshot), *counts]
     if output_format is OutputFormat.TEXT:
         print_lines(explained_lines(explained, notes))
     else:
@@ -81,7 +81,7 @@ def explained_json(explained: Explained) -> dict[str, Any]:
         "id": step.step_id,
         "status": step.status,
         "reason": sentence(explained),
-        "waits_for": [{"id": name, **status_json(row)} for name, row in rows.items()],
+        "waits_for": [{"id": name, **_status_json(row)} for name, row in rows.items()],
         "decided_by": None if condition is None else _decided_json(condition, rows),
         "condition": None if condition is None else tree_json(condition.whole, rows),
         "only_if": None if gate is None else _gate_json(gate),
@@ -107,7 +107,7 @@ def _decided_json(
         return None
     values = condition.whole.operands
     return [
-        {"text": str(operand), "value": values[operand], **named_json(operand, rows)}
+        {"text": str(operand), "value": values[operand], **_named_json(operand, rows)}
         for operand in condition.decided_by
     ]
 
@@ -117,20 +117,18 @@ def tree_json(part: Explanation, rows: Mapping[str, Dependency], level: int = 0)
     described: dict[str, Any] = as_json(part, "text", "value", "operator")
     if part.operator is None:
         (operand,) = part.operands
-        return described | named_json(operand, rows)
+        return described | _named_json(operand, rows)
     children = part.children if level < DEEPEST_IN_JSON else ()
     return described | {"children": [tree_json(child, rows, level + 1) for child in children]}
 
 
-def named_json(operand: Name, rows: Mapping[str, Dependency]) -> dict[str, Any]:
-    """Describe the step in an operand; `run(failed)` asks none."""
+def _named_json(operand: Name, rows: Mapping[str, Dependency]) -> dict[str, Any]:
     if operand.quantifier == RUN_WORD:
         return {"step": None, "status": None}
-    return {"step": operand.name, **status_json(rows[operand.name])}
+    return {"step": operand.name, **_status_json(rows[operand.name])}
 
 
-def status_json(waited: Dependency) -> dict[str, Any]:
-    """Describe the status of a step; for all its copies, count them by status."""
+def _status_json(waited: Dependency) -> dict[str, Any]:
     if isinstance(waited, Copies):
         return {"status": None, "copies": waited.counts}
     return {"status": waited.status}
@@ -162,8 +160,7 @@ def waiting_notes(handle: RunHandle, run: Run) -> Iterator[str]:
         yield f"No process advances {first}: a run that has one does not wait for it."
 
 
-def not_advanced(snapshot: Snapshot) -> Iterator[str]:
-    """Say why nothing happens in a run that has not ended, if no runner advances it."""
+def _not_advanced(snapshot: Snapshot) -> Iterator[str]:
     run = snapshot.run
     if (described := describe_given_up(snapshot)) is not None:
         yield f"{described[:1].upper()}{described[1:]}."

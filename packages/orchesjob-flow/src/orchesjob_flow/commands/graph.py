@@ -109,7 +109,7 @@ def graph(
             if stdout.stream.isatty():
                 columns = stdout.size().columns
                 head = wrapped(f"Flow: {visible(drawn.flow.flow_id)}", columns, indent="  ")
-                rows = rows_of(drawn, when_of, colour=stdout.colour)
+                rows = rows_of(drawn, _when_of, colour=stdout.colour)
                 lines = iter([*head, "", *steps_in(columns, rows)])
             else:
                 lines = text_lines(drawn)
@@ -158,24 +158,21 @@ def _drawn_flow(flow: FlowSpec, statuses: Mapping[str, Mapping[StepStatus, int]]
 
 def condition_of(flow: FlowSpec, step: StepSpec) -> str:
     """Say when a step runs."""
-    when = f"when {written_condition(step)}"
+    when = f"when {_written_condition(step)}"
     if step.condition is None:
         when = "at the end" if step.id in flow.finally_ids else "at once"
-    return f"{when}, {gate_text(step)}" if step.only_if else when
+    return f"{when}, {_gate_text(step)}" if step.only_if else when
 
 
-def written_condition(step: StepSpec) -> str:
-    """Return a condition as it is written, on one line; nothing where there is none."""
+def _written_condition(step: StepSpec) -> str:
     return " ".join((step.when or "").split())
 
 
-def gate_text(step: StepSpec) -> str:
-    """Write the `only_if` of a step; a long text is cut (rule 10.8)."""
+def _gate_text(step: StepSpec) -> str:
     return cut(f"only if {shlex.join(step.only_if)}", LONGEST_GATE)
 
 
-def products_text(step: StepSpec) -> str:
-    """Write what a step produces; a long text is cut (rule 10.10)."""
+def _products_text(step: StepSpec) -> str:
     return cut(visible(", ".join(map(shown_product, step.produces))), LONGEST_GATE)
 
 
@@ -193,7 +190,7 @@ def rows_of(
     rows = [("Rank", "Step", *(["Status"] if drawn.statuses else []), "Runs")]
     for name, steps in _named_ranks(drawn.flow):
         for place, step in enumerate(steps):
-            status = [status_cell(drawn, step, colour=colour)] if drawn.statuses else []
+            status = [_status_cell(drawn, step, colour=colour)] if drawn.statuses else []
             never = f"{NEVER}: " if step.id in drawn.never else ""
             runs = visible(f"{never}{words(drawn.flow, step)}")
             rows.append(("" if place else name, drawn.name(step), *status, runs))
@@ -210,35 +207,32 @@ def text_lines(drawn: DrawnFlow) -> Iterator[str]:
     rows = rows_of(drawn, condition_of, colour=None)
     shown = [step for _, steps in _named_ranks(flow) for step in steps]
     for head, cells in (
-        ("Waits also for", [also_waits_for(flow, step) for step in shown]),
-        ("Produces", [products_text(step) for step in shown]),
+        ("Waits also for", [_also_waits_for(flow, step) for step in shown]),
+        ("Produces", [_products_text(step) for step in shown]),
     ):
         if any(cells):
             rows = [(*row, cell) for row, cell in zip(rows, [head, *cells], strict=True)]
     yield from draw_table(rows)
 
 
-def when_of(flow: FlowSpec, step: StepSpec) -> str:
-    """Say when a step runs, and what it waits for beyond its condition."""
+def _when_of(flow: FlowSpec, step: StepSpec) -> str:
     if step.when is not None:
-        more = also_waits_for(flow, step)
+        more = _also_waits_for(flow, step)
         return f"{condition_of(flow, step)}{f', after {more}' if more else ''}"
     if step.condition is None:
         return condition_of(flow, step)
     when = f"after {', '.join(step.waits_for)}"
-    return f"{when}, {gate_text(step)}" if step.only_if else when
+    return f"{when}, {_gate_text(step)}" if step.only_if else when
 
 
-def status_cell(drawn: DrawnFlow, step: StepSpec, *, colour: bool | None) -> str:
-    """Write the status of a step, after its mark for scripts; of copies, how many are in which."""
+def _status_cell(drawn: DrawnFlow, step: StepSpec, *, colour: bool | None) -> str:
     status = drawn.status(step)
     if step.id in drawn.copies or status is None:
         return drawn.status_words(step) or ""
     return status_text(status, colour=colour)
 
 
-def also_waits_for(flow: FlowSpec, step: StepSpec) -> str:
-    """Name the waits that are not in the condition; a step of `finally` asks about all others."""
+def _also_waits_for(flow: FlowSpec, step: StepSpec) -> str:
     named = {operand.name for operand in operands_of(step.when)}
     if step.id in flow.finally_ids and step.condition is not None:
         named |= set(step.condition.names)
@@ -254,11 +248,11 @@ def mermaid_lines(drawn: DrawnFlow) -> Iterator[str]:
         yield from ("---", f"title: {title}", "---")
     yield "flowchart TD"
     for step in flow.steps:
-        yield f'    {nodes[step.id]}["{mermaid_label(drawn, step)}"]'
+        yield f'    {nodes[step.id]}["{_mermaid_label(drawn, step)}"]'
     if flow.finally_:
         yield "    subgraph finally"
         for step in flow.finally_:
-            yield f'        {nodes[step.id]}["{mermaid_label(drawn, step)}"]'
+            yield f'        {nodes[step.id]}["{_mermaid_label(drawn, step)}"]'
         yield "    end"
     for step in flow.all_steps:
         yield from (f"    {nodes[name]} --> {nodes[step.id]}" for name in drawn.waits_of(step))
@@ -270,8 +264,7 @@ def mermaid_lines(drawn: DrawnFlow) -> Iterator[str]:
             yield f"    class {names} {status.value}"
 
 
-def mermaid_label(drawn: DrawnFlow, step: StepSpec) -> str:
-    """Write the text of a node, with nothing in it that Mermaid would interpret."""
+def _mermaid_label(drawn: DrawnFlow, step: StepSpec) -> str:
     escaped = (html.escape(line, quote=False) for line in label(drawn, step))
     return "<br/>".join(line.replace('"', "&quot;").replace("&", "#") for line in escaped)
 
@@ -284,11 +277,11 @@ def label(drawn: DrawnFlow, step: StepSpec) -> Iterator[str]:
     if step.id in drawn.never:
         yield NEVER
     if step.when is not None and str(step.condition) not in step.waits_for:
-        yield f"when {visible(written_condition(step))}"
+        yield f"when {visible(_written_condition(step))}"
     if step.only_if:
-        yield visible(gate_text(step))
+        yield visible(_gate_text(step))
     if step.produces:
-        yield f"produces {products_text(step)}"
+        yield f"produces {_products_text(step)}"
 
 
 def dot_lines(drawn: DrawnFlow) -> Iterator[str]:

@@ -131,9 +131,9 @@ def resume_all(settings: Settings, output_format: OutputFormat) -> int:
     if output_format is OutputFormat.JSON:
         print_json(_resumed_json(resumed, left))
     else:
-        print_lines(resumed_lines(resumed, left))
+        print_lines(_resumed_lines(resumed, left))
     hook.call_all_due(settings)
-    given_up = find_given_up(settings)
+    given_up = _find_given_up(settings)
     troubled = [one for one in resumed if one.error is not None and one.run_key not in given_up]
     said = [*given_up.values(), *(str(one.error) for one in troubled if one.pid is not None)]
     for message in said:
@@ -150,8 +150,7 @@ def _resumed_json(resumed: Sequence[Resumed], left: Sequence[RunSummary]) -> dic
     }
 
 
-def resumed_lines(resumed: Sequence[Resumed], left: Sequence[RunSummary]) -> list[str]:
-    """Name these runs for people; their errors are on stderr."""
+def _resumed_lines(resumed: Sequence[Resumed], left: Sequence[RunSummary]) -> list[str]:
     lines = [
         f"{one.run_key}  {'not resumed' if one.pid is None else f'pid {one.pid}'}"
         for one in resumed
@@ -186,8 +185,7 @@ def await_one(handle: RunHandle, begun: Begun | Exception) -> Resumed:
     return Resumed(handle.run_key, None if runner is None else runner.pid, None)
 
 
-def find_given_up(settings: Settings) -> dict[str, str]:
-    """Describe by run key the runs on which a runner gave up, and which no runner advances."""
+def _find_given_up(settings: Settings) -> dict[str, str]:
     return {
         found.run.run_key: text
         for found in find_runs(settings, statuses=UNFINISHED_STATUSES)

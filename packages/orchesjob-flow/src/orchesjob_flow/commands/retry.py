@@ -98,7 +98,7 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
         reopening = plan_retry(run, flow, steps=steps, only=only)
         if new is not None:
             tell_empty_lists(flow)
-        tell_old_values(run, reopening)
+        _tell_old_values(run, reopening)
         return Plan(flow, reopening._replace(flow_dir=flow_dir))
 
     return reopen(handle, plan, course)
@@ -119,8 +119,7 @@ def new_flow(handle: RunHandle, flow_file: str, params: Mapping[str, str]) -> Fl
     return read_as_given(read_document(flow_file), values, read_list).flow
 
 
-def tell_old_values(run: Run, reopening: Reopening) -> None:
-    """Say on stderr which steps keep an outcome of other values of parameters (rule 9.7)."""
+def _tell_old_values(run: Run, reopening: Reopening) -> None:
     kept: dict[str, list[str]] = {}
     for position, values in reopening.ran_with.items():
         kept.setdefault(values_text(values), []).append(run.steps[position].step_id)

@@ -43,9 +43,9 @@ def run(  # noqa: PLR0913, PLR0917 - its options
     settings = settings_of(ctx)
     reader = list_reader(flow_file)
     flow = load_to_start(read_document(flow_file), variables, params, reader).with_until(until)
-    handle = RunHandle(fresh_key(flow.flow_id), settings)
+    handle = RunHandle(_fresh_key(flow.flow_id), settings)
     while patiently(settings, handle.is_recorded):
-        handle = RunHandle(fresh_key(flow.flow_id), settings)
+        handle = RunHandle(_fresh_key(flow.flow_id), settings)
 
     def on_record(is_recorded: bool) -> None:
         name_run(ctx, handle.run_key)
@@ -57,7 +57,6 @@ def run(  # noqa: PLR0913, PLR0917 - its options
     )
 
 
-def fresh_key(flow_id: str) -> str:
-    """Return a key for a run that begins now: its flow, the local time, and a random mark."""
+def _fresh_key(flow_id: str) -> str:
     mark = "".join(random.SystemRandom().choices(LETTERS, k=MARK_LENGTH))
     return key_for_flow(flow_id, f"-{time.strftime(TIME_FORMAT)}-{mark}")

@@ -70,7 +70,7 @@ def settle(handle: RunHandle, step: str, outcome: str, reason: str, course: Cour
     """  # noqa: D301 - click reads \b
 
     def plan(run: Run) -> Plan:
-        by = who_calls(handle.settings.environ)
+        by = _who_calls(handle.settings.environ)
         settling = Settling(StepStatus(outcome.upper()), reason, by, now().wall)
         flow = flow_of_run(run)
         return Plan(flow, plan_settle(run, flow, step, settling))
@@ -78,8 +78,7 @@ def settle(handle: RunHandle, step: str, outcome: str, reason: str, course: Cour
     return reopen(handle, plan, course)
 
 
-def who_calls(environ: Mapping[str, str]) -> Person:
-    """Name the user who runs this process, by the system, and who that was before `sudo`."""
+def _who_calls(environ: Mapping[str, str]) -> Person:
     uid = os.getuid()
     try:
         user = pwd.getpwuid(uid).pw_name

@@ -111,15 +111,14 @@ def simulate(  # noqa: PLR0913, PLR0917 - its options
         print_json(simulated_json(played.run))
     else:
         _print_simulated(played.run, exit_code)
-    for message in without_effect(flow, fail, skip, cancel_at, played):
+    for message in _without_effect(flow, fail, skip, cancel_at, played):
         warn(message)
     return exit_code
 
 
-def without_effect(
+def _without_effect(
     flow: FlowSpec, fail: Sequence[str], skip: Sequence[str], cancel_at: str | None, played: Played
 ) -> Iterator[str]:
-    """Yield a warning for each option that changes nothing, as no step that it names gets there."""
     for option, names in (("--fail", fail), ("--skip", skip)):
         for name in names:
             if played.outcomes.keys().isdisjoint(step.id for step in flow.named(name)):
@@ -223,7 +222,7 @@ def endings_lines(flow: FlowSpec, endings: Endings) -> Iterator[str]:
     """Yield a line for each ending, in groups by how the run ends."""
     shown = endings.found[:MOST_SHOWN]
     yield f"Flow: {visible(flow.flow_id)}"
-    yield f"Endings: {endings_words(endings)}"
+    yield f"Endings: {_endings_words(endings)}"
     for status in RunStatus:
         group = [ending for ending in shown if ending.status is status]
         if group:
@@ -231,15 +230,14 @@ def endings_lines(flow: FlowSpec, endings: Endings) -> Iterator[str]:
         for ending in group:
             others = consequences(ending, endings.found[0])
             colon = ": " if others else ""
-            yield visible(f"{status.value}, {condition_words(ending)}{colon}{'; '.join(others)}")
+            yield visible(f"{status.value}, {_condition_words(ending)}{colon}{'; '.join(others)}")
     if len(shown) < len(endings.found) or not endings.is_complete:
         yield ""
         few = "with the fewest steps that fail or are skipped by themselves"
         yield f"Shown are the {len(shown)} {few}."
 
 
-def endings_words(endings: Endings) -> str:
-    """Write how many endings there are and, where all are known, how many of each kind."""
+def _endings_words(endings: Endings) -> str:
     if not endings.is_complete:
         return f"more than {len(endings.found):,}"
     counts = Counter(ending.status for ending in endings.found)
@@ -247,8 +245,7 @@ def endings_words(endings: Endings) -> str:
     return f"{len(endings.found):,} ({kinds})"
 
 
-def condition_words(ending: Ending) -> str:
-    """Say which steps end in which way by themselves to bring about an ending."""
+def _condition_words(ending: Ending) -> str:
     if not ending.by_themselves:
         return "when every command succeeds"
     return f"when {'; '.join(grouped(ending.by_themselves))}"

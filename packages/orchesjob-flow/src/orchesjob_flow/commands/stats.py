@@ -98,25 +98,23 @@ def flow_json(flow: FlowStats) -> dict[str, Any]:
         "flow_id": flow.flow_id,
         "unfinished": sum(flow.unfinished.values()),
         **as_json(runs, "runs=total", "succeeded", "failed", "cancelled", "retries"),
-        **times_json(runs),
+        **_times_json(runs),
         "last_success_at": flow.last_success_at,
         "not_started": as_json(flow.not_started, "count=times", "last_at", "held_by"),
-        "steps": [series_json(step) for step in flow.steps],
+        "steps": [_series_json(step) for step in flow.steps],
     }
 
 
-def series_json(step: Series) -> dict[str, Any]:
-    """Describe the figures of a step."""
+def _series_json(step: Series) -> dict[str, Any]:
     counts = ("id=step", "runs=begun", "succeeded", "failed", "cancelled", "skipped", "retries")
     return {
         **as_json(step, *counts),
-        **times_json(step),
+        **_times_json(step),
         "critical_share": None if step.share is None else round(step.share, 3),
     }
 
 
-def times_json(series: Series) -> dict[str, Any]:
-    """Describe how long something took and waited."""
+def _times_json(series: Series) -> dict[str, Any]:
     return {"duration_sec": as_json(series.took), "waited_sec": as_json(series.waited)}
 
 

@@ -178,7 +178,7 @@ def print_tested(tested: Sequence[Tested], coverage: Sequence[Coverage] | None) 
                 write_result(f"{error}\n")
     for each in coverage or ():
         print_lines(["", *map(visible, each.lines)])
-    print_lines(["", cases_words(tested)])
+    print_lines(["", _cases_words(tested)])
 
 
 def print_tried(tried: Tried, *, colour: bool) -> None:
@@ -195,8 +195,7 @@ def print_tried(tried: Tried, *, colour: bool) -> None:
     print_lines(shown, indent=" " * 8)
 
 
-def cases_words(tested: Sequence[Tested]) -> str:
-    """Say how many cases there were, how many failed, and how many files are not valid."""
+def _cases_words(tested: Sequence[Tested]) -> str:
     tried = [each for one in tested for each in one.tried]
     wrong = sum(isinstance(one.outcome, FlowFileError) for one in tested)
     parts = [f"{counted(wrong, 'file')} not valid"] if wrong else []

@@ -43,8 +43,7 @@ from orchesjob_flow.views.terminal import (
 CODE_CHOICE = click.Choice([code.value for code in WarningCode])
 
 
-def print_section(ctx: click.Context, _param: click.Parameter, code: str | None) -> None:
-    """Print the section about a warning, and end the program."""
+def _print_section(ctx: click.Context, _param: click.Parameter, code: str | None) -> None:
     if code is None:
         return
     for section in re.split(r"^## ", topic_text("warnings"), flags=re.MULTILINE)[1:]:
@@ -59,7 +58,7 @@ def print_section(ctx: click.Context, _param: click.Parameter, code: str | None)
     "--explain",
     metavar="CODE",
     type=CODE_CHOICE,
-    callback=print_section,
+    callback=_print_section,
     is_eager=True,
     expose_value=False,
     help="Explain the warning with this code, and how to fix it; check nothing.",

@@ -310,13 +310,13 @@ def remove_run_directory(path: Path) -> None:
         while folders or trail:
             if folders:
                 outer = os.fstat(here)
-                move_to(here, open_folder(folders[-1], here))
+                _move_to(here, open_folder(folders[-1], here))
                 trail.append((outer, folders))
                 if os.fstat(here).st_dev != outer.st_dev:
                     raise OSError(errno.EXDEV, "is another file system (unmount it)", ".")
                 folders = unlink_files(here)
             else:
-                move_to(here, os.open("..", FOLDER, dir_fd=here))
+                _move_to(here, os.open("..", FOLDER, dir_fd=here))
                 outer, folders = trail[-1]
                 if not os.path.samestat(os.fstat(here), outer):
                     raise OSError(errno.EBUSY, "was moved meanwhile", ".")
@@ -345,8 +345,7 @@ def unlink_files(folder: int) -> list[str]:
     return folders
 
 
-def move_to(descriptor: int, folder: int) -> None:
-    """Have a descriptor stand for another open folder."""
+def _move_to(descriptor: int, folder: int) -> None:
     os.dup2(folder, descriptor, inheritable=False)
     os.close(folder)
 

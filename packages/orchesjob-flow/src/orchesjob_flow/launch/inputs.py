@@ -79,13 +79,13 @@ def ready_to_run(flow: FlowSpec, flow_file: str, env: Values, params: Values | N
     try:
         flow = with_inputs(flow, env, params)
     except ParamsError as error:
-        raise FlowFileError(flow_file, tuple(map(with_option, error.problems))) from error
+        raise FlowFileError(flow_file, tuple(map(_with_option, error.problems))) from error
     # The directory of the run does not exist yet: no program is found through it.
     of_run = {**dict.fromkeys(BUILT_IN, ""), "FLOW_DIR": folder_of(flow_file)}
     names = {**flow.default_values, **of_run}
     without_shell = list(steps_without_shell(flow.filled(names)))
     if without_shell:
-        raise FlowFileError(flow_file, (missing_shell(without_shell),))
+        raise FlowFileError(flow_file, (_missing_shell(without_shell),))
     return flow
 
 
@@ -99,11 +99,10 @@ def read_as_given(document: Document, params: Values, read_list: ListReader) -> 
     try:
         return document.read_flow(read_list=read_list, params=params)
     except FlowFileError as error:
-        raise FlowFileError(error.source, tuple(map(with_option, error.problems))) from None
+        raise FlowFileError(error.source, tuple(map(_with_option, error.problems))) from None
 
 
-def with_option(problem: Problem) -> Problem:
-    """Return a problem that names the option, if it is about a parameter without a value."""
+def _with_option(problem: Problem) -> Problem:
     if problem.param is None:
         return problem
     remedy = f"give it one with --param {problem.param}=VALUE"
@@ -176,8 +175,7 @@ def with_values(word: str, flow: FlowSpec, step: StepSpec) -> str | None:
         return None
 
 
-def missing_shell(steps: list[StepSpec]) -> Problem:
-    """Name the steps that have no shell, in one problem."""
+def _missing_shell(steps: list[StepSpec]) -> Problem:
     first, *more = steps
     named = f"step {first.id} and of {len(more)} more" if more else f"step {first.id}"
     return Problem(

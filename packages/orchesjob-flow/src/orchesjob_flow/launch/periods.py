@@ -52,7 +52,7 @@ def start_of_period(
     if not patiently(settings, handle.is_recorded):
         return DONE  # another call is about to record it
     snapshot = handle.snapshot()
-    refuse_other(snapshot.run, asked)
+    _refuse_other(snapshot.run, asked)
     if not course.quiet:
         show_run(handle, snapshot, course.output_format)
     return run_exit_code(snapshot.run) if snapshot.run.status.is_terminal else DONE
@@ -86,8 +86,7 @@ def start_or_resume(handle: RunHandle, course: Course, start: Start) -> int | No
         return bring_recorded(handle, course, lambda: Recorded(handle.open(), lock, None))
 
 
-def refuse_other(run: Run, asked: Mapping[str, str]) -> None:
-    """Refuse to take a run for one that was asked for with other parameters, or of another flow."""
+def _refuse_other(run: Run, asked: Mapping[str, str]) -> None:
     known = {**(run.params or {}), "flow_id": run.flow_id}
     others = [name for name, value in asked.items() if known.get(name) != value]
     if others:

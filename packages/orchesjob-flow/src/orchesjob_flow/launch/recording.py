@@ -126,8 +126,8 @@ def record(
                 refusal=refusal,
             )
 
-        refusal = refusal_of_lists(flow, directory)
-        lock = handle.lock(wait_sec=0) if waits_for_its_turn(flow) else None
+        refusal = _refusal_of_lists(flow, directory)
+        lock = handle.lock(wait_sec=0) if _waits_for_its_turn(flow) else None
         on_record(False)
         with skipping(store, flow):
             created = patiently(settings, create)
@@ -135,8 +135,8 @@ def record(
             if lock is not None:
                 lock.close()
             run = handle.load(store)
-            refuse_another_definition(flow, run)
-            tell_ended(handle, run)
+            _refuse_another_definition(flow, run)
+            _tell_ended(handle, run)
         else:
             on_record(True)
             tell_empty_lists(flow)
@@ -146,8 +146,7 @@ def record(
     return Recorded(store, lock, None if flow.has_names else flow)
 
 
-def refusal_of_lists(flow: FlowSpec, directory: str) -> ListError | None:
-    """Return why no run of a flow may begin with its lists as they are now; None if it may."""
+def _refusal_of_lists(flow: FlowSpec, directory: str) -> ListError | None:
     try:
         flow.refuse_empty_lists(directory)
     except ListError as error:
@@ -155,8 +154,7 @@ def refusal_of_lists(flow: FlowSpec, directory: str) -> ListError | None:
     return None
 
 
-def tell_ended(handle: RunHandle, run: Run) -> None:
-    """Say on stderr that a run has ended, so that nothing is run, and how to go on (rule 4.3)."""
+def _tell_ended(handle: RunHandle, run: Run) -> None:
     if not run.status.is_terminal:
         return
     step = ("--step", "STEP") if run.status is RunStatus.SUCCEEDED else ()
@@ -164,8 +162,7 @@ def tell_ended(handle: RunHandle, run: Run) -> None:
     warn(f"{ended_words(run)}, so nothing is run: use another key, or `{line}`")
 
 
-def refuse_another_definition(flow: FlowSpec, run: Run) -> None:
-    """Refuse a flow that means something else than the recorded definition (rule 4.4)."""
+def _refuse_another_definition(flow: FlowSpec, run: Run) -> None:
     changes = tuple(
         f"--{change}" if change.startswith("until ") else change  # an option here
         for change in differences(flow_of_run(run), flow)
@@ -194,8 +191,7 @@ def lists_to_start(handle: RunHandle, flow_file: str) -> ListReader:
     return read
 
 
-def waits_for_its_turn(flow: FlowSpec) -> bool:
-    """Tell whether a run of a flow waits while another run of its group is in progress."""
+def _waits_for_its_turn(flow: FlowSpec) -> bool:
     waiting = (OnConflict.WAIT, OnConflict.REPLACE)
     return flow.concurrency is not None and flow.concurrency.on_conflict in waiting
 
@@ -212,7 +208,7 @@ def joining_of(
     if group is None:
         return None
     inside = None if parent is None else parent.run_key
-    if waits_for_its_turn(flow):
+    if _waits_for_its_turn(flow):
         replaces = flow.concurrency is not None and flow.concurrency.on_conflict
         at = now().wall if replaces is OnConflict.REPLACE else None
         return Joining(group, inside=inside, replaces_at=at)

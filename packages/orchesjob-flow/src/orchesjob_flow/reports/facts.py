@@ -498,13 +498,13 @@ def headline(facts: Facts) -> str:
             return f"It failed after {took}{what_failed(facts)}."
         case RunStatus.CANCELLED:
             how = "cancelled" if run.error is None else visible(run.error)
-            return f"It was {how} after {took}{while_running(facts)}."
+            return f"It was {how} after {took}{_while_running(facts)}."
         case _ if facts.is_abandoned:
             line = line_about(run.run_key, "resume")
             known = visible(f"{silence_words(run)}; `{line}` continues it")
-            return f"It has no runner, {known}: {progress_so_far(facts)}."
+            return f"It has no runner, {known}: {_progress_so_far(facts)}."
         case RunStatus.RUNNING:
-            return f"It has run for {took}: {progress_so_far(facts)}."
+            return f"It has run for {took}: {_progress_so_far(facts)}."
         case _:
             return f"It has not begun: it {visible(waiting_words(run) or 'waits for its runner')}."
 
@@ -518,10 +518,10 @@ def how_it_went(facts: Facts, took: str) -> str:
     which = f"All {total} steps" if good == total else f"{good} of {counted(total, 'step')}"
     which = "Its step" if good == total == 1 else which
     parts = [
-        f"{skipped} {was_or_were(skipped)} skipped" if skipped else "",
+        f"{skipped} {_was_or_were(skipped)} skipped" if skipped else "",
         f"{failed} failed (allowed)" if failed else "",
         f"{flaky} succeeded only at a retry" if flaky else "",
-        f"{settled} {was_or_were(settled)} settled by hand" if settled else "",
+        f"{settled} {_was_or_were(settled)} settled by hand" if settled else "",
     ]
     rest = ", ".join(filter(None, parts))
     return f"{which} succeeded in {took}{f'; {rest}' if rest else ''}"
@@ -534,41 +534,37 @@ def what_failed(facts: Facts) -> str:
     if not failed:
         where = f": {visible(facts.run.error or 'no step tells why')}"
     elif len(wrong) == 1:
-        where = f", at step {step_with_error(wrong[0])}"
+        where = f", at step {_step_with_error(wrong[0])}"
     else:
         others = listed([one.id for one in wrong[1:]])
-        where = f", at {counted(len(wrong), 'step')}: {step_with_error(wrong[0])}, {others}"
+        where = f", at {counted(len(wrong), 'step')}: {_step_with_error(wrong[0])}, {others}"
     skipped = facts.count(StepStatus.SKIPPED)
     return where + (
-        f"; {counted(skipped, 'step')} {was_or_were(skipped)} skipped" if skipped else ""
+        f"; {counted(skipped, 'step')} {_was_or_were(skipped)} skipped" if skipped else ""
     )
 
 
-def step_with_error(one: StepFacts) -> str:
-    """Name a step that went wrong, its error, and the attempt if it had several."""
+def _step_with_error(one: StepFacts) -> str:
     error = visible(one.step.error or one.status.value)
     attempt = f", attempt {one.step.attempt_no}" if one.current[1:] else ""
     return f"{one.id} ({error}{attempt})"
 
 
-def while_running(facts: Facts) -> str:
-    """Say which steps a cancel ended."""
+def _while_running(facts: Facts) -> str:
     ended = [one.id for one in facts.steps if one.went_wrong]
     if not ended:
         return ""
     return f", while {listed(ended)} {'was' if len(ended) == 1 else 'were'} running"
 
 
-def progress_so_far(facts: Facts) -> str:
-    """Say what is running, and how many steps are done."""
+def _progress_so_far(facts: Facts) -> str:
     running = running_words((one.step for one in facts.steps), facts.stale)
     done = sum(one.status.is_terminal for one in facts.steps)
     progress = f"{done} of {counted(len(facts.steps), 'step')} done"
     return ", ".join(filter(None, [running, progress]))
 
 
-def was_or_were(number: int) -> str:
-    """Return "was" or "were"."""
+def _was_or_were(number: int) -> str:
     return "was" if number == 1 else "were"
 
 

@@ -139,8 +139,8 @@ def node_of(name: str, steps: Sequence[StepFacts]) -> GraphNode:
     is_critical = any(one.is_critical for one in steps)
     if len(steps) == 1:
         words = f"{status.value}: {steps[0].why.sentence}"
-        return GraphNode(box_name(name), status, words, steps[0], is_critical)
-    copies = f"{box_name(name)} ×{len(steps)}"  # noqa: RUF001
+        return GraphNode(_box_name(name), status, words, steps[0], is_critical)
+    copies = f"{_box_name(name)} ×{len(steps)}"  # noqa: RUF001
     return GraphNode(copies, status, counts_text(counts), None, is_critical)
 
 
@@ -149,8 +149,7 @@ def counts_of(steps: Sequence[StepFacts]) -> Counter[StepStatus]:
     return count_by_urgency(one.status for one in steps)
 
 
-def box_name(name: str) -> str:
-    """Shorten a name to the width of a box."""
+def _box_name(name: str) -> str:
     return cut(visible(name), LONGEST_NAME)
 
 
@@ -224,7 +223,7 @@ def graph_of_ranks(facts: Facts) -> Graph:
         name = f"rank {first + 1}" if last == first + 1 else f"ranks {first + 1} to {last}"
         words = counts_text(counts)
         nodes.append(
-            GraphNode(box_name(f"{name}: {words}"), next(iter(counts)), words, None, False)
+            GraphNode(_box_name(f"{name}: {words}"), next(iter(counts)), words, None, False)
         )
     layers = [layer for place in range(len(nodes)) for layer in ([place], [])]
     note = (

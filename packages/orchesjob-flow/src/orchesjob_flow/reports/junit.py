@@ -74,7 +74,7 @@ def add_step(suite: ElementTree.Element, flow_id: str, one: StepFacts) -> None:
     """Add a step."""
     case = add_case(suite, one.id, flow_id, one.took(SpanKind.RAN))
     if one.went_wrong:
-        add_problem(case, "failure" if one.status is StepStatus.FAILED else "error", one)
+        _add_problem(case, "failure" if one.status is StepStatus.FAILED else "error", one)
     elif one.is_tolerated:
         message = f"failed (allowed): {one.step.error}"
         ElementTree.SubElement(case, "skipped", type="allowed failure", message=legal(message))
@@ -97,25 +97,23 @@ def add_step(suite: ElementTree.Element, flow_id: str, one: StepFacts) -> None:
             add_text(case, "system-out" if tail.stream == "stdout" else "system-err", tail.text)
 
 
-def add_problem(case: ElementTree.Element, word: str, one: StepFacts) -> None:
-    """Add how a step went wrong, with its last output."""
+def _add_problem(case: ElementTree.Element, word: str, one: StepFacts) -> None:
     message = legal(one.step.error or one.status.value)
     kind = ending_text(one.current[-1]) if one.current else one.status.value
     problem = ElementTree.SubElement(case, word, type=legal(kind), message=message)
-    problem.text = "\n".join([message, *last_lines(one)])
+    problem.text = "\n".join([message, *_last_lines(one)])
 
 
-def last_lines(one: StepFacts) -> Iterator[str]:
-    """Yield the last lines of each stream."""
+def _last_lines(one: StepFacts) -> Iterator[str]:
     for tail in one.tails:
         yield ""
         yield f"The end of {tail.stream}, {legal(tail.path)}:"
-        yield "(the file is missing)" if tail.is_missing else legal_text(tail.text)
+        yield "(the file is missing)" if tail.is_missing else _legal_text(tail.text)
 
 
 def add_text(parent: ElementTree.Element, word: str, text: str) -> None:
     """Add an element that holds a text."""
-    ElementTree.SubElement(parent, word).text = legal_text(text)
+    ElementTree.SubElement(parent, word).text = _legal_text(text)
 
 
 def legal(text: str) -> str:
@@ -123,6 +121,5 @@ def legal(text: str) -> str:
     return visible(text).translate(NOT_IN_XML)
 
 
-def legal_text(text: str) -> str:
-    """Escape the characters of lines that are unsafe or illegal in XML."""
+def _legal_text(text: str) -> str:
     return "\n".join(map(legal, text.replace("\t", "    ").split("\n")))

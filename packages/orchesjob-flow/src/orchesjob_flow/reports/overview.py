@@ -85,7 +85,7 @@ class RunMark(NamedTuple):
     def words(self) -> str:
         """What the mark says to people who do not see its colour."""
         run = self.run
-        took = "" if run.finished_at is None else f", took {duration_text(run_seconds(run))}"
+        took = "" if run.finished_at is None else f", took {duration_text(_run_seconds(run))}"
         runner = ", has no runner" if self.is_abandoned else ""
         return f"{run.run_key} {run.status}, began {clock_time(run.started_at)}{took}{runner}"
 
@@ -112,7 +112,7 @@ class FlowLine(NamedTuple):
     def took_sec(self) -> float | None:
         """How long the newest run took; None if it has not ended."""
         run = self.newest.run
-        return None if run.finished_at is None else run_seconds(run)
+        return None if run.finished_at is None else _run_seconds(run)
 
     @property
     def slowness(self) -> float | None:
@@ -178,7 +178,7 @@ def write_overview(settings: Settings, folder: Path, limit: int) -> Written:
     except StoreMissing:
         settings.home.refuse_missing()
         lines, marks, stale, troubles, not_started = [], [], [], [], ()
-    remove_others(reports, marks)
+    _remove_others(reports, marks)
     written = [mark for mark in stale if (reports / mark.report).exists()]
     missing = {mark.run.run_key for mark in stale} - {mark.run.run_key for mark in written}
     text = overview_page(lines, troubles, missing, not_started, os.uname().nodename, now().wall)
@@ -243,25 +243,23 @@ def read_flows(
         runs = store.runs(flow_id=flow_id, limit=limit)[::-1]
         if not runs:  # they have just been removed
             continue
-        longest = max(map(run_seconds, runs))
-        marks = [run_mark(listed, longest) for listed in with_runners(settings, runs)]
+        longest = max(map(_run_seconds, runs))
+        marks = [_run_mark(listed, longest) for listed in with_runners(settings, runs)]
         good = [run for run in runs if run.status is RunStatus.SUCCEEDED]
-        middle = median(map(run_seconds, good)) if good else None
+        middle = median(map(_run_seconds, good)) if good else None
         latest = store.runs(flow_id=flow_id, statuses=[RunStatus.SUCCEEDED], limit=1)
         lines.append(FlowLine(flow_id, marks, middle, latest[0].finished_at if latest else None))
     unfinished = with_runners(settings, store.runs(statuses=UNFINISHED_STATUSES))
     lines.sort(key=lambda line: not line.went_wrong)
-    return lines, [run_mark(listed, 0.0) for listed in unfinished if listed.is_abandoned]
+    return lines, [_run_mark(listed, 0.0) for listed in unfinished if listed.is_abandoned]
 
 
-def run_mark(listed: Listed, longest_sec: float) -> RunMark:
-    """Return the mark of a run; the longest run of its flow has the highest one."""
-    height = LOWEST_MARK + (100 - LOWEST_MARK) * run_seconds(listed.run) / (longest_sec or 1)
+def _run_mark(listed: Listed, longest_sec: float) -> RunMark:
+    height = LOWEST_MARK + (100 - LOWEST_MARK) * _run_seconds(listed.run) / (longest_sec or 1)
     return RunMark(listed, round(min(height, 100)))
 
 
-def run_seconds(run: RunSummary) -> float:
-    """Return how long a run took, or 0 if it has not ended."""
+def _run_seconds(run: RunSummary) -> float:
     return 0.0 if run.finished_at is None else max(0.0, run.finished_at - run.started_at)
 
 
@@ -313,18 +311,16 @@ def trouble_of(store: FlowStore, settings: Settings, mark: RunMark) -> Trouble |
         return None
     wrong = [one for one in facts.steps if one.went_wrong]
     return Trouble(
-        mark, headline(facts), [(one, last_output(one)) for one in wrong[:MOST_FAILED_STEPS]]
+        mark, headline(facts), [(one, _last_output(one)) for one in wrong[:MOST_FAILED_STEPS]]
     )
 
 
-def last_output(one: StepFacts) -> str:
-    """Return the last lines that a step printed; stderr counts more than stdout."""
+def _last_output(one: StepFacts) -> str:
     text = next((tail.text for tail in one.tails if tail.text), "")
     return "\n".join(text.split("\n")[-OVERVIEW_LINES:])
 
 
-def remove_others(reports: Path, marks: Sequence[RunMark]) -> None:
-    """Remove the reports that no mark leads to; other files stay."""
+def _remove_others(reports: Path, marks: Sequence[RunMark]) -> None:
     wanted = {mark.report for mark in marks}
     for path in reports.iterdir():
         if path.suffix == ".html" and path.name not in wanted:

@@ -74,15 +74,14 @@ def as_html(facts: Facts) -> str:
         drawing=drawing_of(facts),
         has_details=has_details(facts),
         parts_of_flow=parts_of_flow(facts),
-        folded=folded_copies(facts),
+        folded=_folded_copies(facts),
         slow={one.id for one in sorted(facts.steps, key=lambda one: -one.busy_sec)[:SLOWEST]},
         next_lines=next_lines(facts),
         definition=flow_text(facts.run.definition),
     )
 
 
-def folded_copies(facts: Facts) -> dict[str, Sequence[StepFacts]]:
-    """Return the copies that have all succeeded in a large run, by the id of the first one."""
+def _folded_copies(facts: Facts) -> dict[str, Sequence[StepFacts]]:
     groups = [group for group in grouped_steps(facts).values() if len(group) > 1]
     good = StepStatus.SUCCEEDED
     return {group[0].id: group for group in groups if all(one.status is good for one in group)}
@@ -326,26 +325,25 @@ def timeline_of(facts: Facts) -> Timeline:
     Of too many, only those are drawn that went wrong, are critical, or took longest.
     """
     began = [one for one in facts.steps if one.attempts]
-    chosen = sorted(began, key=timeline_priority)[:MOST_ROWS]
+    chosen = sorted(began, key=_timeline_priority)[:MOST_ROWS]
     chosen.sort(key=lambda one: one.spans[0].begin)
     axis = Axis([span for one in chosen for span in one.spans], facts.begin, facts.end)
-    rows = [Row(one, [bar_of(axis, span) for span in one.spans], span_words(one)) for one in chosen]
+    rows = [
+        Row(one, [_bar_of(axis, span) for span in one.spans], _span_words(one)) for one in chosen
+    ]
     return Timeline(tuple(axis.ticks()), rows, len(began) - len(chosen))
 
 
-def timeline_priority(one: StepFacts) -> tuple[bool, bool, float]:
-    """Sort the steps by importance: wrong ones first, then critical ones, then long ones."""
+def _timeline_priority(one: StepFacts) -> tuple[bool, bool, float]:
     return not one.went_wrong, not one.is_critical, -sum(span.length_sec for span in one.spans)
 
 
-def bar_of(axis: Axis, span: TimeSpan) -> Bar:
-    """Return the bar of a span."""
+def _bar_of(axis: Axis, span: TimeSpan) -> Bar:
     left = axis.place(span.begin)
     return Bar(span, round(left, 3), round(axis.place(span.end) - left, 3))
 
 
-def span_words(one: StepFacts) -> str:
-    """Describe the spans of a row in words."""
+def _span_words(one: StepFacts) -> str:
     return ", ".join(
         f"attempt {span.attempt_no} ran for {duration_text(span.length_sec)}"
         + (f" ({span.status.value})" if span.status else "")

@@ -126,11 +126,10 @@ def facts_now(snapshot: Snapshot, attempts: Sequence[Attempt]) -> Facts:
 
 def explanations(explained: Iterable[Explained]) -> Mapping[str, Why]:
     """Return why the steps ran or not, by their ids."""
-    return {one.step.step_id: Why(sentence(one), condition_parts(one)) for one in explained}
+    return {one.step.step_id: Why(sentence(one), _condition_parts(one)) for one in explained}
 
 
-def condition_parts(explained: Explained) -> Sequence[str]:
-    """List the parts of a condition with their values, unless there are too many to read."""
+def _condition_parts(explained: Explained) -> Sequence[str]:
     parts = () if explained.condition is None else explained.condition.lines
     return parts if len(parts) <= MOST_REPORTED_PARTS else ()
 
@@ -306,7 +305,7 @@ def as_markdown(facts: Facts) -> str:
     text += f"{inert(facts.flow.about)}\n\n" if facts.flow.about else ""
     text += "".join(last_outputs(facts))
     rows, left_out = chosen_rows(
-        facts.steps, MOST_BYTES - byte_size(text + TABLE_HEAD) - LONGEST_TEXT
+        facts.steps, MOST_BYTES - _byte_size(text + TABLE_HEAD) - LONGEST_TEXT
     )
     text += TABLE_HEAD + "".join(rows)
     if left_out:
@@ -334,7 +333,7 @@ def last_outputs(facts: Facts) -> Iterator[str]:
     for one in with_tails[:MOST_TAILS]:
         for tail in one.tails:
             block = f"The end of {tail.stream} of {inert(one.id)}:\n\n{fenced(tail)}\n"
-            room -= byte_size(block)
+            room -= _byte_size(block)
             if room < 0:
                 return
             yield block
@@ -354,7 +353,7 @@ def chosen_rows(steps: Sequence[StepFacts], room: int) -> tuple[list[str], int]:
     chosen: dict[int, str] = {}
     for place in sorted(range(len(steps)), key=lambda place: row_priority(steps[place])):
         row = row_of(steps[place])
-        room -= byte_size(row)
+        room -= _byte_size(row)
         if room < 0:
             break
         chosen[place] = row
@@ -379,6 +378,5 @@ def row_of(one: StepFacts) -> str:
     return f"| {' | '.join(cells)} |\n"
 
 
-def byte_size(text: str) -> int:
-    """Return how many bytes a text takes."""
+def _byte_size(text: str) -> int:
     return len(text.encode("utf-8", "backslashreplace"))

@@ -42,9 +42,9 @@ def as_trace(facts: Facts) -> str:
 def events(facts: Facts) -> Iterator[dict[str, Any]]:
     """Yield the names of the lanes, the spans in each, and the settlements."""
     lanes = list(lanes_of(facts.steps))
-    yield metadata_event("process_name", 0, f"{facts.run.flow_id}: {facts.run.run_key}")
+    yield _metadata_event("process_name", 0, f"{facts.run.flow_id}: {facts.run.run_key}")
     for lane in range(1, max((lane for _, _, lane in lanes), default=0) + 1):
-        yield metadata_event("thread_name", lane, f"lane {lane}")
+        yield _metadata_event("thread_name", lane, f"lane {lane}")
     for one, spans, lane in lanes:
         for span in spans:
             yield event(facts, one, span, lane)
@@ -53,8 +53,7 @@ def events(facts: Facts) -> Iterator[dict[str, Any]]:
             yield settled(facts, one, one.settlement)
 
 
-def metadata_event(what: str, lane: int, name: str) -> dict[str, Any]:
-    """Return the event that names the process or a lane."""
+def _metadata_event(what: str, lane: int, name: str) -> dict[str, Any]:
     return {"ph": "M", "name": what, "pid": PROCESS, "tid": lane, "args": {"name": name}}
 
 

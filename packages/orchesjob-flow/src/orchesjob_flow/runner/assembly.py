@@ -72,15 +72,14 @@ def drive_or_wait(
     handle = handle.in_home_of(run)
     lock = lock or wait_out(
         handle,
-        lambda: Lock.wait(handle.lock_path, before_waiting=lambda: tell_waiting(handle)),
+        lambda: Lock.wait(handle.lock_path, before_waiting=lambda: _tell_waiting(handle)),
         warn=warn,
     )
     with closing(lock):
         return drive(handle, store, lock, flow=flow)
 
 
-def tell_waiting(handle: RunHandle) -> None:
-    """Print to stderr what a second foreground command waits for."""
+def _tell_waiting(handle: RunHandle) -> None:
     runner = handle.holder() or Holder(None)
     warn(Passing(f"{runner} advances run {handle.run_key!r}; waiting for its outcome"))
 

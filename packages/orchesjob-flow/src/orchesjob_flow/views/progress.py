@@ -315,8 +315,8 @@ def transitions(run: Run) -> dict[Transition, str]:
         if attempt.status is not AttemptStatus.STARTING and not is_found:
             found[Transition(attempt.started_at, step.step_id, True)] = f"RUNNING {name}"
         if attempt.finished_at is not None:
-            what = f"{name} {with_found_note(attempt.status.value, is_found)}"
-            found[Transition(attempt.finished_at, step.step_id, False)] = with_error(
+            what = f"{name} {_with_found_note(attempt.status.value, is_found)}"
+            found[Transition(attempt.finished_at, step.step_id, False)] = _with_error(
                 what, attempt.error
             )
     # A step ends at the same moment as its last attempt: one line reports both.
@@ -325,25 +325,23 @@ def transitions(run: Run) -> dict[Transition, str]:
         if step.finished_at is not None:
             error = why if step.status is StepStatus.SKIPPED else step.error
             what = step.status.value + " (allowed)" * is_allowed(run, step)
-            what = with_found_note(what, step.position in known)
-            found[Transition(step.finished_at, step.step_id, False)] = with_error(what, error)
+            what = _with_found_note(what, step.position in known)
+            found[Transition(step.finished_at, step.step_id, False)] = _with_error(what, error)
     ended = [step.finished_at for step in run.steps if not is_in_finally(run, step)]
     if run.finally_after is not None and None not in ended:
         what = f"{OUTCOME_WORDS[run.finally_after]}; now its finally"
         found[Transition(max(filter(None, ended)), visible(run.run_key), True)] = what
     if run.finished_at is not None:
-        what = with_error(run.status.value, run.error)
+        what = _with_error(run.status.value, run.error)
         found[Transition(run.finished_at, visible(run.run_key), False)] = what
     return found
 
 
-def with_found_note(what: str, is_found: bool) -> str:
-    """Add that this did not happen now, but was found to have happened before."""
+def _with_found_note(what: str, is_found: bool) -> str:
     return f"{what} ({FOUND})" if is_found else what
 
 
-def with_error(what: str, error: str | None) -> str:
-    """Add the error, if there is one."""
+def _with_error(what: str, error: str | None) -> str:
     return what if error is None else f"{what} {visible(error)}"
 
 

@@ -52,7 +52,7 @@ def run_json(snapshot: Snapshot) -> dict[str, Any]:
                 **step_json(run, step),
                 "reason": why[step.position],
                 "attempts": [
-                    attempt_json(attempt_key(run.run_key, step.step_id, attempt.number), attempt)
+                    _attempt_json(attempt_key(run.run_key, step.step_id, attempt.number), attempt)
                     for attempt in past.get(step.position, ())
                 ],
                 "settlements": [
@@ -111,8 +111,7 @@ def settlement_json(settlement: Settlement, *, holds: bool) -> dict[str, Any]:
     return {**described, "by": as_json(settlement.by), "holds": holds}
 
 
-def attempt_json(key: str, attempt: PastAttempt) -> dict[str, Any]:
-    """Describe an attempt in the history of a step."""
+def _attempt_json(key: str, attempt: PastAttempt) -> dict[str, Any]:
     return {
         **as_json(attempt, "number", "only_if=is_gate"),
         "run_key": key,

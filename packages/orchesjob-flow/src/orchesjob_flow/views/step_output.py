@@ -127,7 +127,7 @@ class OutputFile:
             beginning = beginning_of_last(lines, file.fileno())
             self._position = beginning
             if most_bytes is not None and found.st_size - beginning > most_bytes:
-                self._position = next_character(found.st_size - most_bytes, file.fileno())
+                self._position = _next_character(found.st_size - most_bytes, file.fileno())
             return self._position - beginning
         return 0
 
@@ -182,8 +182,7 @@ def beginning_of_last(lines: int, descriptor: int) -> int:
     return 0
 
 
-def next_character(position: int, descriptor: int) -> int:
-    """Return where the next UTF-8 character begins, at this position or after it."""
+def _next_character(position: int, descriptor: int) -> int:
     following = os.pread(descriptor, LONGEST_CHARACTER, position)
     return position + len(following) - len(following.lstrip(CONTINUATION))
 
@@ -434,17 +433,16 @@ def show_failures(handle: RunHandle, *, with_heading: bool) -> None:
         write_paragraph(visible(f"{name} {run.status.value}: {run.error}"))
     wrong = [step for step in in_order(run) if went_wrong(step)]
     for step in wrong[:MOST_PRINTED_STEPS]:
-        write_blank_line()
+        _write_blank_line()
         choice = Choice(step.step_id, step.attempt_no)
         show_failure(run, step, files_of(run, attempts, choice))
     if len(wrong) > MOST_PRINTED_STEPS:
-        write_blank_line()
+        _write_blank_line()
         more = len(wrong) - MOST_PRINTED_STEPS
         write_paragraph(f"... and {more} more; `logs` shows what they have printed")
 
 
-def write_blank_line() -> None:
-    """Separate the steps on a terminal, but not in a log."""
+def _write_blank_line() -> None:
     if terminal.stderr().stream.isatty():
         write_message("")
 

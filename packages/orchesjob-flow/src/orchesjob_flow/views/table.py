@@ -287,9 +287,9 @@ def step_row(run: Run, step: Step, wall: float | None, *, colour: bool | None) -
         status_text(step.status, colour=colour) + " (allowed)" * is_allowed(run, step),
         f"{step.attempt_no}/{step.max_retries}{' only_if' if is_at_gate(run, step) else ''}",
         "-" if began is None else elapsed(began, ended, wall),
-        job_status(run, attempt),
+        _job_status(run, attempt),
         visible(shown_key(run.run_key, step)),
-        error_cell(run, step),
+        _error_cell(run, step),
     )
 
 
@@ -334,16 +334,14 @@ def step_cell(run: Run, step: Step) -> str:
     return f"{name} ({cut(visible(', '.join(values.values())), LONGEST_VALUES)})"
 
 
-def error_cell(run: Run, step: Step) -> str:
-    """Write the error and the note of a step, or who settled it and why (rule 12.3)."""
+def _error_cell(run: Run, step: Step) -> str:
     settlement = run.settled.get(step.position)
     if settlement is None:
         return visible("; ".join(filter(None, (step.error, note_of(run, step)))))
     return visible(f"settled by {settlement.by}: {settlement.reason}")
 
 
-def job_status(run: Run, attempt: Attempt | None) -> str:
-    """Return the status that orchesjob reported last."""
+def _job_status(run: Run, attempt: Attempt | None) -> str:
     job = None if attempt is None else reported_job(run, attempt)
     return "-" if job is None else visible(str(job.get("status")))
 
@@ -398,28 +396,26 @@ def run_row(listed: Listed, level: int, wall: float, *, colour: bool | None) -> 
     run = listed.run
     clock = None if listed.is_abandoned else wall
     return (
-        f"{status_text(run.status, colour=colour)}{beside_status(run)}",
+        f"{status_text(run.status, colour=colour)}{_beside_status(run)}",
         f"{INSIDE * level}{visible(run.run_key)}",
         visible(run.flow_id),
         f"{run.done}/{run.total}",
         f"{run.steps.get(StepStatus.FAILED) or '-'}{allowed_words(run.allowed)}",
         clock_time(run.started_at),
         elapsed(run.started_at, run.finished_at, clock),
-        runner_cell(listed),
+        _runner_cell(listed),
         *([] if colour is None else [duration_text(int(wall - run.started_at))]),
     )
 
 
-def beside_status(run: RunSummary) -> str:
-    """Add to the status of a run that its `finally` is running, or that it waits for its group."""
+def _beside_status(run: RunSummary) -> str:
     if run.queue is not None:
         return f" ({visible(before_words(run))})"
     tidying = run.finally_after is not None and not run.status.is_terminal
     return " (finally)" if tidying else ""
 
 
-def runner_cell(listed: Listed) -> str:
-    """Name the process that advances a run that has not ended."""
+def _runner_cell(listed: Listed) -> str:
     if listed.run.status.is_terminal:
         return "-"
     if listed.runner is None:
@@ -535,7 +531,7 @@ def fit_live_table(
     head = above_the_steps([*header(snapshot, wall, colour=colour)], size, len(run.steps))
     names = 0 if head[-1] else NAMES
     room = lines - len(head) - names
-    rows_shown, rest = most_urgent(collapse_copies(run, in_order(run), room), room)
+    rows_shown, rest = _most_urgent(collapse_copies(run, in_order(run), room), room)
     clock = None if snapshot.is_abandoned else wall
     rows = [
         copies_row(row, clock, colour=colour)
@@ -565,10 +561,9 @@ def above_the_steps(head: Sequence[str], size: tuple[int, int], steps: int) -> S
     return urgent[: max(1, room)]
 
 
-def most_urgent(
+def _most_urgent(
     rows: Sequence[Sequence[Step]], room: int
 ) -> tuple[Sequence[Sequence[Step]], list[str]]:
-    """Choose the rows for `room` lines; the last line counts the other steps, if there are any."""
     if len(rows) <= room:
         return rows, []
     ordered = sorted(rows, key=lambda row: min(urgency(step.status) for step in row))

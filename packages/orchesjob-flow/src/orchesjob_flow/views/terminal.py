@@ -114,11 +114,10 @@ def dump_json(value: Any, *, indent: int | None, ascii_only: bool = False) -> st
     """Write JSON, and escape the characters that could mislead a terminal."""
     separators = (",", ":") if indent is None else (",", ": ")
     text = json.dumps(value, ensure_ascii=ascii_only, indent=indent, separators=separators)
-    return text if is_plain(text.replace("\n", "")) else unsafe().sub(escape_in_json, text)
+    return text if is_plain(text.replace("\n", "")) else unsafe().sub(_escape_in_json, text)
 
 
-def escape_in_json(found: re.Match[str]) -> str:
-    r"""Escape a character as JSON does; keep the line breaks between values."""
+def _escape_in_json(found: re.Match[str]) -> str:
     return "\n" if found[0] == "\n" else f"\\u{ord(found[0]):04x}"
 
 
