@@ -9,7 +9,6 @@ from functools import partial
 
 import click
 
-from flow_store import Run
 from orchesjob_flow.cli.options import CommandOnRun, format_option, run_key_option
 from orchesjob_flow.home import RunHandle, Snapshot
 from orchesjob_flow.runner import assembly, background
@@ -36,20 +35,10 @@ def drive(handle: RunHandle, lock_fd: int, pipe_fd: int) -> int:
 @format_option
 def tick(handle: RunHandle, output_format: OutputFormat) -> None:
     """Advance a run as far as it goes without waiting, and print it."""
-    show_run(handle, Snapshot(advance_without_waiting(handle), None), output_format)
-
-
-def advance_without_waiting(handle: RunHandle) -> Run:
-    """Do what can be done for a run at this moment.
-
-    Raises:
-        RunnerBusy: Another process advances the run.
-    """
     with handle.open() as store:
+        if not handle.load(store).status.is_terminal:
+            lock = handle.lock_or_refuse()
+            with closing(lock), assembly.runner_of(handle, store, lock) as runner:
+                runner.drain()
         run = handle.load(store)
-        if run.status.is_terminal:
-            return run
-        lock = handle.lock_or_refuse()
-        with closing(lock), assembly.runner_of(handle, store, lock) as runner:
-            runner.drain()
-        return handle.load(store)
+    show_run(handle, Snapshot(run, None), output_format)

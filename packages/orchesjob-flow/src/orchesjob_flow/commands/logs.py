@@ -79,7 +79,7 @@ def logs(  # noqa: PLR0913, PLR0917 - its options
             run = news
         printer.show(last=True)
     if follow and not run.status.is_terminal:
-        line = command_line(handle.settings, "resume", run.run_key)
+        line = command_line(handle, "resume")
         warn(f"run {run.run_key!r} has no runner and no running job: `{line}` continues it")
     unstarted = list(unstarted_attempts(run, attempts, choice))
     if step is not None and not printer.has_shown:

@@ -7,9 +7,8 @@ import time
 import click
 
 from flow_spec import read_document
-from orchesjob_flow.cli.completion import settings_of
 from orchesjob_flow.cli.options import name_run, start_options
-from orchesjob_flow.home import RunHandle, key_for_flow, patiently
+from orchesjob_flow.home import RunHandle, Settings, key_for_flow, patiently
 from orchesjob_flow.launch.inputs import list_reader, load_to_start
 from orchesjob_flow.launch.recording import start_run
 from orchesjob_flow.views.terminal import Course, warn
@@ -40,7 +39,7 @@ def run(  # noqa: PLR0913, PLR0917 - its options
     Example:
       orchesjob-flow run nightly.yaml
     """  # noqa: D301 - click reads \b
-    settings = settings_of(ctx)
+    settings: Settings = ctx.obj
     reader = list_reader(flow_file)
     flow = load_to_start(read_document(flow_file), variables, params, reader).with_until(until)
     handle = RunHandle(_fresh_key(flow.flow_id), settings)

@@ -6,7 +6,6 @@ import click
 from click.core import ParameterSource
 
 from flow_spec import FlowSpec, read_document
-from orchesjob_flow.cli.completion import settings_of
 from orchesjob_flow.cli.options import (
     FLOW_FILES,
     PERIOD,
@@ -76,4 +75,4 @@ def start(  # noqa: PLR0913, PLR0917 - its options
     given = ctx.get_parameter_source("output_format")
     course = course._replace(quiet=given is not ParameterSource.COMMANDLINE)
     asked = {**params, "flow_id": flow_id}
-    return start_of_period(settings_of(ctx), period, asked, course, begin)
+    return start_of_period(ctx.obj, period, asked, course, begin)

@@ -4,7 +4,6 @@ import math
 
 import click
 
-from flow_store import GivenUp
 from orchesjob_flow.cli.options import CommandOnRun, Duration, format_option, run_key_option
 from orchesjob_flow.home import Observer, RunHandle, Snapshot
 from orchesjob_flow.reasons import describe_given_up
@@ -27,13 +26,12 @@ def wait(handle: RunHandle, timeout: float | None, output_format: OutputFormat) 
     Example:
       orchesjob-flow wait nightly-2026-05-07 --timeout 3600
     """  # noqa: D301 - click reads \b
-    reported: set[GivenUp] = set()
+    reported: set[object] = {None}
 
     def report_giving_up(snapshot: Snapshot) -> None:
-        described = describe_given_up(snapshot)
-        if described is not None and snapshot.run.gave_up not in reported:
-            warn(described)
-            reported.update(filter(None, [snapshot.run.gave_up]))
+        if snapshot.run.gave_up not in reported:
+            warn(str(describe_given_up(snapshot)))
+            reported.add(snapshot.run.gave_up)
 
     with Observer(handle) as observer:
         run, runner = observer.snapshot()

@@ -158,7 +158,7 @@ def _tell_ended(handle: RunHandle, run: Run) -> None:
     if not run.status.is_terminal:
         return
     step = ("--step", "STEP") if run.status is RunStatus.SUCCEEDED else ()
-    line = command_line(handle.settings, "retry", run.run_key, *step)
+    line = command_line(handle, "retry", *step)
     warn(f"{ended_words(run)}, so nothing is run: use another key, or `{line}`")
 
 

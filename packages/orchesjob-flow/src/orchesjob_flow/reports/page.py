@@ -92,7 +92,7 @@ def next_lines(facts: Facts) -> Sequence[tuple[str, str]]:
     run, found = facts.run, []
     if run.status.is_terminal or facts.is_abandoned:
         found = [
-            (line_about(words[1], words[0], *words[2:]), what)
+            (line_about(run.run_key, *words), what)
             for words, what in suggestions(Snapshot(run, None))
         ]
     return found or [(line_about(run.run_key, "logs"), "everything that its steps printed")]

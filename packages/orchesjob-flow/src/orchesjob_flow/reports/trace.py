@@ -8,7 +8,6 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from flow_store import Settlement
 from orchesjob_flow.reports.facts import (
     Facts,
     SpanKind,
@@ -50,7 +49,7 @@ def events(facts: Facts) -> Iterator[dict[str, Any]]:
             yield event(facts, one, span, lane)
     for one in facts.steps:
         if one.settlement is not None:
-            yield settled(facts, one, one.settlement)
+            yield settled(facts, one, one.settlement.at)
 
 
 def _metadata_event(what: str, lane: int, name: str) -> dict[str, Any]:
@@ -80,7 +79,7 @@ def event(facts: Facts, one: StepFacts, span: TimeSpan, lane: int) -> dict[str, 
     }
 
 
-def settled(facts: Facts, one: StepFacts, settlement: Settlement) -> dict[str, Any]:
+def settled(facts: Facts, one: StepFacts, at: float) -> dict[str, Any]:
     """Describe the moment when a person settled a step (rule 12.3)."""
     return {
         "ph": "i",
@@ -89,7 +88,7 @@ def settled(facts: Facts, one: StepFacts, settlement: Settlement) -> dict[str, A
         "pid": PROCESS,
         "tid": 0,
         "s": "p",
-        "ts": microseconds(settlement.at - facts.begin),
+        "ts": microseconds(at - facts.begin),
         "args": {"status": one.status.value, "why": one.why.sentence},
     }
 

@@ -14,7 +14,7 @@ from flow_store import PastAttempt, Run, RunSummary, Settlement, Step, attempt_k
 from orchesjob_flow.clock import clock_time
 from orchesjob_flow.errors import line_about
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED, UNFINISHED
-from orchesjob_flow.home import DATABASE_OPTION, Listed, RunHandle, Settings, Snapshot
+from orchesjob_flow.home import DATABASE_OPTION, Listed, RunHandle, Snapshot
 from orchesjob_flow.reasons import (
     in_order,
     is_allowed,
@@ -159,7 +159,7 @@ def show_next_steps(handle: RunHandle, snapshot: Snapshot) -> None:
     """Print on a terminal the commands that a person may type next, the most obvious first."""
     if not terminal.stdout().stream.isatty():
         return
-    found = [(command_line(handle.settings, *words), what) for words, what in suggestions(snapshot)]
+    found = [(command_line(handle, *words), what) for words, what in suggestions(snapshot)]
     lines = [part for line, what in found for part in explained(visible(line), what)]
     write_result("".join(f"{line}\n" for line in ["", *lines]) if lines else "")
 
@@ -237,11 +237,11 @@ def background_text(snapshot: Snapshot, logs: Sequence[str]) -> str:
     return "".join(f"{line}\n" for line in (*wrapped_for_stdout([begun], indent="  "), *paths))
 
 
-def command_line(settings: Settings, command: str, run_key: str, *words: str) -> str:
+def command_line(handle: RunHandle, command: str, *words: str) -> str:
     """Write a command line for a run, with the `--db` of this call."""
-    home = settings.home
+    home = handle.settings.home
     options = ["--db", str(home.database)] if home.named_by == DATABASE_OPTION else []
-    return line_about(run_key, command, *words, options=options)
+    return line_about(handle.run_key, command, *words, options=options)
 
 
 def ended_words(run: Run) -> str:
@@ -259,21 +259,20 @@ def explained(line: str, what: str) -> Sequence[str]:
 
 
 def suggestions(snapshot: Snapshot) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield the words of each suggested command, and what it does."""
+    """Yield the command, with its words, that a person may type next, and what it does."""
     run, runner = snapshot
-    key = run.run_key
     if run.status.is_terminal:
         if run.status != "SUCCEEDED":
             attempted = {attempt.position for attempt in run.history}
             has_more = len(attempted) < len(run.history) or any(one.is_gate for one in run.history)
             every = ("--attempt", "all") if has_more else ()
-            yield ("logs", key, *every), "everything that its steps printed"
-            yield ("retry", key), "run again what went wrong, and what depends on it"
+            yield ("logs", *every), "everything that its steps printed"
+            yield ("retry",), "run again what went wrong, and what depends on it"
     elif run.cancel is not None and runner is None:
-        yield ("cancel", key), "carry out the cancel"
+        yield ("cancel",), "carry out the cancel"
     elif runner is None:
-        yield ("resume", key), "continue it"
+        yield ("resume",), "continue it"
     else:
-        yield ("watch", key), "watch it; Ctrl-C leaves it running"
-        yield ("logs", key, "-f"), "follow what its steps print"
-        yield ("cancel", key), "cancel it"
+        yield ("watch",), "watch it; Ctrl-C leaves it running"
+        yield ("logs", "-f"), "follow what its steps print"
+        yield ("cancel",), "cancel it"
