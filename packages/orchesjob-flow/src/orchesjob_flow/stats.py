@@ -415,9 +415,7 @@ def table_lines(flows: Sequence[FlowStats], columns: int | None, *, with_steps: 
         tables += [[STEP_COLUMNS, *map(_series_row, flow.steps)] for flow in flows if flow.steps]
     lines: list[str] = []
     for table in tables:
-        fitted = table
-        if columns is not None:
-            fitted = fit(table, columns, DISPENSABLE_FIGURES, table[0][:1])
+        fitted = fit(table, columns, DISPENSABLE_FIGURES, table[0][:1])
         lines += [*([""] if lines else []), *draw_table(fitted)]
     found = filter(None, (one.not_started for one in flows))
     return lines + [visible(not_started_text(f"runs of {one.flow_id} were", one)) for one in found]

@@ -33,7 +33,7 @@ from orchesjob_flow.views.terminal import (
     visible,
     wrapped,
     wrapped_for_stdout,
-    write_result,
+    write_lines,
 )
 
 LONGEST_GATE = 60
@@ -106,14 +106,13 @@ def graph(
             lines = dot_lines(drawn)
         case _:
             stdout = terminal.stdout()
-            if stdout.stream.isatty():
-                columns = stdout.size().columns
+            if (columns := stdout.columns) is not None:
                 head = wrapped(f"Flow: {visible(drawn.flow.flow_id)}", columns, indent="  ")
                 rows = rows_of(drawn, _when_of, colour=stdout.colour)
                 lines = iter([*head, "", *steps_in(columns, rows)])
             else:
                 lines = text_lines(drawn)
-    write_result("".join(f"{line}\n" for line in lines))
+    write_lines(lines)
 
 
 class DrawnFlow(NamedTuple):

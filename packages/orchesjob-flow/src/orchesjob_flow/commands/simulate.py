@@ -27,7 +27,7 @@ from orchesjob_flow.simulation import (
     play,
 )
 from orchesjob_flow.views.results import run_exit_code, run_json
-from orchesjob_flow.views.table import UNDECIDED, draw_table, params_words, screen_row, steps_in
+from orchesjob_flow.views.table import UNDECIDED, params_words, screen_row, steps_in
 from orchesjob_flow.views.terminal import (
     OutputFormat,
     duration_text,
@@ -37,7 +37,7 @@ from orchesjob_flow.views.terminal import (
     visible,
     warn,
     wrapped_for_stdout,
-    write_result,
+    write_lines,
 )
 
 PLAN_COLUMNS = ("Step", "Status", "Attempt", "Begins", "Ends", "Why")
@@ -150,17 +150,15 @@ def _print_simulated(run: Run, exit_code: int) -> None:
     lines = [f"Flow: {visible(run.flow_id)}"]
     if run.params:
         lines.append(f"Params: {params_words(run.params)}")
-    is_terminal = terminal.stream.isatty()
-    rows = simulated_rows(run, colour=terminal.colour if is_terminal else None)
-    table = [PLAN_COLUMNS, *rows]
-    steps = steps_in(terminal.size().columns, table) if is_terminal else draw_table(table)
+    columns = terminal.columns
+    rows = simulated_rows(run, colour=None if columns is None else terminal.colour)
     lines += [
         "",
-        *steps,
+        *steps_in(columns, [PLAN_COLUMNS, *rows]),
         "",
         *wrapped_for_stdout([visible(_ending_words(run, exit_code))], indent=""),
     ]
-    write_result("".join(f"{line}\n" for line in lines))
+    write_lines(lines)
 
 
 def simulated_rows(run: Run, *, colour: bool | None) -> list[Sequence[str]]:

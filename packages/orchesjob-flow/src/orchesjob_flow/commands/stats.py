@@ -29,12 +29,13 @@ from orchesjob_flow.stats import (
     flow_stats,
     table_lines,
 )
-from orchesjob_flow.views import terminal
 from orchesjob_flow.views.terminal import (
     OutputFormat,
     as_json,
     print_json,
     status_line,
+    stdout,
+    write_lines,
     write_result,
 )
 
@@ -80,15 +81,13 @@ def stats(
 
 def print_flows(stats: Stats, *, with_steps: bool) -> None:
     """Print the figures as tables, or say that there are none."""
-    stdout = terminal.stdout()
-    columns = stdout.size().columns if stdout.stream.isatty() else None
     lines = ["no runs found"]
     if stats.flows:
-        lines = table_lines(stats.flows, columns, with_steps=with_steps)
+        lines = table_lines(stats.flows, stdout().columns, with_steps=with_steps)
     if stats.is_truncated:
         counted = f"only the newest {MOST_RUNS:,} runs that have ended are counted"
         lines += ["", f"{counted}; --flow-id and --since narrow the choice"]
-    write_result("".join(f"{line}\n" for line in lines))
+    write_lines(lines)
 
 
 def flow_json(flow: FlowStats) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from orchesjob_flow.views.terminal import (
     width,
     wrapped,
     wrapped_for_stdout,
+    write_lines,
     write_result,
 )
 
@@ -161,7 +162,7 @@ def show_next_steps(handle: RunHandle, snapshot: Snapshot) -> None:
         return
     found = [(command_line(handle, *words), what) for words, what in suggestions(snapshot)]
     lines = [part for line, what in found for part in explained(visible(line), what)]
-    write_result("".join(f"{line}\n" for line in ["", *lines]) if lines else "")
+    write_lines(["", *lines] if lines else [])
 
 
 def show_foreground(

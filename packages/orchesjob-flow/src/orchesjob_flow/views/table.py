@@ -51,7 +51,7 @@ from orchesjob_flow.views.terminal import (
     visible,
     width,
     wrapped,
-    write_result,
+    write_lines,
 )
 
 type Table = Sequence[Sequence[str]]
@@ -107,24 +107,21 @@ def collapse_copies(run: Run, steps: Sequence[Step], room: int) -> Sequence[Sequ
 def print_table(snapshot: Snapshot) -> None:
     """Print a run as it is now."""
     terminal = stdout()
-    if not terminal.stream.isatty():
-        write_result(f"{run_table(snapshot, time.time(), colour=None)}\n")
-        return
-    lines = whole_table(snapshot, time.time(), terminal.size().columns, colour=terminal.colour)
-    write_result("".join(f"{line}\n" for line in lines))
+    if (columns := terminal.columns) is None:
+        write_lines([run_table(snapshot, time.time(), colour=None)])
+    else:
+        write_lines(whole_table(snapshot, time.time(), columns, colour=terminal.colour))
 
 
 def print_runs(listed: Sequence[Listed]) -> None:
     """Print the runs as they are now, or say that there are none."""
     terminal = stdout()
     if not listed:
-        write_result("no runs found\n")
-    elif not terminal.stream.isatty():
-        write_result(f"{runs_table(listed, time.time(), colour=None)}\n")
+        write_lines(["no runs found"])
+    elif (columns := terminal.columns) is None:
+        write_lines([runs_table(listed, time.time(), colour=None)])
     else:
-        rows = run_rows(listed, time.time(), colour=terminal.colour)
-        lines = runs_in(terminal.size().columns, rows)
-        write_result("".join(f"{line}\n" for line in lines))
+        write_lines(runs_in(columns, run_rows(listed, time.time(), colour=terminal.colour)))
 
 
 def run_table(snapshot: Snapshot, wall: float, *, colour: bool | None) -> str:
@@ -465,7 +462,7 @@ def broken(cell: str, columns: int) -> str:
 
 def fit(  # noqa: PLR0913 - what may go, what may shrink, and how
     table: Table,
-    columns: int,
+    columns: int | None,
     dispensable: Sequence[str],
     flexible: Sequence[str],
     *,
@@ -475,8 +472,10 @@ def fit(  # noqa: PLR0913 - what may go, what may shrink, and how
     """Make a table fit into so many columns: leave out dispensable ones, then shorten cells.
 
     Only cells of the flexible columns are shortened. A dispensable column goes while these would
-    together get less than they need, and less than `least`.
+    together get less than they need, and less than `least`. None does not limit the columns.
     """
+    if columns is None:
+        return table
     kept: list[Sequence[str]] = [*zip(*table, strict=True)]
     leaving = iter(dispensable)
     while True:
@@ -501,7 +500,7 @@ def fit(  # noqa: PLR0913 - what may go, what may shrink, and how
     return [*zip(*shortened, strict=True)]
 
 
-def steps_in(columns: int, table: Table) -> Sequence[str]:
+def steps_in(columns: int | None, table: Table) -> Sequence[str]:
     """Draw the steps; where there is little room, long names and reasons take several lines."""
     flexible = ("Step", table[0][-1])
     return draw_table(fit(table, columns, DISPENSABLE, flexible, least=COMFORT))

@@ -294,6 +294,11 @@ class Terminal(NamedTuple):
         """Whether to use colours: the terminal can show them, and NO_COLOR is not set."""
         return self.can_draw and "NO_COLOR" not in os.environ
 
+    @property
+    def columns(self) -> int | None:
+        """How wide it is; None for a file or a pipe."""
+        return self.size().columns if self.stream.isatty() else None
+
     def size(self) -> os.terminal_size:
         """Return its current size; without a terminal, the size from the environment."""
         try:
@@ -395,17 +400,21 @@ def result_is_written() -> Iterator[None]:
         raise ResultLost(error.strerror or str(error)) from error
 
 
+def write_lines(lines: Iterable[str]) -> None:
+    """Write lines of a result as they are."""
+    write_result("".join(f"{line}\n" for line in lines))
+
+
 def print_lines(lines: Iterable[str], *, indent: str = "    ") -> None:
     """Print visible lines; on a terminal, wrap those that are too long."""
-    write_result("".join(f"{line}\n" for line in wrapped_for_stdout(lines, indent=indent)))
+    write_lines(wrapped_for_stdout(lines, indent=indent))
 
 
 def wrapped_for_stdout(lines: Iterable[str], *, indent: str = "    ") -> Sequence[str]:
     """Wrap lines to the width of stdout; for a file or a pipe, return them unchanged."""
-    terminal = stdout()
-    if not terminal.stream.isatty():
+    columns = stdout().columns
+    if columns is None:
         return list(lines)
-    columns = terminal.size().columns
     return [part for line in lines for part in wrapped(line, columns, indent=indent)]
 
 
@@ -478,8 +487,8 @@ def paragraph(text: str) -> str:
     """Wrap a visible sentence between words if stderr is a terminal."""
     # The sentence may report that memory or descriptors are exhausted: then it is not wrapped.
     with suppress(ImportError, MemoryError, OSError, ValueError):
-        if sys.stderr.isatty():
-            return "\n".join(wrapped(text, stderr().size().columns, indent="  "))
+        if (columns := stderr().columns) is not None:
+            return "\n".join(wrapped(text, columns, indent="  "))
     return text
 
 
