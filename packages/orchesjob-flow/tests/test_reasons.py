@@ -4,10 +4,11 @@ import pytest
 
 from flow_spec import Block, Copy, FlowSpec, StepSpec
 from flow_store import Run, RunStatus, Step, StepStatus
-from orchesjob_flow.clock import BOOT, clock_time, now
+from orchesjob_flow.clock import BOOT, now
 from orchesjob_flow.reasons import (
     Dependencies,
     Dependency,
+    clock_time,
     dependencies_text,
     reason,
     reasons,

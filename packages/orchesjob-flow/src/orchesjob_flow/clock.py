@@ -29,13 +29,6 @@ def now() -> Now:
     return Now(time.time(), time.monotonic(), BOOT)
 
 
-def clock_time(timestamp: float | None) -> str:
-    """Write a Unix timestamp in local time; `-` stands for None."""
-    if timestamp is None:
-        return "-"
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(timestamp))
-
-
 def read_boot() -> str:
     """Return the name of this boot and this namespace of processes."""
     try:

@@ -10,6 +10,7 @@ run that waits for its group (rule 10.7), a settled step (rule 12.3), a runner t
 
 import json
 import re
+import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
@@ -28,7 +29,7 @@ from flow_store import (
     attempt_key,
     was_found,
 )
-from orchesjob_flow.clock import clock_time, now
+from orchesjob_flow.clock import now
 from orchesjob_flow.home import Listed, Snapshot, last_recorded
 
 MEASURABLE_SEC = 1.0
@@ -495,6 +496,13 @@ def reason_to_skip(step: Step, waits: Dependencies, *, is_gate: bool) -> str:
     if not waits.steps:
         return "its condition was false"
     return f"its condition was false: {dependencies_text(waits.steps)}"
+
+
+def clock_time(timestamp: float | None) -> str:
+    """Write a Unix timestamp in local time; `-` stands for None."""
+    if timestamp is None:
+        return "-"
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(timestamp))
 
 
 def dependencies_text(waits: Sequence[Dependency]) -> str:

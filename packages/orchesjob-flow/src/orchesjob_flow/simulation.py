@@ -34,32 +34,7 @@ from flow_store import (
 )
 from orchesjob_client import JobReport, JobStatus, Watch
 from orchesjob_flow.clock import Now
-from orchesjob_flow.engine import update
-from orchesjob_flow.engine.messages import (
-    AbortAnswered,
-    AbortJob,
-    AskStatus,
-    AttemptId,
-    CallBegan,
-    CancelSeen,
-    CheckFiles,
-    Effect,
-    EndSurvivors,
-    Event,
-    FilesChecked,
-    FilesNoted,
-    JobExited,
-    LookForSurvivors,
-    NoteFiles,
-    RunnerStarted,
-    SetTimer,
-    StartAnswered,
-    StartJob,
-    StatusAnswered,
-    SurvivorsSeen,
-    WatchAnswered,
-    WatchJob,
-)
+from orchesjob_flow.engine import messages, update
 from orchesjob_flow.engine.state import Limits, RunState
 from orchesjob_flow.errors import ImpossibleScenario
 
@@ -95,7 +70,7 @@ MOST_WORK = 10_000
 """The limit of all simulated runs together: a second or two."""
 
 type Choose = Callable[[StepSpec], StepStatus]
-type Due = Iterator[tuple[float, Event]]
+type Due = Iterator[tuple[float, messages.Event]]
 
 
 class Scenario(NamedTuple):
@@ -228,7 +203,7 @@ class World:
     outcomes: dict[str, StepStatus] = attrs.Factory(dict)
     """The outcomes of the steps that ended by themselves."""
     cancelled_at: float | None = None
-    _jobs: dict[AttemptId, Job] = attrs.Factory(dict)
+    _jobs: dict[messages.AttemptId, Job] = attrs.Factory(dict)
 
     @cached_property
     def command_sec(self) -> float:
@@ -239,39 +214,40 @@ class World:
         attempts = sum(step.retries + 1 + bool(step.only_if) for step in self.flow.steps)
         return min(COMMAND_SEC, limit / (10 * max(attempts, 1)))
 
-    def perform(self, effect: Effect, now: Now) -> Due:
+    def perform(self, effect: messages.Effect, now: Now) -> Due:
         """Yield the events that an effect causes, and when (see `engine.messages`).
 
         No call waits for a slot, so none is called off. No call fails, so no runner gives up.
         """
         at = now.mono
         match effect:
-            case StartJob():
+            case messages.StartJob():
                 yield from self._start(effect, at)
-            case NoteFiles(attempt):
-                yield at, FilesNoted(attempt, "{}")
-            case CheckFiles(attempt):
+            case messages.NoteFiles(attempt):
+                yield at, messages.FilesNoted(attempt, "{}")
+            case messages.CheckFiles(attempt):
                 spec = self._spec(attempt)
                 flaw = f"has not written {shown_product(spec.produces[0])}"
-                yield at, FilesChecked(attempt, flaw if spec.id in self.unwritten else None)
-            case WatchJob(attempt):
-                yield at, WatchAnswered(attempt, Watch.WATCHING)
-                yield self._jobs[attempt].ends_at, JobExited(attempt)
-            case AskStatus(attempt):
-                yield at, CallBegan(attempt)
-                yield at, StatusAnswered(attempt, self._ended(attempt))
-            case AbortJob(attempt):
+                is_silent = spec.id in self.unwritten
+                yield at, messages.FilesChecked(attempt, flaw if is_silent else None)
+            case messages.WatchJob(attempt):
+                yield at, messages.WatchAnswered(attempt, Watch.WATCHING)
+                yield self._jobs[attempt].ends_at, messages.JobExited(attempt)
+            case messages.AskStatus(attempt):
+                yield at, messages.CallBegan(attempt)
+                yield at, messages.StatusAnswered(attempt, self._ended(attempt))
+            case messages.AbortJob(attempt):
                 aborted = self._jobs[attempt].report._replace(
                     status=JobStatus.ABORTED.value, abort_reason=effect.reason
                 )
-                yield at, CallBegan(attempt)
-                yield at, AbortAnswered(attempt, aborted)
-            case LookForSurvivors(attempt) | EndSurvivors(attempt):
-                yield at, SurvivorsSeen(attempt, ())
-            case SetTimer(due, event):
+                yield at, messages.CallBegan(attempt)
+                yield at, messages.AbortAnswered(attempt, aborted)
+            case messages.LookForSurvivors(attempt) | messages.EndSurvivors(attempt):
+                yield at, messages.SurvivorsSeen(attempt, ())
+            case messages.SetTimer(due, event):
                 yield due, event
 
-    def _start(self, effect: StartJob, at: float) -> Due:
+    def _start(self, effect: messages.StartJob, at: float) -> Due:
         spec = self._spec(effect.attempt)
         limit = spec.timeout_sec
         is_gate = bool(spec.only_if) and effect.attempt.number == 1  # which never fails here
@@ -281,13 +257,13 @@ class World:
         key = effect.attempt_key
         report = A_JOB._replace(job_id=key, job_key=key, command=tuple(effect.command))
         self._jobs[effect.attempt] = Job(report, at + lasts, is_gate)
-        yield at, CallBegan(effect.attempt)
-        yield at, StartAnswered(effect.attempt, report)
+        yield at, messages.CallBegan(effect.attempt)
+        yield at, messages.StartAnswered(effect.attempt, report)
         if self.cancelled_at is None and spec.id in self.cancel_at:
             self.cancelled_at = at
-            yield at, CancelSeen(CancelRequest(at, None))
+            yield at, messages.CancelSeen(CancelRequest(at, None))
 
-    def _ended(self, attempt: AttemptId) -> JobReport:
+    def _ended(self, attempt: messages.AttemptId) -> JobReport:
         """Report how a job ended."""
         spec, job = self._spec(attempt), self._jobs[attempt]
         if spec.id not in self.outcomes:
@@ -299,7 +275,7 @@ class World:
         target = None if code == NOT_SPAWNED else job.report.target_pid
         return job.report._replace(status=status.value, exit_code=code, target_pid=target)
 
-    def _spec(self, attempt: AttemptId) -> StepSpec:
+    def _spec(self, attempt: messages.AttemptId) -> StepSpec:
         return self.flow.all_steps[attempt.position]
 
 
@@ -337,7 +313,7 @@ def play_in(world: World, run: Run) -> tuple[RunState, dict[tuple[int, int], Att
     everything = len(run.steps) + 1  # calls take no time, so they need no limit
     state = RunState.load(world.flow, run, Limits(starts=everything))
     attempts: dict[tuple[int, int], Attempt] = {}
-    coming: list[tuple[float, int, Event]] = [(0.0, 0, RunnerStarted())]
+    coming: list[tuple[float, int, messages.Event]] = [(0.0, 0, messages.RunnerStarted())]
     count = 1
     while not state.status.is_terminal:
         at, _, event = heapq.heappop(coming)

@@ -17,10 +17,10 @@ from orchesjob_flow.cli.options import (
     format_option,
     tell_unknown_flow,
 )
-from orchesjob_flow.clock import clock_time
 from orchesjob_flow.errors import NotPruned, RunnerBusy, RunNotTerminal
 from orchesjob_flow.home import RunHandle, Settings, open_store, open_to_read, read_store
 from orchesjob_flow.pruning import Pruned, Pruner
+from orchesjob_flow.reasons import clock_time
 from orchesjob_flow.views.terminal import (
     OutputFormat,
     as_json,

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import time
 from collections.abc import Mapping
 
 import click
@@ -16,7 +17,6 @@ from orchesjob_flow.cli.options import (
     run_key_option,
     takes_course,
 )
-from orchesjob_flow.clock import now
 from orchesjob_flow.engine.reopening import Settling, plan_settle
 from orchesjob_flow.home import RunHandle, flow_of_run
 from orchesjob_flow.launch.recording import Plan, reopen
@@ -71,7 +71,7 @@ def settle(handle: RunHandle, step: str, outcome: str, reason: str, course: Cour
 
     def plan(run: Run) -> Plan:
         by = _who_calls(handle.settings.environ)
-        settling = Settling(StepStatus(outcome.upper()), reason, by, now().wall)
+        settling = Settling(StepStatus(outcome.upper()), reason, by, time.time())
         flow = flow_of_run(run)
         return Plan(flow, plan_settle(run, flow, step, settling))
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from flow_spec import StoredFlowError
 from flow_store import DamagedRecord, FlowStore, NotStarted, RunStatus, RunSummary, StoreMissing
-from orchesjob_flow.clock import clock_time, now
+from orchesjob_flow.clock import now
 from orchesjob_flow.errors import (
     NotOurReport,
     ReportNotWritten,
@@ -33,7 +33,7 @@ from orchesjob_flow.home import (
     open_to_read,
     with_runners,
 )
-from orchesjob_flow.reasons import not_started_text
+from orchesjob_flow.reasons import clock_time, not_started_text
 from orchesjob_flow.reports.facts import Facts, StepFacts, headline
 from orchesjob_flow.reports.page import as_html, origin_of, our_version, page_from
 from orchesjob_flow.reports.reporting import facts_now, read_head, write_file

@@ -28,25 +28,7 @@ from flow_store import (
 )
 from orchesjob_client import OrchesjobError, pauses
 from orchesjob_flow.clock import Now
-from orchesjob_flow.engine import update
-from orchesjob_flow.engine.messages import (
-    AbortAnswered,
-    Answer,
-    CallOff,
-    CallUnanswered,
-    CancelSeen,
-    Effect,
-    Event,
-    GiveUp,
-    QueueSeen,
-    RunnerStarted,
-    RunningAnswered,
-    SetTimer,
-    StartAnswered,
-    StatusAnswered,
-    TimerDue,
-    Warn,
-)
+from orchesjob_flow.engine import messages, update
 from orchesjob_flow.engine.state import Decision, RunState
 from orchesjob_flow.errors import (
     FlowError,
@@ -125,7 +107,7 @@ class RequestPoller:
         self._replaced: set[str] = set()
         """The runs that were seen ahead of a run that replaces them, ended ones too."""
 
-    def look(self, run: RunState) -> Iterator[CancelSeen | QueueSeen]:
+    def look(self, run: RunState) -> Iterator[messages.CancelSeen | messages.QueueSeen]:
         """Yield the requests that are new since the last poll.
 
         Raises:
@@ -147,7 +129,7 @@ class RequestPoller:
             return  # the next poll is soon, and nothing begins without it
         self._seen_version = version
         if request is not None:
-            yield CancelSeen(request)
+            yield messages.CancelSeen(request)
         elif queue is not None:
             yield self._seen_in(queue, ends)
 
@@ -162,7 +144,7 @@ class RequestPoller:
         known = (*ahead, *inside)
         return frozenset(key for key in known if self._store.cancel_request(key) is not None)
 
-    def _seen_in(self, queue: Queue, ends: frozenset[str]) -> QueueSeen:
+    def _seen_in(self, queue: Queue, ends: frozenset[str]) -> messages.QueueSeen:
         """Look which waiting runs have a runner, if no run holds the group (rule 10.7).
 
         The end of a runner is recorded nowhere, so this is checked at each poll. A run in `ends`
@@ -172,7 +154,7 @@ class RequestPoller:
         ended = frozenset(key for key in ends if not self._has_runner(key) and self._end(key))
         waiting = {*queue.waiting, *ends} if self._is_free else ()
         with_runner = frozenset(key for key in waiting if key in ended or self._has_runner(key))
-        return QueueSeen(queue, with_runner, holder_is_to_end=queue.holder in ends)
+        return messages.QueueSeen(queue, with_runner, holder_is_to_end=queue.holder in ends)
 
     def refuse_another_file(self, run_key: str) -> None:
         """Refuse to continue if other commands would not see what is recorded.
@@ -184,7 +166,7 @@ class RequestPoller:
             raise GaveUp(run_key, "the flow database was removed or replaced", DATABASE_LOST)
 
 
-ANSWERS: UnionType = Answer.__value__  # `isinstance` does not accept the name of a type
+ANSWERS: UnionType = messages.Answer.__value__  # `isinstance` does not accept the name of a type
 
 
 class Stop(NamedTuple):
@@ -193,7 +175,7 @@ class Stop(NamedTuple):
     signum: int
 
 
-type Inbox = SimpleQueue[Event | Stop]
+type Inbox = SimpleQueue[messages.Event | Stop]
 
 
 class Runner:
@@ -212,7 +194,7 @@ class Runner:
         inbox: Inbox,
         *,
         now: Callable[[], Now],
-        perform: Callable[[Effect], None],
+        perform: Callable[[messages.Effect], None],
         warn: Callable[[str], None],
         has_runner: Callable[[str], bool],
         end: Callable[[str], bool],
@@ -235,10 +217,10 @@ class Runner:
         self._warn = warn
         self._requests = RequestPoller(store, has_runner, end)
         self._looks_at = 0.0
-        self._timers: list[tuple[float, int, TimerDue]] = []
+        self._timers: list[tuple[float, int, messages.TimerDue]] = []
         self._timers_set = 0
         self._unanswered = 0
-        self._held: list[Event | Stop] = [RunnerStarted()]
+        self._held: list[messages.Event | Stop] = [messages.RunnerStarted()]
         self._commits = 0
 
     def drive(self, *, until: float | None = None) -> RunStatus:
@@ -294,15 +276,15 @@ class Runner:
         self.is_ready = self.is_ready or (waits_for_nothing and not self._has_failed)
         self._forget_giving_up()
 
-    def _note(self, event: Event) -> None:
+    def _note(self, event: messages.Event) -> None:
         """Note what an event says about orchesjob, independently of the run."""
         self._unanswered -= isinstance(event, ANSWERS)
         match event:
-            case StartAnswered() | StatusAnswered() | AbortAnswered():
+            case messages.StartAnswered() | messages.StatusAnswered() | messages.AbortAnswered():
                 self.is_ready = self.is_ready or event.report is not None
-            case RunningAnswered():
+            case messages.RunningAnswered():
                 self.is_ready = True
-            case CallUnanswered():
+            case messages.CallUnanswered():
                 self._has_failed = self._has_failed or event.error.retryable
 
     def _forget_giving_up(self) -> None:
@@ -312,7 +294,7 @@ class Runner:
                 self._store.record_giving_up(self.run.run_key, None, revision=self._revision)
                 self._given_up_before = False
 
-    def _arrived(self, until: float | None) -> Iterator[Event | Stop]:
+    def _arrived(self, until: float | None) -> Iterator[messages.Event | Stop]:
         """Yield the events that have arrived; if there are none, wait briefly for one."""
         held, self._held = self._held, []
         yield from held
@@ -335,7 +317,7 @@ class Runner:
             ends.append(until - mono)
         return min(ends)
 
-    def _due_timers(self) -> Iterator[TimerDue]:
+    def _due_timers(self) -> Iterator[messages.TimerDue]:
         mono = self._now().mono
         while self._timers and self._timers[0][0] <= mono:
             yield heapq.heappop(self._timers)[2]
@@ -354,7 +336,7 @@ class Runner:
                 continue
             except CancelRequested as seen:
                 self._take_back(decision)
-                update(self.run, CancelSeen(seen.request), self._now(), decision)
+                update(self.run, messages.CancelSeen(seen.request), self._now(), decision)
                 continue
             except StoreUnavailable as error:
                 pause = next(left, None)
@@ -391,18 +373,18 @@ class Runner:
                 raise Interrupted(event.signum)
             self._held.append(event)
 
-    def _act(self, effects: list[Effect]) -> None:
-        gave_up: GiveUp | None = None
+    def _act(self, effects: list[messages.Effect]) -> None:
+        gave_up: messages.GiveUp | None = None
         for effect in effects:
             match effect:
-                case SetTimer():
+                case messages.SetTimer():
                     self._timers_set += 1
                     heapq.heappush(self._timers, (effect.at, self._timers_set, effect.event))
-                case Warn():
+                case messages.Warn():
                     self._warn(effect.message)
-                case GiveUp():
+                case messages.GiveUp():
                     gave_up = effect
-                case CallOff():
+                case messages.CallOff():
                     self._perform(effect)
                 case _:
                     self._unanswered += 1

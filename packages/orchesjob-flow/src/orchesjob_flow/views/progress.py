@@ -22,13 +22,13 @@ from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple
 
 from flow_store import AttemptStatus, Run, RunStatus, StepStatus, StoreError, was_found
-from orchesjob_flow.clock import clock_time
 from orchesjob_flow.errors import FlowError, ResourceExhausted, exhaustion_named
 from orchesjob_flow.home import Observer, RunHandle, Snapshot
 from orchesjob_flow.reasons import (
     FOUND,
     OUTCOME_WORDS,
     attempt_words,
+    clock_time,
     found_steps,
     is_allowed,
     is_in_finally,

@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from flow_store import Attempt, AttemptStatus, Run, Step, StoreError, reported_job
-from orchesjob_flow.clock import clock_time
 from orchesjob_flow.errors import FlowError, UnusableOrchesjobHome
 from orchesjob_flow.home import RunHandle
 from orchesjob_flow.home.orchesjob_home import refuse_exposed
-from orchesjob_flow.reasons import in_order, is_allowed, went_wrong
+from orchesjob_flow.reasons import clock_time, in_order, is_allowed, went_wrong
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.terminal import (
     COLOUR,

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, zip_longest
 
 from flow_store import Attempt, Run, RunSummary, Step, StepStatus, reported_job, was_found
-from orchesjob_flow.clock import clock_time
 from orchesjob_flow.errors import line_about
 from orchesjob_flow.home import Listed, Snapshot
 from orchesjob_flow.reasons import (
@@ -20,6 +19,7 @@ from orchesjob_flow.reasons import (
     allowed_words,
     base_name,
     before_words,
+    clock_time,
     count_by_urgency,
     counts_text,
     finally_words,
