@@ -15,6 +15,7 @@ from flow_spec import (
     FlowFileError,
     FlowSpec,
     FlowWarning,
+    Problem,
     ReadCases,
     WarningCode,
     find_warnings,
@@ -113,6 +114,11 @@ class CheckedFile(NamedTuple):
     """Whether the proofs were completed; None where there is no flow."""
 
     @property
+    def problems(self) -> Sequence[Problem]:
+        """What is wrong with it."""
+        return self.outcome.problems if isinstance(self.outcome, FlowFileError) else ()
+
+    @property
     def is_valid(self) -> bool:
         """Whether the file holds a flow, or cases."""
         return not isinstance(self.outcome, FlowFileError)
@@ -140,38 +146,25 @@ def _with_more(warning: FlowWarning) -> FlowWarning:
 
 
 def _finding_json(finding: CheckedFile) -> dict[str, Any]:
-    described: dict[str, Any] = {
+    outcome = finding.outcome
+    flow = outcome if isinstance(outcome, FlowSpec) else None
+    return {
         "file": finding.file,
         "valid": finding.is_valid,
-        "flow_id": None,
-        "steps": None,
-        "finally": None,
-        "group": None,
-        "cases": None,
-        "problems": [],
+        "flow_id": flow and flow.flow_id,
+        "steps": flow and len(flow.steps),
+        "finally": flow and len(flow.finally_),
+        "group": flow and flow.group,
+        "cases": len(outcome.cases) if isinstance(outcome, ReadCases) else None,
+        "problems": problems_json(finding.problems),
         "warnings": [warning_json(warning) for warning in finding.warnings],
         "proven": finding.is_proven,
     }
-    match finding.outcome:
-        case FlowSpec() as flow:
-            described |= {
-                "flow_id": flow.flow_id,
-                "steps": len(flow.steps),
-                "finally": len(flow.finally_),
-                "group": flow.group,
-            }
-        case ReadCases() as cases:
-            described["cases"] = len(cases.cases)
-        case FlowFileError() as error:
-            described["problems"] = problems_json(error.problems)
-    return described
 
 
 def _annotations(finding: CheckedFile) -> str:
     from orchesjob_flow.reports.annotations import annotation
 
-    error = finding.outcome
-    problems = error.problems if isinstance(error, FlowFileError) else ()
     return "".join(
         annotation(
             "warning" if isinstance(one, FlowWarning) else "error",
@@ -181,7 +174,7 @@ def _annotations(finding: CheckedFile) -> str:
             col=one.column,
             title=getattr(one, "code", None),
         )
-        for one in (*finding.warnings, *problems)
+        for one in (*finding.warnings, *finding.problems)
     )
 
 

@@ -18,7 +18,6 @@ from markupsafe import Markup, escape
 
 from flow_store import Run, RunSummary, StepStatus
 from orchesjob_flow.errors import line_about
-from orchesjob_flow.home import Snapshot
 from orchesjob_flow.reports.facts import Facts, SpanKind, StepFacts, TimeSpan, ending_text, headline
 from orchesjob_flow.reports.graph import counts_of, drawing_of, grouped_steps
 from orchesjob_flow.views.results import suggestions
@@ -91,10 +90,7 @@ def next_lines(facts: Facts) -> Sequence[tuple[str, str]]:
     """Return the command lines that a reader may need next, and what they do."""
     run, found = facts.run, []
     if run.status.is_terminal or facts.is_abandoned:
-        found = [
-            (line_about(run.run_key, *words), what)
-            for words, what in suggestions(Snapshot(run, None))
-        ]
+        found = [(line_about(run.run_key, *words), what) for words, what in suggestions(run, None)]
     return found or [(line_about(run.run_key, "logs"), "everything that its steps printed")]
 
 

@@ -160,7 +160,7 @@ def show_next_steps(handle: RunHandle, snapshot: Snapshot) -> None:
     """Print on a terminal the commands that a person may type next, the most obvious first."""
     if not terminal.stdout().stream.isatty():
         return
-    found = [(command_line(handle, *words), what) for words, what in suggestions(snapshot)]
+    found = [(command_line(handle, *words), what) for words, what in suggestions(*snapshot)]
     lines = [part for line, what in found for part in explained(visible(line), what)]
     write_lines(["", *lines] if lines else [])
 
@@ -259,9 +259,8 @@ def explained(line: str, what: str) -> Sequence[str]:
     return [*wrapped(f"# {what}", columns, indent="# "), line]
 
 
-def suggestions(snapshot: Snapshot) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield the command, with its words, that a person may type next, and what it does."""
-    run, runner = snapshot
+def suggestions(run: Run, runner: object) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the words of each command that a person may type next, and what it does."""
     if run.status.is_terminal:
         if run.status != "SUCCEEDED":
             attempted = {attempt.position for attempt in run.history}
