@@ -38,7 +38,7 @@ import yaml
 
 from flow_spec import parse_flow
 from flow_spec.documents.tree import Form, ScalarNode
-from flow_spec.fields.foreign_words import answer_to_key
+from flow_spec.fields.messages import answer_to_key
 from flow_spec.fields.predicates import FINALLY_PREDICATES, End, holds, parse_when
 from flow_spec.fields.records import Declaration
 from flow_spec.flow import FLOW

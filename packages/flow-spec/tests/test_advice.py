@@ -14,7 +14,7 @@ import sys
 import pytest
 
 from flow_spec import FlowFileError, Problem, parse_flow
-from flow_spec.fields.foreign_words import foreign_words, place_of_key
+from flow_spec.fields.messages import foreign_words, place_of_key
 from flow_spec.fields.params import PARAM
 from flow_spec.fields.predicates import INSTEAD_OF_VALUES
 from flow_spec.fields.records import FileOrRecord

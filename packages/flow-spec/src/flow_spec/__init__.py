@@ -37,9 +37,9 @@ from flow_spec.flow_file import (
     read_flow,
     read_text,
 )
-from flow_spec.foreach import Block, Copy, base_of
+from flow_spec.foreach import Block, Copy
 from flow_spec.products import Product, note_files, shown_product, unwritten
-from flow_spec.step import Concurrency, OnConflict, StepSpec, WarningCode
+from flow_spec.step import Concurrency, OnConflict, StepSpec, WarningCode, base_of
 from flow_spec.step_ends import StepEnds
 from flow_spec.step_variables import StepVariable
 

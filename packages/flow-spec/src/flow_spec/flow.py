@@ -46,7 +46,7 @@ from flow_spec.fields.records import (
     file_schema,
     path_of,
 )
-from flow_spec.foreach import STEPS_AND_BLOCKS, Block, base_of, copy_id
+from flow_spec.foreach import STEPS_AND_BLOCKS, Block
 from flow_spec.step import (
     CONCURRENCY,
     DEFAULTS,
@@ -57,6 +57,8 @@ from flow_spec.step import (
     Concurrency,
     StepSpec,
     WarningCode,
+    base_of,
+    copy_id,
     fields_to_fill,
     filled_record,
 )

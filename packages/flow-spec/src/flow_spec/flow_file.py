@@ -42,7 +42,8 @@ from flow_spec.fields.reading import (
     not_read,
 )
 from flow_spec.flow import FLOW, FlowSpec
-from flow_spec.foreach import MOST_STEPS, CopyBudget, base_of, note_lists, repeated_steps
+from flow_spec.foreach import MOST_STEPS, CopyBudget, note_lists, repeated_steps
+from flow_spec.step import base_of
 
 type Format = Literal["yaml", "json"]
 

@@ -50,6 +50,7 @@ from flow_spec.fields.reading import (
     GLOB,
     LINES,
     OPENING,
+    ORIGINS,
     SPLIT,
     STEPS,
     BlockLists,
@@ -61,10 +62,16 @@ from flow_spec.fields.reading import (
     names_in,
 )
 from flow_spec.fields.records import Declaration, ListOf, Record
-from flow_spec.step import SHELL, STEP, UNBOUNDED, StepRecord, StepSpec, command_of
-
-OF = "@"
-"""The separator between the id of a step and the label of a copy; no id in a file has it."""
+from flow_spec.step import (
+    OF,
+    SHELL,
+    STEP,
+    UNBOUNDED,
+    StepRecord,
+    StepSpec,
+    command_of,
+    copy_id,
+)
 
 MOST_STEPS = 10_000
 """Steps of a flow with a block, after expansion."""
@@ -116,16 +123,6 @@ class Block:
             values = dict(zip(self.names, copy.values, strict=True))
             for step, parts in templates:
                 yield _copied(step, parts, own, copy.label, values)
-
-
-def copy_id(step_id: str, label: str) -> str:
-    """Return the id of a copy of a step."""
-    return f"{step_id}{OF}{label}"
-
-
-def base_of(step_id: str) -> str:
-    """Return the id of a step as written, given the id of a copy."""
-    return step_id.partition(OF)[0]
 
 
 def labels_of(rows: Sequence[tuple[str, ...]]) -> list[str]:
@@ -183,9 +180,6 @@ def _copied(
 
 ITEM = "ITEM"
 """The name of the values in a list without a name."""
-
-ORIGINS = (LINES, GLOB)
-"""The origins of lists outside the flow file."""
 
 FLOW_DIR = "FLOW_DIR"
 """The built-in name that the path of a list may hold."""

@@ -59,6 +59,20 @@ from flow_spec.fields.records import (
 GROUP = line(255, is_filled=True)
 
 
+OF = "@"
+"""The separator between the id of a step and the label of a copy; no id in a file has it."""
+
+
+def copy_id(step_id: str, label: str) -> str:
+    """Return the id of a copy of a step."""
+    return f"{step_id}{OF}{label}"
+
+
+def base_of(step_id: str) -> str:
+    """Return the id of a step as written, given the id of a copy."""
+    return step_id.partition(OF)[0]
+
+
 class OnConflict(StrEnum):
     """What happens to a new run while another one of its group runs."""
 

@@ -8,8 +8,7 @@ import pytest
 from flow_conditions import Condition, Name
 from flow_spec import FlowSpec
 from flow_spec.fields.predicates import parse_when
-from flow_spec.warnings.failures import ids_upstream
-from flow_spec.warnings.proofs import Proofs
+from flow_spec.warnings.proofs import Proofs, ids_upstream
 
 from .brute_force import (
     Decision,

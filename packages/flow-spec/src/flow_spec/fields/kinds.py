@@ -32,6 +32,7 @@ from flow_spec.fields.messages import (
     PRINTABLE_LINE,
     PRINTABLE_LINES,
     REFERENCE,
+    answer_to_condition,
     flaw_of_line,
     flaw_of_name,
     flaw_of_prose,
@@ -456,8 +457,6 @@ def flaw_of_name_of_step(name: str, here: Cursor) -> Message | None:
     reading = here.reading
     found = reading.steps.get(step_id)
     if found is None:
-        from flow_spec.fields.foreign_words import answer_to_condition
-
         # Many mistakes cost no more than their number: what is not compared is not collected.
         known = _known_at(here) if reading.speller.budget >= 0 else []
         fact, remedy = f"unknown step {quoted(step_id)}", None

@@ -4,11 +4,16 @@ Each `flaw_of_...` checks the characters and the length of a text, and returns w
 it, or None. The other functions word a mistake, and say what to write instead: the nearest known
 word, or what `foreign_words` has for a word of another tool. No value of the file goes into advice.
 Sentences that need none of this are worded where the mistake is found.
+
+`foreign_words.toml` is one flat table: a word of another tool, by its place, and what to write
+instead. Only a file with a mistake reads it.
 """
 
 import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from pathlib import Path
 
 import attrs
 
@@ -153,6 +158,99 @@ def program_as_script(word: str) -> str | None:
 _FILL_OR_REMOVE = "give it a value, or remove the key if it is optional"
 
 
+type Answers = Mapping[str, Sequence[str]]
+"""What to write for each word of a place; the likeliest answer is first."""
+
+
+@cache
+def foreign_words() -> Mapping[str, Answers]:
+    """Return the table: for each place, the answers by folded word."""
+    import tomllib  # a file without a mistake does not pay for it
+
+    text = Path(__file__).with_name("foreign_words.toml").read_text("utf-8")
+    table: dict[str, dict[str, list[str]]] = {}
+    for place, lines in tomllib.loads(text).items():
+        answers = table.setdefault(place, {})
+        for answer, words in lines.items():
+            for word in words.split():
+                for key in {word, folded(word)}:
+                    answers.setdefault(key, []).append(answer)
+    return table
+
+
+def answers_to(word: str, place: str) -> Sequence[str]:
+    """Return what to write for a word in a place such as "a condition", the likeliest first."""
+    return foreign_words().get(place, {}).get(folded(word), ())
+
+
+def answer_to_word(word: str, place: str) -> str | None:
+    """Return the likeliest answer to a word in a place, or None."""
+    return next(iter(answers_to(word, place)), None)
+
+
+def answer_to_condition(text: str, *, in_finally: bool = False) -> str | None:
+    """Return what to write for a condition that is one function or word of another tool."""
+    word = text.strip("${} ").removesuffix("()")
+    answer = answer_to_word(word, "a condition of finally") if in_finally else None
+    return answer or answer_to_word(word, "a condition")
+
+
+def answer_to_value(node: Node, place: str) -> str | None:
+    """Return what to write for a value: a scalar, or a mapping that begins with a known key."""
+    keys = [name for name, _ in node.texts()] if isinstance(node, MappingNode) else []
+    word = node.text if isinstance(node, ScalarNode) else next(iter(keys), "")
+    return answer_to_word(word, place)
+
+
+def is_job(node: Node) -> bool:
+    """Whether a mapping says what to run, in our words or in those of another tool."""
+    keys = [name for name, _ in node.texts()] if isinstance(node, MappingNode) else []
+    answers = (answer_to_word(name, "a step") or f"write {name}: for" for name in keys)
+    return any(answer.startswith(("write command: for", "write script: for")) for answer in answers)
+
+
+_FIELD = re.compile(r"write (\w+):")
+
+
+def answer_to_key(
+    name: str, noun: str, known: Collection[str], given: Mapping[str, Node]
+) -> str | None:
+    """Return what to write for a key of another tool in a record, or None.
+
+    `noun` names the record, `known` are its fields, and `given` all its keys with their values. An
+    answer that begins with a field counts if the record has that field, and it is not there yet.
+    """
+    places = _PLACES.get(noun, [noun])
+    taken = None
+    for answer in (one for place in places for one in answers_to(name, place)):
+        found = _FIELD.match(answer)
+        if found is None:
+            return answer
+        is_name = found[1] in {"id", "flow_id", "description"}
+        if found[1] not in known or (is_name and not isinstance(given.get(name), ScalarNode)):
+            continue
+        if found[1] not in given:
+            return answer
+        taken = taken or f"write it in {found[1]}:, which is here already"
+    return taken
+
+
+_PLACES = {
+    "a flow": ["a flow", "anywhere"],
+    "a step": ["a step", "anywhere"],
+    "defaults": ["defaults", "a step", "anywhere"],
+}
+"""The tables that hold the words of a record, if they are not only the one of its name."""
+
+
+def place_of_key(name: str, noun: str) -> tuple[str, str] | None:
+    """Return where a key of ours belongs that stands in another record, and what to write."""
+    home, _, remedy = (answer_to_word(name, "places") or "").partition("; ")
+    if not home or home.replace("the ", "a ") == noun or (home == "a step" and noun != "a flow"):
+        return None
+    return f"belongs to {home}", remedy
+
+
 def must_be(expected: str, node: Node) -> str:
     """Say what a value must be, and what stands in the file."""
     return f"must be {expected}; got {got(node)}"
@@ -179,8 +277,6 @@ _LIMITS = frozenset({"max_parallel", "retry_max_delay_sec"})
 
 def wrong_type(expected: str, node: Node, field: str = "", advice: str = "") -> Message:
     """Say that a value is not what its field expects, and how to spell it if that is the flaw."""
-    from flow_spec.fields.foreign_words import answer_to_value
-
     if isinstance(node, ScalarNode) and node.text in {"null", "~"}:
         fix: str | None = _FILL_OR_REMOVE
     elif "true or false" in expected:
@@ -198,8 +294,6 @@ def no_text(node: Node, instead: str | None = None, *, is_filled: bool = False) 
     `instead` is what to write for a list or a mapping. Text that `is_filled` may hold names such as
     `${{ NAME }}`.
     """
-    from flow_spec.fields.foreign_words import answer_to_value
-
     fact = f"must be text, got {got(node)}"
     if isinstance(node, ScalarNode):
         return Advised(fact, _FILL_OR_REMOVE if node.form is Form.NULL else "put it in quotes")
@@ -252,8 +346,6 @@ _AS_MAPPING = {
 
 def no_name(held: str | None) -> Message:
     """Say that what stands between `${{` and `}}` is not a name, and what to write."""
-    from flow_spec.fields.foreign_words import answer_to_word
-
     if held is None:
         return Advised("this ${{ is never closed by }}", "write ${{ NAME }}")
     fact = f"between ${{{{ and }}}} must be one name, got {quoted(held)}"
@@ -307,22 +399,20 @@ def unknown_key(
 
     `given` has all keys of the record with their values.
     """
-    from flow_spec.fields import foreign_words
-
     fact, value = "unknown key", given[name]
     if (alike := next((one for one in known if folded(one) == folded(name)), None)) is not None:
         return Advised(fact, f"did you mean {quoted(alike)}?")
     if noun == "a flow" and node_at(value, ("flow_id",)) is not None:
         return Advised(fact, "remove it, and the indentation of flow_id: and steps: below it")
-    answer = foreign_words.answer_to_key(name, noun, known, given)
-    if noun == "a flow" and foreign_words.is_job(value) and "finally:" not in (answer or ""):
+    answer = answer_to_key(name, noun, known, given)
+    if noun == "a flow" and is_job(value) and "finally:" not in (answer or ""):
         meant = speller.suggestion(name, {"finally"} if "steps" in given else ())
         return Advised(fact, f"{meant} {AS_LIST['steps']}" if meant else _AS_ITEM)
     if answer is not None:
         if answer.startswith("write when:") and isinstance(value, ScalarNode):
-            answer = foreign_words.answer_to_condition(value.text) or answer
+            answer = answer_to_condition(value.text) or answer
         return Advised(fact, answer)
-    if belongs := foreign_words.place_of_key(name, noun):
+    if belongs := place_of_key(name, noun):
         return Advised(*belongs)
     likely = [one for one in known if one[0] == name[:1].lower()]
     fix = speller.suggestion(name, likely, least_alike=_LEAST_ALIKE)
@@ -351,8 +441,6 @@ def _possible(known: Collection[str], given: Mapping[str, Node], noun: str, valu
 
 def unknown_word(word: str, known: Sequence[str], speller: Speller, field: str = "") -> Message:
     """Say that a field does not know a word, and which word was probably meant."""
-    from flow_spec.fields.foreign_words import answer_to_word
-
     if len(known) > _FEW_KEYS:
         fix = speller.suggestion(word, known) or f"write one such as {known[0]}"
         return Advised(f"unknown word {quoted(word)}", fix)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import flow_conditions
 from flow_spec.errors import Advised
+from flow_spec.fields.messages import answer_to_condition, foreign_words
 
 if TYPE_CHECKING:
     from flow_conditions import Condition, Name, Occurrence, Vocabulary
@@ -60,8 +61,6 @@ def _vocabulary(
 
 
 def _hints(*, in_finally: bool) -> Mapping[str, str]:
-    from flow_spec.fields.foreign_words import foreign_words
-
     words = foreign_words()
     functions = dict(words["a condition"])
     asked = {**words["a predicate"], **{known: [known] for known in FINALLY_PREDICATES}}
@@ -201,8 +200,6 @@ def advice_on_condition(text: str, ids: Collection[str], *, in_finally: bool) ->
 
     `ids` are the steps that may be asked.
     """
-    from flow_spec.fields.foreign_words import answer_to_condition
-
     wrapped = _WRAPPED.fullmatch(text)
     bare = text if wrapped is None else wrapped["braced"] or wrapped["bare"] or ""
     if any({*found.groups()}.isdisjoint(ids) for found in _VALUE.finditer(bare)):

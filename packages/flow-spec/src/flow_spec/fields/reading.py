@@ -158,6 +158,8 @@ _AROUND = 60
 
 LINES, GLOB, SPLIT = "lines", "glob", "split"
 """The keys that stand in place of a list."""
+ORIGINS = (LINES, GLOB)
+"""Those of lists outside the flow file."""
 
 
 @attrs.frozen

@@ -25,14 +25,20 @@ from flow_spec.documents.tree import (
 )
 from flow_spec.errors import Advised, Problem, Span, quoted
 from flow_spec.fields.predicates import RUN_WORD
-from flow_spec.fields.reading import BUILT_IN, FOREACH, SHELL_KEY, SPLIT, ValueList, step_path
+from flow_spec.fields.reading import (
+    BUILT_IN,
+    FOREACH,
+    ORIGINS,
+    SHELL_KEY,
+    SPLIT,
+    ValueList,
+    step_path,
+)
 from flow_spec.flow import FlowSpec
 from flow_spec.flow_file import ReadFlow
-from flow_spec.foreach import ORIGINS, base_of
-from flow_spec.step import OnConflict, StepSpec, WarningCode
+from flow_spec.step import OnConflict, StepSpec, WarningCode, base_of
 from flow_spec.warnings import shell, shell_texts
-from flow_spec.warnings.outcomes import Finding
-from flow_spec.warnings.proofs import Proofs
+from flow_spec.warnings.proofs import Finding, Proofs
 
 
 @attrs.frozen

@@ -5,7 +5,7 @@ fields allow that, and, where a run may be cut off by a cancel or a timeout, whe
 ended. Its outcome follows from these and from the steps it waits for, as in the engine. So the
 functions cover exactly the combinations that can occur.
 
-`ConditionText` is a condition as it is written, in pieces that a `Finding` can be about.
+`ConditionText` is a condition as it is written, in pieces.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
@@ -27,8 +27,7 @@ from flow_spec.fields.predicates import (
     quantifier_of,
 )
 from flow_spec.flow import FlowSpec
-from flow_spec.foreach import base_of
-from flow_spec.step import StepSpec
+from flow_spec.step import StepSpec, base_of
 
 NOT, AND = "!", "&&"
 CONNECTIVES = frozenset({NOT, AND, "||"})
@@ -314,20 +313,6 @@ class Outcomes:
             return "SKIPPED" if variable + _SKIPS in true else "FAILED"
 
         return {name: fate(number * _VARIABLES) for name, number in self.positions.items()}
-
-
-@attrs.frozen
-class Finding:
-    """What is proven about a step, which has its id as written.
-
-    `part` is the part of its condition that this is about. `outcomes` are outcomes of steps that
-    show it, and `steps` the ids of the steps it is about.
-    """
-
-    step_id: str
-    part: Span | None = None
-    outcomes: Mapping[str, str] = attrs.Factory(dict)
-    steps: tuple[str, ...] = ()
 
 
 @attrs.frozen
