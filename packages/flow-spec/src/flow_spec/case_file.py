@@ -11,7 +11,6 @@ from typing import Any
 
 import attrs
 
-from flow_spec.documents.source import opened_by_caller
 from flow_spec.documents.tree import MappingNode, NodePath, ScalarNode, nearest
 from flow_spec.errors import (
     Advised,
@@ -23,7 +22,6 @@ from flow_spec.errors import (
     advised,
     quoted,
 )
-from flow_spec.fields import messages
 from flow_spec.fields.kinds import FILE, Kind, OneOf, Schema, Text, line
 from flow_spec.fields.reading import Cursor, ListReader, Reading
 from flow_spec.fields.records import ListOf, Record, Variables, declared, file_schema
@@ -67,8 +65,7 @@ class OutcomeOrFiles(OneOf):
         return {"anyOf": [super().schema(), self.files.schema()]}
 
     def _read(self, here: Cursor) -> Any:
-        is_mapping = isinstance(here.node, MappingNode)
-        return self.files.read(here) if is_mapping else super()._read(here)
+        return self.files.read(here) if here.is_mapping else super()._read(here)
 
 
 STEP_ENDS = ("SUCCEEDED", "FAILED", "SKIPPED", "CANCELLED")
@@ -103,7 +100,7 @@ class ByStep(Kind):
 
     def _read(self, here: Cursor) -> tuple[Any, ...] | None:
         if not isinstance(here.node, MappingNode):
-            here.add(messages.must_be(f"a mapping, such as {self.example}", here.node))
+            here.must_be(f"a mapping, such as {self.example}")
             return None
         if len(here.node.entries) < self.min_items:
             here.add(f"must not be empty: write a mapping such as {self.example}")
@@ -265,8 +262,7 @@ def read_cases(document: Document, list_reader: Callable[[str], ListReader]) -> 
 
 
 def _flow_file(document: Document, root: Cursor) -> str | None:
-    source = Path(document.source)
-    folder = Path() if opened_by_caller(source) is not None else source.parent
+    source, folder = Path(document.source), Path(document.folder)
     named = root.get("flow")
     if named is not None and named.text:
         if (folder / named.text).exists():
@@ -299,9 +295,7 @@ def _flows_of_cases(
     for case in cases:
         params = case.get("params") or case.child("params", case.node)
         values = _entries(case.get("params"))
-        given = {
-            value.field: value.text for _, value in values if isinstance(value.node, ScalarNode)
-        }
+        given = {value.field: value.text for _, value in values if value.is_scalar}
         same = frozenset(given.items())
         if same not in read:  # a long flow takes a while
             read[same] = document.read_flow(read_list=read_list, params=given).flow
@@ -337,7 +331,7 @@ def _report_names(case: Cursor, flow: FlowSpec) -> None:
     ]
     expect = [key for key, _ in _entries(case.get("expect")) if key.text != RUN]
     for here in (*given, *expect, *case.listed("order")):
-        if not isinstance(here.node, ScalarNode):
+        if not here.is_scalar:
             continue
         try:
             flow.named(here.text)
@@ -353,7 +347,7 @@ def _report_repeated(cases: Iterable[Cursor]) -> None:
     names: set[str] = set()
     for case in cases:
         name = case.get("name")
-        if name is not None and isinstance(name.node, ScalarNode):
+        if name is not None and name.is_scalar:
             if name.text in names:
                 name.add("an earlier case has this name")
             names.add(name.text)

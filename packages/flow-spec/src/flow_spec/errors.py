@@ -78,6 +78,34 @@ def folded(word: str) -> str:
     return word.casefold().replace("-", "").replace("_", "")
 
 
+_LONGEST_COMPARED = 128
+_COMPARISONS = 50_000
+
+
+@attrs.define(eq=False)
+class Speller:
+    """Finds the words that were probably meant in one file, within a budget for many mistakes.
+
+    `budget` is the number of comparisons left.
+    """
+
+    budget: int = _COMPARISONS
+
+    def closest(self, word: str, known: Collection[str], *, least_alike: float = 0.6) -> str | None:
+        """Return the known word that was probably meant, or None; also beyond the budget."""
+        self.budget -= len(known)
+        if len(word) > _LONGEST_COMPARED or self.budget < 0:
+            return None
+        return closest_word(word, known, least_alike=least_alike)
+
+    def suggestion(
+        self, word: str, known: Collection[str], *, least_alike: float = 0.6
+    ) -> str | None:
+        """Ask whether the closest known word was meant; return None if no word is close."""
+        meant = self.closest(word, known, least_alike=least_alike)
+        return None if meant is None else f"did you mean {quoted(meant)}?"
+
+
 class Span(NamedTuple):
     """A part of the text of a value, from one offset to another; empty if something is missing.
 

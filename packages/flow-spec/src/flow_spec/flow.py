@@ -17,12 +17,12 @@ from flow_spec.errors import (
     MissingValuesError,
     ParamsError,
     Problem,
+    Speller,
     UnknownStepError,
     advised,
     printable,
     quoted,
 )
-from flow_spec.fields import messages
 from flow_spec.fields.env import EnvFile, flaw_of_setting
 from flow_spec.fields.kinds import (
     DIRECTORY,
@@ -31,12 +31,13 @@ from flow_spec.fields.kinds import (
     PROSE,
     SECONDS_ABOVE_ZERO,
     Integer,
+    Word,
 )
-from flow_spec.fields.messages import LONGEST_WORD, Speller, flaw_of_word
 from flow_spec.fields.params import Param, Params
 from flow_spec.fields.reading import BUILT_IN, SPLIT, Cursor, Noting, ValueList, escaped
 from flow_spec.fields.records import (
     ENV_FILES,
+    NO_PROGRAM,
     Declaration,
     ListedFile,
     ListOf,
@@ -646,9 +647,9 @@ def _flaws(field: str, value: Any) -> Iterator[tuple[str, Message | None]]:
             for name, text in value:
                 yield f"env.{name}", flaw_of_setting(name, text)
         case "command" | "only_if":
-            yield field, None if value[0] else messages.NO_PROGRAM
+            yield field, None if value[0] else NO_PROGRAM
             for index, word in enumerate(value):
-                yield f"{field}[{index}]", flaw_of_word(word, LONGEST_WORD)
+                yield f"{field}[{index}]", Word().flaw(word)
         case "concurrency":
             yield "concurrency.group", GROUP.flaw(value.group)
         case "working_dir":

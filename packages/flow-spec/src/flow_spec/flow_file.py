@@ -21,19 +21,19 @@ from flow_spec.documents.tree import (
     MappingNode,
     Node,
     NodePath,
-    ScalarNode,
     nearest,
     node_at,
     with_marks,
     written,
 )
 from flow_spec.errors import Advised, DocumentError, FlowFileError, Problem
-from flow_spec.fields.messages import NAME_LIKE, REFERENCE
 from flow_spec.fields.params import note_params
 from flow_spec.fields.predicates import has_call
 from flow_spec.fields.reading import (
     FINALLY,
     FOREACH,
+    NAME_LIKE,
+    REFERENCE,
     STEPS,
     Cursor,
     ListReader,
@@ -77,6 +77,12 @@ class Document:
         root = self.root
         return {name for name, _ in root.texts()} if isinstance(root, MappingNode) else set()
 
+    @property
+    def folder(self) -> str:
+        """The folder of the file, as it was named; that of the process if it has no name."""
+        is_named = opened_by_caller(Path(self.source)) is None
+        return (os.path.dirname(self.source) if is_named else "") or "."  # noqa: PTH120 - as given
+
     def error(self, problems: Iterable[Problem]) -> FlowFileError:
         """Return the error that holds these problems, by position, with the characters of each."""
         in_order = sorted(problems, key=_position)
@@ -98,7 +104,7 @@ class Document:
             remedy = "`orchesjob-flow test` runs it; for other commands, name the flow file"
             message = Advised("this file holds cases that test a flow, not a flow", remedy)
             raise self.error([Problem.of(message, None, root.line, root.column)])
-        reading = Reading(root, read_list=read_list, flow_dir=_folder(self.source), given=params)
+        reading = Reading(root, read_list=read_list, flow_dir=self.folder, given=params)
         here = Cursor(root, (), reading)
         note_params(here)
         note_steps(here)
@@ -277,11 +283,6 @@ def _errors_of(source: str, text: str | None = None) -> Iterator[None]:
         raise FlowFileError(source, marked) from None
 
 
-def _folder(source: str) -> str:
-    is_named = opened_by_caller(Path(source)) is None
-    return (os.path.dirname(source) if is_named else "") or "."  # noqa: PTH120 - text, as given
-
-
 def _with_asked_steps_named(flow: FlowSpec, reading: Reading) -> FlowSpec:
     """Make the steps of `finally` that ask about all of `steps` depend on them (rule 10.1)."""
     named = tuple(
@@ -349,7 +350,7 @@ def note_steps(root: Cursor) -> None:
 
 def _note_step(step: Cursor, block: NodePath | None = None) -> None:
     named = step.get("id")
-    if named is not None and isinstance(named.node, ScalarNode):
+    if named is not None and named.is_scalar:
         place = StepPlace(step.path, named.node, block)
         step.reading.steps.setdefault(named.text, place)
     listed = dict.fromkeys(item.text for item in step.listed("depends_on"))

@@ -25,12 +25,10 @@ from flow_spec.documents.tree import (
     ScalarNode,
     SequenceNode,
     is_empty,
-    items_of,
     written,
 )
 from flow_spec.errors import Advised, ListError, advised, quoted
 from flow_spec.fields import messages
-from flow_spec.fields.env import SETTABLE
 from flow_spec.fields.kinds import (
     FILE,
     LONGEST_PATH,
@@ -42,13 +40,12 @@ from flow_spec.fields.kinds import (
     Word,
     line,
 )
-from flow_spec.fields.messages import NAME_LIKE
-from flow_spec.fields.params import flaw_of_param_name
 from flow_spec.fields.predicates import operands_of
 from flow_spec.fields.reading import (
     FOREACH,
     GLOB,
     LINES,
+    NAME_LIKE,
     OPENING,
     ORIGINS,
     SPLIT,
@@ -61,7 +58,7 @@ from flow_spec.fields.reading import (
     flaws_of_names,
     names_in,
 )
-from flow_spec.fields.records import Declaration, ListOf, Record
+from flow_spec.fields.records import NAMED, Declaration, ListOf, Record, flaw_of_param_name
 from flow_spec.step import (
     OF,
     SHELL,
@@ -242,7 +239,7 @@ class ValuesOf(Kind):
         return ListOf(_word_of(self.name), "values", "[berlin, paris]", min_items=1, distinct=True)
 
     def _read(self, here: Cursor) -> ValueList | None:
-        if not isinstance(here.node, MappingNode):
+        if not here.is_mapping:
             found = self._list.read(here)
             return None if found is None else ValueList(self.name, found)
         values = {key: value for key, _, value in here.entries()}
@@ -419,15 +416,15 @@ def note_lists(here: Cursor, inner: Sequence[Cursor], budget: CopyBudget) -> Blo
 
 
 def _read_lists(here: Cursor) -> _Lists:
-    given, node = here.given, here.node
-    is_mapping = isinstance(node, MappingNode) and bool(node.entries)
+    given = here.given
+    is_mapping = isinstance(here.node, MappingNode) and bool(here.node.entries)
     are_scalars = all(isinstance(value, ScalarNode) for value in given.values())
     is_source = are_scalars and not given.keys().isdisjoint(_KEYS_OF)
     if is_mapping and not is_source:
         return _by_name(here)
-    if any(isinstance(item, MappingNode) for item in items_of(node)):
+    if any(item.is_mapping for item in here.items()):
         return _row_by_row(here)
-    if is_mapping or isinstance(node, SequenceNode):
+    if is_mapping or here.is_list:
         return _combined((ITEM,), [ValuesOf(ITEM).read(here)], is_named=False)
     _refuse(here)
     return _Lists((ITEM,), is_named=False)
@@ -445,8 +442,7 @@ def _refuse(here: Cursor) -> None:
         "must be a list, a mapping of names to lists, such as {SHOP: [berlin, paris]}, or a list "
         f"of mappings; got {messages.got(here.node)}"
     )
-    is_text = isinstance(here.node, ScalarNode)
-    here.add(advised(fact, messages.AS_LIST["values"] if is_text else None))
+    here.add(advised(fact, messages.AS_LIST["values"] if here.is_scalar else None))
 
 
 def _by_name(here: Cursor) -> _Lists:
@@ -456,7 +452,7 @@ def _by_name(here: Cursor) -> _Lists:
         if is_empty(value.node) and len(here.reading.problems) > problems:
             continue  # what follows a comma where the brackets of a list are missing
         flaw = flaw_of_param_name(name)
-        if name in _KEYS_OF and isinstance(value.node, ScalarNode):
+        if name in _KEYS_OF and value.is_scalar:
             fix = f"write foreach: {{NAME: {{{name}: TEXT}}}}, with a name of your own"
             flaw = Advised("gives its values no name", fix)
         if flaw is not None:
@@ -470,10 +466,8 @@ def _by_name(here: Cursor) -> _Lists:
 def _row_by_row(here: Cursor) -> _Lists:
     rows: list[dict[str, str]] = []
     for item in here.items():
-        if not isinstance(item.node, MappingNode) or item.node.tag is not None:
-            item.add(
-                messages.must_be("a mapping of names to values, such as {GO: '1.21'}", item.node)
-            )
+        if not item.is_mapping or item.node.tag is not None:
+            item.must_be("a mapping of names to values, such as {GO: '1.21'}")
             continue
         rows.append({})
         for name, key, value in item.entries():
@@ -502,12 +496,11 @@ class ForeachLists(Kind):
 
     def schema(self) -> Schema:
         """Describe a list, the mapping of lists, and the list of mappings."""
-        names = {"type": "object", "propertyNames": {"pattern": SETTABLE}}
         one_list = ValuesOf("").schema()
         by_name = {"additionalProperties": one_list, "minProperties": 1}
         by_row = {"additionalProperties": Word().schema()}
-        rows = {"type": "array", "items": names | by_row, "minItems": 1, "uniqueItems": True}
-        return {"anyOf": [*one_list["anyOf"], names | by_name, rows]}
+        rows = {"type": "array", "items": NAMED | by_row, "minItems": 1, "uniqueItems": True}
+        return {"anyOf": [*one_list["anyOf"], NAMED | by_name, rows]}
 
     def _read(self, here: Cursor) -> BlockLists:
         """Return the lists of the first pass; report names that are parameters, now known."""

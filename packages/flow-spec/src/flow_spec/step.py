@@ -16,9 +16,7 @@ import attrs
 
 import flow_conditions
 from flow_spec.documents.source import quoted_in_pattern
-from flow_spec.documents.tree import Node, ScalarNode
 from flow_spec.errors import Advised, Message, Span
-from flow_spec.fields import messages
 from flow_spec.fields.kinds import (
     DIRECTORY,
     PROSE,
@@ -37,7 +35,6 @@ from flow_spec.fields.kinds import (
     Word,
     line,
 )
-from flow_spec.fields.messages import LONGEST_WORD, flaw_of_word
 from flow_spec.fields.predicates import RUN_WORD, End, operands_of, parse_when
 from flow_spec.fields.reading import FOREACH, Cursor, escaped, filled
 from flow_spec.fields.records import (
@@ -142,36 +139,34 @@ _BLANK = " \t\r\n"
 class ScriptText(Text):
     """The text of a script, passed to its shell as one word."""
 
+    _instead = "write script: | and the lines below it"
+
     def schema(self) -> Schema:
         """Say that it is neither blank nor the content of an executable file."""
         blank = f"[{_BLANK}]*"
         return super().schema() | {"pattern": rf"^(?!{blank}#!){blank}[^\x00{_BLANK}][^\x00]*$"}
 
     def _read(self, here: Cursor) -> str | None:
-        node = here.node
-        if not isinstance(node, ScalarNode):
+        if not here.is_scalar:
             return super()._read(here)
-        if node.folded:
+        if here.is_folded:
             remedy = 'begin the text with |, as in "script: |"'
             here.add(Advised("YAML would join these lines to one", remedy))
-        if first := re.match(r"\s*(#!.*)", node.text):
+        if first := re.match(r"\s*(#!.*)", here.text):
             remedy = (
                 "remove this line: bash runs a script, and stops at the first failure; for another "
                 "program write shell: above script:, such as [python3, -c]"
             )
             message = Advised("a script cannot begin with #!", remedy)
-            here.add(message, span=Span(node.text, *first.span(1)))
+            here.add(message, span=Span(here.text, *first.span(1)))
             return None
         return super()._read(here)
-
-    def _no_text(self, node: Node) -> Message:
-        return messages.no_text(node, "write script: | and the lines below it")
 
     def flaw(self, text: str) -> Message | None:
         """Return what is wrong with a script, or None."""
         if not text.strip(_BLANK):
             return Advised("must not be blank", "write the text below script: |, indented")
-        return flaw_of_word(text, LONGEST_WORD)
+        return Word().flaw(text)
 
 
 SCRIPT = Declaration(

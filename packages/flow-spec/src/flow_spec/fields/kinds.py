@@ -27,14 +27,11 @@ from flow_spec.errors import Advised, Message, Span, advised, printable, quoted
 from flow_spec.fields import messages
 from flow_spec.fields.messages import (
     LONGEST_WORD,
-    NAME_LIKE,
     PLAIN_LINE,
     PRINTABLE_LINE,
     PRINTABLE_LINES,
-    REFERENCE,
     answer_to_condition,
     flaw_of_line,
-    flaw_of_name,
     flaw_of_prose,
     flaw_of_word,
 )
@@ -46,7 +43,7 @@ from flow_spec.fields.predicates import (
     operands_of,
     parse_when,
 )
-from flow_spec.fields.reading import OPENING, Cursor, Reading, StepPlace
+from flow_spec.fields.reading import NAME_LIKE, OPENING, REFERENCE, Cursor, Reading, StepPlace
 
 type Schema = dict[str, Any]
 
@@ -123,6 +120,8 @@ class Text(Kind):
     check: Callable[[str], Message | None] | None = None
     rules: Mapping[str, Any] = {}
     is_filled: bool = False
+    _instead = ""
+    """What to write in place of a list or a mapping, if that is known."""
 
     def schema(self) -> Schema:
         """Allow every scalar, since an editor takes some text for numbers (rule 2.5)."""
@@ -135,13 +134,10 @@ class Text(Kind):
     def _read(self, here: Cursor) -> str | None:
         node = here.node
         if not isinstance(node, ScalarNode) or node.form not in {Form.BARE, Form.TEXT}:
-            here.add(self._no_text(node))
+            here.add(messages.no_text(node, self._instead, is_filled=self.is_filled))
             return None
         self._check(here)
         return node.text
-
-    def _no_text(self, node: Node) -> Message:
-        return messages.no_text(node, is_filled=self.is_filled)
 
     def _check(self, here: Cursor) -> None:
         flaw = self.flaw(here.text)
@@ -339,7 +335,10 @@ class StepId(Text):
 
     def flaw(self, text: str) -> Message | None:
         """Return why a text cannot be an id, or None."""
-        return flaw_of_name(text, self.max_length)
+        if not NAME_LIKE.fullmatch(text):
+            allowed = "A-Z, a-z, 0-9, _ and -, and not begin with -"
+            return f"must be made of {allowed}, got {quoted(text)}"
+        return messages.flaw_of_length(text, self.max_length)
 
     def _check(self, here: Cursor) -> None:
         super()._check(here)
@@ -374,6 +373,7 @@ class Expression(Text):
     """A condition over the steps of this flow (section 3)."""
 
     _is_plain = True
+    _instead = "write one condition, such as when: A && B, or depends_on: [A, B]"
 
     def _check(self, here: Cursor) -> None:
         text, depends_on, in_finally = here.text, here.depends_on, here.in_finally
@@ -412,10 +412,6 @@ class Expression(Text):
             drawing = f"{text}\n{'^' * len(text)}" if text.isprintable() else ""
         message = advice or advised(f"{error.fact}{place}", remedy)
         here.add(message, excerpt=dedent(drawing) or None, span=span)
-
-    def _no_text(self, node: Node) -> Message:
-        fix = "write one condition, such as when: A && B, or depends_on: [A, B]"
-        return messages.no_text(node, fix)
 
 
 def span_of_name(name: str, condition: str) -> Span | None:

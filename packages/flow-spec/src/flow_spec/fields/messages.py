@@ -15,8 +15,6 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-import attrs
-
 from flow_spec.documents.tree import (
     Form,
     MappingNode,
@@ -26,13 +24,7 @@ from flow_spec.documents.tree import (
     SequenceNode,
     node_at,
 )
-from flow_spec.errors import Advised, Message, advised, closest_word, folded, printable, quoted
-
-NAME_LIKE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
-"""The id of a step, as written."""
-
-REFERENCE = re.compile(rf"{NAME_LIKE.pattern}(?:@{NAME_LIKE.pattern})*")
-"""The id of a step, or of one of its copies (rule 10.3)."""
+from flow_spec.errors import Advised, Message, Speller, advised, folded, printable, quoted
 
 LONGEST_WORD = 128 * 1024 - 1
 """Bytes in one argument: Linux passes at most 128 KiB, including the final NUL."""
@@ -43,13 +35,6 @@ PLAIN_LINE = r"^[^\x00-\x1f\x7f-\xa0\u2018-\u201f\u2028\u2029]*$"
 """What `flaw_of_signs` allows as well."""
 PRINTABLE_LINES = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]*$"
 """What `flaw_of_prose` allows."""
-
-
-def flaw_of_name(text: str, max_length: int) -> Message | None:
-    """Check the id of a step."""
-    if not NAME_LIKE.fullmatch(text):
-        return f"must be made of A-Z, a-z, 0-9, _ and -, and not begin with -, got {quoted(text)}"
-    return flaw_of_length(text, max_length)
 
 
 def flaw_of_signs(text: str) -> Advised | None:
@@ -106,44 +91,12 @@ def _unprintable(text: str, allowed: str) -> str | None:
     return None
 
 
-_LONGEST_COMPARED = 128
-_COMPARISONS = 50_000
-
-
-@attrs.define(eq=False)
-class Speller:
-    """Finds the words that were probably meant in one file, within a budget for many mistakes.
-
-    `budget` is the number of comparisons left.
-    """
-
-    budget: int = _COMPARISONS
-
-    def closest(self, word: str, known: Collection[str], *, least_alike: float = 0.6) -> str | None:
-        """Return the known word that was probably meant, or None; also beyond the budget."""
-        self.budget -= len(known)
-        if len(word) > _LONGEST_COMPARED or self.budget < 0:
-            return None
-        return closest_word(word, known, least_alike=least_alike)
-
-    def suggestion(
-        self, word: str, known: Collection[str], *, least_alike: float = 0.6
-    ) -> str | None:
-        """Ask whether the closest known word was meant; return None if no word is close."""
-        meant = self.closest(word, known, least_alike=least_alike)
-        return None if meant is None else f"did you mean {quoted(meant)}?"
-
-
 _SIGNS = re.compile(r"[|&;<>$`*?]")
 _BUILTINS = frozenset({
     *("cd", "source", ".", "export", "set", "unset", "alias", "umask", "ulimit", "read", "eval"),
     *("exec", "exit", "trap", "wait", "if", "for", "while", "until", "case", "function", "[["),
     *("type", "pushd", "popd", "local", "declare", "shift", "return", "shopt", ":", "!", "{", "("),
 })  # fmt: skip
-
-
-NO_PROGRAM = "names no program: its first word is empty"
-"""What is wrong with a command that begins with an empty word."""
 
 
 def program_as_script(word: str) -> str | None:
@@ -288,7 +241,7 @@ def wrong_type(expected: str, node: Node, field: str = "", advice: str = "") -> 
     return advised(f"{expected}, got {got(node)}", fix)
 
 
-def no_text(node: Node, instead: str | None = None, *, is_filled: bool = False) -> Message:
+def no_text(node: Node, instead: str, *, is_filled: bool) -> Message:
     """Say that a value is not text, and what would make it text.
 
     `instead` is what to write for a list or a mapping. Text that `is_filled` may hold names such as
@@ -297,7 +250,7 @@ def no_text(node: Node, instead: str | None = None, *, is_filled: bool = False) 
     fact = f"must be text, got {got(node)}"
     if isinstance(node, ScalarNode):
         return Advised(fact, _FILL_OR_REMOVE if node.form is Form.NULL else "put it in quotes")
-    if instead is not None:
+    if instead:
         return Advised(fact, instead)
     if isinstance(node, MappingNode) and any(
         isinstance(key, MappingNode) for key, _ in node.entries

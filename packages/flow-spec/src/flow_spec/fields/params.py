@@ -12,13 +12,12 @@ from typing import Any, Never
 
 import attrs
 
-from flow_spec.documents.tree import MappingNode, SequenceNode, is_null
-from flow_spec.errors import Advised, Message, printable, quoted
-from flow_spec.fields import messages
-from flow_spec.fields.env import SETTABLE, flaw_of_setting, flaw_of_variable
+from flow_spec.errors import Advised, printable, quoted
+from flow_spec.fields.env import SETTABLE, flaw_of_setting
 from flow_spec.fields.kinds import PROSE, Kind, Schema, Text, Value, Word
+from flow_spec.fields.messages import flaw_of_length
 from flow_spec.fields.reading import BUILT_IN, Cursor
-from flow_spec.fields.records import ListOf, Record, declared
+from flow_spec.fields.records import ListOf, Record, declared, flaw_of_param_name
 
 _MOST_LISTED = 10
 """How many values a message lists."""
@@ -30,7 +29,7 @@ _LONGEST_PATTERN = 1000
 
 
 def _flaw_of_pattern(text: str) -> str | None:
-    if flaw := messages.flaw_of_length(text, _LONGEST_PATTERN):
+    if flaw := flaw_of_length(text, _LONGEST_PATTERN):
         return flaw
     if text.startswith("/^") and text.endswith("$/"):
         return "matches no value: the slashes are a part of it; write it without them"
@@ -124,14 +123,6 @@ def _matches(pattern: str, value: str) -> bool:
         signal.signal(signal.SIGVTALRM, before or signal.SIG_DFL)
 
 
-def flaw_of_param_name(name: str) -> Message | None:
-    """Return what is wrong with the name of a parameter, or None."""
-    if name in BUILT_IN:
-        fact = f"is a name that every flow has, like {', '.join(BUILT_IN)}"
-        return Advised(fact, "write another name")
-    return flaw_of_variable(name)
-
-
 class ParamRecord(Record):
     """A parameter in a file, without its name, which is its key."""
 
@@ -162,9 +153,9 @@ class Params(Kind):
         }
 
     def _read(self, here: Cursor) -> tuple[Any, ...] | None:
-        if not isinstance(here.node, MappingNode):
-            expected = "a mapping of names to defaults, such as {SHOP: berlin}, or {X: {}} for none"
-            here.add(messages.must_be(expected, here.node))
+        if not here.is_mapping:
+            example = "such as {SHOP: berlin}, or {X: {}} for none"
+            here.must_be(f"a mapping of names to defaults, {example}")
             return None
         if here.reading.params is None:
             here.reading.params = {name: _param(key, value) for name, key, value in here.entries()}
@@ -176,16 +167,16 @@ def _param(key: Cursor, value: Cursor) -> Param | None:
     before = len(problems)
     if flaw := flaw_of_param_name(name):
         key.add(flaw)
-    elif is_null(value.node):
+    elif value.is_null:
         remedy = (
             f"write {name}: {{}} if every run must give it a value, "
             f'or {name}: "" for an empty default'
         )
         value.add(Advised("is empty", remedy))
-    elif isinstance(value.node, SequenceNode):
+    elif value.is_list:
         remedy = f"write {name}: {{enum: [A, B]}}, with the values that it may have"
         value.add(Advised("must be a single text, got a list", remedy))
-    elif isinstance(value.node, MappingNode):
+    elif value.is_mapping:
         param: Param = PARAM.read(value)
         return param if len(problems) == before else None
     else:
@@ -198,7 +189,7 @@ def _param(key: Cursor, value: Cursor) -> Param | None:
 def note_params(root: Cursor) -> None:
     """Read the parameters of a file before the lists whose paths may name them."""
     here = root.get("params")
-    if here is not None and isinstance(here.node, MappingNode) and here.node.tag is None:
+    if here is not None and here.is_mapping and here.node.tag is None:
         Params().read(here)
 
 

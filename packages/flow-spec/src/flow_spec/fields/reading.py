@@ -18,12 +18,15 @@ import attrs
 
 from flow_spec.documents.source import file_names, read_lines
 from flow_spec.documents.tree import (
+    Form,
     MappingNode,
     Node,
     NodePath,
     ScalarNode,
+    SequenceNode,
     flaw_of_merged,
     is_merge_key,
+    is_null,
     items_of,
     node_at,
     written,
@@ -35,12 +38,18 @@ from flow_spec.errors import (
     MissingValuesError,
     Problem,
     Span,
+    Speller,
     pointed,
     printable,
     quoted,
 )
 from flow_spec.fields import messages
-from flow_spec.fields.messages import Speller
+
+NAME_LIKE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+"""The id of a step, as written."""
+
+REFERENCE = re.compile(rf"{NAME_LIKE.pattern}(?:@{NAME_LIKE.pattern})*")
+"""The id of a step, or of one of its copies (rule 10.3)."""
 
 OPENING = "${{"
 """What begins a name in a word; `$${{` stands for this text itself."""
@@ -379,6 +388,36 @@ class Cursor:
         return self.node.text if isinstance(self.node, ScalarNode) else ""
 
     @property
+    def is_mapping(self) -> bool:
+        """Whether this is a mapping."""
+        return isinstance(self.node, MappingNode)
+
+    @property
+    def is_list(self) -> bool:
+        """Whether this is a list."""
+        return isinstance(self.node, SequenceNode)
+
+    @property
+    def is_scalar(self) -> bool:
+        """Whether this is neither."""
+        return isinstance(self.node, ScalarNode)
+
+    @property
+    def is_null(self) -> bool:
+        """Whether this is no value, or what YAML takes for none."""
+        return is_null(self.node)
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether YAML has joined the lines of this text."""
+        return isinstance(self.node, ScalarNode) and self.node.folded
+
+    @property
+    def is_quoted(self) -> bool:
+        """Whether this can be nothing but text."""
+        return isinstance(self.node, ScalarNode) and self.node.form is Form.TEXT
+
+    @property
     def step(self) -> NodePath:
         """The path of the step around."""
         return step_path(self.path)
@@ -433,6 +472,10 @@ class Cursor:
         place = written(self.path) or None, node.line, node.column
         problem = Problem.of(message, *place, excerpt=excerpt, span=span, param=param)
         self.reading.problems.append(problem)
+
+    def must_be(self, expected: str) -> None:
+        """Add that this must be something else."""
+        self.add(messages.must_be(expected, self.node))
 
     def _beginning(self) -> Node:
         """Return the key of a list or mapping that begins on a line below it, or else the node."""

@@ -11,12 +11,11 @@ from typing import Any, NamedTuple
 
 import attrs
 
-from flow_spec.documents.tree import Form, MappingNode, ScalarNode, SequenceNode, items_of
-from flow_spec.errors import Advised, quoted
+from flow_spec.errors import Advised, Message, quoted
 from flow_spec.fields import messages
 from flow_spec.fields.env import SETTABLE, flaw_of_variable
 from flow_spec.fields.kinds import FILE, PROSE, Boolean, Kind, Schema, Value
-from flow_spec.fields.reading import Cursor
+from flow_spec.fields.reading import BUILT_IN, Cursor
 
 
 class Declaration(NamedTuple):
@@ -96,7 +95,7 @@ class ListOf(Kind):
         return schema | {"uniqueItems": True} if self.distinct else schema
 
     def _read(self, here: Cursor) -> tuple[Any, ...] | None:
-        if not isinstance(here.node, SequenceNode):
+        if not here.is_list:
             here.add(messages.no_list(self.items, self.example, here.node, here.field))
             return None
         items = here.items()
@@ -122,6 +121,10 @@ class SetOf(ListOf):
         return values if values is None or None in values else tuple(sorted(values))
 
 
+NO_PROGRAM = "names no program: its first word is empty"
+"""What is wrong with a command that begins with an empty word."""
+
+
 class CommandWords(ListOf):
     """A program and its arguments: a list of words whose first is not empty."""
 
@@ -130,15 +133,27 @@ class CommandWords(ListOf):
         return super().schema() | {"prefixItems": [self.item.schema() | {"minLength": 1}]}
 
     def _read(self, here: Cursor) -> tuple[Any, ...] | None:
-        items = items_of(here.node)
-        if items and all(isinstance(item, SequenceNode) for item in items):
+        items = here.items()
+        if items and all(item.is_list for item in items):
             fact = f"must be one list of words, such as {self.example}; got a list of lists"
             here.add(Advised(fact, "write a step for each command, or each in a line of script: |"))
             return None
         words = super()._read(here)
         if words and words[0] == "":
-            here.add(messages.NO_PROGRAM)
+            here.add(NO_PROGRAM)
         return words
+
+
+NAMED: Schema = {"type": "object", "propertyNames": {"pattern": SETTABLE}}
+"""A mapping whose keys are names that a flow may set."""
+
+
+def flaw_of_param_name(name: str) -> Message | None:
+    """Return what is wrong with the name of a parameter, or of a value of a `foreach`, or None."""
+    if name in BUILT_IN:
+        fact = f"is a name that every flow has, like {', '.join(BUILT_IN)}"
+        return Advised(fact, "write another name")
+    return flaw_of_variable(name)
 
 
 class Variables(Kind):
@@ -146,16 +161,11 @@ class Variables(Kind):
 
     def schema(self) -> Schema:
         """Give the pattern of a name."""
-        return {
-            "type": "object",
-            "propertyNames": {"pattern": SETTABLE},
-            "additionalProperties": Value().schema(),
-        }
+        return NAMED | {"additionalProperties": Value().schema()}
 
     def _read(self, here: Cursor) -> tuple[tuple[str, str], ...] | None:
-        if not isinstance(here.node, MappingNode):
-            expected = "a mapping of names to texts, such as {LANG: C}"
-            here.add(messages.must_be(expected, here.node))
+        if not here.is_mapping:
+            here.must_be("a mapping of names to texts, such as {LANG: C}")
             return None
         values = {}
         for name, key, value in here.entries():
@@ -185,7 +195,7 @@ class OneOrMore(Kind):
         return {"anyOf": [self.many.item.schema(), self.many.schema()]}
 
     def _read(self, here: Cursor) -> tuple[Any, ...] | None:
-        if not isinstance(here.node, SequenceNode):
+        if not here.is_list:
             return (self.many.item.read(here),)
         values: tuple[Any, ...] | None = self.many.read(here)
         return values
@@ -222,7 +232,7 @@ class Record(Kind):
 
     def _read(self, here: Cursor) -> Any:
         fields = self.fields()
-        if not isinstance(here.node, MappingNode):
+        if not here.is_mapping:
             here.add(messages.no_mapping(self.noun, self._needed(), here.node))
             return None
         self._report_missing(here)
@@ -329,7 +339,7 @@ class FileOrRecord(Kind):
         return {"anyOf": [FILE.schema(), self.record.schema()]}
 
     def _read(self, here: Cursor) -> Any:
-        if not isinstance(here.node, MappingNode):
+        if not here.is_mapping:
             return FILE.read(here)
         listed = self.record.read(here)
         is_plain = listed is not None and listed == self.record.cls(listed.path)
@@ -360,17 +370,12 @@ class ForeignValue(Kind):
         return {}
 
     def _read(self, here: Cursor) -> Any:
-        match here.node:
-            case MappingNode():
-                return {name: self.read(value) for name, _, value in here.entries()}
-            case SequenceNode():
-                return [self.read(item) for item in here.items()]
-            case ScalarNode(form=form, text=text) if form is not Form.TEXT and _OF_JSON.fullmatch(
-                text
-            ):
-                return json.loads(text)
-            case _:
-                return PROSE.read(here)
+        if here.is_mapping:
+            return {name: self.read(value) for name, _, value in here.entries()}
+        if here.is_list:
+            return [self.read(item) for item in here.items()]
+        is_json = not here.is_quoted and _OF_JSON.fullmatch(here.text)
+        return json.loads(here.text) if is_json else PROSE.read(here)
 
 
 class ForeignMapping(Kind):
@@ -383,8 +388,8 @@ class ForeignMapping(Kind):
         return {"type": "object", "additionalProperties": ForeignValue().schema()}
 
     def _read(self, here: Cursor) -> tuple[tuple[str, str], ...] | None:
-        if not isinstance(here.node, MappingNode):
-            here.add(messages.must_be(f"a mapping, such as {self.example}", here.node))
+        if not here.is_mapping:
+            here.must_be(f"a mapping, such as {self.example}")
             return None
         values = ForeignValue().read(here)
         return tuple((name, json.dumps(values[name])) for name in sorted(values))
