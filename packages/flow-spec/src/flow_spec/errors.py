@@ -68,11 +68,6 @@ def closest_words(word: str, known: Collection[str], *, least_alike: float = 0.6
     return [candidate for one in alike for candidate in spelled[one]]
 
 
-def closest_word(word: str, known: Collection[str], *, least_alike: float = 0.6) -> str | None:
-    """Return the first of `closest_words`, or None."""
-    return next(iter(closest_words(word, known, least_alike=least_alike)), None)
-
-
 def folded(word: str) -> str:
     """Return a word without its case, hyphens and underscores."""
     return word.casefold().replace("-", "").replace("_", "")
@@ -96,7 +91,7 @@ class Speller:
         self.budget -= len(known)
         if len(word) > _LONGEST_COMPARED or self.budget < 0:
             return None
-        return closest_word(word, known, least_alike=least_alike)
+        return next(iter(closest_words(word, known, least_alike=least_alike)), None)
 
     def suggestion(
         self, word: str, known: Collection[str], *, least_alike: float = 0.6

@@ -27,7 +27,7 @@ from flow_spec.documents.tree import (
     is_empty,
     written,
 )
-from flow_spec.errors import Advised, ListError, advised, quoted
+from flow_spec.errors import Advised, ListError, quoted
 from flow_spec.fields import messages
 from flow_spec.fields.kinds import (
     FILE,
@@ -246,9 +246,9 @@ class ValuesOf(Kind):
         for origin, keys in _KEYS_OF.items():
             if origin in values and values.keys() <= keys:
                 return self._from(origin, values)
-        here.add(
-            "must be a list of values, such as [berlin, paris], or {lines: FILE}, {glob: PATTERN} "
-            f"or {{split: TEXT, at: ','}}; got {messages.got(here.node)}"
+        here.must_be(
+            "a list of values, such as [berlin, paris], or {lines: FILE}, {glob: PATTERN} or "
+            "{split: TEXT, at: ','}"
         )
         return None
 
@@ -438,11 +438,11 @@ def _combined(names: Values, lists: Sequence[ValueList | None], *, is_named: boo
 
 
 def _refuse(here: Cursor) -> None:
-    fact = (
-        "must be a list, a mapping of names to lists, such as {SHOP: [berlin, paris]}, or a list "
-        f"of mappings; got {messages.got(here.node)}"
+    here.must_be(
+        "a list, a mapping of names to lists, such as {SHOP: [berlin, paris]}, or a list of "
+        "mappings",
+        messages.AS_LIST["values"] if here.is_scalar else None,
     )
-    here.add(advised(fact, messages.AS_LIST["values"] if here.is_scalar else None))
 
 
 def _by_name(here: Cursor) -> _Lists:

@@ -9,6 +9,7 @@ is not.
 """
 
 import json
+import re
 from collections.abc import Callable
 from functools import cache, partial
 from operator import eq
@@ -150,17 +151,12 @@ def from_json[T](text: str, cls: type[T]) -> T:
         return _converter().structure(json.loads(text), cls)
     except ClassValidationError as error:
         reason, _, path = transform_error(error, "", _described)[0].rpartition(" @ ")
-        keys = ".".join(_spelled_part(part) for part in path.removeprefix(".").split("."))
+        # The text spells `finally[0]`, not `finally_[0]`.
+        keys = re.sub(r"\w+", lambda found: key_of(found[0]), path.removeprefix("."))
         reason = f"{keys}: {reason}" if path else reason
     except (ValueError, RecursionError) as error:
         reason = str(error)
     raise StoredFlowError(reason)
-
-
-def _spelled_part(part: str) -> str:
-    """Return a part of a path as the text spells it: `finally[0]`, not `finally_[0]`."""
-    attribute, bracket, index = part.partition("[")
-    return f"{key_of(attribute)}{bracket}{index}"
 
 
 def _described(error: BaseException, _: type | None) -> str:

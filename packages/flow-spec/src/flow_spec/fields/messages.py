@@ -204,11 +204,6 @@ def place_of_key(name: str, noun: str) -> tuple[str, str] | None:
     return f"belongs to {home}", remedy
 
 
-def must_be(expected: str, node: Node) -> str:
-    """Say what a value must be, and what stands in the file."""
-    return f"must be {expected}; got {got(node)}"
-
-
 def got(node: Node) -> str:
     """Return what stands in the file, for the end of a sentence."""
     match node:
@@ -275,12 +270,6 @@ AS_LIST = {
 """What to write in place of something else than a list, by the field, or by what it holds."""
 
 
-def no_list(items: str, example: str, node: Node, field: str) -> Message:
-    """Say that the value of a field is not a list, and what to write in place of it."""
-    fact = must_be(f"a list of {items}, such as {example}", node)
-    return advised(fact, AS_LIST.get(field) or AS_LIST.get(items))
-
-
 def no_mapping(noun: str, keys: Sequence[str], node: Node) -> Message:
     """Say that a value is not a mapping with these keys, and what to write in place of it."""
     expected = f" with {' and '.join(keys)}" if keys else ""
@@ -331,11 +320,6 @@ def empty(node: Node, path: NodePath) -> Message:
     if path[-2:-1] == ("env",):
         return Advised("is empty", f'write {path[-1]}: "" for empty text')
     return Advised("is empty", _FILL_OR_REMOVE)
-
-
-def missing_key(noun: str, name: str, example: str) -> Message:
-    """Say that a record needs a key, and what to add; `example` is a value as a file spells it."""
-    return Advised(f"{noun} needs the key {quoted(name)}", f"add {name}: {example}")
 
 
 _LEAST_ALIKE = 0.75

@@ -39,6 +39,7 @@ from flow_spec.errors import (
     Problem,
     Span,
     Speller,
+    advised,
     pointed,
     printable,
     quoted,
@@ -473,9 +474,9 @@ class Cursor:
         problem = Problem.of(message, *place, excerpt=excerpt, span=span, param=param)
         self.reading.problems.append(problem)
 
-    def must_be(self, expected: str) -> None:
+    def must_be(self, expected: str, remedy: str | None = None) -> None:
         """Add that this must be something else."""
-        self.add(messages.must_be(expected, self.node))
+        self.add(advised(f"must be {expected}; got {messages.got(self.node)}", remedy))
 
     def _beginning(self) -> Node:
         """Return the key of a list or mapping that begins on a line below it, or else the node."""

@@ -96,7 +96,8 @@ class ListOf(Kind):
 
     def _read(self, here: Cursor) -> tuple[Any, ...] | None:
         if not here.is_list:
-            here.add(messages.no_list(self.items, self.example, here.node, here.field))
+            remedy = messages.AS_LIST.get(here.field) or messages.AS_LIST.get(self.items)
+            here.must_be(f"a list of {self.items}, such as {self.example}", remedy)
             return None
         items = here.items()
         if len(items) < self.min_items:
@@ -258,7 +259,8 @@ class Record(Kind):
         for name in missing:
             if name not in meant:
                 example = getattr(fields[name].kind, "example", "NAME")
-                here.add(messages.missing_key(self.noun, name, example))
+                fact = f"{self.noun} needs the key {quoted(name)}"
+                here.add(Advised(fact, f"add {name}: {example}"))
 
     def _fields_meant(self, here: Cursor) -> Collection[str]:
         """Return the fields that the advice on unknown keys names: they are not missing, too."""

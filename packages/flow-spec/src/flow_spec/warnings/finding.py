@@ -182,11 +182,6 @@ _FAILURE = 1
 _LITERAL = re.compile(r"(?<!\$)\$\{\{[^{}]*\}\}")
 
 
-def lacks_none(_flow: FlowSpec, _step: StepSpec, _words: Sequence[str]) -> bool:
-    """Know nothing about any program."""
-    return False
-
-
 class Warned(NamedTuple):
     """The warnings about a flow file, in the order of the file.
 
@@ -197,7 +192,7 @@ class Warned(NamedTuple):
     is_complete: bool
 
 
-def find_warnings(read: ReadFlow, lacks_program: LacksProgram = lacks_none) -> Warned:
+def find_warnings(read: ReadFlow, lacks_program: LacksProgram = lambda *_: False) -> Warned:
     """Return the warnings about a flow file; `lacks_program` knows the machine."""
     finder = _Finder(read, lacks_program)
     finder.look()

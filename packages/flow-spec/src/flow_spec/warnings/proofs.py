@@ -229,7 +229,11 @@ class Failures:
         functions, function_of = self.outcomes.functions, self.outcomes.function_of
         runs = self.outcomes.runs[step.id]
         steps = {name: self._flow.named(name) for name in step.waits_for}
-        names = [name for name, named in steps.items() if named and all_may_fail(named)]
+        names = [
+            name
+            for name, named in steps.items()
+            if named and all(one.allow_failure for one in named)
+        ]
         for group in (*([name] for name in names), names):
             succeeded = self._any(function_of(Name(name, None, "any")) for name in group)
             if runs == Functions.FALSE or functions.both(runs, succeeded ^ 1) != Functions.FALSE:
@@ -324,11 +328,6 @@ def instead_of(piece: Piece) -> tuple[Condition, list[Name]]:
     return Condition(tuple(program)), changed
 
 
-def all_may_fail(steps: Iterable[StepSpec]) -> bool:
-    """Whether a failure of any of these steps is allowed."""
-    return all(step.allow_failure for step in steps)
-
-
 def ids_upstream(flow: FlowSpec, names: Iterable[str]) -> frozenset[str]:
     """Return the ids of the steps that some steps wait for, directly or indirectly."""
     found: set[str] = set()
@@ -402,11 +401,9 @@ class Proofs:
 
         Only steps that no other waits for are included.
         """
-        return tuple(
-            when.step.id
-            for when in self._always_true
-            if when.step.id not in self._waited_for | self.flow.finally_ids
-        )
+        waited_for = {base_of(name) for step in self._written for name in step.waits_for}
+        ids = (when.step.id for when in self._always_true)
+        return tuple(one for one in ids if one not in waited_for | self.flow.finally_ids)
 
     @cached_property
     def no_effect(self) -> tuple[Finding, ...]:
@@ -495,10 +492,6 @@ class Proofs:
         return tuple(findings)
 
     @cached_property
-    def _failures(self) -> Failures:
-        return Failures(self._by_itself(), self._order)
-
-    @cached_property
     def _always_true(self) -> tuple[ConditionText, ...]:
         return tuple(
             when
@@ -510,10 +503,6 @@ class Proofs:
     @cached_property
     def _written(self) -> Sequence[StepSpec]:
         return self.flow.as_written.all_steps
-
-    @cached_property
-    def _waited_for(self) -> frozenset[str]:
-        return frozenset(base_of(name) for step in self._written for name in step.waits_for)
 
     @cached_property
     def _order(self) -> Sequence[StepSpec]:
@@ -529,18 +518,15 @@ class Proofs:
         self._add(outcomes, self._order[: len(self.flow.steps)])
         return outcomes
 
-    def _by_itself(self) -> Outcomes:
-        """Return the outcomes of runs that are not cut off, with the copies that exist now.
-
-        Raises:
-            BudgetExceeded: It takes more than is left.
-        """
+    @cached_property
+    def _failures(self) -> Failures:
+        """Those in runs that are not cut off, with the copies that exist now."""
         outcomes = self._of_steps
         if outcomes.open_names:
             outcomes = Outcomes(self.flow, Functions(self.budget), open_lists=False)
         outcomes.functions.allow(self.budget)
         outcomes.add(step for step in self._order if step.id not in outcomes.runs)
-        return outcomes
+        return Failures(outcomes, self._order)
 
     @cached_property
     def _of_finally(self) -> Outcomes:
