@@ -19,7 +19,6 @@ from flow_spec.errors import (
     Problem,
     Speller,
     UnknownStepError,
-    advised,
     printable,
     quoted,
 )
@@ -33,7 +32,7 @@ from flow_spec.fields.kinds import (
     Integer,
     Word,
 )
-from flow_spec.fields.params import Param, Params
+from flow_spec.fields.params import Param, Params, problems_of_values
 from flow_spec.fields.reading import BUILT_IN, SPLIT, Cursor, Noting, ValueList, escaped
 from flow_spec.fields.records import (
     ENV_FILES,
@@ -63,7 +62,7 @@ from flow_spec.step import (
     fields_to_fill,
     filled_record,
 )
-from flow_spec.step_variables import run_variables
+from flow_spec.step_variables import StepVariable, joined_ids
 
 if TYPE_CHECKING:
     from graphlib import TopologicalSorter
@@ -391,19 +390,16 @@ class FlowSpec:
         `failed` are the ids of the steps that FAILED; the variable holds as many as fit. `outcome`
         is how `steps` ended, for a step of `finally` (rule 10.1).
         """
-        return {
-            **dict(self.env),
-            **dict(step.env),
-            **dict(self.values),
-            **run_variables(
-                run_key=run_key,
-                flow_id=self.flow_id,
-                step_id=step.id,
-                attempt_no=attempt_no,
-                failed=failed,
-                outcome=outcome,
-            ),
+        told = {
+            StepVariable.RUN_KEY: run_key,
+            StepVariable.ID: self.flow_id,
+            StepVariable.STEP: step.id,
+            StepVariable.ATTEMPT: str(attempt_no),
+            StepVariable.FAILED_STEPS: joined_ids(failed),
         }
+        if outcome is not None:
+            told[StepVariable.OUTCOME] = outcome
+        return {**dict(self.env), **dict(step.env), **dict(self.values), **told}
 
     def env_files_of(self, step: StepSpec) -> tuple[EnvFile, ...]:
         """Return the files whose variables a step's process sees; later ones override earlier ones.
@@ -463,7 +459,7 @@ class FlowSpec:
             ParamsError: A value is missing, not allowed, or of an unknown parameter, or makes a
                 word that cannot be an argument; holds every problem.
         """
-        problems = tuple(_problems_of_values(self, given))
+        problems = tuple(problems_of_values(self.params, given))
         if problems:
             raise ParamsError(self.flow_id, problems)
         bound = attrs.evolve(self, values=tuple({**self.default_values, **given}.items()))
@@ -605,26 +601,6 @@ def json_schema() -> dict[str, Any]:
     cycles.
     """
     return file_schema(FLOW, "orchesjob flow", "Steps that depend on each other.")
-
-
-def _problems_of_values(flow: FlowSpec, given: Mapping[str, str]) -> Iterator[Problem]:
-    known = {param.name: param for param in flow.params}
-    speller = Speller()
-    for name in given:
-        if name not in known:
-            remedy = speller.suggestion(name, known) or _parameters_of(known, name)
-            message = advised(f"the flow has no parameter {quoted(name)}", remedy)
-            yield Problem.of(message)
-    for name, param in known.items():
-        value = param.value_in(given)
-        if flaw := param.flaw_of(value):
-            yield Problem(flaw, f"params.{name}", param=name if value is None else None)
-
-
-def _parameters_of(known: Collection[str], name: str) -> str:
-    if not known:
-        return f"it has no parameters; params: {{{printable(name)}: {{}}}} in the file declares one"
-    return f"its parameters are {', '.join(list(known)[:MOST_NAMED])}"
 
 
 def _problems_of_words(flow: FlowSpec) -> Iterator[Problem]:

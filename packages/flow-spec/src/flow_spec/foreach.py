@@ -40,7 +40,6 @@ from flow_spec.fields.kinds import (
     Word,
     line,
 )
-from flow_spec.fields.predicates import operands_of
 from flow_spec.fields.reading import (
     FOREACH,
     GLOB,
@@ -115,7 +114,7 @@ class Block:
     def expanded(self) -> Iterator[StepSpec]:
         """Yield the steps of all copies, one copy after the other."""
         own = frozenset(self.ids)
-        templates = [(step, _parts(step.when, own)) for step in self.steps]
+        templates = [(step, _parts(step, own)) for step in self.steps]
         for copy in self.copies:
             values = dict(zip(self.names, copy.values, strict=True))
             for step, parts in templates:
@@ -139,12 +138,13 @@ def labels_of(rows: Sequence[tuple[str, ...]]) -> list[str]:
     return labels
 
 
-def _parts(when: str | None, own: Set[str]) -> tuple[str, ...] | None:
+def _parts(step: StepSpec, own: Set[str]) -> tuple[str, ...] | None:
     """Split a condition after each step of the same block, where a copy's label belongs."""
+    when = step.when
     if when is None:
         return None
     parts, begin = [], 0
-    for operand in operands_of(when):
+    for operand in step.occurrences:
         if operand.name is not None and operand.name in own:
             end = operand.name_start + len(operand.name)
             parts.append(when[begin:end])

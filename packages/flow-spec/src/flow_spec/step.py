@@ -7,7 +7,7 @@ replaces the names in its words (rule 10.2). `concurrency` names a group that ru
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property, partial
 from typing import Any, Literal, Self, cast
@@ -426,6 +426,11 @@ class StepSpec:
         return any(operand.quantifier == RUN_WORD for operand in operands)
 
     @property
+    def occurrences(self) -> "Iterator[flow_conditions.Occurrence]":
+        """The operands and calls in the `when`, in its order; the name of `any(failed)` is None."""
+        return operands_of(self.when)
+
+    @property
     def script(self) -> str | None:
         """The script that the command passes to the default shell, or None (rule 10.4)."""
         is_script = len(self.command) == len(SHELL) + 2 and self.command[: len(SHELL)] == SHELL
@@ -488,7 +493,7 @@ class StepSpec:
     @cached_property
     def waits_for(self) -> tuple[str, ...]:
         """The ids in `depends_on`, the others in `when`, and `waits_also`, each once (rule 3.6)."""
-        named = (operand.name for operand in operands_of(self.when))
+        named = (operand.name for operand in self.occurrences)
         return tuple(dict.fromkeys((*self.depends_on, *filter(None, named), *self.waits_also)))
 
 

@@ -1,9 +1,10 @@
-"""The variables that tell a step's process about its run: their names, and the values of most.
+"""The names of the variables that tell a step's process about its run.
 
-The caller adds those that depend on where the run is: `DIR`, `RUN_DIR` and `STARTED`.
+`FlowSpec.environment` gives most of them their values. The caller adds those that depend on where
+the run is: `DIR`, `RUN_DIR` and `STARTED`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 
 class StepVariable:
@@ -31,33 +32,12 @@ _LONGEST_LIST = 65_536
 """Characters; the system passes no variable of more than 128 KiB, and all share one space."""
 
 
-def run_variables(  # noqa: PLR0913 - what a step is told
-    *,
-    run_key: str,
-    flow_id: str,
-    step_id: str,
-    attempt_no: int,
-    failed: Iterable[str],
-    outcome: str | None,
-) -> dict[str, str]:
-    """Return the variables that tell a step's process about its run (rules 9.13 and 10.1).
-
-    `failed` are the ids of the steps that FAILED; the variable holds as many as fit. `outcome` is
-    how `steps` ended, for a step of `finally`.
-    """
-    variables = {
-        StepVariable.RUN_KEY: run_key,
-        StepVariable.ID: flow_id,
-        StepVariable.STEP: step_id,
-        StepVariable.ATTEMPT: str(attempt_no),
-        StepVariable.FAILED_STEPS: " ".join(_within(failed, _LONGEST_LIST)),
-    }
-    return variables if outcome is None else variables | {StepVariable.OUTCOME: outcome}
-
-
-def _within(names: Iterable[str], length: int) -> Iterator[str]:
+def joined_ids(names: Iterable[str]) -> str:
+    """Return the names, separated by blanks; of many, as many as fit into a variable."""
+    fitting, left = [], _LONGEST_LIST
     for name in names:
-        length -= len(name) + 1
-        if length < 0:
-            return
-        yield name
+        left -= len(name) + 1
+        if left < 0:
+            break
+        fitting.append(name)
+    return " ".join(fitting)

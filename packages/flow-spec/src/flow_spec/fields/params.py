@@ -7,14 +7,14 @@ import re
 import signal
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Never
 
 import attrs
 
-from flow_spec.errors import Advised, printable, quoted
+from flow_spec.errors import Advised, Problem, Speller, advised, printable, quoted
 from flow_spec.fields.env import SETTABLE, flaw_of_setting
-from flow_spec.fields.kinds import PROSE, Kind, Schema, Text, Value, Word
+from flow_spec.fields.kinds import MOST_NAMED, PROSE, Kind, Schema, Text, Value, Word
 from flow_spec.fields.messages import flaw_of_length
 from flow_spec.fields.reading import BUILT_IN, Cursor
 from flow_spec.fields.records import ListOf, Record, declared, flaw_of_param_name
@@ -121,6 +121,27 @@ def _matches(pattern: str, value: str) -> bool:
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, before or signal.SIG_DFL)
+
+
+def problems_of_values(params: Iterable[Param], given: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield what is wrong with the values that a run gives to the parameters of a flow."""
+    known = {param.name: param for param in params}
+    speller = Speller()
+    for name in given:
+        if name not in known:
+            remedy = speller.suggestion(name, known) or _parameters_of(known, name)
+            message = advised(f"the flow has no parameter {quoted(name)}", remedy)
+            yield Problem.of(message)
+    for name, param in known.items():
+        value = param.value_in(given)
+        if flaw := param.flaw_of(value):
+            yield Problem(flaw, f"params.{name}", param=name if value is None else None)
+
+
+def _parameters_of(known: Collection[str], name: str) -> str:
+    if not known:
+        return f"it has no parameters; params: {{{printable(name)}: {{}}}} in the file declares one"
+    return f"its parameters are {', '.join(list(known)[:MOST_NAMED])}"
 
 
 class ParamRecord(Record):

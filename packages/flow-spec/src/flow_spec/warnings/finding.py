@@ -205,6 +205,16 @@ def words_of(part: Span) -> str:
     return " ".join(part.text[part.start : part.end].split())
 
 
+def values_in_file(flow: FlowSpec, step: StepSpec) -> Mapping[str, tuple[str, ...]]:
+    """Return the values of the names in a step's words, if the file has all of them."""
+    values = {param.name: param.enum for param in flow.params if param.enum}
+    for block in flow.blocks:
+        if step.id in block.ids and not any(one.origin for one in block.lists):
+            rows = [copy.values for copy in block.copies]
+            values |= dict(zip(block.names, zip(*rows, strict=True), strict=True))
+    return values
+
+
 _REMEDIES = {
     "the output of a command": "set it in script:, as in NAME=$(PROGRAM), or give each run the "
     "value of a parameter: --param NAME=VALUE",
@@ -504,7 +514,8 @@ class _Finder:
         end = shell.end_of(words)
         for place in range(len(words)):
             self._look_for_values((*path, place), shell.IN_WORD if place < end else None)
-        for at, name in shell.names_for_shells(self.read.flow, step, words) if step.fills else ():
+        values = values_in_file(self.read.flow, step)
+        for at, name in shell.names_for_shells(words, values) if step.fills else ():
             message = Advised(
                 f"the shell runs whatever the value of {name[1]} holds as part of its program",
                 f'write "${shell.variable_of(name[1])}" with the quotation marks, because every '

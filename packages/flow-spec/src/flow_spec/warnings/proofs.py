@@ -20,9 +20,8 @@ from flow_spec.fields.records import path_of
 from flow_spec.flow import FlowSpec
 from flow_spec.step import StepSpec, base_of
 from flow_spec.step_ends import StepEnds
-from flow_spec.step_variables import StepVariable
 from flow_spec.warnings.outcomes import AND, CONNECTIVES, NOT, ConditionText, Outcomes, Piece
-from flow_spec.warnings.shell import tells
+from flow_spec.warnings.shell import tells, uses_failures
 
 PROOF_BUDGET = 200_000
 """Steps of work for each question about one flow: some tenths of a second."""
@@ -338,12 +337,6 @@ def ids_upstream(flow: FlowSpec, names: Iterable[str]) -> frozenset[str]:
             found |= new
             todo += new
     return frozenset(found)
-
-
-def uses_failures(step: StepSpec) -> bool:
-    """Whether the words of a step use a variable that says what failed (rule 9.13)."""
-    names = (StepVariable.FAILED_STEPS, StepVariable.OUTCOME)
-    return any(name in word for word in step.command for name in names)
 
 
 def ends_of(flow: FlowSpec, order: Iterable[StepSpec], fates: Mapping[str, str]) -> dict[str, str]:

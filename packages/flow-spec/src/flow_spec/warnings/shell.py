@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
-from flow_spec.flow import FlowSpec
 from flow_spec.step import StepSpec
 from flow_spec.step_variables import StepVariable
 
@@ -206,27 +205,16 @@ _HARMLESS = re.compile(r"[A-Za-z0-9_./:@%+=,-]*")
 
 
 def names_for_shells(
-    flow: FlowSpec, step: StepSpec, words: tuple[str, ...]
+    words: Sequence[str], values: Mapping[str, tuple[str, ...]]
 ) -> Iterator[tuple[int, re.Match[str]]]:
     """Yield each name in a word that a shell reads as a program, with the word's position.
 
-    A name is left out if the file has all its values and none means anything to a shell.
+    A name is left out if all its `values` are known and none means anything to a shell.
     """
-    harmless = values_in_file(flow, step)
     for place, _ in texts_for_shells(words):
         for found in NAME_IN_WORD.finditer(words[place]):
-            if not all(map(_HARMLESS.fullmatch, harmless.get(found[1], ("$",)))):
+            if not all(map(_HARMLESS.fullmatch, values.get(found[1], ("$",)))):
                 yield place, found
-
-
-def values_in_file(flow: FlowSpec, step: StepSpec) -> Mapping[str, tuple[str, ...]]:
-    """Return the values of the names in a step's words, if the file has all of them."""
-    values = {param.name: param.enum for param in flow.params if param.enum}
-    for block in flow.blocks:
-        if step.id in block.ids and not any(one.origin for one in block.lists):
-            rows = [copy.values for copy in block.copies]
-            values |= dict(zip(block.names, zip(*rows, strict=True), strict=True))
-    return values
 
 
 def variable_of(name: str) -> str:
@@ -241,6 +229,12 @@ def tells(step: StepSpec) -> bool:
     """
     words = " ".join((step.id, *step.command)).lower()
     return not KNOWN["alerts"].isdisjoint(re.split("[^a-z]+", words))
+
+
+def uses_failures(step: StepSpec) -> bool:
+    """Whether the words of a step use a variable that says what failed (rule 9.13)."""
+    names = (StepVariable.FAILED_STEPS, StepVariable.OUTCOME)
+    return any(name in word for word in step.command for name in names)
 
 
 def cleans_up(step: StepSpec) -> bool:
