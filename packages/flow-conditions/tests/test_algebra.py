@@ -6,16 +6,7 @@ from typing import Any
 
 import pytest
 
-from flow_conditions import (
-    FALSE,
-    TRUE,
-    Name,
-    Quantifier,
-    Vocabulary,
-    equivalent,
-    implies,
-    parse,
-)
+from flow_conditions import FALSE, TRUE, Name, Quantifier, Vocabulary, equivalent, implies, parse
 
 SEEDS = [
     pytest.param(range(500), id="some"),
@@ -78,15 +69,6 @@ def test_substituted_it_has_the_value_of_what_stands_there(cases: Cases, seeds: 
             inner = row | {name: case.other.evaluate(row)}
             assert whole.evaluate(row) is case.condition.evaluate(inner), case
             assert renamed.evaluate(row | {"z": row[name]}) is case.condition.evaluate(row)
-
-
-def test_exclusions_are_conditions() -> None:
-    """What cannot be true together is said by joining it."""
-    steps = Vocabulary(("failed",))
-    both, one_at_most = parse("a && a.failed", steps), parse("!(a && a.failed)", steps)
-    assert both.is_satisfiable()
-    assert not (both & one_at_most).is_satisfiable()
-    assert implies(one_at_most & parse("a"), parse("!a.failed", steps))
 
 
 def test_constants_have_the_values_that_they_have() -> None:

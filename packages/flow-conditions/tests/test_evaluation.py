@@ -1,6 +1,5 @@
 """Rules 3.1 and 9.4: what a condition is worth, also while operands are not known yet."""
 
-import itertools
 from collections import ChainMap, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
@@ -11,29 +10,6 @@ import pytest
 from flow_conditions import Name, Vocabulary, parse
 
 type Value = bool | None
-
-
-@pytest.mark.parametrize(
-    ("text", "table"),
-    [
-        # Values for A, B in the order true-true, true-unknown, true-false, unknown-true, ...
-        ("A && B", "T?F ??F FFF"),
-        ("A || B", "TTT T?? T?F"),
-        ("!A", "FFF ??? TTT"),
-        ("!!A", "TTT ??? FFF"),
-        ("!(A && B)", "F?T ??T TTT"),
-        ("!A || !B", "F?T ??T TTT"),
-        ("A && !A", "FFF ??? FFF"),
-        ("A || !A", "TTT ??? TTT"),
-    ],
-)
-def test_three_valued_truth_tables(text: str, table: str) -> None:
-    """An unknown operand leaves the result unknown unless the known ones settle it."""
-    condition = parse(text)
-    expected = [{"T": True, "?": None, "F": False}[letter] for letter in table.replace(" ", "")]
-    pairs = itertools.product((True, None, False), repeat=2)
-    got = [condition.evaluate({"A": a, "B": b}) for a, b in pairs]
-    assert got == expected
 
 
 @pytest.mark.parametrize(

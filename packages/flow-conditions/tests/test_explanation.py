@@ -14,18 +14,6 @@ from flow_conditions import Name, Vocabulary, parse
 A, B, C = map(Name, "ABC")
 
 
-def test_every_part_has_its_value() -> None:
-    """An explanation shows the value of the whole, of each part, and of each operand."""
-    explanation = parse("!A || !B").explain({A: True, B: None}.get)
-    assert str(explanation).splitlines() == [
-        "undecided: !A || !B",
-        "  false: !A",
-        "    true: A",
-        "  undecided: !B",
-        "    undecided: B",
-    ]
-
-
 def test_an_explanation_is_data() -> None:
     """Value, text, operator, operands and children can be taken apart by programs."""
     explanation = parse("(A && (B || A)) || !C").explain({A: True, B: False, C: True}.get)

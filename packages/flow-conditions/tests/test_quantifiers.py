@@ -72,13 +72,6 @@ def test_calls_have_no_depth_limit(word: str, opened: str) -> None:
     assert parse(str(short), VOCABULARY) == short
 
 
-def test_over_one_name_nothing_is_joined() -> None:
-    """Over a single name the quantifiers are that name and its negation."""
-    texts = ("any(late)", "all(late)", "none(late)", "!none(late)")
-    parsed = [str(parse(text, VOCABULARY, over=["A"])) for text in texts]
-    assert parsed == ["A.late", "A.late", "!A.late", "!!A.late"]
-
-
 def test_a_quantifier_makes_conditions_without_text_too() -> None:
     """`over` is what the parser puts in the place of a call."""
     assert NONE.over(["A", "B"], "late") == parse("!(A.late || B.late)", VOCABULARY)
@@ -211,12 +204,6 @@ def test_two_quantifiers_differ() -> None:
     """Nobody could tell which of them a call is of."""
     with pytest.raises(ValueError, match="two quantifiers have the same word: any, any"):
         Vocabulary(["late"], quantifiers=[ANY, Quantifier("any", "&&")])
-
-
-def test_a_generator_of_names_serves_every_call() -> None:
-    """`over` is read once."""
-    condition = parse("any(late) && any(late)", VOCABULARY, over=(name for name in "ab"))
-    assert str(condition) == "(a.late || b.late) && (a.late || b.late)"
 
 
 WITH_SUBJECT = replace(ASKING, subjects={"run": ("late", "early")}, hints={"run(soon)": "no"})

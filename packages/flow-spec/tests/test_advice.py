@@ -113,12 +113,6 @@ DOCUMENTS = [
         "write a space after the colon and after the hyphen of an item; indent text below |",
     ),
     (
-        "flow_id:f\nsteps:\n  - id: a\n    command: [x]\n",
-        "1:1",
-        "not valid YAML: expected KEY: VALUE on this line",
-        "write a space after the colon and after the hyphen of an item; indent text below |",
-    ),
-    (
         "flow_id: f\nsteps:\n  - id: a\n    command: [x]\n    description: note: this\n",
         "5:18",
         'not valid YAML: text that contains ": " needs quotes',
@@ -233,18 +227,6 @@ DOCUMENTS = [
         "put it in quotes, or write script: | and the text below it, if a shell is to read it",
     ),
     (
-        "flow_id: f\nsteps:\n  - {id: a, command: [ls, *.csv]}\n",
-        "3:27",
-        "not valid YAML: while scanning an alias, expected alphabetic or numeric character, but found '.'",
-        "put it in quotes, or write script: | and the text below it, if a shell is to read it",
-    ),
-    (
-        "flow_id: f\nsteps:\n  - {id: a, command: [a, &&, b]}\n",
-        "3:26",
-        "not valid YAML: while scanning an anchor, expected alphabetic or numeric character, but found '&'",
-        "put it in quotes, or write script: | and the text below it, if a shell is to read it",
-    ),
-    (
         "flow_id: f\nsteps:\n  - {id: a, command: [a, |, b]}\n",
         "3:26",
         "not valid YAML: while scanning for the next token, found character '|' that cannot start any token",
@@ -281,7 +263,6 @@ DOCUMENTS = [
         "write each step as an item that begins with a hyphen: - id: NAME",
     ),
     ("id: f\nsteps: [{id: a, command: [x]}]", "1:1", "unknown key", "write flow_id:"),
-    ("name: f\nsteps: [{id: a, command: [x]}]", "1:1", "unknown key", "write flow_id:"),
     (
         "flow_id: f\nsteps:\n  - {id: a, command: [x]}\n  - {id: a, command: [x]}\n",
         "4:10",
@@ -295,12 +276,6 @@ DOCUMENTS = [
         None,
     ),
     (
-        "flow_id: f\nsteps: [{id: build.app, command: [x]}]",
-        "2:14",
-        'must be made of A-Z, a-z, 0-9, _ and -, and not begin with -, got "build.app"',
-        None,
-    ),
-    (
         "flow_id: f\nsteps: [{id: a, command: echo hi}]",
         "2:26",
         'must be a list of words, such as ["echo", "hello"]; got "echo hi"',
@@ -310,12 +285,6 @@ DOCUMENTS = [
         "flow_id: f\nsteps:\n - {id: a, command: 'cat x | sort > y'}",
         "3:21",
         'must be a list of words, such as ["echo", "hello"]; got "cat x | sort > y"',
-        "write its words as a list, or script: for text that a shell runs",
-    ),
-    (
-        "flow_id: f\nsteps:\n - {id: a, command: cd /tmp}",
-        "3:21",
-        'must be a list of words, such as ["echo", "hello"]; got "cd /tmp"',
         "write its words as a list, or script: for text that a shell runs",
     ),
     (
@@ -361,12 +330,6 @@ JSON_DOCUMENTS = [
         "not valid JSON: Expecting property name enclosed in double quotes",
         NO_JSON,
     ),
-    (
-        "{'flow_id': 'f'}",
-        "1:2",
-        "not valid JSON: Expecting property name enclosed in double quotes",
-        NO_JSON,
-    ),
     ("flow_id: f\nsteps: []", "1:1", "not valid JSON: Expecting value", NO_JSON),
     ('{"flow_id": "f"\n "steps": []}', "2:2", "not valid JSON: Expecting ',' delimiter", None),
     ("{} {}", "1:4", "not valid JSON: Extra data", None),
@@ -390,7 +353,6 @@ CONDITIONS = [
     ("a == failed", "a condition cannot compare values", "write 'a.failed'"),
     ("a.status == 'failed'", "a condition cannot compare values", "write 'a.failed'"),
     ("a and b", "expected '&&', '||' or the end, got 'and'", "for 'and' write '&&'"),
-    ("a or b", "expected '&&', '||' or the end, got 'or'", "for 'or' write '||'"),
     ("not a", "expected '&&', '||' or the end, got 'a'", "for 'not' write '!'"),
     (
         "always()",
@@ -398,32 +360,9 @@ CONDITIONS = [
         "write when: NAME.finished, which is true however NAME has ended, or move the step to finally:",
     ),
     (
-        "failure()",
-        "there is no 'failure()'",
-        "write when: any(failed), and depends_on: with the steps to ask",
-    ),
-    (
-        "success()",
-        "there is no 'success()'",
-        "remove it, and name the steps before it in depends_on:, which waits for their success",
-    ),
-    (
-        "cancelled()",
-        "there is no 'cancelled()'",
-        "after a cancel, only the steps of finally: run",
-    ),
-    ("a & b", "expected '&&', '||' or the end, got '&'", "for '&' write '&&'"),
-    ("a | b", "expected '&&', '||' or the end, got '|'", "for '|' write '||'"),
-    ("a, b", "expected '&&', '||' or the end, got ','", "for ',' write '&&'"),
-    (
         "a.success",
         "unknown predicate 'success'",
         "write 'succeeded'; the predicates are succeeded, failed, skipped, passed, finished",
-    ),
-    (
-        "a.fail",
-        "unknown predicate 'fail'",
-        "write 'failed'; the predicates are succeeded, failed, skipped, passed, finished",
     ),
     (
         "a.exit_code == 0",
@@ -436,36 +375,19 @@ CONDITIONS = [
         "write the condition alone, such as when: build.failed",
     ),
     (
-        "${{ failure() }}",
-        "a condition is written without braces around it",
-        "write when: any(failed), and depends_on: with the steps to ask",
-    ),
-    (
         "$a",
-        "expected a name, '!' or '(', got '$'",
-        "names are written as they are, without '$' and braces",
-    ),
-    (
-        "${a}",
         "expected a name, '!' or '(', got '$'",
         "names are written as they are, without '$' and braces",
     ),
     ("a != success", "a condition cannot compare values", "write '!a.succeeded'"),
     ("steps.a.outcome == 'failure'", "a condition cannot compare values", "write 'a.failed'"),
-    ("needs.a.result == 'success'", "a condition cannot compare values", "write 'a.succeeded'"),
     (
         "true",
         'unknown step "true"',
         "remove it: a step without it runs at once, or after its depends_on:",
     ),
-    ("false", 'unknown step "false"', "put # before each of its lines to leave the step out"),
     ("a.failed()", "'a.failed' is asked without parentheses", "write 'a.failed'"),
     ("failed(a)", "there is no 'failed(a)'", "write 'a.failed'"),
-    (
-        "a.Failed",
-        "unknown predicate 'Failed'",
-        "write 'failed'; the predicates are succeeded, failed, skipped, passed, finished",
-    ),
     (
         "any(a, b)",
         "there is no 'any(a, b)'",
@@ -482,16 +404,6 @@ CONDITIONS = [
         "remove it, and name the steps before it in depends_on:, which waits for their success",
     ),
     ("aa", 'unknown step "aa"', 'did you mean "a"?'),
-    (
-        "one_failed",
-        'unknown step "one_failed"',
-        "write when: any(failed), and depends_on: with the steps to ask",
-    ),
-    (
-        "on_failure",
-        'unknown step "on_failure"',
-        "write when: any(failed), and depends_on: with the steps to ask",
-    ),
     ("a && MODE == 'full'", "a condition cannot ask for values", INSTEAD_OF_VALUES),
     (
         "a.timed_out || b",
@@ -499,18 +411,12 @@ CONDITIONS = [
         "write 'failed'; the predicates are succeeded, failed, skipped, passed, finished",
     ),
     ("a = failed", "a condition cannot compare values", "write 'a.failed'"),
-    ("a == 'skipped'", "a condition cannot compare values", "write 'a.skipped'"),
     ("a is failed", "a condition cannot compare values", "write 'a.failed'"),
     ("!a.", "expected '&&', '||' or the end, got '.'", "write NAME.succeeded, without a space"),
     ("a.failed and", "expected '&&', '||' or the end, got 'and'", "for 'and' write '&&'"),
     ("'a'", "expected a name, '!' or '(', got \"'\"", "names are written without quotes"),
     ('"a && b"', "expected a name, '!' or '(', got '\"'", "names are written without quotes"),
     ("a;b", "expected '&&', '||' or the end, got ';'", "for ';' write '&&'"),
-    (
-        "a.cancelled",
-        "unknown predicate 'cancelled'",
-        "only the steps of 'finally' can ask that, since after a cancel no other step begins; the predicates are succeeded, failed, skipped, passed, finished",
-    ),
 ]
 
 
@@ -528,11 +434,6 @@ FIELDS = [
         'must be a list of step ids, such as [download]; got "a, b"',
         "write each id as an item of the list; a condition over steps is when:",
     ),
-    (
-        "depends_on: a",
-        'must be a list of step ids, such as [download]; got "a"',
-        "write each id as an item of the list; a condition over steps is when:",
-    ),
     ("depends_on: [z]", 'unknown step "z"', "the steps are a"),
     ("retries: ", "is empty", "give it a value, or remove the key if it is optional"),
     (
@@ -540,44 +441,15 @@ FIELDS = [
         'must be a number of seconds, more than 0, or a duration such as 90s, 15m or 1h30m, got "10 minutes"',
         None,
     ),
-    (
-        "timeout_sec: 1:30:00",
-        'must be a number of seconds, more than 0, or a duration such as 90s, 15m or 1h30m, got "1:30:00"',
-        None,
-    ),
-    (
-        "timeout_sec: 10min",
-        'must be a number of seconds, more than 0, or a duration such as 90s, 15m or 1h30m, got "10min"',
-        None,
-    ),
-    (
-        "env: [A=b, C=d]",
-        "must be a mapping of names to texts, such as {LANG: C}; got a list",
-        None,
-    ),
-    (
-        "env: A=b",
-        'must be a mapping of names to texts, such as {LANG: C}; got "A=b"',
-        None,
-    ),
-    (
-        "env: [{name: A, value: b}]",
-        "must be a mapping of names to texts, such as {LANG: C}; got a list",
-        None,
-    ),
+    ("env: [A=b, C=d]", "must be a mapping of names to texts, such as {LANG: C}; got a list", None),
+    ("env: A=b", 'must be a mapping of names to texts, such as {LANG: C}; got "A=b"', None),
     ("env: {A: [x]}", "must be text, got a list", 'write a single text, in quotes if it has ": "'),
     ("env: {A: }", "is empty", 'write A: "" for empty text'),
     ("allow_failure: yes", 'must be true or false, got "yes"', "write true"),
-    ("strict: 1", 'must be true or false, got "1"', "write true"),
     (
         "working_dir: [x]",
         "must be text, got a list",
         'write a single text, in quotes if it has ": "',
-    ),
-    (
-        "retry_delay_sec: 5 s",
-        'must be a number of seconds, 0 or more, such as 0.5, or a duration such as 90s, 15m or 1h30m, got "5 s"',
-        None,
     ),
     ("success_exit_codes: 3", 'must be a list of exit codes, such as [0, 1, 2, 3]; got "3"', None),
     (
@@ -586,37 +458,21 @@ FIELDS = [
         "write single codes from 0 to 255, such as [10, 11, 12]; -1 is seen as 255, and signal 9 as 137",
     ),
     (
-        "skip_exit_codes: [10-12]",
-        'must be an integer >= 0, got "10-12"',
-        "write single codes from 0 to 255, such as [10, 11, 12]; -1 is seen as 255, and signal 9 as 137",
-    ),
-    (
         "retry_backoff: exponential",
         'must be a number >= 1, got "exponential"',
         "write 2, which doubles the time between attempts each time",
     ),
     ("success_exit_codes: ['3']", 'must be an integer >= 0, got "3"', "write it without quotes"),
-    ("when: ", "is empty", "give it a value, or remove the key if it is optional"),
     (
         "when: [a]",
         "must be text, got a list",
         "write one condition, such as when: A && B, or depends_on: [A, B]",
     ),
-    (
-        "timeout: 5",
-        "unknown key",
-        "write timeout_sec: with a unit, such as 10m",
-    ),
-    ("cwd: x", "unknown key", "write working_dir:"),
+    ("timeout: 5", "unknown key", "write timeout_sec: with a unit, such as 10m"),
     (
         "user: root",
         "unknown key",
         "begin the command with sudo if another user is to run it: command: [sudo, -u, USER, PROGRAM]",
-    ),
-    (
-        "image: alpine",
-        "unknown key",
-        "begin the command with docker: command: [docker, run, --rm, IMAGE, PROGRAM]",
     ),
     (
         "loop: [1,2]",
@@ -624,34 +480,9 @@ FIELDS = [
         "write foreach: {NAME: [a, b]}, and ${{ NAME }} or $NAME for the value",
     ),
     (
-        "outputs: x",
-        "unknown key",
-        "write produces: with the files that the step must have written",
-    ),
-    (
-        "artifacts: x",
-        "unknown key",
-        "write produces: with the files that the step must have written; nothing is uploaded, they stay where it wrote them",
-    ),
-    (
-        "creates: x",
-        "unknown key",
-        "write only_if: [test, '!', -e, FILE], which runs the step while there is no FILE",
-    ),
-    (
-        "notify: me",
-        "unknown key",
-        "write a step with when: NAME.failed, or one in finally: with when: run(failed)",
-    ),
-    (
         "schedule: x",
         "unknown key",
         "write the schedule in a crontab or a systemd timer, which calls `orchesjob-flow run FLOW_FILE`",
-    ),
-    (
-        "tags: [x]",
-        "unknown key",
-        "write it in description:, or in a comment: nothing here reads it",
     ),
     (
         "foo: x",
@@ -659,39 +490,14 @@ FIELDS = [
         "`orchesjob-flow help flow-files` lists the fields; keys of your own begin with x-",
     ),
     (
-        "environment: {A: b}",
-        "unknown key",
-        "write env: for variables; there are no deployment environments",
-    ),
-    (
-        "only_if: test -f x",
-        'must be a list of words, such as ["test", "-f", "/etc/backups/auto"]; got "test -f x"',
-        "write the words of a command as a list; a condition over steps is when:",
-    ),
-    (
         "only_if: [[x], [y]]",
         'must be one list of words, such as ["test", "-f", "/etc/backups/auto"]; got a list of lists',
         "write a step for each command, or each in a line of script: |",
     ),
     (
-        "only_if: 0 3 * * * ./x",
-        'must be a list of words, such as ["test", "-f", "/etc/backups/auto"]; got "0 3 * * * ./x"',
-        "write the words of a command as a list; a condition over steps is when:",
-    ),
-    (
-        "cpus: 4",
-        "unknown key",
-        "begin the command with its limits: command: [systemd-run, --user, --scope, -p, CPUQuota=200%, PROGRAM]",
-    ),
-    (
         "params: {A: b}",
         "belongs to the flow",
         "write it beside steps:, or the values for a flow that the step runs into its command: --param, NAME=VALUE",
-    ),
-    (
-        "retry_on: timeout",
-        "unknown key",
-        "retries: is for every failure, a timeout included; retry_exit_codes: limits it to some exit codes",
     ),
     ("retries: \xa03", "has a no-break space (U+00A0)", "write a plain space, or none"),
     (
@@ -699,7 +505,6 @@ FIELDS = [
         "has a curly quotation mark (U+201C)",
         "write it straight, or leave it out",
     ),
-    ("description: ", "is empty", "give it a value, or remove the key if it is optional"),
 ]
 
 
@@ -722,37 +527,15 @@ FIELDS_OF_FLOW = [
         "unknown key",
         "remove it: after a failure, only the steps that need its success are skipped",
     ),
-    (
-        "name: x",
-        "unknown key",
-        "write description:",
-    ),
-    (
-        "labels: x",
-        "unknown key",
-        "write it in description:, or in a comment: nothing here reads it",
-    ),
-    (
-        "env: [A=b]",
-        "must be a mapping of names to texts, such as {LANG: C}; got a list",
-        None,
-    ),
-    (
-        "on: push",
-        "unknown key",
-        "cron, a systemd timer or a git hook starts a flow: `orchesjob-flow run FLOW_FILE`",
-    ),
+    ("name: x", "unknown key", "write description:"),
+    ("env: [A=b]", "must be a mapping of names to texts, such as {LANG: C}; got a list", None),
     (
         "jobs: {}",
         "unknown key",
         "write each job as an item of steps:, with an id:, a command: or script:, and depends_on: for the order",
     ),
     ("inputs: {A: b}", "unknown key", "write params: for values that a run is given"),
-    (
-        "timeout: 5m",
-        "unknown key",
-        "write timeout_sec: with a unit, such as 10m",
-    ),
+    ("timeout: 5m", "unknown key", "write timeout_sec: with a unit, such as 10m"),
     (
         "max_active_runs: 1",
         "unknown key",
@@ -764,34 +547,15 @@ FIELDS_OF_FLOW = [
         "steps that wait for nothing run side by side; max_parallel: limits how many",
     ),
     (
-        "on_failure: x",
-        "unknown key",
-        "write a step in finally:, such as {id: alert, when: run(failed), command: [./alert]}",
-    ),
-    (
         "finally: {id: x}",
         "must be a list of steps, such as [{id: tidy, command: [rm, -rf, work]}]; got a mapping",
         "write each step as an item that begins with a hyphen: - id: NAME",
     ),
-    (
-        "defaults: {timeout: 5}",
-        "unknown key",
-        "write timeout_sec: with a unit, such as 10m",
-    ),
+    ("defaults: {timeout: 5}", "unknown key", "write timeout_sec: with a unit, such as 10m"),
     (
         "concurrency: {cancel-in-progress: true}",
         "unknown key",
         "write on_conflict: replace for true, and on_conflict: wait for false",
-    ),
-    (
-        "version: 1",
-        "unknown key",
-        "remove it: a flow file has no version and no kind",
-    ),
-    (
-        "schedule: x",
-        "unknown key",
-        "write the schedule in a crontab or a systemd timer, which calls `orchesjob-flow run FLOW_FILE`",
     ),
     ("default: {}", "unknown key", "write defaults:, with fields of a step"),
 ]
@@ -814,23 +578,11 @@ WRONG_CURES = [
         "write it in description:, or in a comment: nothing here reads it",
     ),
     (
-        "flow_id: f\nsteps: [{id: a, command: [x], inputs: [a.csv]}]\n",
-        "a step has no inputs: depends_on: names the steps before it, and params: beside steps: the values of a run",
-    ),
-    (
-        "flow_id: f\nsteps: [{id: a, command: [x], parallel: [b, c]}]\n",
-        "steps that wait for nothing run side by side; foreach: repeats a step for each value",
-    ),
-    (
         "flow_id: f\nsteps: [{id: a, command: [x], foreach: $(ls *.csv)}]\n",
         "write a list such as [a, b], {glob: PATTERN} for file names, {lines: FILE} for the lines of a file, or {split: TEXT} for the parts of a text",
     ),
     (
         "flow_id: f\nbuild: {stage: one, script: make}\nsteps: [{id: a, command: [x]}]\n",
-        "write each job as an item of steps:, with an id: and a command: or script:",
-    ),
-    (
-        "flow_id: f\nworker: {stage: one, run: make}\nsteps: [{id: a, command: [x]}]\n",
         "write each job as an item of steps:, with an id: and a command: or script:",
     ),
     (

@@ -104,11 +104,7 @@ DIFFERENCES = [
     ("flow_id: f", "flow_id: f\nworking_dir: /x", 'working_dir was not set and is now "/x"'),
     ("flow_id: f", "flow_id: f\nenv: {A: secret}", "env.A was not set and is now"),
     ("  retries: 2", "  env: {X: 1}\n  retries: 2", 'step "B": env.X was not set and is now'),
-    (
-        "- id: C",
-        "- {id: D, command: [x]}\n- id: C",
-        'step "D" was added',
-    ),
+    ("- id: C", "- {id: D, command: [x]}\n- id: C", 'step "D" was added'),
 ]
 
 

@@ -1,17 +1,8 @@
 """The group of which one run is under way at a time, as a flow file says it (rule 10.7)."""
 
 import pytest
-from jsonschema import Draft202012Validator
 
-from flow_spec import (
-    FlowFileError,
-    FlowSpec,
-    OnConflict,
-    StoredFlowError,
-    differences,
-    json_schema,
-    parse_flow,
-)
+from flow_spec import FlowFileError, FlowSpec, OnConflict, StoredFlowError, differences, parse_flow
 
 STEPS = "steps: [{id: a, command: [x]}]"
 
@@ -38,13 +29,6 @@ def test_what_it_says(text: str, group: str, on_conflict: OnConflict) -> None:
     assert FlowSpec.from_json(flow.to_json()) == flow
 
 
-def test_without_it() -> None:
-    """A flow is in no group unless it says so."""
-    flow = read(None)
-    assert (flow.group, flow.concurrency) == (None, None)
-    assert "concurrency" not in flow.to_json()
-
-
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -56,10 +40,7 @@ def test_without_it() -> None:
             ),
         ),
         ("{grup: x}", '2:15: concurrency.grup: unknown key; did you mean "group"?'),
-        (
-            "{group: ''}",
-            "2:22: concurrency.group: must have 1 to 255 characters, got none",
-        ),
+        ("{group: ''}", "2:22: concurrency.group: must have 1 to 255 characters, got none"),
         (
             "{on_conflict: Skip}",
             (
@@ -101,32 +82,12 @@ def test_mistakes(text: str, problem: str) -> None:
                 'concurrency.on_conflict was not set and is now "wait"',
             ),
         ),
-        (
-            "{}",
-            "{on_conflict: skip}",
-            ('concurrency.on_conflict was "wait" and is now "skip"',),
-        ),
+        ("{}", "{on_conflict: skip}", ('concurrency.on_conflict was "wait" and is now "skip"',)),
     ],
 )
 def test_differences(before: str | None, after: str | None, sentences: tuple[str, ...]) -> None:
     """It is part of what a flow means; a default that is written out is not (rule 4.4)."""
     assert differences(read(before), read(after)) == sentences
-
-
-@pytest.mark.parametrize(
-    ("value", "is_right"),
-    [
-        ({}, True),
-        ({"group": "g", "on_conflict": "skip"}, True),
-        ({"on_conflict": "Skip"}, False),
-        ({"grup": "g"}, False),
-        ("wait", False),
-    ],
-)
-def test_the_schema(value: object, is_right: bool) -> None:
-    """An editor knows the keys and the words (rule 9.2)."""
-    flow = {"flow_id": "f", "steps": [{"id": "a", "command": ["x"]}], "concurrency": value}
-    assert Draft202012Validator(json_schema()).is_valid(flow) is is_right
 
 
 def test_a_damaged_record() -> None:

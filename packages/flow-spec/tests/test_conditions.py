@@ -4,74 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from flow_conditions import Name
 from flow_spec import FlowSpec, UnknownStepError
-from flow_spec.fields.predicates import PREDICATES
 
 type Complaints = Callable[..., list[str]]
 type Steps = Callable[..., FlowSpec]
 
 A, B, C = (f"{{id: {name}, command: [x]}}" for name in "ABC")
-
-
-@pytest.mark.parametrize("predicate", PREDICATES)
-def test_an_outcome_predicate_is_accepted(steps: Steps, predicate: str) -> None:
-    """`A.succeeded`, `A.failed`, `A.skipped` and `A.finished` exist (rule 3.3)."""
-    step = steps(A, f"{{id: S, command: [x], when: A.{predicate}}}").step("S")
-    assert step.condition is not None
-    assert step.condition.operands == (Name("A", predicate),)
-    assert step.waits_for == ("A",)
-
-
-FOREIGN = [
-    ("A.Failed", "write 'failed'; the predicates are"),
-    ("A.FAILED", "write 'failed'; the predicates are"),
-    ("A.failure", "write 'failed'; the predicates are"),
-    ("A.errored", "write 'failed'; the predicates are"),
-    ("A.error", "write 'failed'; the predicates are"),
-    ("A.Succeeded", "write 'succeeded'; the predicates are"),
-    ("A.success", "write 'succeeded'; the predicates are"),
-    ("A.completed", "write 'finished'; the predicates are"),
-    ("A.complete", "write 'finished'; the predicates are"),
-    ("A.done", "write 'finished'; the predicates are"),
-    ("A.always", "write 'finished'; the predicates are"),
-    ("A.skip", "write 'skipped'; the predicates are"),
-    ("A.Skipped", "write 'skipped'; the predicates are"),
-    ("A.faild", "failed"),
-    ("A.nonsense", "the predicates are succeeded, failed, skipped, passed, finished"),
-    ("A and B", "for 'and' write '&&'"),
-    ("A or B", "for 'or' write '||'"),
-    ("not A", "for 'not' write '!'"),
-    ("A & B", "for '&' write '&&'"),
-    ("A | B", "for '|' write '||'"),
-    (
-        "always",
-        "write when: NAME.finished, which is true however",
-    ),
-    (
-        "always()",
-        "write when: NAME.finished, which is true however",
-    ),
-    ("always() && A", "write when: NAME.finished"),
-    ("A && always( )", "write when: NAME.finished"),
-    ("failure()", "write when: any(failed), and depends_on: with the steps to ask"),
-    ("!failure()", "write when: any(failed), and"),
-    ("failure", "write when: any(failed), and depends_on: with the steps to ask"),
-    ("success()", "remove it, and name the steps before it in depends_on:"),
-    ("success", "remove it, and name the steps before it in depends_on:"),
-    ("cancelled()", "after a cancel, only the steps of finally: run"),
-]
-
-
-@pytest.mark.parametrize(("when", "advice"), FOREIGN)
-def test_words_of_other_systems_are_answered_with_ours(
-    complaints: Complaints, when: str, advice: str
-) -> None:
-    """A word that another system would understand gets an error that names ours (rule 3.3)."""
-    lines = complaints(f"flow_id: f\nsteps: [{A}, {B}, {{id: S, command: [x], when: {when}}}]")
-    assert lines[0].startswith("f:2:")
-    assert "steps[2].when: " in lines[0]
-    assert advice in lines[0]
 
 
 def test_a_step_may_be_called_like_a_foreign_word(steps: Steps) -> None:

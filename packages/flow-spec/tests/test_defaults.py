@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from flow_spec import StepSpec, differences, parse_flow
+from flow_spec import StepSpec, parse_flow
 from flow_spec.fields.records import attribute_of, declarations
 
 type Complaints = Callable[..., list[str]]
@@ -72,25 +72,6 @@ def test_variables_are_merged_by_name() -> None:
     assert [environment[name] for name in "ABCD"] == ["flow", "all", "step", "step"]
 
 
-def test_defaults_are_a_way_to_write_and_no_meaning() -> None:
-    """A flow is the same with its defaults written out (rules 10.4 and 4.4)."""
-    short = parse_flow(
-        "{flow_id: f, defaults: {retries: 2}, steps: [{id: A, command: [x]}, "
-        "{id: B, command: [y], retries: 1}]}"
-    )
-    long = parse_flow(
-        "{flow_id: f, steps: [{id: A, command: [x], retries: 2}, "
-        "{id: B, command: [y], retries: 1}]}"
-    )
-    assert short == long
-    assert short.to_json() == long.to_json()
-    changed = parse_flow(
-        "{flow_id: f, defaults: {retries: 3}, steps: [{id: A, command: [x]}, "
-        "{id: B, command: [y], retries: 1}]}"
-    )
-    assert differences(short, changed) == ('step "A": retries was 2 and is now 3',)
-
-
 STEPS = "steps: [{id: A, command: [x]}, {id: B, command: [x]}]"
 EXTRA = "and an exit code has one meaning"
 WRONG = [
@@ -104,14 +85,8 @@ WRONG = [
     ("{command: [x]}", "2:12: defaults.command: cannot have a default; write it"),
     ("{when: A}", "2:12: defaults.when: cannot have a default; write it"),
     ("{only_if: [x]}", "2:12: defaults.only_if: cannot have a default; write it"),
-    (
-        "{depends_on: [A]}",
-        "2:12: defaults.depends_on: cannot have a default; write it",
-    ),
-    (
-        "{description: x}",
-        "2:12: defaults.description: cannot have a default; write it",
-    ),
+    ("{depends_on: [A]}", "2:12: defaults.depends_on: cannot have a default; write it"),
+    ("{description: x}", "2:12: defaults.description: cannot have a default; write it"),
     ("{env: {ORCHESJOB_HOME: x}}", "2:18: defaults.env.ORCHESJOB_HOME: must not begin with"),
     (
         "{skip_exit_codes: [4], retry_exit_codes: [4]}",
@@ -130,17 +105,6 @@ def test_a_mistake_is_reported_once(complaints: Complaints, defaults: str, start
     for text in (f"flow_id: f\ndefaults: {defaults}\n{STEPS}",):
         (line,) = complaints(text)
         assert line.startswith(f"f:{start}")
-
-
-def test_a_mistake_of_a_step_is_reported_beside_those_of_defaults(complaints: Complaints) -> None:
-    """All problems are reported at once (rules 2.7 and 10.4)."""
-    text = (
-        "flow_id: f\ndefaults: {retries: many}\n"
-        "steps: [{id: A, command: [x], retries: few}, {id: B, comand: [x]}]"
-    )
-    assert [line.split(": ")[1] for line in complaints(text)] == [
-        *("defaults.retries", "steps[0].retries", "steps[1].comand"),
-    ]
 
 
 APART = [

@@ -4,14 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from flow_spec import (
-    EnvFile,
-    EnvFileError,
-    FlowSpec,
-    FlowSpecError,
-    differences,
-    parse_flow,
-)
+from flow_spec import EnvFile, EnvFileError, FlowSpec, FlowSpecError, differences, parse_flow
 from flow_spec.fields.env import parse_env_file
 from flow_spec.fields.records import ListedFile
 

@@ -71,8 +71,3 @@ def test_a_code_has_one_meaning(complaints: Complaints, fields: str, message: st
 def test_a_delay_grows_up_to_the_longest(fields: str, failures: int, delay: float) -> None:
     """Each failure but the first multiplies the delay, which has bounds (rule 9.12)."""
     assert parse_flow(flow(fields)).steps[0].delay_after(failures) == delay
-
-
-def test_zero_may_skip(complaints: Complaints) -> None:
-    """`success_exit_codes` may leave out 0 (rule 9.12)."""
-    assert complaints(flow("skip_exit_codes: [0], success_exit_codes: [1]")) == []

@@ -158,23 +158,14 @@ def test_no_two_copies_have_one_id(rows: list[tuple[str, str]]) -> None:
         ("[]", "steps[0].foreach: must not be empty"),
         ("{}", "steps[0].foreach: must be a list, a mapping of names to lists"),
         ("[{}]", "steps[0].foreach: must be a list, a mapping of names to lists"),
-        (
-            "days",
-            'a list of mappings; got "days"; write a list such as [a, b]',
-        ),
-        (
-            "berlin, paris",
-            'a list of mappings; got "berlin, paris"; write a list such as [a, b]',
-        ),
+        ("days", 'a list of mappings; got "days"; write a list such as [a, b]'),
+        ("berlin, paris", 'a list of mappings; got "berlin, paris"; write a list such as [a, b]'),
         ("'${{ DAYS }}'", 'got "${{ DAYS }}"; write a list such as [a, b], {glob:'),
         ("", "steps[0].foreach: is empty; give it a value"),
         ("[b, c, b]", 'steps[0].foreach[2]: "b" is listed twice'),
         ("[b, [c]]", "steps[0].foreach[1]: must be text"),
         ("{X: []}", "steps[0].foreach.X: must not be empty"),
-        (
-            "{X: b}",
-            'X: must be a list of values, such as [berlin, paris]; got "b"; write a list',
-        ),
+        ("{X: b}", 'X: must be a list of values, such as [berlin, paris]; got "b"; write a list'),
         ("{X: '${{ DAYS }}'}", 'got "${{ DAYS }}"; write a list such as [a, b], {glob:'),
         ("{X: [b, c, b]}", 'steps[0].foreach.X[2]: "b" is listed twice'),
         ("{X: [[b]]}", "steps[0].foreach.X[0]: must be text"),
@@ -237,10 +228,7 @@ def test_a_list_that_is_none(foreach: str, problem: str) -> None:
         ),
         ("[{id: a, command: [x], when: any(a)}]", "step a waits for itself"),
         ("[{id: a, command: [x], when: a}]", "step a waits for itself"),
-        (
-            "[{id: a, command: [x]}, {id: a, command: [x]}]",
-            "steps[0].steps[1].id: duplicate id",
-        ),
+        ("[{id: a, command: [x]}, {id: a, command: [x]}]", "steps[0].steps[1].id: duplicate id"),
         (
             "[{id: a, command: [x], when: b}, {id: b, command: [x], when: a@p}]",
             "dependency cycle detected: a -> b -> a",
@@ -288,7 +276,7 @@ def test_steps_is_misspelled() -> None:
     with pytest.raises(FlowFileError) as caught:
         parse_flow("{flow_id: f, steps: [{foreach: {X: [p]}, stepps: []}]}")
     assert [problem.message for problem in caught.value.problems] == [
-        'unknown key; did you mean "steps"?',
+        'unknown key; did you mean "steps"?'
     ]
 
 
@@ -604,10 +592,7 @@ def test_who_can_be_called(
             ("max_parallel: 1\n", "x-note: none\n"),
             ('foreach of step "load": max_parallel was 1 and is now not set',),
         ),
-        (
-            ("command: [c]", "command: [d]"),
-            ('step "check": command[0] was "c" and is now "d"',),
-        ),
+        (("command: [c]", "command: [d]"), ('step "check": command[0] was "c" and is now "d"',)),
     ],
 )
 def test_differences(change: tuple[str, str], expected: tuple[str, ...]) -> None:
@@ -686,11 +671,7 @@ def test_no_name_there(foreach: str, steps: str, problem: str) -> None:
         ("{DAY: mon}", {}, "lists/mon"),
         ("{DAY: mon}", {"DAY": "${{ FLOW_DIR }}"}, "lists/${{ FLOW_DIR }}"),
         ("{DAY: {}}", {"DAY": "tue"}, "lists/tue"),
-        (
-            "{DAY: {description: the day}}",
-            {},
-            "DAY, which has no value (the day)",
-        ),
+        ("{DAY: {description: the day}}", {}, "DAY, which has no value (the day)"),
         ("{DAY: {enum: [mon, tue]}}", {"DAY": "x"}, 'DAY, which must be one of "mon", "tue", got'),
         ("{OTHER: mon}", {}, "${{ DAY }} has no value then"),
         ("{DAY: {enum: []}}", {}, "params.DAY.enum"),

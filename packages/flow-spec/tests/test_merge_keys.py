@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from flow_spec import StepSpec, parse_flow
+from flow_spec import parse_flow
 from flow_spec.documents.tree import MappingNode, Node, ScalarNode
 from flow_spec.documents.yaml_document import read_yaml
 
@@ -24,30 +24,6 @@ x-list: &list [*one, *two]
 steps:
 - {id: Z, command: [z]}
 """
-
-MERGED = [
-    ("{id: A, <<: *two}", StepSpec("A", ("two",), retries=2, timeout_sec=2.0)),
-    ("{<<: *two, id: A, retries: 9}", StepSpec("A", ("two",), retries=9, timeout_sec=2.0)),
-    ("{id: A, retries: 9, <<: *two}", StepSpec("A", ("two",), retries=9, timeout_sec=2.0)),
-    ("{id: A, <<: *three}", StepSpec("A", ("two",), retries=3, timeout_sec=2.0)),
-    (
-        "{id: A, <<: [*three, *one], env: {B: 2}}",
-        StepSpec("A", ("two",), "!Z", retries=3, timeout_sec=2.0, env=(("B", "2"),)),
-    ),
-    (
-        "{id: A, <<: *list}",
-        StepSpec("A", ("one",), "!Z", retries=1, timeout_sec=2.0, env=(("A", "1"),)),
-    ),
-    ("{id: A, <<: {command: [x], <<: *two}}", StepSpec("A", ("x",), retries=2, timeout_sec=2.0)),
-    ("{id: A, <<: [], command: [x]}", StepSpec("A", ("x",))),
-    ("{id: A, <<: {}, command: [x]}", StepSpec("A", ("x",))),
-]
-
-
-@pytest.mark.parametrize(("step", "merged"), MERGED)
-def test_own_keys_win_and_then_the_earlier_mapping(step: str, merged: StepSpec) -> None:
-    """A step has its own keys, and those of what it merges besides (rule 10.4)."""
-    assert parse_flow(f"{BASES}- {step}").steps[1] == merged
 
 
 def test_every_mapping_can_merge() -> None:
@@ -107,9 +83,7 @@ def test_a_mistake_in_a_merged_mapping_has_the_place_of_the_original(
 ) -> None:
     """The path is that of the use, the position that of the value (rules 2.7 and 10.4)."""
     text = "flow_id: f\nx-b: &b\n  retries: many\nsteps:\n- {id: A, command: [x], <<: *b}\n"
-    assert complaints(text) == [
-        'f:3:12: steps[0].retries: must be an integer >= 0, got "many"',
-    ]
+    assert complaints(text) == ['f:3:12: steps[0].retries: must be an integer >= 0, got "many"']
 
 
 def test_in_json_it_is_a_key_like_any_other(complaints: Complaints) -> None:

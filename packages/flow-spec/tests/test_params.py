@@ -7,14 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from flow_spec import (
-    FlowFileError,
-    FlowSpec,
-    Param,
-    ParamsError,
-    differences,
-    parse_flow,
-)
+from flow_spec import FlowFileError, FlowSpec, Param, ParamsError, differences, parse_flow
 
 type Complaints = Callable[..., list[str]]
 
@@ -135,11 +128,7 @@ PLACES = {
         ("command: ['${{ P }}', '${{ P }}']", "", "command names no program"),
         ("command: [x, '${{ P }}${{ P }}']", "a" * 70_000, "command[1] must be at most 131,071"),
         ("command: [x], only_if: ['${{ P }}']", "", "only_if names no program"),
-        (
-            "command: [x], only_if: [x, '${{ P }}${{ P }}']",
-            "a" * 70_000,
-            "only_if[1] must be at m",
-        ),
+        ("command: [x], only_if: [x, '${{ P }}${{ P }}']", "a" * 70_000, "only_if[1] must be at m"),
         ("command: [x], env: {E: '${{ P }}${{ P }}'}", "a" * 70_000, "env.E "),
         ("command: [x], env_file: '${{ P }}'", "", "env_file[0] "),
         ("command: [x], env_file: [y, '${{ P }}']", "a\nb", "env_file[1] "),
@@ -171,10 +160,7 @@ DECLARATIONS = [
     ("{RUN_KEY: x}", "params.RUN_KEY: is a name that every flow has, like FLOW_DIR"),
     ("{LD_X: x}", "params.LD_X: would also change how orchesjob itself starts"),
     ("{ORCHESJOB_X: x}", "params.ORCHESJOB_X: must not begin with ORCHESJOB_"),
-    (
-        "{A: [x]}",
-        "params.A: must be a single text, got a list; write A: {enum: [A, B]}",
-    ),
+    ("{A: [x]}", "params.A: must be a single text, got a list; write A: {enum: [A, B]}"),
     ("{A: }", "params.A: is empty; write A: {} if every run must give it a value, or A:"),
     ("{A: {defalt: x}}", 'params.A.defalt: unknown key; did you mean "default"?'),
     ("{A: {default: x, enum: [y]}}", 'params.A: must be one of "y", got "x"'),
@@ -252,10 +238,7 @@ def test_a_thousand_parameters() -> None:
     text = json.dumps({"flow_id": "f", "params": params, "steps": steps})
     flow = parse_flow(text, format="json").with_params(dict.fromkeys(params, "v"))
     assert flow.filled(NAMES).steps[99].command[1:] == ("v",) * 1000
-    with pytest.raises(
-        FlowFileError,
-        match='unknown name "Q9"; declare it beside steps:',
-    ):
+    with pytest.raises(FlowFileError, match='unknown name "Q9"; declare it beside steps:'):
         parse_flow(text.replace("${{ P9 }}", "${{ Q9 }}"), format="json")
 
 

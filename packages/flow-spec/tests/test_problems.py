@@ -114,10 +114,7 @@ MISSING = [
             'f:2:9: steps[0]: a step needs the key "command" or "script"',
         ],
     ),
-    (
-        "flow_id: f\nsteps: [A]",
-        ['f:2:9: steps[0]: must be a mapping with id and command, got "A"'],
-    ),
+    ("flow_id: f\nsteps: [A]", ['f:2:9: steps[0]: must be a mapping with id and command, got "A"']),
     ("[1]", ["f:1:1: must be a mapping with flow_id and steps, got a list"]),
     ("text", ['f:1:1: must be a mapping with flow_id and steps, got "text"']),
 ]
@@ -170,10 +167,7 @@ def test_an_own_key_may_not_stand_twice_either(complaints: Complaints) -> None:
 KEYS = [
     ("? [a]\n: b", "a key must be text, got a list"),
     ("? {a: b}\n: c", "a key must be text, got a mapping"),
-    (
-        "!t steps: b",
-        "YAML tags such as !t are not supported; put",
-    ),
+    ("!t steps: b", "YAML tags such as !t are not supported; put"),
 ]
 
 
@@ -185,9 +179,7 @@ def test_a_key_is_text(complaints: Complaints, entry: str, message: str) -> None
     assert lines[0].split(": ", 1)[1].startswith(message)
 
 
-def test_a_mistake_in_an_aliased_value_is_reported_where_it_is_used(
-    complaints: Complaints,
-) -> None:
+def test_a_mistake_in_an_aliased_value_is_reported_where_it_is_used(complaints: Complaints) -> None:
     """The path is that of the use, the position that of the value (rule 2.7)."""
     text = (
         "flow_id: f\nx-r: &r many\nsteps:\n"
@@ -208,30 +200,10 @@ def test_a_step_id_has_its_alphabet(complaints: Complaints, step_id: str) -> Non
     assert line.startswith("f:2:14: steps[0].id: must be made of A-Z, a-z, 0-9, _ and -")
 
 
-WORDS = '2:40: steps[0].only_if: must be a list of words, such as ["test", "-f", '
-GATES = [
-    ("[]", "2:40: steps[0].only_if: must not be empty: write a list such as "),
-    ("test -f x", WORDS),
-    ("['', x]", "2:40: steps[0].only_if: names no program: its first word is empty"),
-    ("[x, [y]]", "2:44: steps[0].only_if[1]: must be text, got a list"),
-]
-
-
-@pytest.mark.parametrize(("value", "message"), GATES)
-def test_the_gate_is_a_command(complaints: Complaints, value: str, message: str) -> None:
-    """`only_if` is read as `command` is: a list of words that is not empty (rule 10.8)."""
-    (line,) = complaints(f"flow_id: f\nsteps: [{{id: A, command: [x], only_if: {value}}}]")
-    assert line.startswith(f"f:{message}")
-
-
 LENGTHS = [
     ("id", 128, "id: must have at most 128 characters, got 129"),
     ("flow_id", 255, "flow_id: must have at most 255 characters, got 256"),
-    (
-        "description",
-        10_000,
-        "description: must have at most 10,000 characters, got 10,001",
-    ),
+    ("description", 10_000, "description: must have at most 10,000 characters, got 10,001"),
     (
         "word",
         131_071,

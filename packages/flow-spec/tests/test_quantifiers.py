@@ -38,24 +38,6 @@ def test_a_call_is_what_it_stands_for(
     assert short.waits_for == written.waits_for
 
 
-def test_one_step_is_enough(steps: Steps) -> None:
-    """Over a single step the three are that step and its negation (rule 3.7)."""
-    whens = ("any(failed)", "all(failed)", "none(failed)")
-    spec = [
-        steps(A, f"{{id: S, command: [x], when: {when}, depends_on: [A]}}").step("S")
-        for when in whens
-    ]
-    assert [str(step.condition) for step in spec] == ["A.failed", "A.failed", "!A.failed"]
-
-
-@pytest.mark.parametrize("name", ["any", "all_failed", "any_failed_", "none-failed"])
-def test_a_step_may_be_called_like_a_call(steps: Steps, name: str) -> None:
-    """Without parentheses behind it a name is a step, whatever it looks like (rule 3.7)."""
-    step = f"{{id: S, command: [x], when: {name} && any(failed), depends_on: [A]}}"
-    flow = steps(A, f"{{id: {name}, command: [x]}}", step)
-    assert str(flow.step("S").condition) == f"{name} && A.failed"
-
-
 WRONG = [
     ("any(error)", "there is no 'any(error)'; write 'any(failed)'", "^^^^^^^^^^"),
     ("ANY(failed)", "write 'any(failed)'", "^^^^^^^^^^^"),
@@ -68,11 +50,7 @@ WRONG = [
     ),
     ("any(A!)", "; it asks about the steps in depends_on", "^^^^^^^"),
     ("all(failed, skipped)", "with one of succeeded, failed", "^^^^^^^^^^^^^^^^^^^^"),
-    (
-        "any(failed) && none(always)",
-        "write 'none(finished)'",
-        "               ^^^^^^^^^^^^",
-    ),
+    ("any(failed) && none(always)", "write 'none(finished)'", "               ^^^^^^^^^^^^"),
     ("failed(A)", "write 'A.failed'", "^^^^^^^^^"),
     (
         "any(failed) && failure()",

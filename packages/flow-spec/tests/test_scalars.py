@@ -70,21 +70,9 @@ ACCEPTED = [
     ("start_timeout_sec", "0", 0.0),
     ("strict", "true", True),
     ("strict", "false", False),
-    ("retry_delay_sec", '"0s"', 0.0),
     ("retry_delay_sec", '"90s"', 90.0),
-    ("retry_max_delay_sec", '"15m"', 900.0),
-    ("start_timeout_sec", '"0h"', 0.0),
-    ("timeout_sec", '"2h"', 7200.0),
-    ("timeout_sec", '"1d"', 86_400.0),
     ("timeout_sec", '"1h30m"', 5400.0),
-    ("timeout_sec", '"1d2h3m4s"', 93_784.0),
-    ("timeout_sec", '"1d4s"', 86_404.0),
-    ("timeout_sec", '"0h007m"', 420.0),
     ("timeout_sec", '"3660d"', 316_224_000.0),
-    ("timeout_sec", '"2w"', 1_209_600.0),
-    ("timeout_sec", '"1w1d"', 691_200.0),
-    ("timeout_sec", '"1.5h"', 5400.0),
-    ("timeout_sec", '"1.5h0.5m0.25s"', 5430.25),
 ]
 
 INTEGER = "must be an integer >= 0, got "
@@ -130,28 +118,7 @@ REFUSED = [
     ("retry_delay_sec", ".inf", DELAY + '".inf"'),
     ("retry_delay_sec", "nan", DELAY + '"nan"'),
     ("retry_delay_sec", "1_0", DELAY + '"1_0"'),
-    *(
-        ("retry_delay_sec", spelling, f'{DELAY}"{spelling}"')
-        for spelling in (
-            *("-1s", "+1s", "m", "s90", "1m1m", "1.h", ".5h", "1e3s", "1y", "٣s", "1_0s", "1h30"),
-        )
-    ),
-    *(
-        ("retry_delay_sec", spelling, f'{DELAY}"{spelling}"')
-        for spelling in (
-            *(
-                "30m1h",
-                "1d1w",
-                "1h 30m",
-                "3 hours and 5 min",
-                "PT1H",
-                "90s,",
-                "500ms",
-                "1:30",
-                "1H",
-            ),
-        )
-    ),
+    *(("retry_delay_sec", one, f'{DELAY}"{one}"') for one in ("-1s", "s90", "1h30", "500ms")),
     ("retry_delay_sec", '"5 min"', DELAY + '"5 min"'),
     ("retry_delay_sec", "0 s", DELAY + '"0 s"'),
     ("retry_delay_sec", '""', DELAY + '""'),
@@ -164,11 +131,7 @@ REFUSED = [
     ("retry_backoff", "1001", 'must be a number <= 1,000, got "1001"'),
     ("retry_delay_sec", "1e400", TEN_YEARS + '"1e400"'),
     ("retry_delay_sec", "1e9", TEN_YEARS + '"1e9"'),
-    (
-        "timeout_sec",
-        "0",
-        ABOVE + '"0"' + NO_LIMIT,
-    ),
+    ("timeout_sec", "0", ABOVE + '"0"' + NO_LIMIT),
     ("timeout_sec", "-5", ABOVE + '"-5"'),
     ("timeout_sec", "1e-400", ABOVE + '"1e-400"'),
     ("timeout_sec", "'5'", ABOVE + '"5"' + UNQUOTE),
@@ -272,11 +235,7 @@ JSON_REFUSED = [
     ("retries", True, "retries: " + INTEGER + "true"),
     ("retries", None, "retries: " + INTEGER + "null" + REMOVE),
     ("retry_delay_sec", False, "retry_delay_sec: " + DELAY + "false"),
-    (
-        "timeout_sec",
-        0,
-        "timeout_sec: " + ABOVE + "0" + NO_LIMIT,
-    ),
+    ("timeout_sec", 0, "timeout_sec: " + ABOVE + "0" + NO_LIMIT),
     ("strict", 1, "strict: " + TRUTH + "1; write true"),
     ("strict", "true", "strict: " + TRUTH + '"true"; write true'),
     ("depends_on", None, "depends_on: " + IDS + "null" + AS_ITEMS),

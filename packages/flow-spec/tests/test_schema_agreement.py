@@ -36,13 +36,17 @@ FILES = {
             *("id", "when", "script", "x-own"),
         )
     },
+    "whole": "VALUE",
+    "flow without an id": "steps: VALUE",
+    "step without a command": "flow_id: f\nsteps: [{id: a, x-own: VALUE}]",
     "steps": "flow_id: f\nsteps: VALUE",
     **{
         field: f"flow_id: f\nsteps: [{{id: a, command: [x], {field}: VALUE}}]"
         for field in (
             *("retries", "retry_delay_sec", "timeout_sec", "strict", "description"),
             *("skip_exit_codes", "env", "env_file", "x-own"),
-            *("foreach", "max_parallel"),
+            *("foreach", "max_parallel", "only_if", "allow_failure", "retry_backoff"),
+            *("retry_max_delay_sec", "retry_exit_codes", "working_dir"),
         )
     },
     "foreach of steps": "flow_id: f\nsteps: [{foreach: VALUE, steps: [{id: a, command: [x]}]}]",
@@ -60,7 +64,7 @@ FILES = {
         f"{field} of the flow": f"flow_id: f\n{field}: VALUE\nsteps: [{{id: a, command: [x]}}]"
         for field in (
             *("defaults", "env_file", "working_dir", "max_parallel", "$schema", "unknown"),
-            "description",
+            *("description", "concurrency", "timeout_sec"),
         )
     },
 }
@@ -71,6 +75,8 @@ VALUES = [
     *("90s", "'1h30m'", "0s", "0d0s", "5 min", "1.5h", "1m1m", "30m1h", "-1s", "m", "1w"),
     *("1w1d", "1d1w", "0.5s", "0.0s", "1.h", "'.5h'", "1.5h0.5m", "1y"),
     *("[]", "{}", "[x]", "['']", "[3]", "[3, 4]", "[3, 3]", "[[3]]"),
+    *("{'A B': c}", "{1A: b}", "{ORCHESJOB_X: b}", "{PYTHONHOME: b}", "{LD_X: b}", "{'': b}"),
+    *("{group: g}", "{on_conflict: skip}", "{on_conflict: Skip}", "{retries: 1}", "1001", "[75]"),
     *("{a: b}", "{A: b}", "{A: [b]}", "[{A: b}]", "[{A: b}, c]"),
     *("{split: p q}", "{split: ' '}", "{split: p, by: q}", "{split: p, at: ','}"),
     *('"a\\nb"', '"a\\tb"', '"\\u0000"', '"\\u0007"', '"\\u0085"', '"\\u2028"', "größe", '"x y"'),

@@ -56,7 +56,7 @@ def test_defaults_name_a_shell_for_all_scripts() -> None:
         "{id: b, script: ls, shell: [zsh, -c]}, {id: c, command: [ls]}]}"
     )
     assert [step.command for step in flow.steps] == [
-        *(("sh", "-c", "ls"), ("zsh", "-c", "ls"), ("ls",)),
+        *(("sh", "-c", "ls"), ("zsh", "-c", "ls"), ("ls",))
     ]
 
 

@@ -78,9 +78,7 @@ STORED = [
     ),
     (
         FlowSpec(
-            "f",
-            (STEP,),
-            finally_=(StepSpec("B", ("y",), when="A.cancelled", timeout_sec=600.0),),
+            "f", (STEP,), finally_=(StepSpec("B", ("y",), when="A.cancelled", timeout_sec=600.0),)
         ),
         (
             '{"flow_id":"f","steps":[{"id":"A","command":["x"]}],'
@@ -156,10 +154,7 @@ UNFIT = [
     (WITHIN % '"timeout_sec":false', "steps[0].timeout_sec: must be float, got bool"),
     (WITHIN % '"strict":1', "steps[0].strict: must be bool, got int"),
     (WITHIN % '"strict":"false"', "steps[0].strict: must be bool, got str"),
-    (
-        WITHIN % '"retry_exit_codes":[1,"2"]',
-        "steps[0].retry_exit_codes[1]: must be int",
-    ),
+    (WITHIN % '"retry_exit_codes":[1,"2"]', "steps[0].retry_exit_codes[1]: must be int"),
     (WITHIN % '"env":[["A","1"]]', "steps[0].env: must be dict, got list"),
     (WITHIN % '"env":{"A":1}', "steps[0].env['A']: must be str, got int"),
     ("", "Expecting value: line 1 column 1 (char 0)"),

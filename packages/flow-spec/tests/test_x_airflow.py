@@ -120,10 +120,7 @@ def test_where_it_would_be_without_effect(flow: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (
-            "[q]",
-            "steps[0].x-airflow: must be a mapping, such as {queue: import-hosts, pool: shop}",
-        ),
+        ("[q]", "steps[0].x-airflow: must be a mapping, such as {queue: import-hosts, pool: shop}"),
         ("q", 'got "q"'),
         ("", "steps[0].x-airflow: is empty"),
         ("{queue: }", "steps[0].x-airflow.queue: is empty"),
