@@ -82,6 +82,7 @@ WRONG = [
     ("{colour: x}", "2:12: defaults.colour: unknown key; `orchesjob-flow help flow-files` lists"),
     ("{retries: 1, retries: 1}", "2:24: defaults.retries: duplicate key, first given on line 2"),
     ("{id: x}", "2:12: defaults.id: cannot have a default; write it"),
+    ("{script: ls}", "2:12: defaults.script: cannot have a default; write it"),
     ("{command: [x]}", "2:12: defaults.command: cannot have a default; write it"),
     ("{when: A}", "2:12: defaults.when: cannot have a default; write it"),
     ("{only_if: [x]}", "2:12: defaults.only_if: cannot have a default; write it"),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from flow_spec import EnvFile, EnvFileError, FlowSpec, FlowSpecError, differences, parse_flow
+from flow_spec import EnvFileError, FlowSpec, FlowSpecError, differences, parse_flow
 from flow_spec.fields.env import parse_env_file
 from flow_spec.fields.records import ListedFile
 
@@ -75,21 +75,6 @@ def test_bytes_that_are_no_text_are_not_shown() -> None:
     assert caught.value.__suppress_context__
 
 
-def test_the_file_of_a_level_is_below_its_variables() -> None:
-    """Flow before step, and on each level the file before `env`; the last file wins (10.4)."""
-    flow = parse_flow(
-        "{flow_id: f, env_file: [a, b], env: {A: 1}, "
-        "steps: [{id: s, command: [x], env_file: c, env: {B: 1}}, {id: t, command: [x]}]}"
-    )
-    s, t = flow.steps
-    assert flow.env_files_of(s) == (
-        EnvFile("a", frozenset("AB")),
-        EnvFile("b", frozenset("AB")),
-        EnvFile("c", frozenset("B")),
-    )
-    assert flow.env_files_of(t) == (EnvFile("a", frozenset("A")), EnvFile("b", frozenset("A")))
-
-
 def test_one_file_needs_no_brackets() -> None:
     """A file means a list of it; only paths are stored and compared (rules 4.4 and 10.4)."""
     one = parse_flow("{flow_id: f, env_file: a b, steps: [{id: s, command: [x], env_file: 7}]}")
@@ -135,37 +120,6 @@ def test_a_difference_of_a_file_that_may_be_missing() -> None:
     assert differences(one, other) == (
         'env_file[0] was "a" and is now {path: "a", required: false}',
     )
-
-
-def test_names_in_the_path_of_a_file_that_may_be_missing() -> None:
-    """They are filled like those of any other path (rule 10.2)."""
-    flow = parse_flow(
-        "{flow_id: f, env_file: {path: '${{ RUN_DIR }}/values.env', required: false}, "
-        "steps: [{id: s, command: [x]}]}"
-    )
-    filled = flow.filled({"RUN_DIR": "/run"})
-    assert filled.env_file == (ListedFile("/run/values.env", required=False),)
-
-
-def test_what_the_steps_of_finally_can_do_without() -> None:
-    """The files of the flow, but not those of the step (rule 10.4)."""
-    flow = parse_flow(
-        "{flow_id: f, env_file: a, steps: [{id: s, command: [x]}], "
-        "finally: [{id: t, command: [x], env_file: b}]}"
-    )
-    dispensable = [
-        file.is_dispensable for step in flow.all_steps for file in flow.env_files_of(step)
-    ]
-    assert dispensable == [False, True, False]
-
-
-def test_a_step_replaces_the_files_of_defaults() -> None:
-    """A list is replaced as a whole; an empty one takes none (rule 10.4)."""
-    flow = parse_flow(
-        "{flow_id: f, defaults: {env_file: a}, steps: [{id: r, command: [x]}, "
-        "{id: s, command: [x], env_file: b}, {id: t, command: [x], env_file: []}]}"
-    )
-    assert [step.env_file for step in flow.steps] == [("a",), ("b",), ()]
 
 
 NO_FILES = [

@@ -71,13 +71,6 @@ def test_the_waits_of_those_who_ask_are_bounded() -> None:
         read(*asking, *others)
 
 
-def test_a_flow_may_have_none() -> None:
-    """An empty list is the same as none (rule 10.1)."""
-    without = parse_flow(f"flow_id: f\nsteps: [{STEPS}]")
-    assert parse_flow(f"flow_id: f\nsteps: [{STEPS}]\nfinally: []") == without
-    assert "finally" not in without.to_json()
-
-
 WRONG = [
     (
         text_of("{id: a, command: [x]}"),

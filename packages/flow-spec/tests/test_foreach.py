@@ -446,14 +446,6 @@ def test_finally_asks_about_all_copies() -> None:
     assert flow.step("tell").depends_on == ("prepare", "load", "check", "report", "alert")
 
 
-def test_lists_are_not_read_by_the_reader() -> None:
-    """Nothing but the flow file is read from disk unless the caller says how."""
-    with pytest.raises(FlowFileError, match="no reader of lists was given; pass read_list="):
-        parse_flow(
-            "{flow_id: f, steps: [{foreach: {X: {lines: x}}, steps: [{id: a, command: [x]}]}]}"
-        )
-
-
 @pytest.mark.parametrize(
     ("data", "expected"),
     [

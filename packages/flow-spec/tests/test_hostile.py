@@ -225,19 +225,12 @@ def test_a_large_flow_is_read_in_time() -> None:
     assert len(flow.steps) == 2000
 
 
-@pytest.mark.parametrize("name", ["f.yaml", "f.yml", "F.YAML"])
-def test_a_yaml_file_is_loaded(tmp_path: Path, name: str) -> None:
-    """The name says that a file is YAML (rule 2.1)."""
+@pytest.mark.parametrize("name", ["f.yaml", "f.yml", "F.YAML", "f.json"])
+def test_the_name_of_a_file_says_its_format(tmp_path: Path, name: str) -> None:
+    """It is YAML or JSON (rule 2.1)."""
     path = tmp_path / name
-    path.write_text(FLOW)
+    path.write_text(parse_flow(FLOW).to_json() if name == "f.json" else FLOW)
     assert load_flow(path) == load_flow(str(path)) == parse_flow(FLOW)
-
-
-def test_a_json_file_is_loaded(tmp_path: Path) -> None:
-    """The name says that a file is JSON (rule 2.1)."""
-    path = tmp_path / "f.json"
-    path.write_text(parse_flow(FLOW).to_json())
-    assert load_flow(path) == parse_flow(FLOW)
 
 
 def complaint_about(path: Path | str) -> str:

@@ -158,12 +158,6 @@ def test_keys_that_begin_with_x_are_the_authors_own() -> None:
     assert flow.step("A").command == ("echo", "hello")
 
 
-def test_an_own_key_may_not_stand_twice_either(complaints: Complaints) -> None:
-    """A duplicate key is an error even where its value is skipped (rule 2.6)."""
-    (line,) = complaints("flow_id: f\nx-a: 1\nx-a: 2\nsteps: [{id: A, command: [x]}]")
-    assert line == "f:3:1: x-a: duplicate key, first given on line 2; remove one of the two"
-
-
 KEYS = [
     ("? [a]\n: b", "a key must be text, got a list"),
     ("? {a: b}\n: c", "a key must be text, got a mapping"),

@@ -5,30 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
-from flow_spec import FlowSpec, StepSpec, differences, parse_flow
+from flow_spec import differences, parse_flow
 from flow_spec.fields.messages import LONGEST_WORD
 from flow_spec.step import SHELL
 
 type Complaints = Callable[..., list[str]]
-
-BLOCK = """\
-flow_id: f
-steps:
-- id: load
-  script: |
-    cd data   # a comment
-    zcat *.gz | wc -l
-"""
-
-
-def test_a_script_is_run_by_bash_that_stops_at_a_failure() -> None:
-    """The text goes to bash as it stands; the step's id is the name in its messages (10.4)."""
-    text = "cd data   # a comment\nzcat *.gz | wc -l\n"
-    step = parse_flow(BLOCK).step("load")
-    assert step == StepSpec("load", ("bash", "-euo", "pipefail", "-c", text, "load"))
-    assert step.script == text
-    document = {"flow_id": "f", "steps": [{"id": "load", "script": text}]}
-    assert parse_flow(json.dumps(document), format="json") == parse_flow(BLOCK)
 
 
 SHELLS = [
@@ -47,17 +28,6 @@ def test_shell_names_what_runs_a_script(step: str, command: tuple[str, ...]) -> 
     (read,) = parse_flow(f"flow_id: f\nsteps: [{step}]").steps
     assert read.command == command
     assert (read.script is not None) == (command[:4] == SHELL)
-
-
-def test_defaults_name_a_shell_for_all_scripts() -> None:
-    """A default shell is for scripts, a step's own replaces it, a command has none (10.4)."""
-    flow = parse_flow(
-        "{flow_id: f, defaults: {shell: [sh, -c]}, steps: [{id: a, script: ls}, "
-        "{id: b, script: ls, shell: [zsh, -c]}, {id: c, command: [ls]}]}"
-    )
-    assert [step.command for step in flow.steps] == [
-        *(("sh", "-c", "ls"), ("zsh", "-c", "ls"), ("ls",))
-    ]
 
 
 ONE_LINE = 'YAML would join these lines to one; begin the text with |, as in "script: |"'
@@ -95,12 +65,6 @@ def test_what_is_no_script_is_an_error(complaints: Complaints, fields: str, star
     assert line.startswith(f"f:{start}")
 
 
-def test_defaults_cannot_hold_a_script(complaints: Complaints) -> None:
-    """A script is a step's own, like a command (rule 10.4)."""
-    (line,) = complaints("flow_id: f\ndefaults: {script: ls}\nsteps: [{id: a, command: [x]}]")
-    assert line.startswith("f:2:12: defaults.script: cannot have a default; write it in the steps")
-
-
 PLAIN = ["|-\n    ls\n    ls", "\n    ls", "ls   # a comment", '"ls\\nls"', "'ls'"]
 
 
@@ -120,15 +84,6 @@ def test_a_script_is_as_long_as_an_argument_may_be(complaints: Complaints, forma
     assert complaints(text(LONGEST_WORD - 2), format_) == []
     (line,) = complaints(text(LONGEST_WORD - 1), format_)
     assert "steps[0].script: must be at most 131,071 bytes" in line
-
-
-def test_a_script_means_the_command_that_it_becomes() -> None:
-    """The stored form has a command, and the command may be written out (10.4 and 4.4)."""
-    flow = parse_flow(BLOCK)
-    assert FlowSpec.from_json(flow.to_json()) == flow
-    assert '"command":["bash","-euo","pipefail","-c","cd data' in flow.to_json()
-    assert parse_flow(flow.to_json(), format="json") == flow
-    assert differences(flow, parse_flow(flow.to_json())) == ()
 
 
 LONG = "echo " + "x" * 70
@@ -154,10 +109,3 @@ def test_a_difference_shows_where_two_scripts_differ(
         for script in (before, after)
     )
     assert differences(old, new) == (f'step "a": {sentence}',)
-
-
-def test_a_command_in_place_of_a_script_is_a_difference() -> None:
-    """A script and a command are compared word by word (rule 4.4)."""
-    old = parse_flow("flow_id: f\nsteps: [{id: a, script: ls}]")
-    new = parse_flow("flow_id: f\nsteps: [{id: a, command: [ls]}]")
-    assert differences(old, new)[0] == 'step "a": command[0] was "bash" and is now "ls"'

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from flow_spec import FlowSpec, StepEnds, UnknownStepError, differences, parse_flow
+from flow_spec import FlowSpec, StepEnds, differences, parse_flow
 
 FLOW = parse_flow("""
 flow_id: f
@@ -63,14 +63,6 @@ finally:
     condition = flow.step("asks").condition
     assert condition is not None
     assert condition.evaluate(StepEnds(flow, fates.get).value) is passed
-
-
-@pytest.mark.parametrize(("name", "meant"), [("lod", "load"), ("load@berln", "load@berlin")])
-def test_unknown_steps(name: str, meant: str) -> None:
-    """A name that no step has is refused with the nearest one."""
-    with pytest.raises(UnknownStepError) as caught:
-        FLOW.with_until(["fetch", name])
-    assert caught.value.suggestion == meant
 
 
 @pytest.mark.parametrize(
