@@ -74,14 +74,6 @@ MUTATIONS = (
         replace("look_for_survivors(context, step)", "context.run.enqueue(step)"),
     ),
     Mutation(
-        "what somebody else has aborted has ended at once",
-        "orchesjob-flow: act_on_report",
-        replace(
-            "fail_aborted(context, attempt, describe_abort(report))",
-            "fail_attempt(context, attempt, describe_abort(report))",
-        ),
-    ),
-    Mutation(
         "an aborted job is taken for gone",
         "orchesjob-flow: act_on_report",
         replace("calls.end_left_behind(context, attempt)", "close_if_ended(context, attempt, [])"),
@@ -90,15 +82,6 @@ MUTATIONS = (
         "a lost job is taken for gone when it is to be ended",
         "orchesjob-flow: act_on_survivors",
         replace("calls.end_left_behind(context, attempt)", "close_if_ended(context, attempt, [])"),
-    ),
-    Mutation(
-        "a start without files is taken back as if it were not committed",
-        "orchesjob-flow: start_without",
-        replace(
-            "(None, (*attempt.without, *event.without))",
-            "(attempt.before, (*attempt.without, *event.without))",
-        ),
-        tests="engine/test_update",
     ),
     Mutation(
         "a timeout on the wall clock",
@@ -124,22 +107,6 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "a step starts although the run's time is over",
-        "orchesjob-flow: decide_steps",
-        replace("context.run.ending is not None", "context.run.cancel is not None"),
-    ),
-    Mutation(
-        "the flow that was read is run, whatever has been recorded since",
-        "orchesjob-flow: assembled",
-        replace("flow is None or flow.to_json() != run.definition", "flow is None"),
-        tests="test_recording -k what_is_recorded",
-    ),
-    Mutation(
-        "a condition is evaluated before all its steps have ended",
-        "flow-spec: FlowSpec.plan_of",
-        replace("step.waits_for", "step.depends_on"),
-    ),
-    Mutation(
         "a look that was planned before an attempt was closed begins the next one",
         "orchesjob-flow: on_attempt_timer_due",
         replace(
@@ -160,28 +127,10 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "a run is CANCELLED while something of it is alive",
-        "orchesjob-flow: act_on_run_survivors",
-        replace("not survivors", "len(survivors) < 2"),
-        tests="test_cancelling -k survivors_of_attempts",
-    ),
-    Mutation(
         "a run begins before the end of what is inside one that it replaces",
         "orchesjob-flow: RequestPoller._to_end",
         replace("(*ahead, *inside)", "ahead"),
         tests="flows/test_groups -k inside_a_replaced",
-    ),
-    Mutation(
-        "a run that replaces others looks for their runners once",
-        "orchesjob-flow: RequestPoller.look",
-        replace("self._is_free or run.replaces", "self._is_free"),
-        tests="test_request_poller -k holder",
-    ),
-    Mutation(
-        "a run begins before one that it replaces, and that has just got a runner",
-        "orchesjob-flow: RequestPoller._seen_in",
-        replace("key in ended or self._has_runner(key)", "self._has_runner(key)"),
-        tests="test_request_poller -k to_end",
     ),
     Mutation(
         "a request in the middle of a look is missed",
@@ -193,16 +142,6 @@ MUTATIONS = (
             "version = self._store.data_version()",
         ),
         tests="test_cancelling -k middle_of_a_look",
-    ),
-    Mutation(
-        "an allowed failure makes run(failed) true",
-        "flow-spec: StepEnds.run_status",
-        replace('("FAILED", False) in ends', '"FAILED" in dict(ends)'),
-    ),
-    Mutation(
-        "a step that asks how the run ends does not wait for the rest of finally",
-        "flow-spec: FlowSpec.with_waits",
-        replace("before if step.asks_run else ()", "()"),
     ),
     Mutation(
         "a beginning that was refused is believed",
@@ -217,11 +156,6 @@ MUTATIONS = (
         replace("any(map(would_start, changes.attempts.values()))", "False"),
     ),
     Mutation(
-        "the revision is not compared",
-        "flow-store: FlowStore._writer",
-        replace("guard.revision != revision", "guard.revision < 0"),
-    ),
-    Mutation(
         "a step that has ended can be changed",
         "flow-store: UPDATE_STEP",
         replace_text("AND status IN ('PENDING', 'DELAYED', 'RUNNING')", ""),
@@ -234,28 +168,10 @@ MUTATIONS = (
         tests="flow-store/test_giving_up",
     ),
     Mutation(
-        "a cancel leaves the runs inside the run alone",
-        "flow-store: FlowStore._write_cancel",
-        replace(
-            "inner = () if spares_inner else self.unfinished_inside(run_key)",
-            "inner: tuple[str, ...] = ()",
-        ),
-        tests="flow-store/test_cancel",
-    ),
-    Mutation(
         "a commit is not synchronised",
         "flow-store: _SETTINGS",
         replace_text("FULL", "NORMAL"),
         tests="test_opening",
-    ),
-    Mutation(
-        "a second cancel before `finally` has begun keeps it from that",
-        "flow-store: FlowStore.request_cancel",
-        replace(
-            "guard.cancel is not None and guard.finally_after is not None",
-            "guard.cancel is not None",
-        ),
-        tests="simulation/test_finally -k being_ended",
     ),
     Mutation(
         "a run that replaces others ends their `finally` too",
@@ -293,12 +209,6 @@ MUTATIONS = (
         tests="test_settling",
     ),
     # Locks, call slots, homes and signals.
-    Mutation(
-        "a call that hangs is not ended when the engine says so",
-        "orchesjob-flow: limits_of_calls",
-        replace("CallLimits(limits.call_sec, limits.call_sec, limits.call_sec)", "CallLimits()"),
-        tests="test_hanging_calls -k one_call_of_each",
-    ),
     Mutation(
         "a call does not hold its place",
         "orchesjob-flow: Performer._hold",
@@ -369,27 +279,6 @@ MUTATIONS = (
     ),
     # The processes of jobs: identity, marks, cgroups, and what is left of an attempt.
     Mutation(
-        "a client starts jobs without a mark",
-        "orchesjob-client: OrchesjobClient.start",
-        replace(
-            "marked_environment(self._environment(env), job_key, home=self.home)",
-            "self._environment(env)",
-        ),
-        tests="test_waiting -k marks",
-    ),
-    Mutation(
-        "a job is started in the home that its own environment names",
-        "orchesjob-client: OrchesjobClient._environment",
-        replace("environment | self._named_home", "self._named_home | dict(env or environment)"),
-        tests="test_waiting -k one_home",
-    ),
-    Mutation(
-        "what is inside a step has its own mark alone",
-        "orchesjob-client: marked_environment",
-        replace("f'{outer}{_JOIN}{own}' if outer else own", "own"),
-        tests="orchesjob-client/test_survivors",
-    ),
-    Mutation(
         "each process that appears meanwhile has the whole grace time",
         "orchesjob-client: end_survivors",
         replace("max(0, grace_ends - now)", "grace_sec"),
@@ -400,32 +289,6 @@ MUTATIONS = (
         "orchesjob-client: take_snapshot",
         replace("not fresh", "not fresh or rounds > 1"),
         tests="test_chains -k begun",
-    ),
-    Mutation(
-        "who ends a marked process is killed with it, being in its group",
-        "orchesjob-client: kill_on_sight",
-        replace(
-            "is_ours and sighted.group > 1 and (sighted.group != os.getpgrp())",
-            "is_ours and sighted.group > 1",
-        ),
-        tests="test_chains -k our_own_group",
-    ),
-    Mutation(
-        "an unrelated process in the group of a marked process is killed with it",
-        "orchesjob-client: kill_on_sight",
-        replace(
-            "is_ours and sighted.group > 1 and (sighted.group != os.getpgrp())",
-            "sighted.group > 1 and sighted.group != os.getpgrp()",
-        ),
-        tests="test_chains",
-    ),
-    Mutation(
-        "a cgroup is not ended at once",
-        "orchesjob-client: kill_all",
-        replace(
-            "(folder / 'cgroup.kill').write_text('1', 'ascii')", "(folder / 'cgroup.kill').exists()"
-        ),
-        tests="test_cgroups",
     ),
     Mutation(
         "the cgroup of a start under way is removed",
@@ -446,21 +309,6 @@ MUTATIONS = (
         tests="simulation/test_survivors -k without_a_mark",
     ),
     Mutation(
-        "a process that was known is not looked for",
-        "orchesjob-client: find_survivors",
-        replace(
-            "_look({mark(home, key) for key in job_keys}, known)",
-            "_look({mark(home, key) for key in job_keys})",
-        ),
-        tests="orchesjob-client/test_survivors -k known_from_before",
-    ),
-    Mutation(
-        "the kin of a job's processes is not looked for",
-        "orchesjob-client: trees_of",
-        replace("values |= found", "break"),
-        tests="test_snapshot",
-    ),
-    Mutation(
         "an exit is told whoever has the descriptor by now",
         "orchesjob-client: JobWatcher._wait",
         replace("not has_ended(pidfd)", "False"),
@@ -477,12 +325,6 @@ MUTATIONS = (
         "orchesjob-client: RunningCall.end",
         replace("not is_alive(self.process)", "False"),
         tests="test_running_calls -k its_number",
-    ),
-    Mutation(
-        "what a call of a dead runner has started is left behind",
-        "orchesjob-client: RunningCall.end",
-        replace("entry.group == self.group", "entry.pid == self.process.pid"),
-        tests="test_running_calls -k client_calls",
     ),
     # Calls of orchesjob.
     Mutation(
@@ -527,15 +369,6 @@ MUTATIONS = (
         "orchesjob-flow: remove_run_directory",
         drop("if not os.path.samestat(os.fstat(here), outer):"),
         tests="test_run_directory -k each_moment",
-    ),
-    Mutation(
-        "`prune` forgets a run whose output is left",
-        "orchesjob-flow: Pruner._remove",
-        replace(
-            "self.failed[run.run_key] = str(error)",
-            "self.failed[run.run_key] = str(error); emptied.append(Pruned(run, Output()))",
-        ),
-        tests="test_prune -k orchesjob_fails",
     ),
     Mutation(
         "`prune` takes a named run that has not ended",

@@ -4,8 +4,8 @@ A definition is named by its package and its qualified name, and looked up in al
 package. What an operator changes in it is named by a fragment of code. Fragments are compared in
 the form that `ast.unparse` gives them. So neither moving nor reformatting code breaks a mutation.
 
-A fragment is an expression, or statements. `if ready:` and the like, `case` and `except` among
-them, mean the statement that begins so, whatever its body is.
+A fragment is an expression, or statements. `if ready:` and the like mean the statement that begins
+so, whatever its body is.
 """
 
 import ast
@@ -16,9 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
-FRAMES = {"case": "match _:\n {}", "except": "try: pass\n{}"}
-"""What must stand around a clause so that it can be parsed."""
-BODIES = ("body", "orelse", "finalbody", "cases", "handlers")
+BODIES = ("body", "orelse", "finalbody")
 
 type Operator = Callable[[ast.AST], None]
 """Edits a definition in place; raises ValueError unless its fragment is there exactly once."""
@@ -119,7 +117,7 @@ def modules_of_tests() -> dict[str, list[Path]]:
 
 
 def drop(statements: str) -> Operator:
-    """Leave statements out, or a clause."""
+    """Leave statements out."""
     return replace(statements, "")
 
 
@@ -168,21 +166,9 @@ def only[T](found: list[T], wanted: str) -> T:
     return found[0]
 
 
-def parsed(fragment: str) -> list[ast.AST]:
-    """Parse a fragment; the body of a compound statement or clause may be missing."""
-    if not fragment:
-        return []
-    code = f"{fragment} ..." if fragment.endswith(":") else fragment
-    frame = FRAMES.get(fragment.split(maxsplit=1)[0].rstrip(":"))
-    if frame is None:
-        return list(ast.parse(code).body)
-    match ast.parse(frame.format(code)).body:
-        case [ast.Match(cases=cases)]:
-            return list(cases)
-        case [ast.Try(handlers=handlers)]:
-            return list(handlers)
-        case _:
-            raise ValueError(f"not a clause: {fragment}")
+def parsed(fragment: str) -> list[ast.stmt]:
+    """Parse a fragment; the body of a compound statement may be missing."""
+    return ast.parse(f"{fragment} ..." if fragment.endswith(":") else fragment).body
 
 
 def text(node: ast.AST) -> str:
@@ -212,11 +198,8 @@ def put_expression(node: ast.AST, wanted: ast.expr, new: ast.expr) -> None:
         setattr(parent, field, new)
 
 
-def put_statements(node: ast.AST, wanted: list[ast.AST], news: list[ast.AST]) -> None:
-    """Replace the wanted statements or clauses, which follow each other in one body.
-
-    A new one that is only a beginning takes the body of the one that it replaces.
-    """
+def put_statements(node: ast.AST, wanted: list[ast.stmt], news: list[ast.stmt]) -> None:
+    """Replace the wanted statements, which follow each other in one body."""
     found = [
         (body, slice(begin, begin + len(wanted)))
         for body in bodies(node)
@@ -224,17 +207,13 @@ def put_statements(node: ast.AST, wanted: list[ast.AST], news: list[ast.AST]) ->
         if all(map(is_same, body[begin : begin + len(wanted)], wanted))
     ]
     body, place = only(found, "; ".join(map(text, wanted)))
-    olds = body[place]
-    for old, new in zip(olds, news, strict=False):
-        if isinstance(given := getattr(new, "body", None), list) and text(given[0]) == "...":
-            vars(new).update({key: value for key, value in vars(old).items() if key in BODIES})
     body[place] = news
-    if not body and isinstance(olds[0], ast.stmt):
+    if not body:
         body.append(ast.Pass())
 
 
-def bodies(node: ast.AST) -> Iterator[list[ast.AST]]:
-    """Yield the lists of statements and of clauses within a node."""
+def bodies(node: ast.AST) -> Iterator[list[ast.stmt]]:
+    """Yield the lists of statements within a node."""
     for part in ast.walk(node):
         for field in BODIES:
             if isinstance(body := getattr(part, field, None), list):
