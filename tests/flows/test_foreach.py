@@ -150,14 +150,6 @@ def test_a_parameter_without_values(flow: Flow) -> None:
         in flow.refusal("start", "--run-key=z", file)["error"]
     )
     assert not flow.ask("list")["runs"]
-    item["foreach"] |= {"allow_empty": True}
-    file = flow.write(item, SUM, params={"SHOPS": ""})
-    said = '{split: "${{ SHOPS }}"} gives no values, so there are no copies of load'
-    done = flow.run("start", "--run-key=k", file)
-    assert done.stderr.startswith(f"orchesjob-flow: {said}\n")
-    assert outcomes(json.loads(done.stdout)) == {"sum": "SKIPPED"}
-    assert said not in flow.run("start", "--run-key=k", file).stderr
-    assert flow.ask("validate", file)["files"][0]["warnings"] == []
 
 
 def test_lines(flow: Flow) -> None:
@@ -236,8 +228,11 @@ def test_an_empty_list_that_may_be(flow: Flow) -> None:
     """With `allow_empty`, it gives no copies."""
     (flow.folder / "none.txt").touch()
     skipped = {"id": "none", "command": ["true"], "when": "load.skipped && load.finished"}
-    for number, source in enumerate(({"lines": "none.txt"}, {"glob": "*.none"})):
-        file = write(flow, {"DAY": source | {"allow_empty": True}}, SUM, skipped)
+    sources = ({"lines": "none.txt"}, {"glob": "*.none"}, {"split": "${{ SHOPS }}"})
+    for number, source in enumerate(sources):
+        item = {**LOAD, "foreach": {"DAY": source | {"allow_empty": True}}}
+        file = flow.write(item, SUM, skipped, params={"SHOPS": ""})
+        assert flow.ask("validate", file)["files"][0]["warnings"] == []
         ((origin, text),) = source.items()
         said = f'{{{origin}: "{text}"}} gives no values, so there are no copies of load'
         done = flow.run("start", f"--run-key=k{number}", file)

@@ -4,15 +4,12 @@ import os
 import re
 import shlex
 import signal
-from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
 
-import pytest
-
 from support.answers import outcomes
-from support.crowding import places, replace_each_other, start_crowd
+from support.crowding import replace_each_other, start_crowd
 from support.flow import Flow
 from support.gate import Gate
 from support.orchesjob import FakeOrchesjob
@@ -103,15 +100,9 @@ def test_what_is_seen(flow: Flow, gate: Gate) -> None:
         "\nNo process advances first, which keeps the group: "
         f"`orchesjob-flow resume --run-key first` continues it, {cancel}.\n"
     )
-
-
-def test_whether_a_runner_lives_or_not(flow: Flow, gate: Gate) -> None:
-    """A run holds its group without a runner too, until it is resumed and ends."""
-    hold(flow, gate, "second")
-    kill_runner(flow, "first")
-    gate.let_through()
-    file = write(flow, gate, "skip")
-    assert flow.start("third", file) == {"skipped": True, "held_by": "first"}
+    gate.let_through()  # without its runner it keeps the group until it is resumed and ends
+    skipped = flow.start("fourth", write(flow, gate, "skip"))
+    assert skipped == {"skipped": True, "held_by": "first"}
     assert flow.status("second")["status"] == "PENDING"
     assert flow.ask("resume", "--run-key=first")["status"] == "SUCCEEDED"
     gate.await_arrival()
@@ -145,17 +136,14 @@ def test_a_waiting_run_without_runner(
     ]
 
 
-@pytest.mark.parametrize("has_runner", [True, False])
-def test_cancelled_while_it_waits(
-    flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob, has_runner: bool
-) -> None:
-    """It ends at once, and nothing of it runs, `finally` included."""
-    hold(flow, gate, "second", **{"finally": FINALLY})
-    if not has_runner:
-        kill_runner(flow, "second")
-    run = flow.ask("cancel", "--run-key=second")
-    assert (run["status"], outcomes(run)) == ("CANCELLED", {"a": "CANCELLED", "z": "CANCELLED"})
-    assert run["waits_for_group"] is None
+def test_cancelled_while_it_waits(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
+    """With a runner or without, it ends at once; nothing of it runs, `finally` included."""
+    hold(flow, gate, "second", "third", **{"finally": FINALLY})
+    kill_runner(flow, "third")
+    for key in ("second", "third"):
+        run = flow.ask("cancel", f"--run-key={key}")
+        assert (run["status"], outcomes(run)) == ("CANCELLED", {"a": "CANCELLED", "z": "CANCELLED"})
+        assert run["waits_for_group"] is None
     assert fake_orchesjob.begun() == ["first:a:1"]
     let_one_end(flow, gate, "first")
 
@@ -179,14 +167,12 @@ def test_interrupted_while_it_waits(flow: Flow, gate: Gate) -> None:
 
 def test_skip(flow: Flow, gate: Gate) -> None:
     """A run that is not to run beside another is not recorded; that is no failure."""
-    hold(flow, gate, "second")
+    hold(flow, gate)
     file = write(flow, gate, "skip")
     start = ["start", "-d", "--run-key=third", file]
     assert flow.ask(*start) == {"skipped": True, "held_by": "first"}
-    assert flow.start("third", file) == {"skipped": True, "held_by": "first"}
     assert flow.ask("validate", file)["files"][0]["group"] == "g"
     assert "no run 'third'" in flow.refusal("status", "--run-key=third")["error"]
-    flow.ask("cancel", "--run-key=second")
     let_one_end(flow, gate, "first")
     gate.let_through()
     assert flow.ask(*start)["run_key"] == "third"
@@ -299,19 +285,17 @@ def test_replace(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
     assert fake_orchesjob.begun() == ["first:a:1", "first:z:1", "third:a:1"]
 
 
-@pytest.mark.parametrize("has_runner", [True, False])
-def test_finally_of_a_replaced_run(flow: Flow, gate: Gate, has_runner: bool) -> None:
+def test_finally_of_a_replaced_run(flow: Flow, gate: Gate) -> None:
     """It runs to its end, once, before the next run begins; a further run hurries nobody.
 
-    If the runner of the run is gone, that of the next run has it go on.
+    As the runner of the run is gone, that of the next run has it go on.
     """
     slow = {"finally": [{"id": "z", "command": gate.command()}]}
     hold(flow, gate, **slow)
     file = write(flow, gate, "replace")
     flow.ask("start", "-d", "--run-key=second", file)
     gate.await_arrival()  # of `finally`
-    if not has_runner:
-        kill_runner(flow, "first")
+    kill_runner(flow, "first")
     flow.ask("start", "-d", "--run-key=third", file)
     assert flow.ask("wait", "--run-key=second", code=1)["error"] == "replaced by run 'third'"
     run = flow.status("first")
@@ -382,16 +366,6 @@ def test_the_runs_inside_a_replaced_run(
     assert fake_orchesjob.begun() == ["outer:s:1", "inner:a:1", "inner:z:1", "next:a:1"]
 
 
-def test_waiting_runs_without_a_runner_block_nobody(flow: Flow, gate: Gate) -> None:
-    """A run that does not wait begins although one waits that nobody advances."""
-    hold(flow, gate, "second")
-    kill_runner(flow, "second")
-    let_one_end(flow, gate, "first")
-    gate.let_through()
-    assert flow.start("third", write(flow, gate, "skip"))["status"] == "SUCCEEDED"
-    assert flow.status("second")["status"] == "PENDING"
-
-
 def test_a_retry_that_does_not_wait(flow: Flow, gate: Gate) -> None:
     """A `retry` of a flow that is skipped or refused leaves the run as it has ended."""
     file = write(flow, gate, "skip")
@@ -406,10 +380,9 @@ def test_a_retry_that_does_not_wait(flow: Flow, gate: Gate) -> None:
     assert flow.status("second") == ended
 
 
-@pytest.mark.parametrize("on_conflict", ["wait", "replace"])
-def test_a_flow_inside_another_of_its_group(flow: Flow, gate: Gate, on_conflict: str) -> None:
+def test_a_flow_inside_another_of_its_group(flow: Flow, gate: Gate) -> None:
     """A run that would wait for the run of which it is a part is refused, and cancels nobody."""
-    inner = write(flow, gate, on_conflict)
+    inner = write(flow, gate, "replace")
     outer = flow.write(
         {"id": "s", "command": [flow.program, "start", "--run-key=inner", inner]},
         name="outer.json",
@@ -426,33 +399,22 @@ def test_a_flow_inside_another_of_its_group(flow: Flow, gate: Gate, on_conflict:
     assert (run["status"], run["cancel_requested_at"]) == ("FAILED", None)
 
 
-def write_ring(flow: Flow, size: int, *options: str, gate: Gate) -> list[str]:
-    """Write flows of as many groups, each with a step that starts the flow of the next group.
-
-    The step stops at the gate first. Return the names of the outer flows and of their groups.
-    """
-    names = [f"ring{number}" for number in range(size)]
+def test_groups_crosswise(flow: Flow, gate: Gate) -> None:
+    """The start that would close a circle of groups is refused; all others come to their ends."""
+    names = ["ring0", "ring1", "ring2"]
     for name, after in zip(names, [*names[1:], names[0]], strict=True):
         inner = {"id": "s", "command": ["true"]}
         flow.write(inner, name=f"in-{name}.json", concurrency={"group": name})
-        start = [flow.program, "start", *options, f"--run-key=in-{after}", f"in-{after}.json"]
+        start = [flow.program, "start", "-d", f"--run-key=in-{after}", f"in-{after}.json"]
         waiting = f"exec {flow.program} wait in-{after}"
-        command = gate.command(f"{shlex.join(start)} && {waiting}")
-        outer = {"id": "s", "command": command}
+        outer = {"id": "s", "command": gate.command(f"{shlex.join(start)} && {waiting}")}
         flow.write(outer, name=f"{name}.json", concurrency={"group": name})
-    return names
-
-
-@pytest.mark.parametrize(("size", "options"), [(2, ()), (3, ("-d",))])
-def test_groups_crosswise(flow: Flow, gate: Gate, size: int, options: Sequence[str]) -> None:
-    """The start that would close a circle of groups is refused; all others come to their ends."""
-    names = write_ring(flow, size, *options, gate=gate)
     for name in names:
         flow.ask("start", "-d", f"--run-key={name}", f"{name}.json")
         gate.await_arrival()
     bystander = flow.spawn("start", "--run-key=bystander", "in-ring0.json")
     flow.await_true(lambda: flow.run("status", "bystander").returncode == 0)
-    gate.let_through(size)
+    gate.let_through(len(names))
     codes = {name: flow.run("wait", name).returncode for name in names}
     (refused,) = [name for name, code in codes.items() if code != 0]
     words = flow.run("logs", refused, "--stream=stderr").stdout
@@ -479,13 +441,10 @@ def test_tick(flow: Flow, gate: Gate) -> None:
     kill_runner(flow, "second")
     assert flow.ask("tick", "--run-key=second")["status"] == "PENDING"
     let_one_end(flow, gate, "first")
+    gate.let_through()  # one that does not wait begins although this one waits
+    assert flow.start("third", write(flow, gate, "skip"))["status"] == "SUCCEEDED"
+    gate.await_arrival()
     assert flow.ask("tick", "--run-key=second")["status"] == "RUNNING"
-
-
-def test_starts_at_once(flow: Flow, tmp_path: Path) -> None:
-    """Of many starts in the same moment, each run comes when its place does."""
-    order = start_crowd(flow, tmp_path, runs=5, kills=0, seed=0)
-    assert order == places(flow)
 
 
 def test_killed_at_random(flow: Flow, tmp_path: Path) -> None:

@@ -4,8 +4,6 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from support.answers import errors, outcomes
 from support.flow import Flow
 from support.gate import Gate
@@ -23,21 +21,19 @@ def attempts(run: Any, step_id: str) -> list[tuple[bool, str, str | None]]:
     return [(one["only_if"], one["status"], one["error"]) for one in step["attempts"]]
 
 
-@pytest.mark.integration
-def test_what_it_answers(real_flow: Flow) -> None:
+def test_what_it_answers(flow: Flow) -> None:
     """0 runs the step, 1 skips it, anything else fails it, and it is asked again as retries say."""
     tidy = {"id": "tidy", "command": ["true"], "only_if": ["true"], "when": "after"}
-    finally_: dict[str, Any] = {"finally": [tidy]}
-    file = real_flow.write(
+    file = flow.write(
         {"id": "yes", "command": ["true"], "only_if": ["true"]},
         {"id": "no", "command": ["false"], "only_if": ["false"], "when": "yes"},
         {"id": "bad", "command": ["true"], "only_if": exits(2), "retries": 1},
         {"id": "none", "command": ["true"], "only_if": ["/no/such/program"]},
         {"id": "unasked", "command": ["true"], "only_if": ["false"], "when": "bad"},
         {"id": "after", "command": ["true"], "when": "yes && no.skipped && bad.failed"},
-        **finally_,
+        **{"finally": [tidy]},
     )
-    run = real_flow.start("k", file, code=1)
+    run = flow.start("k", file, code=1)
     gone = (
         "the command could not be started: not found, not executable, or no process left: "
         "/no/such/program"
@@ -56,8 +52,8 @@ def test_what_it_answers(real_flow: Flow) -> None:
     assert attempts(run, "no") == [(True, "SKIPPED", None)]
     assert attempts(run, "bad") == [(True, "FAILED", "exit code 2")] * 2
     assert attempts(run, "unasked") == []
-    assert real_flow.orchesjob.status("k:yes:1")["command"] == ["true"]
-    checks = real_flow.ask("doctor")["checks"]
+    assert flow.orchesjob.status("k:yes:1")["command"] == ["true"]
+    checks = flow.ask("doctor")["checks"]
     assert checks[-1]["message"] == "9 of 9 attempts match orchesjob's records"
 
 
@@ -100,17 +96,18 @@ def test_a_failed_command_does_not_ask_again(flow: Flow) -> None:
     ]
 
 
-@pytest.mark.parametrize("answer", ["true", "false"])
-def test_a_killed_runner(flow: Flow, gate: Gate, tmp_path: Path, answer: str) -> None:
+def test_a_killed_runner(flow: Flow, gate: Gate, tmp_path: Path) -> None:
     """What asks the gate is a job: the next runner waits for its answer, and asks once (4.2)."""
     log = shlex.quote(str(tmp_path / "log"))
-    asking = gate.command(f"echo asked >>{log}; {answer}")
-    file = flow.write({"id": "a", "command": ["true"], "only_if": asking})
+    asking = gate.command(f"echo asked >>{log}; [ $ORCHESJOB_FLOW_STEP = a ]")
+    file = flow.write(
+        *({"id": name, "command": ["true"], "only_if": asking} for name in ("a", "b"))
+    )
     flow.abandon(file, gate)
-    gate.let_through()
-    run = flow.start("k", file)
-    assert outcomes(run) == {"a": "SUCCEEDED" if answer == "true" else "SKIPPED"}
-    assert (tmp_path / "log").read_text(encoding="utf-8") == "asked\n"
+    gate.await_arrival()
+    gate.let_through(2)
+    assert outcomes(flow.start("k", file)) == {"a": "SUCCEEDED", "b": "SKIPPED"}
+    assert (tmp_path / "log").read_text(encoding="utf-8") == "asked\n" * 2
 
 
 def test_a_lost_database(flow: Flow, tmp_path: Path) -> None:
@@ -193,55 +190,40 @@ def shown(flow: Flow, *words: str) -> str:
     return finished.stdout
 
 
-@pytest.fixture
-def asked(flow: Flow) -> Flow:
-    """A run with a gate that has said yes, one that has said no, and one that has failed."""
+def test_explained(flow: Flow) -> None:
+    """Each command says what the gate has answered, and in which attempt; `logs` has its words."""
     file = flow.write(
         {"id": "a", "command": ["echo", "ran"], "only_if": exits(0, "echo may run")},
         {"id": "b", "command": ["echo", "ran"], "only_if": exits(1, "echo may not")},
         {"id": "c", "command": ["echo", "ran"], "only_if": exits(3, "echo broken")},
         {"id": "d", "command": ["echo", "ran"], "only_if": ["true"], "when": "b"},
     )
-    flow.start("k", file, code=1)
-    return flow
-
-
-def test_explained(asked: Flow) -> None:
-    """`explain` says what the gate has answered, and in which attempt; `status` in short."""
-    a, b, c, d = asked.ask("explain", "--run-key=k", "--format=json")["steps"]
+    said = flow.run("start", "--run-key=k", file).stderr
+    assert "c FAILED only_if: exit code 3, after printing:\nc | broken\n" in said
+    a, b, c, d = flow.ask("explain", "--run-key=k", "--format=json")["steps"]
     assert a["reason"] == "attempt 2 succeeded; its only_if said yes (attempt 1)"
     assert b["reason"] == "its only_if said no: attempt 1 ended with exit code 1"
     assert c["reason"] == "only_if: exit code 3"
     assert d["reason"] == "b SKIPPED, so `b` is false"
     answers = [step["only_if"]["answer"] for step in (a, b, c, d)]
     assert answers == ["yes", "no", None, None]
-    assert d["only_if"] == {
-        "command": ["true"],
-        "attempt": None,
-        "status": None,
-        "answer": None,
-        "error": None,
-    }
+    unasked = dict.fromkeys(("attempt", "status", "answer", "error"))
+    assert d["only_if"] == {"command": ["true"], **unasked}
     assert (c["only_if"]["attempt"], c["only_if"]["status"]) == (1, "FAILED")
-    assert shown(asked, "explain", "--run-key=k", "--format=table", "b") == (
+    assert shown(flow, "explain", "--run-key=k", "--format=table", "b") == (
         "b SKIPPED: its only_if said no: attempt 1 ended with exit code 1\n\n"
         "  only_if sh -c 'echo may not; exit 1': no (attempt 1)\n"
     )
-    assert shown(asked, "explain", "--run-key=k", "--format=table", "d").endswith(
+    assert shown(flow, "explain", "--run-key=k", "--format=table", "d").endswith(
         "\n\n  only_if true: not asked yet\n"
     )
-    reasons = [step["reason"] for step in asked.status("k")["steps"]]
+    reasons = [step["reason"] for step in flow.status("k")["steps"]]
     assert reasons[1:3] == [b["reason"], c["reason"]]
-
-
-def test_its_output(asked: Flow) -> None:
-    """`logs` shows what the command has printed; what the gate has, by the attempt's number."""
-    assert shown(asked, "logs", "--run-key=k") == "a | ran\n"
-    assert shown(asked, "logs", "--run-key=k", "--attempt=1") == (
+    assert shown(flow, "logs", "--run-key=k") == "a | ran\n"
+    assert shown(flow, "logs", "--run-key=k", "--attempt=1") == (
         "a | may run\nb | may not\nc | broken\n"
     )
-    error = asked.refusal("logs", "--run-key=k", "b")["error"]
-    assert error == (
+    assert flow.refusal("logs", "--run-key=k", "b")["error"] == (
         "step 'b' has no output: its only_if said no: attempt 1 ended with exit code 1; "
         "--attempt 1 shows what its only_if has printed"
     )
@@ -267,13 +249,6 @@ def test_told_while_it_runs(flow: Flow, gate: Gate) -> None:
         "a SUCCEEDED",
     ]
     assert "  2/0  " in shown(flow, "status", "--run-key=k", "--format=table")
-
-
-def test_what_a_failed_gate_has_printed(flow: Flow) -> None:
-    """When a run ends FAILED, the last lines of a gate that failed are told too (rule 9.14)."""
-    file = flow.write({"id": "a", "command": ["true"], "only_if": exits(3, "echo broken")})
-    said = flow.run("start", "--run-key=k", file).stderr
-    assert "a FAILED only_if: exit code 3, after printing:\na | broken\n" in said
 
 
 def test_drawn(flow: Flow) -> None:
