@@ -4,8 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from support.answers import warnings
 from support.flow import Flow
 from support.gate import Gate
@@ -38,31 +36,34 @@ def give_up(flow: Flow) -> Any:
     return gave_up(flow)
 
 
-@pytest.mark.parametrize("command", ["start", "resume", "retry"])
-def test_in_the_background(flow: Flow, command: str) -> None:
+def test_in_the_background(flow: Flow) -> None:
     """`-d` does not report a success before orchesjob has told of a job (rule 6.3)."""
     broken = set_up(flow)
-    file = flow.write(TRUE if command != "retry" else {"id": "a", "command": ["false"]})
-    words = ["start", "-d", "--run-key=k", file]
-    if command == "resume":
-        give_up(flow)
-        words = ["resume", "-d", "--run-key=k"]
-    if command == "retry":
-        broken.unlink()
-        flow.start("k", file, code=1)
-        broken.touch()
-        words = ["retry", "-d", "--run-key=k"]
-    error = flow.refusal("--patience=0", *words)
     log = flow.home / "logs" / "orchesjob-flow-k.stderr.log"
-    assert error["error"].startswith("run 'k' is recorded, but has no background runner: gave up")
-    assert "boom; nothing is lost" in error["error"]
-    assert error["error"].endswith(f"({log})")
-    assert (error["recorded"], error["pid"], error["stderr_log"]) == (True, None, str(log))
-    gave_up(flow)
-    broken.unlink()
-    assert flow.ask("resume", "-d", "--run-key=k")["gave_up"] is None
-    run = flow.ask("wait", "--run-key=k", code=int(command == "retry"))
-    assert (run["gave_up"], run["steps"][0]["attempt_no"]) == (None, 1 + (command == "retry"))
+
+    def repair() -> None:
+        """Let the run go on to its end."""
+        broken.unlink()
+        assert flow.ask("resume", "-d", "--run-key=k")["gave_up"] is None
+        assert flow.ask("wait", "--run-key=k", code=1)["gave_up"] is None
+
+    for command, *file in (
+        ["start", flow.write({"id": "a", "command": ["false"]})],
+        ["resume"],
+        ["retry"],
+    ):
+        if command == "retry":
+            repair()
+            broken.touch()
+        error = flow.refusal("--patience=0", command, "-d", "--run-key=k", *file)
+        said = "run 'k' is recorded, but has no background runner: gave up"
+        assert error["error"].startswith(said)
+        assert "boom; nothing is lost" in error["error"]
+        assert error["error"].endswith(f"({log})")
+        assert (error["recorded"], error["pid"], error["stderr_log"]) == (True, None, str(log))
+        gave_up(flow)
+    repair()
+    assert flow.status("k")["steps"][0]["attempt_no"] == 2
 
 
 def test_all_of_them(flow: Flow) -> None:

@@ -79,19 +79,3 @@ def test_on_disk_before_it_begins(flow: Flow) -> None:
     starts = next(n for n, call in enumerate(calls) if '"start", "--run-key=k:a:1"' in call)
     written = max(n for n in range(starts) if "pwrite64(" in calls[n] and "STARTING" in calls[n])
     assert any("sync(" in call for call in calls[written:starts])
-
-
-def test_power_cut_while_starting(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
-    """An attempt of an earlier boot that orchesjob does not know is not started again (5.3)."""
-    fake_orchesjob.script([{"call": "start", "fault": "hang"}])
-    file = flow.write({**TRUE, "strict": False})
-    runner = flow.spawn("start", "--run-key=k", file)
-    flow.await_true(fake_orchesjob.calls)
-    runner.kill()
-    os.kill(fake_orchesjob.calls()[0]["pid"], 9)
-    flow.restart_machine()
-    fake_orchesjob.script([])
-    step = flow.start("k", file, code=1)["steps"][0]
-    assert (step["status"], step["attempt_no"]) == ("FAILED", 1)
-    assert step["error"].startswith("outcome unknown: the machine or container was restarted")
-    assert fake_orchesjob.begun() == []
