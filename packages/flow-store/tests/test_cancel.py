@@ -9,7 +9,6 @@ from flow_store import (
     CancelRequested,
     Changes,
     FlowStore,
-    NotRecorded,
     Outcome,
     Parent,
     RunHeader,
@@ -17,47 +16,6 @@ from flow_store import (
 )
 
 TIDYING = RunHeader(RunStatus.RUNNING, finally_after=Outcome.CANCELLED)
-
-
-@pytest.mark.parametrize("grace_sec", [None, 0.0, 2.5])
-def test_request_is_recorded(run_store: FlowStore, grace_sec: float | None) -> None:
-    """The request and its grace are kept with the run, whose revision stays."""
-    request = CancelRequest(105.0, grace_sec)
-    answer = run_store.request_cancel("k", requested_at=105.0, grace_sec=grace_sec)
-    assert answer == request
-    assert run_store.cancel_request("k") == request
-    run = run_store.load("k")
-    assert run is not None
-    assert (run.cancel, run.revision, run.status) == (request, 0, RunStatus.PENDING)
-
-
-def test_first_request_wins(run_store: FlowStore) -> None:
-    """A second request changes nothing and returns the first."""
-    first = run_store.request_cancel("k", requested_at=105.0, grace_sec=None)
-    assert run_store.request_cancel("k", requested_at=106.0, grace_sec=9.0) == first
-    assert run_store.cancel_request("k") == CancelRequest(105.0, None)
-
-
-@pytest.mark.parametrize("status", [status for status in RunStatus if status.is_terminal])
-def test_an_ended_run_takes_no_request(run_store: FlowStore, status: RunStatus) -> None:
-    """On a run that has ended nothing is recorded (rule 6.7)."""
-    run_store.apply("k", Changes(RunHeader(status)), revision=0)
-    before = run_store.load("k")
-    assert run_store.request_cancel("k", requested_at=105.0, grace_sec=None) is None
-    assert run_store.load("k") == before
-
-
-def test_a_cancelled_run_still_names_its_request(run_store: FlowStore) -> None:
-    """The request that ended a run is the answer to a later one."""
-    first = run_store.request_cancel("k", requested_at=105.0, grace_sec=1.0)
-    run_store.apply("k", Changes(RunHeader(RunStatus.CANCELLED)), revision=0)
-    assert run_store.request_cancel("k", requested_at=300.0, grace_sec=None) == first
-
-
-def test_unknown_run_cannot_be_cancelled(run_store: FlowStore) -> None:
-    """A request for a run that is not there is an error that names it."""
-    with pytest.raises(NotRecorded, match="'gone'"):
-        run_store.request_cancel("gone", requested_at=105.0, grace_sec=None)
 
 
 def test_what_is_inside_is_cancelled_too(run_store: FlowStore, create: Callable[..., bool]) -> None:
@@ -103,42 +61,6 @@ def test_a_later_attempt_takes_over(run_store: FlowStore, create: Callable[..., 
         run = run_store.load("in")
         assert run is not None
         assert run.parent == Parent("k", "a", attempt_no)
-
-
-def test_only_that_run_is_cancelled(run_store: FlowStore, create: Callable[..., bool]) -> None:
-    """A request concerns one run."""
-    create(run_store, "k2")
-    run_store.request_cancel("k", requested_at=105.0, grace_sec=None)
-    assert run_store.cancel_request("k2") is None
-
-
-def test_a_second_request_ends_finally_too(run_store: FlowStore) -> None:
-    """While the steps of `finally` are under way, that is what a second request asks (10.1)."""
-    run_store.request_cancel("k", requested_at=105.0, grace_sec=2.0)
-    run_store.apply("k", Changes(TIDYING), revision=0)
-    second = run_store.request_cancel("k", requested_at=106.0, grace_sec=None)
-    assert second == CancelRequest(105.0, 2.0, 106.0)
-    assert run_store.request_cancel("k", requested_at=107.0, grace_sec=9.0) == second
-
-
-def test_the_first_request_leaves_finally_alone(run_store: FlowStore) -> None:
-    """However late it comes, a first request waits for the steps of `finally` (rule 10.1)."""
-    run_store.apply("k", Changes(TIDYING), revision=0)
-    first = run_store.request_cancel("k", requested_at=105.0, grace_sec=None)
-    assert first == CancelRequest(105.0, None)
-
-
-def test_a_request_may_be_for_all_at_once(run_store: FlowStore) -> None:
-    """With `now` the steps of `finally` are to be ended too, whatever is under way (rule 10.1)."""
-    first = run_store.request_cancel("k", requested_at=105.0, grace_sec=None, now=True)
-    assert first == CancelRequest(105.0, None, 105.0)
-
-
-def test_its_grace_time_is_that_of_the_request(run_store: FlowStore) -> None:
-    """A request to end all at once has its own grace time, if it gives one (rule 10.1)."""
-    run_store.request_cancel("k", requested_at=105.0, grace_sec=60.0)
-    now = run_store.request_cancel("k", requested_at=106.0, grace_sec=0.0, now=True)
-    assert now == CancelRequest(105.0, 0.0, 106.0)
 
 
 def test_what_finally_has_started_is_spared(

@@ -1,7 +1,5 @@
 """When and why a runner gave up is recorded until another one goes on (rule 5.7)."""
 
-from collections.abc import Callable
-
 import pytest
 
 from flow_store import (
@@ -60,10 +58,3 @@ def test_only_by_who_drives_it(run_store: FlowStore) -> None:
     assert recorded(run_store) is None
     with pytest.raises(NotRecorded, match="'gone'"):
         run_store.record_giving_up("gone", FAILED_CALL, revision=0)
-
-
-def test_only_that_run(run_store: FlowStore, create: Callable[..., bool]) -> None:
-    """It concerns one run."""
-    create(run_store, "k2")
-    run_store.record_giving_up("k", FAILED_CALL, revision=0)
-    assert recorded(run_store, "k2") is None

@@ -2,9 +2,8 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import closing
-from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -63,25 +62,6 @@ def three(store: FlowStore, create: Create) -> FlowStore:
     return store
 
 
-def test_one_at_a_time(three: FlowStore) -> None:
-    """Who is under way keeps all others of its group from beginning, whoever lives, to its end."""
-    begin(three, "a")
-    assert refusal(three, "b") == refusal(three, "c", "b") == ("a", True)
-    assert three.queue("c") == Queue("a", ("b",))
-    end(three, "a")
-    begin(three, "b")
-    assert refusal(three, "c") == ("b", True)
-
-
-def test_the_first_comes_first(three: FlowStore) -> None:
-    """Who came later begins only if all before are known to have no runner."""
-    assert refusal(three, "b") == ("a", False)
-    assert refusal(three, "c", "a") == ("b", False)
-    assert three.queue("c") == Queue(None, ("a", "b"))
-    begin(three, "c", "a", "b")
-    assert three.queue("a") == Queue("c", ())
-
-
 def test_nothing_of_a_beginning_that_is_refused_is_written(
     three: FlowStore, attempt: Attempt
 ) -> None:
@@ -95,24 +75,6 @@ def test_nothing_of_a_beginning_that_is_refused_is_written(
     assert (run.status, run.revision, run.attempts) == (RunStatus.PENDING, 0, {})
 
 
-def test_groups_are_apart(store: FlowStore, create: Create) -> None:
-    """A group concerns no other one, and no run without one."""
-    for key, joining in [("a", JOINING), ("b", Joining("h")), ("c", None), ("d", None)]:
-        create(store, key, joining=joining)
-    for key in "abcd":
-        begin(store, key)
-
-
-def test_a_cancel_before_the_beginning(three: FlowStore) -> None:
-    """Once it is to be cancelled, a run that waits never begins; it may end."""
-    three.request_cancel("a", requested_at=1.0, grace_sec=None)
-    with pytest.raises(CancelRequested):
-        begin(three, "a")
-    assert refusal(three, "b") == ("a", False)
-    end(three, "a", RunStatus.CANCELLED)
-    begin(three, "b")
-
-
 def test_what_is_read_of_it(three: FlowStore) -> None:
     """A run knows its place, and who is before it as long as it waits."""
     begin(three, "a")
@@ -124,25 +86,6 @@ def test_what_is_read_of_it(three: FlowStore) -> None:
     assert three.queue("a") is three.queue("unknown") is None
     assert three.queue_of_group("g") == Queue("a", ("b", "c"))
     assert three.queue_of_group("h") == Queue(None, ())
-
-
-def test_a_retry_comes_last(three: FlowStore) -> None:
-    """A run that is opened again has its place behind all that wait."""
-    begin(three, "a")
-    end(three, "a", RunStatus.FAILED)
-    three.reopen("a", Reopening("new", {0: 1}), revision=2, joining=JOINING)
-    assert three.queue("a") == Queue(None, ("b", "c"))
-    assert three.queue("b") == Queue(None, ())
-
-
-def test_a_retry_changes_the_group(three: FlowStore) -> None:
-    """The group is that of the new definition, or none."""
-    begin(three, "a")
-    end(three, "a")
-    three.reopen("a", Reopening("new", {0: 1}), revision=2)
-    run = three.load("a")
-    assert run is not None
-    assert (run.group, run.queue) == (None, None)
 
 
 def test_places_after_the_last_has_gone(three: FlowStore) -> None:
@@ -220,19 +163,6 @@ def successors(store: FlowStore) -> dict[str, str | None]:
     return {key: request.successor for key, request in asked.items() if request is not None}
 
 
-def test_all_before_it_are_asked_to_end(three: FlowStore, create: Create) -> None:
-    """A run that replaces others asks the holder and those that wait, in the same transaction."""
-    begin(three, "a")
-    create(three, "other", joining=Joining("h"))
-    create(three, "d", joining=REPLACING)
-    assert successors(three) == {"a": "d", "b": "d", "c": "d"}
-    assert three.cancel_request("a") == CancelRequest(5.0, None, successor="d")
-    assert refusal(three, "d", "b", "c") == ("a", True)
-    assert three.queue("d") == Queue("a", ("b", "c"))
-    create(three, "e", joining=JOINING)
-    assert "d" not in successors(three), "a run that waits asks nobody"
-
-
 def test_the_newest_remains(three: FlowStore, create: Create) -> None:
     """Of several that replace others the newest begins; each names the first that asked it."""
     begin(three, "a")
@@ -247,16 +177,6 @@ def test_the_newest_remains(three: FlowStore, create: Create) -> None:
     begin(three, "e")
 
 
-def test_a_cancel_by_hand_stays(three: FlowStore, create: Create) -> None:
-    """The first request counts, whoever made it; one to end `finally` too can still follow."""
-    begin(three, "a")
-    by_hand = three.request_cancel("b", requested_at=1.0, grace_sec=7.0)
-    create(three, "d", joining=REPLACING)
-    assert three.cancel_request("b") == by_hand
-    asked = three.request_cancel("a", requested_at=6.0, grace_sec=2.0, now=True)
-    assert asked == CancelRequest(5.0, 2.0, now_at=6.0, successor="d")
-
-
 def test_finally_is_left_alone(three: FlowStore, create: Create) -> None:
     """However many ask a run to end, its `finally` goes on, and the runs that this has started."""
     header = RunHeader(RunStatus.RUNNING, finally_after=Outcome.CANCELLED)
@@ -269,14 +189,6 @@ def test_finally_is_left_alone(three: FlowStore, create: Create) -> None:
     assert request is not None
     assert (request.successor, request.now_at) == ("d", None)
     assert three.cancel_request("inner") is None
-
-
-def test_the_runs_inside_are_asked_too(three: FlowStore, create: Create) -> None:
-    """They end with the run that is replaced, which is why nobody replaces them (rule 5.8a)."""
-    begin(three, "a")
-    create(three, "inner", parent=Parent("a", "a", 1))
-    create(three, "d", joining=REPLACING)
-    assert three.cancel_request("inner") == CancelRequest(5.0, None, is_nested=True)
 
 
 def test_a_retry_replaces(three: FlowStore) -> None:
@@ -309,22 +221,6 @@ def test_it_is_recorded_already(three: FlowStore, create: Create) -> None:
     begin(three, "e", "d")
     assert not create(three, "d", joining=REPLACING)
     assert three.cancel_request("e") is None
-
-
-@pytest.mark.parametrize("circle", ["a:g | b:g:a | b-g a", "a:g c:h b:h:a | d:g:c | d-g a b-h c"])
-def test_no_run_replaces_one_around_it(store: FlowStore, create: Create, circle: str) -> None:
-    """It is refused as one that waits, the circle is named, and nobody is asked to end."""
-    before, last, expected = circle.split(" | ")
-    for text in before.split():
-        key, group, *inside = text.split(":")
-        start(store, create, key, group, inside[0] if inside else None)
-    key, group, inner = last.split(":")
-    with pytest.raises(CircleOfGroups) as caught:
-        create(store, key, joining=Joining(group, inside=inner, replaces_at=5.0))
-    found = [one if group is None else f"{one}-{group}" for one, group in caught.value.circle]
-    assert found == expected.split()
-    assert not store.has(key)
-    assert successors(store) == {}
 
 
 @pytest.mark.parametrize(
@@ -363,29 +259,6 @@ def test_circles(store: FlowStore, create: Create, runs: str, last: str, circle:
     assert not store.has(last[0])
 
 
-def test_the_circle_in_words(store: FlowStore, create: Create) -> None:
-    """The sentence says of each run for which other it waits, and why."""
-    start(store, create, "a", "g", None)
-    with pytest.raises(CircleOfGroups) as caught:
-        start(store, create, "b", "g", "a")
-    assert str(caught.value) == (
-        "run 'b' would wait for ever: 'b' waits for 'a' (group 'g'), 'a' waits for 'b' (a step of "
-        "it starts that run); give the inner flow another group, or none"
-    )
-    assert caught.value.details == {"circle": ["b", "a"]}
-
-
-def test_whom_a_run_waits_for(three: FlowStore, create: Create) -> None:
-    """A run waits for the one before it, and for who holds the group wherever that one stands."""
-    queue = (("d", "g"), ("c", "g"), ("b", "g"), ("a", None))
-    for circle in (queue, (queue[0], queue[-1])):
-        with pytest.raises(CircleOfGroups) as caught:
-            create(three, "d", joining=Joining("g", inside="a"))
-        assert caught.value.circle == circle
-        if circle == queue:
-            begin(three, "a")
-
-
 def test_a_retry_in_a_circle(store: FlowStore, create: Create) -> None:
     """A nested run that is opened again is refused, whoever opens it; it stays as it ended."""
     start(store, create, "a", "g", None)
@@ -409,32 +282,6 @@ def test_a_retry_from_within_what_it_left(store: FlowStore, create: Create) -> N
     for key, group in [("a", "g"), ("b", "h")]:
         joining = Joining(group, inside="b")
         store.reopen(key, Reopening("new", {0: 1}), revision=2, joining=joining)
-
-
-def test_what_begins_at_once_is_in_no_circle(store: FlowStore, create: Create) -> None:
-    """A run that does not wait is refused by who holds the group, not by the circle."""
-    start(store, create, "a", "g", None)
-    with pytest.raises(GroupTaken):
-        create(store, "b", joining=Joining("g", begins=BEGINS, inside="a"))
-
-
-NODES = "abcdef"
-
-
-@given(st.sets(st.tuples(*[st.sampled_from(NODES)] * 2), max_size=12))
-def test_every_circle_is_found(edges: set[tuple[str, str]]) -> None:
-    """The circle found is one of the shortest of all that there are."""
-    waits = {one: [(after, None) for before, after in edges if before == one] for one in NODES}
-    walks = (("a", *walk) for length in range(6) for walk in permutations(NODES[1:], length))
-    lengths = [len(walk) for walk in walks if edges.issuperset(links(walk))]
-    found = [key for key, _ in find_circle(waits, "a")]
-    assert len(found) == min(lengths, default=0)
-    assert edges.issuperset(links(found))
-
-
-def links(circle: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield each node of a circle with the next one."""
-    return zip(circle, [*circle[1:], *circle[:1]], strict=True)
 
 
 @settings(deadline=None)

@@ -67,27 +67,6 @@ def test_any_file_name(tmp_path: Path, create: Callable[..., bool], name: str) -
         assert store.load("k") is not None
 
 
-def test_relative_path(tmp_path: Path, create: Callable[..., bool]) -> None:
-    """A relative path keeps naming its file when the process changes its directory."""
-    before = Path.cwd()
-    os.chdir(tmp_path)
-    try:
-        with FlowStore.open("flow.db") as store:
-            os.chdir("/")
-            create(store)
-            assert store.is_same_file()
-    finally:
-        os.chdir(before)
-    assert (tmp_path / "flow.db").exists()
-
-
-def test_empty_file_is_new(path: Path, create: Callable[..., bool]) -> None:
-    """A file of 0 bytes is filled like a missing one."""
-    path.touch()
-    with FlowStore.open(path) as store:
-        assert create(store)
-
-
 def test_interrupted_creation_goes_on(path: Path, create: Callable[..., bool]) -> None:
     """A process killed between switching to WAL and creating the tables leaves an empty file."""
     with closing(sqlite3.connect(path)) as raw:
@@ -133,23 +112,6 @@ def test_dangling_link(tmp_path: Path, opener: Opener, error: type[StoreError], 
     assert not (tmp_path / "gone.db").exists()
 
 
-def test_link_is_followed(tmp_path: Path, filled: Path) -> None:
-    """A link to a flow database is as good as its file."""
-    link = tmp_path / "link.db"
-    link.symlink_to(filled)
-    with FlowStore.open(link) as store:
-        assert store.load("k") is not None
-        assert store.is_same_file()
-
-
-def test_folder_that_is_a_file(tmp_path: Path) -> None:
-    """A path through a file is unavailable, with the system's reason."""
-    (tmp_path / "file").touch()
-    with pytest.raises(StoreUnavailable, match="Not a directory") as caught:
-        FlowStore.open(tmp_path / "file" / "flow.db")
-    assert not caught.value.retryable
-
-
 @pytest.mark.parametrize(
     ("pragma", "value"),
     [
@@ -180,15 +142,6 @@ def test_removing_a_run_removes_all_of_it(filled: Path) -> None:
         assert database.change("DELETE FROM runs") == 1
         assert database.query("SELECT * FROM steps") == []
         assert database.query("SELECT * FROM attempts") == []
-
-
-def test_closing_twice(path: Path) -> None:
-    """A closed store can be closed again, and says so when it is used."""
-    store = FlowStore.open(path)
-    store.close()
-    store.close()
-    with pytest.raises(StoreUnavailable, match="closed"):
-        store.load("k")
 
 
 def test_replaced_file_is_noticed(filled: Path, tmp_path: Path) -> None:

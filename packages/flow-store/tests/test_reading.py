@@ -156,11 +156,6 @@ def test_wrong_arguments_are_refused(
             three.run_keys(**asked)
 
 
-def test_no_runs(store: FlowStore) -> None:
-    """A database without runs lists none."""
-    assert store.runs() == ()
-
-
 def end(store: FlowStore, run_key: str, status: RunStatus, at: float, revision: int = 0) -> None:
     """Let a run end."""
     store.apply(run_key, Changes(RunHeader(status, None, at)), revision=revision)
@@ -182,12 +177,6 @@ def test_flows(several: FlowStore) -> None:
     assert several.flow_ids() == ("a", "b")
     assert [run.run_key for run in several.newest_runs()] == ["a3", "b1"]
     assert several.unfinished() == {"a": {RunStatus.PENDING: 1}, "b": {RunStatus.RUNNING: 1}}
-
-
-def test_no_flows(store: FlowStore) -> None:
-    """An empty database has no flows."""
-    assert (store.flow_ids(), store.newest_runs(), store.unfinished()) == ((), (), {})
-    assert store.last_successes() == {}
 
 
 def test_last_successes(several: FlowStore, create: Create) -> None:
@@ -229,15 +218,6 @@ def test_whatever_changes(run_store: FlowStore, step: Step, change: str) -> None
     assert run_store.token_of("k") != before
 
 
-def test_other_runs(run_store: FlowStore, create: Create) -> None:
-    """While nothing of the run itself changes, its token stays."""
-    before = run_store.token_of("k")
-    create(run_store, "other")
-    run_store.request_cancel("other", requested_at=1.0, grace_sec=None)
-    assert run_store.token_of("k") == before
-    assert run_store.token_of("nobody") is None
-
-
 def test_a_run_that_waits(store: FlowStore, create: Create) -> None:
     """Who is before a run that waits for its group is a matter of that run too (rule 10.7)."""
     create(store, "first", joining=Joining("g"))
@@ -246,13 +226,6 @@ def test_a_run_that_waits(store: FlowStore, create: Create) -> None:
     ended = RunHeader(RunStatus.CANCELLED, finished_at=5.0)
     store.apply("first", Changes(ended), revision=0)
     assert store.token_of("k") != before
-
-
-def test_no_report_yet(run_store: FlowStore, attempt: Attempt) -> None:
-    """An attempt whose job was not reported yet has none."""
-    run = run_store.load("k")
-    assert run is not None
-    assert reported_job(run, attempt) is None
 
 
 def test_a_report(run_store: FlowStore, attempt: Attempt) -> None:

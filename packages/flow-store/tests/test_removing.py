@@ -7,7 +7,6 @@ import pytest
 
 from flow_store import (
     Changes,
-    EndedRun,
     FlowStore,
     Reopening,
     RunHeader,
@@ -81,14 +80,6 @@ def test_choice(many: FlowStore) -> None:
     assert chosen(many, keep=2) == ["k2", "k1"]
     assert chosen(many, keep=2, flow_id="odd") == ["k1"]
     assert chosen(many, keep=3) == []
-
-
-def test_what_is_chosen(ended: FlowStore) -> None:
-    """Of a run that is chosen it is known how and when it ended, and its revision."""
-    expected = EndedRun("k", "daily import", RunStatus.FAILED, 400.0, 1)
-    assert ended.ended_runs(finished_by=400.0) == (expected,)
-    assert ended.ended_run("k") == expected
-    assert ended.ended_run("other") is None
 
 
 def test_space_is_given_back(store: FlowStore, create: Callable[..., bool], path: Path) -> None:

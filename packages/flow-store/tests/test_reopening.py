@@ -11,7 +11,6 @@ from flow_store import (
     Deadline,
     FlowStore,
     NoSuchPosition,
-    NotRecorded,
     NotTerminal,
     PastAttempt,
     Person,
@@ -89,16 +88,6 @@ def test_history(ended: FlowStore) -> None:
     )
 
 
-def test_foreign_job(ended: FlowStore) -> None:
-    """An attempt that met another run's job has the job recorded, but no job id."""
-    ended.reopen("k", Reopening("new", {1: 0}), revision=1)
-    second = FIRST._replace(number=2, job_id=None)
-    ended.apply("k", Changes(attempts={(1, 2): second}), revision=2)
-    run = ended.load("k")
-    assert run is not None
-    assert [past.is_foreign for past in run.history] == [False, True]
-
-
 def test_all_or_nothing(ended: FlowStore) -> None:
     """What cannot be written as a whole is not written at all."""
     before = ended.load("k")
@@ -128,9 +117,3 @@ def test_only_once(ended: FlowStore) -> None:
     run = ended.load("k")
     assert run is not None
     assert run.definition == "new"
-
-
-def test_unknown_run(store: FlowStore) -> None:
-    """There must be such a run."""
-    with pytest.raises(NotRecorded):
-        store.reopen("k", Reopening("new", {}), revision=0)

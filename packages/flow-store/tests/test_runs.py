@@ -12,7 +12,6 @@ from flow_store import (
     Changes,
     Deadline,
     FlowStore,
-    Run,
     RunHeader,
     RunStatus,
     RunTakenOver,
@@ -21,37 +20,6 @@ from flow_store import (
     TerminalStatus,
     Unstorable,
 )
-
-
-def test_a_key(run_store: FlowStore) -> None:
-    """A run is there by its very key, and by no other (rule 4.1)."""
-    assert run_store.has("k")
-    assert not run_store.has("K")
-
-
-def test_new_run(run_store: FlowStore) -> None:
-    """A new run and its steps are PENDING, at revision 0, without attempts (rules 5.1, 5.2)."""
-    assert run_store.load("k") == Run(
-        run_key="k",
-        flow_id="daily import",
-        definition='{"opaque": true}',
-        directory="/srv/data",
-        flow_dir="/srv/flows",
-        orchesjob_home="/srv/jobs",
-        status=RunStatus.PENDING,
-        error=None,
-        started_at=100.5,
-        finished_at=None,
-        deadline=None,
-        revision=0,
-        cancel=None,
-        steps=(
-            Step(0, "a", StepStatus.PENDING, 0, 0, 2),
-            Step(1, "b", StepStatus.PENDING, 0, 0, 0),
-            Step(2, "c", StepStatus.PENDING, 0, 0, 1),
-        ),
-        attempts={},
-    )
 
 
 def test_the_folder_of_its_home(run_store: FlowStore) -> None:
@@ -65,42 +33,6 @@ def test_the_folder_of_its_home(run_store: FlowStore) -> None:
     run_store.apply("k", Changes(RunHeader(RunStatus.SUCCEEDED)), revision=0)
     with pytest.raises(TerminalStatus):
         run_store.record_home("k", 7, revision=1)
-
-
-def test_create_says_whether_it_did(store: FlowStore, create: Callable[..., bool]) -> None:
-    """An existing run is left as it is, and the caller learns that (rule 4.3)."""
-    assert create(store) is True
-    before = store.load("k")
-    assert create(store, definition="another", steps=[("z", 9)]) is False
-    assert store.load("k") == before
-
-
-def test_unknown_run(run_store: FlowStore) -> None:
-    """An unknown key has no run, no attempts and no cancel request."""
-    assert run_store.load("K") is None
-    assert run_store.attempts("K") == ()
-    assert run_store.cancel_request("K") is None
-
-
-@pytest.mark.parametrize(
-    "run_key",
-    [
-        "scheduled__2026-05-07T00:00:00+00:00",
-        "a/b",
-        "a_b",
-        "日本",
-        "'; DROP TABLE runs --",
-        "%",
-        "é",
-    ],
-)
-def test_run_keys_are_exact(store: FlowStore, create: Callable[..., bool], run_key: str) -> None:
-    """Any text is a run key of its own (rule 4.1)."""
-    create(store, "other")
-    create(store, run_key)
-    found = store.load(run_key)
-    assert found is not None
-    assert found.run_key == run_key
 
 
 def test_everything_survives_reopening(
@@ -154,14 +86,6 @@ def test_attempts_in_order(run_store: FlowStore, attempt: Attempt) -> None:
     run = run_store.load("k")
     assert run is not None
     assert {position: a.number for position, a in run.attempts.items()} == {0: 11, 2: 11}
-
-
-def test_directory_need_not_be_text(store: FlowStore, create: Callable[..., bool]) -> None:
-    """A directory whose name is no UTF-8 is stored as it is (rule 4.6)."""
-    create(store, directory="/srv/caf\udce9/日本")
-    run = store.load("k")
-    assert run is not None
-    assert run.directory == "/srv/caf\udce9/日本"
 
 
 def test_foreign_text_is_escaped(run_store: FlowStore, step: Step, attempt: Attempt) -> None:

@@ -92,13 +92,6 @@ def test_migrations_are_committed_together(path: Path) -> None:
         assert database.query("PRAGMA user_version") == [(3,)]
 
 
-def test_upgrade_keeps_what_is_there(filled: Path) -> None:
-    """A file of version 1 is brought to a later version with its runs."""
-    with closing(Database(filled, "rw")) as database:
-        upgrade(database, (*MIGRATIONS, "ALTER TABLE runs ADD COLUMN extra TEXT"))
-        assert database.query("SELECT run_key, extra FROM runs") == [("k", None)]
-
-
 @pytest.fixture
 def older(path: Path) -> Path:
     """A closed file of version 1, which lacks what version 2 adds, with a run in it."""

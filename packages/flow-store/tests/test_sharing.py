@@ -16,9 +16,6 @@ from flow_store import (
     AttemptStatus,
     Changes,
     FlowStore,
-    RunHeader,
-    RunStatus,
-    RunTakenOver,
     Step,
     StoreUnavailable,
     WrongThread,
@@ -118,14 +115,6 @@ def test_a_reader_sees_one_moment(path: Path, python: Python) -> None:
     assert revision == 300, "the reader saw the writer's last change"
 
 
-def test_only_one_of_two_writers_goes_on(run_store: FlowStore, path: Path, step: Step) -> None:
-    """Of two runners that know the same revision, the slower one gets an error (rule 4.5)."""
-    with FlowStore.open(path) as other:
-        other.apply("k", Changes(steps={0: step}), revision=0)
-        with pytest.raises(RunTakenOver):
-            run_store.apply("k", Changes(RunHeader(RunStatus.RUNNING)), revision=0)
-
-
 def test_locked_file(run_store: FlowStore, path: Path, python: Python, step: Step) -> None:
     """A file that another process keeps locked can be read, and written once it lets go."""
     holder = python(HOLD, path)
@@ -141,31 +130,12 @@ def test_locked_file(run_store: FlowStore, path: Path, python: Python, step: Ste
     assert run_store.apply("k", Changes(steps={0: step}), revision=0) == 1
 
 
-def test_creation_waits_for_a_lock(path: Path, raw: sqlite3.Connection) -> None:
-    """A new file that another process keeps locked is unavailable, for now."""
-    raw.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(StoreUnavailable, match="locked") as caught:
-        FlowStore.open(path)
-    assert caught.value.retryable
-
-
 def test_switching_to_wal_waits_for_a_writer(path: Path, raw: sqlite3.Connection) -> None:
     """A new file to which another process is about to write is unavailable, for now."""
     raw.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailable, match="locked") as caught:
         FlowStore.open(path)
     assert caught.value.retryable
-
-
-def test_creation_goes_on_when_a_writer_lets_go(path: Path, python: Python) -> None:
-    """A new file that another process is about to write is opened as soon as that has ended."""
-    holder = python(HOLD.replace("EXCLUSIVE", "IMMEDIATE"), path)
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "held\n"
-    release = threading.Timer(0.1, holder.communicate, ["let go\n"])
-    release.start()
-    FlowStore.open(path).close()
-    release.join()
 
 
 def test_full_disk(run_store: FlowStore, path: Path, python: Python) -> None:
