@@ -26,127 +26,50 @@ from flow_store import (
 
 FILE = Path("/home/me/flow.sqlite3")
 LOCKED = StoreUnavailable(FILE, errno.EAGAIN, "database is locked", retryable=True)
+UNUSABLE = StoreUnavailable(FILE, errno.ELOOP, "a loop", retryable=False)
+TO_CANCEL = CancelRequested("k", CancelRequest(5.0, None))
 
 
 @pytest.mark.parametrize(
-    ("error", "builtin", "sentence"),
+    ("error", "builtin", "said"),
     [
-        (
-            StoreMissing(FILE),
-            FileNotFoundError,
-            "no flow database at /home/me/flow.sqlite3: nothing has been recorded there yet",
-        ),
-        (
-            LOCKED,
-            OSError,
-            (
-                "the flow database /home/me/flow.sqlite3 cannot be used: database is locked; "
-                "another process holds it; try again"
-            ),
-        ),
-        (
-            StoreUnavailable(FILE, errno.ELOOP, "a loop", retryable=False),
-            OSError,
-            (
-                "the flow database /home/me/flow.sqlite3 cannot be used: a loop; "
-                "check the file and its folder"
-            ),
-        ),
-        (
-            StoreBroken(FILE, "database disk image is malformed"),
-            ValueError,
-            (
-                "the flow database /home/me/flow.sqlite3 is broken: "
-                "database disk image is malformed; "
-                "move it away: `start` recovers the outcomes of strict steps from orchesjob, "
-                "and runs other steps again"
-            ),
-        ),
-        (
-            StoreForeign(FILE, "it is not a regular file"),
-            StoreBroken,
-            (
-                "/home/me/flow.sqlite3 is not a flow database: it is not a regular file; "
-                "check the path, or name another folder with ORCHESJOB_FLOW_HOME, or another file "
-                "with --db"
-            ),
-        ),
+        (StoreMissing(FILE), FileNotFoundError, f"no flow database at {FILE}: nothing has been"),
+        (LOCKED, OSError, f"{FILE} cannot be used: database is locked; another process holds it"),
+        (UNUSABLE, OSError, f"{FILE} cannot be used: a loop; check the file and its folder"),
+        (StoreBroken(FILE, "malformed"), ValueError, f"{FILE} is broken: malformed; move it away"),
+        (StoreForeign(FILE, "it is a pipe"), StoreBroken, "a flow database: it is a pipe; check"),
         (
             StoreNewer(FILE, 7, 1),
             RuntimeError,
-            (
-                "the flow database /home/me/flow.sqlite3 has schema version 7, but this program "
-                "knows versions up to 1 only: install the newer program or name another file"
-            ),
+            "version 7, but this program knows versions up to 1",
         ),
-        (
-            WrongThread(FILE),
-            RuntimeError,
-            (
-                "the flow database /home/me/flow.sqlite3 was opened by another thread: "
-                "open it again in this one"
-            ),
-        ),
+        (WrongThread(FILE), RuntimeError, "opened by another thread: open it again in this one"),
         (
             NoSuchPosition("k", 7, 2),
             LookupError,
-            "run 'k' has no step at position 7: its positions are 0 to 2",
+            "run 'k' has no step at position 7: its positions",
         ),
+        (Unstorable("too large"), ValueError, "database cannot store this value: too large"),
         (
-            Unstorable("Python int too large to convert to SQLite INTEGER"),
+            DamagedRecord("k", "a", 2, "why"),
             ValueError,
-            (
-                "the flow database cannot store this value: "
-                "Python int too large to convert to SQLite INTEGER"
-            ),
+            "attempt 2 of step 'a' of run 'k' is damaged",
         ),
-        (
-            DamagedRecord("k", "a", 2, "Expecting value"),
-            ValueError,
-            (
-                "the orchesjob report recorded for attempt 2 of step 'a' of run 'k' is damaged: "
-                "Expecting value; restore the flow database from a backup, "
-                "or `prune` the run once it has ended"
-            ),
-        ),
-        (
-            NotRecorded("k"),
-            LookupError,
-            "run 'k' is not recorded: it was removed or never started",
-        ),
-        (
-            NotRecorded("k", "a"),
-            LookupError,
-            "step 'a' of run 'k' is not recorded: it was removed or never started",
-        ),
-        (
-            CancelRequested("k", CancelRequest(5.0, None)),
-            RuntimeError,
-            "run 'k' is to be cancelled: no further step starts",
-        ),
+        (NotRecorded("k"), LookupError, "run 'k' is not recorded: it was removed or never started"),
+        (NotRecorded("k", "a"), LookupError, "step 'a' of run 'k' is not recorded"),
+        (TO_CANCEL, RuntimeError, "run 'k' is to be cancelled: no further step starts"),
         (
             RunTakenOver("k", 3, 4),
             RuntimeError,
-            (
-                "another process drives run 'k': its revision is 4, expected 3; "
-                "stop here and load it again"
-            ),
+            "run 'k': its revision is 4, expected 3; stop here",
         ),
-        (
-            TerminalStatus("k"),
-            RuntimeError,
-            "run 'k' has ended: its outcome never changes",
-        ),
-        (
-            TerminalStatus("k", "step 'a'"),
-            RuntimeError,
-            "step 'a' of run 'k' has ended: its outcome never changes",
-        ),
+        (TerminalStatus("k"), RuntimeError, "run 'k' has ended: its outcome never changes"),
+        (TerminalStatus("k", "step 'a'"), RuntimeError, "step 'a' of run 'k' has ended"),
     ],
 )
-def test_sentence(error: StoreError, builtin: type[Exception], sentence: str) -> None:
+def test_sentence(error: StoreError, builtin: type[Exception], said: str) -> None:
     """Every error says what is wrong, where, and how to fix it, and is a kind of builtin error."""
-    assert str(error) == sentence
+    assert said in str(error)
     assert isinstance(error, builtin)
     assert error.retryable is (error is LOCKED)
 

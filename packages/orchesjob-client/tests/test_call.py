@@ -5,9 +5,7 @@ import os
 import resource
 import select
 import signal
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,27 +31,6 @@ type Answering = Callable[..., str]
 type Executable = Callable[[str], str]
 
 HURRIED = CallLimits(status_sec=0.5)
-
-
-def test_endless_answer(executable: Executable) -> None:
-    """Ten megabytes are a bad answer and are not kept in memory; the process may finish."""
-    path = executable("head -c 10000000 /dev/zero | tr '\\0' x")
-    with pytest.raises(BadAnswer, match="printed more than"):
-        OrchesjobClient(path).status("k")
-
-
-def test_answer_in_no_encoding(executable: Executable) -> None:
-    """An answer that is not UTF-8 is a bad one."""
-    with pytest.raises(BadAnswer, match="not UTF-8"):
-        OrchesjobClient(executable("printf '\\377'")).status("k")
-
-
-def test_endless_complaint(executable: Executable) -> None:
-    """Of a long stderr the end is kept."""
-    path = executable("head -c 1000000 /dev/zero | tr '\\0' x >&2; echo >&2; echo why >&2; exit 1")
-    with pytest.raises(CallFailed) as caught:
-        OrchesjobClient(path).status("k")
-    assert caught.value.cause_text == "why"
 
 
 def await_death(pid: int) -> None:
@@ -122,15 +99,6 @@ def test_missing_directory(answer: Answer, answering: Answering, tmp_path: Path)
         with pytest.raises(CallRefused) as caught:
             client.start("k", ["true"], cwd=str(gone))
         assert str(gone) in str(caught.value)
-
-
-def test_directory(answer: Answer, executable: Executable, tmp_path: Path) -> None:
-    """The command's directory is that of the call."""
-    (tmp_path / "answer").write_text(json.dumps(answer()), encoding="utf-8")
-    (tmp_path / "there").mkdir()
-    path = executable(f"pwd > {tmp_path}/cwd; cat {tmp_path}/answer")
-    OrchesjobClient(path).start("k", ["true"], cwd=str(tmp_path / "there"))
-    assert (tmp_path / "cwd").read_text(encoding="utf-8").strip() == str(tmp_path / "there")
 
 
 @contextmanager
@@ -270,20 +238,3 @@ def test_no_leaks(
             with pytest.raises(OrchesjobError):
                 client.status("k")
     assert held() <= before
-
-
-def test_many_threads(executable: Executable, answer: Answer, tmp_path: Path) -> None:
-    """Calls from many threads do not mix up their answers."""
-    for number in range(8):
-        text = json.dumps(answer(run_key=f"k{number}"))
-        (tmp_path / f"k{number}").write_text(text, encoding="utf-8")
-    client = OrchesjobClient(executable(f'cat "{tmp_path}/${{2#--run-key=}}"'))
-    barrier = threading.Barrier(8)
-
-    def ask(number: int) -> list[str]:
-        barrier.wait()
-        reports = [client.status(f"k{number}") for _ in range(5)]
-        return [report.job_key for report in reports if report is not None]
-
-    with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(ask, range(8))) == [[f"k{number}"] * 5 for number in range(8)]

@@ -1,6 +1,5 @@
 """Command lines, limits, the classification of answers, and which orchesjob is used (rule 6.2)."""
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +14,6 @@ from orchesjob_client import (
     CallRefused,
     CallTimedOut,
     JobNotFound,
-    JobNotRunning,
     OrchesjobClient,
     OrchesjobMissing,
     locate,
@@ -55,29 +53,6 @@ def test_start_command_line(
     assert arguments(tmp_path) == words
 
 
-@pytest.mark.parametrize("key", ["-x", "--strict", "a b/c:d+é", "=", "k" * 5000])
-def test_any_key(answer: Answer, answering: Answering, tmp_path: Path, key: str) -> None:
-    """A key that looks like an option is still a key."""
-    client = OrchesjobClient(answering(answer(run_key=key)))
-    assert client.start(key, ["true"]).job_key == key
-    assert arguments(tmp_path)[1] == f"--run-key={key}"
-    report = client.status(key)
-    assert report is not None
-    assert report.job_key == key
-
-
-@pytest.mark.parametrize(
-    "command", [["--", "x"], ["git", "--", "-f"], ["--strict"], ["é\udcff", ""]]
-)
-def test_command_is_passed_unchanged(
-    answer: Answer, answering: Answering, tmp_path: Path, command: list[str]
-) -> None:
-    """The command's words reach orchesjob untouched, even bytes that are not UTF-8."""
-    OrchesjobClient(answering(answer())).start("k", command)
-    raw = (tmp_path / "argv").read_bytes().split(b"\n")[:-1]
-    assert raw[raw.index(b"--") + 1 :] == [os.fsencode(word) for word in command]
-
-
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -97,20 +72,6 @@ def test_abort_command_line(
     client = OrchesjobClient(answering(answer(job_id="j", status="ABORTED")))
     assert client.abort(**options).status == "ABORTED"
     assert arguments(tmp_path) == words
-
-
-def test_abort_of_nothing() -> None:
-    """An abort without key and id is a mistake of the program."""
-    with pytest.raises(TypeError):
-        OrchesjobClient("/bin/true").abort()
-
-
-def test_running(answer: Answer, answering: Answering, tmp_path: Path) -> None:
-    """One call lists all active jobs of the home."""
-    client = OrchesjobClient(answering([answer(), answer(run_key="other")]))
-    assert [report.job_key for report in client.running()] == ["k", "other"]
-    assert arguments(tmp_path) == ["status", "--running"]
-    assert OrchesjobClient(answering([])).running() == ()
 
 
 @pytest.mark.parametrize("document", [{}, [[]], [{"run_key": "k"}], "", "[", "null"])
@@ -136,11 +97,6 @@ def test_calls_into_a_new_home(executable: Executable, tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         calls = [pool.submit(client.version) for _ in range(4)]
         assert {call.result() for call in calls} == {"1.1.0"}
-
-
-def test_version(answering: Answering) -> None:
-    """The version is the word after the name."""
-    assert OrchesjobClient(answering("orchesjob 1.1.0\n")).version() == "1.1.0"
 
 
 @pytest.mark.parametrize("text", ["", "1.1.0", "orchesjob-flow 1.0", "orchesjob 1 2"])
@@ -191,15 +147,6 @@ def test_exit_codes_of_unknown_jobs(answering: Answering) -> None:
             call()
 
 
-def test_exit_code_of_ended_jobs(answering: Answering) -> None:
-    """Exit 4 of `abort` says that the job ended by itself (rule 5.5); elsewhere it is a failure."""
-    client = OrchesjobClient(answering("", code=4, stderr="orchesjob: Job is not running: j"))
-    with pytest.raises(JobNotRunning, match="not running"):
-        client.abort(job_id="j")
-    with pytest.raises(CallFailed):
-        client.status("k")
-
-
 @pytest.mark.parametrize(
     ("code", "said"), [("exit 1", "exit 1 without a message"), ("kill -9 $$", "killed by signal 9")]
 )
@@ -235,12 +182,6 @@ def test_answer_about_another_key(answer: Answer, answering: Answering, call: st
     """An answer about another key is not believed."""
     with pytest.raises(BadAnswer, match="asked for key 'k', got 'other'"):
         CALLS[call](OrchesjobClient(answering(answer(run_key="other"))))
-
-
-def test_answer_about_another_job(answer: Answer, answering: Answering) -> None:
-    """An abort by id that answers about another job is not believed."""
-    with pytest.raises(BadAnswer, match="asked for job 'j'"):
-        OrchesjobClient(answering(answer())).abort(job_id="j")
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -324,25 +265,6 @@ def test_order_of_executables(tmp_path: Path) -> None:
     assert locate("", environ | {"ORCHESJOB_BIN": ""}, beside=folder) == on_path
     assert locate(None, {"PATH": "/nonexistent"}, beside=folder) == beside
     assert locate(None, {}, beside=folder) == beside
-
-
-@pytest.mark.parametrize("source", ["explicit", "environment"])
-def test_bare_name(tmp_path: Path, source: str) -> None:
-    """A bare name is looked up on PATH."""
-    other = make(tmp_path, "my-orchesjob")
-    environ = {"PATH": str(tmp_path)}
-    if source == "explicit":
-        assert locate("my-orchesjob", environ) == other
-    else:
-        assert locate(None, environ | {"ORCHESJOB_BIN": "my-orchesjob"}) == other
-
-
-def test_answer_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A relative path is taken from here, since the runner may go elsewhere."""
-    path = make(tmp_path / "bin")
-    monkeypatch.chdir(tmp_path)
-    assert locate("bin/orchesjob", {}) == path
-    assert locate(None, {"PATH": "bin"}) == path
 
 
 @pytest.mark.parametrize("mode", [None, 0o644, "folder"])

@@ -1,10 +1,6 @@
 """Errors name the call, what happened, and whether asking again can help."""
 
-import pickle
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from orchesjob_client import (
     BadAnswer,
@@ -43,23 +39,6 @@ def test_kind(kind: type[OrchesjobError]) -> None:
     assert ": last" in str(error)
 
 
-@pytest.mark.parametrize("kind", BUILTINS)
-def test_pickle(kind: type[OrchesjobError]) -> None:
-    """An error survives the way between processes."""
-    error = kind("orchesjob start", "why")
-    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - made in the line
-    assert type(copy) is kind
-    assert (str(copy), vars(copy)) == (str(error), vars(error))
-
-
-def test_missing_names_the_way_out() -> None:
-    """A missing orchesjob is an error that names the path and how to fix it."""
-    error = OrchesjobMissing("orchesjob start", "/x/orchesjob: No such file", "/x/orchesjob")
-    assert error.filename == "/x/orchesjob"
-    assert "/x/orchesjob" in str(error)
-    assert "ORCHESJOB_BIN" in str(error)
-
-
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
@@ -83,11 +62,3 @@ def test_one_printable_line(text: str, shown: str) -> None:
     """The cause is the last line, printable, and at most 500 characters."""
     assert CallFailed("orchesjob status", text).cause_text == shown
     assert len(shown) <= 500
-
-
-@given(text=st.text(st.characters(), max_size=600))
-def test_any_cause(text: str) -> None:
-    """Whatever orchesjob complains, a terminal can show it."""
-    cause = CallFailed("orchesjob status", text).cause_text
-    assert cause.isprintable()
-    assert len(cause) <= 500

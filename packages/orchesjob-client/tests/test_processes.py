@@ -80,17 +80,6 @@ def test_found_behind_much_else(spawn: Spawn, value: str) -> None:
     assert one(value).pid == process.pid
 
 
-def test_daemon_is_found(spawn: Spawn, env: dict[str, str], value: str, tmp_path: Path) -> None:
-    """A grandchild in a session of its own, whose parents have ended, still carries the mark."""
-    os.mkfifo(tmp_path / "never")
-    daemon = f"setsid sh -c 'echo $$ > {tmp_path}/pid; read word < {tmp_path}/never'"
-    parent = spawn(code=f"{daemon} & while ! test -s {tmp_path}/pid; do :; done", env=env)
-    parent.wait()
-    found = marked_processes(MARK, {value})
-    assert [str(process.pid) for process in found] == (tmp_path / "pid").read_text().split()
-    assert end_processes(found, PATIENT_SEC) == []
-
-
 def test_zombies_are_not_found(spawn: Spawn, env: dict[str, str], value: str) -> None:
     """A zombie has ended, although its exit code has not been read yet."""
     process = spawn(env=env)
@@ -167,17 +156,6 @@ def test_unrelated_processes_are_spared(
     assert end_processes([earlier], PATIENT_SEC, use_pidfd=use_pidfd) == []
     assert process.poll() is None
     assert is_alive(found)
-
-
-@pytest.mark.parametrize("use_pidfd", [True, False])
-def test_already_gone(spawn: Spawn, env: dict[str, str], value: str, use_pidfd: bool) -> None:
-    """A process that has ended by itself is no error."""
-    process = spawn(env=env)
-    found = one(value)
-    process.kill()
-    process.wait()
-    assert not is_alive(found)
-    assert end_processes([found], PATIENT_SEC, use_pidfd=use_pidfd) == []
 
 
 READERS = pytest.mark.parametrize("read", [read_entry, read_marked])
@@ -262,11 +240,6 @@ def test_short_of_descriptors(spawn: Spawn, env: dict[str, str], value: str, lef
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert one(value).value == value
-
-
-def test_nothing_to_end() -> None:
-    """Ending nothing takes no time."""
-    assert end_processes([], 1e9) == []
 
 
 # What follows has never met a real macOS; the text was composed after its manual.

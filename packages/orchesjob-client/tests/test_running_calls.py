@@ -80,13 +80,6 @@ def test_not_recognised(spawn: Spawn, words: Sequence[str]) -> None:
     assert read(spawn(*words).pid) is None
 
 
-def test_nobody() -> None:
-    """A process that has ended makes no call."""
-    process = subprocess.Popen(["/bin/true"])
-    process.wait()
-    assert read(process.pid) is None
-
-
 def test_of_another_user(spawn: Spawn) -> None:
     """The process of another user is never a call of ours, whatever its words are (rule 10)."""
     assert proc.read_own(spawn().pid) is not None

@@ -44,18 +44,6 @@ def process() -> Iterator[subprocess.Popen[bytes]]:
         child.kill()
 
 
-def test_any_home_has_its_mark() -> None:
-    """A home's path is bytes, and two homes have two marks."""
-    assert mark("/caf\udce9", "k:a:1") != mark("/caf\udce8", "k:a:1")
-
-
-def test_found_by_its_attempt(process: subprocess.Popen[bytes]) -> None:
-    """A process is found by its attempt's key, among others, and by no other key or home."""
-    assert [found.pid for found in find_survivors(HOME, ["k:b:1", "k:a:1"])] == [process.pid]
-    assert not find_survivors(HOME, ["k:a:2", "k:a:11", "k:a:"])
-    assert not find_survivors("/another/home", ["k:a:1"])
-
-
 def test_missed_by_the_first_look(
     process: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,13 +152,6 @@ def test_any_root_has_its_tree(evidence: str) -> None:
         assert {one.pid for one in found} == {root.pid, child}
         assert root.stdin is not None
         root.stdin.close()  # both end
-
-
-def test_ended(process: subprocess.Popen[bytes]) -> None:
-    """Ending survivors leaves none, and ending none is quick."""
-    assert not end_survivors(HOME, ["k:a:1"], 5.0)
-    assert process.wait(5) != 0
-    assert not end_survivors(HOME, ["k:a:1"], 60.0)
 
 
 def test_one_grace_time_for_all(

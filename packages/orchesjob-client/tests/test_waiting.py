@@ -348,14 +348,3 @@ def test_what_is_no_text(executable: Executable, told: Any, message: str) -> Non
     client = OrchesjobClient(executable("exit 7"))
     with pytest.raises(TypeError, match=f"^{message}$"):
         client.start(**{"job_key": "a", "command": ["ls"]} | told)
-
-
-def test_paths(answer: Answer, executable: Executable, tmp_path: Path) -> None:
-    """Wherever a path is meant, a `Path` will do."""
-    (tmp_path / "answer").write_text(json.dumps(answer()), encoding="utf-8")
-    code = f'echo "$PWD $ORCHESJOB_HOME $4 $5" > {tmp_path}/seen; cat {tmp_path}/answer'
-    path = Path(executable(code))
-    client = OrchesjobClient(path, home=tmp_path / "home")
-    client.start("k", [Path("/bin/echo"), tmp_path], cwd=tmp_path)
-    seen = (tmp_path / "seen").read_text(encoding="utf-8")
-    assert seen == f"{tmp_path} {tmp_path}/home -- /bin/echo\n"

@@ -82,14 +82,6 @@ def test_a_single_look(spawn: Spawn) -> None:
     assert has_exited(worker.pid, JOB)
 
 
-def test_reaped_worker_is_gone(watcher: Watcher, spawn: Spawn, report: Report) -> None:
-    """A worker whose PID is free again is gone."""
-    worker = spawn(JOB)
-    end(worker)
-    worker.wait()
-    assert watcher.watch("a", report(worker.pid)) is Watch.GONE
-
-
 def test_zombie_is_gone(watcher: Watcher, exits: Exits, spawn: Spawn, report: Report) -> None:
     """A worker that is not reaped yet has exited, too."""
     worker = spawn(JOB)
@@ -259,13 +251,6 @@ def test_one_thread_and_no_leaks(exits: Exits, spawn: Spawn, report: Report) -> 
         end(worker)
         worker.wait()
     assert exits.empty()
-
-
-def test_a_block_closes_it(spawn: Spawn, report: Report, exits: Exits) -> None:
-    """As of a file: nothing is watched any more after its end."""
-    with JobWatcher(exits.put) as watcher:
-        pass
-    assert watcher.watch("late", report(spawn(JOB).pid)) is Watch.UNSUPPORTED
 
 
 def test_close_from_the_callback(spawn: Spawn, report: Report) -> None:
