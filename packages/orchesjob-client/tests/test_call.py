@@ -33,6 +33,13 @@ type Executable = Callable[[str], str]
 HURRIED = CallLimits(status_sec=0.5)
 
 
+def test_endless_answer(executable: Executable) -> None:
+    """Ten megabytes are a bad answer and are not kept in memory; the process may finish."""
+    path = executable("head -c 10000000 /dev/zero | tr '\\0' x")
+    with pytest.raises(BadAnswer, match="printed more than"):
+        OrchesjobClient(path).status("k")
+
+
 def await_death(pid: int) -> None:
     """Wait until a process that was sent a KILL is no more, or no more than a zombie."""
     try:
