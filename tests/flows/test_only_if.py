@@ -24,6 +24,7 @@ def attempts(run: Any, step_id: str) -> list[tuple[bool, str, str | None]]:
 def test_what_it_answers(flow: Flow) -> None:
     """0 runs the step, 1 skips it, anything else fails it, and it is asked again as retries say."""
     tidy = {"id": "tidy", "command": ["true"], "only_if": ["true"], "when": "after"}
+    finally_: dict[str, Any] = {"finally": [tidy]}
     file = flow.write(
         {"id": "yes", "command": ["true"], "only_if": ["true"]},
         {"id": "no", "command": ["false"], "only_if": ["false"], "when": "yes"},
@@ -31,7 +32,7 @@ def test_what_it_answers(flow: Flow) -> None:
         {"id": "none", "command": ["true"], "only_if": ["/no/such/program"]},
         {"id": "unasked", "command": ["true"], "only_if": ["false"], "when": "bad"},
         {"id": "after", "command": ["true"], "when": "yes && no.skipped && bad.failed"},
-        **{"finally": [tidy]},
+        **finally_,
     )
     run = flow.start("k", file, code=1)
     gone = (
