@@ -102,7 +102,7 @@ def test_each_code_is_explained(flow: Flow, code: WarningCode) -> None:
     done = flow.run("validate", "--explain", code)
     first, *rest = done.stdout.splitlines()
     assert (done.returncode, first, done.stderr) == (0, code, "")
-    assert f"warning[{code}]" in done.stdout
+    assert f"flow_id: {code}" in done.stdout
     assert not any(line.startswith("## ") for line in rest)
 
 

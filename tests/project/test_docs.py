@@ -43,7 +43,7 @@ from flow_spec.fields.predicates import FINALLY_PREDICATES, End, holds, parse_wh
 from flow_spec.fields.records import Declaration
 from flow_spec.flow import FLOW
 from flow_spec.foreach import ITEM_STEP
-from flow_spec.step import STEP
+from flow_spec.step import STEP, WarningCode
 from flow_store.schema import MIGRATIONS
 from orchesjob_flow.cli.options import RUN_KEY_OPTION, KeyArgument
 from orchesjob_flow.cli.sections import SECTIONS, SHOWN, cli, load_command
@@ -666,6 +666,16 @@ def test_every_key_of_the_json_is_documented(flow: Any) -> None:
         ("Keys of start -d", [key for key in run if "log" in key or key in DETACHED]),
     ):
         assert re.findall(r"^\| `(\w+)` \|", section(page, heading), flags=re.MULTILINE) == keys
+
+
+def test_every_warning_is_shown(flow: Any) -> None:
+    """docs/warnings.md has a file for each code, with this warning and no other (rule 11.2)."""
+    for block in blocks(ROOT / "docs" / "warnings.md", "yaml"):
+        (flow.folder / str(block.file)).write_text(block.text, encoding="utf-8")
+    (flow.folder / "shops.txt").write_text("berlin\n", encoding="utf-8")
+    expected = {f"{code}.yaml": {code.value} for code in WarningCode} | {"meant.yaml": set()}
+    found = flow.ask("validate", *expected)["files"]
+    assert {each["file"]: {one["code"] for one in each["warnings"]} for each in found} == expected
 
 
 def keys_of(value: object) -> Iterator[str]:
