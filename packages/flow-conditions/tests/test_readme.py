@@ -11,10 +11,10 @@ PROGRAMS = re.findall(
 )
 
 
-def test_there_are_three_programs_of_thirty_lines() -> None:
+def test_there_are_two_programs_of_thirty_lines() -> None:
     """A front page shows what the package is for."""
     lengths = [sum(map(bool, program.splitlines())) for program, _ in PROGRAMS]
-    assert len(lengths) == 3
+    assert len(lengths) == 2
     assert max(lengths) <= 30
 
 
