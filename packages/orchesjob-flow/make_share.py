@@ -23,7 +23,6 @@ from flow_spec.fields.records import Declaration
 from flow_spec.flow import FLOW
 from flow_spec.foreach import BLOCK, ITEM_STEP
 from orchesjob_flow.cli.sections import SECTIONS, SHOWN, cli, load_command
-from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED, SIGNALLED, UNFINISHED, WRONG
 
 PROGRAM = "orchesjob-flow"
 SHARE = Path(__file__).parent / "share"
@@ -48,7 +47,11 @@ INSTALLED_TOPICS = Path(__file__).parent / "src" / "orchesjob_flow" / "topics"
 TOPICS = {
     "conditions": ["conditions.md"],
     "durations": ["flow-files/endings.md#Durations"],
-    "environment": ["reference/environment.md", "flow-files/values.md#`env`, `working_dir`"],
+    "environment": [
+        "reference/environment.md",
+        "flow-files/values.md#`env`, `working_dir`",
+        "how-to/environment.md",
+    ],
     "exit-codes": ["reference/exit-codes.md", "flow-files/endings.md#Exit codes"],
     "files": ["reference/files.md"],
     "foreach": ["flow-files/foreach.md"],
@@ -63,60 +66,63 @@ COMPLETIONS = {
     "zsh": f"zsh/site-functions/_{PROGRAM}",
     "fish": f"fish/vendor_completions.d/{PROGRAM}.fish",
 }
-EXIT_CODES = {
-    str(DONE): "done; for start, retry, resume, watch and wait: the run SUCCEEDED",
-    str(NOT_SUCCEEDED): "the run ended FAILED or CANCELLED, a case of test failed, or doctor has "
-    "found a problem",
-    str(WRONG): "something is wrong with the call, the flow file or the machine; "
-    "one JSON object on stderr says what",
-    str(UNFINISHED): "wait, status --exit-status: the run has not ended",
-    ", ".join(str(SIGNALLED + number) for number in (2, 15, 1)): "interrupted by Ctrl-C, SIGTERM, "
-    "SIGHUP; the steps keep running",
+FLOW_FILE_PAGES = ("flow-files.md", "conditions.md", "flow-files/*.md")
+ELSEWHERE = {
+    "depends_on": "conditions",
+    "when": "conditions",
+    "allow_warnings": "warnings",
+    **dict.fromkeys(("retry_backoff", "retry_max_delay_sec"), "retries"),
+    **dict.fromkeys((f"{end}_exit_codes" for end in ("success", "skip", "retry")), "exit-codes"),
 }
-VARIABLES = {
-    "ORCHESJOB_FLOW_HOME": "the folder of the database, the logs and the locks",
-    "ORCHESJOB_HOME": "the folder of orchesjob; also ours if ORCHESJOB_FLOW_HOME is not set",
-    "ORCHESJOB_BIN": "the orchesjob executable",
-    "NO_COLOR": "if set, nothing is coloured",
-}
-
-CONDITIONS = {
-    "A": "A SUCCEEDED",
-    "A.failed, A.skipped, A.finished": "A FAILED; A was SKIPPED; A has ended in whatever way",
-    "A.passed": "A SUCCEEDED, FAILED with allow_failure, or was SKIPPED by its own only_if or "
-    "exit code",
-    "A.cancelled": "A was CANCELLED; only in the steps of finally",
-    "!X": "X is false: !A is true of a step that FAILED and of one that was SKIPPED",
-    "X && Y, X || Y, (X)": "both; at least one; && binds more tightly than ||",
-    "any(failed), all(finished), none(skipped)": "asks all steps in depends_on; in a step of "
-    "finally without depends_on, all of steps",
-    "run(failed), run(succeeded), run(cancelled), run(timed_out)": "how the run ends; only in the "
-    "steps of finally",
-    "any(A), all(A.failed), none(A.skipped)": "asks the copies of A, which a foreach repeats",
-}
-NAMES = {
-    "${{ NAME }}": "a parameter or a name of foreach, put as text into a word of command, only_if, "
-    "env, env_file, working_dir or concurrency.group; in a script, use the variable $NAME",
-    "${{ FLOW_DIR }}, ${{ RUN_DIR }}, ${{ RUN_KEY }}": "the folder of the flow file, the "
-    "directory of the run, its key",
-}
+"""The topic with more about a field than the sections that are named after it."""
 
 
 def files() -> dict[Path, str]:
     """Return every file that is made of others, with its text; an sdist has no documents."""
-    made = {SHARE / "man" / "man1" / f"{PROGRAM}.1": "\n".join(manual()) + "\n"}
-    for shell, path in COMPLETIONS.items():
-        made[SHARE / path] = completion(shell)
+    made = {SHARE / path: completion(shell) for shell, path in COMPLETIONS.items()}
     if DOCUMENTS.exists():
+        made[SHARE / "man" / "man1" / f"{PROGRAM}.1"] = "\n".join(manual()) + "\n"
         for command in (cli, *map(load_command, SHOWN)):
             page = COMMANDS / f"{'index' if command is cli else command.name}.md"
             table = OPTIONS_TABLE + "".join(f"| {' | '.join(row)} |\n" for row in rows(command))
             made[page] = OPTIONS.sub(table.replace("\\", r"\\"), page.read_text("utf-8"))
-        for topic, sources in TOPICS.items():
-            lines = (line for source in sources for line in plain(document(source)))
+        for topic, lines in topics().items():
             made[INSTALLED_TOPICS / f"{topic}.txt"] = "\n".join(lines)
-    made[INSTALLED_TOPICS / "flow-files.txt"] = "\n".join(topic_of_flow_files())
     return made
+
+
+def topics() -> dict[str, Iterator[str]]:
+    """Return the lines of each topic, by its path: the reference, the fields, the how-to guides."""
+    guides = {path.stem: [f"how-to/{path.name}"] for path in DOCUMENTS.glob("how-to/*.md")}
+    fields = {*FLOW.fields(), *ITEM_STEP.fields()} - {*TOPICS}
+    tasks = guides.keys() - {"index", *TOPICS, *fields}
+    return {
+        **{topic: plain_pages(sources) for topic, sources in TOPICS.items()},
+        "flow-files": topic_of_flow_files(),
+        **{f"fields/{name}": topic_of_field(name, guides.get(name, [])) for name in fields},
+        **{f"how-to/{name}": plain_pages(guides[name]) for name in tasks},
+    }
+
+
+def plain_pages(sources: list[str]) -> Iterator[str]:
+    """Yield the lines of documents, or of sections of them."""
+    for source in sources:
+        yield from plain(document(source))
+
+
+def topic_of_field(name: str, guides: list[str]) -> Iterator[str]:
+    """Yield what a field means, the sections that have its name in their headings, and guides."""
+    yield from (f"# {name}", "")
+    for title, fields in (("In a flow", FLOW.fields()), ("In a step", ITEM_STEP.fields())):
+        if name in fields:
+            yield from listed(title, [described(fields[name])])
+    yield ""
+    for path in (path for pages in FLOW_FILE_PAGES for path in sorted(DOCUMENTS.glob(pages))):
+        for heading in re.findall(rf"^##+ (.*`{name}`.*)$", path.read_text("utf-8"), re.MULTILINE):
+            yield from plain(document(f"{path.relative_to(DOCUMENTS)}#{heading}"))
+    yield from plain_pages(guides)
+    if name in ELSEWHERE:
+        yield from (f"More: {PROGRAM} help {ELSEWHERE[name]}", "")
 
 
 def rows(command: click.Command) -> Iterator[tuple[str, str, str]]:
@@ -165,8 +171,7 @@ def document(source: str) -> str:
 
 def plain(text: str) -> Iterator[str]:
     """Yield the lines of a document as a terminal shows them, without links and tables."""
-    text = re.sub(r"!?\[([^]]*)\]\((https:[^)]*)\)", r"\1 <\2>", text)
-    text = re.sub(r"!?\[([^]]*)\]\([^)]*\)", r"\1", text).replace("**", "")
+    text = unlinked(text)
     # These comments tell the tests what to try.
     text = re.sub(r"^<!-- .* -->\n", "", text, flags=re.MULTILINE)
     for block in re.findall(r"^```.*?^```$|^(?:(?!```)[^\n]+\n?)+", text, re.MULTILINE | re.DOTALL):
@@ -183,10 +188,28 @@ def plain(text: str) -> Iterator[str]:
         yield ""
 
 
+def unlinked(text: str) -> str:
+    """Return a text without links, but with the addresses of those that leave the documents."""
+    text = re.sub(r"!?\[([^]]*)\]\((https:[^)]*)\)", r"\1 <\2>", text)
+    return re.sub(r"!?\[([^]]*)\]\([^)]*\)", r"\1", text).replace("**", "")
+
+
+def cells(lines: list[str]) -> list[list[str]]:
+    """Return the heads of a table, and its rows."""
+    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines if not line.startswith("| ---")]
+    return [[cell.strip().replace("\\|", "|") for cell in row] for row in rows]
+
+
+def described_in(source: str) -> dict[str, str]:
+    """Return the rows of the first table of a document, which has two columns."""
+    text = unlinked(document(source)).replace("`", "")
+    lines = "".join(re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)[:1]).splitlines()
+    return dict(cells(lines)[1:])
+
+
 def table(lines: list[str]) -> Iterator[str]:
     """Yield the rows of a table: the first cell, and below it the others with their headings."""
-    cells = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines]
-    heads, _, *rows = [[cell.strip().replace("\\|", "|") for cell in row] for row in cells]
+    heads, *rows = cells(lines)
     if len(heads[1:]) == 1:
         yield from listed(heads[0], heads[1:])
     for first, *others in rows:
@@ -253,10 +276,22 @@ def manual() -> Iterator[str]:
         yield f'.SS "{title}"'
         for term, text in rows.items():
             yield from entry(rf"\fB{escaped(term)}\fR", text)
-    for title, rows in (("EXIT STATUS", EXIT_CODES), ("ENVIRONMENT", VARIABLES)):
-        yield f".SH {title}"
-        for term, text in rows.items():
+    for title, source in (
+        ("EXIT STATUS", "reference/exit-codes.md"),
+        ("ENVIRONMENT", "reference/environment.md"),
+        ("ENVIRONMENT OF STEPS", "flow-files/values.md#`env`, `working_dir`"),
+        ("FILES BESIDE THE FLOW DATABASE", "reference/files.md"),
+    ):
+        yield f'.SH "{title}"'
+        for term, text in described_in(source).items():
             yield from entry(rf"\fB{escaped(term)}\fR", text)
+    yield ".SH EXAMPLES"
+    for text, example in described_in("cheat-sheet.md#Commands").items():
+        yield from entry(escaped(f"{text[0].upper()}{text[1:]}:"), example)
+    yield '.SH "SEE ALSO"'
+    yield r"\fBcrontab\fR(5), \fBsystemd.timer\fR(5), \fBsqlite3\fR(1)"
+    yield ".PP"
+    yield escaped(f"{PROGRAM} help lists topics: fields of flow files, tasks, formats.")
 
 
 def flow_files() -> Iterator[tuple[str, dict[str, str]]]:
@@ -269,8 +304,8 @@ def flow_files() -> Iterator[tuple[str, dict[str, str]]]:
         ("Fields of a case", CASE.fields()),
     ):
         yield title, {name: described(field) for name, field in fields.items()}
-    yield "Conditions", CONDITIONS
-    yield "Names in words", NAMES
+    yield "Conditions", described_in("cheat-sheet.md#Conditions")
+    yield "Names in words, as ${{ NAME }}", described_in("flow-files/values.md#Names in words")
 
 
 def described(field: Declaration) -> str:
@@ -312,7 +347,11 @@ def options(command: click.Command) -> Iterator[str]:
     context = click.Context(command, info_name=command.name)
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
-        if isinstance(parameter, click.Option) and record is not None:
+        if (
+            isinstance(parameter, click.Option)
+            and record
+            and (parameter.name != "help" or command is cli)
+        ):
             yield from entry(rf"\fB{escaped(record[0])}\fR", record[1])
 
 

@@ -75,14 +75,14 @@ def load_command(name: str) -> click.Command:
     return command
 
 
-def topics() -> list[str]:
-    """Return the topics on which there is a text."""
-    return sorted(path.stem for path in TOPICS.glob("*.txt"))
+def topics() -> dict[str, Path]:
+    """Return the topics on which there is a text, with its file."""
+    return {path.stem: path for path in sorted(TOPICS.rglob("*.txt"))}
 
 
 def topic_text(topic: str) -> str:
     """Return the installed text about a topic."""
-    return (TOPICS / f"{topic}.txt").read_text("utf-8")
+    return topics()[topic].read_text("utf-8")
 
 
 class Commands(click.Group):

@@ -3,15 +3,27 @@
 `make_share.py` makes the texts from the documents.
 """
 
+import re
 import sys
+import textwrap
 from itertools import chain
 
 import click
 
 from flow_spec import WarningCode, closest_words
 from orchesjob_flow.cli.options import Misused
-from orchesjob_flow.cli.sections import PROGRAM, SHOWN, load_command, topic_text, topics
+from orchesjob_flow.cli.sections import (
+    PROGRAM,
+    SHOWN,
+    TOPICS,
+    load_command,
+    topic_text,
+    topics,
+)
 from orchesjob_flow.views.terminal import stdout, write_result
+
+_GROUPS = {"": "Topics of help", "fields": "Fields of flow files", "how-to": "Tasks"}
+"""The folders of topics, below that of all, and what they hold."""
 
 
 def _complete_topic(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
@@ -32,7 +44,7 @@ def help(ctx: click.Context, topic: str | None) -> None:  # noqa: A001 - named a
     """  # noqa: D301 - click reads \b
     program = ctx.find_root()
     if topic is None:
-        text = f"{program.get_help()}\n\nTopics of help:\n  {', '.join(topics())}"
+        text = "\n\n".join([program.get_help(), *map(_listed, _GROUPS)])
     elif topic in topics():
         text = topic_text(topic)
     elif topic in SHOWN:
@@ -47,10 +59,22 @@ def help(ctx: click.Context, topic: str | None) -> None:  # noqa: A001 - named a
         write_result(text)
 
 
+def _listed(folder: str) -> str:
+    """Return the heading of a group of topics, with their names below."""
+    names = ", ".join(name for name, path in topics().items() if path.parent == TOPICS / folder)
+    shown = textwrap.indent(textwrap.fill(names, 76, break_on_hyphens=False), "  ")
+    return f"{_GROUPS[folder]}:\n{shown}"
+
+
 def _meant_by(word: str) -> str:
-    """Return the words that print the help on what is a warning, a field or a misspelled topic."""
+    """Return the words that print the help on a warning, a term, a misspelled topic or a title."""
     if word in list(WarningCode):
         return f"validate --explain {word}"
-    explaining = (name for name in topics() if f"\n  {word}\n" in topic_text(name))
-    near = next(chain(explaining, closest_words(word, [*topics(), *SHOWN])), None)
-    return f"help {near}" if near else "help  # lists commands and topics"
+    texts = {name: topic_text(name) for name in topics()}
+    title = re.compile(rf"# .*\b{re.escape(word)}", re.IGNORECASE)
+    near = chain(
+        (name for name in texts if name.startswith(f"{word}_") or f"\n  {word}\n" in texts[name]),
+        (name for name in texts if title.match(texts[name])),
+        closest_words(word, [*texts, *SHOWN]),
+    )
+    return f"help {next(near, ' # lists commands and topics')}"
