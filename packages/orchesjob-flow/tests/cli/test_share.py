@@ -12,7 +12,7 @@ FILES: dict[Path, str] = runpy.run_path(str(PACKAGE / "make_share.py"))["files"]
 MANUAL = PACKAGE / "share" / "man" / "man1" / "orchesjob-flow.1"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(FILES), ids=lambda path: path.name)
 def test_up_to_date(path: Path) -> None:
     """What is committed is what `make_share.py` makes of the present help."""
     assert path.read_text(encoding="utf-8") == FILES[path]
