@@ -77,4 +77,5 @@ def _meant_by(word: str) -> str:
         (name for name in texts if title.match(texts[name])),
         closest_words(word, [*texts, *SHOWN]),
     )
-    return f"help {next(near, ' # lists commands and topics')}"
+    found = next(near, None)
+    return f"help {found}" if found else "help  # lists commands and topics"

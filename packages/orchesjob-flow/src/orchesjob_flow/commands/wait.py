@@ -26,11 +26,12 @@ def wait(handle: RunHandle, timeout: float | None, output_format: OutputFormat) 
     Example:
       orchesjob-flow wait nightly-2026-05-07 --timeout 3600
     """  # noqa: D301 - click reads \b
-    reported: set[object] = {None}
+    reported: set[object] = set()
 
     def report_giving_up(snapshot: Snapshot) -> None:
-        if snapshot.run.gave_up not in reported:
-            warn(str(describe_given_up(snapshot)))
+        described = describe_given_up(snapshot)
+        if described is not None and snapshot.run.gave_up not in reported:
+            warn(described)
             reported.add(snapshot.run.gave_up)
 
     with Observer(handle) as observer:
