@@ -15,10 +15,11 @@ def outcomes(run: Any) -> dict[str, tuple[str, str | None]]:
     return {step["id"]: (step["status"], step["error"]) for step in run["steps"]}
 
 
-def test_what_a_code_means(flow: Flow) -> None:
+@pytest.mark.integration
+def test_what_a_code_means(real_flow: Flow) -> None:
     """A code succeeds, skips or fails as the step says, and conditions see that (rule 9.12)."""
     codes = {"success_exit_codes": [1, 3], "skip_exit_codes": [4]}
-    file = flow.write(
+    file = real_flow.write(
         {"id": "three", "command": exits(3), **codes},
         {"id": "four", "command": exits(4), **codes},
         {"id": "zero", "command": exits(0), **codes},
@@ -26,7 +27,7 @@ def test_what_a_code_means(flow: Flow) -> None:
         {"id": "missing", "command": ["/no/such/program"], **codes},
         {"id": "after", "command": exits(0), "when": "three && four.skipped && zero.failed"},
     )
-    run = flow.start("k", file, code=1)
+    run = real_flow.start("k", file, code=1)
     assert run["error"] == "3 steps failed: zero, signal, missing"
     assert outcomes(run) == {
         "three": ("SUCCEEDED", None),
@@ -47,14 +48,15 @@ def test_what_a_code_means(flow: Flow) -> None:
         "SKIPPED",
         "FAILED",
     ]
-    checks = flow.ask("doctor")["checks"]
+    checks = real_flow.ask("doctor")["checks"]
     assert checks[-1]["message"] == "6 of 6 attempts match orchesjob's records"
 
 
-def test_a_signal_is_a_code(flow: Flow) -> None:
+@pytest.mark.integration
+def test_a_signal_is_a_code(real_flow: Flow) -> None:
     """Signal N is the code 128 + N, with or without a shell between; not of our own (rule 9.12)."""
     killed = ["sh", "-c", "kill -9 $$"]
-    file = flow.write(
+    file = real_flow.write(
         {"id": "good", "command": killed, "success_exit_codes": [0, 137]},
         {"id": "skipped", "command": killed, "skip_exit_codes": [137]},
         {"id": "shell", "command": ["sh", "-c", "sh -c 'kill -9 $$'; exit $?"]},
@@ -63,7 +65,7 @@ def test_a_signal_is_a_code(flow: Flow) -> None:
         {"id": "late", "command": ["sleep", "9"], "timeout_sec": 0.1, "skip_exit_codes": [143]},
         {"id": "missing", "command": ["/no/such/program"], "success_exit_codes": [0, 129]},
     )
-    run = flow.start("k", file, code=1)
+    run = real_flow.start("k", file, code=1)
     assert [(step["id"], step["status"], step["attempt_no"]) for step in run["steps"]] == [
         ("good", "SUCCEEDED", 1),
         ("skipped", "SKIPPED", 1),
@@ -76,7 +78,7 @@ def test_a_signal_is_a_code(flow: Flow) -> None:
     assert outcomes(run)["again"] == ("FAILED", "killed by signal 9 (SIGKILL)")
     assert outcomes(run)["late"] == ("FAILED", "timed out after 0.1 s")
     assert run["steps"][0]["orchesjob_status"]["exit_code"] == -9
-    checks = flow.ask("doctor")["checks"]
+    checks = real_flow.ask("doctor")["checks"]
     assert checks[-1]["message"] == "9 of 9 attempts match orchesjob's records"
 
 

@@ -4,6 +4,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from support.answers import errors, outcomes
 from support.flow import Flow
 from support.gate import Gate
@@ -21,11 +23,12 @@ def attempts(run: Any, step_id: str) -> list[tuple[bool, str, str | None]]:
     return [(one["only_if"], one["status"], one["error"]) for one in step["attempts"]]
 
 
-def test_what_it_answers(flow: Flow) -> None:
+@pytest.mark.integration
+def test_what_it_answers(real_flow: Flow) -> None:
     """0 runs the step, 1 skips it, anything else fails it, and it is asked again as retries say."""
     tidy = {"id": "tidy", "command": ["true"], "only_if": ["true"], "when": "after"}
     finally_: dict[str, Any] = {"finally": [tidy]}
-    file = flow.write(
+    file = real_flow.write(
         {"id": "yes", "command": ["true"], "only_if": ["true"]},
         {"id": "no", "command": ["false"], "only_if": ["false"], "when": "yes"},
         {"id": "bad", "command": ["true"], "only_if": exits(2), "retries": 1},
@@ -34,7 +37,7 @@ def test_what_it_answers(flow: Flow) -> None:
         {"id": "after", "command": ["true"], "when": "yes && no.skipped && bad.failed"},
         **finally_,
     )
-    run = flow.start("k", file, code=1)
+    run = real_flow.start("k", file, code=1)
     gone = (
         "the command could not be started: not found, not executable, or no process left: "
         "/no/such/program"
@@ -53,8 +56,8 @@ def test_what_it_answers(flow: Flow) -> None:
     assert attempts(run, "no") == [(True, "SKIPPED", None)]
     assert attempts(run, "bad") == [(True, "FAILED", "exit code 2")] * 2
     assert attempts(run, "unasked") == []
-    assert flow.orchesjob.status("k:yes:1")["command"] == ["true"]
-    checks = flow.ask("doctor")["checks"]
+    assert real_flow.orchesjob.status("k:yes:1")["command"] == ["true"]
+    checks = real_flow.ask("doctor")["checks"]
     assert checks[-1]["message"] == "9 of 9 attempts match orchesjob's records"
 
 
