@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flow_spec import FlowSpec, StepSpec, UnknownStepError
+from flow_spec import FlowSpec, StepSpec
 from flow_store import Attempt, AttemptStatus, Run, RunStatus, Step, StepStatus
 from orchesjob_flow.engine.reopening import plan_retry
 from orchesjob_flow.errors import NotReopened
@@ -49,50 +49,6 @@ def again(run: Run, **choice: object) -> list[str]:
     return [run.steps[position].step_id for position in plan.resets]
 
 
-@pytest.mark.parametrize(
-    ("outcomes", "choice", "expected"),
-    [
-        (OUTCOMES, {}, ["load", "report", "archive", "alert"]),
-        (OUTCOMES, {"steps": ["load"]}, ["load", "report", "archive", "alert"]),
-        (OUTCOMES, {"steps": ["load"], "only": True}, ["load"]),
-        (OUTCOMES, {"steps": ["archive"]}, ["archive"]),
-        (OUTCOMES, {"steps": ["archive", "alert", "archive"]}, ["archive", "alert"]),
-        (OUTCOMES, {"steps": ["archive", "load"], "only": True}, ["load", "archive"]),
-        (
-            OUTCOMES,
-            {"steps": ["get"]},
-            ["get", "load", "report", "archive", "alert", "unneeded"],
-        ),
-        (
-            "SUCCEEDED SUCCEEDED CANCELLED CANCELLED SKIPPED SKIPPED",
-            {},
-            ["report", "archive"],
-        ),
-        (
-            "SUCCEEDED SUCCEEDED SUCCEEDED SUCCEEDED SKIPPED SKIPPED",
-            {"steps": ["report"]},
-            ["report", "archive"],
-        ),
-        (
-            "FAILED SKIPPED SKIPPED SUCCEEDED SKIPPED SUCCEEDED",
-            {},
-            ["get", "load", "report", "archive", "alert", "unneeded"],
-        ),
-    ],
-)
-def test_choice(
-    ended: Callable[..., Run], outcomes: str, choice: dict[str, object], expected: list[str]
-) -> None:
-    """What failed or was cancelled, or what is named, and unless `only` what depends on that."""
-    assert again(ended(outcomes), **choice) == expected
-
-
-def test_budget(ended: Callable[..., Run]) -> None:
-    """A step that runs again has all its retries."""
-    plan = plan_retry(ended(OUTCOMES), FlowSpec("f", STEPS))
-    assert plan.resets == {1: 3, 2: 0, 3: 0, 4: 0}
-
-
 @pytest.mark.parametrize("report", ["SUCCEEDED", "FAILED"])
 def test_nothing(ended: Callable[..., Run], report: str) -> None:
     """Of a run that SUCCEEDED a step must be named, one that was allowed to fail too."""
@@ -100,12 +56,6 @@ def test_nothing(ended: Callable[..., Run], report: str) -> None:
     run = ended(outcomes, RunStatus.SUCCEEDED)
     with pytest.raises(NotReopened, match="--step"):
         again(run)
-
-
-def test_unknown_step(ended: Callable[..., Run]) -> None:
-    """A step that there is not is refused with the nearest one."""
-    with pytest.raises(UnknownStepError, match='did you mean "report"'):
-        again(ended(OUTCOMES), steps=["reprot"])
 
 
 def changed(*replaced: StepSpec, without: str = "", flow_id: str = "f") -> FlowSpec:

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from flow_spec import Block, Copy, FlowSpec, StepSpec, UnknownStepError
+from flow_spec import Block, Copy, FlowSpec, StepSpec
 from flow_store import Person, Reopening, Run, RunStatus, Settlement, Step, StepStatus
-from orchesjob_flow.engine.reopening import Settling, plan_retry, plan_settle
+from orchesjob_flow.engine.reopening import Settling, plan_settle
 from orchesjob_flow.errors import NotReopened
 
 MakeRun = Callable[..., Run]
@@ -59,32 +59,6 @@ def again(run: Run, reopening: Reopening) -> list[str]:
     return [run.steps[position].step_id for position in reopening.resets]
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("load", ["report", "archive", "alert", "tidy", "tell", "last"]),
-        ("beside", ["tidy", "tell", "last"]),
-        ("tidy", ["last"]),
-    ],
-)
-def test_what_is_decided_again(ended: Callable[..., Run], name: str, expected: list[str]) -> None:
-    """What depends on the step, and `finally`, unless it is one of these; never the step itself."""
-    run = ended()
-    reopening = plan_settle(run, FLOW, name, BY_HAND)
-    assert again(run, reopening) == expected
-    assert [run.steps[one.position].step_id for one in reopening.settled] == [name]
-    assert (reopening.definition, reopening.added) == (run.definition, ())
-
-
-@pytest.mark.parametrize("name", ["load", "beside"])
-def test_as_retry_does(ended: Callable[..., Run], name: str) -> None:
-    """It is what a `retry` of the step would have decided anew, with the same retries (9.7)."""
-    run = ended()
-    retried = dict(plan_retry(run, FLOW, steps=[name]).resets)
-    del retried[next(step.position for step in run.steps if step.step_id == name)]
-    assert plan_settle(run, FLOW, name, BY_HAND).resets == retried
-
-
 def test_what_is_recorded(ended: Callable[..., Run]) -> None:
     """Who, when, as what and why, and what was recorded of the step until then."""
     run = ended(params={"DAY": "monday"})
@@ -112,20 +86,6 @@ def test_only_what_has_not_ended_well(ended: Callable[..., Run], name: str, how:
     """A step that SUCCEEDED, or was SKIPPED, is not settled."""
     with pytest.raises(NotReopened, match=f"step '{name}' of run .* {how}: only a step"):
         plan_settle(ended(), FLOW, name, BY_HAND)
-
-
-def test_what_is_settled_already(ended: Callable[..., Run]) -> None:
-    """Whoever settles a step again is told who has."""
-    one = Settlement(0, 0, StepStatus.SKIPPED, StepStatus.FAILED, None, Person("bob", 7), 1.0, "x")
-    run = ended(OUTCOMES.replace("SUCCEEDED", "SKIPPED", 1), settlements=(one,), settled={0: one})
-    with pytest.raises(NotReopened, match=r"is SKIPPED, settled by bob \(x\): only"):
-        plan_settle(run, FLOW, "get", BY_HAND)
-
-
-def test_unknown_step(ended: Callable[..., Run]) -> None:
-    """A step that there is not is refused with the nearest one."""
-    with pytest.raises(UnknownStepError, match='did you mean "load"'):
-        plan_settle(ended(), FLOW, "laod", BY_HAND)
 
 
 @pytest.mark.parametrize(
