@@ -3,21 +3,11 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from orchesjob_flow.clock import now, read_boot, read_boot_by_sysctl
-
-
-def test_now() -> None:
-    """A moment is read from both clocks of this machine."""
-    before = (time.time(), time.monotonic())
-    moment = now()
-    after = (time.time(), time.monotonic())
-    assert before[0] <= moment.wall <= after[0]
-    assert before[1] <= moment.mono <= after[1]
 
 
 def test_the_boot_is_the_same_everywhere() -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 import pytest
 
-from orchesjob_flow.cli.options import CommandOnRun, CommandThatNames, Duration, KeyArgument
+from orchesjob_flow.cli.options import CommandOnRun, Duration, KeyArgument
 from orchesjob_flow.cli.sections import HIDDEN, SHOWN, cli, load_command
-from orchesjob_flow.errors import HomeMissing, NoRunYet
+from orchesjob_flow.errors import HomeMissing
 from orchesjob_flow.home.settings import Settings
 
 OTHERS = {
@@ -67,40 +67,6 @@ def test_four_spellings(settings: Settings, name: str, key: str) -> None:
         context = read(settings, name, *words)
         assert context.params["handle"].run_key == key
         assert context.params.get("flow_file") == (others[0] if name == "start" else None)
-
-
-@pytest.mark.parametrize("name", ON_A_RUN)
-def test_two_keys(settings: Settings, name: str) -> None:
-    """Two run keys are an error, even if they are equal; the last one does not win."""
-    others = OTHERS.get(name, [])
-    steps = ["step"] if name in {"logs", "explain"} else []
-    for words in (
-        ["k", *others, *steps, "--run-key", "k"],
-        ["-k", "k", "l", *others, *steps],
-    ):
-        with pytest.raises(click.UsageError, match="give one"):
-            read(settings, name, *words)
-
-
-@pytest.mark.parametrize("name", ["logs", "explain"])
-def test_key_and_step(settings: Settings, name: str) -> None:
-    """The step follows the key; where an option gives the key, it is the first argument."""
-    for words in (["k", "load"], ["load", "--run-key", "k"], ["-k", "k", "load"]):
-        params = read(settings, name, *words).params
-        assert (params["handle"].run_key, params["step"]) == ("k", "load")
-    assert read(settings, name, "k").params["step"] is None
-    assert read(settings, name, "-k", "k").params["step"] is None
-
-
-@pytest.mark.parametrize("name", ON_A_RUN)
-def test_newest_of_none(settings: Settings, name: str) -> None:
-    """Where no run is recorded, there is no newest one; `start` needs a key of its own."""
-    others = OTHERS.get(name, [])
-    error = click.UsageError if name == "start" else NoRunYet
-    for words in (["-", *others], [*others, "-k", "-"], ["--run-key=-", *others]):
-        with pytest.raises(error, match="newest run"):
-            read(settings, name, *words)
-    assert isinstance(COMMANDS[name], CommandThatNames) is (name == "start")
 
 
 def test_told(settings: Settings) -> None:

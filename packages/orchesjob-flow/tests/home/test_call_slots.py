@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from orchesjob_flow.errors import UnsafePlace
-from orchesjob_flow.home.call_slots import CallSlot, CallSlots
+from orchesjob_flow.home.call_slots import CallSlots
 from orchesjob_flow.home.locks import Lock, holder
 from orchesjob_flow.home.paths import SlotFiles
 
@@ -189,9 +189,3 @@ def test_a_foreign_lock(tmp_path: Path, queue: Path, paths: list[Path], which: s
     with pytest.raises(UnsafePlace, match=foreign.name):
         CallSlots(SlotFiles(queue, paths)).acquire()
     assert not (tmp_path / "elsewhere").exists()
-
-
-def test_without_a_lock() -> None:
-    """Without a slot there is nothing to inherit or to release."""
-    with CallSlot(None) as slot:
-        assert slot.descriptors == ()

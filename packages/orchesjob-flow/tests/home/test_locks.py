@@ -106,14 +106,6 @@ def test_a_file_that_is_replaced_meanwhile(path: Path, monkeypatch: pytest.Monke
     assert set(Path("/proc/self/fd").iterdir()) <= before
 
 
-def test_not_having_to_wait(path: Path) -> None:
-    """Who gets the lock at once is not told to wait."""
-    told: list[str] = []
-    lock = Lock.wait(path, before_waiting=lambda: told.append("waits"))
-    assert not told
-    lock.close()
-
-
 def test_handed_to_a_child(path: Path, process: Callable[..., subprocess.Popen[str]]) -> None:
     """A child that inherits the descriptor holds the lock without a gap (rule 6.3)."""
     lock = Lock.take(path)
@@ -128,26 +120,6 @@ def test_asking_creates_nothing(path: Path) -> None:
     """Asking who holds a lock that was never taken answers nobody and creates nothing."""
     assert holder(path) is None
     assert not path.exists()
-
-
-def test_asking_does_not_disturb(path: Path) -> None:
-    """A taker that meets a reader's look tries again for a moment."""
-    path.touch()
-    assert holder(path) is None
-    lock = Lock.take(path)
-    assert lock is not None
-    lock.close()
-
-
-def test_a_holder_that_has_not_signed(path: Path) -> None:
-    """A holder that has not written its id yet is a holder without a pid."""
-    lock = Lock.take(path)
-    assert lock is not None
-    assert holder(path) == Holder(None)
-    lock.sign()
-    assert holder(path) == Holder(os.getpid())
-    lock.close()
-    assert holder(path) is None
 
 
 def test_the_longest_signature(path: Path) -> None:
@@ -167,18 +139,6 @@ def test_a_longer_signature_is_overwritten(path: Path) -> None:
     lock.sign()
     assert path.read_text() == f"{os.getpid()}\n"
     lock.close()
-
-
-def test_a_replaced_file(path: Path) -> None:
-    """A lock on a file that is no longer there guards nothing."""
-    lock = Lock.take(path)
-    assert lock is not None
-    assert Lock.take(path) is None
-    path.unlink()
-    other = Lock.take(path)
-    assert other is not None
-    lock.close()
-    other.close()
 
 
 def test_for_its_owner_only(path: Path) -> None:

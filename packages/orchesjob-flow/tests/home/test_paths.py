@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from orchesjob_flow.errors import BadRunKey, HomeMissing, UnsafePlace
+from orchesjob_flow.errors import BadRunKey, UnsafePlace
 from orchesjob_flow.home.paths import Home, check_run_key, encode_run_key, find_home
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.home.settings import Settings
@@ -33,34 +33,6 @@ USERS = str(Path.home() / ".local/share/orchesjob-flow" / NAME)
 def test_the_database(option: str | None, environ: dict[str, str], database: str) -> None:
     """The option wins, then the flow's home, then orchesjob's, then the user's (rule 6.1)."""
     assert str(find_home(option, environ).database) == database
-
-
-@pytest.mark.parametrize(
-    ("option", "environ", "missing"),
-    [
-        ("x.db", {FLOW: "f"}, ("x.db", "--db")),
-        (None, {FLOW: "f", JOB: "j"}, ("f", FLOW)),
-        (None, {JOB: "j"}, ("j", JOB)),
-    ],
-)
-def test_a_home_that_is_named_must_exist(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    option: str | None,
-    environ: dict[str, str],
-    missing: tuple[str, str],
-) -> None:
-    """A missing file of the option, or folder of a variable, is refused by its path (6.13)."""
-    monkeypatch.chdir(tmp_path)
-    home = find_home(option, environ)
-    with pytest.raises(HomeMissing) as raised:
-        home.refuse_missing()
-    assert (raised.value.path, raised.value.named_by) == (tmp_path / missing[0], missing[1])
-    if option is None:
-        home.prepare()
-    else:
-        home.database.touch()
-    home.refuse_missing()
 
 
 def test_the_default_home_may_be_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,17 +107,6 @@ def test_a_folder_of_somebody_else(tmp_path: Path) -> None:
     with pytest.raises(UnsafePlace, match=f"{home} belongs to another user"):
         Home(home / "flow.db").prepare()
     assert not (home / "locks").exists()
-
-
-@pytest.mark.parametrize("blocked", ["", "logs"])
-def test_a_file_in_the_way(tmp_path: Path, blocked: str) -> None:
-    """A file where a folder should be is an error that names it."""
-    home = Home(tmp_path / "home" / "flow.db")
-    if blocked:
-        (tmp_path / "home").mkdir()
-    (tmp_path / "home" / blocked).touch()
-    with pytest.raises(UnsafePlace, match="cannot be created: File exists"):
-        home.prepare()
 
 
 @pytest.mark.parametrize(
