@@ -62,32 +62,6 @@ def others(statuses: dict[str, StepStatus], retry_no: int = 0) -> list[Dependenc
     ]
 
 
-def test_decided_anew() -> None:
-    """A skip is not explained by the exit code of an attempt before the `retry` (rule 9.7)."""
-    step = Step(0, "a", StepStatus.SKIPPED, 2, 0, 0, retry_no=1)
-    assert reason(step, Dependencies.of(others({"b": F}, 1))) == "its condition was false: b FAILED"
-    begun = step._replace(started_at=5.0)
-    assert "attempt 2 ended with an exit code" in reason(
-        begun, Dependencies.of(others({"b": F}, 1))
-    )
-
-
-@pytest.mark.parametrize(
-    ("step", "expected"),
-    [
-        (Step(0, "a", S, 3, 2, 3, started_at=1.0), "attempt 3 succeeded"),
-        (Step(0, "a", F, 1, 1, 0, started_at=1.0, error="exit code 1"), "exit code 1"),
-        (Step(0, "a", StepStatus.SKIPPED, 0, 0, 0), "its condition was false"),
-    ],
-)
-def test_left_out_by_a_retry(step: Step, expected: str) -> None:
-    """The outcome of a step that `retry --only` left out is not explained by what ran again."""
-    waits = Dependencies.of([*others({"b": S}), *others({"c": S, "d": R}, 2)])
-    assert reason(step, waits) == f"{expected}, before the retry of c, d"
-    assert reason(step._replace(retry_no=1), waits) == f"{expected}, before the retry of c, d"
-    assert "before" not in reason(step._replace(retry_no=2), waits)
-
-
 def test_delay(ten_o_clock: float) -> None:
     """A step that waits for a moment says for which, in local time."""
     delayed = StepStatus.DELAYED
@@ -222,17 +196,6 @@ def test_copies() -> None:
     )
     free = reasons(repeated(COPIES, "SSSPPPPPP"))
     assert free[3] == "attempt 2 may start"
-
-
-def test_a_full_flow() -> None:
-    """What waits only for a place of the flow says so (rule 9.4)."""
-    steps = (*(StepSpec(name, ("x",)) for name in "abc"), StepSpec("d", ("x",), when="c"))
-    full = FlowSpec("f", steps, max_parallel=2)
-    assert reasons(repeated(full, "RRPP"))[2:] == [
-        "waits for a place: max_parallel of the flow is 2",
-        "waits for c PENDING",
-    ]
-    assert reasons(repeated(full, "RSPP"))[2] == "attempt 2 may start"
 
 
 def test_copies_wait_as_the_flow_says() -> None:

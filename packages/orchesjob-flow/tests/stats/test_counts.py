@@ -1,19 +1,18 @@
 """What the newest runs come to, for each flow and each of its steps (rule 12.2)."""
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flow_spec import FlowSpec
 from flow_store import FlowStore, RunStatus
 from orchesjob_flow.stats import Stats, flow_stats, nearest_rank
 
-from .recording import end, failed, open_again, ran, record, step
+from .recording import end, failed, ran, record, step
 
 FLOWS = [FlowSpec(name, (step("a"), step("b", when="a"))) for name in ("f", "g")]
 
@@ -54,15 +53,6 @@ def test_what_it_comes_to(store: FlowStore) -> None:
     assert not is_truncated
 
 
-def test_what_is_chosen(store: FlowStore) -> None:
-    """One flow, and only what has ended since a time."""
-    succeed(store, "g1", FLOWS[1], 100, 1)
-    assert [one.flow_id for one in ask(store, flow_id="g").flows] == ["g"]
-    assert ask(store, flow_id="h").flows == []
-    (late,) = ask(store, since=104.0).flows
-    assert (late.flow_id, late.runs.total, late.runs.took) == ("f", 2, (4.0, 50.0))
-
-
 def test_the_newest(store: FlowStore) -> None:
     """What is older is not counted; but it is known when each flow has last succeeded."""
     succeed(store, "g1", FLOWS[1], 200, 5)
@@ -77,38 +67,9 @@ def test_the_newest(store: FlowStore) -> None:
     assert ask(store, most=1, since=205.0).is_truncated is False
 
 
-def test_after_a_retry_and_a_removal(store: FlowStore) -> None:
-    """A run counts as it ended last, and no longer once it is removed."""
-    open_again(store, "k4", "a")
-    ((f,), _) = ask(store)
-    assert (f.runs.total, f.unfinished) == (3, {RunStatus.PENDING: 1})
-    end(store, "k4", 300, {"a": ran(299, 300)})
-    store.remove({"k1": 1}, finished_by=300.0)
-    ((f,), _) = ask(store)
-    assert (f.runs.total, f.runs.succeeded, f.runs.retries) == (3, 3, 1)
-    assert f.last_success_at == 300.0
-
-
 @given(st.lists(st.integers(0, 10**6), min_size=1), st.integers(1, 100))
 def test_nearest_rank(values: Sequence[int], percent: int) -> None:
     """So many percent of the values, and no fewer, are as small as the percentile."""
     ordered = sorted(values)
     rank = nearest_rank(percent, len(ordered))
     assert 100 * rank >= percent * len(ordered) > 100 * (rank - 1)
-
-
-@given(st.lists(st.integers(1, 1000), min_size=3, max_size=9), st.integers(1, 10**6))
-@settings(max_examples=20, deadline=None)
-def test_no_outlier_changes_a_median(took: Sequence[int], times: int) -> None:
-    """However long the longest run takes, the median stays (rule 12.2)."""
-
-    def median(durations: Sequence[float]) -> float:
-        with tempfile.TemporaryDirectory() as folder, FlowStore.open(f"{folder}/flow.db") as store:
-            for number, duration in enumerate(durations):
-                succeed(store, f"k{number}", FLOWS[0], 0, duration)
-            (flow,) = ask(store).flows
-            assert flow.runs.took is not None
-            return flow.runs.took.median
-
-    *others, longest = sorted(took)
-    assert median([*others, longest * times]) == median(took)

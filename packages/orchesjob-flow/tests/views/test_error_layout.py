@@ -100,23 +100,6 @@ def test_a_long_line_fills_the_room(room: int, length: int, column: int) -> None
         assert len(part) - len(kept) in (0, 3)
 
 
-def test_colours() -> None:
-    """Colours change nothing but themselves."""
-    error = step("    retries: many")
-    coloured = flow_file_text(error, Style(80, colour=True))
-    assert "\x1b[1;31merror\x1b[0m: " in coloured
-    for code in ("\x1b[1;31m", "\x1b[1;34m", "\x1b[0m"):
-        coloured = coloured.replace(code, "")
-    assert coloured == flow_file_text(error, Style(80))
-
-
-def test_help_below_the_line() -> None:
-    """How to fix it stands below the line, not in the sentence (rule 6.12)."""
-    text = flow_file_text(step("    needs: b"), Style(150))
-    assert text.startswith("error: steps[0].needs: unknown key\n")
-    assert text.splitlines()[-1].startswith("  = help: write depends_on: ")
-
-
 def test_other_errors() -> None:
     """The sentence comes first, then each further key that says something, on a line of its own."""
     described = {

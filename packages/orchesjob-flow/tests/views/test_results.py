@@ -4,61 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from flow_store import GivenUp, Run, Step, StepStatus
+from flow_store import Run, Step, StepStatus
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import Snapshot
 from orchesjob_flow.reasons import shown_key
 from orchesjob_flow.views.results import run_json
-
-
-def test_the_keys_of_a_run(daily: Run, ten_o_clock: float) -> None:
-    """The JSON of a run has the keys of rule 6.4, and says who advances the run."""
-    document = run_json(Snapshot(daily, Holder(4711)))
-    steps = document.pop("steps")
-    assert document == {
-        "run_key": "daily-20260507",
-        "flow_id": "daily-import",
-        "status": "RUNNING",
-        "started_at": ten_o_clock,
-        "finished_at": None,
-        "error": None,
-        "cancel_requested_at": None,
-        "replaced_by": None,
-        "finally_after": None,
-        "parent": None,
-        "gave_up": None,
-        "params": {},
-        "group": None,
-        "waits_for_group": None,
-        "orchesjob_home": "/srv/jobs",
-        "until": [],
-        "runner": {"pid": 4711, "alive": True},
-    }
-    assert steps[0] == {
-        "id": "download",
-        "in_finally": False,
-        "foreach": None,
-        "run_key": "daily-20260507:download:1",
-        "status": "SUCCEEDED",
-        "attempt_no": 1,
-        "max_retries": 0,
-        "allowed": False,
-        "next_attempt_at": None,
-        "started_at": ten_o_clock,
-        "finished_at": ten_o_clock + 60,
-        "error": None,
-        "orchesjob_status": {"status": "SUCCEEDED"},
-        "reason": "attempt 1 succeeded",
-        "attempts": [],
-        "settlements": [],
-    }
-    assert steps[2]["orchesjob_status"] is None
-
-
-def test_a_runner_that_gave_up(daily: Run) -> None:
-    """The JSON says when and why a runner gave up (rule 5.7)."""
-    given_up = daily._replace(gave_up=GivenUp(7.5, "no answer"))
-    assert run_json(Snapshot(given_up, None))["gave_up"] == {"at": 7.5, "error": "no answer"}
 
 
 @pytest.mark.parametrize(

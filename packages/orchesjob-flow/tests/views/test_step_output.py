@@ -24,20 +24,6 @@ def read(file: OutputFile) -> bytes:
     return b"".join(file.read())
 
 
-def test_reading_on(tmp_path: Path) -> None:
-    """Each reading yields what was added since the last one."""
-    path = tmp_path / "out"
-    file = OutputFile(path)
-    with pytest.raises(FileNotFoundError):
-        read(file)
-    path.write_bytes(b"one\ntw")
-    assert read(file) == b"one\ntw"
-    assert read(file) == b""
-    with path.open("ab") as end:
-        end.write(b"o\n")
-    assert read(file) == b"o\n"
-
-
 def test_what_is_no_file(tmp_path: Path) -> None:
     """A pipe under the name of an output file is not opened, as that may take for ever."""
     path = tmp_path / "pipe"
@@ -129,14 +115,6 @@ def test_two_gigabytes(tmp_path: Path) -> None:
     assert peak < 20 * BLOCK_BYTES
 
 
-def test_missing_file(tmp_path: Path) -> None:
-    """The last lines of a file that is not there are none; it is read whole when it comes."""
-    file = OutputFile(tmp_path / "out")
-    file.skip_to_last(1)
-    (tmp_path / "out").write_bytes(b"a\nb\n")
-    assert read(file) == b"a\nb\n"
-
-
 class Output(dict[Source, Path]):
     """Files of the first attempts of some steps, each with one line, and what is shown of them."""
 
@@ -163,34 +141,6 @@ class Output(dict[Source, Path]):
 def output(tmp_path: Path) -> Output:
     """The files of many steps."""
     return Output(tmp_path, 300)
-
-
-def test_files_that_grow(output: Output) -> None:
-    """Whatever an attempt that is under way prints is shown at the next look."""
-    output.printer.follow(output, growing=set(output))
-    output.printer.show()
-    output.add("second")
-    output.printer.show()
-    assert output.shown == [f"{source.step_id} second\n" for source in output]
-
-
-def test_what_an_attempt_prints_last(output: Output) -> None:
-    """All that was printed until an attempt ended is shown at the next look, however many end."""
-    output.printer.follow(output, growing=set(output))
-    output.printer.show()
-    output.add("last")
-    output.printer.follow({}, growing=set())
-    output.printer.show()
-    assert output.shown == [f"{source.step_id} last\n" for source in output]
-
-
-def test_files_that_have_settled(output: Output) -> None:
-    """What a process adds that an attempt has left behind is shown at the next look."""
-    output.printer.follow(output, growing=set())
-    output.printer.show()
-    output.add("later")
-    output.printer.show()
-    assert output.shown == [f"{source.step_id} later\n" for source in output]
 
 
 def test_the_last_look(output: Output) -> None:

@@ -47,17 +47,6 @@ download  OK SUCCEEDED  1/0      1 min    SUCCEEDED  daily-20260507:download:1
 validate  > RUNNING     1/1      10 s     RUNNING    daily-20260507:validate:1
 import    . PENDING     0/0      -        -          daily-20260507:import:1"""
 
-ON_SCREEN = """\
-Flow: daily-import  Run: daily-20260507
-Status: > RUNNING  Steps: 1/3 done, 1 running, 0 failed
-Started: 2026-05-07 10:00:00  Finished: -  Elapsed: 1 min 10 s
-
-Step      Status        Attempt  Elapsed  Error
---------  ------------  -------  -------  -----
-download  OK SUCCEEDED  1        1 min
-validate  > RUNNING     1        10 s
-import    . PENDING     -        -"""
-
 
 def test_the_table_of_the_rule(daily: Run, ten_o_clock: float) -> None:
     """The table looks as rule 6.5 shows it, to the letter."""
@@ -314,12 +303,6 @@ def test_what_matters_is_on_a_low_screen(crowd: Run) -> None:
     assert lines[-1] == "... and 183 more: 143 PENDING, 40 SUCCEEDED"
 
 
-def test_what_fits_keeps_its_order(daily: Run, ten_o_clock: float) -> None:
-    """Where all steps fit, they are in the order of the file."""
-    lines = fit_live_table(Snapshot(daily, Holder(1)), ten_o_clock + 70, (86, 10), colour=None)
-    assert lines == ON_SCREEN.splitlines()
-
-
 @pytest.mark.parametrize("lines", range(1, 12))
 def test_no_screen_is_too_low(crowd: Run, lines: int) -> None:
     """However low the screen, the head of the table is there and nothing scrolls (rule 6.6)."""
@@ -449,17 +432,6 @@ def test_copies_are_folded(repeated: Run) -> None:
 
 
 HEADS = ("Step", "Runs", "Waits also for")
-
-
-def test_columns_are_as_wide_as_their_widest_cell() -> None:
-    """Wide characters and colours are counted as a terminal shows them."""
-    rows = [("日本", "when a", ""), ("\x1b[31mb\x1b[0m", "at once", "c")]
-    assert draw_table([HEADS, *rows]) == [
-        "Step  Runs     Waits also for",
-        "----  -------  --------------",
-        "日本  when a",
-        "\x1b[31mb\x1b[0m     at once  c",
-    ]
 
 
 def test_a_long_cell() -> None:
