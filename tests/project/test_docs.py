@@ -25,8 +25,10 @@ import sys
 import termios
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from functools import cache
+from itertools import batched
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,7 @@ from orchesjob_flow.cli.options import RUN_KEY_OPTION, KeyArgument
 from orchesjob_flow.cli.sections import SECTIONS, SHOWN, cli, load_command
 from orchesjob_flow.errors import NoRunYet
 from support.files import write_program
+from support.orchesjob import Orchesjob
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md"))]
@@ -73,6 +76,7 @@ SEPARATOR = "=== the next command ==="
 END_OF_FILE = "=== file ==="
 TERMINAL_LINES, TERMINAL_COLUMNS = 50, 80
 LONGEST_SESSION_SEC = 180  # some thirty calls, on a machine that is busy with other tests
+SIDE_BY_SIDE = 4
 DETACHED = ("detached", "pid")
 
 
@@ -211,23 +215,43 @@ def screen_after(written: bytes) -> str:
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("document", [d for d in GUIDES if session(d)], ids=name)
+@pytest.mark.parametrize(
+    "documents",
+    list(batched([document for document in GUIDES if session(document)], SIDE_BY_SIDE)),
+    ids=lambda documents: " ".join(map(name, documents)),
+)
 def test_shown_commands_print_what_is_shown(
-    document: Path, real_orchesjob: Any, tmp_path: Path
+    documents: list[Path], tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
     """A reader who types the commands of a document sees what the document shows."""
-    home = tmp_path / "me"
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:  # mostly they wait for their steps
+        printed = {
+            document: pool.submit(run_document, document, tmp_path / str(number))
+            for number, document in enumerate(documents)
+        }
+    for document, texts in printed.items():
+        with subtests.test(document=name(document)):
+            shown = [normalise(output) for _, output, _ in session(document)]
+            assert texts.result() == shown
+
+
+def run_document(document: Path, folder: Path) -> list[str]:
+    """Run the commands of a document in a home of its own; return what they print, normalised."""
+    home = folder / "me"
     (home / "bin").mkdir(parents=True)
     for block in reversed(blocks(document)):  # the first of a name stays
         if block.file is not None:
             (home / block.file).write_text(block.text, encoding="utf-8")
-    environ = {**real_orchesjob.environ, "HOME": str(home), "LC_ALL": "C.UTF-8", "TERM": "xterm"}
     # The reader has a `mail`, for which `validate` looks; no document sends one.
     write_program(home / "bin" / "mail", "#!/bin/false\n")
-    environ["PATH"] = f"{Path(sys.executable).parent}:{home}/bin:{environ['PATH']}"
-    shown = session(document)
-    printed = run_session(shown, home, environ)
-    assert list(map(normalise, printed)) == [normalise(output) for _, output, _ in shown]
+    programs = Path(sys.executable).parent
+    orchesjob = Orchesjob(str(programs / "orchesjob"), folder)
+    environ = {**orchesjob.environ, "HOME": str(home), "LC_ALL": "C.UTF-8", "TERM": "xterm"}
+    environ["PATH"] = f"{programs}:{home}/bin:{environ['PATH']}"
+    try:
+        return list(map(normalise, run_session(session(document), home, environ)))
+    finally:
+        orchesjob.end_all()
 
 
 @pytest.mark.parametrize(
