@@ -27,11 +27,11 @@ STEP_LOGS = "STEP_LOGS"
 """The variable that names the folder of the logs."""
 
 ENDINGS = {
-    "ok": "exit 0",
-    "ok 7": "exit 7",
+    "ok": "write; exit 0",
+    "ok 7": "write; exit 7",
     "skip 5": "exit 5",
     "exit": "exit 3",
-    "unwritten": "exit 3",  # retried alike; a task for each step refuses `produces`
+    "unwritten": "exit 0",
     "yes": "exit 0",
     "no": "exit 1",
     "timeout": "exec sleep 600",
@@ -47,6 +47,7 @@ LIMIT_SEC = 4
 PLAY = """\
 # Keeps a log, and ends as the file $1 says of this attempt at what $3 names. Before, parameter,
 # words, env_file and the value of a copy must be those of this flow, and $4 the run's directory.
+# A command that succeeds writes $5, if its step produces something.
 [ "$2 $FROM_FILE" = "$CASE $CASE" ] || exit 98
 case $ORCHESJOB_FLOW_STEP in *@*) [ "${ORCHESJOB_FLOW_STEP#*@}" = "$VALUE" ] || exit 97 ;; esac
 touch "$4/is-there" || exit 96
@@ -55,6 +56,8 @@ abort() { # as somebody else does it; the parent is orchesjob's worker, which kn
   "$ORCHESJOB_BIN" abort --grace-seconds=1 --job-id="$job" &
   exec sleep 600
 }
+product=$5
+write() { [ -z "$product" ] || echo "$attempt" > "$product"; }
 attempt="$ORCHESJOB_FLOW_STEP $ORCHESJOB_FLOW_ATTEMPT $3"
 echo "$attempt" >> "$STEP_LOGS/$CASE $ORCHESJOB_FLOW_RUN_KEY"
 while read -r step number what ending; do
@@ -256,19 +259,22 @@ def _attempts(fates: Sequence[str]) -> Mapping[str, str]:
 
 def _repeated(seed: int, block: Block) -> dict[str, Any]:
     """Write a `foreach` down, whose values are in a file: a list could not be empty."""
+    allowed = {} if block.copies else {"allow_empty": True}
     return {
-        "foreach": {"VALUE": {"lines": f"values-{seed}"}},
-        "steps": [_played(step) for step in block.steps],
+        "foreach": {"VALUE": {"lines": f"values-{seed}", **allowed}},
+        "steps": [_played(step, "-${{ VALUE }}") for step in block.steps],
         **({"max_parallel": block.max_parallel} if block.max_parallel else {}),
     }
 
 
-def _played(step: StepSpec) -> dict[str, Any]:
-    """Write a step down, with commands that meet its fates."""
+def _played(step: StepSpec, copy: str = "") -> dict[str, Any]:
+    """Write a step down, with commands that meet its fates; `copy` tells its copies apart."""
     words = ["sh", "play.sh", "${{ FLOW_DIR }}/fates-${{ CASE }}", "${{ CASE }}"]
+    produces = [f"${{{{ RUN_DIR }}}}/{step.id}{copy}"] if step.produces else []
     return {
         "id": step.id,
-        "command": [*words, "run", "${{ RUN_DIR }}"],
+        "command": [*words, "run", "${{ RUN_DIR }}", *produces],
+        **({"produces": produces} if produces else {}),
         **({"only_if": [*words, "asked", "${{ RUN_DIR }}"]} if step.only_if else {}),
         "x-airflow": {"priority_weight": 3},
         **({"timeout_sec": LIMIT_SEC} if step.timeout_sec == load_model().LIMIT_SEC else {}),
