@@ -8,7 +8,11 @@ import pytest
 from airflow.sdk import DAG
 
 from flow_spec import Block, Copy, FlowSpec, StepSpec, base_of
-from orchesjob_flow_airflow.flow_as_dag.copies import CopyGroups, lane_predecessors, staged_blocks
+from orchesjob_flow_airflow.flow_as_dag.copies import (
+    lane_predecessors,
+    places_of_copies,
+    staged_blocks,
+)
 from orchesjob_flow_airflow.flow_as_dag.operators import BeginningOperator
 from orchesjob_flow_airflow.flow_as_dag.run import BEGINNING, TaskIds
 from orchesjob_flow_airflow.flow_as_dag.tasks import add_edges
@@ -83,8 +87,11 @@ def test_groups(seed: int) -> None:
     flow = interlaced(seed)
     staged = staged_blocks(flow)
     with DAG("f") as dag:
-        places = CopyGroups(flow, staged, TaskIds(""))
-        tasks = {step.id: BeginningOperator(**places.place_of(step.id)) for step in flow.steps}
+        places = places_of_copies(flow, staged, TaskIds(""))
+        tasks = {
+            step.id: BeginningOperator(**places.get(step.id, {"task_id": step.id}))
+            for step in flow.steps
+        }
         add_edges(flow, tasks, BeginningOperator(task_id=BEGINNING), lane_predecessors(staged))
     groups = DagSerialization.from_dict(DagSerialization.to_dict(dag)).task_group
     ordered = [

@@ -11,11 +11,14 @@ from typing import Any
 from airflow.sdk import BaseOperator, TaskGroup
 from airflow.sdk.exceptions import AirflowException
 
-from flow_spec import FlowSpec, StepSpec
-from orchesjob_flow_airflow.flow_as_dag.copies import CopyGroups, lane_predecessors, staged_blocks
+from flow_spec import FlowSpec
+from orchesjob_flow_airflow.flow_as_dag.copies import (
+    lane_predecessors,
+    places_of_copies,
+    staged_blocks,
+)
 from orchesjob_flow_airflow.flow_as_dag.operators import (
     BeginningOperator,
-    JoinOperator,
     OutcomeOperator,
     StepOperator,
 )
@@ -48,16 +51,10 @@ def add_tasks(  # noqa: PLR0913 - what the tasks need
     run_dirs: str | os.PathLike[str] | None,
     secrets: Mapping[str, str] | None,
 ) -> None:
-    """Add the tasks of a flow.
+    """Add the tasks of a flow, whose file is at `path`.
 
-    Args:
-        group: The group that is being made, or that of a whole DAG.
-        flow: The flow.
-        path: Its file.
-        folder: The folder of the DAG file, which stands for the flow's directory.
-        infrastructure_retries: How many infrastructure faults of a task are retried.
-        run_dirs: The folder for the directories of runs, if there is one.
-        secrets: Variables for the commands that nobody records.
+    `group` is the group that is being made, or that of a whole DAG. `folder` is that of the DAG
+    file, which stands for the flow's directory. The other arguments are those of `flow_dag`.
     """
     task_ids = TaskIds.within(group)
     beginning = BeginningOperator(task_id=BEGINNING, trigger_rule="all_success")
@@ -71,15 +68,20 @@ def add_tasks(  # noqa: PLR0913 - what the tasks need
         "secrets": secrets,
     }
     staged, arguments = staged_blocks(flow), arguments_of_steps(path, flow)
-    groups, on_lane = CopyGroups(flow, staged, task_ids), lane_predecessors(staged)
+    places, on_lane = places_of_copies(flow, staged, task_ids), lane_predecessors(staged)
     tasks: dict[str, BaseOperator] = {}
     for step in flow.all_steps:
+        # A step counts its retries and keeps its time itself.
+        given = fault_settings(step.retries + infrastructure_retries)
+        given |= {"retry_policy": StepRetries(), "doc_md": step.description, **settings}
+        given |= places.get(step.id, {"task_id": step.id})
+        given |= (_SILENT if step.allow_failure else {}) | {**arguments[step.id]}
+        waits = step.waits_for or step.id in on_lane
         try:
-            tasks[step.id] = _task(
-                step,
-                infrastructure_retries,
-                {**settings, **groups.place_of(step.id), **arguments[step.id]},
-                trigger_rule="all_done" if step.waits_for or step.id in on_lane else "all_success",
+            tasks[step.id] = StepOperator(
+                step=step,
+                trigger_rule="all_done" if waits else "all_success",
+                **given,
             )
         except (TypeError, ValueError, AirflowException) as error:
             raise objection(path, flow, step, error) from error
@@ -97,29 +99,15 @@ def add_tasks(  # noqa: PLR0913 - what the tasks need
         outcome.set_upstream(_add_finally(flow, tasks, beginning, outcome_arguments))
 
 
-def _task(
-    step: StepSpec, infrastructure_retries: int, arguments: dict[str, Any], trigger_rule: str
-) -> StepOperator:
-    """Return the task of a step, which counts the step's retries and keeps its time itself."""
-    return StepOperator(
-        step=step,
-        trigger_rule=trigger_rule,
-        **fault_settings(step.retries + infrastructure_retries) | {"retry_policy": StepRetries()},
-        **(_SILENT if step.allow_failure else {}),
-        **{"doc_md": step.description, **arguments},
-    )
-
-
 def add_edges(
     flow: FlowSpec,
     tasks: Mapping[str, BaseOperator],
     beginning: BaseOperator,
     on_lane: Mapping[str, Sequence[str]],
 ) -> None:
-    """Make the tasks of steps wait; those with nothing to wait for wait for the first task.
+    """Make each task wait for what its step waits for, and for the copy before it on its lane.
 
-    A task waits for what its step waits for, and for the copy before it on its lane (rules 3.6 and
-    10.3). A name may mean all copies of a step.
+    A name may mean all copies of a step; who has nothing to wait for waits for the first task.
     """
     for step in flow.steps:
         before = [other.id for name in step.waits_for for other in flow.named(name)]
@@ -145,16 +133,10 @@ def _add_finally(
       `flow.outcome` follows it, and all steps too: clearing the failed ones may not clear this one.
     - `flow.cancelled` is a teardown task that only runs if `flow.end` was skipped. Then it gives
       the run its outcome, in place of `flow.outcome`.
-
-    Args:
-        flow: The flow.
-        tasks: The tasks of all steps, those of `finally` included, by step id.
-        beginning: The first task of the flow.
-        outcome_arguments: The arguments of a task that gives the run its outcome.
     """
-    before = JoinOperator(task_id=FINALLY)
+    before = BeginningOperator(task_id=FINALLY, trigger_rule="all_done")
     before.set_upstream([tasks[step.id] for step in flow.steps] or beginning)
-    end = JoinOperator(task_id=END)
+    end = BeginningOperator(task_id=END, trigger_rule="all_done")
     for step in flow.finally_:
         task = tasks[step.id].as_teardown()
         waits = [tasks[other] for other in step.waits_for if other in flow.finally_ids]
