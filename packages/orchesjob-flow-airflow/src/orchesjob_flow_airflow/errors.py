@@ -133,13 +133,6 @@ class FilesUnwritten(AttemptFailed):
     """A command has succeeded without writing what its step `produces` (rule 10.10)."""
 
 
-class NoOutcome(OrchesjobFlowAirflowError, RuntimeError):
-    """An attempt has failed, and no report says how."""
-
-    says = "{cause}"
-    cause: str
-
-
 class AttemptTimedOut(OrchesjobFlowAirflowError, RuntimeError):
     """The job of an attempt still runs after the time limit of its step (rule 5.5)."""
 

@@ -273,7 +273,7 @@ def test_keys(
     places = {"place": "here", "place_of": {1: "there"}.get}
     passed_at = max(passed, default=0)
     tries = SimpleNamespace(number=3, passed_at=passed_at, open=open_, **places)
-    found = AttemptKeys.of("t", cast("Tries", tries), has_gate=True, is_gate=is_gate)
+    found = AttemptKeys.of("t", cast("Tries", tries), is_gate=is_gate)
     lists = map(" ".join, (found.earlier, found.open, found.last))
     assert [found.own, *lists] == [part.strip() for part in keys.split("|")]
     assert found.away == {}

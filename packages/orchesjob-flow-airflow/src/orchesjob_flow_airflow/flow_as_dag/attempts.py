@@ -31,7 +31,7 @@ from orchesjob_client import (
     orchesjob_home,
     pauses,
 )
-from orchesjob_flow_airflow.errors import AttemptTimedOut, ForeignJob, NoOutcome
+from orchesjob_flow_airflow.errors import AttemptFailed, AttemptTimedOut, ForeignJob
 from orchesjob_flow_airflow.flow_as_dag.tries import AttemptKeys
 
 PATIENCE_SEC = 60.0
@@ -48,7 +48,6 @@ FORWARD_INTERVAL_SEC = 0.5
 PROCESS_INTERVAL_SEC = 1.0
 """Between two searches for processes of this host."""
 
-_BLOCK = 1 << 16
 _LONGEST_LINE = 1 << 16
 
 
@@ -74,10 +73,8 @@ class Execution(NamedTuple):
     def environ(self, log: Any) -> dict[str, str]:
         """Read the files, and return the environment of the process.
 
-        A file that cannot be read and that the step can do without is a warning in the task's log.
-
-        Raises:
-            EnvFileError: A file is missing or invalid; says where, without any value.
+        A file that cannot be read and that the step can do without is a warning in the task's log;
+        one that it needs is an `EnvFileError`.
         """
         from_files, unread = read_env_files(self.env_files, self.folder)
         for _, error in unread:
@@ -105,15 +102,10 @@ class TaskAttempt:
         in a working directory before the command starts, unless a try has done that already for
         this attempt, and returns whether it has.
         """
-        self.was_noted_late = False
-        self._client = client
-        self._execution = execution
-        self._keys = keys
-        self._log = log
-        self._after_abort = after_abort
-        self._note_files = note_files
-        self._mask = mask
-        self._ended = False
+        self.was_noted_late = self._ended = False
+        self._client, self._keys, self._execution = client, keys, execution
+        self._log, self._mask = log, mask
+        self._after_abort, self._note_files = after_abort, note_files
         self._deadline = math.inf
 
     def run(self, remaining_sec: float = math.inf) -> JobReport:
@@ -125,9 +117,8 @@ class TaskAttempt:
         this one is the next.
 
         Raises:
-            NoOutcome: The attempt failed, and no report says how.
-            AttemptTimedOut: The job runs for longer than its step may, or for more than
-                `remaining_sec`, the time that its run has left. It is left running.
+            AttemptFailed: No report says how.
+            AttemptTimedOut: Its time is over, or the `remaining_sec` of its run. The job runs on.
             ForeignJob: Another command has this attempt's key.
             OrchesjobError: orchesjob gave no usable answer.
         """
@@ -139,6 +130,8 @@ class TaskAttempt:
             self._client.abort(key)
         what = "waiting for processes of an earlier try to end"
         self._await_survivors(self._keys.earlier, what, self._deadline)
+        if self._ended:
+            raise AttemptFailed("the task was ended before its job began")
         report = self._start()
         return self._followed(report, is_new=not report.existing)
 
@@ -162,10 +155,7 @@ class TaskAttempt:
         self._client.end((*keys.earlier, keys.own), (*keys.open, *keys.last, keys.own))
 
     def ended_by_itself(self) -> JobReport | None:
-        """Return the report of the attempt's job, if the job ended without being aborted (5.5).
-
-        It may be the job of an earlier try, if this try has followed that.
-        """
+        """Return the report of the job that this try follows, if that was not aborted (5.5)."""
         with suppress(OrchesjobError):
             for key in (self._keys.own, *reversed(self._keys.open)):
                 report = self._client.find(key)
@@ -178,19 +168,16 @@ class TaskAttempt:
         """Return the last report of an open try's job, if there is one that was not aborted."""
         for key in reversed(self._keys.open):
             report = self._client.find(key)
-            if report is None:
-                self._log_unknown(key)
-            elif not self._is_foreign(report):
+            if report is not None and not self._is_foreign(report):
                 return self._taken_over(key, report)
+            if report is None and (place := self._keys.away.get(key)):
+                words = "orchesjob does not know %s on this host; it may run elsewhere: on %s"
+                self._log.warning(words, key, place)
+            elif report is None:
+                self._log.info(
+                    "orchesjob does not know %s on this host: that try began no job", key
+                )
         return None
-
-    def _log_unknown(self, key: str) -> None:
-        """Say that an open try has left no job here, and where it may have left one."""
-        words = "orchesjob does not know %s on this host"
-        if place := self._keys.away.get(key):
-            self._log.warning(f"{words}; it may run elsewhere: on %s", key, place)
-        else:
-            self._log.info(f"{words}: that try began no job", key)
 
     def _taken_over(self, key: str, report: JobReport) -> JobReport | None:
         if report.is_active:
@@ -206,23 +193,20 @@ class TaskAttempt:
 
     def _start(self) -> JobReport:
         """Start this attempt's job, or find it: the worker may have been restarted since."""
-        self._check_not_ended()
         execution = self._execution
         is_noted_now = self._note_files(execution.directory)
         try:
             environ = execution.environ(self._log)
             report = self._client.start(self._keys.own, execution, environ)
         except (EnvFileError, CallRefused) as error:  # no later try can do better
-            raise NoOutcome(f"could not be started: {error}") from error
+            raise AttemptFailed(f"could not be started: {error}") from error
         if self._is_foreign(report):
             raise ForeignJob(self._keys.own)
         self.was_noted_late = report.existing and is_noted_now
         if self._ended:
             self.end()  # `end` was called before orchesjob knew the job
         verb = "found" if report.existing else "started"
-        self._log.info(
-            "orchesjob %s the job %s under the key %s", verb, report.job_id, self._keys.own
-        )
+        self._log.info("orchesjob %s the job %s under the key %s", verb, report.job_id, self.key)
         return report
 
     def _followed(self, report: JobReport, *, is_new: bool) -> JobReport:
@@ -230,7 +214,6 @@ class TaskAttempt:
 
         The time limit is kept here, on the monotonic clock: Airflow's is a signal, whose exception
         Python drops if it arrives in a callback of the garbage collector.
-
         """
         limit_sec = self._execution.timeout_sec
         if limit_sec is not None and not is_new and report.started_at is not None:
@@ -259,10 +242,6 @@ class TaskAttempt:
                 logged = named
             time.sleep(PROCESS_INTERVAL_SEC)
 
-    def _check_not_ended(self) -> None:
-        if self._ended:
-            raise NoOutcome("the task was ended before its job began")
-
     def _is_foreign(self, report: JobReport) -> bool:
         return not report.is_of(self._execution.command)
 
@@ -289,8 +268,7 @@ def _output_in_log(report: JobReport, log: Any, mask: Callable[[str], str]) -> I
         is_over.set()
         thread.join()
         for output in outputs:
-            output.forward()
-            output.finish()
+            output.forward(is_last=True)
 
 
 class JobOutput:
@@ -301,31 +279,18 @@ class JobOutput:
         self._path = None if path is None else Path(path)
         self._pass_on = pass_on
         self._position = 0
-        self._rest = b""
 
-    def forward(self) -> None:
-        """Pass on the lines that were completed since the last call."""
+    def forward(self, *, is_last: bool = False) -> None:
+        """Pass on the lines completed since the last call; the last time, what follows them too."""
         if self._path is None:
             return
         with suppress(FileNotFoundError), self._path.open("rb") as file:
             file.seek(self._position)
-            while block := file.read(_BLOCK):
-                self._position += len(block)
-                *lines, self._rest = (self._rest + block).split(b"\n")
-                for line in lines:
-                    self._pass_on(_line_text(line))
-                if len(self._rest) > _LONGEST_LINE:
-                    self.finish()
-
-    def finish(self) -> None:
-        """Pass on a last line that has no line end."""
-        if self._rest:
-            self._pass_on(_line_text(self._rest))
-            self._rest = b""
-
-
-def _line_text(line: bytes) -> str:
-    return line.decode(errors="replace").rstrip("\r")
+            while line := file.readline(_LONGEST_LINE):
+                if not (is_last or line.endswith(b"\n") or len(line) == _LONGEST_LINE):
+                    break
+                self._position += len(line)
+                self._pass_on(line.decode(errors="replace").removesuffix("\n").rstrip("\r"))
 
 
 class RetryingClient:
@@ -336,8 +301,7 @@ class RetryingClient:
 
     def __init__(self, client: OrchesjobClient, log: Any) -> None:
         """Log errors in the task's log."""
-        self._client = client
-        self._log = log
+        self._client, self._log = client, log
 
     def start(self, key: str, execution: Execution, environ: Mapping[str, str]) -> JobReport:
         """Start a job, or find the one of this key."""
@@ -364,7 +328,7 @@ class RetryingClient:
         """Return the last report of a job, once it has ended.
 
         Raises:
-            NoOutcome: It has ended, and no report says how.
+            AttemptFailed: It has ended, and no report says how.
             AttemptTimedOut: It still runs at this time of the monotonic clock.
         """
         key = report.job_key
@@ -380,9 +344,9 @@ class RetryingClient:
                 return self._client.wait(key, left_sec)
             found = self.find(key)
             if found is None:
-                raise NoOutcome("orchesjob no longer knows the job")
+                raise AttemptFailed("orchesjob no longer knows the job")
             if found.is_active and time.monotonic() < deadline and report.worker_pid is not None:
-                raise NoOutcome("its worker is gone, but orchesjob reports it as running")
+                raise AttemptFailed("its worker is gone, but orchesjob reports it as running")
             report = found
         return report
 
@@ -392,18 +356,18 @@ class RetryingClient:
 
     def abort(self, key: str) -> None:
         """End a job if it runs: TERM, the grace time, KILL. Errors are logged."""
-        with self._logged_errors(), suppress(JobNotFound, JobNotRunning):
+        with _logged_errors(self._log), suppress(JobNotFound, JobNotRunning):
             self._client.abort(job_key=key, grace_sec=GRACE_SEC, reason="the task ended")
 
     def end(self, keys: Sequence[str], jobs: Sequence[str]) -> None:
         """Abort jobs, and end all processes of the attempts with these keys. Errors are logged."""
         # A process of another user shows no mark, and no tree either once its parents have exited.
         known: list[Process] = []
-        with self._logged_errors():
+        with _logged_errors(self._log):
             known += self._client.survivors(keys)
         for key in jobs:
             self.abort(key)
-        with self._logged_errors():
+        with _logged_errors(self._log):
             if survivors := self._client.end_survivors(keys, GRACE_SEC, known):
                 self._log.error("could not be ended: %s", list_processes(survivors))
 
@@ -412,7 +376,6 @@ class RetryingClient:
             self._client.discard_cgroup(report)
 
     def _retry[Answer](self, call: Callable[[], Answer]) -> Answer:
-        """Repeat a call while it gives no usable answer: a missing answer decides nothing."""
         left = pauses(PATIENCE_SEC)
         while True:
             try:
@@ -424,24 +387,21 @@ class RetryingClient:
                 self._log.warning("%s; trying again", error)
             time.sleep(pause)
 
-    @contextmanager
-    def _logged_errors(self) -> Iterator[None]:
-        """Log an error instead of raising it, so that the rest is ended as well."""
-        try:
-            yield
-        except (OrchesjobError, OSError) as error:
-            self._log.error("%s", error)
+
+@contextmanager
+def _logged_errors(log: Any) -> Iterator[None]:
+    """Log an error instead of raising it, so that the rest is ended as well."""
+    try:
+        yield
+    except (OrchesjobError, OSError) as error:
+        log.error("%s", error)
 
 
 def end_jobs_here(keys: Sequence[str], environ: Mapping[str, str], log: Any) -> None:
     """End the living processes of these jobs on this host, whose tasks Airflow may have killed."""
-    try:
-        survivors = end_survivors(orchesjob_home(environ), keys, GRACE_SEC)
-    except (OrchesjobError, OSError) as error:
-        log.error("%s", error)
-        return
-    if survivors:
-        log.error("could not be ended: %s", list_processes(survivors))
+    with _logged_errors(log):
+        if survivors := end_survivors(orchesjob_home(environ), keys, GRACE_SEC):
+            log.error("could not be ended: %s", list_processes(survivors))
 
 
 def list_processes(processes: Sequence[Process]) -> str:

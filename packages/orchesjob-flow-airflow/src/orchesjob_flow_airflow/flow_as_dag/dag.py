@@ -68,28 +68,18 @@ def flow_dag(  # noqa: PLR0913 - its options
     if (around := DagContext.get_current()) is not None:
         raise InsideDag(path, around.dag_id)
     flow = read_flow_file(path, folder)
-    check_flow(
-        path,
-        flow,
-        "flow_dag",
-        has_run_dirs=run_dirs is not None,
-        infrastructure_retries=infrastructure_retries,
-    )
+    options: dict[str, Any] = {
+        "infrastructure_retries": infrastructure_retries,
+        "run_dirs": run_dirs,
+    }
+    check_flow(path, flow, "flow_dag", **options)
     check_dag(path, flow, dag_arguments)
     arguments = {"doc_md": _as_document(path), **_dag_arguments(flow), **dag_arguments}
     arguments["params"] = _params(flow, dag_arguments.get("params"))
     dag = DAG(dag_id or flow.flow_id, schedule=schedule, **arguments)
     with dag:
         dag.auto_register = False  # a factory may catch the error of a DAG that is half made
-        add_tasks(
-            dag.task_group,
-            flow,
-            path,
-            folder,
-            infrastructure_retries=infrastructure_retries,
-            run_dirs=run_dirs,
-            secrets=secrets,
-        )
+        add_tasks(dag.task_group, flow, path, folder, secrets=secrets, **options)
         dag.auto_register = arguments.get("auto_register", True)
     dag.fileloc = dag_file
     return dag
@@ -120,13 +110,10 @@ def flow_task_group(
             outcome of a step.
 
     Raises:
-        FlowFileError: The file cannot be read or is not a valid flow, or Airflow refuses the task
-            of a step, such as one with too long an id; says where and why.
         OutsideDag: There is no DAG around the call.
         InsideMappedGroup: The group around the call is expanded at run time.
         FieldRefused: The flow has a field that tasks cannot obey, or one about its runs.
-        ArgumentRefused: A default argument would change the outcome of a step (rule 13.4).
-        RetriesRefused: `infrastructure_retries` is not an integer >= 0.
+        OrchesjobFlowAirflowError: As in `flow_dag`, and `FlowFileError` too.
     """
     folder, path = _resolve(_calling_file(), path)
     if DagContext.get_current() is None:
@@ -135,25 +122,15 @@ def flow_task_group(
     if around is not None and next(iter(around.iter_mapped_task_groups()), None) is not None:
         raise InsideMappedGroup(path, str(around.group_id))
     flow = read_flow_file(path, folder)
-    check_flow(
-        path,
-        flow,
-        "flow_task_group",
-        has_run_dirs=run_dirs is not None,
-        infrastructure_retries=infrastructure_retries,
-    )
+    options: dict[str, Any] = {
+        "infrastructure_retries": infrastructure_retries,
+        "run_dirs": run_dirs,
+    }
+    check_flow(path, flow, "flow_task_group", **options)
     check_group(path, flow, group_arguments)
     arguments = {"tooltip": flow.about, **group_arguments}
     with TaskGroup(group_id or flow.flow_id, **arguments) as group:
-        add_tasks(
-            group,
-            flow,
-            path,
-            folder,
-            infrastructure_retries=infrastructure_retries,
-            run_dirs=run_dirs,
-            secrets=secrets,
-        )
+        add_tasks(group, flow, path, folder, secrets=secrets, **options)
     return group
 
 
@@ -182,10 +159,8 @@ def _dag_arguments(flow: FlowSpec) -> dict[str, Any]:
 def _params(flow: FlowSpec, overrides: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the params of a flow's DAG: those that the flow declares, and the caller's.
 
-    A value of the caller replaces the default of the flow, and what a `Param` of the caller does
-    not say is taken from the flow; its list of values only if they may be text. Airflow checks the
-    values of a run against the JSON Schema of each param; each task checks them against the flow
-    (rule 10.2).
+    What a `Param` of the caller does not say is taken from the flow; its list of values only if
+    they may be text. Each task checks the values of a run again, against the flow (rule 10.2).
     """
     params = dict(overrides or {})
     for param in flow.params:
@@ -208,17 +183,13 @@ def _without_none(**given: Any) -> dict[str, Any]:
 
 
 def _anchored(pattern: str | None) -> str | None:
-    """Return a pattern that the whole value must match, as one that Airflow can search for.
-
-    None if there is none: flags such as `(?i)` must be at the start of an expression. Then only the
-    task checks the value.
-    """
+    """Return a pattern that the whole value must match, as one that Airflow can search for."""
     if pattern is None:
         return None
     whole = f"^(?:{pattern})$"
     try:
         re.compile(whole)
-    except re.error:
+    except re.error:  # flags must be at its start: then only the task checks the value
         return None
     return whole
 

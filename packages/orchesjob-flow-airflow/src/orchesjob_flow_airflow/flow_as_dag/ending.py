@@ -10,18 +10,17 @@ ended (rule 10.1).
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
 from airflow.sdk import BaseXCom
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from flow_spec import FlowSpec, StepEnds, StepSpec
 from orchesjob_flow_airflow.errors import FlowNotBegun
 from orchesjob_flow_airflow.flow_as_dag.run import read_record, recorded_with_run, xcom_of_run
-from orchesjob_flow_airflow.flow_as_dag.tries import InfrastructureFault, RetriedFailure
+from orchesjob_flow_airflow.flow_as_dag.tries import InfrastructureFault
 
 MARK_PATIENCE_SEC = 30.0
 """How long a marked task may take to notice and to end its job: a heartbeat, and the kill."""
@@ -45,10 +44,7 @@ _OUTCOME_OF_STATE: Mapping[str | None, str] = {
 def step_outcomes(context: Mapping[str, Any], flow: FlowSpec) -> StepOutcomes:
     """Return the outcomes of all steps so far, from the states of their tasks (rules 3.2, 5.2).
 
-    Raises:
-        AirflowSkipException: The flow is a group of tasks that has not begun, because a task before
-            it was skipped.
-        FlowNotBegun: It has not begun, because a task before it has failed.
+    If a task before the group of a flow was skipped, this one is; if one failed, `FlowNotBegun`.
     """
     states, task_ids = task_states(context), context["task"].task_ids
     match states.get(task_ids.beginning):
@@ -88,12 +84,8 @@ def seen_ends(flow: FlowSpec, ended: StepOutcomes, after: str | None) -> StepEnd
     Airflow has one state for all skipped tasks. If a step was SKIPPED although its condition was
     true, that was its own decision (rule 3.8).
     """
-
-    def fate_of(step_id: str) -> tuple[str, None] | None:
-        status = ended[step_id]
-        return None if status is None else (status, None)
-
-    return StepEnds(flow, fate_of, after)
+    fates = {name: None if status is None else (status, None) for name, status in ended.items()}
+    return StepEnds(flow, fates.__getitem__, after)
 
 
 def condition_holds(
@@ -186,14 +178,11 @@ class RunDeadline:
 
     Airflow's `dagrun_timeout` would start no more tasks, those of `finally` included. So each task
     of a step ends its job at the deadline, and one that begins later runs nothing (9.12, 10.1).
-
-    Attributes:
-        message: What to report at the deadline.
     """
 
     def __init__(self, context: Mapping[str, Any], flow: FlowSpec, step: StepSpec) -> None:
         """Take the time from the run; the steps of `finally` have no deadline."""
-        self._at: float | None = None
+        self._at = float("inf")
         if flow.finally_ and flow.timeout_sec is not None and step.id not in flow.finally_ids:
             self._at = _beginning(context).timestamp() + flow.timeout_sec
         self.message = timeout_message(flow)
@@ -201,8 +190,6 @@ class RunDeadline:
     @property
     def remaining_sec(self) -> float:
         """The seconds until then, at least 0; infinity without a deadline."""
-        if self._at is None:
-            return float("inf")
         return max(0.0, self._at - datetime.now(UTC).timestamp())
 
     @property
@@ -244,51 +231,13 @@ class StepNote(NamedTuple):
 
 def read_note(context: Mapping[str, Any], step_id: str) -> StepNote | None:
     """Return the note of a step of this run; None if no try of it has begun."""
-    found = read_record(_xcom_of_note(context, step_id))
+    found = read_record(xcom_of_run(context, f"end_of_{step_id}"))
     return None if found is None else StepNote(*found)
 
 
 def write_note(context: Mapping[str, Any], step_id: str, note: StepNote) -> None:
     """Replace the note of a step of this run."""
-    BaseXCom.set(value=list(note), **_xcom_of_note(context, step_id))
-
-
-def _xcom_of_note(context: Mapping[str, Any], step_id: str) -> dict[str, Any]:
-    return xcom_of_run(context, f"end_of_{step_id}")
-
-
-@contextmanager
-def noted_end(
-    context: Mapping[str, Any],
-    step_id: str,
-    end_job: Callable[[], None],
-    was_killed: Callable[[], bool],
-) -> Iterator[None]:
-    """Note how the try in the block ends; unless it succeeded, first end what it left running.
-
-    An infrastructure fault leaves no note: the job may be alive. Nor does an end that Airflow has
-    brought about say how the step ended.
-    """
-    outcome: str | None
-    try:
-        yield
-    except AirflowException as error:
-        match error:
-            case RunTimedOut():
-                outcome = "CANCELLED"
-            case AirflowSkipException():
-                outcome = "SKIPPED"
-            case AirflowFailException():
-                outcome = "FAILED"
-            case RetriedFailure():
-                outcome = None
-            case _:
-                raise
-        if outcome is not None:
-            end_job()
-        write_note(context, step_id, StepNote(None if was_killed() else outcome))
-        raise
-    write_note(context, step_id, StepNote(None if was_killed() else "SUCCEEDED"))
+    BaseXCom.set(value=list(note), **xcom_of_run(context, f"end_of_{step_id}"))
 
 
 class BeforeFinally(NamedTuple):
@@ -306,21 +255,31 @@ class BeforeFinally(NamedTuple):
 
 
 def before_finally(context: Mapping[str, Any], flow: FlowSpec) -> BeforeFinally:
-    """Ask how the steps before `finally` have ended; raise what `step_outcomes` does."""
+    """Ask how the steps before `finally` have ended; raise what `step_outcomes` does.
+
+    A mark after the end of the last step cancels nothing (rules 5.1, 5.6 and 9.12).
+    """
     marked = was_marked(context)
     ended = dict(step_outcomes(context, flow))
+    # In an unmarked run, a note may say more than these.
+    doubtful = {"FAILED"} if flow.timeout_sec is None else {"FAILED", "SKIPPED"}
     notes = {
         step.id: read_note(context, step.id) or StepNote()
         for step in flow.steps
-        if marked or _note_may_differ(flow, ended[step.id])
+        if marked or ended[step.id] in doubtful
     }
     for step_id, note in notes.items():
-        ended[step_id] = _outcome_of(ended[step_id], note, marked=marked)
-    return BeforeFinally(
-        _run_outcome(flow, ended, marked=marked),
-        ended,
-        frozenset(note.attempt_key for note in notes.values() if note.attempt_key is not None),
-    )
+        # The note of a step that was cleared, and has not begun again, is an old one.
+        was_cut = note.outcome == "CANCELLED" and ended[step_id] != "SUCCEEDED"
+        if was_cut or (marked and note.outcome != ended[step_id]):
+            ended[step_id] = "CANCELLED"
+    outcome: RunOutcome = "SUCCEEDED"
+    if "CANCELLED" in {ended[step.id] for step in flow.steps}:
+        outcome = "CANCELLED" if marked else "TIMED_OUT"
+    elif any(ended[step.id] == "FAILED" and not step.allow_failure for step in flow.steps):
+        outcome = "FAILED"
+    open_keys = {note.attempt_key for note in notes.values()} - {None}
+    return BeforeFinally(outcome, ended, frozenset(map(str, open_keys)))
 
 
 def await_jobs(
@@ -340,30 +299,3 @@ def await_jobs(
         log.warning("nobody has seen these jobs end, perhaps on other hosts: %s", ", ".join(keys))
         end_jobs_here(keys, environ, log)
     return found
-
-
-def _note_may_differ(flow: FlowSpec, outcome: str | None) -> bool:
-    """Return whether a step's note may say more than the state of its task, in an unmarked run."""
-    return outcome == "FAILED" or (outcome == "SKIPPED" and flow.timeout_sec is not None)
-
-
-def _outcome_of(by_state: str | None, note: StepNote, *, marked: bool) -> str | None:
-    """Return the outcome of a step, given that of its task's state.
-
-    If the step was cleared and has not begun again, the note is an old one.
-    """
-    if note.outcome == "CANCELLED" and by_state != "SUCCEEDED":
-        return "CANCELLED"
-    return "CANCELLED" if marked and note.outcome != by_state else by_state
-
-
-def _run_outcome(flow: FlowSpec, ended: StepOutcomes, *, marked: bool) -> RunOutcome:
-    """Return what the run would be without `finally` (rules 5.1, 5.6 and 9.12).
-
-    A mark after the end of the last step cancels nothing.
-    """
-    if "CANCELLED" in {ended[step.id] for step in flow.steps}:
-        return "CANCELLED" if marked else "TIMED_OUT"
-    if any(ended[step.id] == "FAILED" and not step.allow_failure for step in flow.steps):
-        return "FAILED"
-    return "SUCCEEDED"

@@ -27,17 +27,14 @@ _FOLDER = "orchesjob-flow"
 def read_flow_file(path: str, folder: str) -> FlowSpec:
     """Return the flow in a file, from the cache if nothing has changed.
 
-    Args:
-        path: The file.
-        folder: Where the relative paths of its lists start (rule 10.3).
-
-    Raises:
-        FlowFileError: The file cannot be read or is not a valid flow. An invalid file is not
-            cached.
+    The relative paths of its lists start at `folder` (rule 10.3). A file that cannot be read or is
+    not a valid flow is a `FlowFileError`, and is not cached.
     """
-    digest = _digest(path)
-    entry = _entry(path)
-    reader = _list_reader(path, folder)
+
+    def reader(origin: str, text: str, params: Mapping[str, str]) -> Sequence[str]:
+        return read_list(origin, text, {**params, "FLOW_DIR": os.path.dirname(path)}, folder)  # noqa: PTH120
+
+    digest, entry = _digest(path), _entry(path)
     flow = _cached(entry, digest)
     if flow is None or not _has_its_lists(flow, reader):
         flow = load_flow(path, read_list=reader)
@@ -46,17 +43,7 @@ def read_flow_file(path: str, folder: str) -> FlowSpec:
     return flow
 
 
-def _list_reader(path: str, folder: str) -> ListReader:
-    """Return a reader of a flow file's lists; the local runner reads them the same way."""
-
-    def read(origin: str, text: str, params: Mapping[str, str]) -> Sequence[str]:
-        return read_list(origin, text, {**params, "FLOW_DIR": os.path.dirname(path)}, folder)  # noqa: PTH120
-
-    return read
-
-
 def _has_its_lists(flow: FlowSpec, reader: ListReader) -> bool:
-    """Return whether the lists of a cached flow have the values that they had when it was read."""
     with contextlib.suppress(ListError):
         return all(
             tuple(reader(origin, text, flow.default_values)) == values

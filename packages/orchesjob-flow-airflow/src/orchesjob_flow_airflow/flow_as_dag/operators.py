@@ -8,7 +8,6 @@ again and again. A task tells Airflow what follows by the type of its exception.
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -38,27 +37,14 @@ from orchesjob_flow_airflow.errors import (
     FlowNotBegun,
     ForeignJob,
     GateFailed,
-    NoOutcome,
     RunDirUnusable,
 )
+from orchesjob_flow_airflow.flow_as_dag import ending
 from orchesjob_flow_airflow.flow_as_dag.ending import (
-    NothingCanRun,
     RunDeadline,
     RunTimedOut,
     StepNote,
     StepOutcomes,
-    await_jobs,
-    before_finally,
-    check_ended,
-    condition_holds,
-    noted_end,
-    reason_of_skip,
-    seen_ends,
-    skip_rest,
-    step_outcomes,
-    timeout_message,
-    was_marked,
-    write_note,
 )
 from orchesjob_flow_airflow.flow_as_dag.run import (
     RunFacts,
@@ -75,7 +61,6 @@ from orchesjob_flow_airflow.flow_as_dag.tries import (
     RetriedFailure,
     Tries,
     fault_settings,
-    keys_before,
 )
 from orchesjob_flow_airflow.secrets import masked, render_secrets
 
@@ -88,11 +73,11 @@ _LOOK_SEC = 30.0
 
 
 class BeginningOperator(BaseOperator):
-    """The first task of a flow: succeeds if what is before the flow has succeeded.
+    """The first task of a flow, and those before and after `finally`: they do nothing.
 
-    No worker runs it: the scheduler ends it as it does an EmptyOperator, whose module takes longer
+    No worker runs one: the scheduler ends it like an EmptyOperator, whose module takes longer
     to import than all of this package. So Airflow never deletes its XComs, and what is recorded
-    with a run is there.
+    with a run is in those of the first task.
     """
 
     ui_color = "#e8e8e8"
@@ -116,17 +101,6 @@ class BeginningOperator(BaseOperator):
 
     def execute(self, context: Mapping[str, Any]) -> None:
         """Do nothing."""
-
-
-class JoinOperator(BeginningOperator):
-    """Succeeds as soon as all upstream tasks have ended, in whatever way; needs no worker either.
-
-    It stands between many upstream and many downstream tasks.
-    """
-
-    def __init__(self, **kwargs: Any) -> None:
-        """Wait for all upstream tasks."""
-        super().__init__(trigger_rule="all_done", **kwargs)
 
 
 class StepOperator(BaseOperator):
@@ -153,17 +127,12 @@ class StepOperator(BaseOperator):
     ) -> None:
         """Prepare the task of a step.
 
-        The `definition` is the digest of the flow: Airflow truncates long fields; with the digest,
-        any change of the flow makes a new version of the DAG. Commands run in `folder`, and
-        `flow_dir` is that of the flow file.
+        The `definition` is the digest of the flow: with it, any change of the flow makes a new
+        version of the DAG, though Airflow truncates long fields. Commands run in `folder`.
         """
         super().__init__(**kwargs)
-        self.secrets = secrets
-        self.step_id = step.id
-        self.task_ids = task_ids
-        self.flow_dir = flow_dir
-        self.folder = folder
-        self.run_dirs = run_dirs
+        self.secrets, self.step_id, self.task_ids = secrets, step.id, task_ids
+        self.flow_dir, self.folder, self.run_dirs = flow_dir, folder, run_dirs
         self._attempt: TaskAttempt | None = None
         self._was_killed = False
         self._keeps_definition = step.id not in flow.finally_ids
@@ -177,21 +146,13 @@ class StepOperator(BaseOperator):
     def execute(self, context: Mapping[str, Any]) -> None:
         """Run the step as this try of the task, if its condition is true.
 
-        Raises:
-            AirflowSkipException: The condition is false, or an exit code skips the step.
-            AirflowFailException: The step failed, and is not retried.
-            RetriedFailure: It failed, and has retries left.
-            InfrastructureFault: It could not be tried; the step has not failed (rule 13.2).
+        An `InfrastructureFault` is raised if it could not be tried: it has not failed (rule 13.2).
         """
-        noted: AbstractContextManager[None] = nullcontext()
-        if self._is_noted:
-            noted = noted_end(context, self.step_id, self._end_job, lambda: self._was_killed)
         try:
-            with noted:
-                self._execute(context)
+            self._execute(context)
         except (AirflowFailException, AirflowSkipException) as error:
             if self._keeps_definition and not self._was_killed and context["ti"].try_number:
-                skip_rest(context, self.flow, self.step_id, error)
+                ending.skip_rest(context, self.flow, self.step_id, error)
             raise
         except (InfrastructureFault, RetriedFailure):
             raise
@@ -204,15 +165,34 @@ class StepOperator(BaseOperator):
         self._end_job()
 
     def _execute(self, context: Mapping[str, Any]) -> None:
-        """Run the step; if it ends without an attempt, end the jobs of earlier tries (rule 5.8)."""
+        """Run the step; note how this try ends, unless it is a fault: its job may be alive."""
+        ti = context["ti"]
         try:
             self._run_if_due(context)
-        except (AirflowFailException, AirflowSkipException):
-            if self._attempt is None and (keys := keys_before(context)):
+        except (AirflowFailException, AirflowSkipException) as error:
+            if self._attempt is None and ti.try_number > 1:  # earlier tries may have jobs (5.8)
                 from orchesjob_flow_airflow.flow_as_dag.attempts import end_jobs_here
 
+                keys = AttemptKeys.before(_task_key(ti), ti.try_number)
                 end_jobs_here(keys, os.environ, self.log)
+            outcome = "FAILED" if isinstance(error, AirflowFailException) else "SKIPPED"
+            self._note_end(context, "CANCELLED" if isinstance(error, RunTimedOut) else outcome)
             raise
+        except RetriedFailure:
+            self._note_end(context, None)
+            raise
+        self._note_end(context, "SUCCEEDED")
+
+    def _note_end(self, context: Mapping[str, Any], outcome: str | None) -> None:
+        """Note for `finally` how the step ends; unless it succeeded, end what it left running.
+
+        An end that Airflow has brought about does not say how the step ended.
+        """
+        if self._is_noted:
+            if outcome not in {None, "SUCCEEDED"}:
+                self._end_job()
+            note = StepNote(None if self._was_killed else outcome)
+            ending.write_note(context, self.step_id, note)
 
     def _run_if_due(self, context: Mapping[str, Any]) -> None:
         in_file = self.flow
@@ -221,7 +201,12 @@ class StepOperator(BaseOperator):
             self.flow = flow
             if self.step.id not in flow.finally_ids:  # which may tell somebody
                 flow.refuse_empty_lists(self.flow_dir)
-            check_copy(flow, self.step)
+            name = base_of(self.step_id)
+            if self.step_id not in flow.copies.get(name, [self.step_id]):  # 10.3, 13.3
+                raise AirflowSkipException(
+                    f"{self.step_id} is none of the copies with which this run began: "
+                    "its list is longer now"
+                )
             facts = RunFacts.of(context, self.flow_dir, self.run_dirs)
             filled = facts.filled(flow)
             if filled is not in_file:
@@ -231,15 +216,19 @@ class StepOperator(BaseOperator):
             self._keeps_definition = False
             raise AirflowFailException(str(error)) from None
         except (ListError, ParamsError) as error:
-            raise NothingCanRun(str(error)) from None
+            raise ending.NothingCanRun(str(error)) from None
         except FlowNotBegun as error:
             raise AirflowSkipException(str(error)) from None
         tries, deadline = Tries(context), RunDeadline(context, flow, self.step)
         this = _Try(context, facts, ended, tries, deadline)
         if deadline.is_over:
             raise RunTimedOut(deadline.message)
-        if not tries.is_test:
-            check_condition(self.flow, self.step, ended, self._run_outcome)
+        if self.step.condition is not None and not tries.is_test:
+            waits = [other.id for name in self.step.waits_for for other in self.flow.named(name)]
+            ending.check_ended(ended, waits)
+            if not ending.condition_holds(self.flow, self.step, ended, self._run_outcome):
+                reason = ending.reason_of_skip(self.flow, self.step, ended, self._run_outcome)
+                raise AirflowSkipException(reason)
         try:
             if self.step.only_if and not tries.passed_at:
                 self._run_gate(this)
@@ -261,11 +250,11 @@ class StepOperator(BaseOperator):
     def _outcomes(self, context: Mapping[str, Any]) -> StepOutcomes:
         """Return the outcomes so far; for a step of `finally`, those of all steps before it."""
         if self.step_id not in self.flow.finally_ids:
-            return step_outcomes(context, self.flow)
-        found = await_jobs(context, self.flow, os.environ, self.log)
+            return ending.step_outcomes(context, self.flow)
+        found = ending.await_jobs(context, self.flow, os.environ, self.log)
         self._run_outcome = found.outcome
         if self.step.asks_run:
-            ends = seen_ends(self.flow, found.steps, found.outcome)
+            ends = ending.seen_ends(self.flow, found.steps, found.outcome)
             self._run_outcome = ends.run_status or found.outcome
         return found.steps
 
@@ -284,18 +273,15 @@ class StepOperator(BaseOperator):
         self.condition = None if step.condition is None else str(step.condition)
 
     def _run_gate(self, this: "_Try") -> None:
-        """Return if the gate lets the step run, after recording that (rule 10.8)."""
         try:
             self._run_to_end(this, is_gate=True)
         except AttemptFailed as error:
             raise GateFailed(str(error)) from error
-        this.tries.record("passed")
+        this.tries.record("passed")  # before the command begins (rule 10.8)
 
     def _run_to_end(self, this: "_Try", *, is_gate: bool = False) -> None:
         try:
             report = self._run(this, is_gate=is_gate)
-        except NoOutcome as error:
-            raise AttemptFailed(str(error)) from error
         except AttemptTimedOut as error:
             self._end_job()
             # A job that had ended by itself counts (rule 5.5).
@@ -340,9 +326,9 @@ class StepOperator(BaseOperator):
                 make_run_dir(this.facts.run_dir)
             self._attempt = attempt = self._new_attempt(this, is_gate=is_gate)
             if self._was_killed or this.deadline.is_over:
-                raise NoOutcome("the task was ended before its job began")
+                raise AttemptFailed("the task was ended before its job began")
             if self._is_noted:
-                write_note(this.context, self.step_id, StepNote(attempt_key=attempt.key))
+                ending.write_note(this.context, self.step_id, StepNote(attempt_key=attempt.key))
             return attempt.run(this.deadline.remaining_sec)
         except ForeignJob as error:
             raise AirflowFailException(str(error)) from None
@@ -387,21 +373,22 @@ class StepOperator(BaseOperator):
             this.tries.record("aborted", keys.try_of(key))
             return execution()
 
-        task = f"{ti.dag_id}:{ti.run_id}:{ti.task_id}"
-        keys = AttemptKeys.of(task, this.tries, has_gate=bool(self.step.only_if), is_gate=is_gate)
+        keys = AttemptKeys.of(_task_key(ti), this.tries, is_gate=is_gate)
         client = RetryingClient(OrchesjobClient(orchesjob), self.log)
         note = {} if is_gate else {"note_files": partial(self._note_files, this)}
         return TaskAttempt(client, execution(), keys, self.log, after_abort, mask=masked, **note)
 
 
 class _Try(NamedTuple):
-    """What is known when a try of a task begins."""
-
     context: Mapping[str, Any]
     facts: RunFacts
     ended: StepOutcomes
     tries: Tries
     deadline: RunDeadline
+
+
+def _task_key(ti: Any) -> str:
+    return f"{ti.dag_id}:{ti.run_id}:{ti.task_id}"
 
 
 def _xcom_of_files(this: _Try, number: int) -> dict[str, Any]:
@@ -414,27 +401,6 @@ def _look_at_files[Seen](look: Callable[[], Seen]) -> Seen:
     except (ListError, OSError) as error:  # a TimeoutError is one
         cause = f"its files cannot be looked at: {str(error) or f'not within {_LOOK_SEC:g} s'}"
         raise FilesUnwritten(cause, 0) from None
-
-
-def check_copy(flow: FlowSpec, step: StepSpec) -> None:
-    """Skip a copy that the run has not: a list may have grown since it began (10.3, 13.3)."""
-    name = base_of(step.id)
-    if name in flow.copies and step.id not in flow.copies[name]:
-        raise AirflowSkipException(
-            f"{step.id} is none of the copies with which this run began: its list is longer now"
-        )
-
-
-def check_condition(flow: FlowSpec, step: StepSpec, ended: StepOutcomes, after: str | None) -> None:
-    """Skip the step if its condition is false; `after` is how `steps` have ended (3.2 to 3.9).
-
-    If that is not known yet, because a task was cleared in the meantime, it is a fault.
-    """
-    if step.condition is None:
-        return
-    check_ended(ended, [other.id for name in step.waits_for for other in flow.named(name)])
-    if not condition_holds(flow, step, ended, after):
-        raise AirflowSkipException(reason_of_skip(flow, step, ended, after))
 
 
 def check_job(step: StepSpec, report: "JobReport", *, is_gate: bool = False) -> None:
@@ -506,36 +472,31 @@ class OutcomeOperator(BaseOperator):
             if flow.finally_:
                 check_time_and_marks(context, flow)
             flow.refuse_empty_lists()  # all steps may be copies, and so no task has
-            ended = step_outcomes(context, flow)
-            if self.is_teardown and None in ended.values():  # `finally` may take as long as it does
-                later = datetime.now(UTC) + FINALLY_INTERVAL
-                raise AirflowRescheduleException(later)  # type: ignore[no-untyped-call]
-            check_outcomes(flow, ended)
+            ended = ending.step_outcomes(context, flow)
         except (DefinitionChanged, FlowNotBegun, ListError, ParamsError) as error:
             raise AirflowFailException(str(error)) from None
+        if self.is_teardown and None in ended.values():  # `finally` may take as long as it does
+            later = datetime.now(UTC) + FINALLY_INTERVAL
+            raise AirflowRescheduleException(later)  # type: ignore[no-untyped-call]
+        statuses = ((step, ended[step.id]) for step in flow.all_steps)
+        if failed := [
+            step.id for step, status in statuses if status == "FAILED" and not step.allow_failure
+        ]:
+            noun = "step" if len(failed) == 1 else "steps"
+            raise AirflowFailException(f"{len(failed)} {noun} failed: {', '.join(failed)}")
+        ending.check_ended(ended, ended)  # one may have been cleared
 
 
 def check_time_and_marks(context: Mapping[str, Any], flow: FlowSpec) -> None:
     """Fail if the run was marked or timed out before `steps` had ended (rules 5.6 and 9.12)."""
     try:
-        outcome = before_finally(context, flow).outcome
+        outcome = ending.before_finally(context, flow).outcome
     except AirflowSkipException:  # a group that the mark has kept from beginning is cancelled too
-        if not was_marked(context):
+        if not ending.was_marked(context):
             raise
         outcome = "CANCELLED"
     match outcome:
         case "CANCELLED":
             raise AirflowFailException("the run was marked before all steps had ended")
         case "TIMED_OUT":
-            raise AirflowFailException(timeout_message(flow))
-
-
-def check_outcomes(flow: FlowSpec, ended: StepOutcomes) -> None:
-    """Fail if a step FAILED that has no `allow_failure`, or has not ended, as it was cleared."""
-    failed = [
-        step.id for step in flow.all_steps if ended[step.id] == "FAILED" and not step.allow_failure
-    ]
-    if failed:
-        noun = "step" if len(failed) == 1 else "steps"
-        raise AirflowFailException(f"{len(failed)} {noun} failed: {', '.join(failed)}")
-    check_ended(ended, ended)
+            raise AirflowFailException(ending.timeout_message(flow))

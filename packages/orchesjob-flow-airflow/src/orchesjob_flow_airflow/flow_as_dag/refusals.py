@@ -7,11 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flow_spec import FlowSpec, OnConflict, filled
-from orchesjob_flow_airflow.errors import (
-    ArgumentRefused,
-    FieldRefused,
-    RetriesRefused,
-)
+from orchesjob_flow_airflow.errors import ArgumentRefused, FieldRefused, RetriesRefused
 from orchesjob_flow_airflow.flow_as_dag.run import needs_run_dir
 
 _IN_THE_FILE = "the flow file says that, with `{}`"
@@ -34,21 +30,15 @@ REFUSED_DEFAULTS = {
 
 
 def check_flow(
-    path: str, flow: FlowSpec, function: str, *, has_run_dirs: bool, infrastructure_retries: object
+    path: str, flow: FlowSpec, function: str, *, run_dirs: object, infrastructure_retries: object
 ) -> None:
-    """Return if the tasks that `function` makes can do what the flow says (rules 10.1 to 10.8).
-
-    Raises:
-        FieldRefused: The flow names the directory of a run without `run_dirs`, or a list of a
-            `foreach` names a parameter.
-        RetriesRefused: `infrastructure_retries` is not an integer, or is negative (rule 13.2).
-    """
+    """Refuse a flow if the tasks that `function` makes cannot do what it says (10.1 to 10.8)."""
     params = [param.name for param in flow.params]
     here, there = ({**dict.fromkeys(params, one), "FLOW_DIR": ""} for one in ("here", "there"))
     texts = [one.text or "" for one in flow.open_lists]
     if any(filled(text, here) != filled(text, there) for text in texts):
         raise FieldRefused(path, "foreach", _OPEN_LIST, function)
-    if not has_run_dirs and needs_run_dir(flow):
+    if run_dirs is None and needs_run_dir(flow):
         reason = f"give {function} `run_dirs`, a folder that all workers see"
         raise FieldRefused(path, "${{ RUN_DIR }}", reason, function)
     if type(infrastructure_retries) is not int or infrastructure_retries < 0:
@@ -56,12 +46,7 @@ def check_flow(
 
 
 def check_dag(path: str, flow: FlowSpec, arguments: Mapping[str, Any]) -> None:
-    """Return if a DAG with these arguments of the caller can be the flow (rules 10.7 and 13.4).
-
-    Raises:
-        FieldRefused: Its runs would wait for runs of other flows, or not wait.
-        ArgumentRefused: An argument would change the outcome of a run or a step.
-    """
+    """Refuse a flow, or arguments of the caller, if its DAG would mean something else (13.4)."""
     group = flow.concurrency
     if group is not None and (flow.group != flow.flow_id or group.on_conflict != OnConflict.WAIT):
         reason = "Airflow lets runs wait for each other, and only those of one DAG"
@@ -77,12 +62,7 @@ def check_dag(path: str, flow: FlowSpec, arguments: Mapping[str, Any]) -> None:
 
 
 def check_group(path: str, flow: FlowSpec, arguments: Mapping[str, Any]) -> None:
-    """Return if a group of tasks with these arguments of the caller can be the flow (rule 13.4).
-
-    Raises:
-        FieldRefused: The flow says something about its runs, which belong to the DAG around it.
-        ArgumentRefused: An argument would change the outcome of a step.
-    """
+    """Refuse a flow that says something about its runs, which belong to the DAG around it."""
     if flow.params:
         reason = "the values of a run are given to a DAG, not to a group of tasks"
         raise FieldRefused(path, "params", reason, "flow_task_group")

@@ -70,8 +70,8 @@ class TaskIds(NamedTuple):
 def xcom_of_run(context: Mapping[str, Any], key: str) -> dict[str, Any]:
     """Return the arguments with which `BaseXCom` finds what is recorded with a run under a key.
 
-    It is an XCom of the first task. No worker runs that task, so its XComs stay; Airflow deletes
-    those of any other task when the task begins.
+    It is an XCom of the first task, which no worker runs: Airflow deletes those of any other task
+    when the task begins.
     """
     ti = context["ti"]
     return {
@@ -99,12 +99,8 @@ def digest(flow: FlowSpec) -> str:
 def flow_of_dag_run(context: Mapping[str, Any], flow: FlowSpec) -> FlowSpec:
     """Return the flow as it was when this run began, or when a task of it was last cleared.
 
-    Its parameters have the values of the run; `flow` is what the file says now.
-
-    Raises:
-        DefinitionChanged: The file has changed in something that Airflow obeys, so the run cannot
-            continue as it began.
-        ParamsError: A value of the run is not allowed.
+    Its parameters have the values of the run; `flow` is what the file says now. If that has changed
+    in something that Airflow obeys, it is a `DefinitionChanged`.
     """
     from flow_spec import differences
 
@@ -129,11 +125,7 @@ def flow_of_dag_run(context: Mapping[str, Any], flow: FlowSpec) -> FlowSpec:
 
 
 def bound_flow(context: Mapping[str, Any], flow: FlowSpec) -> FlowSpec:
-    """Return the flow with the values that this run gives its parameters.
-
-    Raises:
-        ParamsError: One of the values is not allowed.
-    """
+    """Return the flow with the values of this run, or raise a `ParamsError`."""
     if not flow.params:
         return flow
     # Airflow checks the values that it knows, and passes any other key without a word.
@@ -150,38 +142,29 @@ def bound_flow(context: Mapping[str, Any], flow: FlowSpec) -> FlowSpec:
     if problems:
         raise ParamsError(flow.flow_id, problems)
     return flow.with_params(
-        {name: _text_of(value) for name, value in values.items() if value is not None}
+        {
+            name: value if isinstance(value, str) else json.dumps(value)  # `true`, not `True`
+            for name, value in values.items()
+            if value is not None
+        }
     )
-
-
-def _text_of(value: str | float) -> str:
-    """Return a value as the text that stands for it in JSON: `true`, not `True`."""
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def can_continue(began_with: FlowSpec, now: FlowSpec) -> bool:
     """Return whether a run of `began_with` can continue on the DAG that Airflow makes of `now`.
 
-    Added copies of a step do not matter: in that run their tasks do nothing.
+    Airflow obeys the upstream steps of each step, its retries, and its place. Added copies of a
+    step do not matter: in that run their tasks do nothing.
     """
-    was, is_now = _obeyed_by_airflow(began_with), _obeyed_by_airflow(now)
-    added = is_now.keys() - was.keys()
-    return (
-        all(base_of(step_id) in began_with.copies for step_id in added)
-        and {step_id: is_now[step_id] for step_id in is_now.keys() - added} == was
+    was, is_now = (
+        {
+            step.id: (set(step.waits_for), step.retries, step.id in flow.finally_ids)
+            for step in flow.all_steps
+        }
+        for flow in (began_with, now)
     )
-
-
-def _obeyed_by_airflow(flow: FlowSpec) -> dict[str, Any]:
-    """Return what Airflow obeys of each step: its upstream steps, its retries, its place."""
-    return {
-        step.id: (
-            set(step.waits_for),
-            step.retries,
-            step.id in flow.finally_ids,
-        )
-        for step in flow.all_steps
-    }
+    kept = {name: is_now[name] for name in is_now if name in was}
+    return kept == was and all(base_of(name) in began_with.copies for name in is_now.keys() - was)
 
 
 def list_changes(old: FlowSpec, new: FlowSpec) -> Iterator[str]:
@@ -243,11 +226,7 @@ class RunFacts(NamedTuple):
         return cls(ti.run_id, flow_dir, started, run_dir)
 
     def filled(self, flow: FlowSpec) -> FlowSpec:
-        """Return a flow with all names in its words filled.
-
-        Raises:
-            DefinitionChanged: It names the directory of the run, and the DAG file no longer does.
-        """
+        """Return a flow with all names in its words filled."""
         names = {"FLOW_DIR": self.flow_dir, "RUN_KEY": self.run_key}
         if self.run_dir is not None:
             names["RUN_DIR"] = self.run_dir
@@ -286,10 +265,7 @@ def run_dir_of(run_dirs: str, *ids: str) -> str:
 def make_run_dir(path: str) -> None:
     """Create the directory of a run for its owner only, unless it exists (rule 10.6).
 
-    Tasks may do this at the same time. Nothing in this package removes the directory.
-
-    Raises:
-        RunDirUnusable: It cannot be created, or something else is in its place.
+    Tasks may do this at the same time. If something else is in its place, it is `RunDirUnusable`.
     """
     try:
         os.mkdir(path, 0o700)  # noqa: PTH102 - text, as given

@@ -87,11 +87,7 @@ class Tries:
             condition says, and nothing is recorded.
         first: The number of the first of them.
         failed: Those at which the command has failed.
-        attempt: The number of this try's attempt: infrastructure faults do not count.
         open: The earlier tries without a recorded failure; their commands may not have begun.
-        passed_at: The last try at which `only_if` let the step run; 0 if it has not since the
-            clearing. It runs until it has answered, and a yes is recorded before the command
-            begins. So at 0 no command has begun; later it does not run again (rule 10.8).
     """
 
     def __init__(self, context: Mapping[str, Any]) -> None:
@@ -123,7 +119,6 @@ class Tries:
 
     @staticmethod
     def _attempts(record: Mapping[str, Any]) -> int:
-        """Return how many attempts a record counts."""
         ended = sum(len(record.get(kind, ())) for kind in ("failed", "aborted", "passed"))
         return ended + int(record.get("before", 0))
 
@@ -140,7 +135,8 @@ class Tries:
         return place
 
     @property
-    def attempt(self) -> int:  # noqa: D102 - see above
+    def attempt(self) -> int:
+        """The number of this try's attempt: infrastructure faults do not count."""
         return self._attempts(self._record) + 1
 
     @property
@@ -149,7 +145,12 @@ class Tries:
         return len(self.failed)
 
     @property
-    def passed_at(self) -> int:  # noqa: D102 - see above
+    def passed_at(self) -> int:
+        """The last try at which `only_if` let the step run; 0 if it has not since the clearing.
+
+        It runs until it has answered, and a yes is recorded before the command begins. So at 0 no
+        command has begun; later it does not run again (rule 10.8).
+        """
         return max(self._record["passed"], default=0)
 
     def record(self, what: str, number: int | None = None) -> None:
@@ -167,8 +168,8 @@ class Tries:
 class AttemptKeys(NamedTuple):
     """The keys in orchesjob that concern one attempt: each try of a task has its own.
 
-    With `only_if`, a try has two keys: one for the gate, one for the command (rule 10.8). The id of
-    a task contains no colon, so no two attempts share a key.
+    A try has two keys: one for `only_if`, if there is one, and one for the command (rule 10.8). The
+    id of a task contains no colon, so no two attempts share a key.
     """
 
     own: str
@@ -182,42 +183,38 @@ class AttemptKeys(NamedTuple):
     """The places of open tries that have begun in another place than this one, by their keys."""
 
     @classmethod
-    def of(cls, task: str, tries: Tries, *, has_gate: bool, is_gate: bool) -> Self:
-        """Return the keys of an attempt of this try.
+    def of(cls, task: str, tries: Tries, *, is_gate: bool) -> Self:
+        """Return the keys of this try's attempt at `only_if`, or at the command.
 
-        Args:
-            task: DAG, run and task, joined by colons.
-            tries: The tries of the task.
-            has_gate: Whether the step has a gate, `only_if`.
-            is_gate: Whether the attempt runs the gate instead of the command.
+        The `task` is DAG, run and task, joined by colons.
         """
-
-        def of_try(number: int) -> tuple[str, ...]:
-            command = f"{task}:{number}"
-            return (f"{command}:only_if", command) if has_gate else (command,)
-
-        place = 0 if is_gate else -1
-        this = of_try(tries.number)
-        before = [key for number in range(1, tries.number) for key in of_try(number)]
+        gate, command = cls.of_try(task, tries.number)
+        before = cls.before(task, tries.number)
         # Before the gate has let the step run, no try can have begun its command.
         open_tries = [number for number in tries.open if is_gate or number >= tries.passed_at]
-        open_keys = {of_try(number)[place]: tries.place_of(number) for number in open_tries}
+        open_keys = {
+            cls.of_try(task, number)[0 if is_gate else 1]: tries.place_of(number)
+            for number in open_tries
+        }
         return cls(
-            own=this[place],
-            earlier=(*before, *this[:place]),
+            own=gate if is_gate else command,
+            earlier=before if is_gate else (*before, gate),
             open=tuple(open_keys),
-            last=() if open_keys or not before else of_try(tries.number - 1),
+            last=() if open_keys else before[-2:],
             away={key: at for key, at in open_keys.items() if at not in {None, tries.place}},
         )
+
+    @staticmethod
+    def of_try(task: str, number: int) -> tuple[str, str]:
+        """Return both keys of a try."""
+        return f"{task}:{number}:only_if", f"{task}:{number}"
+
+    @classmethod
+    def before(cls, task: str, number: int) -> tuple[str, ...]:
+        """Return all keys that the tries before this one may have."""
+        return tuple(key for earlier in range(1, number) for key in cls.of_try(task, earlier))
 
     @staticmethod
     def try_of(key: str) -> int:
         """Return the number of the try that has this key."""
         return int(key.removesuffix(":only_if").rpartition(":")[2])
-
-
-def keys_before(context: Mapping[str, Any]) -> Sequence[str]:
-    """Return all keys that earlier tries may have, with or without `only_if`."""
-    ti = context["ti"]
-    tries = [f"{ti.dag_id}:{ti.run_id}:{ti.task_id}:{number}" for number in range(1, ti.try_number)]
-    return [key for one in tries for key in (f"{one}:only_if", one)]

@@ -36,18 +36,13 @@ _REFUSED = {
 
 
 class _Refused(Exception):
-    """A step cannot have an argument, or not this value; says why."""
+    """A step cannot have an argument, or not this value."""
 
 
 def arguments_of_steps(path: str, flow: FlowSpec) -> Mapping[str, Mapping[str, Any]]:
     """Return the arguments of the steps' tasks, by step id; Airflow has yet to check the values.
 
-    Args:
-        path: The flow file.
-        flow: The flow.
-
-    Raises:
-        FlowFileError: Arguments are unknown or refused, or assets are invalid; holds all problems.
+    If some are unknown or refused, or assets are invalid, a `FlowFileError` holds all problems.
     """
     arguments: dict[str, dict[str, Any]] = {}
     problems: list[tuple[StepSpec, str, str]] = []
@@ -87,10 +82,7 @@ def common_place(arguments: Mapping[str, Mapping[str, Any]], flow: FlowSpec) -> 
 def _located(
     path: str, flow: FlowSpec, problems: Sequence[tuple[StepSpec, str, str]]
 ) -> FlowFileError:
-    """Return the error of a flow file, which is read again to find the places in it.
-
-    Each problem has a step, an argument or "" for all of them, and a message.
-    """
+    """Return the error of a flow file, which is read again to find the places in it."""
     from flow_spec import read_flow
 
     lists = flow.lists
@@ -106,11 +98,6 @@ def _located(
 
 
 def _value(name: str, given: Any, values: Mapping[str, str]) -> Any:
-    """Return the value of an argument, with the names of a `foreach` filled.
-
-    Raises:
-        _Refused: The argument is unknown or refused, names a value of a run, or is no assets.
-    """
     if name in _REFUSED:
         raise _Refused(f"is refused: {_REFUSED[name]}; take it out of {_KEY}")
     if name not in _ARGUMENTS:
@@ -140,7 +127,6 @@ def _filled(value: Any, values: Mapping[str, str]) -> Any:
 
 
 def _assets(value: Any) -> list[Any]:
-    """Make assets from names or URIs, or from mappings of the arguments of `Asset`."""
     from airflow.sdk import Asset
 
     if not isinstance(value, list):
