@@ -149,33 +149,19 @@ class OrchesjobFlowOperator(BaseOperator):
         super().__init__(**kwargs)
         if poll_interval <= 0:
             raise ValueError(f"poll_interval must be more than 0 seconds, not {poll_interval!r}")
-        self.flow_file = flow_file
-        self.run_key = run_key
-        self.env = env
-        self.flow_params = flow_params
-        self.secrets = secrets
+        self.flow_file, self.run_key, self.until = flow_file, run_key, until
+        self.env, self.flow_params, self.secrets = env, flow_params, secrets
         self._secret_values: Mapping[str, str] = {}
-        self.until = until
-        self.db = db
-        self.working_dir = working_dir
-        self.report = report
-        self.report_url = report_url
+        self.db, self.working_dir = db, working_dir
+        self.report, self.report_url = report, report_url
         if report_url is not None:
             self.operator_extra_links = (RunReport(),)
-        self.program = program
-        self.orchesjob_bin = orchesjob_bin
-        self.poll_interval = poll_interval
-        self.settle_sec = settle_sec
-        self.deferrable = deferrable
+        self.program, self.orchesjob_bin = program, orchesjob_bin
+        self.poll_interval, self.settle_sec, self.deferrable = poll_interval, settle_sec, deferrable
         self._is_killed = False
 
     def execute(self, context: "Context") -> RunJson:
-        """Start the run or continue it, and wait for its end.
-
-        Raises:
-            AirflowFailException: The run cannot succeed, and a retry would not change that.
-            AirflowException: The run has not succeeded.
-        """
+        """Start the run or continue it, and wait for its end."""
         self._secret_values = render_secrets(self, context, self.secrets)
         memory: dict[str, Any] = {"since": time.time(), "host": socket.gethostname()}
         ti = context["ti"]
@@ -224,10 +210,7 @@ class OrchesjobFlowOperator(BaseOperator):
         self._host_run().cancel()
 
     def _run_before(self) -> RunJson | None:
-        """Return the run as earlier tries left it; None if there is none.
-
-        If a cancel was requested, complete it first.
-        """
+        """Return the run as earlier tries left it, after a cancel that was requested."""
         run_here = self._host_run()
         answer = run_here.status()
         if answer.run is None:
@@ -266,10 +249,7 @@ class OrchesjobFlowOperator(BaseOperator):
         return self._begun(self._host_run().call("retry", *words))
 
     def _begun(self, answer: Answer) -> RunJson:
-        """Return the run that a call has left to a runner in the background.
-
-        A living runner that orchesjob has not answered yet is awaited like any other.
-        """
+        """Return the run that a call has left to a runner, which orchesjob may yet answer."""
         log = answer.trying_runner_log
         if log is None:
             return printed_run(answer)
@@ -386,12 +366,7 @@ _MAX_LINE = 500
 
 
 def printed_run(answer: Answer) -> RunJson:
-    """Return the run that a call has printed.
-
-    Raises:
-        AirflowFailException: It printed none, because of a mistake that a retry would repeat.
-        AirflowException: It printed none, or it recorded a run that has no runner.
-    """
+    """Return the run that a call has printed, or fail; without a retry if that cannot help."""
     if answer.run is not None:
         return answer.run
     if answer.is_recorded:
@@ -401,16 +376,9 @@ def printed_run(answer: Answer) -> RunJson:
 
 
 def check_success(run: RunJson, *, is_killed: bool, runner_log: str) -> None:
-    """Return if the run SUCCEEDED.
+    """Raise what follows for the task unless a run that has ended, or lost its runner, SUCCEEDED.
 
-    Args:
-        run: A run that has ended, or that has lost its runner.
-        is_killed: Whether Airflow ended the task, and the task therefore cancelled the run.
-        runner_log: The file into which the runner in the background writes.
-
-    Raises:
-        AirflowFailException: Somebody else cancelled the run.
-        AirflowException: The run FAILED, was cancelled with the task, or has lost its runner.
+    `is_killed`: Airflow ended the task, and the task therefore cancelled the run.
     """
     run_key = run["run_key"]
     match run["status"]:

@@ -97,10 +97,9 @@ class Program(NamedTuple):
     def call(
         self, *words: str, cwd: str | os.PathLike[str] | None = None, limit_sec: float | None = None
     ) -> Answer:
-        """Run a command to its end.
+        """Run a command to its end, in a session of its own.
 
-        It gets a session of its own: the signals that Airflow sends to the process group of a task
-        must not interrupt a start or a cancel.
+        The signals that Airflow sends to a task's group must not interrupt a start or a cancel.
         """
         try:
             ended = subprocess.run(
@@ -128,12 +127,9 @@ class Program(NamedTuple):
 
 
 def find_program(explicit: str | None) -> str:
-    """Return the absolute path of orchesjob-flow.
+    """Return the absolute path of orchesjob-flow, or raise a `ProgramMissing`.
 
     It is `explicit` if that is set, else the one on `PATH`, else the one beside this Python.
-
-    Raises:
-        ProgramMissing: There is none, or `explicit` is not executable.
     """
     beside = Path(sys.executable).parent
     if explicit:

@@ -43,35 +43,21 @@ class FlowRunTrigger(BaseTrigger):
         memory: dict[str, Any],
         patience_sec: float = PATIENCE_SEC,
     ) -> None:
-        """Watch the run `run_key`.
+        """Watch the run `run_key`, as the operator's arguments of the same names say.
 
-        Args:
-            program: The fields of a `Program`, by name.
-            run_key: The run.
-            poll_interval: Seconds between two polls.
-            settle_sec: Minimum seconds before the trigger fires, however soon the run ends.
-            memory: Data that the task needs when it continues. Transitions are logged from the Unix
-                timestamp in its key `since` on.
-            patience_sec: For how many seconds polling may fail.
+        `program` holds the fields of a `Program`, and `memory` what the task needs when it
+        continues. Transitions are logged from the Unix timestamp in its key `since` on.
         """
         super().__init__()  # type: ignore[no-untyped-call] # Airflow's
-        self.program = program
-        self.run_key = run_key
-        self.poll_interval = poll_interval
-        self.settle_sec = settle_sec
-        self.memory = memory
-        self.patience_sec = patience_sec
+        self.program, self.run_key = program, run_key
+        self.poll_interval, self.settle_sec = poll_interval, settle_sec
+        self.memory, self.patience_sec = memory, patience_sec
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the path of this class, and the arguments for an equal trigger."""
-        return f"{type(self).__module__}.{type(self).__qualname__}", {
-            "program": self.program,
-            "run_key": self.run_key,
-            "poll_interval": self.poll_interval,
-            "settle_sec": self.settle_sec,
-            "memory": self.memory,
-            "patience_sec": self.patience_sec,
-        }
+        names = ("program", "run_key", "poll_interval", "settle_sec", "memory", "patience_sec")
+        path = f"{type(self).__module__}.{type(self).__qualname__}"
+        return path, {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Log each transition of the run; fire when there is nothing more to wait for."""
