@@ -105,6 +105,3 @@ def test_cleared_while_deferred(deployment: Deployment) -> None:
     (deployment.home / "go").touch()
     assert deployment.await_end("patient", run_id) == ("success", {"flow": "success"})
     assert [step["attempt_no"] for step in status(deployment, run_id)["steps"]] == [1, 2]
-    deployment.clear("patient", run_id, "flow")  # after a success it means to run all again
-    assert deployment.await_end("patient", run_id) == ("success", {"flow": "success"})
-    assert [step["attempt_no"] for step in status(deployment, run_id)["steps"]] == [2, 3]

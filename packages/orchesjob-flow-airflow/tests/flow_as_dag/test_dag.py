@@ -124,26 +124,6 @@ def test_fields(
     assert (task.owner, task.trigger_rule) == ("me", "all_success")
 
 
-CALLBACK = """
-import os
-def tell(context):
-    with open(os.environ["TOLD"], "a") as file:
-        file.write(context["ti"].task_id)
-"""
-
-
-def test_callbacks(airflow: "Airflow", monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A callback hears of each step that failed, but not of one that may, nor twice (rule 13.4)."""
-    monkeypatch.setenv("TOLD", str(tmp_path / "told"))
-    airflow.write(
-        '{flow_id: f, steps: [{id: a, command: ["false"]}, {id: b, command: ["true"]},'
-        ' {id: c, command: ["false"], allow_failure: true}]}'
-    )
-    dag = airflow.load("'flow.yaml', default_args={'on_failure_callback': tell}", before=CALLBACK)
-    assert airflow.run(dag) == ("failed", {"a": "failed", "b": "success", "c": "failed"})
-    assert (tmp_path / "told").read_text(encoding="utf-8") == "a"
-
-
 RETRY_CALLBACK = """
 import os
 from orchesjob_flow_airflow import InfrastructureFault

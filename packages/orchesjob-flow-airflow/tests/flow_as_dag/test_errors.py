@@ -44,11 +44,6 @@ def test_a_missing_flow_file(airflow: "Airflow") -> None:
 
 GROUP = "{flow_id: f, concurrency: {group: g}, steps: [{id: a, command: [x]}]}"
 SKIP = "{flow_id: f, concurrency: {on_conflict: skip}, steps: [{id: a, command: [x]}]}"
-REPLACE = SKIP.replace("skip", "replace")
-LIST = (
-    "{flow_id: f, params: {X: list.txt}, steps:"
-    " [{foreach: {N: {lines: '${{ X }}'}}, steps: [{id: a, command: [x]}]}]}"
-)
 SPLIT = (
     "{flow_id: f, params: {X: p q}, steps: [{id: a, foreach: {split: '${{ X }}'}, command: [x]}]}"
 )
@@ -60,15 +55,12 @@ NAME = "{flow_id: f, steps: [{id: a, command: ['${{ RUN_DIR }}/x']}]}"
     [
         (GROUP, "concurrency", "Airflow lets runs wait for each other, and only those of one DAG"),
         (SKIP, "concurrency", "Airflow lets runs wait for each other, and only those of one DAG"),
-        (REPLACE, "concurrency", "Airflow lets runs wait for each other, and only those of one D"),
-        (LIST, "foreach", "the tasks are there before a run has values for the parameters that a"),
         (SPLIT, "foreach", "the tasks are there before a run has values for the parameters that a"),
         (NAME, "${{ RUN_DIR }}", "give flow_dag `run_dirs`, a folder that all"),
     ],
 )
 def test_what_no_dag_can_do(airflow: "Airflow", flow: str, field: str, reason: str) -> None:
     """What a DAG would ignore is refused, and the error says what to do (10.1 to 10.8)."""
-    airflow.write("p", "list.txt")
     airflow.write(flow)
     airflow.write_dag()
     error = import_error(airflow)

@@ -55,60 +55,6 @@ def test_tasks_and_edges(airflow: "Airflow") -> None:
 
 
 @pytest.mark.parametrize(
-    ("steps", "told", "run"),
-    [
-        ('{id: a, command: ["true"]}', "SUCCEEDED []", OK),
-        ('{id: a, command: ["false"]}', "FAILED [a]", NG),
-        ('{id: a, command: ["false"], allow_failure: true}', "SUCCEEDED [a]", OK),
-        ('{id: a, command: [sh, -c, "exit 4"], skip_exit_codes: [4]}', "SUCCEEDED []", OK),
-    ],
-)
-def test_outcomes(
-    airflow: "Airflow", executed: Callable[[], str], steps: str, told: str, run: str
-) -> None:
-    """It runs after success and failure, and its commands see which it was (rule 10.1)."""
-    state, states = airflow.run_flow(f"flow_id: f\nsteps:\n  - {steps}\nfinally:{TELLING}")
-    assert (state, states["tell"], executed()) == (run, OK, f"{told}\n")
-
-
-@pytest.mark.parametrize(
-    ("fields", "run"), [("", NG), ("allow_failure: true", OK), ("retries: 1", OK)]
-)
-def test_a_failure_in_finally(airflow: "Airflow", fields: str, run: str) -> None:
-    """A step of `finally` that FAILED makes the run FAILED, unless that is allowed (10.1)."""
-    command = "[sh, -c, '[ $ORCHESJOB_FLOW_ATTEMPT = 2 ]']"
-    state, states = airflow.run_flow(
-        f"""
-flow_id: f
-steps:
-  - {{id: a, command: ["true"]}}
-finally:
-  - {{id: tidy, command: {command}, {fields}}}
-  - {{id: alert, command: ["true"], when: tidy.failed}}
-"""
-    )
-    failed = "retries" not in fields
-    assert (state, states["tidy"], states["alert"]) == (run, *((NG, OK) if failed else (OK, SKIP)))
-
-
-def test_conditions(airflow: "Airflow") -> None:
-    """Its conditions see the outcomes of all steps; nothing was cancelled here (3.2, 10.1)."""
-    state, states = airflow.run_flow(
-        """
-flow_id: f
-steps:
-  - {id: a, command: ["false"]}
-  - {id: b, command: ["true"], when: a}
-finally:
-  - {id: failed, command: ["true"], when: any(failed)}
-  - {id: skipped, command: ["true"], when: b.skipped && failed}
-  - {id: cancelled, command: ["true"], when: a.cancelled || b.cancelled}
-"""
-    )
-    assert (state, states["failed"], states["skipped"], states["cancelled"]) == (NG, OK, OK, SKIP)
-
-
-@pytest.mark.parametrize(
     ("tidy", "told", "run"),
     [("true", "SUCCEEDED [a]", OK), ("false", "FAILED [a tidy]", NG)],
 )
@@ -130,24 +76,6 @@ finally:{TELLING}
     )
     colours = (OK, SKIP) if run == NG else (SKIP, OK)
     assert (state, executed(), states["red"], states["green"]) == (run, f"{told}\n", *colours)
-
-
-def test_copies(airflow: "Airflow", executed: Callable[[], str]) -> None:
-    """`finally` follows all copies of a step, and asks of all or of one (rules 10.1 and 10.3)."""
-    state, states = airflow.run_flow(
-        f"""
-flow_id: f
-steps:
-  - foreach: {{SHOP: [berlin, rome]}}
-    steps:
-      - {{id: load, command: [test, berlin, =, "${{{{ SHOP }}}}"]}}
-finally:{TELLING}
-  - {{id: any, command: ["true"], when: load.failed}}
-  - {{id: one, command: ["true"], when: load@berlin && any}}
-"""
-    )
-    assert executed() == "FAILED [load@rome]\n"
-    assert (state, states["load.rome"], states["any"], states["one"]) == (NG, NG, OK, OK)
 
 
 # The run's time begins with `slow`, and is over when a step follows, however slow this machine is.
@@ -390,18 +318,6 @@ def test_a_group_that_does_not_begin(
     states = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
     assert (states["g.flow.begin"], states["g.tell"], executed()) == (first, SKIP, "")
     assert (str(run.state), states["after"]) == (NG, first)
-
-
-def test_a_group(airflow: "Airflow", executed: Callable[[], str]) -> None:
-    """What waits for a group runs after its `finally`, if the flow SUCCEEDED (rule 13.4)."""
-    airflow.write(f"flow_id: f\nsteps:\n  - {{id: a, command: ['true']}}\nfinally:{TELLING}")
-    path = airflow.folder / "the_dag.py"
-    path.write_text(AROUND.replace("FAILS", "False").replace("=mark", "=None"), encoding="utf-8")
-    dag = airflow.load_file(path)
-    assert dag.task_dict["after"].upstream_task_ids == {"g.flow.outcome"}
-    run = dag.test()
-    states = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
-    assert (str(run.state), states["after"], executed()) == (OK, OK, "SUCCEEDED []\n")
 
 
 CHAIN = """

@@ -1,8 +1,6 @@
 """`x-airflow` of a step: what its task gets from the flow file, and what is refused (rule 13.4)."""
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -175,44 +173,3 @@ def test_all_at_once(airflow: "Airflow") -> None:
         "steps[0].x-airflow.que",
         "defaults.x-airflow.poool",
     ]
-
-
-COPIES = """
-flow_id: f
-steps:
-  - foreach: {HOST: {lines: hosts.txt}}
-    steps:
-      - {id: a, command: [x], x-airflow: {queue: "${{ HOST }}-queue", outlets: ["x://${{ HOST }}"]}}
-      - {id: b, command: [x], x-airflow: {que: all}}
-"""
-
-
-def copies(folder: Path, text: str) -> Mapping[str, Mapping[str, Any]]:
-    """Return the arguments of steps of a flow with the copies `p` and `q`."""
-    from flow_spec import load_flow
-    from orchesjob_flow_airflow.flow_as_dag.x_airflow import arguments_of_steps
-
-    path = folder / "flow.yaml"
-    path.write_text(text, encoding="utf-8")
-    flow = load_flow(path, read_list=lambda _origin, _text, _params: ("p", "q"))
-    return arguments_of_steps(str(path), flow)
-
-
-def test_the_names_of_a_foreach(tmp_path: Path) -> None:
-    """Copies may have queues and assets of their own (rules 10.3 and 13.4)."""
-    from airflow.sdk import Asset
-
-    assert copies(tmp_path, COPIES.replace("que:", "queue:")) == {
-        "a@p": {"queue": "p-queue", "outlets": [Asset("x://p")]},
-        "b@p": {"queue": "all"},
-        "a@q": {"queue": "q-queue", "outlets": [Asset("x://q")]},
-        "b@q": {"queue": "all"},
-    }
-
-
-def test_a_problem_of_all_copies(tmp_path: Path) -> None:
-    """What is wrong with each copy is said once, where it is written (rules 2.7 and 10.3)."""
-    with pytest.raises(ValueError, match="x-airflow") as raised:
-        copies(tmp_path, COPIES)
-    place = f"{tmp_path / 'flow.yaml'}:7:48: steps[0].steps[1].x-airflow.que"
-    assert str(raised.value) == f'{place}: a flow file has no such argument; did you mean "queue"?'

@@ -52,17 +52,6 @@ def test_it_survives_the_way_to_another_triggerer(host: "Host") -> None:
     assert again.serialize() == trigger.serialize()
 
 
-def test_it_fires_once_at_the_end(host: "Host", capfd: pytest.CaptureFixture[str]) -> None:
-    """It fires one event, with the memory of the task, and logs each transition."""
-    host.start("k", host.write({"id": "a", "command": ["true"]}))
-    memory = {"since": 0.0, "host": "h"}
-    assert fire(trigger_for(host, memory=memory)) == [{**memory, "problem": None}]
-    assert host.status("k")["status"] == "SUCCEEDED"
-    logged = capfd.readouterr().out
-    for what in (" a RUNNING attempt 1", " a SUCCEEDED", " k SUCCEEDED"):
-        assert logged.count(f"Z{what}") == 1
-
-
 def test_it_does_not_fire_too_soon(host: "Host") -> None:
     """Airflow's scheduler has time to notice that the task was deferred."""
     host.start("k", host.write({"id": "a", "command": ["true"]}))
@@ -102,16 +91,6 @@ def test_the_variables_of_the_worker_count(
     monkeypatch.setenv("ORCHESJOB_FLOW_HOME", str(tmp_path / "elsewhere"))
     monkeypatch.setenv("ORCHESJOB_HOME", str(tmp_path / "elsewhere"))
     assert fire(trigger) == [{"since": 0.0, "problem": None}]
-
-
-def test_a_kill_cancels_the_run(host: "Host", blocker: "Blocker") -> None:
-    """Ending the deferred task cancels its run; nothing of it is left running."""
-    host.start("k", host.write({"id": "a", "command": blocker.command()}))
-    blocker.await_arrival()
-    asyncio.run(trigger_for(host).on_kill())
-    run = host.status("k")
-    assert run["status"] == "CANCELLED"
-    assert run["steps"][0]["status"] == "CANCELLED"
 
 
 def test_a_kill_outlasts_airflows_patience(host: "Host", blocker: "Blocker") -> None:
