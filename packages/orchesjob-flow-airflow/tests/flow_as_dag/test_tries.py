@@ -69,7 +69,7 @@ def sigterm() -> Iterator[None]:
     signal.signal(signal.SIGTERM, before)
 
 
-def unexpected(key: str) -> Execution:
+def unexpected(key: str) -> None:
     pytest.fail(f"{key} was not aborted")
 
 
@@ -156,7 +156,7 @@ def test_the_time_of_a_job_that_is_taken_over(monkeypatch: pytest.MonkeyPatch) -
         return None if report is None else report._replace(started_at=time.time() - 400)
 
     monkeypatch.setattr(orchesjob, "find", find_aged)
-    execution = Execution(command, "", "", {}, (), None, 300.0)
+    execution = Execution(command, "", dict, timeout_sec=300.0)
     attempt = TaskAttempt(orchesjob, execution, keys, logging.getLogger(), unexpected)
     began = time.monotonic()
     with pytest.raises(AttemptTimedOut):
@@ -177,7 +177,7 @@ def test_a_job_that_ends_when_its_time_is_over(followed: str) -> None:
     keys = AttemptKeys(own="k:2", earlier=("k:1",), open=("k:1",), last=())
     orchesjob = RetryingClient(client, logging.getLogger())
     for executed, code in ((command, 7), (("true",), None)):
-        execution = Execution(executed, "", "", {}, (), None, None)
+        execution = Execution(executed, "", dict)
         attempt = TaskAttempt(orchesjob, execution, keys, None, unexpected)
         found = attempt.ended_by_itself()
         assert (None if found is None else found.exit_code) == code

@@ -5,7 +5,6 @@ and orchesjob runs a command under a strict key only once. Only workers import t
 """
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -52,34 +51,20 @@ _LONGEST_LINE = 1 << 16
 
 
 class Execution(NamedTuple):
-    """A command, and what it needs to run; `env_files` are read on the worker (rule 10.4)."""
+    """A command, and what it needs to run."""
 
     command: tuple[str, ...]
-    folder: str
-    """Where relative paths start."""
-    working_dir: str
-    variables: Mapping[str, str]
-    """The environment of the process, without what `env_files` add."""
-    env_files: tuple[EnvFile, ...]
-    start_timeout_sec: float | None
-    timeout_sec: float | None
+    directory: str
+    """Where it runs."""
+    variables: Callable[[], Mapping[str, str]]
+    """The environment of an attempt that begins now, without what files add."""
+    env_files: tuple[EnvFile, ...] = ()
+    """What is read on the worker when the attempt begins (rule 10.4)."""
+    folder: str = ""
+    """Where the relative paths of these files start."""
+    start_timeout_sec: float | None = None
+    timeout_sec: float | None = None
     """For how long its job may run."""
-
-    @property
-    def directory(self) -> str:
-        """Where the command runs."""
-        return os.path.join(self.folder, self.working_dir)  # noqa: PTH118 - text, as given
-
-    def environ(self, log: Any) -> dict[str, str]:
-        """Read the files, and return the environment of the process.
-
-        A file that cannot be read and that the step can do without is a warning in the task's log;
-        one that it needs is an `EnvFileError`.
-        """
-        from_files, unread = read_env_files(self.env_files, self.folder)
-        for _, error in unread:
-            log.warning("the step runs without %s", error)
-        return {**self.variables, **from_files}
 
 
 class TaskAttempt:
@@ -91,21 +76,21 @@ class TaskAttempt:
         execution: Execution,
         keys: AttemptKeys,
         log: Any,
-        after_abort: Callable[[str], Execution],
+        on_abort: Callable[[str], object],
         note_files: Callable[[str], bool] = lambda _: False,
         mask: Callable[[str], str] = str,
     ) -> None:
         """Prepare to run a command.
 
-        `after_abort` returns what to run instead, given the key of an earlier try whose command was
-        aborted: that was an attempt, so this one has the next number. `note_files` notes the files
+        `on_abort` is told the key of an earlier try whose command was aborted: that was an attempt,
+        so this one has the next number. `note_files` notes the files
         in a working directory before the command starts, unless a try has done that already for
         this attempt, and returns whether it has.
         """
         self.was_noted_late = self._ended = False
         self._client, self._keys, self._execution = client, keys, execution
         self._log, self._mask = log, mask
-        self._after_abort, self._note_files = after_abort, note_files
+        self._on_abort, self._note_files = on_abort, note_files
         self._deadline = math.inf
 
     def run(self, remaining_sec: float = math.inf) -> JobReport:
@@ -188,7 +173,7 @@ class TaskAttempt:
         if report.known_status is not JobStatus.ABORTED:
             return report
         if report.target_pid is not None:  # its command had begun
-            self._execution = self._after_abort(key)
+            self._on_abort(key)
         return None
 
     def _start(self) -> JobReport:
@@ -196,7 +181,10 @@ class TaskAttempt:
         execution = self._execution
         is_noted_now = self._note_files(execution.directory)
         try:
-            environ = execution.environ(self._log)
+            from_files, unread = read_env_files(execution.env_files, execution.folder)
+            for _, error in unread:
+                self._log.warning("the step runs without %s", error)
+            environ = {**execution.variables(), **from_files}
             report = self._client.start(self._keys.own, execution, environ)
         except (EnvFileError, CallRefused) as error:  # no later try can do better
             raise AttemptFailed(f"could not be started: {error}") from error

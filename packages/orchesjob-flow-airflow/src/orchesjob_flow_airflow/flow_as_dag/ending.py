@@ -19,7 +19,13 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from flow_spec import FlowSpec, StepEnds, StepSpec
 from orchesjob_flow_airflow.errors import FlowNotBegun
-from orchesjob_flow_airflow.flow_as_dag.run import read_record, recorded_with_run, xcom_of_run
+from orchesjob_flow_airflow.flow_as_dag.run import (
+    BEGINNING,
+    FINALLY,
+    read_record,
+    recorded_with_run,
+    xcom_of_run,
+)
 from orchesjob_flow_airflow.flow_as_dag.tries import InfrastructureFault
 
 MARK_PATIENCE_SEC = 30.0
@@ -47,7 +53,7 @@ def step_outcomes(context: Mapping[str, Any], flow: FlowSpec) -> StepOutcomes:
     If a task before the group of a flow was skipped, this one is; if one failed, `FlowNotBegun`.
     """
     states, task_ids = task_states(context), context["task"].task_ids
-    match states.get(task_ids.beginning):
+    match states.get(f"{task_ids.prefix}{BEGINNING}"):
         case "skipped":
             raise AirflowSkipException("the flow did not begin: a task before it was skipped")
         case "failed" | "upstream_failed":
@@ -68,7 +74,8 @@ def task_states(context: Mapping[str, Any]) -> Mapping[str, str]:
 
 def was_marked(context: Mapping[str, Any]) -> bool:
     """Return whether the run was marked before `finally` began; a step may have been cancelled."""
-    return task_states(context).get(context["task"].task_ids.before_finally) == "skipped"
+    before = f"{context['task'].task_ids.prefix}{FINALLY}"
+    return task_states(context).get(before) == "skipped"
 
 
 def check_ended(ended: StepOutcomes, step_ids: Iterable[str]) -> None:

@@ -351,32 +351,34 @@ class StepOperator(BaseOperator):
             EXECUTABLE: orchesjob,
         }
 
-        def execution() -> Execution:
-            variables = self.flow.environment(
+        def variables() -> Mapping[str, str]:
+            of_step = self.flow.environment(
                 self.step,
                 run_key=ti.run_id,
                 attempt_no=this.tries.attempt,
                 failed=[step_id for step_id, outcome in this.ended.items() if outcome == "FAILED"],
                 outcome=self._run_outcome,
             )
-            return Execution(
-                command=self.step.command_of(is_gate=is_gate),
-                folder=self.folder,
-                working_dir=self.step.working_dir or self.flow.working_dir or "",
-                variables={**environ, **variables},
-                env_files=self.flow.env_files_of(self.step),
-                start_timeout_sec=self.step.start_timeout_sec,
-                timeout_sec=self.step.timeout_sec,
-            )
+            return {**environ, **of_step}
 
-        def after_abort(key: str) -> Execution:
-            this.tries.record("aborted", keys.try_of(key))
-            return execution()
-
+        working_dir = self.step.working_dir or self.flow.working_dir or ""
+        execution = Execution(
+            self.step.command_of(is_gate=is_gate),
+            os.path.join(self.folder, working_dir),  # noqa: PTH118 - text, as given
+            variables,
+            self.flow.env_files_of(self.step),
+            self.folder,
+            self.step.start_timeout_sec,
+            self.step.timeout_sec,
+        )
         keys = AttemptKeys.of(_task_key(ti), this.tries, is_gate=is_gate)
         client = RetryingClient(OrchesjobClient(orchesjob), self.log)
         note = {} if is_gate else {"note_files": partial(self._note_files, this)}
-        return TaskAttempt(client, execution(), keys, self.log, after_abort, mask=masked, **note)
+
+        def on_abort(key: str) -> None:
+            this.tries.record("aborted", keys.try_of(key))
+
+        return TaskAttempt(client, execution, keys, self.log, on_abort, mask=masked, **note)
 
 
 class _Try(NamedTuple):
@@ -470,7 +472,7 @@ class OutcomeOperator(BaseOperator):
         try:
             flow = flow_of_dag_run(context, self.flow)
             if flow.finally_:
-                check_time_and_marks(context, flow)
+                _check_time_and_marks(context, flow)
             flow.refuse_empty_lists()  # all steps may be copies, and so no task has
             ended = ending.step_outcomes(context, flow)
         except (DefinitionChanged, FlowNotBegun, ListError, ParamsError) as error:
@@ -487,16 +489,14 @@ class OutcomeOperator(BaseOperator):
         ending.check_ended(ended, ended)  # one may have been cleared
 
 
-def check_time_and_marks(context: Mapping[str, Any], flow: FlowSpec) -> None:
-    """Fail if the run was marked or timed out before `steps` had ended (rules 5.6 and 9.12)."""
+def _check_time_and_marks(context: Mapping[str, Any], flow: FlowSpec) -> None:
     try:
         outcome = ending.before_finally(context, flow).outcome
     except AirflowSkipException:  # a group that the mark has kept from beginning is cancelled too
         if not ending.was_marked(context):
             raise
         outcome = "CANCELLED"
-    match outcome:
-        case "CANCELLED":
-            raise AirflowFailException("the run was marked before all steps had ended")
-        case "TIMED_OUT":
-            raise AirflowFailException(ending.timeout_message(flow))
+    if outcome == "CANCELLED":
+        raise AirflowFailException("the run was marked before all steps had ended")
+    if outcome == "TIMED_OUT":
+        raise AirflowFailException(ending.timeout_message(flow))

@@ -47,16 +47,6 @@ class TaskIds(NamedTuple):
         """Return the ids of tasks that are added to this group, which may be that of a DAG."""
         return cls(f"{group.group_id}." if group.group_id and group.prefix_group_id else "")
 
-    @property
-    def beginning(self) -> str:
-        """The id of the first task; its XComs hold everything that is recorded with a run."""
-        return f"{self.prefix}{BEGINNING}"
-
-    @property
-    def before_finally(self) -> str:
-        """The id of the task between all steps and those of `finally`."""
-        return f"{self.prefix}{FINALLY}"
-
     def of_step(self, step_id: str) -> str:
         """Return the id of the task of a step.
 
@@ -78,7 +68,7 @@ def xcom_of_run(context: Mapping[str, Any], key: str) -> dict[str, Any]:
         "key": key,
         "dag_id": ti.dag_id,
         "run_id": ti.run_id,
-        "task_id": context["task"].task_ids.beginning,
+        "task_id": f"{context['task'].task_ids.prefix}{BEGINNING}",
     }
 
 
