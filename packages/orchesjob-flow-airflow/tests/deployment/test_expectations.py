@@ -68,16 +68,19 @@ steps:
 DYING = """
 import os
 import signal
+from datetime import timedelta
 from orchesjob_flow_airflow import flow_dag
+from orchesjob_flow_airflow.flow_as_dag import tries
 from orchesjob_flow_airflow.flow_as_dag.tries import Tries
 
-def note_or_die(tries, what, note=Tries.record):
-    if tries.number == 1:
+def note_or_die(self, what, note=Tries.record):
+    if self.number == 1:
         for pid in (os.getppid(), os.getpid()):
             os.kill(pid, signal.SIGKILL)
-    note(tries, what)
+    note(self, what)
 
 Tries.record = note_or_die
+tries.FAULT_DELAY = timedelta(0)
 dag = flow_dag("asking.yaml", run_dirs="..")
 """
 

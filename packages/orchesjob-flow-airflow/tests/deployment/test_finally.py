@@ -33,13 +33,13 @@ finally:
 """
 # Leaves its PID, ignores TERM, and waits for the file `go`.
 WAIT = """
-echo $$ > ../pid
+echo $$ > "../pid.$ORCHESJOB_FLOW_RUN_KEY"
 trap '' TERM
 echo begun
 while [ ! -e ../go ]; do sleep 0.1; done
 """
 TELL = """
-grep "State:.[^ZX]" /proc/`cat ../pid`/status && echo beside it
+grep "State:.[^ZX]" /proc/`cat "../pid.$ORCHESJOB_FLOW_RUN_KEY"`/status && echo beside it
 echo "told: $ORCHESJOB_FLOW_OUTCOME, failed: $ORCHESJOB_FLOW_FAILED_STEPS"
 """
 GROUP = """
@@ -81,12 +81,12 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         yield deployment
 
 
-def begin(deployment: Deployment, dag_id: str, task_id: str) -> str:
-    """Trigger a run, and wait until the command of a task waits for the file `go`."""
+def begin(deployment: Deployment, *tasks: tuple[str, str]) -> list[str]:
+    """Trigger runs, and wait until a task of each waits for the file `go`; return their ids."""
     (deployment.home / "go").unlink(missing_ok=True)
-    run_id = deployment.trigger(dag_id)
-    deployment.wait_for(lambda: '"begun"' in deployment.log(dag_id, run_id, task_id))
-    return run_id
+    runs = [(dag_id, deployment.trigger(dag_id), task_id) for dag_id, task_id in tasks]
+    deployment.wait_for(lambda: all('"begun"' in deployment.log(*run) for run in runs))
+    return [run_id for _, run_id, _ in runs]
 
 
 def mark(deployment: Deployment, dag_id: str, run_id: str, state: str) -> None:
@@ -94,24 +94,33 @@ def mark(deployment: Deployment, dag_id: str, run_id: str, state: str) -> None:
     deployment.ask("PATCH", f"dags/{dag_id}/dagRuns/{run_id}", {"state": state})
 
 
-@pytest.mark.parametrize("state", ["failed", "success"])
-def test_marked(deployment: Deployment, state: str) -> None:
-    """The job of a marked run is ended, then `finally` runs, and the run has failed (10.1)."""
-    run_id = begin(deployment, "marked", "patient")
-    mark(deployment, "marked", run_id, state)
-    patient = OK if state == "success" else NG
-    assert deployment.await_end("marked", run_id) == (
-        NG,
-        {**ENDED, **BY_HAND, "patient": patient, "flow.cancelled": NG},
-    )
-    told = deployment.log("marked", run_id, "tell")
-    assert "told: CANCELLED, failed: broken" in told
-    assert "beside it" not in told
+def test_marked(deployment: Deployment) -> None:
+    """The job of a marked run is ended, then `finally` runs, and the run has failed (10.1).
+
+    In a group `finally` runs too, and what waits for the group does not.
+    """
+    dag_ids, states = ("marked", "marked", "group"), ("failed", "success", "failed")
+    tasks = ("patient", "patient", "marked.patient")
+    run_ids = begin(deployment, *zip(dag_ids, tasks, strict=True))
+    for dag_id, run_id, state in zip(dag_ids, run_ids, states, strict=True):
+        mark(deployment, dag_id, run_id, state)
+    for dag_id, run_id, state in zip(dag_ids, run_ids, states, strict=True):
+        prefix = "marked." if dag_id == "group" else ""
+        patient = OK if state == "success" else NG
+        ended = {**ENDED, **BY_HAND, "patient": patient, "flow.cancelled": NG}
+        assert deployment.await_end(dag_id, run_id) == (
+            NG,
+            {f"{prefix}{name}": ends for name, ends in ended.items()}
+            | ({"publish": SKIP} if prefix else {}),
+        )
+        told = deployment.log(dag_id, run_id, f"{prefix}tell")
+        assert "told: CANCELLED, failed: broken" in told
+        assert "beside it" not in told
 
 
 def test_timed_out(deployment: Deployment) -> None:
     """When the run's time is over its job is ended, and `finally` runs (rules 9.12, 10.1)."""
-    run_id = begin(deployment, "timed", "patient")
+    (run_id,) = begin(deployment, ("timed", "patient"))
     assert deployment.await_end("timed", run_id) == (
         NG,
         {
@@ -129,21 +138,9 @@ def test_timed_out(deployment: Deployment) -> None:
     assert "the run timed out after 25 s" in deployment.log("timed", run_id, "flow.outcome")
 
 
-def test_marked_in_a_group(deployment: Deployment) -> None:
-    """In a group `finally` runs too, what waits for the group does not, and the run failed."""
-    run_id = begin(deployment, "group", "marked.patient")
-    mark(deployment, "group", run_id, "failed")
-    group = {f"marked.{name}": state for name, state in {**ENDED, **BY_HAND}.items()}
-    assert deployment.await_end("group", run_id) == (
-        NG,
-        {**group, "marked.flow.cancelled": NG, "publish": SKIP},
-    )
-    assert "told: CANCELLED, failed: broken" in deployment.log("group", run_id, "marked.tell")
-
-
 def test_marked_during_finally(deployment: Deployment) -> None:
     """`finally` runs to its end, and the run ends as its steps have; cleared, it runs again."""
-    run_id = begin(deployment, "tidy", "tidy")
+    (run_id,) = begin(deployment, ("tidy", "tidy"))
     mark(deployment, "tidy", run_id, "success")
     (deployment.home / "go").touch()
     assert deployment.await_end("tidy", run_id) == (

@@ -15,6 +15,13 @@ ROOT = Path(__file__).parents[4]
 OK, NG, SKIP = "success", "failed", "skipped"
 
 PATIENT = "{flow_id: patient, steps: [{id: a, command: [sh, wait.sh]}]}"
+SOON = """
+from datetime import timedelta
+from orchesjob_flow_airflow import flow_dag
+from orchesjob_flow_airflow.flow_as_dag import tries
+tries.FAULT_DELAY = timedelta(0)
+dag = flow_dag("patient.yaml")
+"""
 # Prints the number of its attempt, and waits for the file `go`.
 WAIT = 'echo "begun $ORCHESJOB_FLOW_ATTEMPT"; while [ ! -e ../go ]; do sleep 0.1; done; echo gone\n'
 
@@ -67,10 +74,12 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     )
     (deployment.dags / "flows").mkdir()
     deployment.write({"flows/good.yaml": GOOD, "flows/wrong.yaml": WRONG, FOLDER: shown(FOLDER)})
-    flows = ("patient", "stubborn", "edited", "listed")
+    # Nobody waits for an API server here.
+    deployment.write({"patient.py": SOON})
+    flows = ("stubborn", "edited", "listed")
     for dag_id in flows:
         deployment.add_flow(dag_id, f"'{dag_id}.yaml'")
-    with deployment.running(*flows, "flow-files", "good"):
+    with deployment.running("patient", *flows, "flow-files", "good"):
         yield deployment
 
 

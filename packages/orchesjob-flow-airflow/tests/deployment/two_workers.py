@@ -10,9 +10,6 @@ an ORCHESJOB_HOME of their own stand for such hosts here: the mark by which proc
 names the home.
 """
 
-import os
-import shutil
-import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -28,8 +25,7 @@ from .deployment import NOTICES_SOON, free_port
 from .generated import DEPLOYED, GeneratedRuns
 from .servers import postgresql, redis
 
-EXAMPLES = Path(__file__).parents[4] / "examples"
-OK, NG, SKIP = "success", "failed", "skipped"
+OK = "success"
 
 MIDDLE = """
 flow_id: middle
@@ -55,8 +51,6 @@ while [ $# -gt 0 ] && [ ! -e "$run/$1" ]; do sleep 0.1; done
 say ended
 """
 DAGS = {
-    "daily-import": "'examples/daily-import.yaml'",
-    "branching-hello-failure": "'examples/branching-hello-failure-flow.yaml'",
     "both": "'both.yaml'",
     "middle": "'middle.yaml'",
     "pinned": "'middle.yaml', dag_id='pinned', default_args={'queue': 'host-one'}",
@@ -71,7 +65,6 @@ def airflow_without_workers() -> Iterator[tuple[CeleryDeployment, GeneratedRuns]
         folder.chmod(0o755)  # the user of PostgreSQL has to come through
         deployment = CeleryDeployment(
             folder / "airflow",
-            HELLO_FOR_SEC="0",
             AIRFLOW__CORE__EXECUTOR="CeleryExecutor",
             AIRFLOW__CORE__PARALLELISM="32",
             AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=stack.enter_context(postgresql(folder / "sql")),
@@ -79,7 +72,6 @@ def airflow_without_workers() -> Iterator[tuple[CeleryDeployment, GeneratedRuns]
             **NOTICES_SOON,
         )
         stack.callback(deployment.close)
-        shutil.copytree(EXAMPLES, deployment.dags / "examples")
         deployment.write({"both.yaml": BOTH, "middle.yaml": MIDDLE, "work.sh": WORK})
         for dag_id, arguments in DAGS.items():
             deployment.add_flow(dag_id, arguments)
@@ -154,23 +146,6 @@ class Middle:
         return rest
 
 
-def test_examples(deployment: CeleryDeployment) -> None:
-    """The daily import and the failure example run to their ends, at once (rule 5.1)."""
-    deployment.start_worker("one")
-    deployment.start_worker("two")
-    good, bad = deployment.trigger("daily-import"), deployment.trigger("branching-hello-failure")
-    steps = {"download": OK, "validate": OK, "import": OK, "notify_failed": SKIP}
-    assert deployment.await_end("daily-import", good) == (
-        OK,
-        {**steps, "flow.begin": OK, "flow.outcome": OK},
-    )
-    assert "3 files" in deployment.log("daily-import", good, "download")
-    steps = {"A": NG, "B": SKIP, "C": SKIP, "E": OK, "F": OK, "D": OK}
-    outcome = {**steps, "flow.begin": OK, "flow.outcome": NG}
-    assert deployment.await_end("branching-hello-failure", bad) == (NG, outcome)
-    assert "1 step failed: A" in deployment.log("branching-hello-failure", bad, "flow.outcome")
-
-
 def test_generated_flows(
     deployment: CeleryDeployment,
     airflow_without_workers: tuple[CeleryDeployment, GeneratedRuns],
@@ -229,25 +204,6 @@ def test_a_killed_worker_whose_job_runs_on_another_host(deployment: CeleryDeploy
     done = run.end()
     assert done[:2] == [f"long 1 begun on {run.worker}", f"long 1 begun on {run.other}"]
     assert f"long 1 ended on {run.other}" in done
-
-
-def test_a_worker_that_is_killed_with_its_jobs(deployment: CeleryDeployment) -> None:
-    """If the whole host, container or unit dies, the retry elsewhere runs beside nothing."""
-    deployment.start_worker("one", jobs=deployment.home / "one")
-    deployment.start_worker("two", jobs=deployment.home / "two")
-    run = Middle(deployment)
-    deployment.kill_worker(run.worker)
-    while survivors := run.client().survivors(run.key(1)):
-        for process in survivors:
-            os.kill(process.pid, signal.SIGKILL)
-    deployment.wait_for(lambda: f"long 1 begun on {run.other}" in run.step_log)
-    assert run.end() == [
-        f"long 1 begun on {run.worker}",
-        f"long 1 begun on {run.other}",
-        f"long 1 ended on {run.other}",
-        f"after 1 begun on {run.other}",
-        f"after 1 ended on {run.other}",
-    ]
 
 
 def test_a_queue_of_a_host(deployment: CeleryDeployment) -> None:
