@@ -193,6 +193,20 @@ steps:
     }
 
 
+def test_a_turn_is_no_condition(airflow: "Airflow") -> None:
+    """A copy that fails or is skipped keeps no other from its turn (rule 10.3)."""
+    run = airflow.run_flow(
+        """
+flow_id: f
+steps:
+  - foreach: {N: ['1', '4', '0']}
+    max_parallel: 1
+    steps: [{id: a, command: [sh, -c, 'exit $N'], skip_exit_codes: [4]}]
+"""
+    )
+    assert run == (NG, {"a.1": NG, "a.4": SKIP, "a.0": OK})
+
+
 RECORDING = """
 from pathlib import Path
 from orchesjob_flow_airflow.flow_as_dag.files import read_flow_file
