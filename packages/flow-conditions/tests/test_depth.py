@@ -108,15 +108,10 @@ def test_explanations_have_no_depth_limit(shape: str) -> None:
     ("text", "start", "message"),
     [
         ("(" * DEPTH + "A" + CLOSED[1:], 0, "this '(' is never closed"),
-        ("(" * DEPTH, DEPTH, "got the end"),
-        ("A" + CLOSED, 1, "closes nothing"),
-        ("!" * DEPTH, DEPTH, "got the end"),
-        ("A && " * DEPTH + "&", 5 * DEPTH, "got '&'"),
         ("A" + " && A" * DEPTH + " A", 5 * DEPTH + 2, "got 'A'"),
         ("A.late" + ".late" * DEPTH, 6, "write 'A.late'"),
         ("A" + "&" * DEPTH + "A", 1, "for '&&&"),
         ("A " + "B" * DEPTH, 2, f"got '{'B' * 60}...'"),
-        ("A." + "B" * DEPTH, 2, f"unknown predicate '{'B' * 60}...'"),
         ("\n" * DEPTH + "A" * DEPTH + " B", 2 * DEPTH + 1, "got 'B'"),
     ],
 )
@@ -150,7 +145,6 @@ def _nested_difference(operands: int) -> str:
 # None of these is always true or always false.
 PROVEN = {shape: text for shape, (text, *_) in SHAPES.items() if shape != "negated rows"} | {
     "row with its first name again": " && ".join([*NAMES, NAMES[0]]),
-    "reversed row, and its last name": f"({' || '.join(reversed(NAMES))}) && !{NAMES[-1]}",
     "names in turn": "(" * DEPTH
     + "Z"
     + "".join(
@@ -158,7 +152,6 @@ PROVEN = {shape: text for shape, (text, *_) in SHAPES.items() if shape != "negat
         for place, (_, operator) in enumerate(JOINED)
     ),
     "ten times the same ||": " && ".join([f"({' || '.join(NAMES[:20])})"] * 10),
-    "pairs in a row": " && ".join(f"({a} || !{b})" for a, b in pairwise(NAMES[:1_000])),
     "differences in a row": " && ".join(_differ(a, b) for a, b in pairwise(NAMES[:1_000])),
     "nested differences": _nested_difference(13),
 }

@@ -45,64 +45,42 @@ def _error(text: str, vocabulary: Vocabulary) -> ConditionSyntaxError:
         # An operand is missing.
         ("", 0, 0, f"the condition is empty: {OPERAND}"),
         ("A &&", 4, 4, f"{OPERAND}, got the end"),
-        ("!", 1, 1, f"{OPERAND}, got the end"),
-        ("(", 1, 1, f"{OPERAND}, got the end"),
         ("A && || B", 5, 7, f"{OPERAND}, got '||'"),
-        ("&& A", 0, 2, f"{OPERAND}, got '&&'"),
         ("()", 1, 2, f"{OPERAND}, got ')'"),
-        ("A && &B", 5, 6, f"{OPERAND}, got '&'"),
-        ("A && = B", 5, 6, f"{OPERAND}, got '='; {COMPARED}"),
         ("-A", 0, 1, f"{OPERAND}, got '-'; {LETTERS}"),
         ("$A", 0, 1, f"{OPERAND}, got '$'; names are written as they are, without '$' and braces"),
         ("'A'", 0, 1, f'{OPERAND}, got "\'"; names are written without quotes'),
         (".failed", 0, 1, f"{OPERAND}, {DOT}"),
         # An operator is missing.
         ("A B", 2, 3, f"{OPERATOR}, got 'B'"),
-        ("A (B)", 2, 3, f"{OPERATOR}, got '('"),
-        ("A !B", 2, 3, f"{OPERATOR}, got '!'"),
         ("(A B)", 3, 4, f"{INSIDE}, got 'B'"),
-        ("(A) B", 4, 5, f"{OPERATOR}, got 'B'"),
         ("A, B", 1, 2, f"{OPERATOR}, got ','; for ',' write '&&'"),
         ("A -B", 2, 3, f"{OPERATOR}, got '-'; {LETTERS}"),
         ("größe", 2, 3, f"{OPERATOR}, got 'ö'; {LETTERS}"),
-        ("A\x1b[31m", 1, 2, f"{OPERATOR}, got '\\x1b'"),
         # Parentheses do not match.
         ("A)", 1, 2, f"{OPERATOR}, got ')', which closes nothing"),
         ("(A", 0, 1, f"this '(' is never closed: {INSIDE}, got the end"),
-        ("(A) && ((B) || C", 7, 8, f"this '(' is never closed: {INSIDE}, got the end"),
         # Predicates.
         ("A.fail", 2, 6, f"unknown predicate 'fail'; did you mean 'failed'? ({KNOWN})"),
         ("A.Failed", 2, 8, f"unknown predicate 'Failed'; did you mean 'failed'? ({KNOWN})"),
         ("A.xyz", 2, 5, f"unknown predicate 'xyz'; {KNOWN}"),
-        ("A.success", 2, 9, f"unknown predicate 'success'; write 'succeeded'; {KNOWN}"),
         ("!A.Errored", 3, 10, f"unknown predicate 'Errored'; write 'failed'; {KNOWN}"),
         ("A.always", 2, 8, f"unknown predicate 'always'; {ALWAYS}; {KNOWN}"),
         ("A.", 1, 2, f"{OPERATOR}, {DOT}"),
         ("A .failed", 2, 3, f"{OPERATOR}, {DOT}"),
-        ("A. failed", 1, 2, f"{OPERATOR}, {DOT}"),
         ("A.failed.x", 8, 9, "'A.failed' has a predicate already; write 'A.failed'"),
         # The operators of other languages, where an operator belongs.
         ("A and B", 2, 5, f"{OPERATOR}, got 'and'; for 'and' write '&&'"),
         ("A AND B", 2, 5, f"{OPERATOR}, got 'AND'; for 'AND' write '&&'"),
-        ("(A and B)", 3, 6, f"{INSIDE}, got 'and'; for 'and' write '&&'"),
-        ("A & B", 2, 3, f"{OPERATOR}, got '&'; for '&' write '&&'"),
         ("A &&& B", 2, 5, f"{OPERATOR}, got '&&&'; for '&&&' write '&&'"),
-        ("A | B", 2, 3, f"{OPERATOR}, got '|'; for '|' write '||'"),
-        ("A = B", 2, 3, f"{OPERATOR}, got '='; {COMPARED}"),
         ("A != B", 2, 4, f"{OPERATOR}, got '!='; {COMPARED}"),
-        ("A < B", 2, 3, f"{OPERATOR}, got '<'; {COMPARED}"),
         # ... and where two operands stand in a row.
         ("not A", 0, 3, f"{OPERATOR}, got 'A'; for 'not' write '!'"),
-        ("A && NOT !B", 5, 8, f"{OPERATOR}, got '!'; for 'NOT' write '!'"),
         ("not (A)", 0, 3, f"{OPERATOR}, got '('; for 'not' write '!'"),
         ("~A", 0, 1, f"{OPERAND}, got '~'; for '~' write '!'"),
-        ("A ~B", 2, 3, f"{OPERATOR}, got '~'; for '~' write '!'"),
         ("always()", 0, 6, f"{OPERATOR}, got '('; {ALWAYS}"),
-        ("A always", 2, 8, f"{OPERATOR}, got 'always'; {ALWAYS}"),
         ("success()", 0, 7, f"{OPERATOR}, got '('; for 'success' write NAME.succeeded"),
         ("failed(A)", 0, 9, "there is no 'failed(A)'; write 'A.failed'"),
-        ("A failed", 2, 8, f"{OPERATOR}, got 'failed'; for 'failed' write NAME.failed"),
-        ("not, A", 3, 4, f"{OPERATOR}, got ','; for ',' write '&&'"),
     ],
 )
 def test_syntax_errors(text: str, start: int, end: int, message: str, outcomes: Vocabulary) -> None:
@@ -111,23 +89,19 @@ def test_syntax_errors(text: str, start: int, end: int, message: str, outcomes: 
     assert (error.source, error.start, error.end, error.message) == (text, start, end, message)
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
+def test_without_predicates_none_is_suggested() -> None:
+    """Which predicates exist is the caller's to say; without any, messages name none."""
+    for text, message in (
         ("A.failed", f"'A.failed' is not a name; {LETTERS}"),
         ("A.", f"{OPERATOR}, got '.'; names contain no '.'"),
         ("A == B", f"{OPERATOR}, got '=='; a condition cannot compare values"),
-    ],
-)
-def test_without_predicates_none_is_suggested(text: str, message: str) -> None:
-    """Which predicates exist is the caller's to say; without any, messages name none."""
-    assert _error(text, Vocabulary()).message == message
+    ):
+        assert _error(text, Vocabulary()).message == message
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("true(x)", "there is no 'true(x)'; write 'true()'"),
         ("a && false ( b.c )", "there is no 'false ( b.c )'; write 'false()'"),
         ("a || FALSE( )", "there is no 'FALSE( )'; write 'false()'"),
         ("failed(a)", f"{OPERATOR}, got '('"),
@@ -152,8 +126,6 @@ def test_the_callers_advice_goes_first() -> None:
     [
         ("A and B", ["  A and B", "    ^^^"]),
         ("A &&", ["  A &&", "      ^"]),
-        ("A &&   ", ["  A &&", "      ^"]),
-        ("A\tB", ["  A B", "    ^"]),
         ("A\x1b[1m", ["  A [1m", "   ^"]),
         ("A && 日本", ["  A && 日本", "       ^"]),
         ("A &&\n  B C\n|| D", ["    B C", "      ^"]),
@@ -162,7 +134,6 @@ def test_the_callers_advice_goes_first() -> None:
             "A" * 100 + " B " + "C" * 100,
             ["  ..." + "A" * 35 + " B " + "C" * 34 + "...", " " * 41 + "^"],
         ),
-        ("A B " + "C" * 100, ["  A B " + "C" * 68 + "...", "    ^"]),
         ("C" * 100 + " B", ["  ..." + "C" * 70 + " B", " " * 76 + "^"]),
         ("A " + "B" * 100, ["  A " + "B" * 70 + "...", "    " + "^" * 70]),
     ],

@@ -26,15 +26,10 @@ from flow_conditions.grammar import OPERATORS
         # `!` binds before `&&`, `&&` before `||`.
         ("!A && B", "(!A) && B"),
         ("A && !B", "A && (!B)"),
-        ("!A || B", "(!A) || B"),
-        ("A || B && C", "A || (B && C)"),
-        ("A && B || C", "(A && B) || C"),
         ("A && B || C && D", "(A && B) || (C && D)"),
         ("A || B && C || D", "(A || (B && C)) || D"),
-        ("A || !B && C", "A || ((!B) && C)"),
         # Both binary operators associate to the left.
         ("A && B && C && D", "((A && B) && C) && D"),
-        ("A || B || C", "(A || B) || C"),
         # Parentheses go first.
         ("!(A) && B", "(!A) && B"),
         ("!!(A || B)", "!(!(A || B))"),
@@ -53,12 +48,6 @@ def test_names(name: str) -> None:
     """A name is letters, digits, `_` and `-`, not beginning with `-`; no word is reserved."""
     assert parse(name).operands == (Name(name),)
     assert parse(f"!{name}&&({name})").program == (name, "!", name, "&&")
-
-
-@pytest.mark.parametrize("text", ["and && or", "and || (not)", "!not && !or", "(and)"])
-def test_operator_words_of_other_languages_are_names(text: str) -> None:
-    """A step may be called `and`: a name in its proper place is never questioned."""
-    assert str(parse(text)) == text.replace("(not)", "not").replace("(and)", "and")
 
 
 @pytest.mark.parametrize(
@@ -104,7 +93,6 @@ def found_in(text: str) -> list[tuple[str | None, str | None, str]]:
     ("text", "found"),
     [
         ("", []),
-        ("A", [("A", None, "A")]),
         ("!A&&(B-1.late)", [("A", None, "A"), ("B-1", "late", "B-1.late")]),
         ("load@a@2.late || load", [("load@a@2", "late", "load@a@2.late"), ("load", None, "load")]),
         ("any( late\n) && any", [(None, "late", "any( late\n)"), ("any", None, "any")]),
@@ -113,9 +101,7 @@ def found_in(text: str) -> list[tuple[str | None, str | None, str]]:
             [("load", "late", "any( load.late )"), ("load", None, "all(load)")],
         ),
         # What is not a condition:
-        ("A and B", [("A", None, "A"), ("and", None, "and"), ("B", None, "B")]),
         ("A.late == 'x' &&", [("A", "late", "A.late"), ("x", None, "x")]),
-        ("(A . late", [("A", None, "A"), ("late", None, "late")]),
         ("a-b(late) c@ \u00e9", [("a-b", None, "a-b"), ("late", None, "late"), ("c", None, "c")]),
         ("all() || some (late)", [("all", None, "all"), (None, "late", "some (late)")]),
     ],
