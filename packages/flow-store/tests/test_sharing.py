@@ -178,35 +178,18 @@ def test_data_version_tells_of_others(run_store: FlowStore, path: Path, step: St
     assert run_store.data_version() != before
 
 
-def _write_much(store: FlowStore, attempt: Attempt, revision: int = 0) -> int:
-    for letter in string.ascii_letters:
-        now = attempt._replace(status=AttemptStatus.RUNNING, job=letter * 100_000)
-        revision = store.apply("k", Changes(attempts={(0, 1): now}), revision=revision)
-    return revision
-
-
 def test_nobody_checkpoints_unasked(run_store: FlowStore, path: Path, attempt: Attempt) -> None:
     """Neither a commit nor closing moves anything into the file, until that is asked for."""
     before = path.read_bytes()
-    _write_much(run_store, attempt)
+    for revision, letter in enumerate(string.ascii_letters):
+        now = attempt._replace(status=AttemptStatus.RUNNING, job=letter * 100_000)
+        run_store.apply("k", Changes(attempts={(0, 1): now}), revision=revision)
     run_store.close()
     assert path.read_bytes() == before
     with FlowStore.open(path) as store:
         store.checkpoint()
         assert path.read_bytes() != before
         assert Path(f"{path}-wal").stat().st_size == 0
-
-
-def test_a_runner_keeps_its_log_small(
-    path: Path, create: Callable[..., bool], attempt: Attempt
-) -> None:
-    """A runner that checkpoints now and then keeps the log smaller than what it writes (10 MB)."""
-    with FlowStore.open(path) as store:
-        create(store)
-        revision = _write_much(store, attempt)
-        store.checkpoint()
-        _write_much(store, attempt, revision)
-        assert path.stat().st_size + Path(f"{path}-wal").stat().st_size < 8_000_000
 
 
 def test_checkpoint_is_quiet_while_others_read(
