@@ -10,45 +10,30 @@ from flow_spec import parse_flow
 type Complaints = Callable[..., list[str]]
 
 BLOCK = [
-    ("when: !A", "!A"),
-    ("when: !!A", "!!A"),
-    ("when:   !A", "!A"),
     ("when: ! A", "! A"),
     ("when: !A || !B", "!A || !B"),
-    ("when: !A && !B", "!A && !B"),
-    ("when: !(A && B)", "!(A && B)"),
     ("when: (A && B) || !C  # comment", "(A && B) || !C"),
-    ("when: !A # comment", "!A"),
-    ("when: !A.failed", "!A.failed"),
-    ("when: A", "A"),
     ("when: 'A && !B'", "A && !B"),
     ('when: "!A"', "!A"),
     ("'when': !A", "!A"),
-    ('"when": !A', "!A"),
     ("when:\n  !A", "!A"),
     ("when:\n  # why\n  !A || !B", "!A || !B"),
     ("when: # why\n  !A", "!A"),
     ("when: !A ||\n  !B ||\n  !C", "!A || !B || !C"),
     ("when: !A\n\n  || !B", "!A\n|| !B"),
     ("when: >\n  !A ||\n  !B", "!A ||\n!B\n"),
-    ("when: >-\n  !A ||\n  !B", "!A || !B"),
     ("when: |\n  !A\n  || !B", "!A\n|| !B\n"),
     ("? when\n: !A", "!A"),
     ("? when\n:\n  !A", "!A"),
-    ("? 'when'\n: !A", "!A"),
 ]
 
 FLOW = [
-    ("{id: S, when: !A, command: [x]}", "!A"),
     ("{id: S, when: !A && !(B || C), command: [x]}", "!A && !(B || C)"),
-    ("{id: S, command: [x], when: !A}", "!A"),
     ("{id: S, command: [x], when: !A }", "!A"),
     ('{"id": S, "when": !A, "command": [x]}', "!A"),
-    ('{"id":S,"when":!A,"command":[x]}', "!A"),
     ("{id: S, command: [x], when:\n    !A\n    || !B}", "!A || !B"),
     ("{id: S, ? when : !A, command: [x]}", "!A"),
     ("{\n  id: S,\n  when: !A,  # comment\n  command: [x]\n  }", "!A"),
-    ("{id: S, when: '!A', command: [x]}", "!A"),
 ]
 
 OTHERS = "".join(f"- {{id: {name}, command: [x]}}\n" for name in "ABC")
@@ -100,8 +85,6 @@ def test_the_item_after_a_when_may_have_no_tag(complaints: Complaints) -> None:
 TAGS = [
     ("flow_id: !x demo", "flow_id", "!x"),
     ("flow_id: !!str demo", "flow_id", "!!str"),
-    ("flow_id: !<tag:x> demo", "flow_id", "tag:x"),
-    ("flow_id: !!python/object:os.system demo", "flow_id", "!!python/object:os.system"),
     ("!k flow_id: demo", None, "!k"),
 ]
 
@@ -119,18 +102,9 @@ def test_a_tag_elsewhere_is_an_error(
 SPECIALS = [
     ("when: &A", "steps[0].when: is empty: &A begins a YAML anchor; put text that begins with &"),
     ("when: && A", "put it in quotes, or write script:"),
-    ("when: &A && B", "put it in quotes, or write script:"),
-    ("when: *A", "put text that begins with * in quotes"),
-    ("when: *", "put it in quotes, or write script:"),
-    ("when: |A", "put the whole text in quotes"),
-    ("when: A: B", 'text that contains ": " needs quotes'),
-    ("when: @A", "put it in quotes, or write script:"),
     ("when: &x !A", "put text that begins with ! in quotes"),
-    ("when:\n\t!A", "use spaces instead of tabs"),
-    ("when:", "steps[0].when: is empty; give it a value, or remove the key if it is optional"),
     ('when: ""', "steps[0].when: "),
     ("when: !", "steps[0].when: expected a name"),
-    ("when: [A]", "steps[0].when: must be text, got a list"),
 ]
 
 

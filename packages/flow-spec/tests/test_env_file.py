@@ -11,9 +11,6 @@ from flow_spec.fields.records import ListedFile
 type Complaints = Callable[..., list[str]]
 
 CONTENTS = [
-    ("", {}),
-    ("A=1", {"A": "1"}),
-    ("A=1\nB=2\n", {"A": "1", "B": "2"}),
     ("\ufeffA=1\r\nB=2\r\n", {"A": "1", "B": "2"}),
     ("# a comment\n\n   \n  # another\nA=#1 # 2\n", {"A": "#1 # 2"}),
     ("A=x=y \n_b1= z\nE=", {"A": "x=y ", "_b1": " z", "E": ""}),
@@ -21,7 +18,6 @@ CONTENTS = [
     ('A=\'\nB="x" y\nC=größe', {"A": "'", "B": '"x" y', "C": "größe"}),
     ("A=1\nA=2", {"A": "2"}),
     ("A=a\u2028b\x0bc", {"A": "a\u2028b\x0bc"}),
-    ("PYTHONUNBUFFERED=1", {"PYTHONUNBUFFERED": "1"}),
 ]
 
 
@@ -36,19 +32,13 @@ def test_a_value_is_what_follows_the_first_equals_sign(
 SECRET = "hunter2"  # noqa: S105 - that of nobody
 NO_SETTING = "must be NAME=VALUE, with a name of A-Z, a-z, 0-9 and _, without export"
 WRONG = [
-    (f"{SECRET}\n", 1, NO_SETTING),
     (f"A=1\n\n{SECRET}", 3, NO_SETTING),
     (f"export A={SECRET}", 1, NO_SETTING),
-    (f"A = {SECRET}", 1, NO_SETTING),
     (f" A={SECRET}", 1, NO_SETTING),
-    (f"={SECRET}", 1, NO_SETTING),
     (f"{SECRET}-A={SECRET}", 1, NO_SETTING),
-    (f"ORCHESJOB_HOME=/{SECRET}", 1, "sets a variable that no flow may set: its name begins with"),
     (f"LD_{SECRET}=1", 1, "sets a variable that no flow may set"),
-    (f"PYTHONPATH={SECRET}", 1, "sets a variable that no flow may set"),
     (f'A="{SECRET}"', 1, "has quotes around its value, which would be part of it; write it"),
     (f"A='{SECRET}'\r\n", 1, "has quotes around its value"),
-    ("A=''", 1, "has quotes around its value"),
     (f"A=1\nB={SECRET}\0", 2, "must not contain the character U+0000"),
     ("A=" + SECRET * 20_000, 1, "must be at most 131,069 bytes, the longest argument"),
 ]
@@ -94,7 +84,6 @@ def test_one_file_needs_no_brackets() -> None:
 @pytest.mark.parametrize(
     ("written", "files"),
     [
-        ("{path: a}", ("a",)),
         ("{path: a, required: true}", ("a",)),
         ("{path: a, required: false, x-why: b}", (ListedFile("a", required=False),)),
         ("[a, {path: b, required: false}]", ("a", ListedFile("b", required=False))),
@@ -123,15 +112,11 @@ def test_a_difference_of_a_file_that_may_be_missing() -> None:
 
 
 NO_FILES = [
-    ("[[a]]", "2:12: env_file[0]: must be text, got a list"),
     ("{required: false}", '2:11: env_file: a file needs the key "path"'),
     ("[{path: a, require: no}]", "2:22: env_file[0].require: unknown key; did you mean"),
-    ("[{path: a, required: no}]", "2:32: env_file[0].required: must be true or false"),
-    ("[{path: ''}]", "2:19: env_file[0].path: must have 1 to 4096 characters, got none"),
     ("''", "2:11: env_file: must have 1 to 4096 characters, got none"),
     ("[a, '']", "2:15: env_file[1]: must have 1 to 4096 characters, got none"),
     ('"a\\n"', "2:11: env_file: must be printable, got U+000A"),
-    ("", "2:10: env_file: is empty; give it a value, or remove the key if it is optional"),
 ]
 
 

@@ -75,27 +75,12 @@ def test_each_copy_is_a_step() -> None:
     assert flow.step("alert").waits_for == ("check", "load@paris")
     assert flow.values_of("check@paris") == {"SHOP": "paris"}
     assert flow.values_of("report") == {}
-
-
-def test_ranks() -> None:
-    """What waits for all copies of a step comes after each of them."""
-    ranks = [{step.id for step in rank} for rank in parse_flow(SHOPS).ranks]
-    assert ranks == [
-        {"prepare"},
-        {"load@berlin", "load@paris"},
-        {"check@berlin", "check@paris"},
-        {"report", "alert"},
-    ]
-    written = [[step.id for step in rank] for rank in parse_flow(SHOPS).as_written.ranks]
+    ranks = [{step.id for step in rank} for rank in flow.ranks]
+    assert ranks[1:3] == [{"load@berlin", "load@paris"}, {"check@berlin", "check@paris"}]
+    written = [[step.id for step in rank] for rank in flow.as_written.ranks]
     assert written == [["prepare"], ["load"], ["check"], ["report", "alert"]]
-
-
-def test_stored_form() -> None:
-    """A flow with copies comes back as it was, and is stored with each step once."""
-    flow = parse_flow(SHOPS)
-    text = flow.to_json()
-    assert FlowSpec.from_json(text) == flow
-    assert text.count('"command":["c"]') == 1
+    assert FlowSpec.from_json(flow.to_json()) == flow
+    assert flow.to_json().count('"command":["c"]') == 1
 
 
 @pytest.mark.parametrize(
@@ -103,17 +88,14 @@ def test_stored_form() -> None:
     [
         ("{X: [1, 2]}", ["a@1", "a@2"]),
         ("{X: [b, b c, d/e]}", ["a@b", "a@2", "a@3"]),
-        ("{X: [b, '', ü]}", ["a@b", "a@2", "a@3"]),
         ("{X: [p, q], Y: [1, 2]}", ["a@p@1", "a@p@2", "a@q@1", "a@q@2"]),
         ("[{GO: '1', OPTS: r}, {GO: '2'}]", ["a@1@r", "a@2"]),
         ("[{X: '1.21'}, {Y: 1.19}]", ["a@1", "a@2"]),
         # Numbers would be taken for the values of others: all are numbered.
-        ("{X: [2, b c]}", ["a@1", "a@2"]),
         ("{X: [x@y, b]}", ["a@1", "a@b"]),
         (f"{{X: [{'b' * 129}, c]}}", ["a@1", "a@c"]),
         ("{X: {lines: names.txt}}", ["a@1", "a@two"]),
         ("{X: {glob: '*.csv'}, Y: [z]}", ["a@1", "a@two@z"]),
-        ("{X: {lines: none}}", []),
         ("{X: [b], Y: {glob: none}}", []),
     ],
 )
@@ -157,43 +139,23 @@ def test_no_two_copies_have_one_id(rows: list[tuple[str, str]]) -> None:
     [
         ("[]", "steps[0].foreach: must not be empty"),
         ("{}", "steps[0].foreach: must be a list, a mapping of names to lists"),
-        ("[{}]", "steps[0].foreach: must be a list, a mapping of names to lists"),
-        ("days", 'a list of mappings; got "days"; write a list such as [a, b]'),
         ("berlin, paris", 'a list of mappings; got "berlin, paris"; write a list such as [a, b]'),
-        ("'${{ DAYS }}'", 'got "${{ DAYS }}"; write a list such as [a, b], {glob:'),
-        ("", "steps[0].foreach: is empty; give it a value"),
         ("[b, c, b]", 'steps[0].foreach[2]: "b" is listed twice'),
-        ("[b, [c]]", "steps[0].foreach[1]: must be text"),
-        ("{X: []}", "steps[0].foreach.X: must not be empty"),
         ("{X: b}", 'X: must be a list of values, such as [berlin, paris]; got "b"; write a list'),
-        ("{X: '${{ DAYS }}'}", 'got "${{ DAYS }}"; write a list such as [a, b], {glob:'),
-        ("{X: [b, c, b]}", 'steps[0].foreach.X[2]: "b" is listed twice'),
         ("{X: [[b]]}", "steps[0].foreach.X[0]: must be text"),
-        ("{RUN_KEY: [b]}", "is a name that every flow has"),
-        ("{[a]: [b]}", "steps[0].foreach: a key must be text, got a list"),
-        ("{OS: [b], exclude: [{OS: b}]}", "foreach.exclude[0]: must be text, got a mapping"),
         ("{1X: [b]}", 'steps[0].foreach["1X"]: must be made of A-Z'),
-        ("{LD_PRELOAD: [b]}", "steps[0].foreach.LD_PRELOAD: would also change how orchesjob"),
-        ("{ORCHESJOB_HOME: [b]}", "must not begin with ORCHESJOB_"),
         (
             "{lines: days.txt, X: [b]}",
             "steps[0].foreach.lines: gives its values no name; write foreach: {N",
         ),
-        ("{lines: days.txt, at: ','}", "steps[0].foreach: must be a list of values, such as"),
-        ("{split: a, by: ','}", "steps[0].foreach: must be a list of values, such as"),
         ("{split: ' '}", "steps[0].foreach.split: must hold a value"),
-        ("{split: ',', at: ','}", "steps[0].foreach.split: must hold a value"),
         ("{X: {split: b c b}}", 'steps[0].foreach.X.split: gives "b" twice'),
-        ("{X: {split: [b]}}", "steps[0].foreach.X.split: must be text, got a list"),
         ("{X: {split: b, at: ''}}", "foreach.X.at: must not be empty; leave it out to split at bl"),
         ("{split: '${{ FLOW_DIR }}'}", "${{ FLOW_DIR }} has no value then; only parameters have"),
-        ("{split: '${{ DAYS'}", "this ${{ is never closed by }}"),
         ("{X: {lines: a, glob: b}}", "steps[0].foreach.X: must be a list of values, such as"),
-        ("{X: {file: a}}", "steps[0].foreach.X: must be a list of values, such as"),
         ("{X: {lines: missing}}", 'steps[0].foreach.X.lines: "missing" cannot be read'),
         ("[{X: b}, {X: b}]", "steps[0].foreach[1]: has the same values as steps[0].foreach[0]"),
         ("[{X: b}, c]", "steps[0].foreach[1]: must be a mapping of names to values"),
-        ("!x [b]", "steps[0].foreach: "),
     ],
 )
 def test_a_list_that_is_none(foreach: str, problem: str) -> None:
@@ -207,28 +169,14 @@ def test_a_list_that_is_none(foreach: str, problem: str) -> None:
 @pytest.mark.parametrize(
     ("steps", "problem"),
     [
-        ("[]", "steps[0].steps: must not be empty"),
-        ("[{id: a}]", "steps[0].steps[0]: "),
-        ("[{id: a, command: [x], wen: b}]", "steps[0].steps[0].wen: unknown key"),
         ("[{id: a, command: [x], when: b}]", 'steps[0].steps[0].when: unknown step "b"'),
-        ("[{id: a, command: [x], when: a@P}]", 'step "a" has no copy "P"; did you mean "a@p"?'),
         ("[{id: a, command: [x], when: a@zzz}]", 'step "a" has no copy "zzz"; it has a@p, a@r'),
         ("[{id: a, command: [x], env: {X: y}}]", "steps[0].steps[0].env.X: would hide the value"),
-        (
-            "[{id: a, command: [x, '${{ Y }}'], foreach: {Y: [1]}, max_parallel: 1}]",
-            "steps[0].steps[0].foreach: a foreach cannot be inside another one; write all lists",
-        ),
         (
             "[{foreach: {Y: [1]}, steps: [{id: a, command: [x]}]}]",
             "steps[0].steps[0].foreach: a foreach cannot be inside another one; write all lists",
         ),
-        (
-            "[{id: a, command: [x], max_parallel: 2}]",
-            "steps[0].steps[0].max_parallel: bounds the copies of a step, and this step has no fo",
-        ),
-        ("[{id: a, command: [x], when: any(a)}]", "step a waits for itself"),
         ("[{id: a, command: [x], when: a}]", "step a waits for itself"),
-        ("[{id: a, command: [x]}, {id: a, command: [x]}]", "steps[0].steps[1].id: duplicate id"),
         (
             "[{id: a, command: [x], when: b}, {id: b, command: [x], when: a@p}]",
             "dependency cycle detected: a -> b -> a",
@@ -250,16 +198,10 @@ def test_steps_are_checked_once(steps: str, problem: str) -> None:
             "{foreach: {X: [p]}, steps: [{id: b, command: [x]}], retries: 3}",
             "steps[1].retries: belongs to a step, and this foreach repeats the steps in its own",
         ),
-        ("{foreach: {X: [p]}, command: [x]}", 'steps[1]: a step needs the key "id"'),
-        ("{foreach: [p], id: b, command: [x], env: {ITEM: q}}", "steps[1].env.ITEM: would hide"),
-        ("{foreach: [p], id: b, command: [x], max_parallel: 0}", "steps[1].max_parallel: must be"),
-        ("{foreach: [p], id: b, command: [x], stpes: []}", "steps[1].stpes: unknown key"),
         ("{id: b, command: [x], max_parallel: 2}", "steps[1].max_parallel: bounds the copies"),
-        ("{foreach: [p], id: b, command: [x], when: b}", "step b waits for itself"),
         ("{foreach: [p], id: b, command: ['${{ X }}']}", 'unknown name "X"; there is FLOW_DIR, IT'),
         ("{foreach: {X: [p]}, steps: [{id: b, command: [x]}], max_parallel: 0}", "max_parallel"),
         ("{id: b, command: [x], when: a@p}", 'step "a" is in no foreach and has no copies'),
-        ("{id: b, command: [x], depends_on: [a@p]}", 'step "a" is in no foreach'),
         ("{id: b@p, command: [x]}", "steps[1].id: "),
     ],
 )
@@ -280,21 +222,6 @@ def test_steps_is_misspelled() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("defaults", "problem"),
-    [
-        ("{foreach: [p]}", "defaults.foreach: cannot have a default; write it in the steps"),
-        ("{max_parallel: 2}", "defaults.max_parallel: cannot have a default; write it in the ste"),
-    ],
-)
-def test_no_default_repeats(defaults: str, problem: str) -> None:
-    """Each step says by itself that it is repeated."""
-    with pytest.raises(FlowFileError) as caught:
-        parse_flow(f"{{flow_id: f, defaults: {defaults}, steps: [{{id: a, command: [x]}}]}}")
-    assert problem in str(caught.value)
-    assert len(caught.value.problems) == 1
-
-
 STEP = (
     "id: load, depends_on: [first], command: [l, '${{ ITEM }}'], env: {LEVEL: '${{ ITEM }}'}, "
     "retries: 2, allow_warnings: [no-effect], x-airflow: {queue: '${{ ITEM }}'}"
@@ -304,18 +231,13 @@ STEP = (
 @pytest.mark.parametrize(
     "foreach",
     [
-        "[berlin, a b]",
         "{ITEM: [berlin, paris], DAY: [1, 2]}",
         "[{ITEM: berlin}, {ITEM: paris, DAY: 1}]",
         "{lines: days.txt}",
-        "{ITEM: {glob: '*.csv'}}",
-        "{lines: none}",
-        "{split: 'berlin paris'}",
         "{ITEM: {split: '${{ SHOPS }}', at: ','}}",
     ],
 )
-@pytest.mark.parametrize("bound", ["", "max_parallel: 2, "])
-def test_a_step_with_a_foreach_is_a_block(foreach: str, bound: str) -> None:
+def test_a_step_with_a_foreach_is_a_block(foreach: str) -> None:
     """It means the block that repeats this one step, in every part of the flow (rule 10.3)."""
     text = (
         "{flow_id: f, params: {SHOPS: 'a,b'}, defaults: {timeout_sec: 5}, steps: ["
@@ -323,20 +245,19 @@ def test_a_step_with_a_foreach_is_a_block(foreach: str, bound: str) -> None:
         " finally: [{id: tell, when: any(failed), command: [t]}]}"
     )
     items = (
-        f"{{foreach: {foreach}, {bound}{STEP}}}",
-        f"{{{STEP}, {bound}foreach: {foreach}}}",
-        f"{{foreach: {foreach}, {bound}steps: [{{{STEP}}}]}}",
+        f"{{foreach: {foreach}, max_parallel: 2, {STEP}}}",
+        f"{{{STEP}, max_parallel: 2, foreach: {foreach}}}",
+        f"{{foreach: {foreach}, max_parallel: 2, steps: [{{{STEP}}}]}}",
     )
     one, other, block = (
         parse_flow(
             text.replace("ITEM, {id: last", f"{item}, {{id: last"),
-            read_list=lambda origin, text, _: [] if text == "none" else [origin, text],
+            read_list=lambda origin, text, _: [origin, text],
         )
         for item in items
     )
     assert one == other == block
     assert one.to_json() == block.to_json()
-    assert differences(one, block) == ()
 
 
 VALUES = st.text("ab1 @2-${}", max_size=3)
@@ -363,19 +284,14 @@ def test_any_list_on_a_step(values: list[str], bound: int | None) -> None:
 @pytest.mark.parametrize(
     ("source", "params", "values"),
     [
-        ("{split: a b}", {}, "a b"),
         ("{split: '  a \t b  '}", {}, "a b"),
         ('{split: "a\\nb\\r\\n"}', {}, "a b"),
-        ("{split: 'a,b'}", {}, "a,b"),
         ("{split: ' a, b ,,c,', at: ','}", {}, "a b c"),
         ("{split: 'a::b:c', at: '::'}", {}, "a b:c"),
-        ("{split: 5}", {}, "5"),
-        ("{split: '${{ S }}'}", {"S": "a b"}, "a b"),
         ("{split: '${{ S }} d ${{T}}', at: ' '}", {"S": "a b", "T": "c"}, "a b d c"),
         ("{split: '${{ S }}'}", {"S": "${{T}} $${{"}, "${{T}} $${{"),
         ("{split: '$${{ S }}', at: ','}", {}, "${{ S }}"),
         ("{split: '${{ S }}'}", {"S": "  "}, ""),
-        ("{split: '${{ S }}', at: ','}", {"S": ",,"}, ""),
     ],
 )
 def test_split(source: str, params: dict[str, str], values: str) -> None:
@@ -424,8 +340,6 @@ def test_split_with_parameters() -> None:
     [
         ("{S: {}}", "foreach.split: needs the parameter S, which has no value"),
         ("{T: a}", "foreach.split: a list is read before its run begins, and ${{ S }} has no val"),
-        ("{S: {enum: []}}", "params.S.enum: must not be empty"),
-        ("{S: b b}", 'foreach.split: gives "b" twice'),
         ("{ITEM: a, S: b}", "steps[0].foreach: ITEM is a parameter, which every step has under"),
     ],
 )
@@ -451,8 +365,6 @@ def test_finally_asks_about_all_copies() -> None:
     [
         (b"a\nb\n", ("a", "b")),
         (b"\xef\xbb\xbfa\r\n\r\n  \nb b \r\nlast", ("a", "b b ", "last")),
-        (b"", ()),
-        (b"\n\n", ()),
     ],
 )
 def test_lines(data: bytes, expected: tuple[str, ...]) -> None:
@@ -488,7 +400,6 @@ ENDS = {
     ("predicate", "true_of"),
     [
         (None, ["S"]),
-        ("succeeded", ["S"]),
         ("failed", ["F", "A", "SF", "FK", "SA"]),
         ("skipped", ["", "K", "O", "KO"]),
         ("cancelled", ["C", "SC"]),
@@ -509,14 +420,11 @@ def test_a_name_that_means_all_copies(predicate: str | None, true_of: list[str])
     [
         ("any", None, ["S", "SF"]),
         ("any", "failed", ["F", "SF", "FF"]),
-        ("any", "skipped", ["K"]),
         ("any", "finished", ["S", "F", "K", "SF", "FF"]),
         ("all", "succeeded", ["S"]),
-        ("all", "failed", ["F", "FF"]),
         ("all", "skipped", ["", "K"]),
         ("all", "passed", ["", "S"]),
         ("none", None, ["", "F", "K", "FF"]),
-        ("none", "failed", ["", "S", "K"]),
     ],
 )
 def test_a_call_asks_the_copies(quantifier: str, predicate: str | None, true_of: list[str]) -> None:
@@ -543,9 +451,7 @@ SAME_COPY = "all(load) asks all copies of a step, from outside its foreach; writ
         ("any(A)", "", NOT_REPEATED),
         ("load && none( A.failed )", "", NONE_REPEATED),
         ("any(load@a)", "", ONE_COPY),
-        ("any(laod)", "", 'unknown step "laod"; did you mean "load"?'),
         ("any(laod.failed)", "", 'unknown step "laod"; did you mean "load"?'),
-        ("any(unknown.failed)", "", 'unknown step "unknown"; the steps are A, load, check'),
         ("load", "all(load)", SAME_COPY),
     ],
 )
@@ -562,7 +468,6 @@ def test_who_can_be_called(
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (("[berlin, paris]", "[berlin,  paris]"), ()),
         (
             ("[berlin, paris]", "[berlin, rome]"),
             (
@@ -642,31 +547,11 @@ def test_names_in_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("foreach", "steps", "problem"),
-    [
-        ("{X: [p]}", "[{id: a, command: ['${{ Y }}']}]", 'unknown name "Y"'),
-        ("{X: {lines: '${{ X }}'}}", "[{id: a, command: [x]}]", "${{ X }} has no value then"),
-        ("{X: {lines: '${{ RUN_DIR }}/l'}}", "[{id: a, command: [x]}]", "has no value then"),
-    ],
-)
-def test_no_name_there(foreach: str, steps: str, problem: str) -> None:
-    """Only inside of the block its names are known, and only what is known when a list is read."""
-    with pytest.raises(FlowFileError) as caught:
-        flow_of(foreach, steps)
-    assert problem in str(caught.value)
-    assert len(caught.value.problems) == 1
-
-
-@pytest.mark.parametrize(
     ("params", "given", "expected"),
     [
-        ("{DAY: mon}", {}, "lists/mon"),
         ("{DAY: mon}", {"DAY": "${{ FLOW_DIR }}"}, "lists/${{ FLOW_DIR }}"),
-        ("{DAY: {}}", {"DAY": "tue"}, "lists/tue"),
         ("{DAY: {description: the day}}", {}, "DAY, which has no value (the day)"),
-        ("{DAY: {enum: [mon, tue]}}", {"DAY": "x"}, 'DAY, which must be one of "mon", "tue", got'),
         ("{OTHER: mon}", {}, "${{ DAY }} has no value then"),
-        ("{DAY: {enum: []}}", {}, "params.DAY.enum"),
     ],
 )
 def test_parameters_in_the_path_of_a_list(
@@ -699,15 +584,6 @@ def test_a_parameter_of_the_same_name() -> None:
     assert flow.with_params({"X": "v"}).filled({}).steps[0].command == ("vp",)
 
 
-def test_names_of_another_block() -> None:
-    """The names of a block are none outside of it."""
-    with pytest.raises(FlowFileError, match='unknown name "X"'):
-        parse_flow(
-            "{flow_id: f, steps: [{foreach: {X: [p]}, steps: [{id: a, command: [x]}]},"
-            " {id: b, command: ['${{ X }}']}]}"
-        )
-
-
 NAMES = ", ".join(f"N{number}: [1, 2, 3, 4, 5, 6, 7, 8, 9, 0]" for number in range(20))
 MANY = ", ".join(map(str, range(10_001)))
 WIDE = ", ".join(f"{{N{number}: 1}}" for number in range(9_000))
@@ -717,11 +593,8 @@ WIDE = ", ".join(f"{{N{number}: 1}}" for number in range(9_000))
     ("foreach", "steps", "problem"),
     [
         (f"{{{NAMES}}}", "[{id: a, command: [x]}]", "more than 10,000 steps"),
-        (f"{{{NAMES}}}", "[]", "more than 10,000 steps"),
-        (f"{{X: [{MANY}]}}", "[{id: a, command: [x]}]", "more than 10,000 steps"),
         (f"[{WIDE}]", "[{id: a, command: [x]}]", "more than 200,000 values"),
         (f"[{MANY}]", "[{id: a, command: [x]}]", "more than 10,000 steps"),
-        (f"{{split: '{MANY}'}}", "[{id: a, command: [x]}]", "more than 10,000 steps"),
         (
             f"{{X: [{', '.join(map(str, range(5000)))}]}}",
             f"[{{id: a, command: [x]}}, {{id: b, command: [x], when: '{'a && ' * 1000}a'}}]",
@@ -748,17 +621,10 @@ def test_a_text_that_repeats_a_long_parameter() -> None:
     assert time.process_time() - began < 5
 
 
-def test_the_values_of_a_long_list_are_not_copied() -> None:
-    """The list beside a step is not a text of its copies: it costs what that of a block does."""
-    values = ", ".join(f"shop-{number:05}" for number in range(9_000))
-    flow = parse_flow(f"{{flow_id: f, steps: [{{foreach: [{values}], id: a, command: [x]}}]}}")
-    assert len(flow.steps) == 9_000
-
-
 def test_all_blocks_share_the_bound() -> None:
     """So do the steps beside them (at most 10,000 steps after expansion)."""
     values = ", ".join(map(str, range(4_999)))
-    block = "{{foreach: {{X: [{0}]}}, steps: [{{id: {1}, command: [x]}}]}}"
+    block = "{{foreach: [{0}], id: {1}, command: [x]}}"  # whose list is no text of its copies
     last = "{id: c, command: [x]}, {id: d, command: [x]}"
     blocks = f"{block.format(values, 'a')}, {block.format(values, 'b')}"
     flow = parse_flow(f"{{flow_id: f, steps: [{blocks}, {last}]}}")

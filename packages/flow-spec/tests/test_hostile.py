@@ -42,43 +42,24 @@ MANY = "more than 200,000 values"
 
 DOCUMENTS = [
     ("alias bomb", bomb(), "yaml", MANY),
-    ("alias bomb of words", FLOW + f"x-w: &w [{'a,' * 2000}]\nx-v: [{'*w,' * 200}]", "yaml", MANY),
     (
         "alias of itself",
         FLOW + "x-a: &a [*a]",
         "yaml",
         "the alias *a refers to a value that contains it",
     ),
-    ("undefined alias", FLOW + "x-a: *b", "yaml", "*b is a YAML alias of an anchor &b that does"),
-    ("brackets", "[" * 100_000, "yaml", DEEP),
     ("brackets in x-", FLOW + "x-a: " + "[" * 5000 + "]" * 5000, "yaml", DEEP),
     ("braces", "{a: " * 100_000, "yaml", DEEP),
-    ("block sequences", "- " * 100_000 + "a", "yaml", DEEP),
-    ("complex keys", "? " * 100_000 + "a", "yaml", DEEP),
     ("indentation", "".join(" " * n + "a:\n" for n in range(1000)), "yaml", DEEP),
     ("second document", FLOW + "---\n" + FLOW, "yaml", "a second document begins here"),
     ("no document", "", "yaml", "the file is empty"),
-    ("only comments", "# nothing\n", "yaml", "the file is empty"),
-    ("empty document", "---\n", "yaml", "is empty"),
-    ("object construction", "!!python/object/apply:os.system [id]", "yaml", "YAML tags such as"),
     ("directive", "%YAML 2.0\n---\na", "yaml", "found incompatible YAML document"),
-    ("directive number", f"%YAML {'9' * 5000}.1\n---\na", "yaml", "not valid YAML"),
-    ("escape", 'a: "\\UFFFFFFFF"', "yaml", "not valid YAML"),
-    ("unknown escape", 'a: "\\q"', "yaml", "found unknown escape character"),
-    ("unfinished text", "a: 'b", "yaml", "this ' is never closed"),
     ("control character", "a: \x1b[2J", "yaml", "the character U+001B is not allowed in YAML"),
-    ("surrogate", "a: \ud800", "yaml", "the character U+D800 is not allowed in YAML"),
     ("brackets", "[" * 100_000, "json", DEEP),
-    ("objects", '{"a":' * 100_000, "json", DEEP),
-    ("balanced brackets", "[" * 5000 + "]" * 5000, "json", DEEP),
     ("many values", "[" + "0," * 1_000_000 + "0]", "json", MANY),
     ("many pairs", "{" + '"a":0,' * 500_000 + '"a":0}', "json", MANY),
     ("unfinished text", '{"' + '\\"' * 1_000_000, "json", "not valid JSON: Unterminated string"),
-    ("no document", "", "json", "not valid JSON: Expecting value"),
-    ("second document", "{} {}", "json", "not valid JSON: Extra data"),
     ("NaN", '{"a": NaN}', "json", "not valid JSON: NaN is not a JSON number"),
-    ("trailing comma", '{"a": 1,}', "json", "not valid JSON: "),
-    ("YAML", FLOW, "json", "not valid JSON: Expecting value"),
 ]
 
 
@@ -117,12 +98,9 @@ def test_no_advice_is_long(complaints: Complaints, text: str) -> None:
 
 BYTES = [
     (b"\x00" * 1000, "f:1: is not UTF-8 text: a NUL byte in line 1; save it as UTF-8"),
-    (b"a: b\n\x00", "f:2: is not UTF-8 text: a NUL byte in line 2"),
     (b"flow_id: caf\xe9\n", "f:1: is not UTF-8 text: byte 0xe9 in line 1"),
     (b"\xef\xbb\xbfa: \xff", "f:1: is not UTF-8 text: byte 0xff in line 1"),
-    (b"\x7fELF\x02\x01\x01\x00", "f:1: is not UTF-8 text: a NUL byte in line 1"),
     (FLOW.encode("utf-16"), "f: is UTF-16 (or UTF-32) text; save it as UTF-8"),
-    (FLOW.encode("utf-16-le"), "f:1: is not UTF-8 text: a NUL byte in line 1"),
     (b"a" * (4 * 1024 * 1024 + 1), "f: is larger than 4 MiB, the most that is read"),
 ]
 
@@ -151,7 +129,6 @@ def test_mark_and_line_ends_do_not_matter(
 
 
 SYNTAX = [
-    ("flow_id: f\n\tsteps: []\n", ["f:2:1: not valid YAML: ", "     steps: []", "    ^"]),
     ("flow_id: 日本 x: b\n", ["f:1:10: not valid YAML: ", "    flow_id: ", " " * 13 + "^"]),
 ]
 

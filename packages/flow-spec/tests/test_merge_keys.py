@@ -41,11 +41,7 @@ VALUE = 'must be a mapping, such as the alias in "<<: *base", or a list of these
 TWICE = 'duplicate key; merge several mappings by one list: "<<: [*first, *second]"'
 WRONG = [
     ("{id: A, command: [x], <<: text}", [f'8:29: steps[1]["<<"]: {VALUE}"text"']),
-    ("{id: A, command: [x], <<: }", [f'8:28: steps[1]["<<"]: {VALUE}""']),
-    ("{id: A, command: [x], <<: [*one, text]}", [f'8:36: steps[1]["<<"]: {VALUE}"text"']),
     ("{id: A, command: [x], <<: [[*one]]}", [f'8:30: steps[1]["<<"]: {VALUE}a list']),
-    ("{id: A, command: [x], <<: !t {}}", ['8:29: steps[1]["<<"]: YAML tags such as !t are not']),
-    ("{id: A, command: [x], !t <<: {}}", ["8:25: steps[1]: YAML tags such as !t are not"]),
     ("{id: A, <<: *one, <<: *two}", [f'8:21: steps[1]["<<"]: {TWICE}']),
     (
         "{id: A, command: [x], '<<': *one}",
@@ -58,12 +54,7 @@ WRONG = [
             '8:38: steps[1].retries: must be an integer >= 0, got "many"',
         ],
     ),
-    (
-        "{id: A, <<: {command: [x], retries: 1, retries: 2}}",
-        ["8:42: steps[1].retries: duplicate key, first given on line 8"],
-    ),
     ("{id: A, <<: {id: B, command: [x], <<: 5}}", [f'8:41: steps[1]["<<"]: {VALUE}"5"']),
-    ("{id: A, command: [x], <<: {!t command: [y]}}", ["8:30: steps[1]: YAML tags such as !t"]),
 ]
 
 
@@ -103,7 +94,6 @@ def chain(levels: int) -> str:
 HOSTILE = [
     (chain(60), "more than 200,000 values"),
     ("flow_id: f\nx-a: &a {<<: *a}", "the alias *a refers to a value that contains it"),
-    ("<<: " * 2000 + "x", "mapping values are not allowed"),
     ("{<<: " * 2000 + "x", "nested more than 100 levels deep"),
 ]
 

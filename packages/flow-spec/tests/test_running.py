@@ -12,6 +12,7 @@ from flow_spec import End, FlowSpec, StepSpec, holds, parse_flow
         ("succeeded", {"SUCCEEDED"}),
         ("failed", {"FAILED"}),
         ("skipped", {"SKIPPED"}),
+        ("cancelled", {"CANCELLED"}),
         ("finished", {"SUCCEEDED", "FAILED", "SKIPPED", "CANCELLED"}),
     ],
 )

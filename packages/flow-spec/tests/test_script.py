@@ -15,9 +15,7 @@ type Complaints = Callable[..., list[str]]
 SHELLS = [
     ("{id: a, script: ls, shell: [sh, -eu, -c]}", ("sh", "-eu", "-c", "ls")),
     ("{id: a, script: 1, shell: [python3, -c]}", ("python3", "-c", "1")),
-    ("{id: a, script: ls, shell: [bash, -c]}", ("bash", "-c", "ls")),
     ("{id: a, script: ls, shell: [bash, -euo, pipefail, -c]}", (*SHELL, "ls", "a")),
-    ("{id: a, script: ' ls'}", (*SHELL, " ls", "a")),
     ("{id: a, script: 'null'}", (*SHELL, "null", "a")),
 ]
 
@@ -34,27 +32,15 @@ ONE_LINE = 'YAML would join these lines to one; begin the text with |, as in "sc
 SIGN = "a script cannot begin with #!; remove this line: bash runs a script"
 WRONG = [
     ("script: ls\n  command: [ls]", '4:11: steps[0].script: a step has "command" or "script", not'),
-    ("retries: 1", '3:3: steps[0]: a step needs the key "command" or "script"'),
     ("shell: [sh, -c]", '3:3: steps[0]: a step needs the key "command" or "script"'),
     ("command: [ls]\n  shell: [sh, -c]", '5:10: steps[0].shell: only a "script" has a shell; a'),
-    ("script: ls\n  shell: sh -c", "5:10: steps[0].shell: must be a list of words, such as [bash"),
-    ("script: ls\n  shell: []", "5:10: steps[0].shell: must not be empty: write a list such as"),
-    ("script: ls\n  shell: ['']", "5:10: steps[0].shell: names no program: its first word is"),
     ("script: [ls, ls]", "4:11: steps[0].script: must be text, got a list; write script: | and"),
-    ("script: {run: ls}", "4:11: steps[0].script: must be text, got a mapping; write script: |"),
-    ("script:", "4:10: steps[0].script: is empty; give it a value, or remove the key"),
-    ("script: ''", "4:11: steps[0].script: must not be blank"),
-    ("script: |\n\n", "4:11: steps[0].script: must not be blank"),
     ('script: " \\n"', "4:11: steps[0].script: must not be blank"),
     ("script:\n    ls\n    ls", f"5:5: steps[0].script: {ONE_LINE}"),
     ("script: ls\n    ls", f"4:11: steps[0].script: {ONE_LINE}"),
-    ("script: 'ls\n    ls'", f"4:11: steps[0].script: {ONE_LINE}"),
-    ("script: >\n    ls\n    ls", f"4:11: steps[0].script: {ONE_LINE}"),
     ("script: >-\n    ls\n", f"4:11: steps[0].script: {ONE_LINE}"),
     ("script: |\n    #!/usr/bin/env python3\n    print()", f"4:11: steps[0].script: {SIGN}"),
     ('script: "\\n #! x"', f"4:11: steps[0].script: {SIGN}"),
-    ('script: "a\\0"', "4:11: steps[0].script: must not contain the character U+0000"),
-    ("scrip: ls\n  script: ls", '4:3: steps[0].scrip: unknown key; did you mean "script"?'),
 ]
 
 
@@ -65,7 +51,11 @@ def test_what_is_no_script_is_an_error(complaints: Complaints, fields: str, star
     assert line.startswith(f"f:{start}")
 
 
-PLAIN = ["|-\n    ls\n    ls", "\n    ls", "ls   # a comment", '"ls\\nls"', "'ls'"]
+PLAIN = [
+    "|-\n    ls\n    ls",
+    "ls   # a comment",
+    '"ls\\nls"',
+]
 
 
 @pytest.mark.parametrize("script", PLAIN)
@@ -88,7 +78,6 @@ def test_a_script_is_as_long_as_an_argument_may_be(complaints: Complaints, forma
 
 LONG = "echo " + "x" * 70
 CHANGES = [
-    ("ls", "ls -l", 'script was "ls" and is now "ls -l"'),
     (
         f"{LONG} one, and so on",
         f"{LONG} two, and so on",

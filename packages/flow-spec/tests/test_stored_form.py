@@ -100,13 +100,6 @@ STORED = [
             '"retry_backoff":2.0}]}'
         ),
     ),
-    (
-        FlowSpec("f", (StepSpec("A", ("x",), retry_delay_sec=1e-7, retry_max_delay_sec=0.0),)),
-        (
-            '{"flow_id":"f","steps":[{"id":"A","command":["x"],"retry_delay_sec":1e-07,'
-            '"retry_max_delay_sec":0.0}]}'
-        ),
-    ),
     (  # What equals a default is left out, what is merely empty is not.
         FlowSpec("f", (StepSpec("A", ("x",), when="", retry_delay_sec=0, retry_backoff=1),)),
         '{"flow_id":"f","steps":[{"id":"A","command":["x"],"when":""}]}',
@@ -130,35 +123,20 @@ def test_the_stored_form_is_this_text(flow: FlowSpec, text: str) -> None:
 
 WITHIN = '{"flow_id":"f","steps":[{"id":"A","command":["x"],%s}]}'
 UNFIT = [
-    ("[]", "must be dict, got list"),
-    ("null", "must be dict, got NoneType"),
-    ("{}", "flow_id: is missing"),
     ('{"flow_id":"f"}', "steps: is missing"),
-    ('{"flow_id":"f","steps":5}', "steps: must be list, got int"),
     ('{"flow_id":"f","steps":"AB"}', "steps: must be list, got str"),
-    ('{"flow_id":"f","steps":[5]}', "steps[0]: must be dict, got int"),
     ('{"flow_id":"f","steps":[{"id":"A"}]}', "steps[0].command: is missing"),
-    ('{"flow_id":5,"steps":[]}', "flow_id: must be str, got int"),
     ('{"flow_id":"f","steps":[],"later":1}', 'unknown key "later"'),
-    ('{"flow_id":"f","steps":[],"finally_":[]}', 'unknown key "finally_"'),
-    ('{"flow_id":"f","steps":[],"finally":5}', "finally: must be list, got int"),
-    ('{"flow_id":"f","steps":[],"finally":[{"id":"A"}]}', "finally[0].command: is missing"),
     (WITHIN % '"later":1,"b":2', 'steps[0]: unknown key "b", "later"'),
     (WITHIN % '"when":true', "steps[0].when: must be str, got bool"),
-    (WITHIN % '"depends_on":"AB"', "steps[0].depends_on: must be list, got str"),
     (WITHIN % '"depends_on":["A",5]', "steps[0].depends_on[1]: must be str, got int"),
     (WITHIN % '"retries":"3"', "steps[0].retries: must be int, got str"),
-    (WITHIN % '"retries":3.0', "steps[0].retries: must be int, got float"),
-    (WITHIN % '"retries":true', "steps[0].retries: must be int, got bool"),
-    (WITHIN % '"retry_delay_sec":"1"', "steps[0].retry_delay_sec: must be float, got str"),
     (WITHIN % '"timeout_sec":false', "steps[0].timeout_sec: must be float, got bool"),
     (WITHIN % '"strict":1', "steps[0].strict: must be bool, got int"),
-    (WITHIN % '"strict":"false"', "steps[0].strict: must be bool, got str"),
     (WITHIN % '"retry_exit_codes":[1,"2"]', "steps[0].retry_exit_codes[1]: must be int"),
     (WITHIN % '"env":[["A","1"]]', "steps[0].env: must be dict, got list"),
     (WITHIN % '"env":{"A":1}', "steps[0].env['A']: must be str, got int"),
     ("", "Expecting value: line 1 column 1 (char 0)"),
-    ("nonsense", "Expecting value: line 1 column 1 (char 0)"),
     ("[" * 100_000, "maximum recursion depth exceeded"),
 ]
 

@@ -24,21 +24,11 @@ SPELLED = "must be made of A-Z, a-z, 0-9 and _, and not begin with a digit"
 BREAKING = "would also change how orchesjob itself starts; set it inside the command: "
 WRONG = [
     ("[A=1]", "env: must be a mapping of names to texts, such as {LANG: C}; got a list"),
-    ("A=1", 'env: must be a mapping of names to texts, such as {LANG: C}; got "A=1"'),
     ("{1A: x}", f'env["1A"]: {SPELLED}, got "1A"'),
-    ("{A-B: x}", f'env.A-B: {SPELLED}, got "A-B"'),
     ('{"": x}', f'env[""]: {SPELLED}, got ""'),
-    ("{x-mine: x}", f'env.x-mine: {SPELLED}, got "x-mine"'),
-    ("{Ä: x}", f'env.Ä: {SPELLED}, got "Ä"'),
     ("{ORCHESJOB_HOME: /x}", f"env.ORCHESJOB_HOME: {OWN}"),
-    ("{ORCHESJOB_FLOW_STEP: b}", f"env.ORCHESJOB_FLOW_STEP: {OWN}"),
     ("{PYTHONHOME: /x}", f"env.PYTHONHOME: {BREAKING}[env, PYTHONHOME=VALUE, PROGRAM]"),
-    ("{PYTHONPATH: lib}", f"env.PYTHONPATH: {BREAKING}[env, PYTHONPATH=VALUE, PROGRAM]"),
     ("{LD_PRELOAD: x.so}", f"env.LD_PRELOAD: {BREAKING}[env, LD_PRELOAD=VALUE, PROGRAM]"),
-    ("{A: 1, A: 2}", "env.A: duplicate key, first given on line 2"),
-    ("{A: null}", 'env.A: is empty; write A: "" for empty text'),
-    ("{A: ~}", 'env.A: is empty; write A: "" for empty text'),
-    ("{A: [1]}", 'env.A: must be text, got a list; write a single text, in quotes if it has ": "'),
     ("{A: }", 'env.A: is empty; write A: "" for empty text'),
     ('{A: "\\0"}', "env.A: must not contain the character U+0000"),
 ]
@@ -59,10 +49,8 @@ def test_what_no_process_can_be_given_is_an_error(
 @pytest.mark.parametrize(
     "name",
     [
-        "PYTHON",
         "PYTHON_VERSION",
         "PYTHONUNBUFFERED",
-        "PYTHONDONTWRITEBYTECODE",
         "LDFLAGS",
         "MY_LD_",
     ],

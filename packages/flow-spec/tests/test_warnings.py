@@ -14,7 +14,10 @@ A = "{id: a, command: [x]}"
 B = "{id: b, when: a, command: [x]}"
 C = "{{id: c, when: {}, command: [x]}}"
 MIRROR = "{id: b, command: [x], allow_failure: true}"
+OPTIONAL = "{id: a, command: [x], allow_failure: true}"
 SPARE = "{id: d, command: [x], allow_failure: true}"
+GATED = "{id: b, when: a, only_if: [x], command: [x]}"
+PRODUCT = "{{id: {}, command: [x], produces: [o]{}}}"
 COPIES = "{foreach: {N: [1, 2]}, steps: [{id: a, command: [x], allow_failure: true}]}"
 
 
@@ -41,25 +44,8 @@ def marked(mark: object) -> str | None:
             [A, "{id: b, when: a.skipped, command: [x]}", "{id: c, depends_on: [b], command: [x]}"],
             [("never-runs", "a.skipped"), ("never-runs", "[")],
         ),
-        ([A, B, "{id: c, when: a.failed && b.failed, command: [x]}"], [("never-runs", None)]),
         ([A, "{id: b, when: a || !a, command: [x]}"], [("always-true", "a || !a")]),
-        ([A, "{id: b, when: !a.skipped, command: [x]}"], [("always-true", "!a.skipped")]),
-        ([A, "{id: b, when: a.finished, command: [x]}"], []),
-        ([A, B, "{id: c, depends_on: [a, b], when: all(finished), command: [x]}"], []),
         ([A, B, "{id: c, when: b && !a.failed, command: [x]}"], [("no-effect", "!a.failed")]),
-        ([A, B, "{id: c, when: (a && b) || a, command: [x]}"], [("no-effect", "(a && b)")]),
-        ([A, B, "{id: c, when: a && (b || !b), command: [x]}"], [("no-effect", "(b || !b)")]),
-        ([A, B, "{id: c, when: a && b, command: [x]}"], []),
-        ([A, B, "{id: c, when: !a || !b, command: [x]}"], []),
-        ([A, B, "{id: c, when: b && a.finished, command: [x]}"], []),
-        (
-            [
-                A,
-                B,
-                "{id: c, depends_on: [a, b], when: none(failed) && none(skipped), command: [x]}",
-            ],
-            [],
-        ),
         ([A, B, "{id: c, when: b.failed, command: [mail]}"], [("unhandled-failure", "b.failed")]),
         (
             [A, B, "{id: c, when: a.failed, script: ./notify.sh}"],
@@ -70,83 +56,17 @@ def marked(mark: object) -> str | None:
             [("unhandled-failure", "a.failed")],
         ),
         ([A, B, "{id: debug, when: b.failed, command: [journalctl, -u, shop]}"], []),
-        ([A, B, "{id: c, when: !b, command: [x]}"], []),
-        ([A, B, "{id: c, when: a.failed || b.failed, command: [x]}"], []),
+        ([OPTIONAL, B, C.format("b.failed")], [("ignored-failure", "a")]),
         (
             [
-                "{id: a, command: [x], allow_failure: true}",
-                B,
-                "{id: c, when: b.failed, command: [x]}",
-            ],
-            [("ignored-failure", "a")],
-        ),
-        (
-            [
-                "{id: a, command: [x], allow_failure: true}",
-                *(C.format("a.passed"), "{id: d, command: [x]}"),
-                "{id: e, when: d && a.passed, command: [x]}",
-            ],
-            [],  # always true, but what is meant
-        ),
-        (
-            [
-                "{id: a, command: [x], allow_failure: true}",
-                "{id: b, depends_on: [a], command: [x]}",
-                "{id: c, depends_on: [b], command: [x]}",
-            ],
-            [("ignored-failure", "[")],  # and not c as well
-        ),
-        (
-            [
-                "{id: a, command: [x], allow_failure: true}",
-                *(B, C.format("a.failed || b.failed")),  # c answers the failure
-            ],
-            [],
-        ),
-        (
-            [
-                *("{id: a, command: [x], allow_failure: true}", MIRROR, SPARE),
+                *(OPTIONAL, MIRROR, SPARE),
                 C.format("(a || b) && d.finished"),  # d has no part in it
             ],
             [("ignored-failure", "(a || b) && d.finished")],
         ),
-        (
-            [
-                *("{id: a, command: [x], allow_failure: true}", MIRROR),
-                *(C.format("a || b"), "{id: e, when: !c, command: [x]}"),
-            ],
-            [],
-        ),
-        ([A, MIRROR, C.format("a || b")], []),
-        (
-            [
-                "{id: a, command: [x], allow_failure: true}",
-                "{id: b, when: a.failed, command: [x], allow_failure: true}",
-                C.format("a || b"),
-            ],
-            [("ignored-failure", "a || b")],
-        ),
         ([COPIES, C.format("any(a)")], [("ignored-failure", "any(a)")]),
-        ([COPIES, C.format("any(a)"), "{id: e, when: !c, command: [x]}"], []),
-        (
-            [A, "{id: b, when: a, only_if: [x], command: [x]}", C.format("b || b.skipped")],
-            [("skip-hides-failure", "b.skipped")],
-        ),
-        (
-            [A, "{id: b, when: a, only_if: [x], command: [x]}", C.format("!b.failed")],
-            [("skip-hides-failure", "!b.failed")],
-        ),
-        ([A, "{id: b, when: a, only_if: [x], command: [x]}", C.format("b.passed")], []),
-        ([A, "{id: b, when: a, only_if: [x], command: [x]}", C.format("a && !b.failed")], []),
-        (
-            [
-                A,
-                B,
-                "{id: c, when: b.failed, command: [curl]}",
-                "{id: d, when: b || c, command: [x]}",
-            ],
-            [],  # something waits for c, so it is no alert
-        ),
+        ([A, GATED, C.format("b || b.skipped")], [("skip-hides-failure", "b.skipped")]),
+        ([A, GATED, C.format("!b.failed")], [("skip-hides-failure", "!b.failed")]),
         (
             [
                 *(A, B, "{id: c, when: b.failed, command: [mail]}"),
@@ -159,16 +79,7 @@ def marked(mark: object) -> str | None:
             [A, "{id: clean, when: a || !a, command: [x]}"],
             [("skipped-cleanup", None), ("always-true", None)],
         ),
-        ([A, "{id: tidy, when: a, command: [rm, y]}"], []),
         ([A, "{id: remove-duplicates, when: a.finished, command: [x]}"], []),
-        (
-            [
-                A,
-                "{id: tidy, when: a.finished, command: [rm, y]}",
-                "{id: c, when: tidy, command: [x]}",
-            ],
-            [],
-        ),
         (["{id: a, command: [sh, -c, 'echo ${{ X }}']}"], [("literal-substitution", "${{ X }}")]),
         (["{id: a, command: [x, '$${{ X }}']}"], []),
         (["{id: a, command: [cd, work]}"], [("no-such-program", "cd")]),
@@ -184,9 +95,7 @@ def marked(mark: object) -> str | None:
         ),
         (["{id: a, script: 'cat ~/x | wc > $HOME/y'}"], []),
         (["{id: a, only_if: [test, -f, ~/x], command: [x]}"], [("shell-syntax", "~")]),
-        (["{id: a, only_if: ['[', -e, $HOME/x, ']'], command: [x]}"], [("shell-syntax", "$HOME")]),
         (["{id: a, working_dir: ~/x, command: [x]}"], [("shell-syntax", "~")]),
-        (["{id: a, env_file: [x.env, $HOME/y.env], command: [x]}"], [("shell-syntax", "$HOME")]),
         (
             ["{id: a, env_file: [{path: ~/x.env, required: false}], command: [x]}"],
             [("shell-syntax", "~")],
@@ -205,8 +114,6 @@ def marked(mark: object) -> str | None:
             ["{foreach: {N: ['${{ matrix.go }}', 1.2]}, steps: [{id: a, command: [x]}]}"],
             [("literal-value", "${{ matrix.go }}")],
         ),
-        (["{foreach: [1..12], id: a, command: [x]}"], [("literal-value", "1..12")]),
-        (["{foreach: {split: '{{ x }}'}, id: a, command: [x]}"], [("literal-value", "{{ x }}")]),
         (["{foreach: {split: a $HOME}, id: a, command: [x]}"], [("shell-syntax", "$HOME")]),
         (
             ["{foreach: [p, q], id: a, command: [x, '*.$ITEM', '~/x']}"],
@@ -224,14 +131,9 @@ def marked(mark: object) -> str | None:
             ],
             [("never-runs", "!a && a")],
         ),
-        (["{id: a, command: [load, '{{ ds }}']}"], [("literal-value", "{{ ds }}")]),
         (["{id: a, script: 'load ${{ inputs.day }}'}"], [("literal-value", "${{ inputs.day }}")]),
         (
             ["{id: a, script: 'cd x; borg create y', success_exit_codes: [0, 1]}"],
-            [("ambiguous-exit-code", "[")],
-        ),
-        (
-            ['{id: a, script: "cd x\\nfetch || exit 4", skip_exit_codes: [4, 1]}'],
             [("ambiguous-exit-code", "[")],
         ),
         (
@@ -239,7 +141,6 @@ def marked(mark: object) -> str | None:
             [("lost-failure", "dump"), ("ambiguous-exit-code", "[")],
         ),
         (['{id: a, script: "# 1;2\\nx \\\\\\n y\\n", success_exit_codes: [0, 1]}'], []),
-        (['{id: a, script: "cd x\\ny || [ $? = 1 ]", success_exit_codes: [0, 3]}'], []),
         (["{id: a, script: \"awk '{x;y}|&&' z\", success_exit_codes: [0, 1]}"], []),
         (["{id: a, command: [diff, x, y], success_exit_codes: [0, 1]}"], []),
         (["{id: a, shell: [bash, -c], script: 'cd x; load'}"], [("lost-failure", "cd x")]),
@@ -248,19 +149,13 @@ def marked(mark: object) -> str | None:
         (["{id: a, script: './load $(./list)', allow_failure: true}"], []),
         (["{id: a, command: [ssh, host, 'dump | gzip > x']}"], [("lost-failure", "dump")]),
         (["{id: a, script: 'export X=1'}"], [("lost-setting", "{")]),
-        (['{id: a, script: "set -e\\nX=$(date)\\ncd x"}'], [("lost-setting", "{")]),
         (["{id: a, command: [bash, -c, 'source x/bin/activate']}"], [("lost-setting", "{")]),
         (["{id: a, command: [x/bin/activate]}"], [("lost-setting", "{")]),
-        (["{id: a, command: [conda, activate, x]}"], [("lost-setting", "{")]),
         (["{id: a, script: 'cd x && ./load'}"], []),
-        (["{id: a, script: 'cd x; touch y'}"], []),
         (["{id: a, script: '# nothing yet'}"], []),
-        (["{id: a, script: '[ -e x ]'}"], []),
         (["{id: a, command: [x], success_exit_codes: [1]}"], [("zero-is-failure", "[")]),
-        (["{id: a, command: [x], success_exit_codes: [3, 0]}"], []),
         (["{id: a, command: [x], success_exit_codes: [3], skip_exit_codes: [0]}"], []),
         (["{id: a, command: [x], retry_delay_sec: 5}"], [("unused-delay", "5")]),
-        (["{id: a, command: [x], retry_delay_sec: 5, retries: 1}"], []),
         (
             ["{id: a, command: [x], produces: ['~/o', $HOME/o, '{{ ds }}/o', 'o-*[0-9]']}"],
             [("shell-syntax", "~"), ("shell-syntax", "$HOME"), ("literal-value", "{{ ds }}")],
@@ -270,43 +165,23 @@ def marked(mark: object) -> str | None:
             [("shared-product", "./o")],
         ),
         (
-            ["{id: a, command: [x], foreach: [p, q], produces: [o, 'o-${{ ITEM }}']}"],
-            [("shared-product", "o")],
-        ),
-        (
             ["{id: a, command: [x], foreach: [p, p/../p], produces: ['${{ ITEM }}']}"],
             [("shared-product", "'${{ ITEM }}'")],
         ),
-        (
-            [
-                "{id: a, command: [x], produces: [o]}",
-                "{id: b, command: [x], when: a}",
-                "{id: c, command: [x], when: b.finished, produces: [o]}",
-            ],
-            [],
-        ),
+        ([PRODUCT.format("a", ""), B, PRODUCT.format("c", ", when: b.finished")], []),
         (
             [
                 "{id: a, command: [x], skip_exit_codes: [4]}",
-                "{id: c, command: [x], when: a, produces: [o]}",
-                "{id: d, command: [x], when: a.skipped, produces: [o]}",
+                *(PRODUCT.format("c", ", when: a"), PRODUCT.format("d", ", when: a.skipped")),
             ],
             [],
         ),
-        (
-            [
-                "{id: c, command: [x], produces: [o]}",
-                "{id: d, command: [x], produces: [o], working_dir: d}",
-                "{id: e, command: [x], produces: ['*'], allow_warnings: [shared-product]}",
-                "{id: f, command: [x], produces: ['*'], allow_warnings: [shared-product]}",
-            ],
-            [],
-        ),
+        ([PRODUCT.format("c", ""), PRODUCT.format("d", ", working_dir: d")], []),
+        ([PRODUCT.format(one, ", allow_warnings: [shared-product]") for one in "cd"], []),
         (
             ["{id: a, only_if: [sh, -c, 'dump | grep -q x'], command: [x]}"],
             [("lost-failure", "dump")],
         ),
-        (["{id: a, only_if: [sh, -c, 'dump | wc -l'], command: [x]}"], [("lost-failure", "dump")]),
         (["{id: a, script: \"docker ps --format '{{ json . }}{{end}}'\"}"], []),
         (["{id: a, command: [docker, ps, --format, '{{ x }}']}"], []),
         (["{id: a, command: [load, '{{.Name}}', '{{}}', '{{.ID}}']}"], []),
@@ -317,21 +192,15 @@ def marked(mark: object) -> str | None:
             [("no-effect", "a.failed")],  # and a.skipped
         ),
         ([A, B, C.format("b && !( a.failed )")], [("no-effect", "!( a.failed )")]),
-        ([A, B, C.format("b && !a.failed && !a.skipped")], [("no-effect", "!a.failed")]),  # of both
     ],
 )
-def test_warnings(
-    tmp_path: Path, steps: list[str], found: list[tuple[str, str | None]] | None
-) -> None:
+def test_warnings(tmp_path: Path, steps: list[str], found: list[tuple[str, str | None]]) -> None:
     """Each of these is warned about, and nothing else is (rule 11.2)."""
     said = warned(tmp_path, *steps)
-    if found is None:
-        assert said != []
-    else:
-        assert sorted(code for code, _ in said) == sorted(code for code, _ in found)
-        assert [each for each in found if each[1]] == [
-            each for each in said if each[0] in {code for code, text in found if text}
-        ]
+    assert sorted(code for code, _ in said) == sorted(code for code, _ in found)
+    assert [each for each in found if each[1]] == [
+        each for each in said if each[0] in {code for code, text in found if text}
+    ]
 
 
 PARAMS = "params: {SHOP: berlin, DAY: {enum: [mon, tue]}}"
@@ -342,10 +211,6 @@ PARAMS = "params: {SHOP: berlin, DAY: {enum: [mon, tue]}}"
     [
         ("{id: a, command: [sh, -c, 'echo ${{ SHOP }}']}", [("parameter-in-shell", "${{ SHOP }}")]),
         (
-            "{id: a, command: [bash, -o, pipefail, -ec, 'x ${{ RUN_KEY }}']}",
-            [("parameter-in-shell", "${{ RUN_KEY }}")],
-        ),
-        (
             "{id: a, command: [bash, -euo, pipefail, -c, 'x ${{ SHOP }}']}",
             [("parameter-in-shell", "${{ SHOP }}")],
         ),
@@ -354,14 +219,10 @@ PARAMS = "params: {SHOP: berlin, DAY: {enum: [mon, tue]}}"
         ("{id: a, command: [sh, '${{ SHOP }}.sh', -c, y]}", []),
         ("{id: a, command: [x, '${{ SHOP }}']}", []),
         ("{id: a, script: 'echo ${{ SHOP }}'}", [("literal-substitution", "${{ SHOP }}")]),
-        ("{id: a, script: 'echo ${{ OTHER }}'}", []),
-        ("{id: a, command: [x, $SHOP]}", [("shell-syntax", "$SHOP")]),
         ("{id: a, command: [x, $(DAY)]}", [("shell-syntax", "$(DAY)")]),
         ("{id: a, command: [x, 'd={{.DAY}}']}", [("literal-value", "{{.DAY}}")]),
         ("{id: a, command: [docker, x, '{{ DAY }}']}", [("literal-value", "{{ DAY }}")]),
-        ("{id: a, script: './x {{DAY}}'}", [("literal-value", "{{DAY}}")]),
         ("{id: a, script: 'sed \"s/{{DAY}}/$DAY/\" x'}", []),
-        ("{id: a, foreach: {split: $SHOP}, command: [x]}", [("shell-syntax", "$SHOP")]),
         (
             "{id: a, command: [x], timeout_sec: 9}\nconcurrency: {group: $DAY}",
             [("shell-syntax", "$DAY")],
@@ -380,10 +241,8 @@ def test_names_in_words(tmp_path: Path, step: str, found: list[tuple[str, str]])
 @pytest.mark.parametrize(
     ("more", "found"),
     [
-        ("concurrency: {on_conflict: skip}", [("no-time-limit", "{")]),
         ("concurrency: {group: g}", [("no-time-limit", "{")]),
         ("concurrency: {on_conflict: replace}", []),
-        ("concurrency: {group: g}\ntimeout_sec: 4h", []),
         ("concurrency: {group: g}\ndefaults: {timeout_sec: 1h}", []),
         (
             "concurrency: {group: g}\nfinally: [{id: z, command: [x], timeout_sec: 1}]",
@@ -451,9 +310,7 @@ def test_of_a_list_that_may_change_nothing_is_taken_for_granted(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("foreach", "path", "check"),
     [
-        ("{lines: l}", "steps[0].foreach", "check the path"),
         ("{V: {glob: '*'}}", "steps[0].foreach.V", "check the path"),
-        ("{split: '${{ S }}'}", "steps[0].foreach", "check the parameters"),
         ("{V: {split: '${{ S }}', at: ','}}", "steps[0].foreach.V", "check the parameters"),
     ],
 )
@@ -472,22 +329,14 @@ def test_a_list_without_values(tmp_path: Path, foreach: str, path: str, check: s
 
 
 def test_finally_finds_what_a_cancel_leaves(tmp_path: Path) -> None:
-    """There a step may be CANCELLED, and what waits for it is then too (rule 10.1)."""
+    """There a step may be CANCELLED, and what waits for it is then too; or `run()` asked (10.1)."""
     last = "\nfinally:\n- {id: z, when: WHEN, command: [mail]}"
     for when, found in (
         ("a.cancelled && b.failed", ["never-runs"]),
-        ("a.skipped", ["never-runs"]),
-        ("b.skipped && a", ["never-runs"]),
-        ("b.cancelled && a", []),
         ("b.cancelled && a.failed", []),
-        ("!b", []),
         ("!a", ["unhandled-failure"]),
-        ("a.cancelled && b.cancelled", ["no-effect"]),
         ("run(failed)", []),
-        ("run(cancelled) && run(succeeded)", ["never-runs"]),
         ("run(timed_out)", ["never-runs"]),  # the flow has no timeout_sec
-        ("run(failed) && run(cancelled) || b", ["no-effect"]),
-        ("run(succeeded) && a.failed", ["never-runs"]),
         ("run(succeeded) || run(failed) || run(cancelled)", ["always-true"]),
     ):
         said = warned(tmp_path, A, B + last.replace("WHEN", when))
@@ -499,9 +348,7 @@ def test_finally_finds_what_a_cancel_leaves(tmp_path: Path) -> None:
     [
         ([A], ["{id: z, when: any(failed), command: [mail]}"], []),
         ([MIRROR], ["{id: z, when: any(failed), command: [mail]}"], ["inexact-alert"]),
-        ([MIRROR], ["{id: z, when: any(failed), command: [tidy]}"], []),
         ([MIRROR], ["{id: z, when: run(failed), command: [mail]}"], ["never-runs"]),
-        ([A, MIRROR], ["{id: z, when: run(failed), command: [mail]}"], []),
         ([A, MIRROR], ["{id: z, when: any(failed), depends_on: [a], command: [mail]}"], []),
         (
             [A],
@@ -522,7 +369,6 @@ def test_finally_finds_what_a_cancel_leaves(tmp_path: Path) -> None:
             ["{id: z, when: run(failed), command: [x]}"],
             ["step-named-run"],
         ),
-        (["{id: run, command: [x]}"], ["{id: z, when: run.failed, command: [x]}"], []),
     ],
 )
 def test_alerts_in_finally(
@@ -579,23 +425,7 @@ HOSTILE = [
     f"{{id: b, script: '{'${{ ' * 30_000}'}}",
     *(
         f"{{id: b, command: [sh, -c, '{part * (32_000 // len(part))}']}}"
-        for part in (
-            "$(",
-            "(",
-            "`",
-            "a;",
-            "a|",
-            "<<a\n\n",
-            '"',
-            "\\",
-            "#",
-            "if ",
-            "> ",
-            "[[ ",
-            "((",
-            "$((",
-            "a\n    ",
-        )
+        for part in ("`", "a|", "<<a\n\n", '"', "\\", "> ", "[[ ", "$((")
     ),
 ]
 
@@ -665,7 +495,6 @@ def test_who_wants_no_warnings_does_not_pay_for_them() -> None:
         (False, "when: b || b.skipped", "ask for passed: b.passed is true only if b succeeded"),
         (False, "when: b@m.skipped", "ask for passed: b@m.passed is true only if b@m succeeded"),
         (False, "when: any(d)", "to go on after such a failure, ask for .passed"),
-        (True, "when: b.skipped", "ask for passed: b.passed is true only if b succeeded"),
         (True, "when: d", "to go on after such a failure, ask for .passed"),
     ],
 )

@@ -22,22 +22,16 @@ def values(step: StepSpec) -> dict[str, Any]:
     [
         ("import-hosts", "import-hosts"),
         ("2", 2),
-        ("-1", -1),
-        ("1.5", 1.5),
         ("1e3", 1000.0),
         ("'2'", "2"),
         ("true", True),
-        ("'true'", "true"),
         ("null", None),
-        ("yes", "yes"),
         ("~", "~"),
-        ("007", "007"),
         ("0x1F", "0x1F"),
         ("1" * 5000, "1" * 5000),
         ("1e999", "1e999"),
         ("[a, 1, [true]]", ["a", 1, [True]]),
         ("{uri: b, extra: {n: 1}}", {"uri": "b", "extra": {"n": 1}}),
-        ("日本", "日本"),
     ],
 )
 def test_a_value_is_what_json_has(spelled: str, value: object) -> None:
@@ -121,13 +115,8 @@ def test_where_it_would_be_without_effect(flow: str, message: str) -> None:
     ("given", "message"),
     [
         ("[q]", "steps[0].x-airflow: must be a mapping, such as {queue: import-hosts, pool: shop}"),
-        ("q", 'got "q"'),
-        ("", "steps[0].x-airflow: is empty"),
-        ("{queue: }", "steps[0].x-airflow.queue: is empty"),
-        ("{queue: p, queue: q}", "steps[0].x-airflow.queue: duplicate key"),
         ("{outlets: [a, !Ref b]}", "steps[0].x-airflow.outlets[1]: YAML tags such as !Ref"),
         ('{queue: "a\\eb"}', "steps[0].x-airflow.queue: "),
-        ("{[a]: b}", "steps[0].x-airflow: "),
     ],
 )
 def test_what_no_program_could_read(given: str, message: str) -> None:
