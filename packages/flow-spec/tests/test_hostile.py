@@ -128,31 +128,14 @@ def test_mark_and_line_ends_do_not_matter(
         assert parse_flow(data, format=format_).to_json() == parse_flow(FLOW).to_json()  # type: ignore[arg-type]
 
 
-SYNTAX = [
-    ("flow_id: 日本 x: b\n", ["f:1:10: not valid YAML: ", "    flow_id: ", " " * 13 + "^"]),
-]
-
-
-@pytest.mark.parametrize(("text", "starts"), SYNTAX)
-def test_a_syntax_error_shows_its_place(
-    complaints: Complaints, text: str, starts: list[str]
-) -> None:
-    """A YAML error has line, column and a caret (rule 2.7)."""
-    lines = complaints(text)
-    for line, start in zip(lines, starts, strict=False):
-        assert line.startswith(start)
-
-
-def test_a_syntax_error_in_json_shows_its_place(complaints: Complaints) -> None:
-    """The JSON reader knows where the syntax broke (rule 2.7)."""
-    assert complaints('{"flow_id": "f",\n "steps": oops}', "json") == [
-        (
-            "f:2:11: not valid JSON: Expecting value; JSON has double quotes, and neither comments "
-            "nor a comma at the end; name the file .yaml to have them, with # for a comment"
-        ),
-        '     "steps": oops}',
-        "              ^",
-    ]
+def test_a_syntax_error_shows_its_place(complaints: Complaints) -> None:
+    """An error of the reader of YAML or JSON has line, column and a caret (rule 2.7)."""
+    message, _, caret = complaints("flow_id: 日本 x: b\n")
+    assert message.startswith("f:1:10: not valid YAML: ")
+    assert caret == " " * 13 + "^"
+    message, *below = complaints('{"flow_id": "f",\n "steps": oops}', "json")
+    assert message.startswith("f:2:11: not valid JSON: Expecting value; ")
+    assert below == ['     "steps": oops}', "              ^"]
 
 
 def test_the_excerpt_of_a_long_line_is_cut(complaints: Complaints) -> None:
@@ -190,16 +173,6 @@ def test_a_condition_may_be_as_deep_or_long_as_it_likes(when: str, quote: str) -
         assert flow.step("B").waits_for == ("A",)
         assert FlowSpec.from_json(flow.to_json()).step("B").waits_for == ("A",)
         assert differences(flow, flow) == ()
-
-
-def test_a_large_flow_is_read_in_time() -> None:
-    """Two thousand steps are an ordinary file (rule 2.8)."""
-    lines = ["flow_id: f", "steps:", "- {id: s0, command: [x]}"]
-    for index in range(1, 2000):
-        lines += [f"- id: s{index}", "  command: [python, -m, x]", f"  when: !s{index - 1}"]
-    with within(10):
-        flow = parse_flow("\n".join(lines))
-    assert len(flow.steps) == 2000
 
 
 @pytest.mark.parametrize("name", ["f.yaml", "f.yml", "F.YAML", "f.json"])

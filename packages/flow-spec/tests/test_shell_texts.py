@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -260,21 +259,6 @@ def test_any_text_is_read_soon_or_left_unread(text: str) -> None:
 def test_what_is_not_understood_has_no_warning(text: str) -> None:
     """A text with a mistake, or a very long one, is left to the shell (rule 11.2)."""
     assert lost_failure(bare(text)) is None
-
-
-@pytest.mark.parametrize(
-    ("step", "is_loaded"), [("command: [grep, '|', x]", False), ("script: x", True)]
-)
-def test_only_a_shell_text_loads_the_parser(tmp_path: Path, step: str, *, is_loaded: bool) -> None:
-    """A command without a shell is checked without it."""
-    file = tmp_path / "flow.yaml"
-    file.write_text(f"{{flow_id: f, steps: [{{id: a, {step}}}]}}", encoding="utf-8")
-    code = (
-        "import sys, flow_spec; flow_spec.find_warnings(flow_spec.read_flow(sys.argv[1]));"
-        "print('tree_sitter' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code, file], capture_output=True, check=True)
-    assert done.stdout.decode().strip() == str(is_loaded)
 
 
 # The lines of a folded text, and whether they look like several commands.

@@ -1,7 +1,5 @@
 """The stored form: what a flow means, kept as text and read back without a flow file's reader."""
 
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -150,27 +148,6 @@ def test_a_text_that_is_no_stored_flow_is_refused(text: str, reason: str) -> Non
     assert str(caught.value).startswith(f"the stored definition cannot be read: {reason}")
     assert isinstance(caught.value, FlowSpecError)
     assert isinstance(caught.value, ValueError)
-
-
-YAML = "{flow_id: f, steps: [{id: A, command: [x]}, {id: B, command: [y], when: !A}]}"
-
-
-def test_a_stored_flow_is_read_without_the_readers_of_files() -> None:
-    """Rebuilding a flow imports cattrs but no reader of files; before that, not even cattrs."""
-    program = (
-        "import sys, flow_spec\n"
-        "print(sorted({'yaml', 'cattrs', 'graphlib'} & set(sys.modules)))\n"
-        "flow = flow_spec.FlowSpec.from_json(sys.argv[1])\n"
-        "flow.step('B').condition\n"
-        "print(sorted({'yaml', 'cattrs', 'graphlib'} & set(sys.modules)))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, parse_flow(YAML).to_json()],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == "[]\n['cattrs']\n"
 
 
 FILES = {

@@ -1,7 +1,5 @@
 """What a valid flow file is warned about, where, and how that is allowed (rule 11.2)."""
 
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -475,18 +473,6 @@ def test_a_script_in_a_shell_that_is_not_there(tmp_path: Path) -> None:
     read = read_flow(tmp_path / "flow.yaml")
     (warning,) = find_warnings(read, lambda _flow, _step, words: words[0] == "nosuch").warnings
     assert (warning.code, warning.path) == ("no-such-program", "steps[0]")
-
-
-def test_who_wants_no_warnings_does_not_pay_for_them() -> None:
-    """To read a flow imports nothing of it: `start` and `status` do no more than that."""
-    code = (
-        "import sys, flow_spec\n"
-        "flow_spec.parse_flow('{flow_id: f, steps: [{id: a, command: [x]}]}')\n"
-        "print([name for name in sys.modules if name.startswith('flow_spec.warnings')])\n"
-        "print('flow_conditions.boolean_functions' in sys.modules)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\nFalse\n"
 
 
 @pytest.mark.parametrize(
