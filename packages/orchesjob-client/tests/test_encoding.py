@@ -35,17 +35,13 @@ def told(executable: Executable, tmp_path: Path) -> Callable[..., list[bytes]]:
 @pytest.mark.parametrize(
     ("variables", "lead"),
     [
-        ({}, None),
         ({"LANG": "C"}, None),
         ({"LANG": "C", "LC_ALL": ""}, None),
-        ({"LC_ALL": "POSIX"}, None),
-        ({"LC_ALL": "ja_JP.utf8"}, None),
         ({"LANG": "de_DE", "LC_CTYPE": "de_DE.UTF-8@euro"}, None),
         ({"LC_ALL": "C", "PYTHONUTF8": "1"}, None),
         ({"LC_ALL": "de_DE"}, UNSET),
         ({"LC_ALL": "de_DE", "PYTHONUTF8": "1"}, ["/usr/bin/env", "LC_ALL=de_DE", "PYTHONUTF8=1"]),
         ({"LC_CTYPE": "de_DE"}, ["/usr/bin/env", "-u", "LC_ALL", "-u", "PYTHONUTF8"]),
-        ({"PYTHONUTF8": "0"}, ["/usr/bin/env", "-u", "LC_ALL", "PYTHONUTF8=0"]),
     ],
 )
 @pytest.mark.parametrize(("key", "word"), [("k", "für"), ("ü", "x")])
@@ -87,10 +83,7 @@ def test_word_that_env_would_take(executable: Executable) -> None:
         ([*UNSET, "echo", "für"], True),
         ([], True),
         (["echo", "fur"], False),
-        (["echo"], False),
         (["echo", "für", ""], False),
-        (["für"], False),
-        (["x", "echo", "für"], False),
         (["/usr/bin/env", "PATH=x", "echo", "für"], False),
         (["echo", "\ud800"], False),
     ],

@@ -45,9 +45,7 @@ def read(pid: int) -> RunningCall | None:
     [
         (("start", f"--run-key={KEY}", "--", "true"), "orchesjob start", 110),
         (("start", "--run-key=k:b:1", "--strict", "--start-timeout=3.5", "--", "true"), ..., 103.5),
-        (("start", f"--run-key={KEY}", "--", "true", "--start-timeout=99"), ..., 110),
         (("start", f"--run-key={KEY}", "--start-timeout=-1.0", "--", "true"), ..., 100),
-        (("run", "in", "container", "start", f"--run-key={KEY}", "--", "true"), ..., 110),
         (("abort", f"--job-id={JOB}"), "orchesjob abort", 205),
         (("abort", f"--job-id={JOB}", "--grace-seconds=7.0", "--reason=start"), ..., 207),
     ],
@@ -67,12 +65,9 @@ def test_recognised(spawn: Spawn, words: Sequence[str], name: object, limit_sec:
     [
         ("start", "--run-key=k:a:2", "--", "true"),
         ("start", "--run-key=k:a:2", "--", "orchesjob", "status", f"--run-key={KEY}"),
-        ("status", f"--run-key={KEY}"),
         ("_worker", "--job-id", JOB),
-        ("clean", f"--job-id={JOB}"),
         ("abort", "--job-id=another"),
         (f"--run-key={KEY}", "start"),
-        (),
     ],
 )
 def test_not_recognised(spawn: Spawn, words: Sequence[str]) -> None:

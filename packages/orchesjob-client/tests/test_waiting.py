@@ -272,26 +272,23 @@ def test_what_is_left_of_a_job(
 
 
 def test_marks_are_added(answer: Answer, executable: Executable, tmp_path: Path) -> None:
-    """A job inside another one has the marks of both; other calls carry no mark of their own."""
+    """A job inside another one has the marks of both; other calls carry no mark of their own.
+
+    Whatever home the environment of its command names, the job is in the client's home.
+    """
     (tmp_path / "answer").write_text(json.dumps(answer()), encoding="utf-8")
-    path = executable(f'echo "$1 ${MARK}" >> {tmp_path}/seen; cat {tmp_path}/answer')
-    client = OrchesjobClient(path, environ={"PATH": os.defpath, MARK: "outer"})
+    path = executable(
+        f'echo "$1 $ORCHESJOB_HOME ${MARK}" >> {tmp_path}/seen; cat {tmp_path}/answer'
+    )
+    home = tmp_path / "home"
+    client = OrchesjobClient(path, home=home, environ={"PATH": os.defpath, MARK: "outer"})
     client.start("k", ["true"])
-    client.start("k", ["true"], env={"PATH": os.defpath})
+    client.start("k", ["true"], env={"PATH": os.defpath, "ORCHESJOB_HOME": "/another"})
     client.status("k")
     first, second, third = (tmp_path / "seen").read_text(encoding="utf-8").splitlines()
-    own = second.removeprefix("start ")
+    own = second.removeprefix(f"start {home} ")
     assert len(own) == 32
-    assert (first, third) == (f"start outer:{own}", "status outer")
-
-
-def test_one_home(answer: Answer, executable: Executable, tmp_path: Path) -> None:
-    """A job is in the client's home, whatever home the environment of its command names."""
-    (tmp_path / "answer").write_text(json.dumps(answer()), encoding="utf-8")
-    path = executable(f"echo $ORCHESJOB_HOME > {tmp_path}/seen; cat {tmp_path}/answer")
-    client = OrchesjobClient(path, home=tmp_path / "home")
-    client.start("k", ["true"], env={"PATH": os.defpath, "ORCHESJOB_HOME": "/another"})
-    assert (tmp_path / "seen").read_text(encoding="utf-8") == f"{tmp_path}/home\n"
+    assert (first, third) == (f"start {home} outer:{own}", f"status {home} outer")
 
 
 def test_an_error_of_a_callback(
@@ -321,11 +318,8 @@ def test_an_error_of_a_callback(
     ("command", "message"),
     [
         ("ls -l", "the command must be a list of words, .* not 'ls -l'"),
-        (b"ls", "the command must be a list of words"),
         (Path("/bin/ls"), "the command must be a list of words"),
         (["echo", 5], "word 1 of the command is 5, not a text or a path"),
-        (["echo", b"x"], "word 1 of the command is b'x', not a text or a path"),
-        ([None], "word 0 of the command is None, not a text or a path"),
     ],
 )
 def test_what_is_no_command(command: Any, message: str) -> None:
@@ -338,7 +332,6 @@ def test_what_is_no_command(command: Any, message: str) -> None:
     ("told", "message"),
     [
         ({"job_key": 5}, "the job's key must be a text, not 5"),
-        ({"job_key": None}, "the job's key must be a text, not None"),
         ({"env": {"N": 5}}, "N must be a text, not 5"),
         ({"env": {5: "N"}}, "a variable must be a text, not 5"),
     ],

@@ -82,15 +82,6 @@ def test_a_single_look(spawn: Spawn) -> None:
     assert has_exited(worker.pid, JOB)
 
 
-def test_zombie_is_gone(watcher: Watcher, exits: Exits, spawn: Spawn, report: Report) -> None:
-    """A worker that is not reaped yet has exited, too."""
-    worker = spawn(JOB)
-    end(worker)
-    await_zombie(worker)
-    assert watcher.watch("a", report(worker.pid)) is Watch.GONE
-    assert exits.empty()
-
-
 def test_unrelated_process_is_gone(watcher: Watcher, spawn: Spawn, report: Report) -> None:
     """A process without the job's id in its command line has only inherited the PID."""
     assert watcher.watch("a", report(spawn("another-job").pid)) is Watch.GONE
@@ -178,30 +169,19 @@ def test_no_descriptors(watcher: Watcher, spawn: Spawn, report: Report, spare: i
 
 
 def test_unwatch(watcher: Watcher, exits: Exits, spawn: Spawn, report: Report) -> None:
-    """A token that was taken back is not told; an unknown one may be taken back."""
-    first, second = spawn(JOB), spawn(JOB)
+    """A token that was taken back, or is another job's by now, is not told of the first one."""
+    first, old, new = spawn(JOB), spawn(JOB), spawn(JOB)
     watcher.watch("first", report(first.pid))
-    watcher.watch("second", report(second.pid))
+    for worker in (old, new):
+        watcher.watch("second", report(worker.pid))
     watcher.unwatch("first")
     watcher.unwatch("unknown")
-    end(first)
-    await_zombie(first)
-    end(second)
-    assert exits.get(timeout=10) == "second"
-    assert exits.empty()
-
-
-def test_token_changes_its_job(
-    watcher: Watcher, exits: Exits, spawn: Spawn, report: Report
-) -> None:
-    """A token that is watched again means the new job only."""
-    old, new = spawn(JOB), spawn(JOB)
-    watcher.watch("a", report(old.pid))
-    watcher.watch("a", report(new.pid))
-    end(old)
-    await_zombie(old)
+    for worker in (first, old):
+        end(worker)
+        await_zombie(worker)
+    assert watcher.watch("third", report(first.pid)) is Watch.GONE  # a zombie has exited
     end(new)
-    assert exits.get(timeout=10) == "a"
+    assert exits.get(timeout=10) == "second"
     assert exits.empty()
 
 
