@@ -184,22 +184,6 @@ def test_a_flow_that_is_not_valid(read: Read) -> None:
     assert 'did you mean "fetch"?' in str(caught.value)
 
 
-def test_lists_may_depend_on_the_parameters(read: Read, tmp_path: Path) -> None:
-    """Each case has the copies that its parameters give it."""
-    (tmp_path / "a.txt").write_text("x\ny\n", encoding="utf-8")
-    (tmp_path / "b.txt").write_text("z\n", encoding="utf-8")
-    flow = """\
-flow_id: f
-params: {LIST: {default: a}}
-steps: [{foreach: {X: {lines: '${{ LIST }}.txt'}}, steps: [{id: s, command: [x]}]}]
-"""
-    case = "{name: %s, params: {LIST: %s}, expect: {s@%s: SUCCEEDED}}"
-    right = [case % row for row in (("one", "a", "y"), ("two", "b", "z"))]
-    assert len(read(f"cases: [{', '.join(right)}]", flow=flow).cases) == 2
-    with pytest.raises(FlowFileError, match='has no step "s@x"'):
-        read(f"cases: [{case % ('one', 'b', 'x')}]", flow=flow)
-
-
 def test_the_schema_agrees(read: Read) -> None:
     """An editor that knows the schema accepts what is valid, and marks what is not (rule 9.2)."""
     schema = Draft202012Validator(cases_schema())

@@ -100,17 +100,6 @@ def test_a_file_may_be_missing(written: str, files: tuple[str | ListedFile, ...]
     ]
 
 
-def test_a_difference_of_a_file_that_may_be_missing() -> None:
-    """It is named as the file writes it (rule 4.4)."""
-    one, other = (
-        parse_flow(f"{{flow_id: f, env_file: {file}, steps: [{{id: s, command: [x]}}]}}")
-        for file in ("a", "{path: a, required: false}")
-    )
-    assert differences(one, other) == (
-        'env_file[0] was "a" and is now {path: "a", required: false}',
-    )
-
-
 NO_FILES = [
     ("{required: false}", '2:11: env_file: a file needs the key "path"'),
     ("[{path: a, require: no}]", "2:22: env_file[0].require: unknown key; did you mean"),

@@ -30,13 +30,10 @@ def marked(text: str, format_: str = "yaml") -> list[tuple[int, str, str]]:
     ("line", "before", "word"),
     [
         pytest.param("    comand: x", "    ", "comand", id="a key"),
-        pytest.param('    "comand": x', "    ", '"comand"', id="a quoted key"),
         pytest.param("    retries: many times # or so", "    retries: ", "many times", id="plain"),
-        pytest.param("    retries: 'it''s'", "    retries: ", "'it''s'", id="single quotes"),
         pytest.param(r'    retries: "a\"b"', "    retries: ", r'"a\"b"', id="double quotes"),
         pytest.param("    env: [1, 2]", "    env: ", "[", id="a list"),
         pytest.param("    when: b", "    when: ", "b", id="an unknown step"),
-        pytest.param("    when: a-b && c", "    when: ", "a-b", id="a name with a hyphen"),
         pytest.param("    when: 'x@y || c'", "    when: '", "x@y", id="a copy in quotes"),
         pytest.param(
             "    when: c.failed && failed",
@@ -46,7 +43,6 @@ def marked(text: str, format_: str = "yaml") -> list[tuple[int, str, str]]:
         ),
         pytest.param("    when: c && (c | c)", "    when: c && (c ", "|", id="within a condition"),
         pytest.param("    when: c ||", "    when: c ||", "", id="behind the end"),
-        pytest.param("    when: 日本 && c", "    when: ", "日", id="wide letters"),
     ],
 )
 def test_a_line(line: str, before: str, word: str) -> None:

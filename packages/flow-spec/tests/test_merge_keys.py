@@ -69,14 +69,6 @@ def test_mistakes_are_shown_where_they_stand(
         assert line.removeprefix("f:").startswith(start)
 
 
-def test_a_mistake_in_a_merged_mapping_has_the_place_of_the_original(
-    complaints: Complaints,
-) -> None:
-    """The path is that of the use, the position that of the value (rules 2.7 and 10.4)."""
-    text = "flow_id: f\nx-b: &b\n  retries: many\nsteps:\n- {id: A, command: [x], <<: *b}\n"
-    assert complaints(text) == ['f:3:12: steps[0].retries: must be an integer >= 0, got "many"']
-
-
 def test_in_json_it_is_a_key_like_any_other(complaints: Complaints) -> None:
     """Only YAML has merge keys (rule 10.4)."""
     text = '{"flow_id": "f", "steps": [{"id": "A", "<<": {"command": ["x"]}, "command": ["y"]}]}'

@@ -92,21 +92,6 @@ def test_what_no_process_can_be_passed(value: str, flaw: str) -> None:
     assert any(one.startswith(flaw) for one in flaws({"DAY": "2026-05", "SHOP": value}))
 
 
-def test_one_mistake_hides_no_other() -> None:
-    """A default that is not allowed is reported beside whatever else is wrong (rule 2.7)."""
-    text = (
-        "flow_id: f\nparams:\n  A: {defalt: x}\n  B: {default: x, enum: [y]}\n"
-        "steps:\n  - {foreach: {C: {lines: d}}, steps: [{id: a, command: [x]}]}\n"
-    )
-    with pytest.raises(FlowFileError) as caught:
-        parse_flow(text)
-    assert [problem.path for problem in caught.value.problems] == [
-        "params.A.defalt",
-        "params.B",
-        "steps[0].foreach.C.lines",
-    ]
-
-
 PLACES = {
     "steps": "{flow_id: f, params: {P: {}}, steps: [%s]}",
     "finally": "{flow_id: f, params: {P: {}}, steps: [{id: b, command: [x]}], finally: [%s]}",
@@ -199,15 +184,6 @@ def test_no_variable_hides_a_parameter(complaints: Complaints) -> None:
     assert [line.partition(": ")[2] for line in found] == [
         f"{place}: {said}" for place in ("env.A", "defaults.env.A", "steps[0].env.A")
     ]
-
-
-def test_names_of_parameters_are_known(complaints: Complaints) -> None:
-    """Where a flow declares parameters, even none, every name must be one (rule 10.2)."""
-    steps = "steps: [{id: a, command: [x, '${{ SHIP }}']}]"
-    head = complaints(f"flow_id: f\nparams: {{SHOP: x}}\n{steps}")[0]
-    assert 'unknown name "SHIP"; did you mean "SHOP"?' in head
-    assert "unknown name" in complaints(f"flow_id: f\nparams: {{}}\n{steps}")[0]
-    assert complaints(f"flow_id: f\n{steps}") == []
 
 
 def test_a_thousand_parameters() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from flow_spec import FlowFileError, WarningCode, differences, find_warnings, parse_flow, read_flow
-from flow_spec.warnings.proofs import Proofs, steps_that_never_run
+from flow_spec import differences, find_warnings, parse_flow, read_flow
+from flow_spec.warnings.proofs import Proofs
 
 A = "{id: a, command: [x]}"
 B = "{id: b, when: a, command: [x]}"
@@ -256,23 +256,6 @@ def test_a_run_that_could_keep_its_group(
     assert warned(tmp_path, A, more=more) == found
 
 
-def test_what_is_meant_is_allowed(tmp_path: Path) -> None:
-    """A step, or the flow for all, says which codes are meant (rule 11.2)."""
-    never = "{id: b, when: a && !a, command: [x]}"
-    allowed = "{id: b, when: a && !a, command: [x], allow_warnings: [never-runs]}"
-    other = "{id: b, when: a && !a, command: [x], allow_warnings: [no-effect]}"
-    assert len(warned(tmp_path, A, never)) == 1
-    assert warned(tmp_path, A, allowed) == []
-    assert len(warned(tmp_path, A, other)) == 1
-    assert warned(tmp_path, A, never, more="allow_warnings: [never-runs]") == []
-
-
-def test_a_code_that_does_not_exist() -> None:
-    """It is an error that says which was meant (rule 11.2)."""
-    with pytest.raises(FlowFileError, match=r'steps\[0\].allow_warnings\[0\].*"never-runs"'):
-        parse_flow("{flow_id: f, steps: [{id: a, command: [x], allow_warnings: [never-run]}]}")
-
-
 def test_to_allow_a_warning_changes_nothing() -> None:
     """A run goes on with a file that allows more (rules 4.4 and 11.2)."""
     text = "{flow_id: f, steps: [{id: a, command: [x]}]}"
@@ -281,15 +264,6 @@ def test_to_allow_a_warning_changes_nothing() -> None:
         "steps: [{id: a, command: [x], allow_warnings: [never-runs]}]}"
     )
     assert differences(parse_flow(text), parse_flow(more)) == ()
-
-
-def test_copies_are_warned_about_once(tmp_path: Path) -> None:
-    """What is so for all copies is said of the step as it is written (rules 10.3 and 11.2)."""
-    block = (
-        "{foreach: {V: [1, 2, 3]}, steps: [{id: a, command: [x]}, "
-        "{id: b, when: a.skipped, command: [rm, '*.$V']}]}"
-    )
-    assert warned(tmp_path, block) == [("never-runs", "a.skipped"), ("shell-syntax", "$V")]
 
 
 def test_of_a_list_that_may_change_nothing_is_taken_for_granted(tmp_path: Path) -> None:
@@ -378,15 +352,6 @@ def test_alerts_in_finally(
     assert [code for code, _ in said] == found
 
 
-def test_an_example_shows_what_is_missed(tmp_path: Path) -> None:
-    """The warning has ends of steps that show it (rule 11.2)."""
-    text = f"{{flow_id: f, steps: [{A}, {B}, {{id: c, when: b.failed, command: [wall]}}]}}"
-    (tmp_path / "flow.yaml").write_text(text, encoding="utf-8")
-    (warning,) = find_warnings(read_flow(tmp_path / "flow.yaml")).warnings
-    assert warning.outcomes == {"a": "FAILED", "b": "SKIPPED", "c": "SKIPPED"}
-    assert (warning.path, warning.line) == ("steps[2].when", 1)
-
-
 @pytest.mark.heavy
 @pytest.mark.parametrize("entangled", [False, True])
 def test_large_flows_are_answered(entangled: bool) -> None:
@@ -401,15 +366,6 @@ def test_large_flows_are_answered(entangled: bool) -> None:
     assert (proofs.never_run, proofs.always_true, proofs.no_effect) == ((), (), ())
     assert proofs.unhandled_failure is None
     assert proofs.are_complete is not entangled
-
-
-def test_every_code_can_be_warned_of() -> None:
-    """The codes are those of the document, and a step that can never run has a list of its own."""
-    assert len(WarningCode) == 24
-    flow = parse_flow(
-        "{flow_id: f, steps: [{id: a, command: [x]}, {id: b, when: a && !a, command: [x]}]}"
-    )
-    assert steps_that_never_run(flow) == {"b"}
 
 
 HOSTILE = [

@@ -43,13 +43,7 @@ def test_a_value_is_what_json_has(spelled: str, value: object) -> None:
 
 def test_json_and_yaml_say_the_same() -> None:
     """A flow file in JSON has the types of JSON (rules 2.1 and 13.4)."""
-    given = {
-        "queue": "q",
-        "pool_slots": 2,
-        "do_xcom_push": True,
-        "executor": None,
-        "outlets": ["a"],
-    }
+    given = {"queue": "q", "pool_slots": 2, "do_xcom_push": True, "executor": None, "o": ["a"]}
     flow = {"flow_id": "f", "steps": [{"id": "a", "command": ["x"], "x-airflow": given}]}
     text = json.dumps(flow)
     assert parse_flow(text, format="json") == parse_flow(text)
@@ -88,27 +82,10 @@ def test_it_makes_no_other_flow() -> None:
     assert flows[0].to_json() != flows[1].to_json()
 
 
-@pytest.mark.parametrize(
-    ("flow", "message"),
-    [
-        (
-            "{flow_id: f, x-airflow: {queue: q}, steps: [{id: a, command: [x]}]}",
-            "x-airflow: belongs to a step; write it in defaults: for all steps, or in one",
-        ),
-        (
-            (
-                "{flow_id: f, steps: [{foreach: {X: [p]}, x-airflow: {queue: q}, "
-                "steps: [{id: a, command: [x]}]}]}"
-            ),
-            "steps[0].x-airflow: belongs to a step, and this foreach repeats the steps in its own",
-        ),
-    ],
-)
-def test_where_it_would_be_without_effect(flow: str, message: str) -> None:
+def test_where_it_would_be_without_effect() -> None:
     """It is not taken for a key of the user's own where someone may expect an effect (2.6)."""
-    with pytest.raises(FlowFileError, match="x-airflow") as raised:
-        parse_flow(flow)
-    assert message in str(raised.value)
+    with pytest.raises(FlowFileError, match="x-airflow: belongs to a step; write it in defaults:"):
+        parse_flow("{flow_id: f, x-airflow: {queue: q}, steps: [{id: a, command: [x]}]}")
 
 
 @pytest.mark.parametrize(
