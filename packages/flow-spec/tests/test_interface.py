@@ -64,15 +64,10 @@ LISTS = "flow_id: f\nsteps: [{foreach: {%s}, id: a, command: [x]}]\n"
 
 
 @pytest.mark.parametrize(
-    ("origin", "values"),
-    [
-        ("lines: days.txt", ("mon", "tue")),
-        ("lines: '${{ FLOW_DIR }}/days.txt'", ("mon", "tue")),
-        ("glob: '*.txt'", ("days.txt",)),
-    ],
+    ("origin", "copies"), [("lines: days.txt", ("a@mon", "a@tue")), ("glob: '*.txt'", ("a@1",))]
 )
 def test_read_list_fits(
-    origin: str, values: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    origin: str, copies: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`read_list` reads the lists of a flow as it is, or bound to another folder (rule 10.3)."""
     (tmp_path / "days.txt").write_text("mon\ntue\n")
@@ -80,7 +75,7 @@ def test_read_list_fits(
     elsewhere = read_text(text, name, read_list=partial(read_list, directory=str(tmp_path)))
     monkeypatch.chdir(tmp_path)
     for read in (elsewhere, read_text(text, name, read_list=read_list)):
-        assert tuple(copy.values[0] for copy in read.flow.blocks[0].copies) == values
+        assert read.flow.copies["a"] == copies
 
 
 @pytest.mark.parametrize(
@@ -161,7 +156,7 @@ def test_steps_as_written_are_reported_once() -> None:
     """A linter does not repeat itself for the copies of a `foreach`."""
     read = buffer()
     problems = {read.problem("is wrong", step.id) for step in read.flow.as_written.steps}
-    assert [one.path for one in sorted(problems, key=str)] == [
+    assert sorted(str(one.path) for one in problems) == [
         "steps[0]",
         "steps[1]",
         "steps[2].steps[0]",

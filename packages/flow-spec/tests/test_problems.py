@@ -173,11 +173,7 @@ LENGTHS = [
     ("id", 128, "id: must have at most 128 characters, got 129"),
     ("flow_id", 255, "flow_id: must have at most 255 characters, got 256"),
     ("description", 10_000, "description: must have at most 10,000 characters, got 10,001"),
-    (
-        "word",
-        131_071,
-        "command[1]: must be at most 131,071 bytes, the longest argument that Linux passes",
-    ),
+    ("word", 131_071, "command[1]: must be at most 131,071 bytes, the longest argument"),
 ]
 
 
