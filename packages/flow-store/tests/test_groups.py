@@ -85,22 +85,12 @@ def test_what_is_read_of_it(three: FlowStore) -> None:
     assert three.queue_of_group("h") == Queue(None, ())
 
 
-def test_places_after_the_last_has_gone(three: FlowStore) -> None:
+def test_places_after_the_last_has_gone(three: FlowStore, create: Create) -> None:
     """A place is behind all that have not ended, whatever was removed."""
     begin(three, "c", "a", "b")
     end(three, "c")
     assert three.remove({"c": 2}, finished_by=9.0)
-    three.create(
-        run_key="d",
-        flow_id="f",
-        definition="{}",
-        directory="/",
-        flow_dir="/",
-        orchesjob_home="/srv/jobs",
-        started_at=1.0,
-        steps=[],
-        joining=JOINING,
-    )
+    create(three, "d", joining=JOINING)
     assert three.queue("d") == Queue(None, ("a", "b"))
 
 

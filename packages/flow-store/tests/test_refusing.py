@@ -28,62 +28,32 @@ OPENERS = [FlowStore.open, FlowStore.open_readonly]
 Opener = Callable[[Path], FlowStore]
 
 
-def _text(path: Path) -> None:
-    path.write_text("This is no database, but a text of some length.\n" * 400)
-
-
-def _truncated(path: Path) -> None:
-    os.truncate(path, 4096)
-
-
-def _zeroed(path: Path) -> None:
-    with path.open("r+b") as file:
-        file.write(bytes(200))
-
-
-def _foreign(path: Path) -> None:
-    path.unlink()
+def execute(path: Path, script: str, *, is_new: bool = False) -> None:
+    """Run some SQL on a file, or on a new one in its place."""
+    if is_new:
+        path.unlink()
     with closing(sqlite3.connect(path)) as raw:
-        raw.executescript("CREATE TABLE mine (x); PRAGMA user_version = 999")
+        raw.executescript(script)
 
 
-def _newer(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as raw:
-        raw.execute("PRAGMA user_version = 999")
-
-
-def _no_version(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as raw:
-        raw.execute("PRAGMA user_version = -1")
-
-
-def _directory(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-
-
-def _fifo(path: Path) -> None:
-    path.unlink()
-    os.mkfifo(path)
+FOREIGN = "CREATE TABLE mine (x); PRAGMA user_version = 999"
+SPOILED: list[tuple[Callable[[Path], object], type[StoreError]]] = [
+    (lambda path: path.write_text("This is no database, but a text.\n" * 400), StoreForeign),
+    (lambda path: os.truncate(path, 4096), StoreBroken),
+    (lambda path: path.write_bytes(bytes(200) + path.read_bytes()[200:]), StoreForeign),
+    (lambda path: execute(path, "PRAGMA user_version = -1"), StoreBroken),
+    (lambda path: execute(path, FOREIGN, is_new=True), StoreForeign),
+    (lambda path: (path.unlink(), path.mkdir()), StoreForeign),
+    (lambda path: (path.unlink(), os.mkfifo(path)), StoreForeign),
+    (lambda path: execute(path, "PRAGMA user_version = 999"), StoreNewer),
+]
 
 
 @pytest.mark.parametrize("opener", OPENERS)
-@pytest.mark.parametrize(
-    ("spoil", "error"),
-    [
-        (_text, StoreForeign),
-        (_truncated, StoreBroken),
-        (_zeroed, StoreForeign),
-        (_no_version, StoreBroken),
-        (_foreign, StoreForeign),
-        (_directory, StoreForeign),
-        (_fifo, StoreForeign),
-        (_newer, StoreNewer),
-    ],
-)
+@pytest.mark.parametrize(("spoil", "error"), SPOILED, ids=range(len(SPOILED)))
 def test_refused_files(
     filled: Path,
-    spoil: Callable[[Path], None],
+    spoil: Callable[[Path], object],
     error: type[StoreError],
     opener: Opener,
     tmp_path: Path,

@@ -155,34 +155,25 @@ def test_a_reader_survives_an_upgrade(older: Path, reader: FlowStore) -> None:
     assert after == before._replace(deadline=Deadline(1, 2, "b"))
 
 
-def test_a_migration_adds_columns(older: Path, step: Step, attempt: Attempt) -> None:
-    """After an upgrade the columns that it added are written and read like all others."""
-    database = Database(older, "rw")
-    upgrade(database, (OLDER, LATER))
-    changes = Changes(RunHeader(RunStatus.RUNNING, "why", None, Deadline(1, 2, "boot")))
-    changes.steps[0] = step._replace(next_attempt_boot="boot")
-    changes.attempts[0, 3] = attempt._replace(number=3, abort_reason="cancel")
-    with FlowStore(database) as store:
-        assert store.apply("k", changes, revision=0) == 1
-        run = store.load("k")
-    assert run is not None
-    assert (run.error, run.deadline) == ("why", Deadline(1, 2, "boot"))
-    assert run.steps == (changes.steps[0],)
-    assert run.attempts == {0: changes.attempts[0, 3]}
-
-
-def test_a_migration_adds_a_table(older: Path, step: Step) -> None:
-    """After an upgrade the table that it added is written and read like all others."""
+def test_a_migration_adds_columns_and_a_table(older: Path, step: Step, attempt: Attempt) -> None:
+    """After an upgrade what it added is written and read like all else."""
     settlement = Settlement(
         *(0, 0, StepStatus.SUCCEEDED, StepStatus.FAILED, None),
         *(Person("ann", 1000), 7.0, "done by hand"),
     )
     database = Database(older, "rw")
     upgrade(database, (OLDER, LATER))
-    changes = Changes(RunHeader(RunStatus.FAILED), {0: step._replace(status=StepStatus.FAILED)})
+    changes = Changes(RunHeader(RunStatus.FAILED, "why", None, Deadline(1, 2, "boot")))
+    changes.steps[0] = step._replace(status=StepStatus.FAILED, next_attempt_boot="boot")
+    changes.attempts[0, 3] = attempt._replace(number=3, abort_reason="cancel")
     with FlowStore(database) as store:
-        store.apply("k", changes, revision=0)
+        assert store.apply("k", changes, revision=0) == 1
+        run = store.load("k")
+        assert run is not None
+        assert (run.error, run.deadline) == ("why", Deadline(1, 2, "boot"))
+        assert run.steps == (changes.steps[0],)
+        assert run.attempts == {0: changes.attempts[0, 3]}
         store.reopen("k", Reopening("{}", {}, settled=[settlement]), revision=1)
         run = store.load("k")
-    assert run is not None
-    assert run.settlements == (settlement,)
+        assert run is not None
+        assert run.settlements == (settlement,)
