@@ -19,12 +19,12 @@ PRODUCT = "{{id: {}, command: [x], produces: [o]{}}}"
 COPIES = "{foreach: {N: [1, 2]}, steps: [{id: a, command: [x], allow_failure: true}]}"
 
 
-def warned(folder: Path, *steps: str, more: str = "") -> list[tuple[str, str | None]]:
-    """Return the codes of warnings, and the characters that each is about."""
+def warned(folder: Path, *steps: str, more: str = "") -> list[str]:
+    """Return the code of each warning, and the characters that it is about."""
     text = "\n".join(["flow_id: f", more, "steps:", *(f"- {step}" for step in steps)])
     (folder / "flow.yaml").write_text(text, encoding="utf-8")
     found = find_warnings(read_flow(folder / "flow.yaml")).warnings
-    return [(warning.code, marked(warning.mark)) for warning in found]
+    return [f"{warning.code} {marked(warning.mark)}" for warning in found]
 
 
 def marked(mark: object) -> str | None:
@@ -37,168 +37,147 @@ def marked(mark: object) -> str | None:
 @pytest.mark.parametrize(
     ("steps", "found"),
     [
-        ([A, "{id: b, when: a && !a, command: [x]}"], [("never-runs", "a && !a")]),
+        ([A, "{id: b, when: a && !a, command: [x]}"], "never-runs a && !a"),
         (
             [A, "{id: b, when: a.skipped, command: [x]}", "{id: c, depends_on: [b], command: [x]}"],
-            [("never-runs", "a.skipped"), ("never-runs", "[")],
+            "never-runs a.skipped\nnever-runs [",
         ),
-        ([A, "{id: b, when: a || !a, command: [x]}"], [("always-true", "a || !a")]),
-        ([A, B, "{id: c, when: b && !a.failed, command: [x]}"], [("no-effect", "!a.failed")]),
-        ([A, B, "{id: c, when: b.failed, command: [mail]}"], [("unhandled-failure", "b.failed")]),
+        ([A, "{id: b, when: a || !a, command: [x]}"], "always-true a || !a"),
+        ([A, B, "{id: c, when: b && !a.failed, command: [x]}"], "no-effect !a.failed"),
+        ([A, B, "{id: c, when: b.failed, command: [mail]}"], "unhandled-failure b.failed"),
+        ([A, B, "{id: c, when: a.failed, script: ./notify.sh}"], "unhandled-failure a.failed"),
+        ([A, B, "{id: c-alert, when: a.failed, command: [x]}"], "unhandled-failure a.failed"),
+        ([A, B, "{id: debug, when: b.failed, command: [journalctl, -u, shop]}"], ""),
+        ([OPTIONAL, B, C.format("b.failed")], "ignored-failure a"),
         (
-            [A, B, "{id: c, when: a.failed, script: ./notify.sh}"],
-            [("unhandled-failure", "a.failed")],
+            [*(OPTIONAL, MIRROR, SPARE), C.format("(a || b) && d.finished")],  # d has no part in it
+            "ignored-failure (a || b) && d.finished",
         ),
-        (
-            [A, B, "{id: c-alert, when: a.failed, command: [x]}"],
-            [("unhandled-failure", "a.failed")],
-        ),
-        ([A, B, "{id: debug, when: b.failed, command: [journalctl, -u, shop]}"], []),
-        ([OPTIONAL, B, C.format("b.failed")], [("ignored-failure", "a")]),
-        (
-            [
-                *(OPTIONAL, MIRROR, SPARE),
-                C.format("(a || b) && d.finished"),  # d has no part in it
-            ],
-            [("ignored-failure", "(a || b) && d.finished")],
-        ),
-        ([COPIES, C.format("any(a)")], [("ignored-failure", "any(a)")]),
-        ([A, GATED, C.format("b || b.skipped")], [("skip-hides-failure", "b.skipped")]),
-        ([A, GATED, C.format("!b.failed")], [("skip-hides-failure", "!b.failed")]),
+        ([COPIES, C.format("any(a)")], "ignored-failure any(a)"),
+        ([A, GATED, C.format("b || b.skipped")], "skip-hides-failure b.skipped"),
+        ([A, GATED, C.format("!b.failed")], "skip-hides-failure !b.failed"),
         (
             [
                 *(A, B, "{id: c, when: b.failed, command: [mail]}"),
                 "{id: d, when: c.finished, command: [tell, $ORCHESJOB_FLOW_FAILED_STEPS]}",
             ],
-            [("shell-syntax", "$ORCHESJOB_FLOW_FAILED_STEPS")],
+            "shell-syntax $ORCHESJOB_FLOW_FAILED_STEPS",
         ),
-        ([A, "{id: tidy, when: a.finished, command: [x]}"], [("skipped-cleanup", "a.finished")]),
+        ([A, "{id: tidy, when: a.finished, command: [x]}"], "skipped-cleanup a.finished"),
         (
             [A, "{id: clean, when: a || !a, command: [x]}"],
-            [("skipped-cleanup", None), ("always-true", None)],
+            "always-true a || !a\nskipped-cleanup a || !a",
         ),
-        ([A, "{id: remove-duplicates, when: a.finished, command: [x]}"], []),
-        (["{id: a, command: [sh, -c, 'echo ${{ X }}']}"], [("literal-substitution", "${{ X }}")]),
-        (["{id: a, command: [x, '$${{ X }}']}"], []),
-        (["{id: a, command: [cd, work]}"], [("no-such-program", "cd")]),
-        (["{id: a, only_if: [cat, x, '|', y], command: [x]}"], [("shell-syntax", "|")]),
-        (["{id: a, only_if: ['!', test, -f, y], command: [x]}"], [("no-such-program", "'!'")]),
-        (["{id: a, foreach: [d/*.csv], command: [x]}"], [("shell-syntax", "d/*.csv")]),
-        (["{id: a, foreach: ['*.a', '*.b'], command: [x]}"], []),
-        (["{id: a, foreach: [$(ls), b], command: [x]}"], [("shell-syntax", "$(ls)")]),
-        (["{id: a, env: {DAY: $(date)}, command: [x]}"], [("shell-syntax", "$(date)")]),
+        ([A, "{id: remove-duplicates, when: a.finished, command: [x]}"], ""),
+        ("{id: a, command: [sh, -c, 'echo ${{ X }}']}", "literal-substitution ${{ X }}"),
+        ("{id: a, command: [x, '$${{ X }}']}", ""),
+        ("{id: a, command: [cd, work]}", "no-such-program cd"),
+        ("{id: a, only_if: [cat, x, '|', y], command: [x]}", "shell-syntax |"),
+        ("{id: a, only_if: ['!', test, -f, y], command: [x]}", "no-such-program '!'"),
+        ("{id: a, foreach: [d/*.csv], command: [x]}", "shell-syntax d/*.csv"),
+        ("{id: a, foreach: ['*.a', '*.b'], command: [x]}", ""),
+        ("{id: a, foreach: [$(ls), b], command: [x]}", "shell-syntax $(ls)"),
+        ("{id: a, env: {DAY: $(date)}, command: [x]}", "shell-syntax $(date)"),
+        ("{id: a, foreach: [p, q], command: [x, '{{ item }}']}", "literal-value {{ item }}"),
+        ("{id: a, script: 'cat ~/x | wc > $HOME/y'}", ""),
+        ("{id: a, only_if: [test, -f, ~/x], command: [x]}", "shell-syntax ~"),
+        ("{id: a, working_dir: ~/x, command: [x]}", "shell-syntax ~"),
+        ("{id: a, env_file: [{path: ~/x.env, required: false}], command: [x]}", "shell-syntax ~"),
+        ("{id: a, env_file: {path: $HOME/x.env}, command: [x]}", "shell-syntax $HOME"),
         (
-            ["{id: a, foreach: [p, q], command: [x, '{{ item }}']}"],
-            [("literal-value", "{{ item }}")],
+            "{id: a, env: {P: '$HOME/bin', Q: ~/bin, R: '~', S: 'a$', T: '$5'}, command: [x]}",
+            "shell-syntax $HOME\nshell-syntax ~",
         ),
-        (["{id: a, script: 'cat ~/x | wc > $HOME/y'}"], []),
-        (["{id: a, only_if: [test, -f, ~/x], command: [x]}"], [("shell-syntax", "~")]),
-        (["{id: a, working_dir: ~/x, command: [x]}"], [("shell-syntax", "~")]),
+        ("{id: a, env: {LOG: '$remote_addr ~/x'}, command: [x]}", ""),
         (
-            ["{id: a, env_file: [{path: ~/x.env, required: false}], command: [x]}"],
-            [("shell-syntax", "~")],
-        ),
-        (["{id: a, env_file: {path: $HOME/x.env}, command: [x]}"], [("shell-syntax", "$HOME")]),
-        (
-            ["{id: a, env: {P: '$HOME/bin', Q: ~/bin, R: '~', S: 'a$', T: '$5'}, command: [x]}"],
-            [("shell-syntax", "$HOME"), ("shell-syntax", "~")],
-        ),
-        (["{id: a, env: {LOG: '$remote_addr ~/x'}, command: [x]}"], []),
-        (
-            ["{foreach: {N: [1..12], M: [a, '{{ x }}']}, steps: [{id: a, command: [x]}]}"],
-            [("literal-value", "1..12"), ("literal-value", "{{ x }}")],
+            "{foreach: {N: [1..12], M: [a, '{{ x }}']}, steps: [{id: a, command: [x]}]}",
+            "literal-value 1..12\nliteral-value {{ x }}",
         ),
         (
-            ["{foreach: {N: ['${{ matrix.go }}', 1.2]}, steps: [{id: a, command: [x]}]}"],
-            [("literal-value", "${{ matrix.go }}")],
+            "{foreach: {N: ['${{ matrix.go }}', 1.2]}, steps: [{id: a, command: [x]}]}",
+            "literal-value ${{ matrix.go }}",
         ),
-        (["{foreach: {split: a $HOME}, id: a, command: [x]}"], [("shell-syntax", "$HOME")]),
+        ("{foreach: {split: a $HOME}, id: a, command: [x]}", "shell-syntax $HOME"),
         (
-            ["{foreach: [p, q], id: a, command: [x, '*.$ITEM', '~/x']}"],
-            [("shell-syntax", "$ITEM"), ("shell-syntax", "~")],
+            "{foreach: [p, q], id: a, command: [x, '*.$ITEM', '~/x']}",
+            "shell-syntax $ITEM\nshell-syntax ~",
         ),
-        (["{foreach: [p, q], id: a, command: [sh, -c, 'echo ${{ ITEM }}']}"], []),
+        ("{foreach: [p, q], id: a, command: [sh, -c, 'echo ${{ ITEM }}']}", ""),
         (
-            ["{foreach: [p, '; q'], id: a, command: [sh, -c, 'echo ${{ ITEM }}']}"],
-            [("parameter-in-shell", "${{ ITEM }}")],
+            "{foreach: [p, '; q'], id: a, command: [sh, -c, 'echo ${{ ITEM }}']}",
+            "parameter-in-shell ${{ ITEM }}",
         ),
         (
             [
                 *(A, "{foreach: [p, q], id: b, when: !a && a, command: [x]}"),
                 "{foreach: [p], id: c, when: !a && a, command: [x], allow_warnings: [never-runs]}",
             ],
-            [("never-runs", "!a && a")],
+            "never-runs !a && a",
         ),
-        (["{id: a, script: 'load ${{ inputs.day }}'}"], [("literal-value", "${{ inputs.day }}")]),
+        ("{id: a, script: 'load ${{ inputs.day }}'}", "literal-value ${{ inputs.day }}"),
         (
-            ["{id: a, script: 'cd x; borg create y', success_exit_codes: [0, 1]}"],
-            [("ambiguous-exit-code", "[")],
+            "{id: a, script: 'cd x; borg create y', success_exit_codes: [0, 1]}",
+            "ambiguous-exit-code [",
         ),
         (
-            ["{id: a, command: [sh, -c, 'dump | gzip > y'], success_exit_codes: [0, 1]}"],
-            [("lost-failure", "dump"), ("ambiguous-exit-code", "[")],
+            "{id: a, command: [sh, -c, 'dump | gzip > y'], success_exit_codes: [0, 1]}",
+            "lost-failure dump\nambiguous-exit-code [",
         ),
-        (['{id: a, script: "# 1;2\\nx \\\\\\n y\\n", success_exit_codes: [0, 1]}'], []),
-        (["{id: a, script: \"awk '{x;y}|&&' z\", success_exit_codes: [0, 1]}"], []),
-        (["{id: a, command: [diff, x, y], success_exit_codes: [0, 1]}"], []),
-        (["{id: a, shell: [bash, -c], script: 'cd x; load'}"], [("lost-failure", "cd x")]),
-        (["{id: a, script: 'cd x; dump | gzip > y'}"], []),
-        (["{id: a, script: './load $(./list)'}"], [("lost-failure", "./list")]),
-        (["{id: a, script: './load $(./list)', allow_failure: true}"], []),
-        (["{id: a, command: [ssh, host, 'dump | gzip > x']}"], [("lost-failure", "dump")]),
-        (["{id: a, script: 'export X=1'}"], [("lost-setting", "{")]),
-        (["{id: a, command: [bash, -c, 'source x/bin/activate']}"], [("lost-setting", "{")]),
-        (["{id: a, command: [x/bin/activate]}"], [("lost-setting", "{")]),
-        (["{id: a, script: 'cd x && ./load'}"], []),
-        (["{id: a, script: '# nothing yet'}"], []),
-        (["{id: a, command: [x], success_exit_codes: [1]}"], [("zero-is-failure", "[")]),
-        (["{id: a, command: [x], success_exit_codes: [3], skip_exit_codes: [0]}"], []),
-        (["{id: a, command: [x], retry_delay_sec: 5}"], [("unused-delay", "5")]),
+        ('{id: a, script: "# 1;2\\nx \\\\\\n y\\n", success_exit_codes: [0, 1]}', ""),
+        ("{id: a, script: \"awk '{x;y}|&&' z\", success_exit_codes: [0, 1]}", ""),
+        ("{id: a, command: [diff, x, y], success_exit_codes: [0, 1]}", ""),
+        ("{id: a, shell: [bash, -c], script: 'cd x; load'}", "lost-failure cd x"),
+        ("{id: a, script: 'cd x; dump | gzip > y'}", ""),
+        ("{id: a, script: './load $(./list)'}", "lost-failure ./list"),
+        ("{id: a, script: './load $(./list)', allow_failure: true}", ""),
+        ("{id: a, command: [ssh, host, 'dump | gzip > x']}", "lost-failure dump"),
+        ("{id: a, script: 'export X=1'}", "lost-setting {"),
+        ("{id: a, command: [bash, -c, 'source x/bin/activate']}", "lost-setting {"),
+        ("{id: a, command: [x/bin/activate]}", "lost-setting {"),
+        ("{id: a, script: 'cd x && ./load'}", ""),
+        ("{id: a, script: '# nothing yet'}", ""),
+        ("{id: a, command: [x], success_exit_codes: [1]}", "zero-is-failure ["),
+        ("{id: a, command: [x], success_exit_codes: [3], skip_exit_codes: [0]}", ""),
+        ("{id: a, command: [x], retry_delay_sec: 5}", "unused-delay 5"),
         (
-            ["{id: a, command: [x], produces: ['~/o', $HOME/o, '{{ ds }}/o', 'o-*[0-9]']}"],
-            [("shell-syntax", "~"), ("shell-syntax", "$HOME"), ("literal-value", "{{ ds }}")],
+            "{id: a, command: [x], produces: ['~/o', $HOME/o, '{{ ds }}/o', 'o-*[0-9]']}",
+            "shell-syntax ~\nshell-syntax $HOME\nliteral-value {{ ds }}",
         ),
         (
             ["{id: a, command: [x], produces: [o]}", "{id: b, command: [x], produces: [n, ./o]}"],
-            [("shared-product", "./o")],
+            "shared-product ./o",
         ),
         (
-            ["{id: a, command: [x], foreach: [p, p/../p], produces: ['${{ ITEM }}']}"],
-            [("shared-product", "'${{ ITEM }}'")],
+            "{id: a, command: [x], foreach: [p, p/../p], produces: ['${{ ITEM }}']}",
+            "shared-product '${{ ITEM }}'",
         ),
-        ([PRODUCT.format("a", ""), B, PRODUCT.format("c", ", when: b.finished")], []),
+        ([PRODUCT.format("a", ""), B, PRODUCT.format("c", ", when: b.finished")], ""),
         (
             [
                 "{id: a, command: [x], skip_exit_codes: [4]}",
                 *(PRODUCT.format("c", ", when: a"), PRODUCT.format("d", ", when: a.skipped")),
             ],
-            [],
+            "",
         ),
-        ([PRODUCT.format("c", ""), PRODUCT.format("d", ", working_dir: d")], []),
-        ([PRODUCT.format(one, ", allow_warnings: [shared-product]") for one in "cd"], []),
+        ([PRODUCT.format("c", ""), PRODUCT.format("d", ", working_dir: d")], ""),
+        ([PRODUCT.format(one, ", allow_warnings: [shared-product]") for one in "cd"], ""),
+        ("{id: a, only_if: [sh, -c, 'dump | grep -q x'], command: [x]}", "lost-failure dump"),
+        ("{id: a, script: \"docker ps --format '{{ json . }}{{end}}'\"}", ""),
+        ("{id: a, command: [docker, ps, --format, '{{ x }}']}", ""),
+        ("{id: a, command: [load, '{{.Name}}', '{{}}', '{{.ID}}']}", ""),
+        ("{id: a, command: [load, 'x={{.GIT_SHA}}']}", "literal-value {{.GIT_SHA}}"),
+        ("{id: a, script: 'load {{ .SHOP }}'}", "literal-value {{ .SHOP }}"),
         (
-            ["{id: a, only_if: [sh, -c, 'dump | grep -q x'], command: [x]}"],
-            [("lost-failure", "dump")],
+            [A, B, C.format("b && !(a.failed || a.skipped)")],  # and a.skipped
+            "no-effect a.failed",
         ),
-        (["{id: a, script: \"docker ps --format '{{ json . }}{{end}}'\"}"], []),
-        (["{id: a, command: [docker, ps, --format, '{{ x }}']}"], []),
-        (["{id: a, command: [load, '{{.Name}}', '{{}}', '{{.ID}}']}"], []),
-        (["{id: a, command: [load, 'x={{.GIT_SHA}}']}"], [("literal-value", "{{.GIT_SHA}}")]),
-        (["{id: a, script: 'load {{ .SHOP }}'}"], [("literal-value", "{{ .SHOP }}")]),
-        (
-            [A, B, C.format("b && !(a.failed || a.skipped)")],
-            [("no-effect", "a.failed")],  # and a.skipped
-        ),
-        ([A, B, C.format("b && !( a.failed )")], [("no-effect", "!( a.failed )")]),
+        ([A, B, C.format("b && !( a.failed )")], "no-effect !( a.failed )"),
     ],
 )
-def test_warnings(tmp_path: Path, steps: list[str], found: list[tuple[str, str | None]]) -> None:
+def test_warnings(tmp_path: Path, steps: str | list[str], found: str) -> None:
     """Each of these is warned about, and nothing else is (rule 11.2)."""
-    said = warned(tmp_path, *steps)
-    assert sorted(code for code, _ in said) == sorted(code for code, _ in found)
-    assert [each for each in found if each[1]] == [
-        each for each in said if each[0] in {code for code, text in found if text}
-    ]
+    said = warned(tmp_path, *([steps] if isinstance(steps, str) else steps))
+    assert said == found.splitlines()
 
 
 PARAMS = "params: {SHOP: berlin, DAY: {enum: [mon, tue]}}"
@@ -207,53 +186,48 @@ PARAMS = "params: {SHOP: berlin, DAY: {enum: [mon, tue]}}"
 @pytest.mark.parametrize(
     ("step", "found"),
     [
-        ("{id: a, command: [sh, -c, 'echo ${{ SHOP }}']}", [("parameter-in-shell", "${{ SHOP }}")]),
+        ("{id: a, command: [sh, -c, 'echo ${{ SHOP }}']}", "parameter-in-shell ${{ SHOP }}"),
         (
             "{id: a, command: [bash, -euo, pipefail, -c, 'x ${{ SHOP }}']}",
-            [("parameter-in-shell", "${{ SHOP }}")],
+            "parameter-in-shell ${{ SHOP }}",
         ),
-        ("{id: a, command: [sh, -c, 'echo ${{ DAY }}']}", []),
-        ("{id: a, command: [sh, -c, 'echo \"$1\"', x, '${{ SHOP }}']}", []),
-        ("{id: a, command: [sh, '${{ SHOP }}.sh', -c, y]}", []),
-        ("{id: a, command: [x, '${{ SHOP }}']}", []),
-        ("{id: a, script: 'echo ${{ SHOP }}'}", [("literal-substitution", "${{ SHOP }}")]),
-        ("{id: a, command: [x, $(DAY)]}", [("shell-syntax", "$(DAY)")]),
-        ("{id: a, command: [x, 'd={{.DAY}}']}", [("literal-value", "{{.DAY}}")]),
-        ("{id: a, command: [docker, x, '{{ DAY }}']}", [("literal-value", "{{ DAY }}")]),
-        ("{id: a, script: 'sed \"s/{{DAY}}/$DAY/\" x'}", []),
-        (
-            "{id: a, command: [x], timeout_sec: 9}\nconcurrency: {group: $DAY}",
-            [("shell-syntax", "$DAY")],
-        ),
+        ("{id: a, command: [sh, -c, 'echo ${{ DAY }}']}", ""),
+        ("{id: a, command: [sh, -c, 'echo \"$1\"', x, '${{ SHOP }}']}", ""),
+        ("{id: a, command: [sh, '${{ SHOP }}.sh', -c, y]}", ""),
+        ("{id: a, command: [x, '${{ SHOP }}']}", ""),
+        ("{id: a, script: 'echo ${{ SHOP }}'}", "literal-substitution ${{ SHOP }}"),
+        ("{id: a, command: [x, $(DAY)]}", "shell-syntax $(DAY)"),
+        ("{id: a, command: [x, 'd={{.DAY}}']}", "literal-value {{.DAY}}"),
+        ("{id: a, command: [docker, x, '{{ DAY }}']}", "literal-value {{ DAY }}"),
+        ("{id: a, script: 'sed \"s/{{DAY}}/$DAY/\" x'}", ""),
+        ("{id: a, command: [x], timeout_sec: 9}\nconcurrency: {group: $DAY}", "shell-syntax $DAY"),
         (
             "{id: a, command: [x], timeout_sec: 9}\nconcurrency: {group: '{{ DAY }}'}",
-            [("literal-value", "{{ DAY }}")],
+            "literal-value {{ DAY }}",
         ),
     ],
 )
-def test_names_in_words(tmp_path: Path, step: str, found: list[tuple[str, str]]) -> None:
+def test_names_in_words(tmp_path: Path, step: str, found: str) -> None:
     """A value in a shell's text, and a name that stays as it is (rules 10.2 and 11.2)."""
-    assert warned(tmp_path, step, more=PARAMS) == found
+    assert warned(tmp_path, step, more=PARAMS) == found.splitlines()
 
 
 @pytest.mark.parametrize(
     ("more", "found"),
     [
-        ("concurrency: {group: g}", [("no-time-limit", "{")]),
-        ("concurrency: {on_conflict: replace}", []),
-        ("concurrency: {group: g}\ndefaults: {timeout_sec: 1h}", []),
+        ("concurrency: {group: g}", "no-time-limit {"),
+        ("concurrency: {on_conflict: replace}", ""),
+        ("concurrency: {group: g}\ndefaults: {timeout_sec: 1h}", ""),
         (
             "concurrency: {group: g}\nfinally: [{id: z, command: [x], timeout_sec: 1}]",
-            [("no-time-limit", "{")],
+            "no-time-limit {",
         ),
-        ("concurrency: {group: g}\nallow_warnings: [no-time-limit]", []),
+        ("concurrency: {group: g}\nallow_warnings: [no-time-limit]", ""),
     ],
 )
-def test_a_run_that_could_keep_its_group(
-    tmp_path: Path, more: str, found: list[tuple[str, str]]
-) -> None:
+def test_a_run_that_could_keep_its_group(tmp_path: Path, more: str, found: str) -> None:
     """A flow whose runs exclude each other, and a step without any time limit (rule 10.7)."""
-    assert warned(tmp_path, A, more=more) == found
+    assert warned(tmp_path, A, more=more) == found.splitlines()
 
 
 def test_to_allow_a_warning_changes_nothing() -> None:
@@ -312,7 +286,7 @@ def test_finally_finds_what_a_cancel_leaves(tmp_path: Path) -> None:
         ("run(succeeded) || run(failed) || run(cancelled)", ["always-true"]),
     ):
         said = warned(tmp_path, A, B + last.replace("WHEN", when))
-        assert [code for code, _ in said] == found, when
+        assert [one.split()[0] for one in said] == found, when
 
 
 @pytest.mark.parametrize(
@@ -349,7 +323,7 @@ def test_alerts_in_finally(
     """An alert that differs from the outcome of the run, and a step beside `run()` (11.2)."""
     last = "\nfinally:\n" + "\n".join(f"- {step}" for step in finally_)
     said = warned(tmp_path, *steps[:-1], steps[-1] + last)
-    assert [code for code, _ in said] == found
+    assert [one.split()[0] for one in said] == found
 
 
 @pytest.mark.heavy
@@ -403,8 +377,8 @@ def test_many_copies_and_many_warnings(tmp_path: Path) -> None:
     )
     begin = time.process_time()
     assert warned(tmp_path, block, "{id: c, when: a.failed, command: [ls, ~]}") == [
-        ("never-runs", "a.skipped"),
-        ("shell-syntax", "~"),
+        "never-runs a.skipped",
+        "shell-syntax ~",
     ]
     steps = [f"{{id: s{number}, when: a && !a, command: [ls, ~]}}" for number in range(500)]
     assert len(warned(tmp_path, A, *steps)) == 1000
