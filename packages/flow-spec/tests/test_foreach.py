@@ -16,6 +16,7 @@ from flow_spec import (
     ListError,
     UnknownStepError,
     differences,
+    filled,
     holds_of_copies,
     parse_flow,
 )
@@ -493,6 +494,19 @@ def test_names_in_words() -> None:
     value = "${{ RUN_KEY }} $${{ q"
     assert other.command[1] == f"{value}-k"
     assert dict(other.env) == {"X": value, "Y": f"of {value}"}
+
+
+def test_parameters_in_the_path_of_a_list() -> None:
+    """They have their values when the list is read, which are never read again (rule 10.2)."""
+    step = "{foreach: {lines: 'in/${{ DAY }}'}, id: a, command: [x]}"
+    text = f"{{flow_id: f, params: {{DAY: {{description: the day}}}}, steps: [{step}]}}"
+
+    def read(_origin: str, path: str, params: Mapping[str, str]) -> Sequence[str]:
+        return [filled(path, params)]
+
+    assert "DAY, which has no value (the day)" in refusal(lambda: parse_flow(text, read_list=read))
+    flow = parse_flow(text, read_list=read, params={"DAY": "${{ FLOW_DIR }}"})
+    assert flow.lists == {("lines", "in/${{ DAY }}"): ("in/${{ FLOW_DIR }}",)}
 
 
 NAMES = ", ".join(f"N{number}: [1, 2, 3, 4, 5, 6, 7, 8, 9, 0]" for number in range(20))
