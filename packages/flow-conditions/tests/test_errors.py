@@ -84,7 +84,6 @@ def _error(text: str, vocabulary: Vocabulary) -> ConditionSyntaxError:
     ],
 )
 def test_syntax_errors(text: str, start: int, end: int, message: str, outcomes: Vocabulary) -> None:
-    """A mistake is named with what was expected, what stands there, and what to write."""
     error = _error(text, outcomes)
     assert (error.source, error.start, error.end, error.message) == (text, start, end, message)
 
@@ -116,7 +115,6 @@ def test_constants_have_one_spelling(text: str, message: str) -> None:
 
 
 def test_the_callers_advice_goes_first() -> None:
-    """A hint of the vocabulary replaces the package's own advice for the same word."""
     vocabulary = Vocabulary(hints={"and": "join steps with '&&'"})
     assert _error("A AND B", vocabulary).message == f"{OPERATOR}, got 'AND'; join steps with '&&'"
 

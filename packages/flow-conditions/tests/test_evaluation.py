@@ -69,6 +69,5 @@ def test_an_answer_that_is_no_truth_value_is_refused(answer: object) -> None:
 
 
 def test_an_error_in_the_lookup_passes_through() -> None:
-    """What the lookup raises reaches the caller unchanged."""
     with pytest.raises(KeyError, match="B"):
         parse("A || B").evaluate({Name("A"): True}.__getitem__)

@@ -82,7 +82,6 @@ def test_deep_parts_and_long_texts_are_cut() -> None:
 
 
 def test_operands_keep_their_predicates() -> None:
-    """`A` and `A.late` are explained apart."""
     condition = parse("A && A.late", Vocabulary(("late",)))
     explanation = condition.explain(lambda name: name.predicate is None)
     assert str(explanation) == "false: A && A.late\n  true: A\n  false: A.late"

@@ -33,12 +33,10 @@ def test_a_condition_over_functions_is_their_function(
 
 
 def variable(name: Name, functions: Functions) -> int:
-    """Return the function of a name of one letter."""
     return functions.variable("abcdef".index(name))
 
 
 def test_what_is_joined_is_the_same_in_any_order() -> None:
-    """Equal functions are equal numbers."""
     functions, dice = Functions(), random.Random(1)  # noqa: S311
     variables = [functions.variable(number) for number in range(20)]
     for conjunctive in (True, False):

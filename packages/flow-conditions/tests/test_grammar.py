@@ -54,7 +54,6 @@ def test_names(name: str) -> None:
     "text", ["A&&!B", " A && !B ", "A\n&&\r\n!B", "\tA\v&&\f! B\n", "A && ! B"]
 )
 def test_white_space_between_tokens_means_nothing(text: str) -> None:
-    """White space, line ends included, may stand between any two tokens."""
     assert parse(text) == parse("A && !B")
 
 

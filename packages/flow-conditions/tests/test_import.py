@@ -54,7 +54,6 @@ def test_what_is_asked_for_is_imported(use: str, module: str) -> None:
 
 
 def test_all_public_names_are_listed_and_there() -> None:
-    """`dir` and `import *` know every public name, and no other name is made up."""
     assert dir(flow_conditions) == sorted(flow_conditions.__all__)
     everything: dict[str, object] = {}
     exec("from flow_conditions import *", everything)  # noqa: S102

@@ -127,7 +127,6 @@ def test_a_call_without_names_is_refused() -> None:
 
 
 def refusal(text: str, over: list[str]) -> ConditionSyntaxError:
-    """Return the error for a text that is no condition."""
     with pytest.raises(ConditionSyntaxError) as caught:
         parse(text, VOCABULARY, over)
     return caught.value
@@ -185,7 +184,6 @@ def test_a_quantifier_joins_by_one_of_the_operators() -> None:
 
 
 def test_two_quantifiers_differ() -> None:
-    """Nobody could tell which of them a call is of."""
     with pytest.raises(ValueError, match="two quantifiers have the same word: any, any"):
         Vocabulary(["late"], quantifiers=[ANY, Quantifier("any", "&&")])
 

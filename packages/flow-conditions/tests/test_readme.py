@@ -19,7 +19,6 @@ def test_there_are_two_programs_of_thirty_lines() -> None:
 
 
 def test_it_has_every_public_name() -> None:
-    """What is not there is not public."""
     assert [name for name in flow_conditions.__all__ if f"`{name}" not in README] == []
     methods = [name for name in vars(flow_conditions.Condition) if not name.startswith("_")]
     assert [name for name in methods if f"`c.{name}" not in README] == []

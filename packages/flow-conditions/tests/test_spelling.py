@@ -37,7 +37,6 @@ def _pairs(text: str) -> list[tuple[int, int]]:
 
 
 def test_conditions_are_values() -> None:
-    """Copies and pickles of a condition are equal to it and hash alike, whatever it was asked."""
     condition = parse("A && !(B || A)")
     assert condition.evaluate({"A": True}) is False
     pickled = pickle.loads(pickle.dumps(condition))  # noqa: S301
@@ -59,14 +58,12 @@ def test_conditions_are_equal_by_structure() -> None:
 
 
 def test_conditions_cannot_be_changed() -> None:
-    """A condition and its operands are immutable."""
     for frozen, field in ((parse("A && B"), "program"), (Name("A"), "name")):
         with pytest.raises(AttributeError):
             setattr(frozen, field, "C")
 
 
 def test_a_name_is_a_text() -> None:
-    """It is equal to its spelling, and has three fields."""
     name = Name("b", "failed", "any")
     assert name == "any(b.failed)"
     assert (name.name, name.predicate, name.quantifier) == ("b", "failed", "any")

@@ -30,7 +30,6 @@ def said(problem: Problem) -> str:
 
 
 def problems_of(text: str, format_: str = "yaml") -> tuple[Problem, ...]:
-    """Return what is wrong with a file."""
     with pytest.raises(FlowFileError) as caught:
         parse_flow(text, format=format_)  # type: ignore[arg-type]
     return caught.value.problems
@@ -155,7 +154,6 @@ DOCUMENTS = [
 
 @pytest.mark.parametrize(("text", "expected"), DOCUMENTS)
 def test_documents(text: str, expected: str) -> None:
-    """A mistake is placed where it begins, not where YAML cannot go on."""
     assert expected in map(said, problems_of(text))
 
 
@@ -173,7 +171,6 @@ JSON_DOCUMENTS = [
 
 @pytest.mark.parametrize(("text", "expected"), JSON_DOCUMENTS)
 def test_json_documents(text: str, expected: str) -> None:
-    """What YAML or JavaScript would allow is said to be none of JSON."""
     assert [*map(said, problems_of(text, "json"))] == [expected]
 
 
@@ -279,7 +276,6 @@ FIELDS = [
 
 @pytest.mark.parametrize(("line", "message"), FIELDS)
 def test_fields_of_a_step(line: str, message: str) -> None:
-    """Other names and other spellings of a step's fields are answered with ours."""
     one, *_ = problems_of(f"{A}  - id: c\n    command: [z]\n    {line}\n")
     assert (one.line, one.message) == (7, message)
 
@@ -318,7 +314,6 @@ FIELDS_OF_FLOW = [
 
 @pytest.mark.parametrize(("line", "message"), FIELDS_OF_FLOW)
 def test_fields_of_a_flow(line: str, message: str) -> None:
-    """Other names and other spellings of a flow's fields are answered with ours."""
     one, *_ = problems_of(f"{A}{line}\n")
     assert (one.line, one.message) == (5, message)
 

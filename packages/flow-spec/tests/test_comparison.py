@@ -59,13 +59,6 @@ def test_what_a_step_waits_for_is_compared() -> None:
     )
 
 
-def test_a_duration_may_be_spelled_in_seconds() -> None:
-    """`1m30s` means 90 seconds (rules 10.5 and 4.4)."""
-    flows = [parse_flow(YAML.replace("sec: 1.5", spelled)) for spelled in ("sec: 90", "sec: 1m30s")]
-    assert flows[0] == flows[1]
-    assert flows[0].to_json() == flows[1].to_json()
-
-
 DIFFERENCES = [
     ("flow_id: f", "flow_id: g", 'flow_id was "f" and is now "g"'),
     ("[x, 1]", "[x, 2]", 'step "A": command[1] was "1" and is now "2"'),

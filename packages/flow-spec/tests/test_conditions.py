@@ -22,13 +22,6 @@ def test_a_step_may_be_called_like_a_foreign_word(steps: Steps) -> None:
     assert flow.step("S").waits_for == ("always", "and")
 
 
-def test_a_parenthesis_after_a_known_name_keeps_its_own_error(complaints: Complaints) -> None:
-    """Only calls of functions that exist elsewhere are answered as calls (rule 3.3)."""
-    lines = complaints(f"flow_id: f\nsteps: [{A}, {{id: S, command: [x], when: A() && success()}}]")
-    assert "functions" not in lines[0]
-    assert lines[2] == "     ^"
-
-
 SUGGESTIONS = [
     ("dwonload", "download"),
     ("Download", "download"),
@@ -118,7 +111,6 @@ def test_a_cycle_of_thousands_of_steps_is_found(complaints: Complaints) -> None:
 
 
 def test_a_step_is_found_by_its_id(steps: Steps) -> None:
-    """`step` returns the step, or an error that names the one that was meant."""
     flow = steps("{id: download, command: [x]}")
     assert flow.step("download") is flow.steps[0]
     with pytest.raises(UnknownStepError) as caught:

@@ -40,7 +40,6 @@ def test_plain_seconds() -> None:
 
 @pytest.mark.parametrize("text", REFUSED)
 def test_nothing_else_is_a_duration(text: str) -> None:
-    """Signs, blanks, other units, other orders and other digits are refused."""
     wanted = "is not a duration such as 90s, 15m or 1h30m, or a number of seconds$"
     with pytest.raises(ValueError, match=wanted):
         parse_duration(text)
@@ -48,6 +47,5 @@ def test_nothing_else_is_a_duration(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["1e400", "9" * 400, "9" * 400 + "s", "9" * 308 + "w"])
 def test_a_duration_is_finite(text: str) -> None:
-    """What no float can hold is refused, whatever its spelling."""
     with pytest.raises(ValueError, match=r"is too long a duration$"):
         parse_duration(text)

@@ -60,7 +60,6 @@ def refusal(path: Path, **options: float) -> str:
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:
-    """A missing file, a folder and a device are named, and nothing is waited for."""
     none = tmp_path / "none"
     assert refusal(none) == "cannot be read: No such file or directory"
     assert refusal(tmp_path) == "is neither a regular file nor a pipe"

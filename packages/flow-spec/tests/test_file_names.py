@@ -37,7 +37,6 @@ def tree(tmp_path: Path) -> Path:
 
 
 def names(pattern: str, below: Path) -> list[str]:
-    """Return the names that match a pattern, as a `foreach` gets them."""
     return [*read_list("glob", pattern, {}, str(below))]
 
 
@@ -51,7 +50,6 @@ def test_as_glob(tree: Path, pattern: str) -> None:
 
 
 def test_any_folders_twice(tree: Path) -> None:
-    """Several `**` beside each other are one."""
     for pattern in ("**/**", "**/**/**/*.csv", "one/**/**"):
         once = pattern.replace("**/**", "**").replace("**/**", "**")
         assert names(pattern, tree) == names(once, tree)
@@ -76,7 +74,6 @@ def test_many_ways_to_one_folder(tmp_path: Path) -> None:
 
 
 def test_too_many_folders(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The number of folders that a pattern looks into has a limit."""
     # To make the 50,000 folders of the real limit would take longer than all other tests of it.
     monkeypatch.setattr(source, "MOST_FOLDERS", 8)
     assert names("*/*.csv", tree)

@@ -21,7 +21,6 @@ SECONDS = st.one_of(
 
 
 def exit_codes(least: int, most: int, min_size: int = 0) -> st.SearchStrategy[list[int]]:
-    """Return a few different exit codes."""
     return st.lists(st.integers(least, most), unique=True, min_size=min_size, max_size=4)
 
 
@@ -123,7 +122,6 @@ TEMPLATES = ["{}", "flow_id: f\nsteps:\n- id: A\n  when: {}\n  command: [x]\n"]
 
 
 def outcome(text: str, format_: str) -> FlowSpec | str:
-    """Return the flow, or the text of the error."""
     try:
         return parse_flow(text, format=format_)  # type: ignore[arg-type]
     except FlowFileError as error:

@@ -31,7 +31,6 @@ flow_spec.find_warnings(flow_spec.read_text(text, "f.yaml"))
     ],
 )
 def test_what_is_loaded(code: str, loaded: str, unloaded: str) -> None:
-    """Readers, words of other tools, warnings and parsers are loaded when they are needed."""
     # Measuring coverage has loaded tomllib already.
     code = f"import sys; sys.modules.pop('tomllib', None)\n{code}\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

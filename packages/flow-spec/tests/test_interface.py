@@ -6,13 +6,11 @@ from pathlib import Path
 
 import pytest
 
-import flow_spec
 from flow_spec import (
     FlowFileError,
     ListError,
     MissingValuesError,
     ReadFlow,
-    UnknownStepError,
     find_warnings,
     parse_flow,
     read_flow,
@@ -164,12 +162,6 @@ def test_steps_as_written_are_reported_once() -> None:
     assert {read.problem("is wrong", step.id) for step in read.flow.steps} == problems
 
 
-def test_a_problem_of_an_unknown_step() -> None:
-    """It is said which step was probably meant."""
-    with pytest.raises(UnknownStepError, match="has no step"):
-        buffer().problem("is wrong", "d")
-
-
 def test_all_missing_values_are_named() -> None:
     """Of the flow and of every step, each name once (rule 10.2)."""
     flow = parse_flow(
@@ -180,12 +172,3 @@ def test_all_missing_values_are_named() -> None:
     with pytest.raises(MissingValuesError, match=r"no value for \$\{\{ ROOT \}\}") as caught:
         flow.filled({})
     assert caught.value.names == ("ROOT", "RUN_KEY")
-
-
-def test_errors_name_no_command_line() -> None:
-    """How values are given, only the program knows that uses the package."""
-    flow = parse_flow("{flow_id: f, params: {DAY: {}}, steps: [{id: a, command: [x]}]}")
-    with pytest.raises(flow_spec.ParamsError) as caught:
-        flow.with_params({})
-    assert str(caught.value) == 'flow "f": params.DAY: has no value'
-    assert caught.value.problems[0].param == "DAY"

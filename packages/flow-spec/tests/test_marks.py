@@ -67,25 +67,7 @@ def test_a_condition_of_several_lines(condition: str, line: int, before: str, wo
     assert found == [(line, before, word)]
 
 
-def test_within_braces() -> None:
-    """A word in flow style ends with its comma or its brace."""
-    text = "flow_id: f\nsteps: [{id: a, command: [x], retries: no}, {id: b, comand: x}]\n"
-    words = [(before[-6:], word) for _, before, word in marked(text)]
-    assert ("ries: ", "no") in words
-    assert ("d: b, ", "comand") in words
-
-
 def test_no_yaml() -> None:
     """A mistake in the syntax is marked where the reader has noticed it; at the end, nothing is."""
     assert marked(f"{HEAD}\t- id: a\n") == [(3, "", "\t")]
     assert marked('{"flow_id": "f",\n "steps" []}', "json") == [(2, ' "steps" ', "[")]
-
-
-def test_without_a_place() -> None:
-    """An empty file has no line to show, and what is no text has none."""
-    with pytest.raises(FlowFileError) as caught:
-        parse_flow("")
-    assert caught.value.problems[0].mark is None
-    with pytest.raises(FlowFileError) as caught:
-        parse_flow(b"flow_id: \xff")
-    assert caught.value.problems[0].mark is None

@@ -111,7 +111,6 @@ ENTRIES = st.dictionaries(KEYS, st.integers(0, 99), max_size=3)
 
 
 def data(node: Node) -> Any:
-    """Return what a tree of mappings and numbers holds."""
     if isinstance(node, MappingNode):
         return {name: data(value) for name, value in node.texts()}
     assert isinstance(node, ScalarNode)

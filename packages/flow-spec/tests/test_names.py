@@ -74,7 +74,6 @@ def test_other_flows_mean_what_they_say() -> None:
 
 
 def flow_of(word: str) -> str:
-    """Return a flow that uses a built-in name, and in line 3 has this word."""
     return f"flow_id: f\nsteps:\n- {{id: a, command: [x, '${{{{ RUN_KEY }}}}', {word}]}}\n"
 
 

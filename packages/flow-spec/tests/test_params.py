@@ -27,12 +27,10 @@ NAMES = {"FLOW_DIR": "/flows", "RUN_DIR": "/runs/k", "RUN_KEY": "k"}
 
 
 def bound(given: dict[str, str], text: str = FLOW) -> FlowSpec:
-    """Return a flow for a run with these values."""
     return parse_flow(text).with_params(given)
 
 
 def flaws(given: dict[str, str], text: str = FLOW) -> list[str]:
-    """Return what is wrong with these values."""
     with pytest.raises(ParamsError) as raised:
         bound(given, text)
     return [str(problem) for problem in raised.value.problems]

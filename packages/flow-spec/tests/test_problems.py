@@ -174,6 +174,7 @@ LENGTHS = [
     ("flow_id", 255, "flow_id: must have at most 255 characters, got 256"),
     ("description", 10_000, "description: must have at most 10,000 characters, got 10,001"),
     ("word", 131_071, "command[1]: must be at most 131,071 bytes, the longest argument"),
+    ("script", 131_071, "script: must be at most 131,071 bytes, the longest argument"),
 ]
 
 
@@ -184,9 +185,10 @@ def test_lengths_have_limits(
     """The longest text of each kind is accepted and one character more is not (rule 2.3)."""
 
     def flow(length: int) -> str:
-        values = {"id": "A", "flow_id": "f", "description": "d", "word": "w"}
+        values = {"id": "A", "flow_id": "f", "description": "d", "word": "w", "script": "s"}
         values[field] = "x" * length
-        step = {"id": values["id"], "command": ["x", values["word"]]}
+        command = {"script": values["script"]} if field == "script" else {}
+        step = {"id": values["id"], **(command or {"command": ["x", values["word"]]})}
         step["description"] = values["description"]
         return json.dumps({"flow_id": values["flow_id"], "steps": [step]})
 

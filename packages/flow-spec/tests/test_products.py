@@ -16,7 +16,6 @@ DONE = ProducedFile("done", empty=True)
 
 
 def write(name: str, text: str = "x") -> None:
-    """Write a file, and the folder around it."""
     Path(name).parent.mkdir(parents=True, exist_ok=True)
     Path(name).write_text(text, encoding="utf-8")
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 import pytest
 
 from flow_spec import differences, parse_flow
-from flow_spec.fields.messages import LONGEST_WORD
 from flow_spec.step import SHELL
 
 type Complaints = Callable[..., list[str]]
@@ -62,18 +61,6 @@ PLAIN = [
 def test_a_text_that_says_how_its_lines_are_read(complaints: Complaints, script: str) -> None:
     """A text on one line, or one whose lines are kept apart, is as its author sees it (10.4)."""
     assert complaints(f"flow_id: f\nsteps:\n- id: a\n  script: {script}\n") == []
-
-
-@pytest.mark.parametrize("format_", ["yaml", "json"])
-def test_a_script_is_as_long_as_an_argument_may_be(complaints: Complaints, format_: str) -> None:
-    """Linux passes 128 KiB in one word; what is longer is refused when it is read (10.4)."""
-
-    def text(length: int) -> str:
-        return json.dumps({"flow_id": "f", "steps": [{"id": "a", "script": "é" + "x" * length}]})
-
-    assert complaints(text(LONGEST_WORD - 2), format_) == []
-    (line,) = complaints(text(LONGEST_WORD - 1), format_)
-    assert "steps[0].script: must be at most 131,071 bytes" in line
 
 
 LONG = "echo " + "x" * 70

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from flow_spec import FlowFileError, FlowSpec, StepSpec, differences, parse_flow
+from flow_spec import FlowFileError, StepSpec, differences, parse_flow
 
 
 def step(x_airflow: str, *, defaults: str = "{}") -> StepSpec:
@@ -58,18 +58,6 @@ def test_defaults_are_laid_under() -> None:
         "pool": "own",
     }
     assert values(step("", defaults=defaults)) == {"queue": "all", "pool": "all"}
-
-
-def test_wherever_a_step_is() -> None:
-    """Copies of a `foreach` and steps of `finally` have it too, stored and read back (13.4)."""
-    flow = parse_flow(
-        "{flow_id: f, steps: [{foreach: {X: [p, q]}, steps: "
-        "[{id: a, command: [x], x-airflow: {queue: '${{ X }}'}}]}], "
-        "finally: [{id: z, command: [x], x-airflow: {queue: last}}]}"
-    )
-    queues = ["${{ X }}", "${{ X }}", "last"]
-    assert [values(step)["queue"] for step in flow.all_steps] == queues
-    assert FlowSpec.from_json(flow.to_json()) == flow
 
 
 def test_it_makes_no_other_flow() -> None:

@@ -321,7 +321,6 @@ def able_to_end(runs: Mapping[str, RunInGroup]) -> set[str]:
 
 
 def outer_runs(runs: Mapping[str, RunInGroup], key: str) -> set[str]:
-    """Return all runs inside which a run is."""
     outer = runs[key].outer
     return set() if outer is None else {outer, *outer_runs(runs, outer)}
 

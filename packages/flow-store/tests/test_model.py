@@ -115,7 +115,6 @@ class ModelRun:
         return None
 
     def apply(self, changes: Changes) -> None:
-        """Change what the changes name."""
         self.header = changes.header or self.header
         self.revision += 1
         for position, step in changes.steps.items():
@@ -152,7 +151,6 @@ class StoreMachine(RuleBasedStateMachine):
         self.model: dict[str, ModelRun] = {}
 
     def teardown(self) -> None:
-        """Remove everything."""
         self.store.close()
         self.folder.cleanup()
 

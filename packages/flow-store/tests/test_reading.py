@@ -125,7 +125,6 @@ def test_wrong_arguments_are_refused(
 
 
 def end(store: FlowStore, run_key: str, status: RunStatus, at: float, revision: int = 0) -> None:
-    """Let a run end."""
     store.apply(run_key, Changes(RunHeader(status, None, at)), revision=revision)
 
 

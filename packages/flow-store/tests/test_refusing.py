@@ -28,12 +28,19 @@ OPENERS = [FlowStore.open, FlowStore.open_readonly]
 Opener = Callable[[Path], FlowStore]
 
 
-def execute(path: Path, script: str, *, is_new: bool = False) -> None:
-    """Run some SQL on a file, or on a new one in its place."""
-    if is_new:
-        path.unlink()
+def execute(path: Path, script: str) -> None:
     with closing(sqlite3.connect(path)) as raw:
         raw.executescript(script)
+
+
+def in_its_place(make: Callable[[Path], object]) -> Callable[[Path], None]:
+    """Return what puts something else in the place of a file."""
+
+    def replace(path: Path) -> None:
+        path.unlink()
+        make(path)
+
+    return replace
 
 
 FOREIGN = "CREATE TABLE mine (x); PRAGMA user_version = 999"
@@ -42,9 +49,9 @@ SPOILED: list[tuple[Callable[[Path], object], type[StoreError]]] = [
     (lambda path: os.truncate(path, 4096), StoreBroken),
     (lambda path: path.write_bytes(bytes(200) + path.read_bytes()[200:]), StoreForeign),
     (lambda path: execute(path, "PRAGMA user_version = -1"), StoreBroken),
-    (lambda path: execute(path, FOREIGN, is_new=True), StoreForeign),
-    (lambda path: (path.unlink(), path.mkdir()), StoreForeign),
-    (lambda path: (path.unlink(), os.mkfifo(path)), StoreForeign),
+    (in_its_place(lambda path: execute(path, FOREIGN)), StoreForeign),
+    (in_its_place(Path.mkdir), StoreForeign),
+    (in_its_place(os.mkfifo), StoreForeign),
     (lambda path: execute(path, "PRAGMA user_version = 999"), StoreNewer),
 ]
 

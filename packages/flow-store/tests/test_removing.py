@@ -25,7 +25,6 @@ def ended(store: FlowStore, create: Callable[..., bool]) -> FlowStore:
 
 
 def keys(store: FlowStore) -> list[str]:
-    """Return the keys of all runs."""
     return [run.run_key for run in store.runs()]
 
 
@@ -66,7 +65,6 @@ def many(store: FlowStore, create: Callable[..., bool]) -> FlowStore:
 
 
 def chosen(store: FlowStore, **choice: object) -> list[str]:
-    """Return the keys of the runs that are chosen so."""
     runs = store.ended_runs(**{"finished_by": 9.0, **choice})  # type: ignore[arg-type]
     return [run.run_key for run in runs]
 

@@ -98,7 +98,6 @@ def test_beside_a_chain_of_others(begin_chain: Begin) -> None:
 
 
 def write_entry(folder: Path) -> None:
-    """Write a marked process into a process table."""
     folder.mkdir()
     (folder / "stat").write_bytes(Path("/proc/self/stat").read_bytes())
     (folder / "environ").write_bytes(b"MARK=x\0")

@@ -298,7 +298,6 @@ def test_without_proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_process_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without /proc and `ps` there is no answer but an error."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(FileNotFoundError):
         marked_processes("MARK", {"abc"}, proc=tmp_path)

@@ -26,7 +26,6 @@ ANSWER_KEYS = (
 
 
 def test_fields(answer: Answer) -> None:
-    """Every field of the report comes from its key, `job_key` from `run_key`."""
     document = answer(exit_code=3, abort_reason="why")
     report = JobReport.from_payload(document)
     named = "job_id status worker_pid target_pid exit_code abort_reason stdout_file stderr_file"
@@ -95,7 +94,6 @@ def test_optional_keys(answer: Answer, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["job_id", "run_key", "status"])
 def test_required_keys(answer: Answer, name: str) -> None:
-    """A missing job_id, run_key or status is named in the error."""
     document = answer()
     del document[name]
     with pytest.raises(BadAnswer, match=f"{name}: expected a text, got nothing"):
@@ -175,7 +173,6 @@ def test_any_object(changes: dict[str, Any], as_text: bool) -> None:
 
 
 def ended(status: str, **facts: object) -> JobReport:
-    """Make a report of a job that has a worker and a command."""
     job = {"job_id": "j", "run_key": "k", "command": ["echo"], "status": status}
     return JobReport.from_payload({**job, "worker_pid": 7, "target_pid": 8, **facts})
 

@@ -72,7 +72,6 @@ class Jobs:
 
     @property
     def questions(self) -> list[str]:
-        """What orchesjob was asked about."""
         return self.asked.read_text(encoding="utf-8").split()
 
 

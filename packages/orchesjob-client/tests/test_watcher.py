@@ -83,7 +83,6 @@ def test_a_single_look(spawn: Spawn) -> None:
 
 
 def test_unrelated_process_is_gone(watcher: Watcher, spawn: Spawn, report: Report) -> None:
-    """A process without the job's id in its command line has only inherited the PID."""
     assert watcher.watch("a", report(spawn("another-job").pid)) is Watch.GONE
     assert watcher.watch("a", report(1)) is Watch.GONE
 
@@ -105,7 +104,6 @@ def test_thread_is_gone(watcher: Watcher, report: Report) -> None:
 
 
 def found(pid: int) -> Process:
-    """Describe a living process as a search does."""
     ticks = proc.read_started(pid)
     assert ticks is not None
     return Process(pid, ticks, "", "")

@@ -32,7 +32,6 @@ def can_end(step: StepSpec) -> list[str]:
 
 
 def status(end: str) -> str:
-    """Return the status of a step that has ended in this way."""
     return end.partition(" ")[0]
 
 
@@ -97,7 +96,6 @@ def waited_for(flow: FlowSpec, step: StepSpec) -> list[str]:
 
 
 def is_true(flow: FlowSpec, step: StepSpec, ends: Ends) -> bool:
-    """Tell whether a step runs."""
     condition = step.condition
     return condition is None or bool(condition.evaluate(lambda name: answer_call(flow, ends, name)))
 
@@ -185,6 +183,5 @@ class Played:
 
 
 def of_written(flow: FlowSpec, decisions: Iterable[Decision], name: str) -> list[Decision]:
-    """List the decisions about a step as it is written, those of all its copies."""
     ids = set(ids_of(flow, name))
     return [decision for decision in decisions if decision.step.id in ids]

@@ -44,7 +44,6 @@ class Part:
         return text
 
     def all_parts(self) -> Iterator["Part"]:
-        """Yield it and every part of it."""
         yield self
         for part in self.parts:
             yield from part.all_parts()

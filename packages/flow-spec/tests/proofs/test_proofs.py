@@ -192,7 +192,6 @@ class Runs:
         self.charged = [failures & charged for failures in failed]
 
     def where(self, name: str) -> Iterator[int]:
-        """Yield the runs, by number, in which a step runs."""
         return (number for number, ran in enumerate(self.ran[name]) if ran)
 
     def is_answered(self, number: int, but_by: Sequence[str] = ()) -> bool:
@@ -200,7 +199,6 @@ class Runs:
         return any(self.ran[name][number] for name in self.reacting if name not in but_by)
 
     def shows(self, outcomes: Ends, numbers: Sequence[int]) -> bool:
-        """Tell whether one of these runs has these outcomes."""
         return any(
             outcomes.items()
             <= {name: status(end) for name, end in self.ends[number].items()}.items()
@@ -237,7 +235,6 @@ def check_ignored(runs: Runs, proofs: Proofs) -> None:
 
 
 def any_ended(runs: Runs, number: int, ids: Sequence[str], status: str) -> bool:
-    """Tell whether one of these steps ended so in a run."""
     return any(runs.ends[number][one] == status for one in ids)
 
 
