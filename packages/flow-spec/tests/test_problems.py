@@ -187,8 +187,9 @@ def test_lengths_have_limits(
     def flow(length: int) -> str:
         values = {"id": "A", "flow_id": "f", "description": "d", "word": "w", "script": "s"}
         values[field] = "x" * length
-        command = {"script": values["script"]} if field == "script" else {}
-        step = {"id": values["id"], **(command or {"command": ["x", values["word"]]})}
+        step: dict[str, object] = {"id": values["id"], "command": ["x", values["word"]]}
+        if field == "script":
+            step = {"id": "A", "script": values["script"]}
         step["description"] = values["description"]
         return json.dumps({"flow_id": values["flow_id"], "steps": [step]})
 

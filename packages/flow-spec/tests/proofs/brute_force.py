@@ -16,6 +16,8 @@ RUNNING = "RUNNING"
 CUT = ""
 """What stands among the ends of steps for the run itself, if it was cut off."""
 SKIPPED_ITSELF = "SKIPPED by itself"
+PASSED_OVER = "SKIPPED in a chain that passed"
+PASSED_WITHOUT_RUNNING = {SKIPPED_ITSELF, PASSED_OVER}
 
 
 class Decision(NamedTuple):
@@ -86,7 +88,8 @@ def answer_run(flow: FlowSpec, ends: Ends, predicate: str) -> bool:
 
 def has_passed(step: StepSpec, end: str) -> bool:
     """Tell whether a step has passed that has ended in this way (rule 3.8)."""
-    return end in {"SUCCEEDED", SKIPPED_ITSELF} or (end == "FAILED" and step.allow_failure)
+    has_failed = end == "FAILED" and step.allow_failure
+    return end == "SUCCEEDED" or end in PASSED_WITHOUT_RUNNING or has_failed
 
 
 def waited_for(flow: FlowSpec, step: StepSpec) -> list[str]:
@@ -98,6 +101,14 @@ def waited_for(flow: FlowSpec, step: StepSpec) -> list[str]:
 def is_true(flow: FlowSpec, step: StepSpec, ends: Ends) -> bool:
     condition = step.condition
     return condition is None or bool(condition.evaluate(lambda name: answer_call(flow, ends, name)))
+
+
+def skipped(flow: FlowSpec, step: StepSpec, ends: Ends) -> str:
+    """Return how a step ends whose condition is false: it may pass in a chain (rule 3.8)."""
+    idle = {
+        name: "SUCCEEDED" if end in PASSED_WITHOUT_RUNNING else end for name, end in ends.items()
+    }
+    return PASSED_OVER if is_true(flow, step, idle) else "SKIPPED"
 
 
 class Played:
@@ -132,7 +143,7 @@ class Played:
                         (name, end) for name, end in sorted(before.items()) if name in {CUT, *waits}
                     )
                     self.decisions.add(Decision(step, known, runs))
-                for end in can_end(step) if runs else ["SKIPPED"]:
+                for end in can_end(step) if runs else [skipped(self.flow, step, before)]:
                     yield from self._followed(steps, {**before, step.id: end}, note=note)
                 return
         yield tuple(sorted(before.items()))
@@ -177,7 +188,8 @@ class Played:
             for step in steps:
                 waits = waited_for(self.flow, step)
                 if not ends[step.id] and all(ends[name] not in {"", RUNNING} for name in waits):
-                    ends[step.id] = RUNNING if is_true(self.flow, step, ends) else "SKIPPED"
+                    runs = is_true(self.flow, step, ends)
+                    ends[step.id] = RUNNING if runs else skipped(self.flow, step, ends)
                     changed = True
         return tuple(ends.values())
 
