@@ -7,6 +7,8 @@ import pytest
 from flow_store import (
     Attempt,
     AttemptStatus,
+    CancelRequest,
+    CancelRequested,
     Changes,
     FlowStore,
     NoSuchPosition,
@@ -52,6 +54,33 @@ def test_ended_attempt_stays(run_store: FlowStore, attempt: Attempt, status: Att
     for changed in (attempt, ended, ended._replace(job="{}")):
         with pytest.raises(TerminalStatus, match="attempt 1 at step 1 of run 'k'"):
             run_store.apply("k", Changes(attempts={(0, 1): changed}), revision=1)
+
+
+def test_terminal_run_stays(run_store: FlowStore, step: Step) -> None:
+    """A run that has ended takes no change at all, of its steps neither (rule 5.1)."""
+    run_store.apply("k", Changes(RunHeader(RunStatus.FAILED, None, 200.0)), revision=0)
+    for changes in (Changes(RunHeader(RunStatus.RUNNING)), Changes(steps={0: step})):
+        with pytest.raises(TerminalStatus, match=r"^run 'k' has ended"):
+            run_store.apply("k", changes, revision=1)
+
+
+def test_a_refusal_undoes_the_rest(run_store: FlowStore, step: Step, attempt: Attempt) -> None:
+    """When one change of a set is refused, none of the set is written."""
+    ended = step._replace(position=2, step_id="c", status=StepStatus.SUCCEEDED)
+    run_store.apply("k", Changes(steps={2: ended}), revision=0)
+    before = run_store.load("k")
+    header = RunHeader(RunStatus.RUNNING)
+    with pytest.raises(TerminalStatus):
+        run_store.apply("k", Changes(header, {0: step, 2: ended}, {(0, 1): attempt}), revision=1)
+    assert run_store.load("k") == before
+
+
+def test_no_start_after_a_cancel_request(run_store: FlowStore, attempt: Attempt) -> None:
+    """No attempt is recorded as starting once the run is to be cancelled (rule 5.6)."""
+    run_store.request_cancel("k", requested_at=105.0, grace_sec=2.5)
+    with pytest.raises(CancelRequested) as caught:
+        run_store.apply("k", Changes(attempts={(0, 1): attempt}), revision=0)
+    assert caught.value.request == CancelRequest(105.0, 2.5)
 
 
 def test_unknown_run_or_step(run_store: FlowStore, step: Step, attempt: Attempt) -> None:
