@@ -1,5 +1,6 @@
 """Command lines, limits, the classification of answers, and which orchesjob is used (rule 6.2)."""
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +17,7 @@ from orchesjob_client import (
     JobNotFound,
     OrchesjobClient,
     OrchesjobMissing,
+    exposure_of_home,
     locate,
 )
 
@@ -279,3 +281,21 @@ def test_no_executable(tmp_path: Path) -> None:
     with pytest.raises(OrchesjobMissing, match="neither on PATH nor in") as caught:
         locate(None, {"PATH": str(tmp_path)}, beside=tmp_path)
     assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make what others own")
+def test_who_could_change_a_home(tmp_path: Path) -> None:
+    """The first place from the root on is named; root may also act as the owner (rule 6.1)."""
+    (shared := tmp_path / "shared").mkdir()
+    (home := shared / "home").mkdir()
+    os.chown(home, 54321, 54321)
+    shared.chmod(0o777)
+    advice = f"`chmod o-w {shared}` repairs it"
+    assert exposure_of_home(str(home)) == (str(shared), "can be written by others", advice)
+    shared.chmod(0o755)
+    found = exposure_of_home(str(home))
+    assert found is not None
+    assert (found.path, found.problem) == (str(home), "belongs to another user, #54321")
+    assert found.remedy("H").endswith(
+        "of your own with H, or run this as its owner: `sudo -u #54321`"
+    )
