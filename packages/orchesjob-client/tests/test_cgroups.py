@@ -18,6 +18,7 @@ from orchesjob_client.call import run_call
 from orchesjob_client.environment import LEFT
 from orchesjob_client.processes import cgroups
 from orchesjob_client.processes.cgroups import JobCgroups
+from orchesjob_client.processes.proc import has_ended
 from orchesjob_client.processes.survivors import end_survivors, find_survivors
 
 # Two processes that run tests at the same time must not end what the other one has begun.
@@ -218,6 +219,17 @@ def test_a_cgroup_of_another_user(key: str) -> None:
         bystander.kill()
         bystander.wait()
         folder.rmdir()
+
+
+@needs_cgroups
+def test_all_at_once(key: str) -> None:
+    """Everybody in a cgroup is killed in one go, which no fork outruns (rule 5.8)."""
+    pidfd = os.pidfd_open(begin(key, DAEMON))
+    try:
+        cgroups.kill_all(folder_of(key))
+        assert has_ended(pidfd, EVENT_SEC)
+    finally:
+        os.close(pidfd)
 
 
 @needs_cgroups
