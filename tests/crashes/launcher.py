@@ -24,8 +24,8 @@ from functools import wraps
 from typing import Any, Literal
 
 import flow_store.store
-from flow_store import schema
-from flow_store.database import Database
+from flow_store import database as database_file
+from flow_store.database import MIGRATIONS, Database
 from orchesjob_client import OrchesjobClient, call
 from orchesjob_flow.__main__ import main
 from orchesjob_flow.home.locks import Lock
@@ -41,7 +41,7 @@ from orchesjob_flow.views import terminal
 EFFECTS: tuple[tuple[Any, str], ...] = (
     (Home, "prepare"),
     (flow_store.store, "create_file"),
-    (schema, "_switch_to_wal"),
+    (database_file, "_switch_to_wal"),
     (Database, "checkpoint"),
     (Lock, "take"),
     (Lock, "inherit"),
@@ -102,10 +102,10 @@ class Points:
 
     def surround_commits(self) -> None:
         """Make the moments before and after the commit of each writing transaction two points."""
-        original, upgrade = Database.transaction, schema.upgrade
+        original, upgrade = Database.transaction, database_file.upgrade
         place = "commit"
 
-        def upgrading(database: Database, migrations: Sequence[str] = schema.MIGRATIONS) -> None:
+        def upgrading(database: Database, migrations: Sequence[str] = MIGRATIONS) -> None:
             nonlocal place
             place = "upgrade"
             try:
@@ -124,7 +124,7 @@ class Points:
             if kind == "IMMEDIATE":
                 self.reach(f"after {place}")
 
-        schema.upgrade = upgrading
+        setattr(flow_store.store, "upgrade", upgrading)  # noqa: B010 - as open() finds it
         setattr(Database, "transaction", transaction)  # noqa: B010 - a method is not assignable
 
 

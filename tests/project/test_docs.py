@@ -46,7 +46,7 @@ from flow_spec.fields.records import Declaration
 from flow_spec.flow import FLOW
 from flow_spec.foreach import ITEM_STEP
 from flow_spec.step import STEP, WarningCode
-from flow_store.schema import MIGRATIONS
+from flow_store.database import MIGRATIONS
 from orchesjob_flow.cli.options import RUN_KEY_OPTION, KeyArgument
 from orchesjob_flow.cli.sections import SECTIONS, SHOWN, cli, load_command
 from orchesjob_flow.errors import NoRunYet

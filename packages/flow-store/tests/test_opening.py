@@ -18,8 +18,7 @@ from flow_store import (
     StoreMissing,
     StoreUnavailable,
 )
-from flow_store.database import Database
-from flow_store.schema import APPLICATION_ID, MIGRATIONS
+from flow_store.database import APPLICATION_ID, MIGRATIONS, Database
 
 OPENERS = [FlowStore.open, FlowStore.open_readonly]
 Opener = Callable[[Path], FlowStore]

@@ -23,8 +23,14 @@ from flow_store import (
     StepStatus,
     StoreBroken,
 )
-from flow_store.database import Database
-from flow_store.schema import APPLICATION_ID, MIGRATIONS, SCHEMA, require_recorded, upgrade
+from flow_store.database import (
+    APPLICATION_ID,
+    MIGRATIONS,
+    SCHEMA,
+    Database,
+    require_recorded,
+    upgrade,
+)
 from flow_store.sql import TABLES
 
 KEYS = {

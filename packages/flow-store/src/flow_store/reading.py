@@ -11,8 +11,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NewType, Self
 
-from flow_store import schema, sql
-from flow_store.database import Database, has_wal
+from flow_store import sql
+from flow_store.database import Database, has_wal, require_recorded
 from flow_store.errors import DamagedRecord, NotRecorded, StoreBroken, StoreUnavailable
 from flow_store.groups import LAST, read_queue
 from flow_store.records import (
@@ -62,11 +62,11 @@ class RunReader:
         """
         file = Path(path).absolute()
         try:
-            return cls._opened(Database(file, "ro"), schema.require_recorded)
+            return cls._opened(Database(file, "ro"), require_recorded)
         except StoreUnavailable as error:
             if error.errno == errno.EAGAIN or has_wal(file):  # locked, or not all in the file
                 raise
-        return cls._opened(Database(file, "ro&immutable=1"), schema.require_recorded)
+        return cls._opened(Database(file, "ro&immutable=1"), require_recorded)
 
     @classmethod
     def _opened(cls, database: Database, check_tables: Callable[[Database], None]) -> Self:

@@ -4,7 +4,7 @@ These are plain values: nothing here knows a database, a clock, or what a run ma
 named tuples because reading a run makes many of them; to change a field, use `_replace`.
 
 The columns of the tables follow from the fields (see `sql`). To add a column, add a field, with
-the default None where there are defaults, and a migration (see `schema`).
+the default None where there are defaults, and a migration (see `database`).
 
 Times named `_at` are Unix timestamps of the wall clock. Those named `_mono` are seconds of the
 monotonic clock, in the boot that is named beside them (rule 5.10).

@@ -3,7 +3,7 @@
 A field is a column of the same name. A field that is itself a record is one column for each of
 its fields: `deadline` is `deadline_at`, `deadline_mono` and `deadline_boot`. The type of a field
 determines how its values are stored. So a new fact takes one line in `records` and one migration
-in `schema` that adds the column.
+in `database` that adds the column.
 
 The statements hold part of the guards: none changes a row whose status is terminal (rule 5.1).
 """

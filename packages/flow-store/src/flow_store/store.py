@@ -15,8 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from flow_store import schema, sql
-from flow_store.database import Database, create_file
+from flow_store import sql
+from flow_store.database import Database, create_file, upgrade
 from flow_store.errors import (
     CancelRequested,
     GroupTaken,
@@ -85,7 +85,7 @@ class FlowStore(RunReader):
         """
         file = Path(path).absolute()
         create_file(file)
-        return cls._opened(Database(file, "rw"), schema.upgrade)
+        return cls._opened(Database(file, "rw"), upgrade)
 
     def create(  # noqa: PLR0913 - a run has that many facts
         self,
