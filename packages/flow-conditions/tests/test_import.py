@@ -25,7 +25,7 @@ def test_the_base_of_errors_imports_nothing_else() -> None:
 
 
 def test_parsing_and_evaluating_import_only_what_they_need() -> None:
-    """Parsing, evaluating and spelling load neither mistakes, explanations nor proofs."""
+    """Parsing, evaluating and spelling load no proofs."""
     loaded = _loaded_by(
         "from flow_conditions import parse; "
         "condition = parse('A && !B'); condition.evaluate(lambda _: None); str(condition)"
@@ -43,7 +43,7 @@ def test_operands_are_found_without_conditions() -> None:
 @pytest.mark.parametrize(
     ("use", "module"),
     [
-        ("flow_conditions.Explanation", "explanation"),
+        ("flow_conditions.Explanation", "condition"),
         ("flow_conditions.Quantifier", "parser"),
         ("flow_conditions.parse('A').is_satisfiable()", "boolean_functions"),
     ],

@@ -38,15 +38,13 @@ __all__ = [
 TYPE_CHECKING = False  # type checkers take it for true; importing it would import all of typing
 if TYPE_CHECKING:
     from flow_conditions.boolean_functions import Functions, equivalent, implies
-    from flow_conditions.condition import FALSE, TRUE, Condition, Name, all_of, any_of
-    from flow_conditions.explanation import Explanation
+    from flow_conditions.condition import FALSE, TRUE, Condition, Explanation, Name, all_of, any_of
     from flow_conditions.grammar import Occurrence, operands_in
     from flow_conditions.parser import Quantifier, Vocabulary, parse
 else:
     _NAMES_IN = {
         "boolean_functions": "Functions equivalent implies",
-        "condition": "Condition FALSE Name TRUE all_of any_of",
-        "explanation": "Explanation",
+        "condition": "Condition Explanation FALSE Name TRUE all_of any_of",
         "grammar": "Occurrence operands_in",
         "parser": "Quantifier Vocabulary parse",
     }

@@ -4,11 +4,14 @@ A condition is stored as a *postfix program*: a flat tuple of tokens in which ea
 its operands. `(A && B) || !C` is `A B && C ! ||`. Conditions nest as deep as their author likes,
 and a loop over a flat tuple cannot exhaust the stack.
 
+An `Explanation` shows why a condition has the value it has: who decided, and every part with its
+own value.
+
 Values are those of Kleene's strong three-valued logic, where None stands for "not known yet".
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 from flow_conditions.errors import InvalidNameError
@@ -28,10 +31,6 @@ from flow_conditions.grammar import (
     SPELLING,
     SPELLING_OF,
 )
-
-TYPE_CHECKING = False  # type checkers take it for true; importing it would import all of typing
-if TYPE_CHECKING:
-    from flow_conditions.explanation import Explanation
 
 type Program = tuple[str, ...]
 type Value = bool | None
@@ -144,17 +143,15 @@ class Condition:
 
     def explain(self, lookup: Lookup) -> "Explanation":
         """Evaluate, and return the result with that of every part; `lookup` as in `evaluate`."""
-        from flow_conditions.explanation import explain_program
-
-        return explain_program(self.program, asked(self._spelled, lookup))
+        worth = tuple(values(self.program, asked(self._spelled, lookup)))
+        starts = tuple(starts_of(self.program))
+        return Explanation(self.program, worth, starts, len(self.program) - 1)
 
     def blame(self, lookup: Lookup) -> tuple[Name, ...] | None:
         """Return operands whose values alone decide what it evaluates to, or None while none do.
 
         They come in order of appearance. If no operand occurs twice, no smaller set decides.
         """
-        from flow_conditions.explanation import blame
-
         blamed = blame(self.program, asked(self._spelled, lookup))
         return None if blamed is None else tuple(map(Name.spelled, blamed))
 
@@ -427,3 +424,103 @@ def infix(program: Sequence[str]) -> str:
             todo.append(BINDING[token])
         todo += _SIGN[token], _RIGHT_BINDING[token]
     return "".join(reversed(pieces))
+
+
+_WORDS: dict[Value, str] = {True: "true", False: "false", None: "undecided"}
+_SETTLING = {AND: False, OR: True}  # the value of one side that settles the matter alone
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Explanation:
+    """The value of a condition, or of a part of one, and the parts that the value follows from."""
+
+    _program: Program
+    _values: tuple[Value, ...]
+    _starts: tuple[int, ...]
+    _position: int
+
+    @property
+    def value(self) -> Value:
+        """True, False, or None while undecided."""
+        return self._values[self._position]
+
+    @property
+    def text(self) -> str:
+        """The part in canonical spelling."""
+        return infix(self._program[self._starts[self._position] : self._position + 1])
+
+    @property
+    def operator(self) -> str | None:
+        """`!`, `&&` or `||`, which made the value of the children's; None for an operand."""
+        token = self._program[self._position]
+        return token if token in OPERATORS else None
+
+    @property
+    def operands(self) -> dict[Name, Value]:
+        """The distinct operands of this part with their values, in order of first appearance."""
+        return {
+            Name.spelled(self._program[position]): self._values[position]
+            for position in range(self._starts[self._position], self._position + 1)
+            if self._program[position] not in NO_OPERANDS
+        }
+
+    @property
+    def children(self) -> tuple["Explanation", ...]:
+        """The parts from left to right, all that one operator joins: `A && B && C` has three."""
+        row = [*sides_of(self._program, self._starts, self._position)]
+        parts = row[1:]
+        while len(row) > 1 and self._program[row[0]] == self.operator:
+            row = [*sides_of(self._program, self._starts, row[0])]
+            parts.append(row[1])
+        return tuple(replace(self, _position=part) for part in (*row[:1], *reversed(parts)))
+
+    def lines(self, *, depth: int = 8, width: int = 100) -> Iterator[str]:
+        """Yield a line for this part and one for each part below it, indented by two spaces.
+
+        Parts nested more than `depth` levels down get no lines of their own, and a part's text is
+        cut to `width` characters (`...` marks the cut).
+        """
+        todo = [(self, 0)]
+        while todo:
+            part, level = todo.pop()
+            text = part.text
+            if len(text) > width:
+                text = (text[: max(0, width - 3)] + "...")[:width]
+            yield f"{'  ' * level}{_WORDS[part.value]}: {text}"
+            if level < depth:
+                todo += [(child, level + 1) for child in reversed(part.children)]
+
+    def __str__(self) -> str:
+        """Return the `lines` as one text."""
+        return "\n".join(self.lines())
+
+    def __repr__(self) -> str:
+        """Show the value and the text."""
+        return f"<{type(self).__name__} {_WORDS[self.value]}: {self.text}>"
+
+
+def blame(program: Program, answers: Mapping[str, Value]) -> list[str] | None:
+    """Return operands that alone decide the value of a program, or None if it has none yet.
+
+    Where one side of an operator settles the matter alone, the cheaper one is followed.
+    """
+    worth, starts = values(program, answers), starts_of(program)
+    if worth[-1] is None:
+        return None
+    price: list[int] = []  # by position: how many operands decide the part that ends there
+    followed: list[Sequence[int]] = []  # and in which sides of it they are
+    for position, token in enumerate(program):
+        sides: Sequence[int] = sides_of(program, starts, position)
+        if token in _SETTLING and worth[position] is _SETTLING[token]:
+            settling = (side for side in sides if worth[side] is worth[position])
+            sides = [min(settling, key=price.__getitem__)]
+        price.append(sum(price[side] for side in sides) + (token not in NO_OPERANDS))
+        followed.append(sides)
+    blamed: set[str] = set()
+    todo = [len(program) - 1]
+    while todo:
+        position = todo.pop()
+        blamed.add(program[position])
+        todo += followed[position]
+    blamed -= NO_OPERANDS
+    return [token for token in dict.fromkeys(program) if token in blamed]
