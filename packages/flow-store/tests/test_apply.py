@@ -11,7 +11,6 @@ from flow_store import (
     CancelRequested,
     Changes,
     FlowStore,
-    NoSuchPosition,
     NotRecorded,
     RunHeader,
     RunStatus,
@@ -87,10 +86,10 @@ def test_unknown_run_or_step(run_store: FlowStore, step: Step, attempt: Attempt)
     """Only what was recorded can change: the run, and its step by position and id."""
     table: list[tuple[str, Changes, type[StoreError]]] = [
         ("gone", Changes(RunHeader(RunStatus.RUNNING)), NotRecorded),
-        ("k", Changes(steps={7: step._replace(position=7)}), NoSuchPosition),
+        ("k", Changes(steps={7: step._replace(position=7)}), NotRecorded),
         ("k", Changes(steps={0: step._replace(step_id="b")}), NotRecorded),
         ("k", Changes(steps={0: step._replace(step_id="A")}), NotRecorded),
-        ("k", Changes(attempts={(7, 1): attempt._replace(position=7)}), NoSuchPosition),
+        ("k", Changes(attempts={(7, 1): attempt._replace(position=7)}), Unstorable),
         ("k", Changes(attempts={(0, 0): attempt._replace(number=0)}), Unstorable),
     ]
     before = run_store.load("k")

@@ -8,7 +8,6 @@ import pytest
 
 from flow_store import (
     DamagedRecord,
-    NoSuchPosition,
     NotRecorded,
     RunTakenOver,
     StoreBroken,
@@ -39,11 +38,6 @@ UNUSABLE = StoreUnavailable(FILE, errno.ELOOP, "a loop", retryable=False)
             "version 7, but this program knows versions up to 1",
         ),
         (WrongThread(FILE), RuntimeError, "opened by another thread: open it again in this one"),
-        (
-            NoSuchPosition("k", 7, 2),
-            LookupError,
-            "run 'k' has no step at position 7: its positions",
-        ),
         (
             DamagedRecord("k", "a", 2, "why"),
             ValueError,

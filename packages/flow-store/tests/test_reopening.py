@@ -10,7 +10,8 @@ from flow_store import (
     Changes,
     Deadline,
     FlowStore,
-    NoSuchPosition,
+    NotRecorded,
+    NotSettleable,
     NotTerminal,
     Person,
     Reopening,
@@ -86,9 +87,10 @@ def test_no_such_position(ended: FlowStore) -> None:
     before = ended.load("k")
     status, was = StepStatus.SUCCEEDED, StepStatus.FAILED
     by_hand = Settlement(9, 0, status, was, None, Person("ada", 1000), 1.0, "seen")
-    for reopening in (Reopening("new", {9: 0}), Reopening("new", {}, settled=[by_hand])):
-        with pytest.raises(NoSuchPosition, match="no step at position 9: its positions are 0 to"):
-            ended.reopen("k", reopening, revision=1)
+    with pytest.raises(NotRecorded, match="step '#10' of run 'k' is not recorded"):
+        ended.reopen("k", Reopening("new", {9: 0}), revision=1)
+    with pytest.raises(NotSettleable):
+        ended.reopen("k", Reopening("new", {}, settled=[by_hand]), revision=1)
     assert ended.load("k") == before
 
 

@@ -15,7 +15,6 @@ from flow_store.errors import (
     CircleOfGroups as CircleOfGroups,
     DamagedRecord,
     GroupTaken as GroupTaken,
-    NoSuchPosition as NoSuchPosition,
     NotRecorded,
     NotSettleable as NotSettleable,
     NotTerminal as NotTerminal,

@@ -187,15 +187,6 @@ class NotRecorded(StoreError, LookupError):
         return f"{step}run {self.run_key!r} is not recorded: it was removed or never started"
 
 
-class NoSuchPosition(StoreError, LookupError):
-    """A run has no step at a position, which counts from 0; nothing was written."""
-
-    says = "run {run_key!r} has no step at position {position}: its positions are 0 to {last}"
-    run_key: str
-    position: int
-    last: int
-
-
 class CancelRequested(StoreError, RuntimeError):
     """An attempt cannot start: its run is to be cancelled; nothing was written (rule 5.6)."""
 

@@ -20,7 +20,6 @@ from flow_store.database import Database, create_file, upgrade
 from flow_store.errors import (
     CancelRequested,
     GroupTaken,
-    NoSuchPosition,
     NotRecorded,
     NotSettleable,
     NotTerminal,
@@ -28,7 +27,6 @@ from flow_store.errors import (
     StoreError,
     StoreUnavailable,
     TerminalStatus,
-    Unstorable,
 )
 from flow_store.groups import join, refuse_taken
 from flow_store.reading import RunReader
@@ -166,7 +164,8 @@ class FlowStore(RunReader):
             RunTakenOver, TerminalStatus, NotRecorded: As `record_giving_up`.
         """
         with self._database.transaction("IMMEDIATE"):
-            self._writer(run_key, revision).record_home(inode)
+            guard = self._guard_of(run_key, revision, has_ended=False)
+            self._database.change(sql.RECORD_HOME, (inode, guard.id))
 
     def record_giving_up(self, run_key: str, given_up: GivenUp | None, *, revision: int) -> None:
         """Record when and why a runner gave up on a run (rule 5.7).
@@ -182,7 +181,8 @@ class FlowStore(RunReader):
         with self._database.transaction("IMMEDIATE"):
             if given_up is not None and self.has_hook():
                 self._database.change(sql.RECORD_HOOK_DUE, (given_up.at, run_key))
-            self._writer(run_key, revision).record_giving_up(given_up)
+            guard = self._guard_of(run_key, revision, has_ended=False)
+            write_giving_up(self._database, guard.id, given_up)
 
     def record_hook_called(self, run_key: str, hook: Hook, error: str | None) -> None:
         """Record that the hook was called, unless it has become due again since."""
@@ -205,12 +205,12 @@ class FlowStore(RunReader):
                 group, and would begin (rule 10.7).
             GroupTaken: The run would begin while another run of its group is ahead of it.
             TerminalStatus: The run, a step or an attempt has ended already (rule 5.1).
-            NotRecorded: There is no such run, or another step at that position.
-            NoSuchPosition: The run has no step at that position.
-            Unstorable: SQLite or the schema cannot store a value.
+            NotRecorded: There is no such run, or no such step at that position.
+            Unstorable: SQLite or the schema cannot store a value, or an attempt has no step.
         """
         with self._database.transaction("IMMEDIATE"):
-            self._writer(run_key, revision).apply(changes)
+            guard = self._guard_of(run_key, revision, has_ended=False)
+            RunWriter(self._database, run_key, guard).apply(changes)
             if (end := changes.header) and end.status.is_terminal and self.has_hook():
                 self._database.change(sql.RECORD_HOOK_DUE, (end.finished_at, run_key))
         return revision + 1
@@ -228,12 +228,12 @@ class FlowStore(RunReader):
             RunTakenOver: The run has another revision: another process has reopened it.
             NotTerminal: The run has not ended.
             NotSettleable: The status of a step is not what a settlement says (rule 12.3).
-            NotRecorded: There is no such run.
-            NoSuchPosition: The run has no step at a position that is to be reset or settled.
+            NotRecorded: There is no such run, or no step at a position that is to be reset.
             Unstorable: A text holds a lone surrogate.
         """
         with self._database.transaction("IMMEDIATE"):
-            self._writer(run_key, revision).reopen(reopening, joining)
+            guard = self._guard_of(run_key, revision, has_ended=True)
+            RunWriter(self._database, run_key, guard).reopen(reopening, joining)
             self._replace(run_key, joining)
         return revision + 1
 
@@ -311,19 +311,22 @@ class FlowStore(RunReader):
         with suppress(StoreUnavailable):
             self._database.checkpoint()
 
-    def _writer(self, run_key: str, revision: int) -> "RunWriter":
-        """Return what writes to a run, if the run still has this revision.
+    def _guard_of(self, run_key: str, revision: int, *, has_ended: bool) -> RunGuard:
+        """Return the facts of a run that still has this revision, and has ended or has not.
 
         Raises:
             NotRecorded: There is no such run.
             RunTakenOver: It has another revision.
+            TerminalStatus, NotTerminal: It has ended, or it has not.
         """
         guard = self._guard(run_key)
         if guard is None:
             raise NotRecorded(run_key)
         if guard.revision != revision:
             raise RunTakenOver(run_key, revision, guard.revision)
-        return RunWriter(self._database, run_key, guard)
+        if guard.status.is_terminal is not has_ended:
+            raise NotTerminal(run_key) if has_ended else TerminalStatus(run_key)
+        return guard
 
     def _replace(self, run_key: str, joining: Joining | None) -> None:
         """Ask all runs ahead of a run to end, if it joins its group to replace them (10.7)."""
@@ -368,8 +371,6 @@ class RunWriter:
     def apply(self, changes: Changes) -> None:
         """Write the changes and the next revision; the errors are those of `FlowStore.apply`."""
         guard, run_id = self._guard, self._guard.id
-        if guard.status.is_terminal:
-            raise TerminalStatus(self._run_key)
         if changes.header is not None:
             self._guard_beginning(changes)
             guard = guard._replace(finally_after=changes.header.finally_after)
@@ -384,25 +385,11 @@ class RunWriter:
         if changes.header is not None:
             self._database.change(sql.UPDATE_HEADER, (*sql.HEADER.values(changes.header), run_id))
             if changes.header.status.is_terminal:
-                self._write_giving_up(None)
-
-    def record_home(self, inode: int) -> None:
-        """Write the inode of the folder, as `FlowStore.record_home` does."""
-        if self._guard.status.is_terminal:
-            raise TerminalStatus(self._run_key)
-        self._database.change(sql.RECORD_HOME, (inode, self._guard.id))
-
-    def record_giving_up(self, given_up: GivenUp | None) -> None:
-        """Write when and why the runner gave up, as `FlowStore.record_giving_up` does."""
-        if self._guard.status.is_terminal:
-            raise TerminalStatus(self._run_key)
-        self._write_giving_up(given_up)
+                write_giving_up(self._database, run_id, None)
 
     def reopen(self, reopening: Reopening, joining: Joining | None) -> None:
         """Open the run again; the errors are those of `FlowStore.reopen`."""
         run_id = self._guard.id
-        if not self._guard.status.is_terminal:
-            raise NotTerminal(self._run_key)
         header = RunHeader(RunStatus.PENDING)
         group: tuple[str | None, int | None] = (None, None)
         if joining is not None:
@@ -422,7 +409,7 @@ class RunWriter:
             waiting = Step.waiting(position, "", retries, retry_no)  # the recorded name stays
             reset = sql.STEP_RESET.values(waiting)
             if self._database.change(sql.RESET_STEP, (*reset, run_id, position)) == 0:
-                self._refuse_position(position)
+                raise NotRecorded(self._run_key, f"#{position + 1}")
         ((count,),) = self._database.query(sql.COUNT_ALL_STEPS, (run_id,))
         add_steps(self._database, run_id, reopening.added, start=count, retry_no=retry_no)
 
@@ -437,43 +424,32 @@ class RunWriter:
             raise CancelRequested(self._run_key, guard.cancel)
         refuse_taken(self._database, self._run_key, guard.group, changes.passes)
 
-    def _write_giving_up(self, given_up: GivenUp | None) -> None:
-        values = (None, None) if given_up is None else sql.GIVEN_UP.values(given_up)
-        self._database.change(sql.RECORD_GIVING_UP, (*values, self._guard.id))
-
     def _write_step(self, step: Step) -> None:
         key = (self._guard.id, step.position, step.step_id)
         if self._database.change(sql.UPDATE_STEP, (*sql.STEP_STATE.values(step), *key)) == 1:
             return
         if self._database.query(sql.SELECT_STEP, key):
             raise TerminalStatus(self._run_key, f"step {step.step_id!r}")
-        self._refuse_position(step.position)
         raise NotRecorded(self._run_key, step.step_id)
 
     def _write_settlement(self, settlement: Settlement) -> None:
         run_id, position, retry_no = self._guard.id, settlement.position, settlement.retry_no
         found = (run_id, position, retry_no, settlement.was)
         if self._database.change(sql.SETTLE_STEP, (settlement.status, *found)) == 0:
-            self._refuse_position(position)
             raise NotSettleable(self._run_key, position, settlement.was.value)
         self._database.change(sql.INSERT_SETTLEMENT, (run_id, *sql.SETTLEMENT.values(settlement)))
 
     def _write_attempt(self, attempt: Attempt) -> None:
         values = (self._guard.id, *sql.ATTEMPT.values(attempt))
-        try:
-            changed = self._database.change(sql.UPSERT_ATTEMPT, values)
-        except Unstorable:
-            self._refuse_position(attempt.position)
-            raise
-        if changed == 0:
+        if self._database.change(sql.UPSERT_ATTEMPT, values) == 0:
             part = f"attempt {attempt.number} at step {attempt.position + 1}"
             raise TerminalStatus(self._run_key, part)
 
-    def _refuse_position(self, position: int) -> None:
-        """Return if the run has a step at this position; its positions have no gaps."""
-        ((count,),) = self._database.query(sql.COUNT_ALL_STEPS, (self._guard.id,))
-        if not 0 <= position < count:
-            raise NoSuchPosition(self._run_key, position, count - 1)
+
+def write_giving_up(database: Database, run_id: int, given_up: GivenUp | None) -> None:
+    """Write when and why a runner gave up on a run, or that none did."""
+    values = (None, None) if given_up is None else sql.GIVEN_UP.values(given_up)
+    database.change(sql.RECORD_GIVING_UP, (*values, run_id))
 
 
 def add_steps(
