@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 
-from orchesjob_flow.launch.periods import names_of_periods
+from orchesjob_flow.launch.recording import names_of_periods
 
 
 @pytest.mark.parametrize(

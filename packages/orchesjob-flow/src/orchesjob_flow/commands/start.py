@@ -16,8 +16,7 @@ from orchesjob_flow.cli.options import (
 )
 from orchesjob_flow.home import Lock, RunHandle
 from orchesjob_flow.launch.inputs import load_to_start, read_as_given
-from orchesjob_flow.launch.periods import PERIODS, start_of_period
-from orchesjob_flow.launch.recording import lists_to_start, start_run
+from orchesjob_flow.launch.recording import PERIODS, lists_to_start, start_of_period, start_run
 from orchesjob_flow.views.terminal import Course, warn
 
 
