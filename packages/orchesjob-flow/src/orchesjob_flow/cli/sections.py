@@ -62,7 +62,13 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
 """The commands with their lines in the help and for TAB, which import no command."""
 SHOWN = {name: line for section in SECTIONS.values() for name, line in section.items()}
 HIDDEN = ("tick", "drive")
-MODULES = {"metrics": "stats", "tick": "drive"}
+MODULES = {
+    "run": "start",
+    "wait": "status",
+    "settle": "retry",
+    "metrics": "stats",
+    "tick": "drive",
+}
 """The commands that are in the module of another one."""
 TOPICS = Path(__file__).parents[1] / "topics"
 """The texts about topics, parts of the reference, that are installed with the program."""
