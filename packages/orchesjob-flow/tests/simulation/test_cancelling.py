@@ -29,27 +29,6 @@ def test_every_kind_of_step(world: World, step: Make) -> None:
     assert '"status":"ABORTED"' in str(world.run().attempts[4].job)
 
 
-def test_before_the_first_step(world: World, step: Make) -> None:
-    """A run that is cancelled before its runner begins starts nothing."""
-    world.record(step("a"))
-    world.request_cancel()
-    assert world.drive().status == "CANCELLED"
-    assert not world.executions()
-
-
-@pytest.mark.parametrize("fault", ["", "fail", "lose", "dead", "late", "refuse", "prevent"])
-def test_a_start_under_way(world: World, step: Make, fault: str) -> None:
-    """A start that is under way is waited for, and its job aborted, whatever its answer."""
-    world.calls.latency = (1.0, 1.0)
-    world.record(step("a"))
-    world.plan("a:1", seconds=900.0)
-    world.calls.script("start", "a:1", fault)
-    world.machine.after(0.5, world.request_cancel)
-    assert world.drive().status == "CANCELLED"
-    assert world.statuses() == {"a": "CANCELLED"}
-    assert all(found.end is not None for found in world.executions())
-
-
 def test_a_start_that_waits_for_its_place(world: World, step: Make) -> None:
     """A start that waits for its place is called off: the crowd keeps no cancel waiting (5.11)."""
     world.calls.wait_sec = lambda: 5000.0
@@ -78,16 +57,6 @@ def test_other_calls_that_wait_for_their_places(world: World, step: Make, call: 
     world.machine.after(20.0, world.request_cancel)
     assert world.drive().status == "CANCELLED"
     assert all(found.end is not None for found in world.executions())
-
-
-def test_one_that_ends_by_itself(world: World, step: Make) -> None:
-    """A step whose job ends before the abort reaches it keeps its real outcome."""
-    world.calls.latency = (0.5, 0.5)
-    world.record(step("a"), step("b", depends_on=("a",)))
-    world.plan("a:1", seconds=4.0)
-    world.machine.after(4.1, world.request_cancel)
-    assert world.drive().status == "CANCELLED"
-    assert world.statuses() == {"a": "SUCCEEDED", "b": "CANCELLED"}
 
 
 @pytest.mark.parametrize(("grace", "least"), [(None, 5.0), (0.0, 0.0), (20.0, 20.0)])
@@ -128,25 +97,6 @@ def test_survivors_of_attempts_that_have_ended(world: World, step: Make) -> None
     assert re.search(r"cancel requested, but these cannot be ended: pid \d+ \(left\)", errors)
 
 
-def test_while_a_survivor_is_waited_for(world: World, step: Make) -> None:
-    """A cancel ends the survivor that the next attempt waits for (rule 5.8)."""
-    world.record(step("a", retries=1))
-    world.plan("a:1", code=1, leaves=900.0)
-    world.machine.after(10.0, world.request_cancel)
-    assert world.drive().status == "CANCELLED"
-    (only,) = world.executions()
-    assert only.left_pid is None
-
-
-def test_during_a_timeout(world: World, step: Make) -> None:
-    """A cancel that comes while a timeout is carried out ends the step CANCELLED."""
-    world.record(step("a", timeout_sec=5.0, retries=3))
-    world.plan("a:1", seconds=900.0, obeys=Obeys.KILL)
-    world.machine.after(7.0, world.request_cancel)
-    assert world.drive().status == "CANCELLED"
-    assert len(world.executions()) == 1
-
-
 def test_two_requests(world: World, step: Make) -> None:
     """A second request changes nothing."""
     world.record(step("a"))
@@ -184,13 +134,3 @@ def test_a_request_in_the_middle_of_a_look(world: World, step: Make) -> None:
     world.machine.after(50.0, lambda: setattr(world, "on_look", request_once))
     assert world.drive().status == "CANCELLED"
     assert world.calls.made("abort")[0] - 150.0 <= 1.0
-
-
-def test_the_abort_keeps_failing(world: World, step: Make) -> None:
-    """An abort that gets no answer is repeated until it has worked."""
-    world.record(step("a"))
-    world.plan("a:1", seconds=900.0)
-    world.calls.script("abort", "a:1", *["fail"] * 5, "lose")
-    world.machine.after(3.0, world.request_cancel)
-    assert world.drive().status == "CANCELLED"
-    assert world.executions()[0].end is not None

@@ -39,13 +39,3 @@ def test_a_delayed_step_makes_room(world: World, step: Make) -> None:
     assert (first.key, other.key, second.key) == ("k:a:1", "k:b:1", "k:a:2")
     assert other.end is not None
     assert other.end < second.begin
-
-
-def test_a_new_runner_counts_what_runs(world: World, step: Make) -> None:
-    """What a dead runner has left running takes up room (rule 4.5)."""
-    world.record(*(step(f"s{number}") for number in range(3)), max_parallel=1)
-    for number in range(3):
-        world.plan(f"s{number}:1", seconds=20.0)
-    world.machine.after(5.0, world.crash)
-    world.drive()
-    assert most_at_once(world) == 1

@@ -24,17 +24,6 @@ def begin(world: World, step: Make) -> None:
 
 
 @pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("fault", ["fail", "lose"])
-def test_for_a_while(world: World, step: Make, call: str, fault: str) -> None:
-    """Calls that fail for a while change no outcome and cost no retry; a warning tells of them."""
-    begin(world, step)
-    world.calls.script(call, "", *[fault] * 5)
-    assert world.drive().status == "SUCCEEDED"
-    assert [found.attempt_no for found in world.run().steps] == [2, 1]
-    assert "trying again" in world.warnings[0]
-
-
-@pytest.mark.parametrize("call", CALLS)
 def test_for_ever(world: World, step: Make, call: str) -> None:
     """When the patience is over the runner gives up: cause named, run resumable, no retry used."""
     begin(world, step)
@@ -48,43 +37,6 @@ def test_for_ever(world: World, step: Make, call: str) -> None:
     assert (run.steps[0].status, run.steps[0].failures) == ("RUNNING", 0)
 
 
-def test_what_is_recorded_of_it(world: World, step: Make) -> None:
-    """When and why a runner gave up stays recorded until orchesjob tells another one of a job."""
-    world.record(step("a"))
-    world.limits = Limits(patience_sec=5.0)
-    world.calls.script("start", "", *["fail"] * 4)
-    world.calls.script("status", "", *["fail"] * 20)
-    for _ in range(2):
-        with pytest.raises(GaveUp):
-            world.drive()
-        given_up = world.run().gave_up
-        assert given_up is not None
-        assert given_up.at == world.machine.wall
-        assert "k:a:1: orchesjob status failed: database is locked" in given_up.error
-    world.limits = Limits(patience_sec=600.0)
-    runner = world.new_runner()
-    runner.drive_until_ready()
-    assert world.run().gave_up is None
-    assert runner.drive() == "SUCCEEDED"
-
-
-def test_who_only_tries(world: World, step: Make) -> None:
-    """A runner without an answer does not go on: what an earlier one recorded stays (5.7)."""
-    world.record(step("a"))
-    world.limits = Limits(patience_sec=0.0)
-    world.calls.script("start", "", "fail")
-    world.calls.script("status", "", *["fail"] * 5)
-    with pytest.raises(GaveUp):
-        world.drive()
-    recorded = world.run().gave_up
-    world.limits = Limits(patience_sec=600.0)
-    runner = world.new_runner()
-    runner.drive(until=world.machine.mono + 3.0)
-    assert (runner.is_ready, world.run().gave_up) == (False, recorded)
-    runner.drive_until_ready()
-    assert (runner.is_ready, world.run().gave_up) == (True, None)
-
-
 def test_nothing_is_asked(world: World, step: Make) -> None:
     """A runner that has nothing to ask, as before a retry, goes on (6.3)."""
     world.record(step("a", retries=1, retry_delay_sec=600.0))
@@ -95,22 +47,6 @@ def test_nothing_is_asked(world: World, step: Make) -> None:
     began = world.machine.mono
     runner.drive_until_ready()
     assert world.machine.mono - began < 5.0
-
-
-@pytest.mark.parametrize("call", CALLS)
-def test_and_then_resumed(world: World, step: Make, call: str) -> None:
-    """A run that was given up is resumed as if nothing had happened (rule 4.3)."""
-    begin(world, step)
-    world.limits = Limits(patience_sec=5.0)
-    world.calls.script(call, "", *["fail"] * 6, *["hang"] * 2)
-    for _ in range(20):
-        try:
-            assert world.drive().status == "SUCCEEDED"
-            break
-        except GaveUp:
-            world.calls.abandon()
-    assert [found.attempt_no for found in world.run().steps] == [2, 1]
-    assert len(world.executions("a")) == 2
 
 
 @pytest.mark.parametrize("patience", [0.0, 30.0, 90.0])
@@ -174,17 +110,6 @@ def test_a_call_that_hangs(
     assert len(world.executions("a")) == 2
 
 
-def test_calls_that_hang_for_as_long_as_the_patience_lasts(world: World, step: Make) -> None:
-    """One hanging call after the other is ended; what was started meanwhile is found (rule 5.7)."""
-    world.record(step("a", retries=1), step("b", depends_on=("a",)))
-    world.plan("a:1", seconds=1.0)
-    world.calls.script("start", "a:1", "stall")
-    world.calls.script("status", "a:1", *["hang"] * 2)
-    assert world.drive().status == "SUCCEEDED"
-    assert [found.attempt_no for found in world.run().steps] == [1, 1]
-    assert world.machine.mono - 100.0 > 55.0
-
-
 def test_the_start_timeout_is_allowed_for(world: World, step: Make) -> None:
     """A start may take its `start_timeout_sec` on top of the patience (rule 2.2)."""
     world.limits = Limits(patience_sec=30.0)
@@ -194,16 +119,6 @@ def test_the_start_timeout_is_allowed_for(world: World, step: Make) -> None:
     with pytest.raises(GaveUp):
         world.drive()
     assert world.calls.made("status")[0] == pytest.approx(100.0 + 7.5 + 120.0, abs=0.5)
-
-
-def test_a_hanging_call_keeps_nobody_waiting(world: World, step: Make) -> None:
-    """While one step's call hangs the others go on."""
-    world.record(step("a"), step("b"), step("c", depends_on=("b",)))
-    world.calls.script("start", "a:1", "", "hang")
-    world.calls.script("status", "a:1", *["hang"] * 1000)
-    with pytest.raises(GaveUp):
-        world.drive()
-    assert world.statuses() == {"a": "RUNNING", "b": "SUCCEEDED", "c": "SUCCEEDED"}
 
 
 @pytest.mark.parametrize("patience", [0.0, 10.0])
@@ -226,38 +141,6 @@ def test_the_patience_begins_anew(world: World, step: Make) -> None:
     world.calls.script("status", "", *(["fail"] * 4 + [""]) * 9)
     assert world.drive().status == "SUCCEEDED"
     assert world.step("a").attempt_no == 9
-
-
-def test_a_lost_answer_to_a_plain_start(world: World, step: Make) -> None:
-    """A plain start whose answer is lost is not repeated: its key is asked for (rule 5.8)."""
-    world.record(step("a", strict=False))
-    world.plan("a:1", seconds=0.0)
-    world.calls.script("start", "", "lose")
-    assert world.drive().status == "SUCCEEDED"
-    assert len(world.executions()) == len(world.calls.made("start")) == 1
-
-
-def test_a_start_that_did_nothing(world: World, step: Make) -> None:
-    """A start that failed without a trace is repeated under the same key (rule 4.2)."""
-    world.record(step("a"))
-    world.calls.script("start", "", "fail")
-    assert world.drive().status == "SUCCEEDED"
-    assert world.calls.made("start", "a:1") == world.calls.made("start")
-    assert world.step("a").attempt_no == 1
-
-
-@pytest.mark.parametrize("patience", [0.0, 10.0])
-@pytest.mark.parametrize("call", CALLS)
-def test_to_wait_for_a_place_uses_up_no_patience(
-    world: World, step: Make, call: str, patience: float
-) -> None:
-    """A call that waits for its place is not one without an answer (rule 5.11)."""
-    world.limits = Limits(patience_sec=patience)
-    world.calls.wait_sec = lambda: 500.0
-    begin(world, step)
-    world.calls.script(call, "", "fail")
-    assert world.drive().status == "SUCCEEDED"
-    assert [found.attempt_no for found in world.run().steps] == [2, 1]
 
 
 def test_the_patience_lasts_no_longer_for_those_who_wait(world: World, step: Make) -> None:

@@ -14,21 +14,6 @@ from .world import World
 Make = Callable[..., StepSpec]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal(world: World, step: Make, number: int) -> None:
-    """A signal ends the loop at once; the steps run on, and a new runner resumes (rule 6.9)."""
-    world.record(step("a"), step("b", depends_on=("a",)))
-    world.plan("a:1", seconds=60.0)
-    world.machine.after(10.0, lambda: world.stop_runner(number))
-    with pytest.raises(Interrupted) as raised:
-        world.drive()
-    assert raised.value.signum == number
-    assert world.machine.mono < 111
-    assert world.executions()[0].end is None
-    assert world.drive().status == "SUCCEEDED"
-    assert len(world.executions()) == 2
-
-
 def test_what_is_known_is_committed_before_it_ends(world: World, step: Make) -> None:
     """An answer that came in with the signal is recorded; what it makes ready does not start."""
     world.record(step("a"), step("b", depends_on=("a",)))
@@ -78,27 +63,6 @@ def test_a_start_that_is_prevented_is_answered(world: World, step: Make) -> None
     assert world.machine.mono < 102
 
 
-def test_settled_again_and_again(world: World, step: Make) -> None:
-    """Calls of `settle` by one runner after another carry a run to its end."""
-    world.record(step("a"), step("b", depends_on=("a",), retries=1, retry_delay_sec=30.0))
-    world.plan("b:1", code=1)
-    for _ in range(20):
-        world.new_runner().drain()
-        world.calls.abandon()
-        world.machine.pass_time(world.machine.mono + 10)
-    assert world.run().status == "SUCCEEDED"
-    assert len(world.executions()) == 3
-
-
-def test_a_run_that_has_ended(world: World, step: Make) -> None:
-    """Driving a run that has ended does nothing (rule 4.3)."""
-    world.record(step("a"))
-    world.drive()
-    points, calls = world.points, world.calls.made("start")
-    assert world.drive().status == "SUCCEEDED"
-    assert (world.points, world.calls.made("start")) == (points, calls)
-
-
 def test_a_long_run(world: World, step: Make, database: Path) -> None:
     """The database's log does not grow with the run: it is moved now and then (rule 1.1)."""
     world.record(step("a", retries=300))
@@ -107,12 +71,3 @@ def test_a_long_run(world: World, step: Make, database: Path) -> None:
     assert world.drive().status == "SUCCEEDED"
     assert len(world.history) > 500
     assert database.with_name(f"{database.name}-wal").stat().st_size < 4_000_000
-
-
-def test_a_quiet_run_is_quiet(world: World, step: Make) -> None:
-    """While a watched job runs nothing is committed and nothing asked."""
-    world.record(step("a", timeout_sec=5000.0))
-    world.plan("a:1", seconds=4000.0)
-    world.drive()
-    assert len(world.history) <= 5
-    assert len(world.calls.made("status")) == 1

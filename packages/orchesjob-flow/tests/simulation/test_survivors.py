@@ -28,25 +28,6 @@ def test_waits_for_a_survivor(world: World, step: Make, strict: bool, delay: flo
     assert world.step("a").error is None
 
 
-@pytest.mark.parametrize("obeys", [Obeys.TERM, Obeys.KILL])
-def test_the_time_limit_is_theirs_too(world: World, step: Make, obeys: Obeys) -> None:
-    """A survivor that runs for longer than `timeout_sec` is ended (rule 5.5)."""
-    world.record(step("a", retries=1, timeout_sec=20.0))
-    world.plan("a:1", code=3, leaves=900.0, obeys=obeys)
-    assert world.drive().status == "SUCCEEDED"
-    first, second = world.executions()
-    assert 20.0 <= second.begin - first.begin < 28.0
-
-
-def test_a_new_runner_waits_as_well(world: World, step: Make) -> None:
-    """Whoever takes the run over waits for the survivor too."""
-    world.record(step("a", retries=1))
-    world.plan("a:1", code=3, leaves=60.0)
-    world.new_runner().drive(until=world.machine.mono + 10)
-    assert world.step("a").status == "DELAYED"
-    assert world.drive().status == "SUCCEEDED"
-
-
 @pytest.mark.parametrize("crash_after", [0.0, 5.0, 5.2, 5.5, 6.0, 10.0, 11.0, 30.0])
 @pytest.mark.parametrize("sheds_mark_after", [0.0, 1.0])
 @pytest.mark.parametrize("is_cancelled", [True, False])
