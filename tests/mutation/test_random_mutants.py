@@ -55,19 +55,10 @@ def test_what_runs_with_its_function(tmp_path: Path) -> None:
     assert found == {(1, False), (2, False), (3, True), (4, True), (5, True)}
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        '"""Docs."""\n',
-        "if TYPE_CHECKING:\n    X = 1\n",
-        '__all__ = ["a"]\n',
-        "type A = int | str\n",
-    ],
-)
-def test_what_does_not_run_has_no_mutants(tmp_path: Path, text: str) -> None:
+def test_what_does_not_run_has_no_mutants(tmp_path: Path) -> None:
     """Docstrings, exports and types are left alone."""
     module = tmp_path / "module.py"
-    module.write_text(text)
+    module.write_text('"""Docs."""\n__all__ = ["a"]\ntype A = int\nif TYPE_CHECKING:\n    X = 1\n')
     assert list(mutants_of(module)) == []
 
 
@@ -81,22 +72,9 @@ def test_a_seed_draws_the_same_again() -> None:
         assert mutant.diff().count("\n@@ ") >= 1
 
 
-@pytest.mark.parametrize(
-    ("context", "node"),
-    [
-        ("tests/commands/test_run.py::test_x[a|b]", "tests/commands/test_run.py::test_x"),
-        (
-            "packages/flow-spec/|tests/test_a.py::test_x",
-            "packages/flow-spec/tests/test_a.py::test_x",
-        ),
-    ],
-)
-def test_the_name_of_a_test(context: str, node: str) -> None:
-    """Coverage knows a test of the checkout, and one of an unpacked sdist."""
-    assert node_of(context) == node
-
-
-def test_a_module_is_the_same_wherever_it_is_installed() -> None:
-    """The sessions measure it in the checkout or in an environment."""
+def test_what_coverage_calls_tests_and_modules() -> None:
+    """It knows a test of the checkout, and one of an unpacked sdist; a module wherever it is."""
+    assert node_of("tests/test_run.py::test_x[a|b]") == "tests/test_run.py::test_x"
+    assert node_of("packages/a/|tests/test_a.py::test_x") == "packages/a/tests/test_a.py::test_x"
     path = ROOT / "packages/flow-spec/src/flow_spec/flow.py"
     assert module_of(path) == module_of(Path("/x/lib/python3.12/site-packages/flow_spec/flow.py"))
