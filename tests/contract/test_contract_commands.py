@@ -1,6 +1,5 @@
 """Command lines, exit codes and answers, on the fake orchesjob and on the real one."""
 
-import os
 import re
 import stat
 import time
@@ -82,26 +81,11 @@ def test_version(orchesjob: Orchesjob) -> None:
     assert re.fullmatch(r"1\.\d+\.\d+", orchesjob.client().version())
 
 
-@pytest.mark.parametrize(
-    ("written", "executed"),
-    [
-        (["--", "echo", "a"], ["echo", "a"]),
-        (["echo", "a"], ["echo", "a"]),
-        (["--", "git", "log", "--", "f"], ["git", "log", "--", "f"]),
-        (["--", "--", "x"], ["--", "x"]),
-    ],
-)
-def test_command_as_written(orchesjob: Orchesjob, written: list[str], executed: list[str]) -> None:
-    """One leading `--` is removed; everything after it is the command."""
-    answer = orchesjob.ask("start", "--run-key=k", *written)
-    assert answer["command"] == executed
-
-
-@pytest.mark.parametrize("key", ["-x", "--strict"])
-def test_key_like_an_option(orchesjob: Orchesjob, key: str) -> None:
-    """A key that begins with `-` must be in one word with its option."""
-    assert orchesjob.run("start", "--run-key", key, "--", "true").returncode == 2
-    assert orchesjob.start(key, "true")["run_key"] == key
+def test_words(orchesjob: Orchesjob) -> None:
+    """One leading `--` is removed; a key that begins with `-` is in one word with its option."""
+    answer = orchesjob.ask("start", "--run-key=--strict", "--", "--", "x", "--", "f")
+    assert (answer["command"], answer["run_key"]) == (["--", "x", "--", "f"], "--strict")
+    assert orchesjob.run("start", "--run-key", "--strict", "--", "true").returncode == 2
 
 
 @pytest.mark.parametrize(
@@ -178,17 +162,6 @@ def test_whole_seconds(orchesjob: Orchesjob) -> None:
     assert text is not None
     local = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(answer["started_at"]))
     assert text[1] == local
-
-
-def test_relative_home(orchesjob: Orchesjob, tmp_path: Path) -> None:
-    """Orchesjob resolves a relative home in the directory of each call, so ours is absolute."""
-    for name in ("here", "there"):
-        (tmp_path / name).mkdir()
-    environ = orchesjob.environ | {"ORCHESJOB_HOME": "home"}
-    orchesjob.environ.update(environ)
-    orchesjob.ask("start", "--run-key=k", "--", "true", cwd=tmp_path / "here")
-    assert orchesjob.run("status", "--run-key=k", cwd=tmp_path / "there").returncode == 3
-    assert os.listdir(tmp_path / "here") == ["home"]  # noqa: PTH208 - the names
 
 
 def test_clean_one_job(orchesjob: Orchesjob) -> None:

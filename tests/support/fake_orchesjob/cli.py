@@ -11,7 +11,6 @@ import time
 from .faults import Faults
 from .jobs import (
     ACTIVE,
-    OVERRIDE_TIMES,
     Jobs,
     is_alive,
     job_object,
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from .jobs import Row
 
 _POLL_SEC = 0.004
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def main() -> None:
@@ -62,35 +60,28 @@ def _start(jobs: Jobs, words: Words, faults: Faults) -> None:
     key, strict = words.text("--run-key") or "", words.has("--strict")
     with jobs.transaction():
         row = jobs.latest(key)
-        override = jobs.override(key) if strict else None
-        is_active = row is not None and row["status"] in ACTIVE
-        existing = is_active or (row is not None and strict and override is None)
-        used = override is not None and not existing
+        existing = row is not None and (strict or row["status"] in ACTIVE)
         if row is None or not existing:
-            reason = override["reason"] if override else None
-            row = jobs.insert(key, words.command, strict=strict, reason=reason)
-            if used:
-                jobs.use_override(key)
+            row = jobs.insert(key, words.command, strict=strict)
     faults.about(row["job_id"])
     if not existing:
         faults.at("recorded")
         worker = launch(jobs, row["job_id"])
         jobs.update(row["job_id"], only=("STARTING",), worker_pid=worker)
         faults.at("spawned")
-    sync = words.has("--sync")
-    row = _wait(jobs, row, float("inf") if sync else words.seconds("--start-timeout", 10), sync)
-    more = {"accepted": not existing, "existing": existing, "mode": "sync" if sync else "async"}
-    flags = {"strict": strict, "strict_override_used": used}
+    row = _wait(jobs, row, words.seconds("--start-timeout", 10))
+    flags = {"accepted": not existing, "existing": existing, "strict": strict}
+    more = {"mode": "async", "strict_override_used": False}
     _answer(faults, {**job_object(row), **more, **flags})
 
 
-def _wait(jobs: Jobs, row: Row, timeout_sec: float, until_end: bool) -> Row:
+def _wait(jobs: Jobs, row: Row, timeout_sec: float) -> Row:
     """Wait until the command is known to run (or has ended), its worker is dead, or time is up."""
     deadline = time.monotonic() + timeout_sec
     while True:
         row = jobs.by_id(row["job_id"]) or row
         has_begun = row["status"] == "RUNNING" and row["target_pid"] is not None
-        if row["status"] not in ACTIVE or (has_begun and not until_end):
+        if row["status"] not in ACTIVE or has_begun:
             return row
         if row["worker_pid"] is not None and not is_alive(row["worker_pid"]):
             return jobs.reconcile(row)
@@ -102,24 +93,14 @@ def _wait(jobs: Jobs, row: Row, timeout_sec: float, until_end: bool) -> Row:
 def _status(jobs: Jobs, words: Words, faults: Faults) -> None:
     if words.has("--running"):
         rows = [jobs.reconcile(row) for row in jobs.active()]
-        active = [_status_object(jobs, row) for row in rows if row["status"] in ACTIVE]
+        active = [_status_object(row) for row in rows if row["status"] in ACTIVE]
         _answer(faults, active)
-    elif words.has("--all"):
-        key = words.text("--run-key") or ""
-        history = [_status_object(jobs, jobs.reconcile(row)) for row in jobs.history(key)]
-        if not history:
-            stop(f"No jobs found for run_key: {key}", NOT_FOUND)
-        _answer(faults, history)
     else:
-        _answer(faults, _status_object(jobs, jobs.reconcile(_require(jobs, words))))
+        _answer(faults, _status_object(jobs.reconcile(_require(jobs, words))))
 
 
-def _status_object(jobs: Jobs, row: Row) -> Row:
-    override = jobs.override(row["run_key"])
-    if override is not None:
-        times = {name: override[name] for name in OVERRIDE_TIMES}
-        override = with_times({"reason": override["reason"]}, times)
-    return {**job_object(row), "strict_override": override}
+def _status_object(row: Row) -> Row:
+    return {**job_object(row), "strict_override": None}
 
 
 def _abort(jobs: Jobs, words: Words, faults: Faults) -> None:
@@ -161,18 +142,6 @@ def _delivered(send: Callable[[int, int], None], pid: int, number: signal.Signal
     except ProcessLookupError:
         return False
     return True
-
-
-def _unlock(jobs: Jobs, words: Words, faults: Faults) -> None:
-    key, ttl = words.text("--run-key") or "", words.text("--ttl")
-    row = _require(jobs, words)
-    if row["status"] in ACTIVE:
-        stop(f"Cannot unlock active job: status={row['status']}", NOT_RUNNING)
-    seconds = None if ttl is None else int(ttl.rstrip("smhd")) * _UNITS.get(ttl[-1], 1)
-    with jobs.transaction():
-        allowed = jobs.allow(key, words.text("--reason"), seconds)
-    times = {name: allowed.pop(name) for name in ("allowed_at", "expires_at")}
-    _answer(faults, with_times({"unlocked": True, **allowed}, times))
 
 
 def _clean(jobs: Jobs, words: Words, faults: Faults) -> None:
@@ -239,7 +208,6 @@ _CALLS = {
     "start": _start,
     "status": _status,
     "abort": _abort,
-    "unlock": _unlock,
     "clean": _clean,
     "logs": _logs,
 }

@@ -3,23 +3,21 @@
 
 `$FAKE_ORCHESJOB_SCRIPT` names a JSON file with a list of rules, which may be missing. A rule says
 
-- which calls: `call` is `start`, `status`, `abort`, `unlock`, `clean` or `worker`; `key` a glob on
+- which calls: `call` is `start`, `status`, `abort`, `clean` or `worker`; `key` a glob on
   the run key (default `*`; `status --running` has the empty key); of the calls that match so far
-  `nth` takes one, `every` each N-th, `from` and `until` a range; without any of these, all;
+  `nth` takes one; without it, all;
 - where: `when`, a point that the call passes (default `before`):
   start: before, recorded (row STARTING, no worker), spawned (worker forked), answer, answered;
-  status, unlock, clean: before, answer, answered;
+  status, clean: before, answer, answered;
   abort: before, recorded (row ABORTED, no signal sent), answer, answered;
-  worker: before, recorded (its PID is in the row), spawned (command runs, row STARTING),
-  running (row RUNNING), ended (command ended, row RUNNING);
+  worker: before, spawned (command runs, row STARTING);
 - what: `fault`, one of
   `locked`: exit 1 with the traceback of a locked database;
   `exit`: exit with `code`, writing `stderr`;
-  `die`: SIGKILL to itself, with `kill_target` after the same to the command's group;
+  `die`: SIGKILL to itself;
   `hang`: for `sec` seconds, or for ever;
-  `row`: write `set`, a table of columns, into the job's row;
   `forget`: drop the key;
-  `finish`: the job has just ended by itself, with `exit_code` (default 0);
+  `finish`: the job has just ended by itself;
   `no_signals`, `leader_only` (abort): send none, or only to the command's first process;
   `answer`: change the answer: `set` overrides keys, `cut` keeps a part (0.5 the first half),
   `text` replaces all of it (a lone surrogate stands for a byte that is not UTF-8), `repeat` says
@@ -89,31 +87,20 @@ class Faults:
         os.write(2, rule.get("stderr", "").encode())
         leave(rule["code"])
 
-    def die(self, rule: Rule) -> None:
-        if rule.get("kill_target"):
-            self._signal_target(signal.SIGKILL)
+    def die(self, _: Rule) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     def hang(self, rule: Rule) -> None:
         time.sleep(rule.get("sec", 86_400))  # hanging is the fault
 
-    def row(self, rule: Rule) -> None:
-        if self.job_id is not None:
-            self.jobs.overwrite(self.job_id, rule["set"])
-
     def forget(self, _: Rule) -> None:
         self.jobs.forget(self.key)
 
-    def finish(self, rule: Rule) -> None:
-        code = rule.get("exit_code", 0)
-        status = "FAILED" if code else "SUCCEEDED"
-        if self.job_id is not None and self.jobs.update(self.job_id, status=status, exit_code=code):
-            self._signal_target(signal.SIGKILL)
-
-    def _signal_target(self, number: signal.Signals) -> None:
-        row = self.jobs.by_id(self.job_id) if self.job_id else None
-        if row and row["target_pid"]:
-            os.killpg(row["target_pid"], number)
+    def finish(self, _: Rule) -> None:
+        row = self.jobs.by_id(self.job_id or "")
+        ended = row and self.jobs.update(row["job_id"], status="SUCCEEDED", exit_code=0)
+        if row and ended and row["target_pid"]:
+            os.killpg(row["target_pid"], signal.SIGKILL)
 
 
 _ACTIONS = {
@@ -121,7 +108,6 @@ _ACTIONS = {
     "exit": Faults.exit,
     "die": Faults.die,
     "hang": Faults.hang,
-    "row": Faults.row,
     "forget": Faults.forget,
     "finish": Faults.finish,
 }
@@ -154,13 +140,7 @@ def _due(rules: list[Rule], home: str, call: str, key: str) -> list[Rule]:
         file.seek(0)
         file.truncate()
         json.dump(counts, file)
-    return [rule for index, rule in matching if _is_turn(rule, counts[str(index)])]
-
-
-def _is_turn(rule: Rule, count: int) -> bool:
-    first, last = rule.get("from", 1), rule.get("until", count)
-    is_counted = count == rule.get("nth", count) and count % rule.get("every", 1) == 0
-    return bool(first <= count <= last and is_counted)
+    return [rule for index, rule in matching if rule.get("nth") in (None, counts[str(index)])]
 
 
 def _pattern(glob: str) -> str:

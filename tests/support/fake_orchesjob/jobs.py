@@ -13,7 +13,6 @@ from contextlib import contextmanager
 
 ACTIVE = ("STARTING", "RUNNING")
 TIMES = ("started_at", "finished_at", "updated_at", "aborted_at")
-OVERRIDE_TIMES = ("allowed_at", "used_at", "expires_at")
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -22,8 +21,6 @@ CREATE TABLE IF NOT EXISTS jobs (
     strict INTEGER, rerun_of_job_id TEXT, rerun_reason TEXT, abort_reason TEXT,
     started_at INTEGER, finished_at INTEGER, updated_at INTEGER, aborted_at INTEGER);
 CREATE INDEX IF NOT EXISTS jobs_of_key ON jobs (run_key, attempt_no);
-CREATE TABLE IF NOT EXISTS overrides (
-    run_key TEXT PRIMARY KEY, allowed_at INTEGER, used_at INTEGER, reason TEXT, expires_at INTEGER);
 """
 
 TYPE_CHECKING = False  # as in `typing`, which takes longer to import than all the rest
@@ -78,13 +75,9 @@ class Jobs:
 
     def latest(self, run_key: str) -> Row | None:
         """Return the key's latest execution."""
-        rows = self.history(run_key)
+        query = "SELECT * FROM jobs WHERE run_key = ? ORDER BY attempt_no DESC LIMIT 1"
+        rows = self._all(query, run_key)
         return rows[0] if rows else None
-
-    def history(self, run_key: str) -> list[Row]:
-        """Return the key's executions, newest first."""
-        query = "SELECT * FROM jobs WHERE run_key = ? ORDER BY attempt_no DESC"
-        return self._all(query, run_key)
 
     def by_id(self, job_id: str) -> Row | None:
         """Return one execution."""
@@ -95,7 +88,7 @@ class Jobs:
         """Return all active executions of the home."""
         return self._all("SELECT * FROM jobs WHERE status IN (?, ?) ORDER BY started_at", *ACTIVE)
 
-    def insert(self, run_key: str, command: list[str], *, strict: bool, reason: str | None) -> Row:
+    def insert(self, run_key: str, command: list[str], *, strict: bool) -> Row:
         """Add a STARTING row as the key's latest."""
         before = self.latest(run_key)
         job_id, now = new_id(), int(time.time())
@@ -109,7 +102,6 @@ class Jobs:
             "attempt_no": before["attempt_no"] + 1 if before else 1,
             "strict": int(strict),
             "rerun_of_job_id": before["job_id"] if before else None,
-            "rerun_reason": reason,
             "started_at": now,
             "updated_at": now,
         }
@@ -134,15 +126,6 @@ class Jobs:
             )
         return cursor.rowcount > 0
 
-    def overwrite(self, job_id: str, values: Row) -> None:
-        """Change a row against all rules, for a scripted fault."""
-        names = ", ".join(f"{name} = ?" for name in values)
-        with self.transaction():
-            self.database.execute(
-                f"UPDATE jobs SET {names} WHERE job_id = ?",  # noqa: S608 - own names
-                (*values.values(), job_id),
-            )
-
     def forget(self, run_key: str) -> None:
         """Drop all that is known of a key."""
         with self.transaction():
@@ -161,30 +144,6 @@ class Jobs:
             self.update(row["job_id"], status="LOST")
             now = self.by_id(row["job_id"]) or now
         return now
-
-    def override(self, run_key: str) -> Row | None:
-        """Return the key's unused, unexpired permission to run once more."""
-        query = "SELECT * FROM overrides WHERE run_key = ? AND used_at IS NULL"
-        rows = self._all(query, run_key)
-        if not rows or (rows[0]["expires_at"] or time.time() + 1) <= time.time():
-            return None
-        return rows[0]
-
-    def allow(self, run_key: str, reason: str | None, ttl_sec: int | None) -> Row:
-        """Permit one more strict execution of a key."""
-        now = int(time.time())
-        expires_at = None if ttl_sec is None else now + ttl_sec
-        self.database.execute(
-            "INSERT OR REPLACE INTO overrides VALUES (?, ?, NULL, ?, ?)",
-            (run_key, now, reason, expires_at),
-        )
-        return {"run_key": run_key, "reason": reason, "allowed_at": now, "expires_at": expires_at}
-
-    def use_override(self, run_key: str) -> None:
-        """Mark the permission as used."""
-        self.database.execute(
-            "UPDATE overrides SET used_at = ? WHERE run_key = ?", (int(time.time()), run_key)
-        )
 
 
 def command_of(row: Row) -> list[str]:

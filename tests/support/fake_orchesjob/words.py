@@ -13,13 +13,12 @@ FAILED, USAGE, NOT_FOUND, NOT_RUNNING = 1, 2, 3, 4
 
 # Per call: the options that take a value, with what checks it, and the flags.
 OPTIONS: dict[str, tuple[dict[str, type], set[str]]] = {
-    "start": ({"--run-key": str, "--start-timeout": float}, {"--strict", "--sync"}),
-    "status": ({"--run-key": str, "--job-id": str}, {"--running", "--all"}),
+    "start": ({"--run-key": str, "--start-timeout": float}, {"--strict"}),
+    "status": ({"--run-key": str, "--job-id": str}, {"--running"}),
     "abort": (
         {"--run-key": str, "--job-id": str, "--reason": str, "--grace-seconds": float},
         set(),
     ),
-    "unlock": ({"--run-key": str, "--reason": str, "--ttl": str}, set()),
     "clean": ({"--job-id": str}, set()),
     "logs": ({"--run-key": str, "--job-id": str, "--stream": str}, set()),
     "_worker": ({"--job-id": str}, set()),
@@ -66,7 +65,7 @@ class Words:
 
     def _require_what_is_missing(self) -> None:
         given = sum(name in self.values for name in ("--run-key", "--job-id", "--running"))
-        if self.call in {"start", "unlock"} and "--run-key" not in self.values:
+        if self.call == "start" and "--run-key" not in self.values:
             usage(self.call, "the following arguments are required: --run-key")
         if given > 1:
             usage(self.call, "argument --job-id: not allowed with argument --run-key")
@@ -74,8 +73,6 @@ class Words:
             usage(self.call, "one of the arguments --run-key --job-id is required")
         if "/" in self.values.get("--job-id", ""):
             stop("Invalid job_id: contains path separator", USAGE)
-        if "--all" in self.values and "--job-id" in self.values:
-            stop("status --all requires --run-key", USAGE)
         if self.call == "start" and not self.command:
             stop("command is required (provide it after --)", USAGE)
 

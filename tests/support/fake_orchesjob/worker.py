@@ -72,7 +72,6 @@ def run_worker(jobs: Jobs, job_id: str) -> None:
     faults.at("before")
     if not jobs.update(job_id, only=("STARTING",), worker_pid=os.getpid()):
         return
-    faults.at("recorded")
     target = _spawn(row)
     if target is None:
         jobs.update(job_id, status="FAILED", exit_code=-1)
@@ -83,10 +82,8 @@ def run_worker(jobs: Jobs, job_id: str) -> None:
     if not jobs.update(job_id, only=("STARTING",), status="RUNNING", target_pid=target):
         _end_unwanted(target)
         return
-    faults.at("running")
     exit_code = os.waitstatus_to_exitcode(os.waitpid(target, 0)[1])
     write_execution(jobs.home, "end", row["run_key"], command, target, exit_code=exit_code)
-    faults.at("ended")
     status = "FAILED" if exit_code else "SUCCEEDED"
     jobs.update(job_id, status=status, exit_code=exit_code)
 
