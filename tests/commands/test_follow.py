@@ -152,10 +152,11 @@ def test_with_lines(flow: Flow) -> None:
 
 
 def test_with_times(flow: Flow) -> None:
-    """With `--timestamps` the time leads each line; without `--follow` there is nothing to lead."""
-    file = flow.write(shell("a", "echo one"))
+    """With `--timestamps` the time leads each line; with `--progress none` there are no others."""
+    file = flow.write(shell("a", "echo one; exit 3"))
     words = ("start", "k", "-f", "--progress=none", "--timestamps", file)
     assert re.fullmatch(f"{MOMENT.pattern}a \\| one\n", flow.run(*words).stderr)
+    file = flow.write(shell("a", "echo one"))
     lines = flow.run("start", "l", "--timestamps", "-f", file).stderr.splitlines()
     assert [MOMENT.sub("T ", line, count=1) for line in lines] == [
         "T a RUNNING attempt 1",
@@ -163,27 +164,6 @@ def test_with_times(flow: Flow) -> None:
         "T a SUCCEEDED",
         "T l SUCCEEDED",
     ]
-    assert "add --follow" in flow.refusal("start", "m", "--timestamps", file)["error"]
-
-
-def test_with_nothing_else(flow: Flow) -> None:
-    """With `--progress none` there is the output only, and no last words."""
-    file = flow.write(shell("a", "echo one; exit 3"))
-    started = flow.run("start", "k", "-f", "--progress=none", file)
-    assert started.stderr == "a | one\n"
-
-
-@pytest.mark.parametrize(
-    ("words", "background"),
-    [
-        (["start", "k", "x.yaml", "-d"], "--detach"),
-        (["retry", "k", "-d"], "--detach"),
-        (["resume", "--all"], "--all"),
-    ],
-)
-def test_not_in_the_background(flow: Flow, words: list[str], background: str) -> None:
-    """A background process shows nothing; the error says what does."""
-    assert f"{background} and --follow are both given" in flow.refusal(*words, "-f")["error"]
 
 
 def test_retry_shows_only_what_is_new(flow: Flow, tmp_path: Path) -> None:
@@ -213,29 +193,6 @@ def test_resume_and_watch(flow: Flow, gate: Gate) -> None:
     assert (watching.returncode, stderr) == (0, ENDED)
     assert stdout.count("Flow: f  Run: k") == 1
     assert "Status: OK SUCCEEDED" in stdout
-
-
-@pytest.mark.parametrize("option", ["--mode=append", "--interval=2"])
-def test_watch_without_its_table(flow: Flow, option: str) -> None:
-    """Options about the table are refused, not ignored (rule 2.6)."""
-    flow.start("k", flow.write(shell("a", "echo one")))
-    name = option.partition("=")[0]
-    error = flow.refusal("watch", "k", "-f", option)["error"]
-    assert error == f"{name} is about the table; leave it out with --follow"
-
-
-def test_ctrl_c(flow: Flow, gate: Gate) -> None:
-    """Ctrl-C leaves the step running and prints how to go on, as without `--follow`."""
-    file = flow.write({"id": "a", "command": gate.command("echo end", before="echo begun")})
-    command, terminal = flow.spawn_on_terminal("start", "k", "-f", file, stream="stderr")
-    gate.await_arrival()
-    terminal.await_text("begun\n")
-    command.send_signal(signal.SIGINT)
-    terminal.read_to_end()
-    assert (command.wait(), command.communicate()[0]) == (130, "")
-    assert terminal.shown.endswith(" cancel: orchesjob-flow cancel k\n")
-    gate.let_through()
-    assert flow.ask("resume", "k")["status"] == "SUCCEEDED"
 
 
 def full_pipe() -> tuple[int, int]:

@@ -3,7 +3,6 @@
 import re
 from typing import Any
 
-import pytest
 import yaml
 
 from support.flow import Flow
@@ -96,13 +95,6 @@ def test_description(flow: Flow) -> None:
     lines = flow.run("graph", "--format=dot", long).stdout.splitlines()[1]
     assert lines.count("word") == 100
     assert "word\\nword" in lines
-
-
-@pytest.mark.parametrize("words", [[], ["-k", "k", "flow.json"]])
-def test_one_or_the_other(flow: Flow, words: list[str]) -> None:
-    """Either a file or a run is drawn; both or neither is a usage error."""
-    error = "give either a flow file, or a run with -k KEY"
-    assert flow.refusal("graph", *words)["error"] == error
 
 
 def test_on_a_terminal(flow: Flow) -> None:

@@ -83,21 +83,3 @@ def test_all_topics_are_named(flow: Flow) -> None:
     assert shown.startswith(flow.run("--help").stdout)
     assert all(re.search(rf"\b{topic}\b", shown) for topic in topics())
     assert {*FLOW.fields(), *ITEM_STEP.fields()} <= {*topics()}
-
-
-@pytest.mark.parametrize(
-    ("topic", "advice"),
-    [
-        ("duration", "orchesjob-flow help durations"),
-        ("exit_codes", "orchesjob-flow help exit-codes"),
-        ("retyr", "orchesjob-flow help retry"),
-        ("given", "orchesjob-flow help flow-files"),
-        ("slack", "orchesjob-flow help alerts"),
-        ("timeout", "orchesjob-flow help timeout_sec"),
-        ("never-runs", "orchesjob-flow validate --explain never-runs"),
-        ("xyzzy", "orchesjob-flow help  # lists commands and topics"),
-    ],
-)
-def test_an_unknown_topic(flow: Flow, topic: str, advice: str) -> None:
-    """The closest topic or command is offered (rule 6.16)."""
-    assert flow.refusal("help", topic) == {"error": f"No help on {topic!r}.", "help": advice}

@@ -26,7 +26,7 @@ def printing(step_id: str, *words: str) -> dict[str, Any]:
 def test_one_step(real_flow: Flow) -> None:
     """For one step the output is exactly what it printed."""
     real_flow.start("k", real_flow.write(BOTH, OTHER))
-    assert logs(real_flow, "a") == "out\nerr\n"
+    assert logs(real_flow, "a") == logs(real_flow, "a", "--follow") == "out\nerr\n"
     assert logs(real_flow, "a", "--stream=stdout") == "out\n"
     assert logs(real_flow, "a", "--stream", "stderr") == "err\n"
 
@@ -47,10 +47,6 @@ def test_attempts(flow: Flow, tmp_path: Path) -> None:
     flow.start("k", flow.write(step), code=1)
     assert logs(flow, "a") == "try 1\n"
     assert logs(flow, "a", "--attempt=1") == "try 0\n"
-    assert (
-        "the last one is attempt 2"
-        in flow.refusal("logs", "--run-key=k", "a", "--attempt=3")["error"]
-    )
     assert flow.run("logs", "k", "--attempt=3").stderr == (
         "orchesjob-flow: no step has an attempt 3\n"
     )
@@ -135,14 +131,6 @@ def test_follow_a_run_without_a_runner(flow: Flow, gate: Gate) -> None:
     )
 
 
-def test_a_step_that_never_ran(flow: Flow) -> None:
-    """A step that never ran has no output, and the error says why."""
-    flow.start("k", flow.write(BOTH, {"id": "b", "command": ["true"], "when": "!a"}))
-    error = flow.refusal("logs", "--run-key=k", "b")["error"]
-    assert error == "step 'b' has no output: its condition was false: a SUCCEEDED"
-    assert logs(flow, "a", "--follow") == "out\nerr\n"
-
-
 def test_missing_files(flow: Flow) -> None:
     """A missing file, or a folder in its place, is reported, and the other files are shown."""
     run = flow.start("k", flow.write(BOTH, OTHER))
@@ -155,26 +143,6 @@ def test_missing_files(flow: Flow) -> None:
     alone = flow.run("logs", "--run-key=k", "a")
     assert (alone.returncode, alone.stdout) == (2, "")
     assert "its files are missing" in alone.stderr.splitlines()[-1]
-
-
-@pytest.fixture(scope="module")
-def ended(shared_flow: Flow) -> Flow:
-    """A run `k` of one step, which no test changes."""
-    shared_flow.start("k", shared_flow.write(BOTH))
-    return shared_flow
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        (["x"], "no step"),
-        (["--attempt=0"], "'0' must be \"all\" or a whole number, at least 1"),
-        (["--tail=-1"], "'-1' must be \"all\" or a whole number, at least 0"),
-    ],
-)
-def test_wrong_words(ended: Flow, words: list[str], expected: str) -> None:
-    """A step, attempt or number that does not exist is refused by name."""
-    assert expected in ended.refusal("logs", "--run-key=k", *words)["error"]
 
 
 def test_nothing_was_printed(flow: Flow) -> None:

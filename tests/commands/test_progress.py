@@ -193,13 +193,6 @@ def test_without_a_terminal(flow: Flow) -> None:
     assert "orchesjob_flow.views.progress" in started.stderr
 
 
-def test_not_in_the_background(flow: Flow) -> None:
-    """`-d` with `--progress` is refused: a background process has no stderr to show it on."""
-    both = "--detach and --progress plain are both given, and a background process shows nothing"
-    for command, *rest in (["start", "-d", "x.yaml"], ["retry", "-d"], ["resume", "-d"]):
-        assert flow.refusal(command, "k", "--progress=plain", *rest)["error"] == both
-
-
 def test_a_terminal_that_is_closed(flow: Flow, gate: Gate) -> None:
     """A run continues when the terminal that shows it is closed."""
     file = flow.write({"id": "a", "command": gate.command()})

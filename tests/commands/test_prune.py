@@ -223,27 +223,6 @@ def test_home_that_is_gone(flow: Flow) -> None:
     assert not gone.exists()
 
 
-MISTAKES: list[tuple[list[str], str]] = [
-    ([], "say which runs to remove: give their keys, or --older-than"),
-    (["--keep=1"], "--keep needs --older-than"),
-    (["--keep=1", "--flow-id=f"], "--flow-id and --keep need --older-than"),
-    (["f0", "--older-than=1d"], "give either the keys of runs or --older-than"),
-    (["f0", "--keep=1", "--flow-id=f"], "give either the keys of runs or --flow-id and --keep"),
-    (["f0", "f1"], "no run 'f1' in"),
-    (["--older-than=30"], "as in 30d"),
-    (["--older-than=-1d"], "as in 30d"),
-    (["--older-than=1y"], "as in 30d"),
-    (["--older-than=1d", "--keep=-1"], "--keep"),
-]
-
-
-def test_mistakes(some: Flow) -> None:
-    """Without an age, or with a wrong one, nothing is removed."""
-    for words, expected in MISTAKES:
-        assert expected in some.refusal("prune", *words)["error"]
-    assert len(run_keys(some.ask("list"))) == 4
-
-
 def test_no_database(flow: Flow) -> None:
     """Without a database there is nothing to remove, and none is created (rule 6.13)."""
     flow.home.mkdir(mode=0o700)

@@ -279,25 +279,3 @@ def test_running_run(flow: Flow, gate: Gate) -> None:
     runner.wait()
     assert flow.refusal("retry", "--run-key=k")["help"].startswith("orchesjob-flow resume k")
     gate.let_through()
-
-
-@pytest.fixture(scope="module")
-def failed(shared_flow: Flow) -> Flow:
-    """A run `k`, which has failed and which no test changes."""
-    shared_flow.start("k", shared_flow.write(*steps(shared_flow.folder)), code=1)
-    return shared_flow
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        (["--run-key=k", "--step=lod"], 'did you mean "load"?'),
-        (["--run-key=unknown"], "no run 'unknown'"),
-        (["--run-key=k", "--file=missing.yaml"], "missing.yaml"),
-    ],
-)
-def test_mistakes(failed: Flow, words: list[str], expected: str) -> None:
-    """A step, run or file that does not exist is refused by name, and nothing is changed."""
-    run = failed.status("k")
-    assert expected in failed.refusal("retry", *words)["error"]
-    assert failed.status("k") == run

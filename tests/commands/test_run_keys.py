@@ -42,23 +42,6 @@ def two(shared_flow: Flow) -> Flow:
     return shared_flow
 
 
-@pytest.mark.parametrize(
-    ("words", "option"),
-    [
-        (["status", "--run-key=a", "--run-key=b"], "--run-key"),
-        (["watch", "-k", "a", "--run-key", "a"], "--run-key"),
-        (["prune", "--older-than=1d", "--older-than=1s"], "--older-than"),
-        (["--db=x", "--db=y", "list"], "--db"),
-        (["status", "a", "--format=table", "--format=json"], "--format"),
-    ],
-)
-def test_given_twice(two: Flow, words: list[str], option: str) -> None:
-    """Of two keys or values, only one can be meant: an error, and not the last one (rule 6.9)."""
-    error = two.refusal(*words)["error"]
-    assert option in error
-    assert "is given 2 times" in error
-
-
 def test_named_in_short(two: Flow) -> None:
     """The key is the first argument, or the value of an option, or the newest run (rule 6.12)."""
     for words in (["a"], ["-k", "a"], ["--", "a"], ["a", "--format=json"], ["--exit-status", "a"]):

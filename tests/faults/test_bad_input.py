@@ -54,13 +54,6 @@ def test_problems_for_scripts(flow: Flow) -> None:
     assert places == {("steps[0].retries", 5, 12), ("step", 6, 1)}
 
 
-def test_no_flow_file(flow: Flow) -> None:
-    """A path that is not a file is named in the error."""
-    for path, *detach in (["missing.yaml"], [".", "-d"], ["/proc/1/mem/x"]):
-        assert path in flow.refusal("start", "--run-key=k", *detach, path)["error"]
-    assert not flow.home.exists()
-
-
 BAD_KEYS = {
     "": "the run key is empty;",
     "k" * 256: "the run key has 256 characters;",
@@ -88,34 +81,6 @@ def test_unknown_run_key(flow: Flow) -> None:
     assert not list(flow.home.iterdir())
 
 
-WORDS = [
-    (["begin"], "No such command 'begin'"),
-    (["status"], "Missing argument 'KEY'"),
-    (["start", "--run-key=k"], "Missing argument 'FLOW_FILE'"),
-    (["start", "flow.json"], "Missing argument 'KEY'"),
-    (["prune"], "say which runs to remove"),
-    (["start", "--run-key"], "requires an argument"),
-    (["status", "--run-key=k", "extra"], "the run key is given twice"),
-    (["status", "--run-key=k", "--formt=json"], "No such option"),
-    (["status", "--run-key=k", "--format=xml"], "'xml' is not one of"),
-    (["--poll-interval=0", "status", "--run-key=k"], '"0" must be more than 0'),
-    (["--poll-interval=-1", "status", "--run-key=k"], '"-1" is not a duration such as 90s'),
-    (["--patience=inf", "status", "--run-key=k"], '"inf" is not a duration such as 90s'),
-    (["watch", "--run-key=k", "--interval=0"], '"0" must be more than 0'),
-    (["watch", "--run-key=k", "--mode=both"], "'both' is not one of"),
-    (["cancel", "--run-key=k", "--grace-seconds=-1"], '"-1" is not a duration such as 90s'),
-]
-
-
-def test_words(flow: Flow) -> None:
-    """Usage errors are JSON too, and name the help, or what to type (rules 6.9 and 6.12)."""
-    for words, expected in WORDS:
-        error = flow.refusal(*words)
-        assert expected in error["error"]
-        assert error["help"]
-    assert not flow.home.exists()
-
-
 def test_removed_directory(flow: Flow) -> None:
     """Steps need a directory to run in: that of `start` must exist (rule 4.6)."""
     gone = flow.folder / "gone"
@@ -124,15 +89,6 @@ def test_removed_directory(flow: Flow) -> None:
     line = f"rmdir {gone}; exec {flow.program} start --run-key=k {file}"
     error = flow.refusal("-c", line, executable="/bin/bash", cwd=gone)["error"]
     assert "the current directory has been removed" in error
-    assert not flow.home.exists()
-
-
-@pytest.mark.parametrize("detach", [(), ("-d",)])
-def test_no_orchesjob(flow: Flow, detach: tuple[str, ...]) -> None:
-    """Without orchesjob nothing is recorded, with `-d` neither (rule 6.2)."""
-    file = flow.write({"id": "a", "command": ["true"]})
-    words = ("--orchesjob-bin=/nonexistent", "start", "--run-key=k", *detach, file)
-    assert "/nonexistent" in flow.refusal(*words)["error"]
     assert not flow.home.exists()
 
 
@@ -236,27 +192,6 @@ def test_a_damaged_report(flow: Flow, report: str) -> None:
     if report != "{}":  # commands that only show a report show what there is of it
         assert flow.refusal("logs", "--run-key=k", "a")["error"].startswith(expected)
         assert flow.refusal("status", "--run-key=k")["error"].startswith(expected)
-
-
-@pytest.mark.parametrize("place", ["/proc/here/db", "flow.json/db"])
-def test_impossible_places(flow: Flow, place: str) -> None:
-    """A home that cannot be created is named, and the error says how to choose another."""
-    file = flow.write({"id": "a", "command": ["true"]})
-    error = flow.refusal(f"--db={place}", "start", "--run-key=k", file)["error"]
-    assert str(Path(place).parent) in error
-    assert "--db" in error
-
-
-@pytest.mark.parametrize(
-    ("option", "words"), [("--db", ("status",)), ("--orchesjob-bin", ("start", "flow.json"))]
-)
-def test_empty_paths(flow: Flow, option: str, words: tuple[str, ...]) -> None:
-    """An empty path, as from an unset variable, is refused, not treated as missing."""
-    flow.write({"id": "a", "command": ["true"]})
-    error = flow.refusal(option, "", *words, "--run-key=k")["error"]
-    assert option in error
-    assert "is empty" in error
-    assert not flow.home.exists()
 
 
 def test_a_step_that_was_renamed_by_hand(flow: Flow) -> None:

@@ -62,25 +62,6 @@ def test_nothing_is_recorded(flow: Flow) -> None:
     assert flow.ask("validate", file)["files"][0]["valid"] is True
 
 
-WRONG = [
-    (["--param=DAY"], "'DAY' is not of the form NAME=VALUE"),
-    (["--param=DAY=1", "--param=DAY=2"], "'DAY' is given twice; give one"),
-    (["--param=DAY=1", "--env=A=1", "--env=A=2"], "'A' is given twice; give one"),
-    (
-        ["--param=DAY=2026-05-07", "--env=SHOP=x"],
-        "params.SHOP: is a parameter: give it with --param SHOP=VALUE",
-    ),
-    (["--param=DAY=2026-05-07", "--param=SHOP=\udcff"], "the surrogate U+DCFF"),
-]
-
-
-def test_wrong_options(flow: Flow) -> None:
-    """What cannot be meant is refused (rules 2.6 and 10.2)."""
-    for words, message in WRONG:
-        assert message in flow.refusal("start", "--run-key=k", *words, write(flow))["error"]
-    assert not flow.home.exists()
-
-
 def test_values_are_part_of_the_run(flow: Flow, gate: Gate) -> None:
     """`start` repeats with the same values, whatever is declared by now (rules 4.3 and 4.4)."""
     file = write(flow, {**SHOW, "id": "a", "command": gate.command()}, {**PRINT, "when": "a"})

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from support.answers import outcomes
 from support.flow import Flow
 from support.gate import Gate
@@ -111,19 +109,6 @@ def test_a_retry(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
         "retry", "k", "--step=fetch", f"--file={write(flow, FETCH, name='s.json')}"
     )
     assert 'has no step "load"' in error["error"]
-
-
-@pytest.mark.parametrize("command", ["start", "simulate"])
-def test_unknown_steps(flow: Flow, command: str) -> None:
-    """A step that does not exist is answered with the nearest; nothing is recorded."""
-    key = ["k"] if command == "start" else []
-    file = write(flow)
-    error = flow.refusal(command, *key, "--until", "lod", file)
-    assert error == {
-        "error": 'flow "f" has no step "lod"; did you mean "load"?',
-        "help": 'did you mean "load"?',
-    }
-    assert not flow.home.exists()
 
 
 def test_a_copy(flow: Flow) -> None:

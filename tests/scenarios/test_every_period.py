@@ -95,8 +95,6 @@ def test_what_is_refused(flow: Flow) -> None:
     flow.ask(*EVERY, "--param=REGION=eu", file)
     error = flow.refusal(*EVERY, "--param=REGION=us", file)["error"]
     assert "REGION was 'eu' and is 'us'" in error
-    flow.ask("start", "--run-key=g-2026-05", flow.write(TRUE))
-    assert flow.refusal(*EVERY, "--run-key=k", file)["error"] == "give either --run-key or --every"
     assert flow.refusal(*EVERY, "k", file)["error"] == f"Got unexpected extra argument ({file})"
 
 
