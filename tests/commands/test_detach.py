@@ -1,10 +1,8 @@
 """`start -d`: the background runner, from outside."""
 
-import contextlib
 import fcntl
 import os
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -135,17 +133,3 @@ def test_child_that_cannot_start(flow: Flow) -> None:
     error = flow.refusal("start", "--run-key=k", "-d", flow.write(TRUE))["error"]
     assert "is a symbolic link" in error
     assert flow.status("k")["runner"] is None
-
-
-def test_killed_parent(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
-    """Whenever the parent is killed, the run continues, or the next `start -d` resumes it."""
-    for number, delay_sec in enumerate((0.1, 0.2, 0.3, 0.4)):
-        key = f"k{number}"
-        file = flow.write(TRUE)
-        parent = flow.spawn("start", f"--run-key={key}", "-d", file)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            parent.wait(delay_sec)
-        parent.kill()
-        detach(flow, file, key)
-        flow.await_status(key, lambda run: run["status"] == "SUCCEEDED")
-    assert sorted(fake_orchesjob.begun()) == [f"k{number}:a:1" for number in range(4)]
