@@ -22,7 +22,7 @@ from flow_spec.errors import (
     UnknownStepError,
     closest_words,
 )
-from flow_spec.fields.env import EnvFile, flaw_of_setting, read_env_files
+from flow_spec.fields.env import EnvFile, StepVariable, flaw_of_setting, read_env_files
 from flow_spec.fields.messages import program_as_script
 from flow_spec.fields.params import Param
 from flow_spec.fields.predicates import RUN_WORD, End, holds, holds_of_copies, operands_of
@@ -41,7 +41,6 @@ from flow_spec.foreach import Block, Copy
 from flow_spec.products import Product, note_files, shown_product, unwritten
 from flow_spec.step import Concurrency, OnConflict, StepSpec, WarningCode, base_of
 from flow_spec.step_ends import StepEnds
-from flow_spec.step_variables import StepVariable
 
 __all__ = [
     "BUILT_IN",

@@ -22,7 +22,7 @@ from flow_spec.errors import (
     printable,
     quoted,
 )
-from flow_spec.fields.env import EnvFile, flaw_of_setting
+from flow_spec.fields.env import EnvFile, StepVariable, flaw_of_setting, joined_ids
 from flow_spec.fields.kinds import (
     DIRECTORY,
     FLOW_ID,
@@ -62,7 +62,6 @@ from flow_spec.step import (
     fields_to_fill,
     filled_record,
 )
-from flow_spec.step_variables import StepVariable, joined_ids
 
 if TYPE_CHECKING:
     from graphlib import TopologicalSorter

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
+from flow_spec.fields.env import StepVariable
 from flow_spec.step import StepSpec
-from flow_spec.step_variables import StepVariable
 
 KNOWN: Mapping[str, frozenset[str]] = {
     section: frozenset(names.split())
