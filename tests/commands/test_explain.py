@@ -9,8 +9,15 @@ from support.gate import Gate
 TRUE, FALSE = ["true"], ["false"]
 
 
-def halfway(flow: Flow, gate: Gate) -> None:
-    """Start a run in which `a` runs, `b` has failed, and the others wait."""
+def reasons(steps: list[Any]) -> dict[str, str]:
+    return {step["id"]: step["reason"] for step in steps}
+
+
+def test_while_it_is_undecided(flow: Flow, gate: Gate) -> None:
+    """Unknown operands leave a condition undecided unless the known ones settle it (3.4).
+
+    `status` says in a few words what a step waits for, or how it ended.
+    """
     file = flow.write(
         {"id": "a", "command": gate.command()},
         {"id": "b", "command": FALSE},
@@ -23,16 +30,10 @@ def halfway(flow: Flow, gate: Gate) -> None:
     flow.ask("start", "-d", "--run-key=k", file)
     gate.await_arrival()
     there = ["RUNNING", "FAILED", *["PENDING"] * 4, "SUCCEEDED"]
-    flow.await_status("k", lambda run: statuses(run) == there)
-
-
-def reasons(steps: list[Any]) -> dict[str, str]:
-    return {step["id"]: step["reason"] for step in steps}
-
-
-def test_while_it_is_undecided(flow: Flow, gate: Gate) -> None:
-    """Unknown operands leave a condition undecided unless the known ones settle it (3.4)."""
-    halfway(flow, gate)
+    run = flow.await_status("k", lambda run: statuses(run) == there)
+    short = reasons(run["steps"])
+    assert short["never"] == "waits for a RUNNING"
+    assert short["open"] == "waits for a RUNNING, never PENDING"
     explained = flow.ask("explain", "--run-key=k")
     assert (explained["status"], explained["runner"]["alive"]) == ("RUNNING", True)
     said = reasons(explained["steps"])
@@ -46,15 +47,6 @@ def test_while_it_is_undecided(flow: Flow, gate: Gate) -> None:
     )
     assert said["surely"].startswith(f"{waits}, and will run whatever becomes of it; ")
     assert said["open"].startswith(f"{waits}, never PENDING; `!a || never.failed` is undecided: ")
-    gate.let_through()
-
-
-def test_in_short(flow: Flow, gate: Gate) -> None:
-    """`status` says in a few words what a step waits for, or how it ended."""
-    halfway(flow, gate)
-    said = reasons(flow.status("k")["steps"])
-    assert said["never"] == "waits for a RUNNING"
-    assert said["open"] == "waits for a RUNNING, never PENDING"
     gate.let_through()
     said = reasons(flow.ask("wait", "--run-key=k", code=1)["steps"])
     assert said["never"] == "its condition was false: a SUCCEEDED, b FAILED"
@@ -79,8 +71,15 @@ def test_what_has_passed(flow: Flow) -> None:
 
 
 def test_tree(flow: Flow) -> None:
-    """The JSON is the condition as a tree, each part with its value, each name with its step."""
-    file = flow.write({"id": "a", "command": FALSE}, {"id": "b", "command": TRUE, "when": "!a"})
+    """The JSON is the condition as a tree, each part with its value, each name with its step.
+
+    The text is one sentence for each step; for a single step it has the whole condition too.
+    """
+    file = flow.write(
+        {"id": "a", "command": FALSE},
+        {"id": "b", "command": TRUE, "when": "!a"},
+        {"id": "c", "command": TRUE, "when": "a && !a.skipped"},
+    )
     flow.start("k", file, code=1)
     (step,) = flow.ask("explain", "--run-key=k", "b")["steps"]
     assert step["waits_for"] == [{"id": "a", "status": "FAILED"}]
@@ -92,26 +91,17 @@ def test_tree(flow: Flow) -> None:
             {"text": "a", "value": False, "operator": None, "step": "a", "status": "FAILED"}
         ],
     }
-
-
-def test_text(flow: Flow) -> None:
-    """The text is one sentence for each step; for a single step it has the whole condition too."""
-    file = flow.write(
-        {"id": "a", "command": FALSE},
-        {"id": "b", "command": TRUE, "when": "a && !a.skipped"},
-    )
-    flow.start("k", file, code=1)
-    code, shown = flow.run_on_terminal("explain", "--run-key=k", "b", size=(200, 24))
+    code, shown = flow.run_on_terminal("explain", "--run-key=k", "c", size=(200, 24))
     assert code == 0
     assert shown == (
-        "b SKIPPED: a FAILED, so `a && !a.skipped` is false\n"
+        "c SKIPPED: a FAILED, so `a && !a.skipped` is false\n"
         "\n"
         "  false: a && !a.skipped\n"
         "    false: a\n"
         "    true: !a.skipped\n"
         "      false: a.skipped\n"
     )
-    assert len(flow.run("explain", "--run-key=k", "--format=table").stdout.splitlines()) == 2
+    assert len(flow.run("explain", "--run-key=k", "--format=table").stdout.splitlines()) == 3
 
 
 def test_who_decided_comes_first(flow: Flow) -> None:

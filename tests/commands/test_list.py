@@ -3,11 +3,8 @@
 import re
 from typing import Any
 
-import click
 import pytest
 
-from flow_store import RunStatus
-from orchesjob_flow.cli.sections import load_command
 from support.answers import run_keys
 from support.flow import Flow
 from support.gate import Gate
@@ -80,13 +77,6 @@ def test_the_list_fits_the_screen(some: Flow) -> None:
 def test_choice(some: Flow, words: list[str], expected: list[str]) -> None:
     """Status, flow and limit narrow the list down."""
     assert run_keys(some.ask("list", *words)) == expected
-
-
-def test_every_status_can_be_asked_for() -> None:
-    """The option takes each status that a run can have."""
-    (option,) = (param for param in load_command("list").params if "--status" in param.opts)
-    assert isinstance(option.type, click.Choice)
-    assert set(option.type.choices) == set(RunStatus)
 
 
 def test_a_run_under_way(flow: Flow, gate: Gate) -> None:

@@ -57,7 +57,10 @@ SCREENS: dict[str, tuple[str, ...]] = {
 """Command lines, and what must be on the screen, without its blanks and line breaks."""
 DOCUMENTS = ("report", "metrics", "schema", "example", "help", "completion")
 """The commands whose results are files, which no terminal may break into other lines."""
-SIZES = [(40, 10, "dumb"), (120, 40, "xterm-256color")]
+DRAWN = ("start", "run", "watch", "status", "retry")
+"""The commands that draw on a terminal which can do more."""
+EACH = [(line, 40, 10, "dumb") for line in SCREENS]
+EACH += [(line, 120, 40, "xterm-256color") for line in SCREENS if line.startswith(DRAWN)]
 ESCAPES = re.compile(r"\x1b\[[?0-9;]*[A-Za-z]")
 
 
@@ -76,8 +79,7 @@ def ended(shared_flow: Flow) -> Flow:
     return shared_flow
 
 
-@pytest.mark.parametrize(("columns", "lines", "term"), SIZES)
-@pytest.mark.parametrize("line", SCREENS)
+@pytest.mark.parametrize(("line", "columns", "lines", "term"), EACH)
 def test_every_screen(ended: Flow, line: str, columns: int, lines: int, term: str) -> None:
     """No line is wider than the terminal; what happened, and why, is there whole (6.11)."""
     words = shlex.split(line)

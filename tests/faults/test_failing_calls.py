@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from support.answers import outcomes, statuses, warnings
+from support.answers import outcomes, statuses
 from support.deadlines import EVENT_SEC
 from support.flow import Flow
 from support.gate import Gate
@@ -34,22 +34,6 @@ REFUSALS = {
     "after it has acted": 'refuse() { "$ORCHESJOB" "$@" >"$0.out"; echo "disk full" >&2; exit 1; }',
 }
 LOCKED_SEC = 12.0  # orchesjob itself waits ten seconds
-
-
-def test_first_status_fails(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
-    """A failed `status` is repeated, costs no retry, and is reported on stderr (rule 5.7)."""
-    fake_orchesjob.script([{"call": "status", "key": "k:a:1", "nth": 1, "fault": "locked"}])
-    runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
-    gate.await_arrival()
-    flow.await_job("k")
-    gate.let_through()
-    stdout, stderr = runner.communicate()
-    assert runner.returncode == 0
-    step = json.loads(stdout)["steps"][0]
-    assert (step["status"], step["attempt_no"], step["error"]) == ("SUCCEEDED", 1, None)
-    assert fake_orchesjob.begun() == ["k:a:1"]
-    assert [call["call"] for call in fake_orchesjob.calls()] == ["start", "status", "status"]
-    assert len(warnings(stderr)) == 1
 
 
 def test_refused_start(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:

@@ -5,8 +5,6 @@ import os
 import resource
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -75,29 +73,6 @@ def start_to_gate(flow: Flow, gate: Gate, *options: str) -> tuple[Command, str]:
     return runner, file
 
 
-@contextmanager
-def given_up(
-    flow: Flow, gate: Gate, fake: FakeOrchesjob, make_full: Callable[[int], None]
-) -> Iterator[None]:
-    """Let a runner find its disk full until its patience is over; after the block, resume."""
-    runner, file = start_to_gate(flow, gate, "--patience=0.5")
-    make_full(runner.pid)
-    gate.let_through()
-    stdout, stderr = runner.communicate()
-    assert (runner.returncode, stdout) == (2, "")
-    unrecorded, error = stderr.splitlines()
-    assert "could not record with run 'k' that its runner gave up" in unrecorded
-    assert NO_ROOM in unrecorded
-    assert NO_ROOM in error
-    assert "nothing is lost: once the cause is fixed, `start`" in stderr
-    left = flow.status("k")
-    assert (left["status"], left["runner"], left["gave_up"]) == ("RUNNING", None, None)
-    assert statuses(left) == ["RUNNING", "PENDING"]
-    yield
-    assert flow.start("k", file)["status"] == "SUCCEEDED"
-    assert fake.begun() == ["k:a:1", "k:b:1"]
-
-
 def test_room_again_in_time(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
     """On a full disk nothing is begun; an outcome is kept until it can be recorded (rule 5.7)."""
     runner, _ = start_to_gate(flow, gate)
@@ -116,45 +91,27 @@ def test_room_again_in_time(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjo
 def test_no_room_in_time(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
     """A runner whose disk stays full gives up and leaves the run as it is (rule 5.7)."""
     unmeasured(flow)
-
-    def make_full(runner: int) -> None:
-        limit = log_of(flow.database).stat().st_size
-        resource.prlimit(runner, resource.RLIMIT_FSIZE, (limit, UNLIMITED))
-
-    with given_up(flow, gate, fake_orchesjob, make_full):
-        pass  # the limit was the runner's own
+    runner, file = start_to_gate(flow, gate, "--patience=0.5")
+    limit = log_of(flow.database).stat().st_size
+    resource.prlimit(runner.pid, resource.RLIMIT_FSIZE, (limit, UNLIMITED))
+    gate.let_through()
+    stdout, stderr = runner.communicate()
+    assert (runner.returncode, stdout) == (2, "")
+    unrecorded, error = stderr.splitlines()
+    assert "could not record with run 'k' that its runner gave up" in unrecorded
+    assert NO_ROOM in unrecorded
+    assert NO_ROOM in error
+    assert "nothing is lost: once the cause is fixed, `start`" in stderr
+    left = flow.status("k")
+    assert (left["status"], left["runner"], left["gave_up"]) == ("RUNNING", None, None)
+    assert statuses(left) == ["RUNNING", "PENDING"]
+    assert flow.start("k", file)["status"] == "SUCCEEDED"  # the limit was the runner's own
+    assert fake_orchesjob.begun() == ["k:a:1", "k:b:1"]
 
 
 def unmeasured(flow: Flow) -> None:
     """Turn coverage off for these calls: at their end it could not write its data."""
     flow.environ.pop("COVERAGE_PROCESS_CONFIG", None)
-
-
-@contextmanager
-def mounted(folder: Path) -> Iterator[None]:
-    """Have a file system of one megabyte on a folder."""
-    mount, umount = shutil.which("mount"), shutil.which("umount")
-    options = ("-t", "tmpfs", "-o", "size=1m,mode=700", "none", folder)
-    folder.mkdir()
-    if mount is None or umount is None or subprocess.run([mount, *options], check=False).returncode:
-        # A container may refuse it; the tests with a limit on the size of files hold the same.
-        pytest.skip("needs permission to mount")
-    try:
-        yield
-    finally:
-        subprocess.run([umount, "--lazy", folder], check=True)
-
-
-def test_full_file_system(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
-    """A file system without a free byte has the same effect as a limit on file sizes (rule 5.7)."""
-    filler = flow.home / "filler"
-
-    def make_full(_: int) -> None:
-        system = os.statvfs(flow.home)
-        filler.write_bytes(bytes(system.f_bavail * system.f_frsize))
-
-    with mounted(flow.home), given_up(flow, gate, fake_orchesjob, make_full):
-        filler.unlink()
 
 
 def test_nothing_is_begun_without_room(flow: Flow) -> None:

@@ -46,12 +46,11 @@ def test_any_words(real_flow: Flow, tmp_path: Path) -> None:
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("orchesjob", ["real"], indirect=True)
-def test_longest_command(each_flow: Flow, tmp_path: Path) -> None:
+def test_longest_command(real_flow: Flow, tmp_path: Path) -> None:
     """A command as long as the system allows runs, and arrives whole (rule 2.2)."""
     room = os.sysconf("SC_ARG_MAX") - 64 * 1024  # for the environment, and the words of orchesjob
     words = ["x" * 100_000] * (room // 100_000)
     count = 'printf %s "$*" | wc -c >"$0"'
-    file = each_flow.write({"id": "a", "command": ["sh", "-c", count, f"{tmp_path}/count", *words]})
-    assert each_flow.start("k", file)["status"] == "SUCCEEDED"
+    file = real_flow.write({"id": "a", "command": ["sh", "-c", count, f"{tmp_path}/count", *words]})
+    assert real_flow.start("k", file)["status"] == "SUCCEEDED"
     assert int((tmp_path / "count").read_text(encoding="utf-8")) == 100_001 * len(words) - 1

@@ -2,22 +2,9 @@
 
 from pathlib import Path
 
-import pytest
-
 from support.flow import Flow
 from support.gate import Gate
 from support.orchesjob import FakeOrchesjob
-
-
-@pytest.mark.integration
-def test_timeout(real_flow: Flow) -> None:
-    """An attempt that takes too long is aborted, has failed, and is retried (rule 5.5)."""
-    slow = {"id": "a", "command": ["sleep", "600"], "timeout_sec": 0.2, "retries": 1}
-    step = real_flow.start("k", real_flow.write(slow), code=1)["steps"][0]
-    assert (step["status"], step["attempt_no"]) == ("FAILED", 2)
-    assert step["error"] == "timed out after 0.2 s"
-    assert step["orchesjob_status"]["status"] == "ABORTED"
-    assert real_flow.orchesjob.status("k:a:1")["status"] == "ABORTED"
 
 
 def test_finished_before_the_abort(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:

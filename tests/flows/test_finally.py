@@ -57,6 +57,7 @@ def test_a_timeout(flow: Flow) -> None:
     flow_file = write(flow, *steps, timeout_sec=0.5, finally_=FINALLY)
     run = flow.start("k", flow_file, code=1)
     assert (run["status"], run["error"]) == ("FAILED", "timed out after 0.5 s")
+    assert run["finished_at"] - run["started_at"] >= 0.5
     assert said(run) == "TIMED_OUT:"
     assert outcomes(run) == {
         "a": "CANCELLED",

@@ -42,14 +42,6 @@ def test_a_run_that_takes_too_long(real_flow: Flow, gate: Gate) -> None:
     assert real_flow.start("k", flow_file, code=1) == run
 
 
-def test_its_length(flow: Flow) -> None:
-    """The time counts from the beginning of the run, and all of it is given."""
-    step = {"id": "slow", "command": ["sleep", "600"]}
-    run = flow.start("k", flow.write(step, timeout_sec=0.7), code=1)
-    assert run["error"] == "timed out after 0.7 s"
-    assert run["finished_at"] - run["started_at"] >= 0.7
-
-
 def test_a_retry_has_the_whole_time_again(flow: Flow, gate: Gate) -> None:
     """The time of a run that is reopened counts from there: its old deadline is forgotten."""
     flow_file = flow.write(QUICK, slow(gate.command()), ALERT, timeout_sec=600)
@@ -72,10 +64,3 @@ def test_it_is_told(flow: Flow, gate: Gate) -> None:
     assert "slow | half way" in told
     explained = flow.run("explain", "--run-key=k", "--format=table", "slow").stdout
     assert "flow timed out" in explained
-
-
-def test_it_is_part_of_the_definition(flow: Flow) -> None:
-    """Another time limit is another definition, which an existing run refuses (rule 4.4)."""
-    flow.start("k", flow.write(QUICK, timeout_sec=60))
-    refused = flow.refusal("start", "--run-key=k", flow.write(QUICK, timeout_sec=61))
-    assert "timeout_sec was 60 and is now 61" in str(refused)

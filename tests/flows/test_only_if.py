@@ -114,25 +114,6 @@ def test_a_killed_runner(flow: Flow, gate: Gate, tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text(encoding="utf-8") == "asked\n" * 2
 
 
-def test_a_lost_database(flow: Flow, tmp_path: Path) -> None:
-    """Without its database the same `start` finds what gates have answered, and asks none (4.7)."""
-    log = tmp_path / "log"
-    say = f"echo $0 >>{shlex.quote(str(log))}"
-    file = flow.write(
-        {"id": "a", "command": ["sh", "-c", say, "a"], "only_if": ["sh", "-c", say, "a?"]},
-        {"id": "b", "command": ["true"], "only_if": ["sh", "-c", f"{say}; exit 1", "b?"]},
-    )
-    first = flow.start("k", file)
-    ran = log.read_text(encoding="utf-8")
-    for path in flow.home.glob("*.sqlite3*"):
-        path.unlink()
-    second = flow.start("k", file)
-    assert log.read_text(encoding="utf-8") == ran
-    assert sorted(ran.split()) == ["a", "a?", "b?"]
-    for step_id in ("a", "b"):
-        assert attempts(second, step_id) == attempts(first, step_id)
-
-
 def test_a_retry_asks_again(flow: Flow, tmp_path: Path) -> None:
     """The command `retry` has the gate of a step that runs again asked again (rule 9.7)."""
     flag = tmp_path / "flag"
@@ -177,14 +158,6 @@ def test_a_command_where_the_gate_is_to_be_asked(flow: Flow) -> None:
     step = flow.start("k", file, code=1)["steps"][0]
     assert (step["status"], step["attempt_no"]) == ("FAILED", 1)
     assert "knows k:a:1 as another command, ['true'] and not ['false']" in step["error"]
-
-
-def test_doctor_knows_gates(flow: Flow) -> None:
-    """A recorded answer that orchesjob knows as another one is found (rule 9.11)."""
-    flow.start("k", flow.write({"id": "a", "command": ["true"], "only_if": ["true"]}))
-    flow.orchesjob.plant("k:a:1", status="FAILED", exit_code=1)
-    found = [one["message"] for one in flow.ask("doctor", code=1)["checks"]]
-    assert "k:a:1 is SUCCEEDED here, and FAILED with exit code 1 at orchesjob" in found
 
 
 def shown(flow: Flow, *words: str) -> str:

@@ -89,21 +89,6 @@ def test_a_retry(flow: Flow) -> None:
     assert not (flow.folder / "elsewhere").exists()
 
 
-def test_another_runner(flow: Flow, gate: Gate) -> None:
-    """A runner that takes the run over finds its jobs without the option."""
-    runner = flow.spawn(
-        "start", "--run-key=k", OWN, flow.write({"id": "a", "command": gate.command()})
-    )
-    gate.await_arrival()
-    flow.await_status("k", is_running)
-    runner.kill()
-    runner.wait()
-    command = flow.spawn("resume", "--run-key=k")
-    gate.let_through()
-    assert command.completed().returncode == 0
-    assert [step["attempt_no"] for step in flow.status("k")["steps"]] == [1]
-
-
 def test_a_cancel_in_the_background(flow: Flow) -> None:
     """A background runner works there too, and a `cancel` ends what runs there."""
     file = flow.write({"id": "a", "command": ["sleep", "600"]})

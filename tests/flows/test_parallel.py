@@ -18,13 +18,3 @@ def test_one_at_a_time(flow: Flow, gate: Gate) -> None:
     assert flow.status("k")["steps"][0]["status"] == "SUCCEEDED"
     gate.let_through()
     assert runner.wait() == 0
-
-
-def test_wrong_number(flow: Flow) -> None:
-    """A `max_parallel` below 1 is refused."""
-    file = flow.write({"id": "a", "command": ["true"]}, max_parallel=0)
-    (problem,) = flow.refusal("start", "--run-key=k", file)["problems"]
-    assert (problem["path"], problem["message"]) == (
-        "max_parallel",
-        "must be an integer >= 1, got 0; remove it: without it, there is no limit",
-    )

@@ -15,9 +15,17 @@ from support.gate import Gate
 from support.orchesjob import MARK
 from support.processes import await_exit
 
-from .recording import begun, recording
-
 pytestmark = pytest.mark.integration
+
+
+def recording(flow: Flow, script: str) -> list[str]:
+    """Return the command of a step that records its beginning and then runs a script."""
+    return ["sh", "-c", f'echo "$ORCHESJOB_FLOW_STEP" >> {flow.folder}/begun; {script}']
+
+
+def begun(flow: Flow) -> list[str]:
+    """Return the steps that have begun, in that order and as often as they have."""
+    return (flow.folder / "begun").read_text(encoding="utf-8").split()
 
 
 def use_crontab(flow: Flow) -> None:

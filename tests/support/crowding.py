@@ -14,42 +14,6 @@ from support.deadlines import CALL_SEC
 from support.flow import Flow
 from support.processes import await_exit
 
-SCRIPT = """\
-mkdir {inside} || echo overlap >>{log}
-echo "$ORCHESJOB_FLOW_RUN_KEY" >>{log}
-rmdir {inside}
-"""
-
-
-def start_crowd(flow: Flow, folder: Path, *, runs: int, kills: int, seed: int) -> None:
-    """Start many runs of one group at once, kill some runners, and go on until all have ended.
-
-    No two were under way at the same time, and nothing of them twice.
-    """
-    random = Random(seed)  # noqa: S311 - no secret
-    log = folder / "log"
-    paths = {"log": shlex.quote(str(log)), "inside": shlex.quote(str(folder / "inside"))}
-    command = ["sh", "-c", SCRIPT.format_map(paths)]
-    steps = {"id": "a", "command": command}, {"id": "b", "command": command, "when": "a"}
-    file = flow.write(*steps, concurrency={})
-    keys = [f"k{number}" for number in range(runs)]
-    starts = [flow.spawn("start", "-d", f"--run-key={key}", file) for key in keys]
-    for start in starts:
-        _, stderr = start.communicate(timeout=runs * CALL_SEC)
-        assert start.returncode == 0, stderr
-    for _ in range(kills):
-        kill_a_runner(flow, random)
-        if random.random() < 1 / 2:
-            flow.ask("resume", "--all")
-    flow.ask("resume", "--all")
-    for key in keys:
-        run = flow.ask("wait", f"--run-key={key}", f"--timeout={runs * CALL_SEC}")
-        assert run["status"] == "SUCCEEDED"
-    said = log.read_text(encoding="utf-8").split()
-    assert Counter(said) == dict.fromkeys(keys, 2)
-    assert said[::2] == said[1::2], said
-
-
 EXCLUSIVE = """\
 exec 9>>{lock}
 flock -n 9 || echo "overlap $ORCHESJOB_FLOW_RUN_KEY" >>{log}
