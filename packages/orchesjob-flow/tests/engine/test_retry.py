@@ -124,12 +124,6 @@ def test_exit_codes_of_an_earlier_attempt(
         assert set(plan_retry(run, after).resets) == {1}
 
 
-def test_a_kept_step_may_be_named(ended: Callable[..., Run]) -> None:
-    """A step whose command was changed can be run again with it."""
-    plan = plan_retry(ended(OUTCOMES), changed(StepSpec("get", ("y",))), steps=["get", "load"])
-    assert 0 in plan.resets
-
-
 @pytest.fixture
 def tidied(make_run: MakeRun) -> Run:
     """A run with a `finally` of two steps, both of which have run."""

@@ -10,10 +10,7 @@ import pytest
 from flow_store import (
     Attempt,
     AttemptStatus,
-    GivenUp,
-    GroupPlace,
     Parent,
-    Queue,
     Run,
     RunStatus,
     RunSummary,
@@ -149,16 +146,6 @@ def test_an_attempt_that_nobody_advances(
     assert any("10 s" in line for line in advanced)
 
 
-def test_a_run_on_which_a_runner_gave_up(daily: Run, ten_o_clock: float) -> None:
-    """The table says when and why, and who tries again (rule 5.7)."""
-    given_up = daily._replace(gave_up=GivenUp(ten_o_clock, "no \x1b answer"))
-    lines = run_table(Snapshot(given_up, None), ten_o_clock, colour=None).splitlines()
-    assert lines[3] == r"Gave up: 2026-05-07 10:00:00, no \x1b answer"
-    assert lines[4].startswith("Runner: none, nothing recorded since 2026-05-07 10:00:00 - ")
-    tried = run_table(Snapshot(given_up, Holder(4711)), ten_o_clock, colour=None).splitlines()
-    assert tried[3].endswith("no \\x1b answer; process 4711 tries again")
-
-
 @pytest.mark.parametrize(
     ("status", "shown"),
     [
@@ -188,29 +175,6 @@ def test_a_run_inside_another(daily: Run, ten_o_clock: float) -> None:
     inside = daily._replace(parent=Parent("nightly", "import", 2))
     lines = run_table(Snapshot(inside, Holder(1)), ten_o_clock, colour=None).splitlines()
     assert lines[3] == "Inside: nightly, step import, attempt 2"
-
-
-@pytest.mark.parametrize(
-    ("queue", "words"),
-    [
-        (Queue("k1", ("k2",)), "held by k1"),
-        (Queue(None, ("k2",)), "behind k2"),
-        (Queue(None, ("k\x1b2", "k3", "k4")), "behind k\\x1b2 and 2 more"),
-        (Queue(None, ()), "which is free"),
-    ],
-)
-def test_a_run_that_waits_for_its_group(
-    daily: Run, ten_o_clock: float, queue: Queue, words: str
-) -> None:
-    """The table names the group, and the run that is before it (rule 10.7)."""
-    waits = daily._replace(status=RunStatus.PENDING, group=GroupPlace("g", 7), queue=queue)
-    lines = run_table(Snapshot(waits, Holder(1)), ten_o_clock, colour=None).splitlines()
-    assert lines[3] == f"Waits: for group g, {words}"
-    pending = listed("k").run._replace(
-        status=RunStatus.PENDING, finished_at=None, group=waits.group, queue=queue
-    )
-    (row,) = runs_table([Listed(pending, None)], 5.0, colour=None).splitlines()[2:]
-    assert row.startswith(f". PENDING ({words})  k ")
 
 
 def listed(run_key: str, outer: str | None = None) -> Listed:
@@ -402,13 +366,6 @@ def repeated(make_run: Callable[..., Run]) -> Run:
         (Step(4, "report", StepStatus.PENDING, 0, 0, 0), None),
         definition=json.dumps({"flow_id": "f", "steps": steps, "blocks": [block]}),
     )
-
-
-def test_copies(repeated: Run) -> None:
-    """A copy has its values beside its id, unless that says them (rule 10.3)."""
-    lines = run_table(Snapshot(repeated, None), 5.0, colour=None).splitlines()
-    cells = [line.partition("  ")[0] for line in lines[-5:]]
-    assert cells == ["prepare", "load@berlin", "load@2 (São Paulo)", "load@lima", "report"]
 
 
 def test_copies_are_folded(repeated: Run) -> None:
