@@ -92,7 +92,7 @@ def test_aborts(fake_orchesjob: FakeOrchesjob) -> None:
 
 def test_what_happens_just_now(fake_orchesjob: FakeOrchesjob) -> None:
     """A call hangs as long as it is told to; a job ends by itself just before its abort (5.5)."""
-    rules = [
+    rules: list[Rule] = [
         {"call": "start", "fault": "hang", "when": "recorded", "nth": 1, "sec": 0.3},
         {"call": "abort", "fault": "finish"},
         {"call": "status", "key": "f", "fault": "forget"},

@@ -30,11 +30,11 @@ class Mutation(NamedTuple):
         Raises:
             ValueError: What it replaces is not there exactly once.
         """
-        texts = dict(sources(self.package))
+        texts, path = dict(sources(self.package)), ROOT
         for old, new in self.changes:
             if sum(text.count(old) for text in texts.values()) != 1:
                 raise ValueError(f"{self.name}: not there exactly once: {old}")
-            (path,) = (path for path, text in texts.items() if old in text)
+            (path,) = (each for each, text in texts.items() if old in text)
             texts[path] = texts[path].replace(old, new)
         return path, texts[path]
 
