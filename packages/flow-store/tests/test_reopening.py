@@ -87,7 +87,7 @@ def test_no_such_position(ended: FlowStore) -> None:
     before = ended.load("k")
     status, was = StepStatus.SUCCEEDED, StepStatus.FAILED
     by_hand = Settlement(9, 0, status, was, None, Person("ada", 1000), 1.0, "seen")
-    with pytest.raises(NotRecorded, match="step '#10' of run 'k' is not recorded"):
+    with pytest.raises(NotRecorded, match="step '#9' of run 'k' is not recorded"):
         ended.reopen("k", Reopening("new", {9: 0}), revision=1)
     with pytest.raises(NotSettleable):
         ended.reopen("k", Reopening("new", {}, settled=[by_hand]), revision=1)

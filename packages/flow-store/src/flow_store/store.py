@@ -409,7 +409,7 @@ class RunWriter:
             waiting = Step.waiting(position, "", retries, retry_no)  # the recorded name stays
             reset = sql.STEP_RESET.values(waiting)
             if self._database.change(sql.RESET_STEP, (*reset, run_id, position)) == 0:
-                raise NotRecorded(self._run_key, f"#{position + 1}")
+                raise NotRecorded(self._run_key, f"#{position}")
         ((count,),) = self._database.query(sql.COUNT_ALL_STEPS, (run_id,))
         add_steps(self._database, run_id, reopening.added, start=count, retry_no=retry_no)
 

@@ -87,10 +87,15 @@ class TaskAttempt:
         in a working directory before the command starts, unless a try has done that already for
         this attempt, and returns whether it has.
         """
-        self.was_noted_late = self._ended = False
-        self._client, self._keys, self._execution = client, keys, execution
-        self._log, self._mask = log, mask
-        self._on_abort, self._note_files = on_abort, note_files
+        self.was_noted_late = False
+        self._ended = False
+        self._client = client
+        self._keys = keys
+        self._execution = execution
+        self._log = log
+        self._mask = mask
+        self._on_abort = on_abort
+        self._note_files = note_files
         self._deadline = math.inf
 
     def run(self, remaining_sec: float = math.inf) -> JobReport:
@@ -289,7 +294,8 @@ class RetryingClient:
 
     def __init__(self, client: OrchesjobClient, log: Any) -> None:
         """Log errors in the task's log."""
-        self._client, self._log = client, log
+        self._client = client
+        self._log = log
 
     def start(self, key: str, execution: Execution, environ: Mapping[str, str]) -> JobReport:
         """Start a job, or find the one of this key."""

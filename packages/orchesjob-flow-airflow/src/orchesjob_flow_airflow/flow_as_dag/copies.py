@@ -138,6 +138,7 @@ def lane_predecessors(staged: Sequence[StagedBlock]) -> Mapping[str, Sequence[st
                 waited_for = {name for step_id in ids for name in waits[step_id]}
                 for copy in copies[lane::lanes]:
                     first = (copy[step_id] for step_id in ids if waits[step_id].isdisjoint(ids))
-                    before.update(dict.fromkeys(first, last) if last else {})
+                    if last:
+                        before.update(dict.fromkeys(first, last))
                     last = [copy[step_id] for step_id in ids if step_id not in waited_for]
     return before

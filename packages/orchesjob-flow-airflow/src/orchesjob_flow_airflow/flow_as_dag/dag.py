@@ -113,7 +113,8 @@ def flow_task_group(
         OutsideDag: There is no DAG around the call.
         InsideMappedGroup: The group around the call is expanded at run time.
         FieldRefused: The flow has a field that tasks cannot obey, or one about its runs.
-        OrchesjobFlowAirflowError: As in `flow_dag`, and `FlowFileError` too.
+        ArgumentRefused: A default argument would change the outcome of a step (rule 13.4).
+        FlowFileError, RetriesRefused: As in `flow_dag`.
     """
     folder, path = _resolve(_calling_file(), path)
     if DagContext.get_current() is None:

@@ -158,7 +158,7 @@ def skip_rest(context: Mapping[str, Any], flow: FlowSpec, step_id: str, error: E
             tasks = [task_ids.of_step(name) for name in never]
             task_runner.SUPERVISOR_COMMS.send(comms.SkipDownstreamTasks(tasks=tasks))
             log.info("skipped with this task: %s", ", ".join(never))
-    except Exception as failure:  # noqa: BLE001 - they skip themselves
+    except Exception as failure:  # noqa: BLE001 - skipping them here only saves time
         log.info("the other tasks skip themselves: %r", failure)
 
 

@@ -131,13 +131,18 @@ class StepOperator(BaseOperator):
         version of the DAG, though Airflow truncates long fields. Commands run in `folder`.
         """
         super().__init__(**kwargs)
-        self.secrets, self.step_id, self.task_ids = secrets, step.id, task_ids
-        self.flow_dir, self.folder, self.run_dirs = flow_dir, folder, run_dirs
+        self.secrets = secrets
+        self.step_id = step.id
+        self.task_ids = task_ids
+        self.flow_dir = flow_dir
+        self.folder = folder
+        self.run_dirs = run_dirs
         self._attempt: TaskAttempt | None = None
         self._was_killed = False
         self._keeps_definition = step.id not in flow.finally_ids
         self._run_outcome: str | None = None
-        self.flow, self.step = flow, step
+        self.flow = flow
+        self.step = step
         self._use(flow, definition)
 
     def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:

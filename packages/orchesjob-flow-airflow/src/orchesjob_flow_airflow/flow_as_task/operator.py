@@ -149,19 +149,33 @@ class OrchesjobFlowOperator(BaseOperator):
         super().__init__(**kwargs)
         if poll_interval <= 0:
             raise ValueError(f"poll_interval must be more than 0 seconds, not {poll_interval!r}")
-        self.flow_file, self.run_key, self.until = flow_file, run_key, until
-        self.env, self.flow_params, self.secrets = env, flow_params, secrets
+        self.flow_file = flow_file
+        self.run_key = run_key
+        self.until = until
+        self.env = env
+        self.flow_params = flow_params
+        self.secrets = secrets
         self._secret_values: Mapping[str, str] = {}
-        self.db, self.working_dir = db, working_dir
-        self.report, self.report_url = report, report_url
+        self.db = db
+        self.working_dir = working_dir
+        self.report = report
+        self.report_url = report_url
         if report_url is not None:
             self.operator_extra_links = (RunReport(),)
-        self.program, self.orchesjob_bin = program, orchesjob_bin
-        self.poll_interval, self.settle_sec, self.deferrable = poll_interval, settle_sec, deferrable
+        self.program = program
+        self.orchesjob_bin = orchesjob_bin
+        self.poll_interval = poll_interval
+        self.settle_sec = settle_sec
+        self.deferrable = deferrable
         self._is_killed = False
 
     def execute(self, context: "Context") -> RunJson:
-        """Start the run or continue it, and wait for its end."""
+        """Start the run or continue it, and wait for its end.
+
+        Raises:
+            AirflowFailException: The run cannot succeed, and a retry would not change that.
+            AirflowException: The run has not succeeded.
+        """
         self._secret_values = render_secrets(self, context, self.secrets)
         memory: dict[str, Any] = {"since": time.time(), "host": socket.gethostname()}
         ti = context["ti"]

@@ -49,9 +49,12 @@ class FlowRunTrigger(BaseTrigger):
         continues. Transitions are logged from the Unix timestamp in its key `since` on.
         """
         super().__init__()  # type: ignore[no-untyped-call] # Airflow's
-        self.program, self.run_key = program, run_key
-        self.poll_interval, self.settle_sec = poll_interval, settle_sec
-        self.memory, self.patience_sec = memory, patience_sec
+        self.program = program
+        self.run_key = run_key
+        self.poll_interval = poll_interval
+        self.settle_sec = settle_sec
+        self.memory = memory
+        self.patience_sec = patience_sec
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the path of this class, and the arguments for an equal trigger."""

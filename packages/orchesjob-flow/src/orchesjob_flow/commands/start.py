@@ -83,11 +83,6 @@ def start(  # noqa: PLR0913, PLR0917 - its options
     return start_of_period(ctx.obj, period, asked, course, begin)
 
 
-LETTERS = string.ascii_lowercase + string.digits
-MARK_LENGTH = 4
-TIME_FORMAT = "%Y%m%dT%H%M%S"
-
-
 @click.command()
 @start_options
 @click.pass_context
@@ -127,5 +122,5 @@ def run(  # noqa: PLR0913, PLR0917 - its options
 
 
 def _fresh_key(flow_id: str) -> str:
-    mark = "".join(random.SystemRandom().choices(LETTERS, k=MARK_LENGTH))
-    return key_for_flow(flow_id, f"-{time.strftime(TIME_FORMAT)}-{mark}")
+    mark = "".join(random.SystemRandom().choices(string.ascii_lowercase + string.digits, k=4))
+    return key_for_flow(flow_id, f"-{time.strftime('%Y%m%dT%H%M%S')}-{mark}")
