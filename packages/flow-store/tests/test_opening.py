@@ -1,5 +1,6 @@
 """Creating, opening and upgrading a file, and what that leaves behind (rule 6.1)."""
 
+import errno
 import os
 import resource
 import sqlite3
@@ -157,3 +158,14 @@ def test_no_descriptors(path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert raised.value.retryable
+
+
+def test_a_full_disk(path: Path) -> None:
+    """What finds no room is not written, and may find some later (rule 5.7)."""
+    FlowStore.open(path).close()
+    with closing(Database(path, "rw")) as database:
+        database.query("PRAGMA max_page_count = 1")  # no more than there are
+        with pytest.raises(StoreUnavailable, match="full") as raised:
+            database.script("CREATE TABLE more (some TEXT)")
+    assert raised.value.retryable
+    assert raised.value.errno == errno.ENOSPC
