@@ -1,4 +1,4 @@
-"""The errors of this package, and which errors of Python mean that a resource is exhausted.
+"""The errors of this package, its exit codes, and which errors of Python mean exhaustion.
 
 All errors are in this one list, so that the words of a message are found here. Only `main` turns
 errors into exit codes. Running out of memory, threads, processes or descriptors is temporary and
@@ -12,6 +12,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flow_conditions import DeclaredError
+
+# The exit codes of the program (rule 6.9).
+DONE = 0
+"""The command did what it was asked to do. One that returns no exit code has this one."""
+NOT_SUCCEEDED = 1
+"""The run ended FAILED or CANCELLED, `doctor` has found a problem, or a case of `test` failed."""
+WRONG = 2
+"""Something is wrong with the call, the flow file or the machine; or the result was lost."""
+UNFINISHED = 8
+"""The run has not ended yet, which was asked about."""
+SIGNALLED = 128
+"""A signal's number is added: 130, 143, 129."""
+UNREAD = SIGNALLED + 13
+"""Nobody reads the result any more: what a shell says of programs that SIGPIPE ends."""
 
 
 class Passing(str):

@@ -17,13 +17,15 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from orchesjob_flow.errors import (
+    DONE,
+    UNREAD,
+    WRONG,
     FlowError,
     Interrupted,
     ResourceExhausted,
     ResultLost,
     exhausted_resource,
 )
-from orchesjob_flow.exit_codes import DONE, UNREAD, WRONG
 from orchesjob_flow.signals import Interruption, from_command
 from orchesjob_flow.views.terminal import (
     SPELLINGS,

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-from orchesjob_flow.exit_codes import SIGNALLED
+from orchesjob_flow.errors import SIGNALLED
 from orchesjob_flow.views.terminal import (
     ERASE_LINE,
     OutputFormat,

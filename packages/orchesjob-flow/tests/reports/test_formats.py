@@ -12,9 +12,8 @@ import pytest
 from junitparser import Error, Failure, JUnitXml, Skipped
 
 from flow_store import RunStatus
-from orchesjob_flow.reports.annotations import annotation, as_annotations
+from orchesjob_flow.reports.ci import annotation, as_annotations, as_junit
 from orchesjob_flow.reports.facts import Facts, headline
-from orchesjob_flow.reports.junit import as_junit
 from orchesjob_flow.reports.page import as_html
 from orchesjob_flow.reports.reporting import as_markdown
 from orchesjob_flow.reports.trace import as_trace

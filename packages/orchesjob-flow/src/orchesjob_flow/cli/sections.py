@@ -65,6 +65,8 @@ HIDDEN = ("tick", "drive")
 MODULES = {
     "run": "start",
     "wait": "status",
+    "list": "status",
+    "overview": "report",
     "settle": "retry",
     "metrics": "stats",
     "tick": "drive",

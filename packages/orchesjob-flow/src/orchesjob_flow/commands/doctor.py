@@ -7,7 +7,7 @@ import click
 from flow_store import StoreError
 from orchesjob_flow.checks import Grade, examine, try_hook
 from orchesjob_flow.cli.options import CommandOnRun, Misused, declare_run_key, format_option
-from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
+from orchesjob_flow.errors import DONE, NOT_SUCCEEDED
 from orchesjob_flow.home import RunHandle, Settings
 from orchesjob_flow.views.terminal import OutputFormat, as_json, print_json, print_lines, visible
 

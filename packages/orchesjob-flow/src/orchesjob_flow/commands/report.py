@@ -1,13 +1,26 @@
-"""`report`: what happened in a run, as a page or a file for other programs (rule 12.1)."""
+"""`report`: what happened in a run, as a page or a file for other programs (rule 12.1).
+
+`overview` writes a page about the last runs of each flow, with their reports (rule 12.4).
+"""
 
 from pathlib import Path
 
 import click
 
 from orchesjob_flow.cli.options import REPORTS, CommandOnRun, refuse_empty, run_key_option
-from orchesjob_flow.home import RunHandle, encode_run_key
+from orchesjob_flow.home import RunHandle, Settings, encode_run_key
+from orchesjob_flow.reports.overview import write_overview
 from orchesjob_flow.reports.reporting import read_head, refuse_destination, report_of, write_file
-from orchesjob_flow.views.terminal import stdout, visible, warn, write_message, write_result
+from orchesjob_flow.views.terminal import (
+    counted,
+    paragraph,
+    stderr,
+    stdout,
+    visible,
+    warn,
+    write_message,
+    write_result,
+)
 
 ENDINGS = {".html": "html", ".xml": "junit", ".md": "markdown", ".json": "trace"}
 """The formats that the endings of files suggest."""
@@ -54,3 +67,37 @@ def report(handle: RunHandle, report_format: str, output: str | None) -> None:
         write_message(f"The report is in {visible(str(path.absolute()))}")
     else:
         write_result(text)
+
+
+@click.command()
+@click.option(
+    "-o",
+    "--output",
+    metavar="FOLDER",
+    required=True,
+    callback=refuse_empty,
+    help="Write index.html and the reports into this folder.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=20,
+    show_default=True,
+    help="Show the last N runs of each flow.",
+)
+@click.pass_obj
+def overview(settings: Settings, output: str, limit: int) -> None:
+    """Write a page about the last runs of each flow, and the reports of these runs.
+
+    Any file server can serve the folder. Only reports of new and changed runs are rewritten.
+
+    \b
+    Example:
+      orchesjob-flow overview --output /srv/www/flows
+    """  # noqa: D301 - click reads \b
+    written = write_overview(settings, Path(output), limit)
+    if stderr().stream.isatty():
+        counts = f"{counted(written.flows, 'flow')}, {counted(written.reports, 'report')} written"
+        page = visible(str(written.page.absolute()))
+        write_message(paragraph(f"The overview is in {page}: {counts}"))

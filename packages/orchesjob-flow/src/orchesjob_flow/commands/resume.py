@@ -20,8 +20,15 @@ from orchesjob_flow.cli.options import (
     takes_course,
 )
 from orchesjob_flow.clock import now
-from orchesjob_flow.errors import FlowError, NotDetached, NotReady, NotResumed, line_about
-from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
+from orchesjob_flow.errors import (
+    DONE,
+    NOT_SUCCEEDED,
+    FlowError,
+    NotDetached,
+    NotReady,
+    NotResumed,
+    line_about,
+)
 from orchesjob_flow.home import UNFINISHED_STATUSES, RunHandle, Settings, find_runs, request_cancel
 from orchesjob_flow.home.orchesjob_home import InnerFate, fates_of
 from orchesjob_flow.launch.recording import bring_to_end

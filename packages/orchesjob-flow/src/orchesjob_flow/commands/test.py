@@ -10,9 +10,9 @@ import click
 
 from flow_spec import FlowFileError, Problem, ReadCases, read_document
 from orchesjob_flow.cli.options import FLOW_FILE, declare_format
-from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED, WRONG
+from orchesjob_flow.errors import DONE, NOT_SUCCEEDED, WRONG
 from orchesjob_flow.launch.inputs import tell_empty_lists
-from orchesjob_flow.reports.junit import add_case, add_suite, add_text, legal, xml_of
+from orchesjob_flow.reports.ci import add_case, add_suite, add_text, legal, xml_of
 from orchesjob_flow.trials import (
     Coverage,
     Tested,

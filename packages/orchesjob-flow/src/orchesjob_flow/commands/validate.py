@@ -23,7 +23,7 @@ from flow_spec import (
 )
 from orchesjob_flow.cli.options import FLOW_FILE, declare_format, param_option
 from orchesjob_flow.cli.sections import topic_text
-from orchesjob_flow.exit_codes import DONE, WRONG
+from orchesjob_flow.errors import DONE, WRONG
 from orchesjob_flow.launch.inputs import is_program_missing, list_reader, read_to_run
 from orchesjob_flow.views.error_layout import (
     flow_file_text,
@@ -163,7 +163,7 @@ def _finding_json(finding: CheckedFile) -> dict[str, Any]:
 
 
 def _annotations(finding: CheckedFile) -> str:
-    from orchesjob_flow.reports.annotations import annotation
+    from orchesjob_flow.reports.ci import annotation
 
     return "".join(
         annotation(

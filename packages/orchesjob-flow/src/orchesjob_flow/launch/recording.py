@@ -22,8 +22,7 @@ from flow_store import FlowStore, GroupTaken, Joining, Parent, Reopening, Run, R
 from orchesjob_client import OrchesjobError, locate
 from orchesjob_flow.clock import now
 from orchesjob_flow.engine.update import header_at_start
-from orchesjob_flow.errors import DefinitionDiffers, FlowError, RunNotTerminal, Skipped
-from orchesjob_flow.exit_codes import DONE
+from orchesjob_flow.errors import DONE, DefinitionDiffers, FlowError, RunNotTerminal, Skipped
 from orchesjob_flow.home import (
     Lock,
     RunHandle,

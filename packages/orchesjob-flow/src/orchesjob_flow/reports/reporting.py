@@ -93,18 +93,14 @@ def report_of(handle: RunHandle, report_format: str) -> str:
 def writer_of(report_format: str) -> Callable[[Facts], str]:
     """Return the function that writes a format; only what that format needs is imported."""
     match report_format:
-        case "junit":
-            from orchesjob_flow.reports.junit import as_junit
+        case "junit" | "github":
+            from orchesjob_flow.reports.ci import as_annotations, as_junit
 
-            return as_junit
+            return as_junit if report_format == "junit" else as_annotations
         case "trace":
             from orchesjob_flow.reports.trace import as_trace
 
             return as_trace
-        case "github":
-            from orchesjob_flow.reports.annotations import as_annotations
-
-            return as_annotations
         case "markdown":
             return as_markdown
         case _:

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from flow_store import PastAttempt, Run, RunSummary, Settlement, Step, attempt_key, reported_job
-from orchesjob_flow.errors import line_about
-from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED, UNFINISHED
+from orchesjob_flow.errors import DONE, NOT_SUCCEEDED, UNFINISHED, line_about
 from orchesjob_flow.home import DATABASE_OPTION, Listed, RunHandle, Snapshot
 from orchesjob_flow.reasons import (
     clock_time,

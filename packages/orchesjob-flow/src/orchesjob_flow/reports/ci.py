@@ -1,5 +1,6 @@
-"""JUnit's XML, for the pages of CI systems: a run, in which each step is a test case.
+"""What CI systems read of a run: JUnit's XML, and annotations of GitHub Actions.
 
+In the XML, each step of the run is a test case.
 `add_suite`, `add_case` and `xml_of` write it for other test cases too, such as those of `test`. The
 file fits the schema that Jenkins publishes; GitLab and GitHub read it as well. A step that was
 retried holds its earlier attempts: `flakyFailure` where it SUCCEEDED in the end, `rerunFailure`
@@ -13,11 +14,15 @@ from xml.etree import ElementTree
 
 from flow_store import AttemptStatus, StepStatus
 from orchesjob_flow.reports.facts import Facts, SpanKind, StepFacts, ending_text, headline
-from orchesjob_flow.views.terminal import visible
+from orchesjob_flow.views.terminal import visible, visible_with_tabs
 
 COUNTED_RESULTS = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 """The elements in test cases whose numbers a suite has, by its attributes."""
 NOT_IN_XML = str.maketrans({"\ufffe": "\\ufffe", "\uffff": "\\uffff"})
+MOST_ANNOTATIONS = 10
+"""GitHub shows so many of each kind for a step of a job, beside the summary of the job."""
+IN_MESSAGE = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+IN_PROPERTY = IN_MESSAGE | str.maketrans({":": "%3A", ",": "%2C"})
 
 
 def as_junit(facts: Facts) -> str:
@@ -123,3 +128,28 @@ def legal(text: str) -> str:
 
 def _legal_text(text: str) -> str:
     return "\n".join(map(legal, text.replace("\t", "    ").split("\n")))
+
+
+def annotation(level: str, message: str, **properties: object) -> str:
+    """Write an annotation of the level `error` or `warning`; no text in it can begin another."""
+    shown = ",".join(
+        f"{name}={visible_with_tabs(str(value)).translate(IN_PROPERTY)}"
+        for name, value in properties.items()
+        if value is not None
+    )
+    lines = "\n".join(map(visible_with_tabs, message.split("\n")))
+    return f"::{level} {shown}::{lines.translate(IN_MESSAGE)}\n"
+
+
+def as_annotations(facts: Facts) -> str:
+    """Annotate the first steps that failed, with their last output; an allowed one as a warning."""
+    return "".join(list(_annotations(facts))[:MOST_ANNOTATIONS])
+
+
+def _annotations(facts: Facts) -> Iterator[str]:
+    for one in sorted(facts.steps, key=lambda one: not one.went_wrong):
+        if one.went_wrong or one.is_tolerated:
+            level = "error" if one.went_wrong else "warning"
+            parts = [one.step.error or one.status.value, *(tail.text for tail in one.tails)]
+            title = f"{one.id} {one.status.value} in run {facts.run.run_key}"
+            yield annotation(level, "\n".join(parts), title=title)
