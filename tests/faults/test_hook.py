@@ -173,6 +173,18 @@ def test_a_killed_process(flow: Flow, gate: Gate) -> None:
     assert not list(flow.home.glob("l*/*k.*"))
 
 
+def test_a_slow_hook(flow: Flow, gate: Gate) -> None:
+    """Somebody who waits at a terminal sees for what (rule 12.5)."""
+    set_hook(flow, shlex.join(gate.command()))
+    command, terminal = flow.spawn_on_terminal(
+        "start", "--run-key=k", flow.write(TRUE), stream="stderr"
+    )
+    terminal.await_text("waiting for hooks/run-finished, at most 60 s")
+    gate.let_through()
+    terminal.read_to_end()
+    assert command.wait() == 0
+
+
 def test_two_hundred_at_once(flow: Flow) -> None:
     """However many are due and however many processes call, each is told once (rule 12.5)."""
     set_hook(flow)

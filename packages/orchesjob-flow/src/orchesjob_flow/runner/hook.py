@@ -30,7 +30,7 @@ from orchesjob_flow.home import (
     read_store,
 )
 from orchesjob_flow.views.results import run_json
-from orchesjob_flow.views.terminal import dump_json, warn
+from orchesjob_flow.views.terminal import dump_json, status_line, warn
 
 STATUS, ERROR = "ORCHESJOB_FLOW_STATUS", "ORCHESJOB_FLOW_ERROR"
 """The variables that only the hook and its descendants have."""
@@ -117,7 +117,9 @@ def call(settings: Settings, described: Mapping[str, Any]) -> Called:
         threading.Thread(target=feed, args=(process.stdin, text), daemon=True).start()
         reader = threading.Thread(target=keep, args=(process.stdout, output), daemon=True)
         reader.start()
-        code = process.wait(HOOK_SEC)
+        with status_line() as line:
+            line.say(f"waiting for hooks/{program.name}, at most {HOOK_SEC:.0f} s")
+            code = process.wait(HOOK_SEC)
     except TimeoutExpired:
         return f"did not end within {HOOK_SEC:.0f} s", bytes(output)
     finally:
