@@ -3,7 +3,8 @@
 The documents are plain Markdown, which a forge shows too. So what only a site has is added while a
 page is read: the navigation, links to what is not on the site, names above shown files, boxes for
 quoted alerts, cards for a list below `<!-- cards -->`, and tabs for titled blocks below
-`<!-- tabs -->`. The search has sections of pages, which are collected as pages are written.
+`<!-- tabs -->`. The search has sections of pages, which are collected as pages are written, with
+the words of `<!-- search: words -->` that their text does not have.
 """
 
 import json
@@ -51,22 +52,22 @@ if REPOSITORY:
 FOR_DEVELOPERS = {"architecture", "measurements", "rules", "vocabulary"}
 """Pages that others link to, but that are in no menu, and not found by the search."""
 NAVIGATION = {
-    "index": {
-        "Start": ["tutorial", "how-to/install"],
-        "How-to": ["how-to/index", "how-to/coming-from", "troubleshooting", "questions"],
-        "Reference": [
-            "cheat-sheet",
-            "flow-files",
-            "conditions",
-            "reference/commands/index",
-            "warnings",
-            "All of it <reference/index>",
-        ],
-        "Explanation": ["reliability", "performance"],
-        "Airflow": ["airflow", "airflow-dag"],
-    },
+    "Start": ["tutorial", "how-to/install", "All guides <how-to/index>"],
+    "Reference": [
+        "cheat-sheet",
+        "flow-files",
+        "conditions",
+        "reference/commands/index",
+        "Keys, exit codes, JSON, files <reference/index>",
+        "warnings",
+        "troubleshooting",
+        "questions",
+    ],
+    "how-to/index": [],
+    "Explanation": ["reliability", "security", "performance"],
+    "Airflow": ["airflow", "airflow-dag"],
 }
-"""The menu: which pages are below which heading. The pages below an index are those it links to."""
+"""The menu: which pages are below which heading. An index with headings stands for its own."""
 
 
 def page_of(entry: str) -> str:
@@ -74,7 +75,7 @@ def page_of(entry: str) -> str:
     return entry.rpartition("<")[2].rstrip(">")
 
 
-NAMED = {page_of(entry) for entries in NAVIGATION["index"].values() for entry in entries}
+NAMED = {page_of(entry) for entries in NAVIGATION.values() for entry in entries}
 LINK = re.compile(r"\[(?P<text>[^]]+)\]\((?!https?:|#)(?P<path>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
 SHOWN_FILE = re.compile(r"^<!-- file: (?P<name>\S+) -->\n```(?P<language>\w+)$", re.MULTILINE)
 KNOWN_LANGUAGES = {"crontab": "bash", "synopsis": "text", "terminal": "console"}
@@ -89,18 +90,16 @@ TITLED = r"\*\*([^*\n]+)\*\*\n\n((?:<!--.*-->\n)?```\w+\n.*?^```\n)\n*"
 TABS = re.compile(rf"^<!-- tabs -->\n+(?P<tabs>(?:{TITLED})+)", re.MULTILINE | re.DOTALL)
 
 
-def listed(page: str) -> list[str]:
-    """Return the pages below an index, in the order of its links."""
-    file = DOCS / f"{page}.md"
-    found = dict.fromkeys(
-        (file.parent / link["path"]).resolve() for link in LINK.finditer(file.read_text("utf-8"))
-    )
-    names = [
-        str(path.relative_to(DOCS).with_suffix(""))
-        for path in found
-        if path.suffix == ".md" and path.is_relative_to(DOCS)
-    ]
-    return [name for name in names if name.startswith(f"{MENUS[page]}/") and name not in NAMED]
+def listed(page: str, text: str) -> list[str]:
+    """Return the pages in the folder of an index that a text in it links to, with their titles."""
+    folder = MENUS[page]
+    found: dict[str, str] = {}
+    for link in LINK.finditer(text):
+        path = (DOCS / f"{page}.md").parent.joinpath(link["path"]).resolve()
+        name = str(path.relative_to(DOCS).with_suffix("")) if path.is_relative_to(DOCS) else ""
+        if path.suffix == ".md" and name.startswith(f"{folder}/") and name not in NAMED:
+            found.setdefault(name, f"{link['text']} <{name}>" if page in NAVIGATION else name)
+    return [*found.values()]
 
 
 MENUS = {
@@ -112,11 +111,32 @@ MENUS = {
 """Pages with a menu, and the folder of the pages in it."""
 
 
+def headings(page: str) -> dict[str, list[str]]:
+    """Return the headings of the menu below a page, with their entries."""
+    if page == "index":
+        return {
+            heading: pages
+            for title, entries in NAVIGATION.items()
+            for heading, pages in (
+                headings_of(title) if title in MENUS else {title: entries}
+            ).items()
+        }
+    if page in MENUS and page not in NAVIGATION:
+        return {"": listed(page, (DOCS / f"{page}.md").read_text("utf-8"))}
+    return {}
+
+
+def headings_of(page: str) -> dict[str, list[str]]:
+    """Return the headings of an index, with the entries for the pages below them."""
+    _, *parts = (DOCS / f"{page}.md").read_text("utf-8").split("\n## ")
+    found = {part.partition("\n")[0]: listed(page, part) for part in parts}
+    return {heading: entries for heading, entries in found.items() if entries}
+
+
 def navigation(page: str) -> str:
     """Return the tables of contents of a page."""
-    headings = {"": listed(page)} if page in MENUS else NAVIGATION.get(page, {})
     tables = []
-    for heading, entries in headings.items():
+    for heading, entries in headings(page).items():
         caption = f":caption: {heading}\n" if heading else ""
         rows = "\n".join(entry.replace(page_of(entry), f"/{page_of(entry)}") for entry in entries)
         tables.append(f"```{{toctree}}\n:hidden:\n{caption}\n{rows}\n```\n")
@@ -186,7 +206,7 @@ class Sections(HTMLParser):
         """Enter a section, or a part of one."""
         attributes = dict(attrs)
         if tag == "section":
-            self._open.append([attributes.get("id") or "", "", ""])
+            self._open.append([attributes.get("id") or "", "", "", ""])
             self.found.append(self._open[-1])
         elif tag == "a" and "headerlink" in (attributes.get("class") or ""):
             self._within = "link"
@@ -202,6 +222,11 @@ class Sections(HTMLParser):
         elif self._open and tag in {"p", "li", "td", "th", "pre"}:
             self._open[-1][2] += " "
 
+    def handle_comment(self, data: str) -> None:
+        """Note the words of `<!-- search: other, words -->`, by which people look for a section."""
+        if self._open and data.startswith(" search: "):
+            self._open[-1][3] += data.removeprefix(" search: ")
+
     def handle_data(self, data: str) -> None:
         """Note a piece of a title or of a text."""
         if self._open and self._within != "link":
@@ -209,7 +234,7 @@ class Sections(HTMLParser):
 
 
 INDEX: list[list[str]] = []
-"""Of each section: page, title of the page, anchor, title, text."""
+"""Of each section: page, title of the page, anchor, title, text, other words for it."""
 
 
 def collect(_app: Sphinx, page: str, _template: str, context: dict[str, Any], tree: object) -> None:
@@ -219,8 +244,8 @@ def collect(_app: Sphinx, page: str, _template: str, context: dict[str, Any], tr
     sections = Sections()
     sections.feed(context["body"])
     name = f"{page}.html"
-    for anchor, title, text in sections.found:
-        INDEX.append([name, sections.found[0][1], anchor, title, " ".join(text.split())])
+    for anchor, title, text, words in sections.found:
+        INDEX.append([name, sections.found[0][1], anchor, title, " ".join(text.split()), words])
 
 
 def write_index(app: Sphinx, error: Exception | None) -> None:

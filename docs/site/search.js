@@ -19,10 +19,12 @@ function counted(text) {
 }
 
 const plain = (text) => ` ${wordsOf(text).join(" ")} `;
-const sections = SECTIONS.map(([page, pageTitle, anchor, title, text]) => ({
-  page, pageTitle, anchor, title, text,
-  inPage: counted(pageTitle), inTitle: counted(title), inText: counted(text),
-  titleWords: plain(title), textWords: plain(text), length: wordsOf(text).length,
+// Who searches mostly has a task: guides and commands come first.
+const weigh = (page) => (/^(how-to|flow-files|reference)/.test(page) ? 1.3 : /^(reliability|troubleshooting|warnings)/.test(page) ? 0.8 : 1);
+const sections = SECTIONS.map(([page, pageTitle, anchor, title, text, words]) => ({
+  page, pageTitle, anchor, title, text, weight: weigh(page),
+  inPage: counted(pageTitle), inTitle: counted(`${title} ${words}`), inText: counted(text),
+  titleWords: plain(`${title} ${words}`), textWords: plain(text), length: wordsOf(text).length,
 }));
 const average = sections.reduce((sum, one) => sum + one.length, 0) / sections.length;
 
@@ -54,7 +56,7 @@ function find(query) {
       if (times || inTitle || inPage) matched += 1;
       score += rarity[i] * (times / (times + 0.6 + (0.9 * one.length) / average) + 1.2 * inTitle + 0.6 * inPage);
     });
-    score *= (matched / words.length) ** 3;
+    score *= one.weight * (matched / words.length) ** 3;
     if (words.length > 1 && one.textWords.includes(phrase)) score *= 2.2;
     if (one.titleWords.includes(phrase)) score *= 1.5;
     if (score > 0.3) {
