@@ -84,8 +84,9 @@ def files() -> dict[Path, str]:
         made[SHARE / "man" / "man1" / f"{PROGRAM}.1"] = "\n".join(manual()) + "\n"
         for command in (cli, *map(load_command, SHOWN)):
             page = COMMANDS / f"{'index' if command is cli else command.name}.md"
-            table = OPTIONS_TABLE + "".join(f"| {' | '.join(row)} |\n" for row in rows(command))
-            made[page] = OPTIONS.sub(table.replace("\\", r"\\"), page.read_text("utf-8"))
+            lines = "".join(f"| {' | '.join(row)} |\n" for row in rows_of_page(command))
+            table = (OPTIONS_TABLE + lines).replace("\\", r"\\")
+            made[page] = OPTIONS.sub(table, page.read_text("utf-8"))
         for topic, lines in topics().items():
             made[INSTALLED_TOPICS / f"{topic}.txt"] = "\n".join(lines)
     return made
@@ -125,9 +126,19 @@ def topic_of_field(name: str, guides: list[str]) -> Iterator[str]:
         yield from (f"More: {PROGRAM} help {ELSEWHERE[name]}", "")
 
 
-def rows(command: click.Command) -> Iterator[tuple[str, str, str]]:
-    """Yield a row for each option of a command: how it is written, its meaning, its default."""
+def rows_of_page(command: click.Command) -> Iterator[tuple[str, str, str]]:
+    """Yield the rows of a command's page; one of them is for all options that `start` has too."""
+    common = set(rows(load_command("start")).values()) if command.name != "start" else set()
+    yield from (row for row in rows(command).values() if row not in common)
+    shared = [f"`{option}`" for option, row in rows(command).items() if row in common]
+    if shared:
+        yield f"[{', '.join(shared)}](start.md#options)", "Same as for `start`.", ""
+
+
+def rows(command: click.Command) -> dict[str, tuple[str, str, str]]:
+    """Return a row for each option of a command: how it is written, its meaning, its default."""
     context = click.Context(command, info_name=command.name)
+    found = {}
     for param in command.params:
         if not isinstance(param, click.Option):
             continue
@@ -149,7 +160,8 @@ def rows(command: click.Command) -> Iterator[tuple[str, str, str]]:
             text += f" One of {', '.join(f'`{choice}`' for choice in choices)}."
         words = ", ".join(f"`{word}{value}`" for word in param.opts)
         more = MORE.get(str(param.name))
-        yield f"[{words}]({more})" if more else words, text, default
+        found[param.opts[0]] = f"[{words}]({more})" if more else words, text, default
+    return found
 
 
 def document(source: str) -> str:
