@@ -2,12 +2,11 @@
 
 import signal
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orchesjob_client import BadAnswer, CallFailed, JobNotRunning, JobReport, OrchesjobClient
+from orchesjob_client import CallFailed, JobNotRunning, JobReport
 from support.orchesjob import FakeOrchesjob, Rule
 from support.processes import await_exit
 
@@ -34,43 +33,6 @@ def test_start_fails(fake_orchesjob: FakeOrchesjob, fault: str, when: str) -> No
     else:
         assert fake_orchesjob.await_end("k")["status"] == "SUCCEEDED"
         assert fake_orchesjob.begun() == ["k"]
-
-
-def test_dead_start_can_be_fenced(fake_orchesjob: FakeOrchesjob) -> None:
-    """An abort of a start that died before its worker proves that nothing ever runs."""
-    fake_orchesjob.script([{"call": "start", "fault": "die", "when": "recorded", "nth": 1}])
-    with pytest.raises(CallFailed):
-        start(fake_orchesjob, "true")
-    again = start(fake_orchesjob, "true", start_timeout_sec=0.05)
-    assert (again.status, again.existing) == ("STARTING", True)
-    answer = fake_orchesjob.ask("abort", "--run-key=k", "--grace-seconds=0")
-    assert not any(answer[name] for name in answer if name.startswith("sent_"))
-    assert JobReport.from_payload(answer).never_ran
-    # Its worker, should it come late, finds nothing to do.
-    fake_orchesjob.run("_worker", "--job-id", answer["job_id"])
-    assert fake_orchesjob.begun() == []
-
-
-@pytest.mark.parametrize(
-    ("rule", "cause"),
-    [
-        ({"text": "garbage"}, "expected JSON"),
-        ({"repeat": 2}, "Extra data"),
-        ({"cut": 0.5}, "expected JSON"),
-        ({"set": {"run_key": "other"}}, "asked for key"),
-    ],
-)
-def test_bad_answers(fake_orchesjob: FakeOrchesjob, rule: Rule, cause: str) -> None:
-    """An answer can be replaced, cut or changed, although the call has been carried out."""
-    fake_orchesjob.script(
-        [{"call": call, "fault": "answer", **rule} for call in ("start", "abort")]
-    )
-    with pytest.raises(BadAnswer, match=cause):
-        start(fake_orchesjob)
-    assert fake_orchesjob.status("k")["status"] == "RUNNING"
-    with pytest.raises(BadAnswer, match=cause):
-        fake_orchesjob.client().abort(job_key="k")
-    assert fake_orchesjob.status("k")["status"] == "ABORTED"
 
 
 def test_aborts(fake_orchesjob: FakeOrchesjob) -> None:
@@ -121,12 +83,3 @@ def test_which_calls_are_hit(fake_orchesjob: FakeOrchesjob) -> None:
     codes = [fake_orchesjob.run("clean", f"--job-id={ids['r:B:1']}").returncode for _ in range(3)]
     assert codes == [0, 9, 0]
     assert fake_orchesjob.run("status", "--running").returncode == 0
-
-
-def test_executable_in_the_checkout(fake_orchesjob: FakeOrchesjob) -> None:
-    """The fake can be run straight from the checkout, without these fixtures."""
-    path = Path(__file__).parents[1] / "support" / "fake_orchesjob" / "orchesjob"
-    client = OrchesjobClient(str(path), environ=fake_orchesjob.environ)
-    report = client.start("k", ["true"])
-    await_exit(report.worker_pid)
-    assert fake_orchesjob.status("k")["status"] == "SUCCEEDED"

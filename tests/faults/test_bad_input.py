@@ -34,19 +34,7 @@ def test_flow_files(flow: Flow) -> None:
         assert expected in error
         assert "flow.yaml" in error
     assert not flow.home.exists()
-
-
-def test_problems_for_scripts(flow: Flow) -> None:
-    """All problems of a file are reported at once, with their places (rule 2.7)."""
-    (flow.folder / "flow.yaml").write_text(
-        "flow_id: f\nsteps:\n- id: a\n  command: [x]\n  retries: many\nstep: 1\n", encoding="utf-8"
-    )
-    problems = flow.refusal("start", "--run-key=k", "flow.yaml")["problems"]
-    assert all(
-        set(problem) == {"message", "path", "line", "column", "help"} for problem in problems
-    )
-    places = {(problem["path"], problem["line"], problem["column"]) for problem in problems}
-    assert places == {("steps[0].retries", 5, 12), ("step", 6, 1)}
+    assert not flow.orchesjob.home.exists()
 
 
 BAD_KEYS = {

@@ -114,17 +114,6 @@ def test_finally_runs_without_the_files_of_the_flow(flow: Flow) -> None:
     assert not (flow.folder / "ran").exists()
 
 
-def test_values_that_a_step_writes_for_all_later_ones(flow: Flow) -> None:
-    """A file of the flow that is not required may be written by a step (rule 10.4)."""
-    command = ["sh", "-c", 'echo A=written >"$ORCHESJOB_FLOW_RUN_DIR/values.env"']
-    file = flow.write(
-        {"id": "make", "command": command},
-        {"id": "use", "command": SHOW, "when": "make"},
-        env_file={"path": "${{ RUN_DIR }}/values.env", "required": False},
-    )
-    assert output(flow.start("k", file)["steps"][1]) == "written    use\n"
-
-
 def test_logs_say_that_a_step_could_not_start(flow: Flow) -> None:
     """So they do for a step that has printed something before (rule 9.6)."""
     write(flow, "x.env", "A=1")

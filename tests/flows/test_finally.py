@@ -1,6 +1,5 @@
 """The steps of `finally` run when all others have ended, in whatever way (rule 10.1)."""
 
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -157,29 +156,6 @@ def test_now_lets_none_begin(flow: Flow, gate: Gate) -> None:
     ended = dict.fromkeys(["a", "tidy", "note"], "CANCELLED")
     assert outcomes(run) == {**ended, "alert": "SKIPPED"}  # nothing has failed
     assert flow.orchesjob.run("status", "--run-key=k:tidy:1").returncode == 3
-
-
-def test_a_cancel_without_a_runner_runs_them(flow: Flow, gate: Gate) -> None:
-    """Where no runner lives, `cancel` itself ends the steps, and then does what is left."""
-    flow_file = write(flow, {"id": "a", "command": gate.command()}, finally_=FINALLY)
-    flow.abandon(flow_file, gate)
-    run = flow.ask("cancel", "--run-key=k")
-    assert (run["status"], said(run)) == ("CANCELLED", "CANCELLED:")
-
-
-def test_an_interrupted_runner_is_no_end(flow: Flow, gate: Gate) -> None:
-    """After Ctrl-C the steps run on; `finally` begins when somebody has resumed the run."""
-    flow_file = write(flow, {"id": "a", "command": gate.command()}, finally_=[TIDY])
-    runner = flow.spawn("start", "--run-key=k", flow_file)
-    gate.await_arrival()
-    flow.await_job("k")
-    runner.send_signal(signal.SIGINT)
-    assert runner.wait() == 130
-    run = flow.status("k")
-    assert outcomes(run) == {"a": "RUNNING", "tidy": "PENDING"}
-    assert run["steps"][1]["reason"] == "waits for the end of all steps: a RUNNING"
-    gate.let_through()
-    assert said(flow.ask("resume", "--run-key=k")) == "SUCCEEDED:"
 
 
 def test_a_retry_runs_them_again(flow: Flow) -> None:

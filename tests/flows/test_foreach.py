@@ -93,25 +93,6 @@ def test_a_step_with_a_list(flow: Flow) -> None:
     assert [step["attempt_no"] for step in run["steps"]][:4] == [1, 2, 1, 1]
 
 
-def test_cases_of_a_step_with_a_list(flow: Flow) -> None:
-    """A case names the copies, and gives the parameters of a list that is split (rule 11.4)."""
-    step = {"id": "load", "command": ["true"], "foreach": {"split": "${{ SHOPS }}"}}
-    flow.write(step, SUM, ALERT, params={"SHOPS": "rome oslo"}, name="flow.json")
-    case = {
-        "name": "other",
-        "params": {"SHOPS": "lima"},
-        "given": {"load@lima": "failed"},
-        "expect": {"load": "FAILED", "sum": "SKIPPED", "run": "FAILED"},
-    }
-    one = {"name": "one", "given": {"load@oslo": "failed"}, "expect": {"alert": "SUCCEEDED"}}
-    file = flow.folder / "flow.test.json"
-    file.write_text(json.dumps({"cases": [one, case]}), encoding="utf-8")
-    assert flow.run("test", "flow.test.json").returncode == 0
-    case["given"] = {"load@oslo": "failed"}
-    file.write_text(json.dumps({"cases": [one, case]}), encoding="utf-8")
-    assert "the flow has no step" in flow.run("test", "flow.test.json").stdout
-
-
 def test_split(flow: Flow) -> None:
     """The values of a run are those of its parameters; who changes these reads the list again."""
     step = {"id": "say", "command": ["echo", "${{ SHOP }}"]}
@@ -138,20 +119,6 @@ def test_split(flow: Flow) -> None:
     assert 'gives "a" twice' in flow.refusal(*twice)["error"]
 
 
-def test_a_parameter_without_values(flow: Flow) -> None:
-    """Without `allow_empty` no run starts, and `validate` warns (rule 10.3)."""
-    item = {**LOAD, "foreach": {"split": "${{ SHOPS }}"}}
-    file = flow.write(item, SUM, params={"SHOPS": ""})
-    (warning,) = flow.ask("validate", file)["files"][0]["warnings"]
-    assert (warning["code"], warning["path"]) == ("empty-list", "steps[0].foreach")
-    assert flow.ask("validate", "--param=SHOPS=a", file)["files"][0]["warnings"] == []
-    assert (
-        "write allow_empty: true beside split:"
-        in flow.refusal("start", "--run-key=z", file)["error"]
-    )
-    assert not flow.ask("list")["runs"]
-
-
 def test_lines(flow: Flow) -> None:
     """They are read when the run is recorded; no later change or loss of the file matters."""
     days = flow.folder / "days.txt"
@@ -167,15 +134,10 @@ def test_lines(flow: Flow) -> None:
     assert error["problems"][0]["path"] == "steps[0].foreach.DAY.lines"
     assert '"days.txt" cannot be read: No such file' in error["error"]
     assert flow.run("status", "--run-key=other").returncode == 2
-
-
-def test_glob(flow: Flow) -> None:
-    """File names are sorted, and begin at the directory of the run, as a `working_dir` does."""
-    (flow.folder / "data").mkdir()
-    for name in ("b.csv", "a.csv", "c.txt"):
-        (flow.folder / "data" / name).touch()
-    file = write(flow, {"DAY": {"glob": "data/*.csv"}})
-    assert said(flow.start("k", file)) == {"load@1": "/data/a.csv", "load@2": "/data/b.csv"}
+    for name in ("b.csv", "a.csv", "c.txt"):  # file names are sorted
+        (flow.folder / name).touch()
+    run = flow.start("glob", write(flow, {"DAY": {"glob": "*.csv"}}))
+    assert said(run) == {"load@1": "/a.csv", "load@2": "/b.csv"}
 
 
 def test_a_list_that_a_parameter_names(flow: Flow) -> None:
@@ -295,17 +257,6 @@ def test_validate_and_graph(flow: Flow) -> None:
     dot = flow.run("graph", "--run-key=k", "--format=dot").stdout
     assert '"load" [label="load (2 copies)\\n2 SUCCEEDED", fillcolor="#c8e6c9"]' in dot
     assert '"load" -> "sum"' in dot
-
-
-def test_retry(flow: Flow) -> None:
-    """One copy by its id, all of them by the name that means them."""
-    flow.start("k", write(flow, {"SHOP": ["good", "better"]}, SUM, ALERT))
-    run = flow.ask("retry", "--run-key=k", "--step=load@better")
-    assert [step["attempt_no"] for step in run["steps"]] == [1, 2, 2, 0]
-    run = flow.ask("retry", "--run-key=k", "--step=load")
-    assert [step["attempt_no"] for step in run["steps"]] == [2, 3, 3, 0]
-    error = flow.refusal("retry", "--run-key=k", "--step=load@best")
-    assert "load@better" in error["error"]
 
 
 def test_retry_with_a_file(flow: Flow) -> None:

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shlex
 import signal
 from pathlib import Path
 from random import Random
@@ -295,22 +294,6 @@ def test_finally_of_a_replaced_run(flow: Flow, gate: Gate) -> None:
     let_one_end(flow, gate, "third")
 
 
-def test_a_replaced_run_without_a_runner(
-    flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob
-) -> None:
-    """It is not over while its step runs; the runner of the next run has both end."""
-    hold(flow, gate, "second", **{"finally": FINALLY})
-    kill_runner(flow, "second")
-    kill_runner(flow, "first")
-    runner = flow.spawn("start", "--run-key=third", write(flow, gate, "replace"))
-    gate.await_arrival()
-    for key in ("first", "second"):
-        assert flow.status(key)["error"] == "replaced by run 'third'"
-    gate.let_through()
-    assert runner.completed().returncode == 0
-    assert fake_orchesjob.begun() == ["first:a:1", "first:z:1", "third:a:1"]
-
-
 def test_the_runs_inside_a_replaced_run(
     flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob
 ) -> None:
@@ -367,30 +350,6 @@ def test_a_flow_inside_another_of_its_group(flow: Flow, gate: Gate) -> None:
     assert (run["status"], run["cancel_requested_at"]) == ("FAILED", None)
 
 
-def test_groups_crosswise(flow: Flow, gate: Gate) -> None:
-    """The start that would close a circle of groups is refused; all others come to their ends."""
-    names = ["ring0", "ring1", "ring2"]
-    for name, after in zip(names, [*names[1:], names[0]], strict=True):
-        inner = {"id": "s", "command": ["true"]}
-        flow.write(inner, name=f"in-{name}.json", concurrency={"group": name})
-        start = [flow.program, "start", "-d", f"--run-key=in-{after}", f"in-{after}.json"]
-        waiting = f"exec {flow.program} wait in-{after}"
-        outer = {"id": "s", "command": gate.command(f"{shlex.join(start)} && {waiting}")}
-        flow.write(outer, name=f"{name}.json", concurrency={"group": name})
-    for name in names:
-        flow.ask("start", "-d", f"--run-key={name}", f"{name}.json")
-        gate.await_arrival()
-    bystander = flow.spawn("start", "--run-key=bystander", "in-ring0.json")
-    flow.await_true(lambda: flow.run("status", "bystander").returncode == 0)
-    gate.let_through(len(names))
-    codes = {name: flow.run("wait", name).returncode for name in names}
-    (refused,) = [name for name, code in codes.items() if code != 0]
-    words = flow.run("logs", refused, "--stream=stderr").stdout
-    assert "would wait for ever" in words
-    assert all(name in words for name in names)
-    assert bystander.completed().returncode == 0
-
-
 def test_a_database_that_is_removed(flow: Flow, gate: Gate) -> None:
     """A run that waits does not wait for what nobody records any more."""
     file = hold(flow, gate)
@@ -401,18 +360,6 @@ def test_a_database_that_is_removed(flow: Flow, gate: Gate) -> None:
     finished = runner.completed()
     assert finished.returncode == 2
     assert "the flow database was removed or replaced" in finished.stderr
-
-
-def test_tick(flow: Flow, gate: Gate) -> None:
-    """A run that is advanced without waiting begins if it is its turn, and waits otherwise."""
-    hold(flow, gate, "second")
-    kill_runner(flow, "second")
-    assert flow.ask("tick", "--run-key=second")["status"] == "PENDING"
-    let_one_end(flow, gate, "first")
-    gate.let_through()  # one that does not wait begins although this one waits
-    assert flow.start("third", write(flow, gate, "skip"))["status"] == "SUCCEEDED"
-    gate.await_arrival()
-    assert flow.ask("tick", "--run-key=second")["status"] == "RUNNING"
 
 
 def test_replaced_and_killed_at_random(flow: Flow, tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """`only_if` is asked before a step's command, and decides whether that runs (rule 10.8)."""
 
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -100,20 +99,6 @@ def test_a_failed_command_does_not_ask_again(flow: Flow) -> None:
     ]
 
 
-def test_a_killed_runner(flow: Flow, gate: Gate, tmp_path: Path) -> None:
-    """What asks the gate is a job: the next runner waits for its answer, and asks once (4.2)."""
-    log = shlex.quote(str(tmp_path / "log"))
-    asking = gate.command(f"echo asked >>{log}; [ $ORCHESJOB_FLOW_STEP = a ]")
-    file = flow.write(
-        *({"id": name, "command": ["true"], "only_if": asking} for name in ("a", "b"))
-    )
-    flow.abandon(file, gate)
-    gate.await_arrival()
-    gate.let_through(2)
-    assert outcomes(flow.start("k", file)) == {"a": "SUCCEEDED", "b": "SKIPPED"}
-    assert (tmp_path / "log").read_text(encoding="utf-8") == "asked\n" * 2
-
-
 def test_a_retry_asks_again(flow: Flow, tmp_path: Path) -> None:
     """The command `retry` has the gate of a step that runs again asked again (rule 9.7)."""
     flag = tmp_path / "flag"
@@ -148,16 +133,6 @@ def test_a_retry_with_another_gate(flow: Flow) -> None:
         (True, "SUCCEEDED", None),
         (False, "SUCCEEDED", None),
     ]
-
-
-def test_a_command_where_the_gate_is_to_be_asked(flow: Flow) -> None:
-    """It is a job of somebody else, and no answer, even if it is the step's own (rule 5.9)."""
-    flow.orchesjob.start("k:a:1", "true", strict=True)
-    flow.orchesjob.await_end("k:a:1")
-    file = flow.write({"id": "a", "command": ["true"], "only_if": ["false"], "retries": 3})
-    step = flow.start("k", file, code=1)["steps"][0]
-    assert (step["status"], step["attempt_no"]) == ("FAILED", 1)
-    assert "knows k:a:1 as another command, ['true'] and not ['false']" in step["error"]
 
 
 def shown(flow: Flow, *words: str) -> str:

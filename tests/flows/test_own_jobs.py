@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,12 +18,6 @@ HOMES = {"id": "a", "command": ["sh", "-c", 'echo "$ORCHESJOB_HOME $ORCHESJOB_FL
 def own(flow: Flow, name: str = "k") -> Path:
     """Return the home that a run has for itself."""
     return (flow.home / "jobs" / f"{name}.jobs").resolve()
-
-
-def is_running(run: Any) -> bool:
-    """Tell whether the job of the first step runs."""
-    job = run["steps"][0]["orchesjob_status"]
-    return job is not None and job["status"] == "RUNNING"
 
 
 def start_own(flow: Flow, file: str, key: str = "k", *, code: int = 0) -> object:
@@ -87,15 +80,6 @@ def test_a_retry(flow: Flow) -> None:
     assert flow.ask("retry", "--run-key=k")["status"] == "SUCCEEDED"
     assert flow.status("k")["orchesjob_home"] == str(own(flow))
     assert not (flow.folder / "elsewhere").exists()
-
-
-def test_a_cancel_in_the_background(flow: Flow) -> None:
-    """A background runner works there too, and a `cancel` ends what runs there."""
-    file = flow.write({"id": "a", "command": ["sleep", "600"]})
-    flow.ask("start", "--run-key=k", OWN, "-d", file)
-    flow.await_status("k", is_running)
-    assert flow.ask("cancel", "--run-key=k")["status"] == "CANCELLED"
-    assert flow.status("k")["steps"][0]["orchesjob_status"]["status"] == "ABORTED"
 
 
 def test_the_variable(flow: Flow) -> None:

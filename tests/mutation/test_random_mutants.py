@@ -36,32 +36,6 @@ def test_a_mutant(tmp_path: Path, line: str, kind: str, changed: str) -> None:
     assert f"{BEGIN}    {changed}\n" in [m.text for m in mutants_of(module) if m.kind == kind]
 
 
-def test_two_statements_change_places(tmp_path: Path) -> None:
-    """Neighbours do, unless the second one needs the first."""
-    module = tmp_path / "module.py"
-    module.write_text(f"{BEGIN}    a.x()\n    b.y()\n    c = a.z()\n    c.x()\n")
-    swapped = [mutant.text for mutant in mutants_of(module) if mutant.kind == "order"]
-    assert swapped == [
-        f"{BEGIN}    b.y()\n    a.x()\n    c = a.z()\n    c.x()\n",
-        f"{BEGIN}    a.x()\n    c = a.z()\n    b.y()\n    c.x()\n",
-    ]
-
-
-def test_what_runs_with_its_function(tmp_path: Path) -> None:
-    """The body does, its outermost statements too; defaults and the module run at import."""
-    module = tmp_path / "module.py"
-    module.write_text("x(1)\ndef f(a=2):\n    if a:\n        return a\n    return a\n")
-    found = {(mutant.line, mutant.in_function) for mutant in mutants_of(module)}
-    assert found == {(1, False), (2, False), (3, True), (4, True), (5, True)}
-
-
-def test_what_does_not_run_has_no_mutants(tmp_path: Path) -> None:
-    """Docstrings, exports and types are left alone."""
-    module = tmp_path / "module.py"
-    module.write_text('"""Docs."""\n__all__ = ["a"]\ntype A = int\nif TYPE_CHECKING:\n    X = 1\n')
-    assert list(mutants_of(module)) == []
-
-
 def test_a_seed_draws_the_same_again() -> None:
     """A drawn mutant is a module that can be compiled, of the package that was asked for."""
     drawn = draw(5, 7, "flow-store")
