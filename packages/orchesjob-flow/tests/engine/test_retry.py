@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import pytest
 
 from flow_spec import FlowSpec, StepSpec
@@ -75,6 +76,20 @@ def test_another_definition(ended: Callable[..., Run]) -> None:
     assert plan.definition == flow.to_json()
     assert plan.resets == {1: 9, 2: 0, 3: 0, 4: 0}
     assert plan.added == [("more", 1)]
+
+
+def test_values_of_what_is_kept(ended: Callable[..., Run]) -> None:
+    """Of a kept step, values are recorded that are others now; the last with which it ran (9.7)."""
+    run = ended(OUTCOMES)
+    got, *others = run.steps
+    run = run._replace(
+        params={"DAY": "mon", "SAME": "x", "GONE": "y"},
+        steps=(got._replace(ran_with={"MORE": "old"}), *others),
+    )
+    now = {"DAY": "tue", "SAME": "x", "MORE": "new"}
+    flow = attrs.evolve(FlowSpec("f", STEPS), values=tuple(now.items()))
+    old = {"DAY": "mon"}
+    assert plan_retry(run, flow).ran_with == {0: {**old, "MORE": "old"}, 5: old}
 
 
 @pytest.mark.parametrize(

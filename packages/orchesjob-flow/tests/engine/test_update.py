@@ -33,6 +33,7 @@ from orchesjob_flow.engine.messages import (
     SurvivorsSeen,
     Timer,
     TimerDue,
+    Warn,
     WatchAnswered,
     WatchProcess,
 )
@@ -119,7 +120,16 @@ def test_answers_that_come_too_late(run: RunState, event: Event) -> None:
     assert not decision.effects
 
 
-@pytest.mark.parametrize("event", [*LATE, RunnerStarted(), CancelSeen(CancelRequest(1.0, None))])
+AFTER_ALL: list[Event] = [
+    *LATE,
+    RunnerStarted(),
+    CancelSeen(CancelRequest(1.0, None)),
+    TimerDue(Timer.POLL),
+    CallUnanswered(None, CallFailed("orchesjob status", "locked")),
+]
+
+
+@pytest.mark.parametrize("event", AFTER_ALL)
 def test_nothing_happens_after_the_end(run: RunState, event: Event) -> None:
     """An event that comes after the run's end changes nothing (rule 5.1)."""
     update(run, RunnerStarted(), NOW)
@@ -293,6 +303,21 @@ def test_a_job_without_its_worker(run: RunState) -> None:
     update(run, TimerDue(Timer.ASK_STATUS, FIRST), later)
     decision = update(run, StatusAnswered(FIRST, report("RUNNING")), later)
     assert LookForSurvivors in map(type, decision.effects)
+
+
+def test_an_answer_ends_the_trouble(run: RunState) -> None:
+    """After an answer the next trouble is told again, and begins with the first delay (5.7)."""
+    update(run, RunnerStarted(), NOW)
+    update(run, StartAnswered(FIRST, report("STARTING")), NOW)
+    update(run, WatchAnswered(FIRST, Watch.WATCHING), NOW)
+    update(run, JobExited(FIRST), NOW)
+    no_answer = CallUnanswered(FIRST, CallFailed("orchesjob status", "locked"))
+    first = update(run, no_answer, NOW)
+    assert [type(effect) for effect in first.effects] == [Warn, SetTimer]
+    update(run, TimerDue(Timer.ASK_STATUS, FIRST), NOW._replace(mono=NOW.mono + 1))
+    update(run, StatusAnswered(FIRST, report("STARTING")), NOW)
+    update(run, TimerDue(Timer.ASK_STATUS, FIRST), NOW._replace(mono=NOW.mono + 9))
+    assert update(run, no_answer, NOW).effects == first.effects
 
 
 def test_a_worker_after_all(run: RunState) -> None:

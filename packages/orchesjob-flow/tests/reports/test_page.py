@@ -233,3 +233,20 @@ def test_idle_time_is_cut_short() -> None:
         ("0", False),
         ("1 h 23 min", True),
     ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "labels"),
+    [
+        (0.006, "0, 1 ms, 2 ms, 3 ms, 4 ms, 5 ms"),  # the end itself has no label
+        (7, "0, 2 s, 4 s, 6 s"),
+        (51, "0, 10 s, 20 s, 30 s, 40 s"),
+        (4000, "0, 15 min, 30 min, 45 min, 1 h"),
+        (12.5 * 86400, "0, 3 d, 6 d, 9 d, 12 d"),
+    ],
+)
+def test_labels_of_the_axis(seconds: float, labels: str) -> None:
+    """A stretch is labelled from 0 on, in round steps, with six intervals at most."""
+    timeline = timeline_of(facts_from(RecordedStep(step("a"), [(0, seconds, 0)])))
+    assert ", ".join(tick.label for tick in timeline.ticks) == labels
+    assert timeline.ticks[0].left == 0

@@ -35,6 +35,8 @@ def test_a_look_that_hangs(world: World, producing: Make, step: Make) -> None:
         "the look at what it has written has taken longer than 30 s",
     ]
     assert [found.key.split(":")[-1] for found in world.executions("a")] == ["2", "3"]
+    noted, again = world.calls.made("note")[:2]
+    assert again - noted == pytest.approx(30, abs=0.5)
     assert world.driver == 1
 
 
