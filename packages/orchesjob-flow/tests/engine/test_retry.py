@@ -7,9 +7,9 @@ from typing import Any
 import attrs
 import pytest
 
-from flow_spec import FlowSpec, StepSpec
-from flow_store import Attempt, AttemptStatus, Run, RunStatus, Step, StepStatus
-from orchesjob_flow.engine.reopening import plan_retry
+from flow_spec import Block, FlowSpec, StepSpec
+from flow_store import Attempt, AttemptStatus, Person, Run, RunStatus, Step, StepStatus
+from orchesjob_flow.engine.reopening import Settling, plan_retry, plan_settle
 from orchesjob_flow.errors import NotReopened
 
 MakeRun = Callable[..., Run]
@@ -50,15 +50,6 @@ def again(run: Run, **choice: object) -> list[str]:
     return [run.steps[position].step_id for position in plan.resets]
 
 
-@pytest.mark.parametrize("report", ["SUCCEEDED", "FAILED"])
-def test_nothing(ended: Callable[..., Run], report: str) -> None:
-    """Of a run that SUCCEEDED a step must be named, one that was allowed to fail too."""
-    outcomes = f"SUCCEEDED SUCCEEDED {report} SUCCEEDED SKIPPED SKIPPED"
-    run = ended(outcomes, RunStatus.SUCCEEDED)
-    with pytest.raises(NotReopened, match="--step"):
-        again(run)
-
-
 def changed(*replaced: StepSpec, without: str = "", flow_id: str = "f") -> FlowSpec:
     by_id = {step.id: step for step in (*STEPS, *replaced)}
     by_id.pop(without, None)
@@ -90,6 +81,18 @@ def test_values_of_what_is_kept(ended: Callable[..., Run]) -> None:
     flow = attrs.evolve(FlowSpec("f", STEPS), values=tuple(now.items()))
     old = {"DAY": "mon"}
     assert plan_retry(run, flow).ran_with == {0: {**old, "MORE": "old"}, 5: old}
+
+
+def test_what_a_person_settles(make_run: MakeRun) -> None:
+    """The run keeps its parameters; a name of no copies means no step (rules 10.3 and 12.3)."""
+    block = Block(("X",), (StepSpec("a", ("x",)),), (), 0)
+    flow = FlowSpec("f", (StepSpec("b", ("x",)),), blocks=(block,)).with_copies()
+    failed = Step(0, "b", StepStatus.FAILED, 1, 1, 0)
+    run = make_run((failed, None), definition=flow.to_json(), params={"DAY": "monday"})
+    by_hand = Settling(StepStatus.SUCCEEDED, "by hand", Person("ann", 1000), 50.0)
+    with pytest.raises(NotReopened, match="no copies"):
+        plan_settle(run, flow, "a", by_hand)
+    assert plan_settle(run, flow, "b", by_hand).params == {"DAY": "monday"}
 
 
 @pytest.mark.parametrize(

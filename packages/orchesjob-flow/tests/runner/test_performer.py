@@ -12,7 +12,6 @@ from typing import Any, cast
 import attrs
 import pytest
 
-from flow_spec import EnvFile
 from orchesjob_client import (
     CallFailed,
     CallRefused,
@@ -37,11 +36,9 @@ from orchesjob_flow.engine.messages import (
     EndSurvivors,
     Event,
     LookForSurvivors,
-    RunningAnswered,
     StartAnswered,
     StartCalledOff,
     StartJob,
-    StartPrevented,
     StatusAnswered,
     SurvivorsSeen,
     WatchAnswered,
@@ -164,40 +161,6 @@ def perform(performer: Performer, answers: SimpleQueue[Event]) -> Callable[[Any]
     return answer
 
 
-def test_a_start_with_files_of_variables(
-    client: Client, perform: Callable[[Any], Event], tmp_path: Path
-) -> None:
-    """The files lie over the runner's environment, and below what outranks them (rule 10.4)."""
-    one, other = tmp_path / "one", tmp_path / "other"
-    one.write_text("SHOP=no\nPATH=/one\nA=1\nB=1\n", encoding="utf-8")
-    other.write_text("PATH=/other\nB=2\n", encoding="utf-8")
-    below = (EnvFile(str(one), frozenset({"SHOP"})), EnvFile(f"..{other}", frozenset()))
-    assert perform(START._replace(env_files=below)) == StartAnswered(ID, JOB)
-    ((*_, options),) = client.asked
-    env = {name: options["env"][name] for name in ("SHOP", "PATH", "A", "B")}
-    assert env == {"SHOP": "berlin", "PATH": "/other", "A": "1", "B": "2"}
-
-
-def test_a_start_without_its_files(client: Client, perform: Callable[[Any], Event]) -> None:
-    """Where a file is missing, orchesjob is not called (rule 10.4)."""
-    event = perform(START._replace(env_files=(EnvFile("no/such.env", frozenset()),)))
-    error = "env_file /srv/no/such.env: cannot be read: No such file or directory"
-    assert event == StartPrevented(ID, error)
-    assert not client.asked
-
-
-def test_a_start_that_can_do_without_its_files(
-    client: Client, perform: Callable[[Any], Event]
-) -> None:
-    """The engine records first what the step does without, and starts it again (rule 10.4)."""
-    files = tuple(EnvFile(f"no/{name}", frozenset(), is_dispensable=True) for name in "ab")
-    event = perform(START._replace(env_files=files))
-    flaw = "cannot be read: No such file or directory"
-    words = f"without env_file /srv/no/a: {flaw}; env_file /srv/no/b: {flaw}"
-    assert event == StartPrevented(ID, words, files)
-    assert not client.asked
-
-
 def test_a_start(client: Client, perform: Callable[[Any], Event]) -> None:
     """A start runs in the run's directory and holds the lock of the calls (rule 5.8)."""
     assert perform(START) == StartAnswered(ID, JOB)
@@ -213,39 +176,12 @@ def test_a_start(client: Client, perform: Callable[[Any], Event]) -> None:
     assert 11 in client.holds[0].descriptors
 
 
-@pytest.mark.parametrize(("working_dir", "cwd"), [("load/day", "/srv/load/day"), ("/mnt", "/mnt")])
-def test_a_start_in_a_directory_of_its_own(
-    client: Client, perform: Callable[[Any], Event], working_dir: str, cwd: str
-) -> None:
-    """A relative `working_dir` is taken from the run's directory (rule 9.12)."""
-    perform(START._replace(working_dir=working_dir))
-    assert client.asked[0][3]["cwd"] == cwd
-
-
 def test_an_abort(client: Client, perform: Callable[[Any], Event]) -> None:
     """An abort names the job, the reason and the grace, and holds the lock of the calls."""
     assert perform(ABORT) == AbortAnswered(ID, JOB)
     options = {"job_id": "j", "grace_sec": 2.0, "reason": ABORT.reason}
     assert client.asked == [("abort", options)]
     assert 11 in client.holds[0].descriptors
-
-
-@pytest.mark.parametrize("error", [JobNotFound("abort", "x"), JobNotRunning("abort", "x")])
-def test_nothing_to_abort(
-    client: Client, perform: Callable[[Any], Event], error: Exception
-) -> None:
-    """An abort that finds nothing to abort has an answer too (rule 5.5)."""
-    client.answer = error
-    assert perform(ABORT) == AbortAnswered(ID, None)
-
-
-def test_questions(client: Client, perform: Callable[[Any], Event]) -> None:
-    """A status is answered by a job or by none, the running ones by their keys."""
-    assert perform(AskStatus(ID, "k:a:1")) == StatusAnswered(ID, JOB)
-    client.answer = None
-    assert perform(AskStatus(ID, "k:a:1")) == StatusAnswered(ID, None)
-    client.answer = [JOB]
-    assert perform(AskRunning()) == RunningAnswered(frozenset({"k:a:1"}))
 
 
 def test_a_call_has_its_place(
@@ -420,3 +356,21 @@ def test_a_search_that_fails(perform: Callable[[Any], Event], warnings: SimpleQu
     assert "k:a:1" in warning
     assert "Too many open files" in warning
     assert warnings.empty()
+
+
+@pytest.mark.parametrize(("working_dir", "cwd"), [("load/day", "/srv/load/day"), ("/mnt", "/mnt")])
+def test_a_start_in_a_directory_of_its_own(
+    client: Client, perform: Callable[[Any], Event], working_dir: str, cwd: str
+) -> None:
+    """A relative `working_dir` is taken from the run's directory (rule 9.12)."""
+    perform(START._replace(working_dir=working_dir))
+    assert client.asked[0][3]["cwd"] == cwd
+
+
+@pytest.mark.parametrize("error", [JobNotFound("abort", "x"), JobNotRunning("abort", "x")])
+def test_nothing_to_abort(
+    client: Client, perform: Callable[[Any], Event], error: Exception
+) -> None:
+    """An abort that finds nothing to abort has an answer too (rule 5.5)."""
+    client.answer = error
+    assert perform(ABORT) == AbortAnswered(ID, None)
