@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,53 +13,40 @@ if TYPE_CHECKING:
 
 FLOW = """
 flow_id: daily
+description: Gets the orders.
 max_parallel: 3
 timeout_sec: 60
+concurrency: {group: daily, on_conflict: wait}
 steps:
-  - {id: get, command: [sh, -c, "true"], description: gets it}
-  - {id: load, command: ["true"], when: get}
-  - {id: tell, command: ["true"], when: !load, depends_on: [get]}
+  - id: get
+    command: ["true"]
+    description: gets it
+    retries: 2
+    retry_delay_sec: 1.5
+    retry_backoff: 3
+    timeout_sec: 60
 """
 
 
-def test_tasks_and_edges(airflow: "Airflow") -> None:
-    """There is a task for each step, which waits for what the step waits for (rule 3.6)."""
+def test_the_flow_and_the_caller(airflow: "Airflow", monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the DAG and its tasks have is the flow's, unless the caller may say it (13.2, 13.4)."""
+    monkeypatch.setenv("AIRFLOW__CORE__DEFAULT_TASK_RETRIES", "9")
     airflow.write(FLOW)
     dag = airflow.load()
-    assert dag.dag_id == "daily"
-    upstream = {task.task_id: task.upstream_task_ids for task in dag.tasks}
-    assert upstream == {
-        "flow.begin": set(),
-        "get": {"flow.begin"},
-        "load": {"get"},
-        "tell": {"get", "load"},
-        "flow.outcome": {"get", "load", "tell"},
-    }
-    first = {"flow.begin", "get"}
-    for task in dag.tasks:
-        assert task.trigger_rule == ("all_success" if task.task_id in first else "all_done")
-    assert dag.task_dict["get"].doc_md == "gets it"
-
-
-def test_the_description(airflow: "Airflow") -> None:
-    """The DAG has that of the flow, unless the DAG file gives another (rule 10.9)."""
-    airflow.write(FLOW)
-    assert airflow.load().description is None
-    airflow.write(FLOW.replace("max_parallel: 3", "description: Gets the orders."))
-    assert airflow.load().description == "Gets the orders."
-    assert airflow.load("'flow.yaml', description='mine'").description == "mine"
-
-
-def test_the_flow_and_the_caller(airflow: "Airflow") -> None:
-    """The caller's arguments take precedence over the flow's fields."""
-    airflow.write(FLOW)
-    dag = airflow.load()
-    assert str([dag.max_active_tasks, dag.schedule]) == "[3, None]"
+    assert str([dag.max_active_tasks, dag.max_active_runs, dag.schedule]) == "[3, 1, None]"
     assert dag.dagrun_timeout == timedelta(minutes=1)
-    dag = airflow.load("'flow.yaml', dag_id='x', schedule='@daily', max_active_tasks=7, tags=['t']")
+    assert (dag.dag_id, dag.description) == ("daily", "Gets the orders.")
+    of_caller = "dag_id='x', schedule='@daily', max_active_tasks=7, tags=['t'], description='mine'"
+    of_tasks = "infrastructure_retries=1, default_args={'owner': 'me'}"
+    dag = airflow.load(f"'flow.yaml', {of_caller}, {of_tasks}")
     assert str([dag.dag_id, dag.max_active_tasks, dag.schedule]) == "['x', 7, '@daily']"
-    assert dag.tags == {"t"}
+    assert (dag.tags, dag.description) == ({"t"}, "mine")
     assert dag.fileloc == str(airflow.folder / "the_dag.py")
+    task = dag.task_dict["get"]
+    assert (task.owner, task.doc_md, task.retries) == ("me", "gets it", 2 + 1)
+    # Airflow's are those after an infrastructure fault; the step keeps its own itself.
+    delays = (task.retry_delay, task.retry_exponential_backoff, task.execution_timeout)
+    assert delays == (timedelta(seconds=30), 0, None)
 
 
 @pytest.mark.parametrize(
@@ -87,41 +74,6 @@ def test_the_document(airflow: "Airflow", name: str, text: str, document: str) -
     airflow.write(text, name)
     assert airflow.load(repr(name)).doc_md == document.format(text.rstrip())
     assert airflow.load(f"{name!r}, doc_md='mine'").doc_md == "mine"
-
-
-@pytest.mark.parametrize("concurrency", ["{}", "{group: daily, on_conflict: wait}"])
-def test_runs_that_wait_for_each_other(airflow: "Airflow", concurrency: str) -> None:
-    """Where runs of one flow wait for each other, one run of the DAG is active (rule 10.7)."""
-    airflow.write(f"{FLOW}concurrency: {concurrency}\n")
-    assert airflow.load().max_active_runs == 1
-
-
-HALF_A_MINUTE = timedelta(seconds=30)
-
-
-@pytest.mark.parametrize(
-    ("fields", "given", "arguments"),
-    [
-        ("", "", {"retries": 3, "retry_delay": HALF_A_MINUTE, "execution_timeout": None}),
-        ("retries: 2, retry_delay_sec: 1.5", "", {"retries": 5, "retry_delay": HALF_A_MINUTE}),
-        ("retries: 2", "infrastructure_retries=0", {"retries": 2}),
-        ("retries: 1, retry_backoff: 3", "", {"retry_exponential_backoff": 0}),
-        ("timeout_sec: 60", "", {"execution_timeout": None}),
-    ],
-)
-def test_fields(
-    airflow: "Airflow",
-    monkeypatch: pytest.MonkeyPatch,
-    fields: str,
-    given: str,
-    arguments: dict[str, Any],
-) -> None:
-    """Airflow's retries are the step's and those for infrastructure faults (rule 13.2)."""
-    monkeypatch.setenv("AIRFLOW__CORE__DEFAULT_TASK_RETRIES", "9")
-    airflow.write(f"{{flow_id: f, steps: [{{id: a, command: [x], {fields}}}]}}")
-    task = airflow.load(f"'flow.yaml', default_args={{'owner': 'me'}}, {given}").task_dict["a"]
-    assert {name: getattr(task, name) for name in arguments} == arguments
-    assert (task.owner, task.trigger_rule) == ("me", "all_success")
 
 
 RETRY_CALLBACK = """

@@ -54,15 +54,6 @@ def test_secrets(airflow: "Airflow", monkeypatch: pytest.MonkeyPatch) -> None:
     assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
 
 
-def test_a_file_that_a_step_writes(airflow: "Airflow") -> None:
-    """A file is read when the attempt begins: a step before it may write it."""
-    steps = (
-        "[{id: a, command: [sh, -c, 'echo DISK=sda > disk.env']},"
-        " {id: b, when: a, env_file: disk.env, command: [sh, -c, 'test $DISK = sda']}]"
-    )
-    assert airflow.run_flow(f"{{flow_id: f, steps: {steps}}}") == (OK, {"a": OK, "b": OK})
-
-
 @pytest.mark.parametrize(
     ("fields", "tries"), [("retries: 2", 3), ("retries: 2, retry_exit_codes: [3]", 1)]
 )

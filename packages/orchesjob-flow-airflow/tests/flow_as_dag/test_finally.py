@@ -1,57 +1,21 @@
 """`finally` on Airflow: its steps run however the others have ended (rule 10.1)."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException
-
-from flow_spec import parse_flow
-from orchesjob_flow_airflow.flow_as_dag.operators import OutcomeOperator
-from orchesjob_flow_airflow.flow_as_dag.run import TaskIds
 
 if TYPE_CHECKING:
     from conftest import Airflow
 
 OK, NG, SKIP = "success", "failed", "skipped"
-OPERATORS = "orchesjob_flow_airflow.flow_as_dag.operators"
-INTERVAL = f"{OPERATORS}.FINALLY_INTERVAL"
+INTERVAL = "orchesjob_flow_airflow.flow_as_dag.operators.FINALLY_INTERVAL"
 
-FLOW = """
-flow_id: daily
-steps:
-  - {id: get, command: ["true"]}
-  - {id: load, command: ["true"], when: get}
-finally:
-  - {id: tidy, command: ["true"]}
-  - {id: tell, command: ["true"], when: tidy && any(failed), depends_on: [load]}
-"""
 TELLING = """
   - id: tell
     command: [sh, -c, 'echo "$ORCHESJOB_FLOW_OUTCOME [$ORCHESJOB_FLOW_FAILED_STEPS]" >> $EXECUTED']
 """
-
-
-def test_tasks_and_edges(airflow: "Airflow") -> None:
-    """The steps of `finally` are teardown tasks behind all others (rule 10.1)."""
-    airflow.write(FLOW)
-    dag = airflow.load()
-    upstream = {task.task_id: task.upstream_task_ids for task in dag.tasks}
-    assert upstream == {
-        "flow.begin": set(),
-        "get": {"flow.begin"},
-        "load": {"get"},
-        "flow.finally": {"get", "load"},
-        "tidy": {"flow.finally"},
-        "tell": {"tidy"},
-        "flow.end": {"tidy", "tell"},
-        "flow.outcome": {"get", "load", "tidy", "tell", "flow.end"},
-        "flow.cancelled": {"flow.end"},
-    }
-    teardowns = {task.task_id: task.on_failure_fail_dagrun for task in dag.teardowns}
-    assert teardowns == {"tidy": False, "tell": False, "flow.cancelled": True}
 
 
 @pytest.mark.parametrize(
@@ -89,8 +53,35 @@ def late(context):
 """
 
 
-def run_late(airflow: "Airflow", slow: str, timeout_sec: int = 5) -> tuple[str, dict[str, str]]:
-    """Run a flow whose time is over so long after its step `slow` has begun, or when it ends."""
+@pytest.mark.parametrize(
+    ("slow", "timeout_sec", "told", "states"),
+    [
+        (
+            "[sh, -c, 'echo begun >> $EXECUTED; sleep 60']",
+            5,
+            "begun\nTIMED_OUT []\n",
+            {"slow": SKIP, "after": SKIP, "tell": OK, "cut": OK, "late": SKIP, "slowly": OK},
+        ),
+        (
+            '["false"]',
+            3600,
+            "TIMED_OUT [slow]\n",
+            {"slow": NG, "after": SKIP, "tell": OK, "cut": SKIP, "late": OK, "slowly": OK},
+        ),
+    ],
+)
+def test_timeout(  # noqa: PLR0913, PLR0917 - its cases
+    airflow: "Airflow",
+    executed: Callable[[], str],
+    slow: str,
+    timeout_sec: int,
+    told: str,
+    states: dict[str, str],
+) -> None:
+    """When the time is over jobs are ended, nothing begins, and `finally` runs (rule 9.12).
+
+    A job that has ended by itself has its own outcome.
+    """
     airflow.write(
         f"""
 flow_id: f
@@ -104,25 +95,8 @@ finally:{TELLING}
   - {{id: slowly, command: ["true"], when: run(timed_out) && run(failed) && !run(cancelled)}}
 """
     )
-    return airflow.run(airflow.load("'flow.yaml', default_args={'pre_execute': late}", before=LATE))
-
-
-def test_timeout(
-    airflow: "Airflow", executed: Callable[[], str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    """After the flow's `timeout_sec` its jobs are ended, nothing begins, `finally` runs (9.12)."""
-    state, states = run_late(airflow, "[sh, -c, 'echo begun >> $EXECUTED; sleep 60']")
-    assert executed() == "begun\nTIMED_OUT []\n"
-    ended = {"slow": SKIP, "after": SKIP, "tell": OK, "cut": OK, "late": SKIP, "slowly": OK}
-    assert (state, states) == (NG, ended)
-    assert capsys.readouterr().out.count("the run timed out after 5 s") >= 2
-
-
-def test_a_step_that_ends_at_the_timeout(airflow: "Airflow", executed: Callable[[], str]) -> None:
-    """A job that has ended by itself has its own outcome, whatever the time (rule 9.12)."""
-    state, states = run_late(airflow, '["false"]', timeout_sec=3600)
-    assert executed() == "TIMED_OUT [slow]\n"
-    assert (state, states["slow"], states["cut"], states["late"]) == (NG, NG, SKIP, OK)
+    dag = airflow.load("'flow.yaml', default_args={'pre_execute': late}", before=LATE)
+    assert (airflow.run(dag), executed()) == ((NG, states), told)
 
 
 def test_what_a_failed_step_has_left(airflow: "Airflow", executed: Callable[[], str]) -> None:
@@ -195,33 +169,11 @@ def mark(context):
 """
 
 
-def run_marked(airflow: "Airflow", task_id: str) -> tuple[str, dict[str, str]]:
-    """Run a flow that is marked failed after one of its tasks."""
-    airflow.write(
-        f"""
-flow_id: f
-steps:
-  - {{id: first, command: ["true"]}}
-  - {{id: no, command: ["true"], when: !first}}
-  - {{id: ill, command: ["false"], when: no.skipped}}
-  - {{id: last, command: ["true"], when: ill.failed}}
-finally:{TELLING}
-  - {{id: cut, command: ["true"], when: no.skipped && ill.failed && last.cancelled && tell}}
-"""
-    )
-    before = MARKING.replace("TASK", repr(task_id))
-    arguments = "default_args=dict.fromkeys(('on_success_callback', 'on_failure_callback'), mark)"
-    run = airflow.load(f"'flow.yaml', {arguments}", before=before).test()
-    return str(run.state), {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
-
-
 @pytest.mark.parametrize(
     ("after", "told", "states"),
     [
         ("first", "CANCELLED []", {"ill": SKIP, "last": SKIP, "cut": SKIP}),
-        ("ill", "CANCELLED [ill]", {"ill": NG, "last": SKIP, "cut": OK}),
         ("last", "FAILED [ill]", {"ill": NG, "last": OK, "cut": SKIP}),
-        ("tell", "FAILED [ill]", {"ill": NG, "last": OK, "cut": SKIP}),
     ],
 )
 def test_marked(  # noqa: PLR0913, PLR0917 - its cases
@@ -237,12 +189,27 @@ def test_marked(  # noqa: PLR0913, PLR0917 - its cases
     After the last step there is nothing to cancel, and the run ends as the flow has.
     """
     monkeypatch.setattr(INTERVAL, timedelta(0))
-    run, found = run_marked(airflow, after)
-    assert executed() == f"{told}\n"
-    assert run == found.pop("flow.cancelled") == NG
+    airflow.write(
+        f"""
+flow_id: f
+steps:
+  - {{id: first, command: ["true"]}}
+  - {{id: no, command: ["true"], when: !first}}
+  - {{id: ill, command: ["false"], when: no.skipped}}
+  - {{id: last, command: ["true"], when: ill.failed}}
+finally:{TELLING}
+  - {{id: cut, command: ["true"], when: no.skipped && ill.failed && last.cancelled && tell}}
+"""
+    )
+    before = MARKING.replace("TASK", repr(after))
+    run = airflow.load(
+        "'flow.yaml', default_args={'on_success_callback': mark, 'on_failure_callback': mark}",
+        before=before,
+    ).test()
+    found = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
+    assert (executed(), str(run.state), found["flow.cancelled"]) == (f"{told}\n", NG, NG)
     steps = {name: state for name, state in found.items() if not name.startswith("flow.")}
     assert steps == {"first": OK, "no": SKIP, "tell": OK} | states
-    assert (found["flow.finally"], found["flow.outcome"]) == (OK if after == "tell" else SKIP, SKIP)
 
 
 def test_marked_after_a_success(
@@ -257,37 +224,6 @@ def test_marked_after_a_success(
     states = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
     assert (executed(), states["tell"], states["flow.finally"]) == ("SUCCEEDED []\n", OK, SKIP)
     assert (str(run.state), states["flow.cancelled"]) == (OK, OK)
-
-
-class Ended:
-    """The context of a marked run's last task, while `finally` has ended or not."""
-
-    def __init__(self, state: str | None) -> None:
-        """Give the one step of `finally` this state."""
-        task_ids = TaskIds("")
-        states = {"flow.begin": OK, "a": OK, "tidy": state, "flow.finally": OK}
-        ti = SimpleNamespace(dag_id="d", run_id="r", get_task_states=lambda **_: {"r": states})
-        dag_run = SimpleNamespace(clear_number=0)
-        self.context = {"ti": ti, "dag_run": dag_run, "task": SimpleNamespace(task_ids=task_ids)}
-
-
-def test_a_long_finally_of_a_marked_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The task that ends a marked run waits for `finally`, and takes no slot meanwhile (10.1)."""
-    flow = parse_flow(
-        "{flow_id: f, steps: [{id: a, command: [x]}], finally: [{id: tidy, command: [x]}]}"
-    )
-    monkeypatch.setattr(f"{OPERATORS}.flow_of_dag_run", lambda *_: flow)
-    task = OutcomeOperator(
-        task_id="flow.cancelled", flow=flow, task_ids=TaskIds(""), infrastructure_retries=0
-    )
-    task.is_teardown = True
-    for state in (None, "queued", "running", "up_for_retry"):
-        with pytest.raises(AirflowRescheduleException) as raised:
-            task.execute(Ended(state).context)
-        assert raised.value.reschedule_date > datetime.now(UTC)
-    task.execute(Ended(OK).context)
-    with pytest.raises(AirflowFailException, match="1 step failed: tidy"):
-        task.execute(Ended(NG).context)
 
 
 AROUND = f"""

