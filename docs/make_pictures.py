@@ -43,8 +43,7 @@ class Picture(NamedTuple):
     Attributes:
         name: The name of the file, without its ending.
         title: What stands at the top of the window, and describes the picture in words.
-        commands: The commands, one after the other; of those that begin with a space nothing is
-            seen.
+        commands: The commands, one after the other.
         columns: The width of the terminal.
         lines: Its height.
     """
@@ -56,24 +55,9 @@ class Picture(NamedTuple):
     lines: int = 40
 
 
-NIGHTS = """ sed s/approved/day/ import.yaml > good.yaml
-for day in 04 05 06; do orchesjob-flow start import-2026-05-$day good.yaml; done > nights 2>&1
-orchesjob-flow start import-2026-05-07 import.yaml > nights 2>&1"""
 RUN_KEY = "import-2026-05-07"
 RUN = "orchesjob-flow run import.yaml"
-PICTURES_TO_DRAW = (
-    Picture("run", RUN, (RUN,)),
-    Picture(
-        "last-night",
-        "What happened last night",
-        (
-            NIGHTS,
-            "orchesjob-flow list",
-            "orchesjob-flow explain import-2026-05-07",
-            "orchesjob-flow logs import-2026-05-07",
-        ),
-    ),
-)
+PICTURES_TO_DRAW = (Picture("run", RUN, (RUN,)),)
 
 
 def draw(picture: Picture) -> tuple[str, str]:
@@ -192,8 +176,7 @@ def show(picture: Picture, home: Path) -> pyte.Screen:
 def script(picture: Picture) -> Iterator[str]:
     """Yield the lines of a script that shows each command like one that was typed."""
     for command in picture.commands:
-        if not command.startswith(" "):
-            yield f"printf '\\033[1;32m$\\033[0m %s\\n' {shell_word(command)}"
+        yield f"printf '\\033[1;32m$\\033[0m %s\\n' {shell_word(command)}"
         yield command
 
 
