@@ -322,3 +322,12 @@ steps:
     read = read_flow(tmp_path / "flow.yaml", read_list=lambda *_: ["one"])
     codes = [one.code for one in find_warnings(read).warnings if one.code == "stale-list"]
     assert len(codes) == (is_written and waits)
+
+
+def test_a_text_for_ssh() -> None:
+    """A shell among the words for ssh, which joins them, does not get the last one as its text."""
+    for words in ((), ("bash", "-euo", "pipefail", "-c")):
+        found = lost_failure(("ssh", "HOST", *words, "./fail; ./ok"))
+        assert found is not None
+        assert found.reason.remedy.endswith("after the host, and begin it with: set -eo pipefail")
+    assert lost_failure(("ssh", "HOST", "set -eo pipefail; ./fail | cat; ./ok")) is None

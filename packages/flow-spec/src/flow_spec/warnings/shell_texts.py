@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _LONGEST = 16 * 1024
 """Bytes of the longest text that is read; people write shorter ones."""
 
+_SSH = "ssh"
 _ASSIGNMENTS = frozenset({"variable_assignment", "variable_assignments"})
 _COMMANDS = _ASSIGNMENTS | {"command", "declaration_command", "unset_command", "test_command"}
 _SUBSTITUTIONS = frozenset({"command_substitution", "process_substitution"})
@@ -93,12 +94,16 @@ def _words_of(node: "Node") -> list[tuple[int, str]]:
 
 
 def _texts_in(words: Sequence[str]) -> Iterator[tuple[int, Sequence[str]]]:
-    """Yield the place of each text that a shell like sh reads, and that shell with its options."""
+    """Yield the place of each text that a shell like sh reads, and that shell with its options.
+
+    ssh joins its words for a shell that is not known: a shell among them gets no text of its own.
+    """
+    if _SSH in map(name_of, words[:-2]):
+        yield len(words) - 1, (_SSH,)
+        return
     for place, shell in texts_for_shells(words):
         if name_of(shell[0]) in KNOWN["like_sh"]:
             yield place, shell
-    if "ssh" in map(name_of, words[:-2]):
-        yield len(words) - 1, ("sh",)
 
 
 def only_sets(words: Sequence[str]) -> bool:
@@ -164,6 +169,7 @@ class Reason(NamedTuple):
     remedy: str = "write script: without shell:, or run the text by bash -euo pipefail -c"
 
 
+_OVER_SSH = "write the text as one word after the host, and begin it with: set -eo pipefail"
 _GOES_ON = Reason("it goes on with the next")
 _PIPE = Reason("only the last command of a pipe counts")
 _OUTPUT = Reason(
@@ -206,7 +212,10 @@ def lost_failure(words: Sequence[str], *, is_gate: bool = False) -> LostFailure 
         source = _encoded(words[place])
         if (found := _Search(source, shell, is_gate=is_gate).first()) is not None:
             begin, end = (len(source[:at].decode()) for at in found[:2])
-            return LostFailure(place, begin, end, found[2])
+            reason = found[2]
+            if shell[0] == _SSH and reason.remedy == Reason._field_defaults["remedy"]:
+                reason = reason._replace(remedy=_OVER_SSH)
+            return LostFailure(place, begin, end, reason)
     return None
 
 
