@@ -52,6 +52,13 @@ def is_same_run(run: Any, other: Any) -> bool:
     return bool({**run, "runner": None} == {**other, "runner": None})
 
 
+def script(path: Path, *lines: str) -> Path:
+    """Write a program in the shell's language."""
+    path.write_text("\n".join(["#!/bin/sh", *lines, ""]), encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
 def test_success(host: "Host", capfd: "pytest.CaptureFixture[str]") -> None:
     """The run's JSON is the result; the log of a worker that waits has each transition once."""
     host.write(TRUE, {"id": "b", "when": "!a", "command": ["false"]})
@@ -95,15 +102,12 @@ def test_a_retry_waits_for_the_last_runner(host: "Host", tmp_path: Path) -> None
         fcntl.flock(lock, fcntl.LOCK_EX)
         runner = subprocess.Popen(["/bin/sleep", "600"], pass_fds=[lock.fileno()])
     looks = tmp_path / "looks"
-    program = tmp_path / "program"
-    program.write_text(
-        "#!/bin/sh\n"
-        f'case "$*" in status*) echo >>{looks};; esac\n'
-        f"test $(wc -l <{looks}) -ge 3 && kill {runner.pid}\n"
-        f'exec {host.program} "$@"\n',
-        encoding="utf-8",
+    program = script(
+        tmp_path / "program",
+        f'case "$*" in status*) echo >>{looks};; esac',
+        f"test $(wc -l <{looks}) -ge 3 && kill {runner.pid}",
+        f'exec {host.program} "$@"',
     )
-    program.chmod(0o755)
     execute(host, operator(program=str(program)), 2)
     assert runner.wait() == -signal.SIGTERM
 
@@ -200,22 +204,22 @@ def test_cancelled_by_somebody(host: "Host") -> None:
     assert host.status("k")["status"] == "CANCELLED"
 
 
-def test_wrong_file(host: "Host", capfd: "pytest.CaptureFixture[str]") -> None:
-    """A mistake is not retried; the log has file, line and column."""
-    path = host.folder / "flow.yaml"
-    path.write_text("flow_id: f\nsteps:\n  - {id: a, comand: [x]}\n", encoding="utf-8")
-    tasks = host.run("Flow(flow_file='flow.yaml', run_key='k', retries=3)")
-    assert outcome(tasks["flow"]) == ("failed", 1)
-    assert f"{path}:3:13: steps[0].comand: unkn" in capfd.readouterr().out
-
-
-def test_another_definition(host: "Host", capfd: "pytest.CaptureFixture[str]") -> None:
-    """Two flows cannot share a run key (rule 4.4), and no retry can change that."""
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("{flow_id: f, steps: [{id: a, comand: [x]}]}", "flow.yaml:1:30: steps[0].comand: unkn"),
+        ("{flow_id: f, steps: [{id: a, command: [x]}]}", "'k' was started with another definition"),
+    ],
+)
+def test_a_mistake(
+    host: "Host", capfd: "pytest.CaptureFixture[str]", written: str, message: str
+) -> None:
+    """It is not retried, and the log says what it is, with its place in the file (4.4)."""
     host.start("k", host.write(TRUE))
-    host.write({"id": "a", "command": ["false"]})
+    (host.folder / "flow.yaml").write_text(written, encoding="utf-8")
     tasks = host.run("Flow(flow_file='flow.yaml', run_key='k', retries=3)")
     assert outcome(tasks["flow"]) == ("failed", 1)
-    assert "'k' was started with another definition" in capfd.readouterr().out
+    assert message in capfd.readouterr().out
 
 
 @pytest.mark.parametrize("missing", ["program", "orchesjob_bin"])
@@ -226,13 +230,6 @@ def test_a_missing_program(host: "Host", capfd: "pytest.CaptureFixture[str]", mi
     task = f'Flow(flow_file="flow.yaml", run_key="k", {missing}="{place}", retries=1)'
     assert outcome(host.run(task)["flow"]) == ("success", 2)
     assert "/missing (" in capfd.readouterr().out
-
-
-def script(path: Path, *lines: str) -> Path:
-    """Write a program in the shell's language."""
-    path.write_text("\n".join(["#!/bin/sh", *lines, ""]), encoding="utf-8")
-    path.chmod(0o755)
-    return path
 
 
 def test_a_runner_that_gives_up_at_once(host: "Host", capfd: "pytest.CaptureFixture[str]") -> None:
@@ -350,50 +347,36 @@ def test_the_program_is_beside_python(host: "Host", monkeypatch: "pytest.MonkeyP
 
 
 def test_templates(host: "Host", tmp_path: Path) -> None:
-    """The arguments are templates; relative paths are resolved in the folder of the DAG file."""
+    """The arguments are templates; relative paths are resolved in the folder of the DAG file.
+
+    Values of parameters are recorded (10.2), and a run may be made for some steps only (6.14). A
+    run that somebody triggers has no `ds`; what the guide shows works for it too (13.4).
+    """
     (host.folder / "work").mkdir()
-    where = {"id": "a", "command": ["sh", "-c", 'test "$DAY" = "f dag" && touch here']}
-    host.write(where, name="f.yaml")
+    words = 'test "$WORD $DAG" = "f dag" && touch here'
+    host.write(
+        {"id": "dag", "command": ["sh", "-c", words]},
+        TRUE,
+        {"id": "other", "command": ["false"]},
+        name="f.yaml",
+        params={"DAG": {"enum": ["dag"]}, "DAY": {"pattern": "[0-9]{4}-[0-9-]{5}"}},
+    )
     database = tmp_path / "db" / "flow.sqlite3"
-    tasks = host.run(
+    dag = host.load(
         "Flow(flow_file='{{ params.name }}.yaml', run_key='{{ params.name }}-key', "
-        "env={'DAY': '{{ params.name }} {{ dag.dag_id }}'}, working_dir='{{ params.place }}', "
-        f"db='{tmp_path}/{{{{ params.db }}}}', "
+        "env={'WORD': '{{ params.name }}'}, working_dir='{{ params.place }}', "
+        f"db='{tmp_path}/{{{{ params.db }}}}', until=['a', '{{{{ dag.dag_id }}}}'], "
+        "flow_params={'DAG': '{{ dag.dag_id }}', 'DAY': '{{ dag_run.run_after | ds }}'}, "
         "params={'name': 'f', 'place': 'work', 'db': 'db/flow.sqlite3'})"
     )
-    assert outcome(tasks["flow"]) == ("success", 1)
+    (ti,) = dag.test(logical_date=None).get_task_instances()
+    assert outcome(ti) == ("success", 1)
     assert (host.folder / "work" / "here").exists()
     run = host.call(f"--db={database}", "status", "--run-key=f-key")
-    assert is_same_run(run, result(tasks["flow"]))
-
-
-def test_parameters(host: "Host") -> None:
-    """The values of the flow's parameters are templates, and recorded with the run (10.2)."""
-    step = {"id": "a", "command": ["test", "${{ DAY }}", "=", "dag"]}
-    host.write(step, params={"DAY": {"enum": ["dag"]}})
-    values = "{'DAY': '{{ dag.dag_id }}'}"
-    tasks = host.run(f"Flow(flow_file='flow.yaml', run_key='k', flow_params={values})")
-    assert outcome(tasks["flow"]) == ("success", 1)
-    assert host.status("k")["params"] == {"DAY": "dag"}
-
-
-def test_until(host: "Host") -> None:
-    """A run may be made for some steps only, by their names or by templates of them (6.14)."""
-    host.write(TRUE, {"id": "dag", "command": ["true"]}, {"id": "other", "command": ["false"]})
-    until = "['a', '{{ dag.dag_id }}']"
-    tasks = host.run(f"Flow(flow_file='flow.yaml', run_key='k', until={until})")
-    assert outcome(tasks["flow"]) == ("success", 1)
-    steps = {step["id"]: step["status"] for step in host.status("k")["steps"]}
-    assert steps == {"a": "SUCCEEDED", "dag": "SUCCEEDED", "other": "SKIPPED"}
-
-
-def test_a_run_without_a_logical_date(host: "Host") -> None:
-    """A run that somebody triggers has no `ds`; what the guide shows works for it too (13.4)."""
-    host.write({"id": "a", "command": ["true"]}, params={"DAY": {"pattern": "[0-9]{4}-[0-9-]{5}"}})
-    values = "{'DAY': '{{ dag_run.run_after | ds }}'}"
-    task = f"Flow(flow_file='flow.yaml', run_key='k', flow_params={values})"
-    run = host.load(task).test(logical_date=None)
-    assert (str(run.state), run.logical_date) == ("success", None)
+    assert is_same_run(run, result(ti))
+    assert run["params"]["DAG"] == "dag"
+    steps = {step["id"]: step["status"] for step in run["steps"]}
+    assert steps == {"dag": "SUCCEEDED", "a": "SUCCEEDED", "other": "SKIPPED"}
 
 
 def test_keys_of_a_mapped_task(host: "Host") -> None:
@@ -440,18 +423,15 @@ def test_killed_in_the_worker(host: "Host", blocker: "Blocker") -> None:
 def test_killed_during_the_start(host: "Host", tmp_path: Path) -> None:
     """A kill that comes before the run is recorded cancels it as soon as it is."""
     host.write({"id": "a", "command": ["sleep", "600"]})
-    program = tmp_path / "program"
-    program.write_text(
-        "#!/bin/sh\n"
-        f"refused={tmp_path}/refused\n"
-        "for word; do case $word in\n"
-        "start) kill -TERM $PPID; while ! test -e $refused; do sleep 0.01; done;;\n"
-        f'cancel) {host.program} "$@"; code=$?; touch $refused; exit $code;;\n'
-        "esac; done\n"
-        f'exec {host.program} "$@"\n',
-        encoding="utf-8",
+    program = script(
+        tmp_path / "program",
+        f"refused={tmp_path}/refused",
+        "for word; do case $word in",
+        "start) kill -TERM $PPID; while ! test -e $refused; do sleep 0.01; done;;",
+        f'cancel) {host.program} "$@"; code=$?; touch $refused; exit $code;;',
+        "esac; done",
+        f'exec {host.program} "$@"',
     )
-    program.chmod(0o755)
     with worker(host, program=str(program)) as process:
         logged, _ = process.communicate(timeout=60)
     assert logged.endswith("failed\n")

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from orchesjob_flow_airflow.flow_as_task.program import (
-    NOT_STARTED,
     TIMED_OUT,
     Answer,
     Program,
@@ -36,18 +35,11 @@ def test_standard_input_is_not_handed_on() -> None:
 
 
 def test_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Variables override those of the process; one that is None is removed."""
-    monkeypatch.setenv("KEPT", "1")
-    monkeypatch.setenv("CHANGED", "2")
-    monkeypatch.setenv("GONE", "3")
-    program = sh('echo "$KEPT $CHANGED ${GONE-none}"', CHANGED="4", GONE=None)
-    assert program.call().stdout == "1 4 none\n"
-
-
-def test_answers_are_json(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call does not get the form that a person on this host prefers (rule 6.11)."""
-    monkeypatch.setenv("ORCHESJOB_FLOW_FORMAT", "table")
-    assert sh('echo "${ORCHESJOB_FLOW_FORMAT-none}"').call().stdout == "none\n"
+    """They override those of the process, without one that is None; an answer is JSON (6.11)."""
+    for name in ("KEPT", "CHANGED", "GONE", "ORCHESJOB_FLOW_FORMAT"):
+        monkeypatch.setenv(name, "table")
+    words = 'echo "$KEPT $CHANGED ${GONE-none} ${ORCHESJOB_FLOW_FORMAT-none}"'
+    assert sh(words, CHANGED="4", GONE=None).call().stdout == "table 4 none none\n"
 
 
 def test_a_call_that_hangs() -> None:
@@ -57,42 +49,25 @@ def test_a_call_that_hangs() -> None:
     assert answer.error == "/bin/sh has not answered within 0.1 s"
 
 
-def test_no_program(tmp_path: Path) -> None:
-    """A program that cannot be started is an answer as well."""
-    answer = Program(str(tmp_path / "missing"), (), {}).call()
-    assert answer.exit_code == NOT_STARTED
-    assert "missing could not be run" in answer.error
-
-
 @pytest.mark.parametrize(
-    ("stderr", "error", "is_mistake"),
+    ("stderr", "error", "is_mistake", "is_recorded", "log"),
     [
-        ('warning\n{"error":"wrong","problems":[]}\n', "wrong", True),
-        ('{"error":"the database is locked"}\n', "the database is locked", False),
-        ("Segmentation fault\n", "Segmentation fault", False),
-        ("", "orchesjob-flow ended with exit code 2", False),
-        ("[1]\n", "[1]", False),
+        ('warning\n{"error":"wrong","problems":[]}\n', "wrong", True, False, None),
+        ('{"error":"the database is locked"}\n', "the database is locked", False, False, None),
+        ("Segmentation fault\n", "Segmentation fault", False, False, None),
+        ("", "orchesjob-flow ended with exit code 2", False, False, None),
+        ("[1]\n", "[1]", False, False, None),
+        ('{"error":"e","recorded":true,"pid":null,"stderr_log":"/h/l"}', "e", False, True, None),
+        ('{"error":"e","recorded":true,"pid":7,"stderr_log":"/h/l"}', "e", False, True, "/h/l"),
     ],
 )
-def test_errors(stderr: str, error: str, is_mistake: bool) -> None:
-    """Whatever a failed call has printed, there is an error, and it tells mistakes apart."""
+def test_errors(
+    stderr: str, error: str, is_mistake: bool, is_recorded: bool, log: str | None
+) -> None:
+    """Whatever a failed call has printed, there is an error, and it tells what can be done."""
     answer = Answer(2, "", stderr)
     assert (answer.error, answer.is_mistake) == (error, is_mistake)
-
-
-@pytest.mark.parametrize(
-    ("facts", "is_recorded", "log"),
-    [
-        ("", False, None),
-        (',"recorded":true,"pid":null,"stderr_log":"/h/l"', True, None),
-        (',"recorded":true,"pid":7,"stderr_log":"/h/l"', True, "/h/l"),
-    ],
-)
-def test_runs_that_nothing_advances(facts: str, is_recorded: bool, log: str | None) -> None:
-    """A call that has recorded a run is told apart from one that has not, and from a slow one."""
-    answer = Answer(2, "", f'{{"error":"no answer"{facts}}}\n')
     assert (answer.is_recorded, answer.trying_runner_log) == (is_recorded, log)
-    assert not answer.is_mistake
 
 
 def test_answers_without_a_run() -> None:
@@ -146,52 +121,36 @@ def is_over(watch: RunWatch, answer: Answer, now: float) -> bool:
     return watch.over
 
 
-def test_each_transition_once() -> None:
-    """However much happens between two polls, each transition is reported once, in order."""
-    watch = RunWatch(since=0)
-    assert lines(watch, run(step())) == []
-    failed = attempt(1, 1, 2, status="FAILED", error="exit code 1")
-    assert lines(watch, run(step(attempt(1, 1, None)))) == ["00:00:01Z a RUNNING attempt 1"]
-    assert lines(watch, run(step(attempt(1, 1, None)))) == []
+def test_transitions() -> None:
+    """However much happens between two polls, each is reported once, in order, with its reason.
+
+    An attempt that was asked by `only_if` is called so (rule 10.8). What earlier tries have
+    reported is not reported again.
+    """
+    watch = RunWatch(since=1)
+    early = step(id="e", status="SKIPPED", finished_at=0.5, reason="long ago")
+    assert lines(watch, run(early, step())) == []
+    asked = attempt(1, 1, None, only_if=True)
+    assert lines(watch, run(early, step(asked))) == ["00:00:01Z a RUNNING attempt 1 (only_if)"]
+    assert lines(watch, run(early, step(asked))) == []
+    failed = attempt(1, 1, 2, status="FAILED", error="exit code 1", only_if=True)
     ended = step(failed, attempt(2, 61, 62), status="SUCCEEDED", finished_at=62)
-    answer = run(ended, status="SUCCEEDED", finished_at=62.5, runner=None)
-    assert lines(watch, answer) == [
-        "00:00:02Z a attempt 1 FAILED exit code 1",
+    reason = "its condition was false: a SUCCEEDED"
+    skipped = step(id="b", status="SKIPPED", finished_at=63, reason=reason)
+    error = {"status": "FAILED", "error": "exit code 3"}
+    other = step(attempt(1, 3, 64, **error), id="c", finished_at=64, **error)
+    fields = {"status": "FAILED", "finished_at": 65, "error": "1 step failed: c", "runner": None}
+    assert lines(watch, run(early, ended, skipped, other, **fields)) == [
+        "00:00:02Z a attempt 1 (only_if) FAILED exit code 1",
+        "00:00:03Z c RUNNING attempt 1",
         "00:01:01Z a RUNNING attempt 2",
         "00:01:02Z a SUCCEEDED",
-        "00:01:02Z k SUCCEEDED",
+        f"00:01:03Z b SKIPPED {reason}",
+        "00:01:04Z c FAILED exit code 3",
+        "00:01:05Z k FAILED 1 step failed: c",
     ]
     assert watch.over
     assert watch.problem is None
-
-
-def test_a_question() -> None:
-    """An attempt that was asked by `only_if` is called so (rule 10.8)."""
-    asked, ran = attempt(1, 1, 2, only_if=True), attempt(2, 3, None, only_if=False)
-    assert lines(RunWatch(since=0), run(step(asked, ran))) == [
-        "00:00:01Z a RUNNING attempt 1 (only_if)",
-        "00:00:02Z a attempt 1 (only_if) SUCCEEDED",
-        "00:00:03Z a RUNNING attempt 2",
-    ]
-
-
-def test_why() -> None:
-    """The reason is part of the line of a skipped step, a failed step and a failed run."""
-    skipped = step(status="SKIPPED", finished_at=1, reason="its condition was false: b FAILED")
-    attempts = attempt(1, 0.5, 2, status="FAILED", error="exit code 3")
-    failed = step(attempts, id="b", status="FAILED", finished_at=2, error="exit code 3")
-    answer = run(skipped, failed, status="FAILED", finished_at=3, error="1 step failed: b")
-    assert lines(RunWatch(since=1), answer) == [
-        "00:00:01Z a SKIPPED its condition was false: b FAILED",
-        "00:00:02Z b FAILED exit code 3",
-        "00:00:03Z k FAILED 1 step failed: b",
-    ]
-
-
-def test_since() -> None:
-    """What earlier tries have reported is not reported again."""
-    answer = run(step(attempt(1, 1, 2, status="FAILED"), attempt(2, 10, None)))
-    assert lines(RunWatch(since=9), answer) == ["00:00:10Z a RUNNING attempt 2"]
 
 
 def test_a_run_without_runner() -> None:
