@@ -245,11 +245,11 @@ def test_the_time_of_a_job_that_is_taken_over(
 
     def find_aged(client: RetryingClient, key: str) -> JobReport | None:
         report = find(client, key)  # nobody wants to wait for a job to grow old
-        return None if report is None else report._replace(started_at=time.time() - 400)
+        return None if report is None else report._replace(started_at=time.time() - 4000)
 
     monkeypatch.setattr(RetryingClient, "find", find_aged)
-    assert run_dying(airflow, flow("exec sleep 600", "timeout_sec: 300"))[0] == NG
-    assert "timed out after 300 s, and its job was ended" in capsys.readouterr().out
+    assert run_dying(airflow, flow("exec sleep 600", "timeout_sec: 3000"))[0] == NG
+    assert "timed out after 3000 s, and its job was ended" in capsys.readouterr().out
 
 
 def test_faults_use_up_no_retry(airflow: "Airflow", executed: Callable[[], str]) -> None:
