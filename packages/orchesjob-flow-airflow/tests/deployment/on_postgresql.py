@@ -13,7 +13,7 @@ import pytest
 from .deployment import NOTICES_SOON, DeploymentInParts
 from .servers import postgresql
 
-OK, NG, SKIP = "success", "failed", "skipped"
+OK, NG = "success", "failed"
 RUNS_OF_SIX = 5
 LIMITED = 24
 
@@ -27,13 +27,6 @@ steps:
   - foreach: {{N: [{", ".join(map(str, range(LIMITED)))}]}}
     steps:
       - {{id: long, command: [sleep, "60"], timeout_sec: 1}}
-"""
-TIDY = """
-flow_id: tidy
-steps:
-  - {id: good, command: ["true"]}
-finally:
-  - {id: tidy, command: [sh, -c, "echo begun; while [ ! -e ../go ]; do sleep 0.1; done"]}
 """
 PATIENT = """
 flow_id: patient
@@ -60,7 +53,7 @@ def deployment() -> Iterator[DeploymentInParts]:
             AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD="10",
             **NOTICES_SOON,
         )
-        for name, text in {"six": SIX, "limits": LIMITS, "tidy": TIDY}.items():
+        for name, text in {"six": SIX, "limits": LIMITS}.items():
             deployment.write({f"{name}.yaml": text})
             deployment.add_flow(name, f"'{name}.yaml', infrastructure_retries=0")
         deployment.write({"patient.yaml": PATIENT})
@@ -88,22 +81,6 @@ def test_short_limits(deployment: DeploymentInParts) -> None:
         log = deployment.log("limits", run_id, name)
         assert "orchesjob started the job" in log
         assert "timed out after 1 s, and its job was ended" in log
-
-
-def test_a_mark_during_a_long_finally(deployment: DeploymentInParts) -> None:
-    """The last task waits for `finally` in no worker's slot, and the run is a success (10.1)."""
-    run_id = deployment.trigger("tidy")
-    deployment.wait_for(lambda: "begun" in deployment.log("tidy", run_id, "tidy"))
-    deployment.ask("PATCH", f"dags/tidy/dagRuns/{run_id}", {"state": "success"})
-
-    def ends_later() -> bool:
-        tasks = deployment.tasks("tidy", run_id)
-        return bool(tasks["flow.cancelled"]["state"] == "up_for_reschedule")
-
-    deployment.wait_for(ends_later)
-    (deployment.home / "go").touch()
-    state, tasks = deployment.await_end("tidy", run_id)
-    assert (state, tasks["tidy"], tasks["flow.cancelled"]) == (OK, OK, OK)
 
 
 def test_a_killed_scheduler(deployment: DeploymentInParts) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from .deployment import Deployment
 
-OK, NG, SKIP = "success", "failed", "skipped"
+OK, NG, SKIP, LATER = "success", "failed", "skipped", "up_for_reschedule"
 
 STEPS = """
 steps:
@@ -139,9 +139,17 @@ def test_timed_out(deployment: Deployment) -> None:
 
 
 def test_marked_during_finally(deployment: Deployment) -> None:
-    """`finally` runs to its end, and the run ends as its steps have; cleared, it runs again."""
+    """`finally` runs to its end, and the run ends as its steps have; cleared, it runs again.
+
+    The last task waits for it in no worker's slot.
+    """
     (run_id,) = begin(deployment, ("tidy", "tidy"))
     mark(deployment, "tidy", run_id, "success")
+
+    def waits_without_a_slot() -> bool:
+        return bool(deployment.tasks("tidy", run_id)["flow.cancelled"]["state"] == LATER)
+
+    deployment.wait_for(waits_without_a_slot)
     (deployment.home / "go").touch()
     assert deployment.await_end("tidy", run_id) == (
         NG,
