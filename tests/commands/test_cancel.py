@@ -47,8 +47,7 @@ DONE = {"id": "z", "command": ["true"]}
 def test_live_runner(each_flow: Flow, gate: Gate) -> None:
     """`cancel` ends running and waiting steps, leaves ended ones alone, and exits 0 (rule 5.6)."""
     file = each_flow.write({"id": "a", "command": gate.command(), "when": "z"}, FOLLOW_UP, DONE)
-    runner = each_flow.spawn("start", "--run-key=k", file)
-    gate.await_arrival()
+    runner = each_flow.begin(file, gate)
     run = each_flow.ask("cancel", "--run-key=k")
     assert (run["status"], run["error"]) == ("CANCELLED", None)
     assert errors(run) == [
@@ -71,8 +70,7 @@ def test_three_at_once(
 ) -> None:
     """Several cancels at once all exit 0 and print the same run, which is aborted once (6.7)."""
     file = flow.write({"id": "a", "command": gate.command()}, FOLLOW_UP)
-    runner = flow.spawn("start", "--run-key=k", file)
-    gate.await_arrival()
+    runner = flow.begin(file, gate)
     if not runner_lives:
         runner.kill()
     cancels = [flow.spawn("cancel", "--run-key=k") for _ in range(3)]
@@ -83,21 +81,15 @@ def test_three_at_once(
     assert len([call for call in fake_orchesjob.calls() if call["call"] == "abort"]) == 1
 
 
-def test_terminal_run(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
+def test_terminal_run(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
     """A run that has ended is not changed at all; `cancel` prints it and exits 0 (rule 6.7)."""
-    for key, command in (("good", ["true"]), ("bad", ["false"]), ("ended", gate.command())):
-        file = flow.write({"id": "a", "command": command})
-        runner = flow.spawn("start", f"--run-key={key}", file)
-        if key == "ended":
-            gate.await_arrival()
-            flow.ask("cancel", "--run-key=ended")
-        finished, _ = runner.communicate()
-        calls, rows = fake_orchesjob.calls(), content(flow)
-        again = flow.run("cancel", f"--run-key={key}", "--grace-seconds=1")
-        assert (again.returncode, again.stdout) == (0, finished)
-        assert again.stderr.startswith(f"orchesjob-flow: run {key!r} ended ")
-        assert again.stderr.endswith(", so there is nothing to cancel\n")
-        assert (fake_orchesjob.calls(), content(flow)) == (calls, rows)
+    finished = flow.run("start", "--run-key=k", flow.write({"id": "a", "command": ["false"]}))
+    calls, rows = fake_orchesjob.calls(), content(flow)
+    again = flow.run("cancel", "--run-key=k", "--grace-seconds=1")
+    assert (again.returncode, again.stdout) == (0, finished.stdout)
+    assert again.stderr.startswith("orchesjob-flow: run 'k' ended ")
+    assert again.stderr.endswith(", so there is nothing to cancel\n")
+    assert (fake_orchesjob.calls(), content(flow)) == (calls, rows)
 
 
 @pytest.mark.parametrize(("code", "runner_lives"), [(3, True), (3, False), (0, False)])
@@ -111,9 +103,7 @@ def test_too_late(flow: Flow, gate: Gate, code: int, *, runner_lives: bool) -> N
     skipped = {"id": "b", "command": ["true"], "when": "a.failed && a.skipped"}
     fields: dict[str, Any] = {"finally": [alert]}
     file = flow.write(waits, skipped, **fields)
-    runner = flow.spawn("start", "--run-key=k", file)
-    gate.await_arrival()
-    flow.await_job("k")
+    runner = flow.begin(file, gate)
     runner.send_signal(signal.SIGSTOP if runner_lives else signal.SIGKILL)
     gate.let_through()
     ended = ("SUCCEEDED", "FAILED")
@@ -132,7 +122,6 @@ def test_too_late(flow: Flow, gate: Gate, code: int, *, runner_lives: bool) -> N
 
 
 def content(flow: Flow) -> list[str]:
-    """Return all that the flow database holds."""
     with flow.open_database() as database:
         return list(database.iterdump())
 
@@ -155,8 +144,7 @@ def test_grace(flow: Flow, gate: Gate, tmp_path: Path) -> None:
 def test_not_reported_too_early(flow: Flow, gate: Gate) -> None:
     """A run is not reported as CANCELLED while any process of it is alive (rules 5.6, 6.7)."""
     deaf = gate.command(before="trap '' TERM")
-    runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": deaf}))
-    gate.await_arrival()
+    runner = flow.begin(flow.write({"id": "a", "command": deaf}), gate)
     cancel = flow.spawn("cancel", "--run-key=k", "--grace-seconds=600")
     flow.await_true(lambda: flow.orchesjob.status("k:a:1")["status"] == "ABORTED")
     run = flow.status("k")
@@ -248,7 +236,6 @@ def test_bad_aborts_of_timeouts(flow: Flow, fake_orchesjob: FakeOrchesjob) -> No
 
 
 def assert_nothing_left(flow: Flow) -> None:
-    """Make sure that no process of a step holds its lock any more."""
     for name in BAD_ABORTS:
         with (flow.folder / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -309,12 +296,10 @@ def test_at_any_moment(each_flow: Flow) -> None:
 
 
 def ids_of(database: sqlite3.Connection, key: str) -> list[tuple[int]]:
-    """Return the number of a run in the database, if it is there."""
     return database.execute("SELECT id FROM runs WHERE run_key = ?", (key,)).fetchall()
 
 
 def assert_nothing_begun_after(database: sqlite3.Connection, key: str) -> None:
-    """Make sure that no attempt was recorded after the request to cancel."""
     ((run_id,),) = ids_of(database, key)
     query = "SELECT what FROM witness WHERE run_id = ? ORDER BY rowid"
     history = "".join(what for (what,) in database.execute(query, (run_id,)))
@@ -347,8 +332,7 @@ def test_cancel_from_a_step(flow: Flow) -> None:
 def test_runner_that_does_not_react(flow: Flow, gate: Gate, tmp_path: Path) -> None:
     """`cancel` names the process that does not react; that process carries it out later (6.7)."""
     file = flow.write({"id": "a", "command": gate.command()}, FOLLOW_UP)
-    runner = flow.spawn("start", "--run-key=k", file)
-    gate.await_arrival()
+    runner = flow.begin(file, gate)
     flow.await_job("k")  # stopped in the middle of a commit, it would keep everybody waiting
     runner.send_signal(signal.SIGSTOP)
     os.waitid(os.P_PID, runner.pid, os.WSTOPPED | os.WNOWAIT)
@@ -367,21 +351,6 @@ def test_runner_that_does_not_react(flow: Flow, gate: Gate, tmp_path: Path) -> N
     assert flow.status("k")["steps"][1]["attempt_no"] == 0
 
 
-def test_abort_without_effect(
-    flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob, tmp_path: Path
-) -> None:
-    """Where an abort has no effect, no process is blamed that is not there (rule 6.7)."""
-    refused = {"fault": "exit", "code": 4, "stderr": "orchesjob: Job is not running"}
-    fake_orchesjob.script([{"call": "abort", **refused}])
-    flow.abandon(flow.write({"id": "a", "command": gate.command()}), gate)
-    flow.program = write_program(tmp_path / "impatient-orchesjob-flow", IMPATIENT)
-    error = flow.refusal("cancel", "--run-key=k", "--grace-seconds=0")["error"]
-    assert "orchesjob still reports k:a:1 as running" in error
-    fake_orchesjob.script([])
-    flow.program = Flow.program
-    assert flow.ask("cancel", "--run-key=k")["status"] == "CANCELLED"
-
-
 def test_a_request_is_seen(flow: Flow, gate: Gate) -> None:
     """A pending request is shown, with what to do about it (rule 6.7)."""
     flow.abandon(flow.write({"id": "a", "command": gate.command()}), gate)
@@ -391,4 +360,19 @@ def test_a_request_is_seen(flow: Flow, gate: Gate) -> None:
     table = flow.run("status", "--run-key=k", "--format=table").stdout
     assert "\nCancel: requested " in table
     assert "`orchesjob-flow cancel k` carries it out" in table
+    assert flow.ask("cancel", "--run-key=k")["status"] == "CANCELLED"
+
+
+def test_abort_without_effect(
+    flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob, tmp_path: Path
+) -> None:
+    """Where an abort has no effect, no process is blamed that is not there (rule 6.7)."""
+    refused = {"fault": "exit", "code": 4, "stderr": "orchesjob: Job is not running"}
+    fake_orchesjob.script([{"call": "abort", **refused}])
+    flow.abandon(flow.write({"id": "a", "command": gate.command()}), gate)
+    flow.program = write_program(tmp_path / "impatient-orchesjob-flow", IMPATIENT)
+    words, said = ("cancel", "--run-key=k", "--grace-seconds=0"), "orchesjob still reports k:a:1 as"
+    flow.await_true(lambda: said in flow.refusal(*words)["error"])
+    fake_orchesjob.script([])
+    flow.program = Flow.program
     assert flow.ask("cancel", "--run-key=k")["status"] == "CANCELLED"

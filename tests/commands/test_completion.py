@@ -47,12 +47,16 @@ def test_commands_and_options(flow: Flow) -> None:
 
 @pytest.mark.parametrize("command", ["status", "settle", "graph"])
 def test_run_keys(two: Flow, command: str) -> None:
-    """The keys of the recorded runs, newest first."""
-    assert complete(two, command, "--run-key", "night") == ["nightly-2", "nightly-1"]
-    assert complete(two, command, "-k", "night") == ["nightly-2", "nightly-1"]
-    if command != "graph":
-        assert complete(two, command, "night") == ["nightly-2", "nightly-1"]
+    """The keys of the recorded runs, newest first; of those to prune, several; and flows (9.15)."""
+    both = ["nightly-2", "nightly-1"]
+    assert complete(two, command, "--run-key", "night") == both
+    assert complete(two, command, "-k", "night") == both
+    assert command == "graph" or complete(two, command, "night") == both
     assert complete(two, command, "--run-key", "x") == []
+    assert complete(two, "prune", "night") == both
+    assert complete(two, "prune", "nightly-2", "night") == ["nightly-1"]
+    assert complete(two, "list", "--flow-id", "") == ["f"]
+    assert complete(two, "list", "--flow-id", "x") == []
 
 
 def test_run_keys_like_options(flow: Flow) -> None:
@@ -63,12 +67,6 @@ def test_run_keys_like_options(flow: Flow) -> None:
     assert complete(flow, "status", "--run-key", "") == ["k", "--all"]
 
 
-def test_runs_to_prune(two: Flow) -> None:
-    """The keys of runs that have ended, of which several can be named."""
-    assert complete(two, "prune", "night") == ["nightly-2", "nightly-1"]
-    assert complete(two, "prune", "nightly-2", "night") == ["nightly-1"]
-
-
 @pytest.mark.parametrize("words", [["logs"], ["retry", "--step"]])
 def test_steps(two: Flow, words: list[str]) -> None:
     """The steps of the run that the line names."""
@@ -77,14 +75,6 @@ def test_steps(two: Flow, words: list[str]) -> None:
         assert complete(two, command, *run, *option, "lo") == ["load", "look"]
     for run in (["--run-key", "unknown"], ["unknown"]):
         assert complete(two, command, *run, *option, "lo") == []
-
-
-@pytest.mark.parametrize("command", ["list"])
-def test_flows(two: Flow, flow: Flow, command: str) -> None:
-    """The flows that have runs; none where there are none, and no error (rule 9.15)."""
-    assert complete(two, command, "--flow-id", "") == ["f"]
-    assert complete(two, command, "--flow-id", "x") == []
-    assert complete(flow, command, "--flow-id", "") == []
 
 
 def test_steps_to_settle(flow: Flow) -> None:
@@ -98,7 +88,6 @@ def test_steps_to_settle(flow: Flow) -> None:
 
 
 def ask(flow: Flow, shell: str, line: str, word: str = "") -> list[str]:
-    """Ask as a shell's script does, and return the lines of the answer."""
     asked = {VARIABLE: f"{shell}_complete", LINE: line, WORD: word}
     return flow.run(env={**flow.environ, **asked}).stdout.splitlines()
 

@@ -19,8 +19,11 @@ def detach(flow: Flow, file: str, key: str = "k") -> Any:
     return flow.ask("start", f"--run-key={key}", "-d", file)
 
 
-def test_answer(flow: Flow, gate: Gate) -> None:
-    """`-d` prints the state, the child's PID and its logs; the child holds the lock (rule 6.3)."""
+def test_answer(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
+    """`-d` prints the state, the child's PID and its logs; the child holds the lock (rule 6.3).
+
+    A second one reports the runner there is, or none when the run has ended (4.5).
+    """
     file = flow.write({"id": "a", "command": gate.command()})
     answer = detach(flow, file)
     assert list(answer)[-5:] == ["runner", "detached", "pid", "stdout_log", "stderr_log"]
@@ -29,28 +32,18 @@ def test_answer(flow: Flow, gate: Gate) -> None:
     logs = flow.home / "logs"
     assert answer["stdout_log"] == str(logs / "orchesjob-flow-k.stdout.log")
     assert answer["stderr_log"] == str(logs / "orchesjob-flow-k.stderr.log")
+    gate.await_arrival()
+    again = detach(flow, file)
+    assert (again["pid"], again["runner"]) == (answer["pid"], answer["runner"])
     assert flow.status("k")["runner"] == answer["runner"]
     gate.let_through()
     await_exit(answer["pid"])
-    ended = flow.status("k")
-    assert (ended["status"], ended["runner"]) == ("SUCCEEDED", None)
+    ended = detach(flow, file)
+    assert (ended["status"], ended["pid"], ended["runner"]) == ("SUCCEEDED", None, None)
+    assert ended["detached"] is True
+    assert len([call for call in fake_orchesjob.calls() if call["call"] == "start"]) == 1
     assert Path(answer["stdout_log"]).read_text(encoding="utf-8").count("\n") == 1
     assert Path(answer["stderr_log"]).read_text(encoding="utf-8") == ""
-
-
-def test_again(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
-    """A second `start -d` reports the runner there is, or none when the run has ended (4.5)."""
-    file = flow.write({"id": "a", "command": gate.command()})
-    first = detach(flow, file)
-    gate.await_arrival()
-    second = detach(flow, file)
-    assert (second["pid"], second["runner"]) == (first["pid"], first["runner"])
-    gate.let_through()
-    await_exit(first["pid"])
-    third = detach(flow, file)
-    assert (third["status"], third["pid"], third["runner"]) == ("SUCCEEDED", None, None)
-    assert third["detached"] is True
-    assert len([call for call in fake_orchesjob.calls() if call["call"] == "start"]) == 1
 
 
 def test_nothing_of_the_caller_is_kept(flow: Flow, gate: Gate) -> None:
@@ -97,21 +90,12 @@ def test_what_a_step_has_open(real_flow: Flow) -> None:
         fcntl.flock(calls, fcntl.LOCK_EX)  # free as soon as the runner is gone
 
 
-def test_hangup(flow: Flow, gate: Gate) -> None:
-    """The background runner outlives the terminal: it ignores SIGHUP."""
-    pid = detach(flow, flow.write({"id": "a", "command": gate.command()}))["pid"]
-    gate.await_arrival()
-    os.kill(pid, signal.SIGHUP)
-    gate.let_through()
-    await_exit(pid)
-    assert flow.status("k")["status"] == "SUCCEEDED"
-
-
 def test_terminated(flow: Flow, gate: Gate) -> None:
-    """A background runner that is terminated says so in its log; `start -d` resumes the run."""
+    """A background runner outlives its terminal; one that is terminated says so in its log."""
     file = flow.write({"id": "a", "command": gate.command()})
     first = detach(flow, file)
     gate.await_arrival()
+    os.kill(first["pid"], signal.SIGHUP)
     os.kill(first["pid"], signal.SIGTERM)
     await_exit(first["pid"])
     assert "interrupted by SIGTERM" in Path(first["stderr_log"]).read_text(encoding="utf-8")

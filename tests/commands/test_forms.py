@@ -28,7 +28,6 @@ def ended(shared_flow: Flow) -> Flow:
 
 
 def is_json(text: str) -> bool:
-    """Whether a text is one JSON value."""
     try:
         json.loads(text)
     except ValueError:
@@ -51,31 +50,29 @@ def test_what_a_cancel_waits_for(flow: Flow, gate: Gate) -> None:
     assert terminal.shown.endswith("\r\x1b[K")
 
 
-def test_what_a_prune_waits_for(flow: Flow, gate: Gate) -> None:
-    """While orchesjob takes long to remove the first jobs, a person sees how far it is (6.11)."""
-    flow.start("k", flow.write({"id": "a", "command": ["true"]}))
-    flow.wrap_orchesjob(gate.command()[-1])
-    command, terminal = flow.spawn_on_terminal("prune", "--older-than=0s", stream="stderr")
-    gate.await_arrival()
-    terminal.await_text("0 of 1 runs removed")
-    gate.let_through(100)
-    terminal.read_to_end()
-    assert json.loads(command.communicate()[0])["removed"][0]["run_key"] == "k"
-    assert terminal.shown.endswith("\r\x1b[K")
-
-
-def test_what_resuming_all_runs_waits_for(flow: Flow, gate: Gate) -> None:
-    """While a new runner waits for orchesjob, a person sees for which run (6.11)."""
+@pytest.mark.parametrize(
+    ("words", "shown", "answered"),
+    [
+        (["prune", "--older-than=0s"], "0 of 1 runs removed", "removed"),
+        (["resume", "--all"], "0 of 1 runs go on; waiting for k", "resumed"),
+    ],
+)
+def test_what_a_command_for_many_runs_waits_for(
+    flow: Flow, gate: Gate, words: list[str], shown: str, answered: str
+) -> None:
+    """While orchesjob takes long, a person sees how far it is (6.11)."""
     flow.abandon(flow.write({"id": "a", "command": gate.command()}), gate)
+    if answered == "removed":
+        gate.let_through()
+        flow.ask("resume", "k")
     flow.wrap_orchesjob(gate.command()[-1])
-    command, terminal = flow.spawn_on_terminal("resume", "--all", stream="stderr")
+    command, terminal = flow.spawn_on_terminal(*words, stream="stderr")
     gate.await_arrival()
-    terminal.await_text("0 of 1 runs go on; waiting for k")
+    terminal.await_text(shown)
     gate.let_through(100)
     terminal.read_to_end()
-    assert json.loads(command.communicate()[0])["resumed"][0]["run_key"] == "k"
+    assert json.loads(command.communicate()[0])[answered][0]["run_key"] == "k"
     assert terminal.shown.endswith("\r\x1b[K")
-    flow.ask("wait", "k")
 
 
 def test_a_terminal_that_changes_its_size(flow: Flow, gate: Gate) -> None:

@@ -1,6 +1,5 @@
 """`graph`: a flow, or a run, drawn in the order in which its steps can run (rule 9.3)."""
 
-import re
 from typing import Any
 
 import yaml
@@ -15,25 +14,6 @@ STEPS: list[dict[str, Any]] = [
 ]
 
 
-def test_text(flow: Flow) -> None:
-    """Steps of one rank are in one group; each says when it runs and what else it waits for."""
-    answer = flow.run("graph", flow.write(*STEPS))
-    assert answer.returncode == 0
-    assert answer.stdout == (
-        "Flow: f\n"
-        "\n"
-        "Rank  Step  Runs                     Waits also for\n"
-        "----  ----  -----------------------  --------------\n"
-        "1     a     at once\n"
-        "      c     at once\n"
-        "2     b     when a\n"
-        "3     last  when !b.failed && (a || b)  c\n"
-    ).replace("Runs                     W", "Runs                        W").replace(
-        "-----------------------  -", "--------------------------  -"
-    )
-    assert not flow.home.exists()
-
-
 def test_a_step_with_the_name_of_a_predicate(flow: Flow) -> None:
     """A predicate in a condition is not taken for the step of that name, which is waited for."""
     steps: list[dict[str, Any]] = [
@@ -42,15 +22,6 @@ def test_a_step_with_the_name_of_a_predicate(flow: Flow) -> None:
         {"id": "b", "command": ["true"], "when": "a.failed", "depends_on": ["failed"]},
     ]
     assert flow.run("graph", flow.write(*steps)).stdout.endswith("when a.failed  failed\n")
-
-
-def test_run(flow: Flow) -> None:
-    """A run is drawn from its record, without the flow file, and with the statuses."""
-    flow.start("k", flow.write(*STEPS), code=1)
-    (flow.folder / "flow.json").unlink()
-    drawn = flow.run("graph", "--run-key=k").stdout
-    assert re.search(r"b +NG FAILED +when a", drawn)
-    assert re.search(r"last +SKIPPED", drawn)
 
 
 def test_mermaid(flow: Flow) -> None:
@@ -62,15 +33,6 @@ def test_mermaid(flow: Flow) -> None:
     edges = {line.strip() for line in lines if "-->" in line}
     assert edges == {"s3 --> s0", "s2 --> s0", "s1 --> s0", "s1 --> s2"}
     assert "    class s2 FAILED" in lines
-
-
-def test_dot(flow: Flow) -> None:
-    """Graphviz: nodes and edges, with quoted labels."""
-    drawn = flow.run("graph", "--format=dot", flow.write(*STEPS, flow_id='a "flow"')).stdout
-    assert drawn.startswith('digraph "a \\"flow\\"" {\n')
-    assert '"a" -> "b"' in drawn
-    assert drawn.count(" -> ") == 4
-    assert drawn.endswith("}\n")
 
 
 def test_description(flow: Flow) -> None:
@@ -95,21 +57,6 @@ def test_description(flow: Flow) -> None:
     lines = flow.run("graph", "--format=dot", long).stdout.splitlines()[1]
     assert lines.count("word") == 100
     assert "word\\nword" in lines
-
-
-def test_on_a_terminal(flow: Flow) -> None:
-    """No line is wider than the terminal; a success chain has no bare "when" (rule 6.11)."""
-    long = "a-step-with-a-very-long-name-that-makes-tables-wide"
-    steps = [
-        {"id": "a", "command": ["true"]},
-        {"id": "b", "command": ["true"], "depends_on": ["a"]},
-        {"id": long, "command": ["true"], "when": "a && b"},
-    ]
-    _, shown = flow.run_on_terminal("graph", flow.write(*steps), size=(40, 24), NO_COLOR="1")
-    assert max(map(len, shown.splitlines())) <= 40
-    assert re.search(r"b\s+after a\n", shown)
-    assert long in "".join(shown.replace("when a && b", "").split())
-    assert "when\n" not in shown
 
 
 def test_what_can_never_run(flow: Flow) -> None:

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from importlib.metadata import version
 
 import pytest
@@ -11,18 +9,7 @@ import pytest
 from flow_spec.flow import FLOW
 from flow_spec.foreach import ITEM_STEP
 from orchesjob_flow.cli.sections import SHOWN, topic_text, topics
-from support.deadlines import CALL_SEC
 from support.flow import Flow
-from support.steps import TRUE
-
-
-def test_as_a_module(flow: Flow) -> None:
-    """`python -m orchesjob_flow` is the same command."""
-    command = [sys.executable, "-m", "orchesjob_flow", "start", "--run-key=k", flow.write(TRUE)]
-    answer = subprocess.run(
-        command, env=flow.environ, capture_output=True, check=True, timeout=CALL_SEC
-    )
-    assert json.loads(answer.stdout) == flow.status("k")
 
 
 def test_version(flow: Flow) -> None:

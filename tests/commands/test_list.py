@@ -81,9 +81,7 @@ def test_choice(some: Flow, words: list[str], expected: list[str]) -> None:
 
 def test_a_run_under_way(flow: Flow, gate: Gate) -> None:
     """A run under way shows its runner's PID; a run whose runner was killed shows none."""
-    runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
-    gate.await_arrival()
-    flow.await_job("k")
+    runner = flow.begin(flow.write({"id": "a", "command": gate.command()}), gate)
     (run,) = flow.ask("list")["runs"]
     assert (run["status"], run["runner"]) == ("RUNNING", {"pid": runner.pid, "alive": True})
     assert run["steps"] == {"total": 1, "done": 0, "running": 1, "failed": 0, "allowed": 0}
@@ -96,13 +94,18 @@ def test_a_run_under_way(flow: Flow, gate: Gate) -> None:
 
 
 def test_no_runs(flow: Flow) -> None:
-    """Before the first run the list is empty, and nothing is created (rule 6.13)."""
+    """Before the first run all is empty, and nothing is created (rule 6.13)."""
     flow.home.mkdir(mode=0o700)
     assert flow.ask("list") == {"runs": [], "not_started": []}
     assert flow.ask("stats") == {"flows": [], "truncated": False}
     for words in (["list", "--format=table"], ["stats", "--format=table"]):
         assert flow.run(*words).stdout == "no runs found\n"
     assert flow.run("metrics").stdout == ""
+    assert flow.ask("resume", "--all") == {"resumed": [], "left": []}
+    nothing = {"dry_run": False, "removed": [], "not_started": 0}
+    assert flow.ask("prune", "--older-than=1d") == nothing
+    checks = {one["check"]: one["verdict"] for one in flow.ask("doctor")["checks"]}
+    assert checks["database"] == "note"
     assert not list(flow.home.iterdir())
 
 
@@ -112,14 +115,3 @@ def test_an_unknown_flow(some: Flow, words: tuple[str, ...]) -> None:
     answer = some.run(*words, "--flow-id=nope")
     said = "orchesjob-flow: no run of flow 'nope' is recorded\n"
     assert (answer.returncode, answer.stderr) == (0, said)
-
-
-def test_table_on_a_terminal(some: Flow) -> None:
-    """On a terminal the list is a table, with the counts of the steps."""
-    code, shown = some.run_on_terminal("list")
-    assert code == 0
-    head, _, *lines = shown.splitlines()
-    heads = ["Status", "Run key", "Flow", "Age", "Steps", "Failed", "Started", "Elapsed"]
-    assert re.split(" {2,}", head) == heads
-    assert re.fullmatch(r"\x1b\[31mFAILED\x1b\[0m +two +f +\d+ s +2/2 +1 +\d{4}-.*", lines[1])
-    assert lines[0].startswith("\x1b[31mFAILED\x1b[0m")

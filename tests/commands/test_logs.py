@@ -23,18 +23,32 @@ def printing(step_id: str, *words: str) -> dict[str, Any]:
 
 
 @pytest.mark.integration
-def test_one_step(real_flow: Flow) -> None:
-    """For one step the output is exactly what it printed."""
-    real_flow.start("k", real_flow.write(BOTH, OTHER))
+def test_what_steps_printed(real_flow: Flow, tmp_path: Path) -> None:
+    """Of one step it is exactly what it printed, bytes included; of all, each line has its step."""
+    raw = printing("raw", "\\377\\000\\033[2J\\r\\n")
+    real_flow.start("k", real_flow.write(BOTH, OTHER, printing("c", "1\\n2\\nno end"), raw))
     assert logs(real_flow, "a") == logs(real_flow, "a", "--follow") == "out\nerr\n"
     assert logs(real_flow, "a", "--stream=stdout") == "out\n"
     assert logs(real_flow, "a", "--stream", "stderr") == "err\n"
+    assert logs(real_flow, "c", "-n", "1") == logs(real_flow, "c", "--tail", "1") == "no end"
+    assert logs(real_flow, "c", "-n", "all") == "1\n2\nno end"
+    assert logs(real_flow, "--tail=0") == ""
+    for words, first in (((), "c     | 1\n"), (("--tail=2",), "")):
+        shown = real_flow.run("logs", "k", *words, encoding="utf-8", errors="replace").stdout
+        others = "a     | out\na     | err\nother | from other\n"
+        assert shown.startswith(f"{others}{first}c     | 2\nc     | no end\nraw   | ")
+    with (tmp_path / "copy").open("wb") as copy:
+        assert real_flow.run("logs", "-k", "k", "raw", stdout=copy).returncode == 0
+    assert (tmp_path / "copy").read_bytes() == b"\xff\x00\x1b[2J\r\n"
 
 
-def test_all_steps(flow: Flow) -> None:
-    """For all steps each line begins with its step; a line without a newline gets one."""
-    flow.start("k", flow.write(BOTH, OTHER, printing("c", "no end")))
-    assert logs(flow) == ("a     | out\na     | err\nother | from other\nc     | no end\n")
+def test_on_a_terminal(flow: Flow) -> None:
+    """A terminal gets colours, but nothing that moves its cursor or hides text."""
+    step = printing("a", "\\033[31mred\\033[0m \\033[2J \\342\\200\\256 \\377\\ttab\\r\\n")
+    flow.start("k", flow.write(step))
+    code, shown = flow.run_on_terminal("logs", "--run-key=k", "a")
+    assert code == 0
+    assert shown == "\x1b[31mred\x1b[0m \\x1b[2J \\u202e \\xff\ttab\x1b[0m\n"
 
 
 def test_attempts(flow: Flow, tmp_path: Path) -> None:
@@ -68,41 +82,12 @@ def test_every_attempt_and_every_gate(flow: Flow) -> None:
     assert "gone.env" in flow.refusal("logs", "k", "b", "--attempt", "all")["error"]
 
 
-def test_tail(flow: Flow) -> None:
-    """`--tail` shows the last lines of each file, whether it ends with a newline or not."""
-    flow.start("k", flow.write(printing("a", "1\\n2\\n3"), printing("b", "4\\n5\\n6\\n")))
-    assert logs(flow, "--tail=2") == "a | 2\na | 3\nb | 5\nb | 6\n"
-    assert logs(flow, "a", "--tail", "1") == logs(flow, "a", "-n", "1") == "3"
-    assert logs(flow, "a", "-n", "all") == "1\n2\n3"
-    assert logs(flow, "--tail=0") == ""
-
-
-def test_bytes(flow: Flow, tmp_path: Path) -> None:
-    """Bytes that are not text are passed through unchanged."""
-    step = {"id": "a", "command": ["printf", "\\377\\000\\033[2J\\r\\n"]}
-    flow.start("k", flow.write(step))
-    with (tmp_path / "copy").open("wb") as copy:
-        assert flow.run("logs", "--run-key=k", "a", "--stream=stdout", stdout=copy).returncode == 0
-    assert (tmp_path / "copy").read_bytes() == b"\xff\x00\x1b[2J\r\n"
-
-
-def test_on_a_terminal(flow: Flow) -> None:
-    """A terminal gets colours, but nothing that moves its cursor or hides text."""
-    step = printing("a", "\\033[31mred\\033[0m \\033[2J \\342\\200\\256 \\377\\ttab\\r\\n")
-    flow.start("k", flow.write(step))
-    code, shown = flow.run_on_terminal("logs", "--run-key=k", "a")
-    assert code == 0
-    assert shown == "\x1b[31mred\x1b[0m \\x1b[2J \\u202e \\xff\ttab\x1b[0m\n"
-
-
 def test_follow(flow: Flow, gate: Gate) -> None:
     """`-f` shows what is printed meanwhile, also by later steps and by retries."""
     first = {"id": "a", "command": gate.command("echo after", before="echo before")}
     again = {"id": "b", "command": gate.command("false", before="echo trying"), "retries": 1}
-    flow.ask("start", "-d", "--run-key=k", flow.write(first, {**again, "when": "a"}))
-    gate.await_arrival()
+    flow.detach(flow.write(first, {**again, "when": "a"}), gate)
     following = flow.spawn("logs", "--run-key=k", "-f")
-    assert following.stdout is not None
     assert following.stdout.readline() == "a | before\n"
     gate.let_through()
     assert following.stdout.readline() == "a | after\n"
@@ -120,7 +105,6 @@ def test_follow_a_run_without_a_runner(flow: Flow, gate: Gate) -> None:
     command = gate.command("echo after", before="echo before")
     flow.abandon(flow.write({"id": "a", "command": command}, OTHER), gate)
     following = flow.spawn("logs", "--run-key=k", "a", "-f")
-    assert following.stdout is not None
     assert following.stdout.readline() == "before\n"
     gate.let_through()
     stdout, stderr = following.communicate()

@@ -10,8 +10,7 @@ from urllib.parse import unquote
 import pytest
 
 from support.flow import Flow
-from support.gate import Gate
-from support.steps import AFTER, TRUE
+from support.steps import TRUE
 
 FAILING = {"id": "load", "command": ["sh", "-c", "seq 8; echo disk full >&2; exit 3"]}
 
@@ -29,7 +28,6 @@ class Links(HTMLParser):
 
 
 def overview(flow: Flow, *words: str) -> Path:
-    """Write the overview into `www`, and return the page."""
     answer = flow.run("overview", "--output", "www", *words)
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
     return flow.folder / "www" / "index.html"
@@ -41,7 +39,6 @@ def reports(page: Path) -> dict[str, int]:
 
 
 def said(page: Path) -> str:
-    """Return the text of a page."""
     text = re.sub("<style>.*</style>", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     return " ".join(re.sub("<[^>]*>", " ", text).split())
 
@@ -94,26 +91,6 @@ def test_limit(flow: Flow) -> None:
     (page.parent / "reports" / "mine.html").write_text("mine")
     assert set(reports(overview(flow, "--limit=2"))) == {"b.html", "c.html", "mine.html"}
     assert "1 flow, 2 runs" in said(page)
-
-
-def test_a_run_without_a_runner(flow: Flow, gate: Gate) -> None:
-    """It comes first, with the command that continues it."""
-    flow.abandon(flow.write({"id": "a", "command": gate.command()}, AFTER), gate)
-    text = said(overview(flow))
-    assert "1 run has no runner" in text
-    assert "`orchesjob-flow resume k` continues it" in text
-    gate.let_through()
-
-
-def test_an_unfinished_run(flow: Flow, gate: Gate) -> None:
-    """The report of a run that goes on is written each time."""
-    runner = flow.spawn("start", "k", flow.write({"id": "a", "command": gate.command()}))
-    gate.await_arrival()
-    first = reports(overview(flow))
-    assert reports(page := overview(flow)) != first
-    assert "No flow failed the last time" in said(page)
-    gate.let_through()
-    runner.wait()
 
 
 HOSTILE = ["../../x", "a/b", "<img src=x>", '"><script>', "%2e%2e", "a:b?c#d&e", "日本", "x" * 255]
@@ -187,27 +164,3 @@ def test_wrong_words(flow: Flow) -> None:
         "does not exist, so no run"
         in flow.refusal("--db", "no.db", "overview", "-o", "www")["error"]
     )
-
-
-def test_on_a_terminal(flow: Flow) -> None:
-    """A person is told where the page is and how much was written."""
-    flow.start("k", flow.write(TRUE))
-    command, terminal = flow.spawn_on_terminal(
-        "overview", "-o", "www", stream="stderr", size=(400, 24)
-    )
-    shown = terminal.read_to_end()
-    assert command.wait() == 0
-    page = flow.folder / "www" / "index.html"
-    assert shown == f"The overview is in {page}: 1 flow, 1 report written\n"
-
-
-def test_a_run_that_cannot_be_reported(flow: Flow) -> None:
-    """Its mark leads nowhere, a warning says why, and the others are written."""
-    flow.start("k", flow.write(TRUE))
-    flow.start("l", flow.write(TRUE, flow_id="g", name="g.json"))
-    flow.change("UPDATE definitions SET definition = 'x' WHERE run_id = 1")
-    answer = flow.run("overview", "-o", "www")
-    assert answer.returncode == 0
-    assert "run 'k' has no report: " in answer.stderr
-    page = flow.folder / "www" / "index.html"
-    assert [link for link in Links(page).found if not link.startswith("#")] == ["reports/l.html"]

@@ -35,8 +35,7 @@ def told(stderr: str) -> list[str]:
 def test_a_run_that_another_process_advances(flow: Flow, gate: Gate) -> None:
     """A `start` that waits for another runner shows the run, and says below why it waits."""
     file = flow.write({"id": "a", "command": gate.command()})
-    other = flow.spawn("start", "--run-key=k", file)
-    gate.await_arrival()
+    other = flow.begin(file, gate)
     command, terminal = flow.spawn_on_terminal("start", "--run-key=k", file, stream="stderr")
     terminal.await_picture(f"process {other.pid} advances run 'k'; waiting for its outcome")
     gate.let_through()
@@ -61,42 +60,6 @@ def test_ctrl_c(flow: Flow, gate: Gate) -> None:
     assert " cancel: orchesjob-flow cancel k" in last[3]
     gate.let_through()
     assert flow.ask("resume", "--run-key=k")["status"] == "SUCCEEDED"
-
-
-def test_ctrl_c_while_waiting(flow: Flow, gate: Gate) -> None:
-    """Where no runner stops first, the last words come below the table and its messages too."""
-    file = flow.write({"id": "a", "command": gate.command()})
-    other = flow.spawn("start", "--run-key=k", file)
-    gate.await_arrival()
-    command, terminal = flow.spawn_on_terminal("start", "--run-key=k", file, stream="stderr")
-    terminal.await_picture("waiting for its outcome")
-    command.send_signal(signal.SIGINT)
-    assert result(command, terminal) == ""
-    assert command.returncode == 130
-    *_, waiting, _, _, _, last, _ = terminal.shown.split("\n")
-    assert (
-        waiting == f"orchesjob-flow: process {other.pid} advances run 'k'; waiting for its outcome"
-    )
-    assert last.endswith(" cancel: orchesjob-flow cancel k")
-    gate.let_through()
-    assert other.wait() == 0
-
-
-def test_interrupted_retry(flow: Flow, gate: Gate) -> None:
-    """An interrupted `retry` has reopened the run; `resume` advances it (rule 6.9)."""
-    file = flow.write({"id": "a", "command": gate.command("false")})
-    first = flow.spawn("start", "--run-key=k", file)
-    gate.await_arrival()
-    gate.let_through()
-    assert first.wait() == 1
-    retry = flow.spawn("retry", "--step", "a", "--run-key", "k")
-    gate.await_arrival()
-    retry.send_signal(signal.SIGINT)
-    _, stderr = retry.communicate()
-    assert retry.returncode == 130
-    assert json.loads(stderr)["resume"] == "orchesjob-flow resume k"
-    gate.let_through()
-    assert flow.ask("resume", "--run-key", "k", code=1)["steps"][0]["attempt_no"] == 2
 
 
 def test_plain(flow: Flow) -> None:
@@ -131,20 +94,6 @@ def test_plain(flow: Flow) -> None:
     ]
 
 
-def test_plain_while_it_happens(flow: Flow, gate: Gate) -> None:
-    """A line is printed as soon as something has happened; earlier events are not repeated."""
-    steps = ({"id": "a", "command": ["true"]}, {"id": "b", "command": gate.command(), "when": "a"})
-    first = flow.spawn("start", "--run-key=k", "--progress=plain", flow.write(*steps))
-    assert first.stderr is not None
-    lines = [first.stderr.readline() for _ in range(3)]
-    assert told("".join(lines)) == ["a RUNNING attempt 1", "a SUCCEEDED", "b RUNNING attempt 1"]
-    first.kill()
-    first.wait()
-    gate.let_through()
-    resumed = flow.run("resume", "--run-key=k", "--progress=plain")
-    assert told(resumed.stderr) == ["b SUCCEEDED", "k SUCCEEDED"]
-
-
 @pytest.mark.parametrize(
     ("options", "term"),
     [(["--progress=plain"], "xterm"), (["--progress=auto"], "dumb")],
@@ -174,10 +123,7 @@ def test_an_ended_run_is_not_drawn(flow: Flow) -> None:
 
 
 def test_without_a_terminal(flow: Flow) -> None:
-    """Without a terminal nothing is shown, and no module that draws is imported.
-
-    Neither is what a new run of one step does not need (docs/performance.md).
-    """
+    """Without a terminal nothing is shown, and no module that draws is imported."""
     file = flow.write({"id": "a", "command": ["true"]})
     words = [sys.executable, "-X", "importtime", flow.program, "start", "--run-key=k", file]
     started = subprocess.run(
@@ -214,10 +160,7 @@ SHELL = "echo first; for i in $(seq 12); do echo line $i; echo wrong $i >&2; don
     [([], ["run k of flow f FAILED: 2 steps failed: load, quiet"]), (["--progress=plain"], [])],
 )
 def test_last_lines_of_what_failed(real_flow: Flow, options: list[str], heading: list[str]) -> None:
-    """When a run has FAILED, the last lines of its failed steps are printed on stderr (9.14).
-
-    The reader of a mail learns from the first line which run it is about.
-    """
+    """When a run has FAILED, the last lines of its failed steps are printed on stderr (9.14)."""
     file = real_flow.write(
         {"id": "load", "command": ["sh", "-c", SHELL], "retries": 1},
         {"id": "quiet", "command": ["false"]},

@@ -41,19 +41,10 @@ def test_after_a_failure(real_flow: Flow) -> None:
     assert "bad FAILED, so <code>bad</code> is false" in page
 
 
-def test_a_file_with_the_ending_of_another_format(flow: Flow) -> None:
-    """The format is what the option says; stderr mentions that the name says another one."""
-    flow.start("k", flow.write({"id": "a", "command": ["true"]}))
-    assert report(flow, "junit", "-o", "k.xml") == ""
-    said = flow.run("report", "k", "-o", "k.xml").stderr
-    assert said == "orchesjob-flow: k.xml holds the format html; --format junit writes junit\n"
-
-
 def test_at_any_time(flow: Flow, gate: Gate) -> None:
     """A run that is under way is reported as it is now, and nothing of it changes."""
     file = flow.write({"id": "a", "command": gate.command()}, {**SKIPPED, "when": "a"})
-    flow.ask("start", "-d", "k", file)
-    gate.await_arrival()
+    flow.detach(file, gate)
     flow.await_status("k", lambda run: run["steps"][0]["orchesjob_status"])
     before = flow.database.read_bytes()
     assert "a is running, 0 of 2 steps done." in report(flow, "markdown")
@@ -64,18 +55,11 @@ def test_at_any_time(flow: Flow, gate: Gate) -> None:
     assert "All 2 steps succeeded" in report(flow, "markdown")
 
 
-def test_jobs_that_are_gone(flow: Flow) -> None:
-    """Where the files of a job are gone, the report says so, and tells the rest."""
-    flow.start("k", flow.write(FAILING), code=1)
-    shutil.rmtree(flow.orchesjob.environ["ORCHESJOB_HOME"])
-    markdown = report(flow, "markdown")
-    assert "exit code 4" in markdown
-    assert markdown.count(" is missing.") == 2
-    assert "(the file is missing)" in report(flow, "junit")
-
-
 def test_file_in_one_step(flow: Flow) -> None:
-    """A report replaces what is in a file at once, through a link too, and as the umask says."""
+    """A report replaces what is in a file at once, through a link too, and as the umask says.
+
+    Another ending of its name is mentioned, and files of jobs that are gone.
+    """
     flow.start("k", flow.write(FAILING), code=1)
     old, link = flow.folder / "old.md", flow.folder / "link.md"
     old.write_text("old", encoding="utf-8")
@@ -89,18 +73,13 @@ def test_file_in_one_step(flow: Flow) -> None:
     assert flow.run("report", "k", "-o", "new.md", umask=0o027).returncode == 0
     assert (flow.folder / "new.md").stat().st_mode & 0o777 == 0o640
     assert not list(flow.folder.glob(".*.md.*"))
-
-
-def test_file_that_cannot_be_written(flow: Flow) -> None:
-    """The error names the file and the cause, and nothing is left behind."""
-    flow.start("k", flow.write(FAILING), code=1)
-    os.mkfifo(flow.folder / "pipe")
-    (flow.folder / "link").symlink_to("pipe")
-    there = sorted(flow.folder.iterdir())
-    for output in ("missing/report.md", ".", "pipe", "link", "/dev/null", "flow.json"):
-        error = flow.refusal("report", "k", "--output", output)["error"]
-        assert error.startswith(f"cannot write to {output}: ")
-        assert sorted(flow.folder.iterdir()) == there
+    said = flow.run("report", "k", "-o", "k.xml").stderr
+    assert said == "orchesjob-flow: k.xml holds the format html; --format junit writes junit\n"
+    shutil.rmtree(flow.orchesjob.home)
+    markdown = report(flow, "markdown")
+    assert "exit code 4" in markdown
+    assert markdown.count(" is missing.") == 2
+    assert "(the file is missing)" in report(flow, "junit")
 
 
 def test_page_on_a_terminal(flow: Flow) -> None:
@@ -135,26 +114,6 @@ def test_written_when_the_run_ends(flow: Flow, command: str, code: int) -> None:
     page.unlink()
     flow.ask("start", "k", file, *asked, code=code)
     assert page.exists()
-
-
-def test_written_when_the_run_is_cancelled(flow: Flow, gate: Gate) -> None:
-    """Somebody else ends the run: whoever waits for it writes what was asked for."""
-    file = flow.write({"id": "a", "command": gate.command()})
-    runner = flow.spawn("run", file, "--report", "markdown=night.md")
-    gate.await_arrival()
-    flow.ask("cancel", "-")
-    assert runner.completed().returncode == 1
-    assert " CANCELLED\n" in (flow.folder / "night.md").read_text(encoding="utf-8")
-
-
-def test_a_report_is_no_part_of_the_outcome(flow: Flow) -> None:
-    """One that cannot be written is a warning, and the run ends as it does."""
-    remove = ["sh", "-c", "rm -r there"]
-    (flow.folder / "there").mkdir()
-    file = flow.write({"id": "a", "command": remove})
-    answer = flow.run("start", "k", file, "--report=html=there/a.html")
-    assert (answer.returncode, json.loads(answer.stdout)["status"]) == (0, "SUCCEEDED")
-    assert "cannot write to there/a.html" in answer.stderr
 
 
 IMPOSSIBLE = [

@@ -12,13 +12,12 @@ from support.steps import AFTER
 
 
 def abandon(flow: Flow, gate: Gate, key: str) -> None:
-    """Start a run of two steps and kill its runner while the first one runs."""
     file = flow.write({"id": "a", "command": gate.command()}, AFTER, name=f"{key}.json")
     flow.abandon(file, gate, key)
     (flow.folder / f"{key}.json").unlink()
 
 
-@pytest.mark.parametrize("words", [["--run-key=k"], ["--run-key=k", "-d"], ["--all"]])
+@pytest.mark.parametrize("words", [["--run-key=k"], ["--run-key=k", "-d"]])
 def test_abandoned_run(
     flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob, words: list[str]
 ) -> None:
@@ -38,8 +37,7 @@ def test_all(flow: Flow, gate: Gate) -> None:
     abandon(flow, gate, "first")
     abandon(flow, gate, "second")
     advanced = flow.write({"id": "a", "command": gate.command()}, name="advanced.json")
-    flow.ask("start", "-d", "--run-key=advanced", advanced)
-    gate.await_arrival()
+    flow.detach(advanced, gate, "advanced")
     resumed = flow.ask("resume", "--all")["resumed"]
     assert [(one["run_key"], one["error"]) for one in resumed] == [
         ("first", None),
@@ -70,14 +68,6 @@ def test_one_that_cannot_be_resumed(flow: Flow, gate: Gate) -> None:
     assert (good["run_key"], good["error"]) == ("good", None)
     gate.let_through(2)
     assert flow.ask("wait", "--run-key=good")["status"] == "SUCCEEDED"
-
-
-def test_nothing_to_resume(flow: Flow) -> None:
-    """Without a database `--all` has nothing to do, and a named run is not found (6.13)."""
-    flow.home.mkdir(mode=0o700)
-    assert flow.ask("resume", "--all") == {"resumed": [], "left": []}
-    assert "no run 'k'" in flow.refusal("resume", "--run-key=k")["error"]
-    assert not list(flow.home.iterdir())
 
 
 def test_ended_run(flow: Flow) -> None:

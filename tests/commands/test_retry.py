@@ -3,7 +3,6 @@
 import fcntl
 import sys
 import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from support.flow import Flow
 from support.gate import Gate
 from support.orchesjob import FakeOrchesjob
 from support.processes import await_opened
-from support.steps import AFTER
 
 
 def steps(tmp_path: Path, *, fixed: bool = False) -> list[dict[str, Any]]:
@@ -218,16 +216,6 @@ def test_old_values_of_parameters(flow: Flow, tmp_path: Path) -> None:
     assert old == ["attempt 2 succeeded; it ran with DAY=dev"]
 
 
-def test_a_settled_step_has_no_old_values(flow: Flow) -> None:
-    """The outcome of a step that a person has settled is not that of a value (rule 9.7)."""
-    a = {"id": "a", "command": ["test", "${{ A }}"]}
-    b = {"id": "b", "command": ["true"]}
-    flow.start("k", flow.write(a, b, params={"A": ""}), code=1)
-    flow.ask("settle", "k", "a", "--as=succeeded", "--reason=done by hand")
-    flow.ask("retry", "k", "--step=b", "--param=A=x")
-    assert "ran with" not in flow.run("explain", "k").stdout
-
-
 def test_after_a_foreign_job(flow: Flow, gate: Gate) -> None:
     """A retry uses the next key, and neither waits for nor ends a job that is not ours (5.9)."""
     flow.orchesjob.start("k:a:1", "sleep", "600", strict=True)
@@ -238,19 +226,6 @@ def test_after_a_foreign_job(flow: Flow, gate: Gate) -> None:
     flow.ask("cancel", "--run-key=k")
     assert flow.orchesjob.status("k:a:2")["status"] == "ABORTED"
     assert flow.orchesjob.status("k:a:1")["status"] == "RUNNING"
-
-
-def test_cancelled_run(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
-    """A cancelled run can be retried: the request is dropped, and cancelled steps run again."""
-    flow.ask(
-        "start", "-d", "--run-key=k", flow.write({"id": "a", "command": gate.command()}, AFTER)
-    )
-    gate.await_arrival()
-    assert statuses(flow.ask("cancel", "--run-key=k")) == ["CANCELLED", "CANCELLED"]
-    gate.let_through()
-    run = flow.ask("retry", "--run-key=k")
-    assert (statuses(run), run["cancel_requested_at"]) == (["SUCCEEDED", "SUCCEEDED"], None)
-    assert Counter(fake_orchesjob.begun()) == Counter(["k:a:1", "k:a:2", "k:b:1"])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux announces that a file is opened")
@@ -271,9 +246,7 @@ def test_a_runner_that_is_about_to_exit(flow: Flow, tmp_path: Path) -> None:
 
 def test_running_run(flow: Flow, gate: Gate) -> None:
     """A run that has a runner, or needs one, is not retried."""
-    runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
-    gate.await_arrival()
-    flow.await_job("k")
+    runner = flow.begin(flow.write({"id": "a", "command": gate.command()}), gate)
     assert f"process {runner.pid}" in flow.refusal("retry", "--run-key=k")["error"]
     runner.kill()
     runner.wait()

@@ -28,13 +28,11 @@ BY_HAND = ("--as", "succeeded", "--reason", "loaded by hand")
 
 
 def write(flow: Flow) -> str:
-    """Write a flow that fails at `load`."""
     fields: dict[str, Any] = {"finally": [TIDY]}
     return flow.write(*STEPS, **fields)
 
 
 def step_of(run: Any, step_id: str) -> Any:
-    """Return a step of a run."""
     return next(step for step in run["steps"] if step["id"] == step_id)
 
 
@@ -80,8 +78,7 @@ def test_a_cancelled_step(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob)
     """A step that was cancelled is settled like one that failed; others stay CANCELLED (12.3)."""
     after = {"id": "b", "command": ["true"], "when": "a"}
     other = {"id": "c", "command": ["true"], "depends_on": ["b"]}
-    flow.ask("start", "k", "-d", flow.write({"id": "a", "command": gate.command()}, after, other))
-    gate.await_arrival()
+    flow.detach(flow.write({"id": "a", "command": gate.command()}, after, other), gate)
     flow.ask("cancel", "k")
     run = flow.ask("settle", "k", "b", *BY_HAND, code=1)
     assert (run["status"], outcomes(run)) == (
@@ -124,30 +121,6 @@ def test_retry_makes_it_history(flow: Flow, fake_orchesjob: FakeOrchesjob) -> No
     assert "until it was decided again" in flow.run("report", "k").stdout
     run = flow.ask("settle", "k", "load", "--as=skipped", "--reason=never mind")
     assert [one["holds"] for one in step_of(run, "load")["settlements"]] == [False, True]
-
-
-def test_a_new_file(flow: Flow) -> None:
-    """What its exit code means in a new file does not matter to a step that is settled (9.7)."""
-    load = {"id": "load", "command": ["sh", "-c", "exit 3"]}
-    bad = {"id": "bad", "command": ["false"]}
-    flow.start("k", flow.write(load, bad), code=1)
-    flow.ask("settle", "k", "load", "--as=skipped", "--reason=no", code=1)
-    good = flow.write({**load, "success_exit_codes": [3]}, {**bad, "command": ["true"]})
-    run = flow.ask("retry", "k", "--file", good)
-    assert outcomes(run) == {"load": "SKIPPED", "bad": "SUCCEEDED"}
-    assert flow.ask("doctor")["sound"]
-
-
-def test_in_the_background(flow: Flow, gate: Gate) -> None:
-    """With `-d` it returns at once, and the answer names the runner, which goes on (9.8, 12.3)."""
-    after = {"id": "after", "command": gate.command(), "when": "load"}
-    flow.start("k", flow.write({"id": "load", "command": ["false"]}, after), code=1)
-    answer = flow.ask("settle", "k", "load", *BY_HAND, "-d")
-    assert (answer["detached"], answer["runner"]["alive"]) == (True, True)
-    gate.await_arrival()
-    assert f"process {answer['pid']}" in flow.refusal("settle", "k", "load", *BY_HAND)["error"]
-    gate.let_through()
-    assert flow.ask("wait", "k")["status"] == "SUCCEEDED"
 
 
 def test_two_people(flow: Flow, gate: Gate) -> None:

@@ -56,21 +56,6 @@ def test_choice(some: Flow) -> None:
     assert some.ask("stats", "--since=0s") == {"flows": [], "truncated": False}
 
 
-def test_tables(some: Flow) -> None:
-    """The table has the flows, and for one flow its steps, those of the longest path first."""
-    head, rule, f, g = some.run("stats", "--format=table").stdout.splitlines()
-    assert head.split()[:4] == ["Flow", "Runs", "Failed", "Cancelled"]
-    assert rule.replace("-", "").strip() == ""
-    assert f.split()[:5] == ["f", "2", "1", "-", "2"]
-    assert g.split()[:5] == ["g", "1", "-", "-", "-"]
-    lines = some.run("stats", "--flow-id=f", "--format=table").stdout.splitlines()
-    assert (lines[2].split()[:2], lines[3]) == (["f", "2"], "")
-    assert {line.split()[0] for line in lines[6:]} == {"a", "b", "c", "d"}
-    shares = [int(line.split()[-2]) for line in lines[6:] if line.endswith(" %")]
-    assert len(shares) == 2
-    assert shares == sorted(shares, reverse=True)
-
-
 def test_after_a_retry_and_a_prune(flow: Flow) -> None:
     """A run that was retried is counted as it ended last, and one that was removed no longer."""
     file = flow.write({"id": "a", "command": ["test", "-e", str(flow.folder / "there")]})

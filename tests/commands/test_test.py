@@ -110,83 +110,47 @@ def test_what_does_not_happen_fails(flow: Flow) -> None:
         assert message.startswith(failure)
 
 
-def test_no_copies(flow: Flow) -> None:
-    """A status of all copies of a step does not hold if there are none."""
-    step = {"id": "a", "command": ["true"]}
+def tried(flow: Flow, *steps: dict[str, Any], **case: Any) -> list[str]:
+    """Test a flow of these steps with one case; return what does not hold."""
+    fields = {"max_parallel": 1} if case.pop("one_at_a_time", False) else {}
+    flow.write(*steps, name="n.json", **fields)
+    (flow.folder / "n.test.json").write_text(json.dumps({"cases": [{"name": "it", **case}]}))
+    (file,) = json.loads(flow.run("test", "n.test.json").stdout)["files"]
+    found = [problem["path"] for problem in file["problems"]]
+    return found or [one["message"] for one in file["cases"][0]["failures"]]
+
+
+def test_copies(flow: Flow) -> None:
+    """Of none, no status holds; in an order, a name means the same copy (rule 10.3)."""
+    a, b, c = ({"id": name, "command": ["true"]} for name in "abc")
     (flow.folder / "none.txt").touch()
-    flow.write({"foreach": {"X": {"lines": "none.txt"}}, "steps": [step]}, name="n.json")
-    case = {"name": "it", "expect": {"a": OK}}
-    (flow.folder / "n.test.json").write_text(json.dumps({"cases": [case]}))
-    found = flow.ask("test", "n.test.json", code=1)["files"][0]["cases"][0]
-    assert [one["message"] for one in found["failures"]] == [
-        "a is in no run, expected SUCCEEDED: it has no copies"
-    ]
+    none = {"foreach": {"X": {"lines": "none.txt"}}, "steps": [a]}
+    said = "a is in no run, expected SUCCEEDED: it has no copies"
+    assert tried(flow, none, expect={"a": OK}) == [said]
+    some = {"foreach": {"X": ["p", "q"]}, "steps": [a, {**b, "when": "a"}, c]}
+    said_of_both = ["c@p does not wait for b", "c@q does not wait for b"]
+    assert tried(flow, some, expect={"run": OK}, order=["a", "b", "c"]) == said_of_both
 
 
-@pytest.mark.parametrize(
-    ("fields", "holds"),
-    [
-        ({}, False),
-        ({"max_parallel": 1}, True),
-    ],
-)
-def test_an_order_holds_however_long_commands_take(
-    flow: Flow, fields: dict[str, Any], holds: bool
-) -> None:
-    """`b` begins after `c` has ended in virtual time, but does not wait for it."""
-    steps = [{"id": "c"}, {"id": "a"}, {"id": "b", "when": "a"}]
-    flow.write(*({**step, "command": ["true"]} for step in steps), name="n.json", **fields)
-    case = {"name": "it", "expect": {"run": OK}, "order": ["c", "b"]}
-    (flow.folder / "n.test.json").write_text(json.dumps({"cases": [case]}))
-    found = flow.ask("test", "n.test.json", code=int(not holds))["files"][0]["cases"][0]
-    assert found["passed"] is holds
+def test_an_order_holds_however_long_commands_take(flow: Flow) -> None:
+    """`b` begins after `c` has ended in virtual time, but waits only if one runs at a time."""
+    order = ({"id": "c"}, {"id": "a"}, {"id": "b", "when": "a"})
+    steps = [{**step, "command": ["true"]} for step in order]
+    case: dict[str, Any] = {"expect": {"run": OK}, "order": ["c", "b"]}
+    assert tried(flow, *steps, **case) == ["b does not wait for c"]
+    assert tried(flow, *steps, **case, one_at_a_time=True) == []
 
 
-def test_an_order_of_copies(flow: Flow) -> None:
-    """Within a `foreach`, a name means the same copy, as in conditions (rule 10.3)."""
-    copied = [{"id": "a"}, {"id": "b", "when": "a"}, {"id": "c"}]
-    steps = [{**step, "command": ["true"]} for step in copied]
-    flow.write({"foreach": {"X": ["p", "q"]}, "steps": steps}, name="n.json")
-    case = {"name": "it", "expect": {"run": OK}, "order": ["a", "b", "c"]}
-    (flow.folder / "n.test.json").write_text(json.dumps({"cases": [case]}))
-    found = flow.ask("test", "n.test.json", code=1)["files"][0]["cases"][0]
-    assert [one["message"] for one in found["failures"]] == [
-        "c@p does not wait for b",
-        "c@q does not wait for b",
-    ]
+def test_no_time_limit(flow: Flow) -> None:
+    """A command that never ends needs a limit that expires."""
+    case = {"given": {"timeout_at": "a"}, "expect": {"run": NG}}
+    assert tried(flow, {"id": "a", "command": ["true"]}, **case) == ["cases[0].given.timeout_at"]
 
 
 CASES: list[dict[str, Any]] = [
     {"name": "all is well", "expect": {"run": OK}},
     {"name": "wrong <&", "given": {"load": "failed"}, "expect": {"run": OK, "publish": OK}},
 ]
-TEXT = """\
-nightly.test.json tests nightly.yaml
-  OK  all is well
-  NG  wrong <& (line 1)
-      run is FAILED, expected SUCCEEDED: 1 step failed: load
-      publish is SKIPPED, expected SUCCEEDED: load FAILED, so `load` is false
-
-2 cases, 1 failed
-"""
-
-
-def test_text(flow: Flow) -> None:
-    """One line for each case, below a failed one what does not hold; the numbers come last."""
-    answer = flow.run("test", "--format=table", write(flow, *CASES))
-    assert (answer.returncode, answer.stdout, answer.stderr) == (1, TEXT, "")
-
-
-def test_on_a_terminal(flow: Flow) -> None:
-    """Nothing is wider than the terminal; verdicts have colours, unless NO_COLOR is set."""
-    file, columns = write(flow, *CASES), 40
-    code, shown = flow.run_on_terminal("test", file, size=(columns, 24))
-    assert code == 1
-    assert "\x1b[32mOK\x1b[0m  all is well" in shown
-    assert "\x1b[31mNG\x1b[0m  wrong" in shown
-    _, plain = flow.run_on_terminal("test", file, size=(columns, 24), NO_COLOR="1")
-    assert "\x1b" not in plain
-    assert max(map(len, plain.splitlines())) <= columns
 
 
 def test_json(flow: Flow) -> None:
@@ -236,10 +200,7 @@ def test_junit(flow: Flow) -> None:
 
 
 def test_coverage(flow: Flow) -> None:
-    """Steps that no case makes fail, and conditions that no case makes both true and false.
-
-    The cases of all files about a flow count together, the copies of a step as one.
-    """
+    """Steps that no case makes fail, and conditions that no case makes both true and false."""
     first = write(flow, {"name": "a", "given": {"fetch@rome": "failed"}, "expect": {"run": NG}})
     second = write(flow, {"name": "b", "expect": {"run": OK}}, name="more.test.json")
     text = (flow.folder / second).read_text().replace("{", '{"flow": "./nightly.yaml", ', 1)
@@ -256,9 +217,6 @@ def test_coverage(flow: Flow) -> None:
         "never_true": {},
         "never_false": {},
     }
-    shown = flow.run("test", "--coverage", "--format=table", first).stdout
-    assert "  no case lets these steps fail: load, beside, publish, alert\n" in shown
-    assert "  no case makes the condition of alert false: any(failed) || any(cancelled)\n" in shown
 
 
 def test_coverage_asks_for_nothing_that_cannot_happen(flow: Flow) -> None:
@@ -308,15 +266,6 @@ def test_what_is_not_valid(flow: Flow, command: str) -> None:
         assert f"{one['path']}: {one['message']}".startswith(f"cases[0].{problem}")
     shown = flow.run(command, "--format=table", "nightly.test.json").stdout
     assert re.match(r"nightly\.test\.json:1:\d+: cases\[0\]\.expect\.run: must be", shown)
-
-
-def test_no_time_limit(flow: Flow) -> None:
-    """A command that never ends needs a limit that expires."""
-    flow.write({"id": "a", "command": ["true"]}, name="n.json")
-    case = {"name": "it", "given": {"timeout_at": "a"}, "expect": {"run": NG}}
-    (flow.folder / "n.test.json").write_text(json.dumps({"cases": [case]}))
-    (found,) = flow.ask("test", "n.test.json", code=2)["files"]
-    assert [one["path"] for one in found["problems"]] == ["cases[0].given.timeout_at"]
 
 
 def test_other_files_are_tested_nevertheless(flow: Flow) -> None:

@@ -8,8 +8,7 @@ from support.steps import AFTER
 def test_tick(flow: Flow, gate: Gate) -> None:
     """`tick` advances a run as far as it goes without waiting, and exits with 0 (rule 6.8)."""
     file = flow.write({"id": "a", "command": gate.command()}, AFTER)
-    first = flow.spawn("start", "--run-key=k", file)
-    gate.await_arrival()
+    first = flow.begin(file, gate)
     assert "is being advanced by process" in flow.refusal("tick", "--run-key=k")["error"]
     first.kill()
     first.wait()

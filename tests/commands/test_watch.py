@@ -18,7 +18,6 @@ def test_append(flow: Flow, gate: Gate) -> None:
     flow.spawn("start", "--run-key=k", file)
     gate.await_arrival()
     watch = flow.spawn("watch", "--run-key=k", "--interval=0.05")
-    assert watch.stdout is not None
     first = [watch.stdout.readline() for _ in range(8)]
     assert first[0] == "Flow: f  Run: k\n"
     assert first[-1] == "\n"
@@ -47,7 +46,6 @@ def test_end_is_not_waited_for(flow: Flow, gate: Gate) -> None:
     flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
     gate.await_arrival()
     watch = flow.spawn("watch", "--run-key=k", "--interval=86400")
-    assert watch.stdout is not None
     assert watch.stdout.readline()
     gate.let_through()
     stdout, _ = watch.communicate()
@@ -83,16 +81,10 @@ def test_mode(flow: Flow) -> None:
 
 def test_only_reads(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
     """`watch` advances nothing: a run without a runner is not changed, and it says so (6.6)."""
-    runner = flow.spawn(
-        "start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}, AFTER)
-    )
-    gate.await_arrival()
-    runner.kill()
-    runner.wait()
+    flow.abandon(flow.write({"id": "a", "command": gate.command()}, AFTER), gate)
     gate.let_through()
     fake_orchesjob.await_end("k:a:1")
     watch = flow.spawn("watch", "--run-key=k", "--interval=0.05")
-    assert watch.stdout is not None
     tables = [watch.stdout.readline() for _ in range(20)]
     assert any(line.startswith("Runner: none") for line in tables)
     watch.send_signal(signal.SIGINT)
@@ -110,16 +102,12 @@ def test_only_reads(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> No
 def test_advance(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
     """`--advance` advances a run that has no runner to its end (rule 6.6)."""
     after = {"id": "b", "command": ["false"], "when": "a"}
-    runner = flow.spawn(
-        "start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}, after)
-    )
-    gate.await_arrival()
+    runner = flow.begin(flow.write({"id": "a", "command": gate.command()}, after), gate)
     refused = flow.refusal("watch", "--run-key=k", "--advance")
     assert f"run 'k' is being advanced by process {runner.pid}" in refused["error"]
     runner.kill()
     runner.wait()
     watch = flow.spawn("watch", "--run-key=k", "--advance", "--interval=0.1")
-    assert watch.stdout is not None
     assert watch.stdout.readline() == "Flow: f  Run: k\n"
     assert flow.status("k")["runner"] == {"pid": watch.pid, "alive": True}
     gate.let_through()
@@ -128,20 +116,3 @@ def test_advance(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
     assert stdout.count("NG FAILED") == 2  # of the run and of its step, in the last table only
     assert fake_orchesjob.begun() == ["k:a:1", "k:b:1"]
     assert flow.run("watch", "--run-key=k", "--advance").returncode == 1
-
-
-def test_interrupted_while_advancing(flow: Flow, gate: Gate) -> None:
-    """Ctrl-C on `watch --advance` releases the run, which `start` resumes."""
-    file = flow.write({"id": "a", "command": gate.command()})
-    runner = flow.spawn("start", "--run-key=k", file)
-    gate.await_arrival()
-    runner.kill()
-    runner.wait()
-    watch = flow.spawn("watch", "--run-key=k", "--advance", "--interval=60")
-    assert watch.stdout is not None
-    assert watch.stdout.readline()
-    watch.send_signal(signal.SIGINT)
-    assert watch.wait() == 130
-    assert flow.status("k")["runner"] is None
-    gate.let_through()
-    assert flow.start("k", file)["status"] == "SUCCEEDED"

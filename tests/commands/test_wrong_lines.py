@@ -48,7 +48,6 @@ def some(shared_flow: Flow) -> Flow:
 
 
 def recorded(flow: Flow) -> list[str]:
-    """Return all that the database holds, what is still in its log included."""
     with flow.open_database() as database:
         return list(database.iterdump())
 

@@ -31,7 +31,6 @@ def run_report(orchesjob: Orchesjob, *command: str, **options: Any) -> JobReport
 
 
 def ids(pid: int | None) -> tuple[int, int]:
-    """Return a process's group and session."""
     fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     return int(fields[2]), int(fields[3])
 
@@ -92,12 +91,11 @@ def test_terminal_before_the_worker_exits(orchesjob: Orchesjob) -> None:
     watcher.close()
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_lost(orchesjob: Orchesjob, number: signal.Signals) -> None:
+def test_lost(orchesjob: Orchesjob) -> None:
     """A worker that is killed makes its job LOST for good, while the command keeps running."""
     report = run_report(orchesjob, "sleep", "60")
     assert report.worker_pid is not None
-    os.kill(report.worker_pid, number)
+    os.kill(report.worker_pid, signal.SIGKILL)
     await_exit(report.worker_pid)
     lost = orchesjob.status("k")
     assert (lost["status"], lost["exit_code"]) == ("LOST", None)
@@ -128,14 +126,15 @@ def test_running(orchesjob: Orchesjob) -> None:
 
 
 def test_abort(orchesjob: Orchesjob) -> None:
-    """An abort ends a command that obeys SIGTERM, and its worker."""
-    report = run_report(orchesjob, "sleep", "60")
+    """An abort ends a command that obeys SIGTERM, with its whole process group, and its worker."""
+    report = run_report(orchesjob, "sh", "-c", "sleep 61 & wait")
+    marked = orchesjob.processes()
     aborted = orchesjob.client().abort(job_id=report.job_id, job_key="k", reason="why")
     assert aborted.known_status is JobStatus.ABORTED
     assert aborted.exit_code is None
     assert (aborted.worker_pid, aborted.target_pid) == (report.worker_pid, report.target_pid)
-    await_exit(report.target_pid)
-    await_exit(report.worker_pid)
+    for process in marked:
+        await_exit(process.pid)
     again = orchesjob.run("abort", "--run-key=k")
     assert (again.returncode, again.stdout) == (4, "")
     text = f"orchesjob: Job is not running: {report.job_id} status=ABORTED\n"
@@ -157,16 +156,6 @@ def test_abort_of_a_command_that_ignores_it(orchesjob: Orchesjob, tmp_path: Path
         "sent_kill_worker": False,
     }
     await_exit(report.target_pid)
-
-
-def test_abort_of_a_group(orchesjob: Orchesjob) -> None:
-    """An abort signals the command's whole process group."""
-    report = run_report(orchesjob, "sh", "-c", "sleep 61 & wait")
-    marked = orchesjob.processes()
-    orchesjob.ask("abort", "--run-key=k", "--grace-seconds=2")
-    await_exit(report.target_pid)
-    for process in marked:
-        await_exit(process.pid)
 
 
 def test_abort_of_the_ended(orchesjob: Orchesjob) -> None:

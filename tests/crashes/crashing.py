@@ -41,7 +41,6 @@ class Crashes:
         self._points = flow.folder / "points"
 
     def command(self, step_id: str, then: Sequence[str]) -> list[str]:
-        """Return the command of a step that first records its execution."""
         record = f"echo {step_id} >>{shlex.quote(str(self._executions))}"
         return ["sh", "-c", f'{record}; exec "$@"', "sh", *then]
 
@@ -59,7 +58,6 @@ class Crashes:
         )
 
     def passed(self, role: str) -> list[str]:
-        """Return the points that the last launched command, or its child, has passed."""
         points = self._points.read_text(encoding="utf-8").splitlines()
         return [point for point in points if point.startswith(role)]
 

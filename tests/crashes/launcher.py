@@ -72,7 +72,6 @@ class Points:
         self._journal = os.open(os.environ["CRASH_POINTS"], flags, 0o600)
 
     def reach(self, place: str) -> None:
-        """Pass the point, or die there."""
         with self._lock:
             self._visits[place] += 1
             point = f"{self._role} {place} {self._visits[place]}"
@@ -129,7 +128,6 @@ class Points:
 
 
 def lead_child_here() -> None:
-    """Let the background process of `start -d` be started through this program."""
     original = background.child_command
 
     def child_command(handle: RunHandle, lock: Lock, pipe: int) -> list[str]:

@@ -38,11 +38,9 @@ class Scenario(ABC):
         """Return the steps of the flow."""
 
     def fields(self) -> dict[str, Any]:
-        """Return what else the flow has."""
         return {}
 
     def step(self, step_id: str, *then: str, **fields: Any) -> dict[str, Any]:
-        """Return a step that records its execution."""
         command = self.crashes.command(step_id, then)
         return {"id": step_id, "command": command, "strict": self.strict, **fields}
 
@@ -51,7 +49,6 @@ class Scenario(ABC):
         """Let a process die at a point, resume the run, and return it."""
 
     def points(self) -> list[str]:
-        """Play a run without killing anything, and return the points of the process."""
         self.crashes.judge(self.play(NOWHERE), self.ending)
         return self.crashes.passed(self.role)
 
@@ -108,7 +105,6 @@ class LateCall(Start):
     """A runner dies, and its call of orchesjob takes effect later than its successor could ask."""
 
     def play(self, at: str) -> Any:
-        """Delay the first `orchesjob start` until the next runner has come."""
         late = {"call": "start", "nth": 1, "when": "before", "fault": "hang", "sec": 1}
         cast(FakeOrchesjob, self.flow.orchesjob).script([late])
         return super().play(at)
@@ -162,7 +158,6 @@ class Gated(Scenario):
         ]
 
     def asks(self, name: str, then: str) -> list[str]:
-        """Return a gate that records its execution, and answers a little later."""
         return self.crashes.command(name, ["sh", "-c", f"sleep 0.1; {then}"])
 
     def play(self, at: str) -> Any:
@@ -177,7 +172,6 @@ class Cancel(Scenario):
     ending = Ending("CANCELLED", [("a", "CANCELLED", 1), ("b", "CANCELLED", 0)], ["a"])
 
     def steps(self) -> list[dict[str, Any]]:
-        """Return a step that waits until it is ended, and one that must not follow."""
         return [self.step("a", *self.gate.command()), self.step("b", "true", when="!a")]
 
     def play(self, at: str) -> Any:
@@ -203,11 +197,9 @@ class Settle(Scenario):
     )
 
     def steps(self) -> list[dict[str, Any]]:
-        """Return a step that fails, and one that follows once it is settled."""
         return [self.step("a", "false"), self.step("b", "sleep", "0.1", when="a")]
 
     def fields(self) -> dict[str, Any]:
-        """Add a step that runs at each end of the run."""
         return {"finally": [self.step("c", "true")]}
 
     def play(self, at: str) -> Any:
@@ -234,7 +226,6 @@ class CancelledRunner(Cancel):
         return run
 
     def points(self) -> list[str]:
-        """Leave out what comes before the cancel."""
         return super().points()[self._before_cancel :]
 
 

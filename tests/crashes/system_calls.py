@@ -36,7 +36,6 @@ class Injection(NamedTuple):
     lasting: bool = False
 
     def at(self, number: int) -> str:
-        """Spell it for strace."""
         return f"{self.system_call}:{self.what}:when={number}{'+' * self.lasting}"
 
 
@@ -49,7 +48,6 @@ class Traced(Scenario):
 
     @property
     def words(self) -> list[str]:
-        """The command that is traced."""
         patience = f"--patience={self.patience_sec}"
         return [self.flow.program, patience, "start", "--run-key=k", self.file]
 
@@ -74,7 +72,6 @@ class Traced(Scenario):
         return call, trace.read_text(encoding="utf-8", errors="replace").splitlines()
 
     def count(self, system_call: str) -> int:
-        """Count a system call of an undisturbed run."""
         call, lines = self.trace("-e", f"trace={system_call}")
         assert call.returncode == 1
         return sum(line.startswith(f"{system_call}(") for line in lines)

@@ -1,7 +1,4 @@
-"""Processes are killed at the points that matter most; `every_point` kills them everywhere.
-
-The session `long` adds those that lie beside them.
-"""
+"""Processes are killed at the points that matter most; `every_point` kills them everywhere."""
 
 import pytest
 
@@ -14,7 +11,6 @@ from .scenarios import (
     CancelledRunner,
     Gated,
     LateCall,
-    ResumeBeforeCall,
     ResumeInCall,
     Scenario,
     Settle,
@@ -44,41 +40,12 @@ POINTS: dict[str, tuple[type[Scenario], str]] = {
     "a runner has aborted": (CancelledRunner, "parent after OrchesjobClient.abort 1"),
     "all is ended but `finally`": (TidiedUp, "parent after OrchesjobClient.end_survivors 2"),
 }
-# Beside those, so that little is new there: for the session `long`.
-MORE_POINTS: dict[str, tuple[type[Scenario], str]] = {
-    "tables, and no run": (Start, "parent after upgrade 1"),
-    "its call has answered": (Start, "parent after OrchesjobClient.start 1"),
-    "its job has ended": (Start, "parent after OrchesjobClient.status 1"),
-    "nothing of it is left": (Start, "parent after OrchesjobClient.survivors 1"),
-    "its retry is under way": (Start, "parent after spawn 3"),
-    "a child has the lock": (Background, "child before Lock.sign 1"),
-    "a child goes on": (Background, "child before report_ready 1"),
-    "a successor has called": (ResumeBeforeCall, "parent after spawn 2"),
-    "a gate is asked": (Gated, "parent after spawn 1"),
-    "nothing of a gate is left": (Gated, "parent after OrchesjobClient.survivors 2"),
-    "a gate that says no has been asked": (Gated, "parent after OrchesjobClient.start 4"),
-    "a cancel is recorded": (Cancel, "parent after commit 1"),
-    "`finally` is recorded": (TidiedUp, "parent after commit 7"),
-    "the call of its step is under way": (TidiedUp, "parent after spawn 3"),
-}
-EACH = [
-    *(pytest.param(*where, id=when) for when, where in POINTS.items()),
-    *(pytest.param(*where, id=when, marks=pytest.mark.long) for when, where in MORE_POINTS.items()),
-]
 
 
-@pytest.mark.parametrize(("scenario", "point"), EACH)
+@pytest.mark.parametrize(("scenario", "point"), POINTS.values(), ids=POINTS)
 def test_killed_when(flow: Flow, gate: Gate, scenario: type[Scenario], point: str) -> None:
     """Killed then, the run ends alike and nothing runs twice, without `strict` (4.2, 4.5, 5.7)."""
     scenario(flow, gate, strict=False).survive(point)
-
-
-def test_order_of_points(flow: Flow, gate: Gate) -> None:
-    """An attempt is recorded before anything at all is done for it (4.5)."""
-    points = Start(flow, gate, strict=False).points()
-    recorded = points.index("parent after commit 2")
-    assert recorded < points.index("parent before Performer.perform 1")
-    assert recorded < points.index("parent before spawn 1")
 
 
 @pytest.mark.integration

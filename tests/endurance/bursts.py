@@ -105,11 +105,7 @@ def burst(flow: Flow, words: list[str], random: Random, longest_sec: float) -> i
 
 @pytest.mark.parametrize("seed", [SEED])
 def test_the_first_milliseconds(flow: Flow, seed: int) -> None:
-    """A signal in the first 100 ms ends a command silently, with its words, or in Python's own.
-
-    Python's own words are those about a Ctrl-C before it has run our first line. What it has ended
-    so has recorded nothing. How often that was is printed.
-    """
+    """A signal in the first 100 ms ends a command silently, with its words, or in Python's own."""
     random = Random(seed)  # noqa: S311 - it must be repeatable
     flow.start("k", flow.write(TRUE))
     ends: Counter[str] = Counter()

@@ -38,17 +38,14 @@ MOST_TIMES_LONGER = 1.5
 
 
 def show(figure: str) -> None:
-    """Print a figure into the session's output."""
     print(f"\n  {figure}")  # noqa: T201 - that is what it is for
 
 
 def spell(samples: list[float]) -> str:
-    """Spell the median and the worst of some times."""
     return f"median {median(samples):.3f} s, worst {max(samples):.3f} s of {len(samples)}"
 
 
 def seconds(action: Callable[[], object]) -> float:
-    """Do something and return how long it took."""
     began = time.perf_counter()
     action()
     return time.perf_counter() - began
@@ -63,18 +60,13 @@ def count_alive(ends: list[int]) -> int:
 
 
 def read_words(path: Path) -> Counter[str]:
-    """Count the words of a file."""
     return Counter(path.read_text(encoding="utf-8").split())
 
 
 @pytest.mark.integration
 @pytest.mark.parametrize("orchesjob", ["real"], indirect=True)
 def test_two_hundred_at_once(each_flow: Flow, gate: Gate, tmp_path: Path) -> None:
-    """200 background runs whose first steps end in the same moment all succeed (5.7, 5.11).
-
-    Nothing is lost or done twice, `status` of any run answers meanwhile, and a step takes little
-    more than a plain `orchesjob start`, of which four are made at a time.
-    """
+    """200 background runs whose first steps end in the same moment all succeed (5.7, 5.11)."""
     log = tmp_path / "log"
     tell = ("sh", "-c", f"echo $0 >>{shlex.quote(str(log))}")
     file = each_flow.write(

@@ -30,12 +30,10 @@ class StepLog:
     def step(
         self, name: str, *, sec: float = 0.1, first: str = ":", then: str = ":", **fields: Any
     ) -> dict[str, Any]:
-        """Return a step that writes at its beginning and, some time later, at its end."""
         words = ("set -e", first, f"{self.say} begin", f"sleep {sec}", then, f"{self.say} end")
         return {"id": name, "command": ["sh", "-c", "; ".join(words)], **fields}
 
     def lines(self) -> list[Line]:
-        """Return what has been written."""
         words = map(str.split, self._path.read_text(encoding="ascii").splitlines())
         return [Line(word, key, step, int(attempt)) for word, key, step, attempt in words]
 

@@ -106,9 +106,5 @@ def survive_storm(flow: Flow, log: Path, *, strict: bool, seed: int, longest_sec
 @pytest.mark.parametrize("orchesjob", ["real"], indirect=True)
 @pytest.mark.parametrize("strict", [True, False], ids=["strict", "plain"])
 def test_killed_at_random(each_flow: Flow, tmp_path: Path, strict: bool, seed: int) -> None:
-    """Killed 200 times and started again, no attempt has run twice or not at all (4.2, 4.5).
-
-    Without `strict` the real orchesjob itself would run a key again: there the record of each
-    attempt, and the wait for the calls of a dead runner, are all that guards it.
-    """
+    """Killed 200 times and started again, no attempt has run twice or not at all (4.2, 4.5)."""
     survive_storm(each_flow, tmp_path / "log", strict=strict, seed=seed, longest_sec=0.6)

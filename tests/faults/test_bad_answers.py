@@ -51,8 +51,7 @@ def test_lost_answer_of_start(
 def test_unknown_status(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
     """A status that we do not know is treated as running, and reported once (rule 5.3)."""
     fake_orchesjob.script([{"call": "start", "fault": "answer", "set": {"status": "PAUSED"}}])
-    runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
-    gate.await_arrival()
+    runner = flow.begin(flow.write({"id": "a", "command": gate.command()}), gate)
     assert flow.await_job("k")["status"] == "PAUSED"
     assert flow.status("k")["steps"][0]["status"] == "RUNNING"
     gate.let_through()
@@ -72,7 +71,6 @@ def unusable_answers(*calls: str) -> list[Rule]:
 
 
 def calls_of(fake: FakeOrchesjob, name: str) -> dict[str, int]:
-    """Count the calls about a step by their kinds."""
     job_id = fake.status(f"k:{name}:1")["job_id"]
     own = [
         call

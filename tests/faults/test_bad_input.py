@@ -110,7 +110,6 @@ def damaged(path: Path) -> None:
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
-    """Read all files but those of runs and SQLite's own for who shares a database."""
     paths = {path: path.relative_to(folder).parts[0] for path in folder.rglob("*")}
     wanted = [
         path
@@ -143,24 +142,6 @@ def test_databases(flow: Flow, make: Callable[[Path], None], expected: str) -> N
         assert str(path) in error
         assert expected in error
         assert contents(flow.folder) == before
-
-
-def test_the_database_of_the_other_program(flow: Flow) -> None:
-    """orchesjob-flow 0.1.0.dev0 has a database of that name: it is kept, and so can both be."""
-    flow.home.mkdir(mode=0o700)
-    with closing(sqlite3.connect(flow.database)) as database:
-        database.execute("CREATE TABLE flows (run_key TEXT PRIMARY KEY, flow_id TEXT, status TEXT)")
-        database.execute("INSERT INTO flows VALUES ('daily-20260507', 'daily-import', 'RUNNING')")
-        database.commit()
-    file = flow.write({"id": "a", "command": ["true"]})
-    before = flow.database.read_bytes()
-    for words in (["start", "-d", "k", file], ["list"]):
-        error = flow.refusal(*words)["error"]
-        assert f"{flow.database} is not a flow database: another program's data are in it" in error
-        assert "name another folder with ORCHESJOB_FLOW_HOME" in error
-    assert flow.database.read_bytes() == before
-    flow.environ["ORCHESJOB_FLOW_HOME"] = f"{flow.home}-2"
-    assert flow.start("k", file)["status"] == "SUCCEEDED"
 
 
 @pytest.mark.parametrize("report", ["[]", "{}"])

@@ -32,8 +32,7 @@ def test_wall_clock_jumps(
     slow = {"id": "a", "command": gate.command(), "timeout_sec": 3600}
     once = f"test -e {tmp_path}/once || {{ touch {tmp_path}/once; exit 1; }}"
     again = {"id": "b", "command": ["sh", "-c", once], "retries": 1, "retry_delay_sec": 1}
-    runner = flow.spawn("start", "--run-key=k", flow.write(slow, again))
-    gate.await_arrival()
+    runner = flow.begin(flow.write(slow, again), gate)
 
     def is_at(status: str) -> Callable[[Any], bool]:
         return lambda run: bool(run["steps"][1]["status"] == status)

@@ -43,8 +43,7 @@ def test_lost_output_of_what_was_done(flow: Flow, gate: Gate, command: str, targ
     """A command is carried out although its result cannot be written; 2, or 141 (rule 6.9)."""
     file = flow.write({"id": "a", "command": gate.command()})
     if command != "start -d":
-        flow.ask("start", "-d", "--run-key=k", file)
-        gate.await_arrival()
+        flow.detach(file, gate)
     words = f"{command} --run-key=k" + f" {file}" * (command == "start -d")
     answer = shell(flow, f"$flow {words} {target}; exit ${{PIPESTATUS[0]}}")
     assert answer.returncode == (141 if target == "| true" else 2), answer

@@ -18,7 +18,6 @@ SLOTS = 2 * (os.cpu_count() or 1)
 
 @contextmanager
 def crowd(flow: Flow) -> Iterator[None]:
-    """Hold all places for calls, as other runners of the flow home do."""
     home = Home(flow.database)
     home.prepare()
     with ExitStack() as stack:
@@ -30,7 +29,6 @@ def crowd(flow: Flow) -> Iterator[None]:
 
 
 def await_queue(flow: Flow) -> None:
-    """Wait until a call queues for its slot."""
     flow.await_true(
         lambda: holder(Home(flow.database).slot_files("calls", SLOTS).queue) is not None
     )

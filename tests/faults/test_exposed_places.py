@@ -58,7 +58,6 @@ def ended(kept: Kept) -> Flow:
 
 
 def repair_of(error: str) -> str:
-    """Return the command line that an error advises."""
     (line,) = re.findall("`(.*?)`", error)
     return str(line)
 
@@ -81,15 +80,6 @@ def test_modes(ended: Flow, place: str, mode: int, by: str | None) -> None:
             assert f"in it, which {variable} can name" in error
             ended.environ[variable] = str(path / "orchesjob")
     assert ended.ask(*words)["status"] == "SUCCEEDED"
-
-
-def test_a_folder_as_database(ended: Flow) -> None:
-    """A folder that `--db` names is not a file, whatever its mode: no mode is to be changed."""
-    folder = ended.folder / "folder"
-    folder.mkdir()
-    folder.chmod(0o1777)
-    error = ended.refusal("--db", str(folder), "start", "new", ended.write(TRUE))["error"]
-    assert error == f"{folder} is a folder; name a file, such as {folder}/orchesjob-flow.sqlite3"
 
 
 JOBS = 2

@@ -113,12 +113,9 @@ def test_replaced_while_a_step_runs(each_flow: Flow, gate: Gate) -> None:
     """An orchesjob that is missing for a moment, and then replaced, is not a failure (5.7)."""
     path = each_flow.wrap_orchesjob()
     file = each_flow.write({"id": "a", "command": gate.command()}, AFTER)
-    runner = each_flow.spawn("start", "--run-key=k", file)
-    gate.await_arrival()
-    each_flow.await_job("k")
+    runner = each_flow.begin(file, gate)
     path.unlink()
     gate.let_through()
-    assert runner.stderr is not None
     assert f"{path}: No such file or directory" in runner.stderr.readline()
     each_flow.wrap_orchesjob("# another version")
     stdout, _ = runner.communicate()
@@ -136,14 +133,11 @@ def test_replaced_while_it_is_opened(flow: Flow) -> None:
 
 def test_no_descriptors_left(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
     """A runner that cannot open anything waits until it can, and decides nothing (rule 5.7)."""
-    runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
-    gate.await_arrival()
-    flow.await_job("k")
+    runner = flow.begin(flow.write({"id": "a", "command": gate.command()}), gate)
     flow.await_true(lambda: "anon_inode:[pidfd]" in descriptors(runner.pid).values())
     soft, hard = resource.prlimit(runner.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(runner.pid, resource.RLIMIT_NOFILE, (3, hard))
     gate.let_through()
-    assert runner.stderr is not None
     assert "Too many open files" in runner.stderr.readline()
     resource.prlimit(runner.pid, resource.RLIMIT_NOFILE, (soft, hard))
     stdout, _ = runner.communicate()
@@ -154,7 +148,6 @@ def test_no_descriptors_left(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesj
 
 @contextmanager
 def locked(orchesjob: Orchesjob) -> Iterator[None]:
-    """Lock orchesjob's database for a fixed time, whatever happens meanwhile."""
     began = time.monotonic()
     database = orchesjob.home / "orchesjob.db"
     with closing(sqlite3.connect(database, timeout=EVENT_SEC, autocommit=True)) as holder:
@@ -169,11 +162,7 @@ def locked(orchesjob: Orchesjob) -> Iterator[None]:
 @pytest.mark.long
 @pytest.mark.parametrize("orchesjob", ["real"], indirect=True)
 def test_locked_database(each_flow: Flow, gate: Gate, tmp_path: Path) -> None:
-    """A locked database decides nothing; runners retry until their patience is over (5.3, 5.7).
-
-    Four runs meet the same lock: one takes a running step over, one begins, one has little
-    patience, and in one a command ends whose worker cannot write that down.
-    """
+    """A locked database decides nothing; runners retry until their patience is over (5.3, 5.7)."""
     (tmp_path / "other").mkdir()
     with closing(Gate(tmp_path / "other")) as unwritten_gate:
         log = tmp_path / "log"
@@ -202,7 +191,6 @@ def test_locked_database(each_flow: Flow, gate: Gate, tmp_path: Path) -> None:
             error = json.loads(impatient.stderr.splitlines()[-1])["error"]
             assert "gave up on run 'impatient': impatient:a:1: orchesjob " in error
             for runner in patient:
-                assert runner.stderr is not None
                 assert "database is locked; trying again" in runner.stderr.readline()
             await_exit(worker)
         gate.let_through()
@@ -217,6 +205,5 @@ def test_locked_database(each_flow: Flow, gate: Gate, tmp_path: Path) -> None:
 
 
 def outcome(stdout: str) -> tuple[str, int, Any]:
-    """Return how the one step of a run has ended."""
     (step,) = json.loads(stdout)["steps"]
     return step["status"], step["attempt_no"], step["error"]

@@ -53,7 +53,6 @@ class Hidden:
         self.step = {"id": "a", "command": [sys.executable, "-SEI", str(HIDERS), str(folder)]}
 
     def alive(self) -> set[str]:
-        """Return the names of those that live."""
         names = (self.folder / "ready").read_text(encoding="utf-8").splitlines()
         return {name for name in names if self.lives(name)}
 
@@ -103,10 +102,7 @@ def without_cgroups(flow: Flow) -> str:
 @pytest.mark.integration
 @pytest.mark.parametrize(("cgroups", "runner_lives"), [WITH_CGROUPS, WITHOUT_CGROUPS])
 def test_cancel(real_flow: Flow, hidden: Hidden, *, cgroups: bool, runner_lives: bool) -> None:
-    """With cgroups nothing escapes a cancel; without, what has left all kin behind (rule 5.8).
-
-    The runner ends them in one case. In the other it is dead, and `cancel` takes its place.
-    """
+    """With cgroups nothing escapes a cancel; without, what has left all kin behind (rule 5.8)."""
     if not cgroups:
         real_flow.program = without_cgroups(real_flow)
     runner = real_flow.spawn("start", "--run-key=k", real_flow.write(hidden.step))

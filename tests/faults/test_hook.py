@@ -35,7 +35,6 @@ sys.exit(main())
 
 
 def set_hook(flow: Flow, script: str = TELL) -> Path:
-    """Write the hook, and return its path."""
     folder = flow.home / "hooks"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     flow.home.chmod(0o700)
@@ -43,18 +42,15 @@ def set_hook(flow: Flow, script: str = TELL) -> Path:
 
 
 def patch(flow: Flow, line: str) -> None:
-    """Have the command run with a part of the module `hook` replaced."""
     flow.program = write_program(flow.folder / "patched", PATCHED.format(line))
 
 
 def told(flow: Flow) -> list[str]:
-    """Return what the hook was told, in order."""
     path = flow.home / "hooks" / "run-finished.told"
     return path.read_text().splitlines() if path.exists() else []
 
 
 def checks(flow: Flow) -> list[tuple[str, str]]:
-    """Return what `doctor` says about the hook."""
     found = json.loads(flow.run("doctor").stdout)["checks"]
     return [(one["verdict"], one["message"]) for one in found if one["check"] == "hook"]
 
@@ -156,8 +152,7 @@ def test_a_refused_hook(flow: Flow, spoil: str, words: str) -> None:
 def test_a_killed_process(flow: Flow, gate: Gate) -> None:
     """After a kill at any moment since the end, `resume --all` calls the hook (rule 12.5)."""
     set_hook(flow, f"{TELL}{shlex.join(gate.command())}")
-    runner = flow.spawn("start", "--run-key=k", flow.write(TRUE))
-    gate.await_arrival()
+    runner = flow.begin(flow.write(TRUE), gate)
     assert flow.ask("wait", "--run-key=k")["status"] == "SUCCEEDED"  # does not wait for it
     flow.ask("resume", "--all")  # nor is it called twice
     runner.kill()

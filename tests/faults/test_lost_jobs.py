@@ -37,14 +37,12 @@ def test_what_a_failure_leaves_is_ended_in_time(flow: Flow) -> None:
 
 
 def lose_the_jobs(flow: Flow, job: Any) -> None:
-    """Remove all that orchesjob knows, and its worker."""
     for path in flow.orchesjob.home.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     os.kill(job["worker_pid"], signal.SIGKILL)
 
 
 def lose_the_worker(_: Flow, job: Any) -> None:
-    """Leave a command without its worker."""
     os.kill(job["worker_pid"], signal.SIGKILL)
 
 
@@ -61,8 +59,7 @@ def await_loss(flow: Flow, job: Any) -> Any:
 def test_survivor(each_flow: Flow, gate: Gate, lose: Callable[[Flow, Any], None]) -> None:
     """No attempt begins while a process of a lost one lives, which the error names (rule 5.8)."""
     file = each_flow.write({"id": "a", "command": gate.command(), "retries": 1})
-    runner = each_flow.spawn("start", "--run-key=k", file)
-    gate.await_arrival()
+    runner = each_flow.begin(file, gate)
     job = each_flow.await_job("k")
     lose(each_flow, job)
     assert await_loss(each_flow, job)["attempt_no"] == 1
@@ -79,11 +76,7 @@ WAITING = {"id": "b", "command": ["true"], "when": "a.finished"}
 
 @LONG_IF_REAL
 def test_what_waits_for_a_lost_job(each_flow: Flow, gate: Gate) -> None:
-    """Without retries too: nothing that waits for a lost step begins beside it (rule 5.8).
-
-    `status` and `explain` say why, a new runner finds the same, and once nothing of it is alive it
-    has failed.
-    """
+    """Without retries too: nothing that waits for a lost step begins beside it (rule 5.8)."""
     file = each_flow.write({"id": "a", "command": gate.command()}, WAITING)
     job = each_flow.abandon(file, gate)
     os.kill(job["worker_pid"], signal.SIGKILL)
@@ -167,28 +160,10 @@ def test_every_start_dies(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
 def test_forgotten_job(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
     """A job that orchesjob has forgotten is never started again under its key (promise 1)."""
     fake_orchesjob.script([{"call": "status", "key": "k:a:1", "fault": "forget"}])
-    runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
-    gate.await_arrival()
-    flow.await_job("k")
+    runner = flow.begin(flow.write({"id": "a", "command": gate.command()}), gate)
     gate.let_through()
     stdout, _ = runner.communicate()
     assert runner.returncode == 1
     step = json.loads(stdout)["steps"][0]
     assert step["error"] == "outcome unknown: orchesjob no longer knows the job"
     assert fake_orchesjob.begun() == ["k:a:1"]
-
-
-@LONG_IF_REAL
-def test_lost_and_alive(each_flow: Flow, gate: Gate) -> None:
-    """A job that is LOST although all its processes live is waited for like any survivor (5.8)."""
-    file = each_flow.write({"id": "a", "command": gate.command(), "retries": 1})
-    job = each_flow.abandon(file, gate)
-    each_flow.orchesjob.plant("k:a:1", status="LOST")
-    runner = each_flow.spawn("start", "--run-key=k", file)
-    alive = f"pid {job['target_pid']} ("
-    run = each_flow.await_status("k", lambda run: alive in (run["steps"][0]["error"] or ""))
-    assert f"pid {job['worker_pid']} (" in run["steps"][0]["error"]
-    assert run["steps"][0]["status"] == "RUNNING"
-    assert not gate.has_arrival()
-    gate.let_through(2)  # the survivor, and then the second attempt
-    assert json.loads(runner.communicate()[0])["steps"][0]["attempt_no"] == 2

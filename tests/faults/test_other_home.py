@@ -28,37 +28,28 @@ def abandon(flow: Flow, gate: Gate) -> str:
     return file
 
 
+ADVANCING = (
+    *("start -d k flow.json", "cancel k", "resume k", "resume k -d", "tick k"),
+    "watch --advance k",
+)
+
+
 def test_a_takeover_with_another_home(flow: Flow, gate: Gate) -> None:
-    """Attempt 1 stays alone: a takeover in another home is refused, and both are named (4.8)."""
+    """Attempt 1 stays alone: no command advances a run in another home; both are named (4.8)."""
     file = abandon(flow, gate)
-    home, other = str(flow.orchesjob.home), str(flow.folder / "other")
     before = flow.status("k")
-    environ = {**flow.environ, "ORCHESJOB_HOME": other}
-    for words in (["start", "--run-key=k", file], ["cancel", "--run-key=k"]):
-        error = flow.refusal(*words, env=environ)["error"]
-        assert home in error
-        assert other in error
+    other = flow.folder / "other"
+    for line in ADVANCING:  # a relative path begins where the command is called
+        finished = flow.run(*line.split(), env={**flow.environ, "ORCHESJOB_HOME": "other"})
+        assert finished.returncode == 2
+        error = json.loads(finished.stderr)["error"]
+        assert f"ORCHESJOB_HOME names {other}" in error
+        assert str(flow.orchesjob.home) in error
     assert flow.status("k") == before
-    assert not Path(other).exists()
+    assert not other.exists()
     gate.let_through()
     assert flow.start("k", file)["status"] == "SUCCEEDED"
     assert executed(flow) == 1
-
-
-ADVANCING = ("resume k", "resume k -d", "start -d k flow.json", "tick k", "watch --advance k")
-
-
-def test_each_command_that_advances(flow: Flow, gate: Gate) -> None:
-    """No command advances a run in another home, by a relative path either (rule 4.8)."""
-    abandon(flow, gate)
-    before = flow.status("k")
-    (flow.folder / "elsewhere").mkdir()
-    for line in ADVANCING:
-        finished = flow.run(*line.split(), env={**flow.environ, "ORCHESJOB_HOME": "elsewhere"})
-        assert finished.returncode == 2
-        error = json.loads(finished.stderr)["error"]
-        assert f"ORCHESJOB_HOME names {flow.folder / 'elsewhere'}" in error
-    assert flow.status("k") == before
 
 
 def test_without_the_variable(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
@@ -71,32 +62,10 @@ def test_without_the_variable(flow: Flow, gate: Gate, fake_orchesjob: FakeOrches
     assert fake_orchesjob.begun() == ["k:a:1"]
 
 
-def test_all_runs_but_those_of_another_home(flow: Flow, gate: Gate) -> None:
-    """`resume --all` names a run of another home as an error, and resumes the others (4.8)."""
-    command = {"id": "a", "command": gate.command()}
-    flow.abandon(flow.write(command), gate, "here")
-    flow.abandon(flow.write(command), gate, "there")
-    other = flow.folder / "other"
-    other.mkdir()
-    flow.change("UPDATE runs SET orchesjob_home = ? WHERE run_key = 'there'", bytes(other))
-    answer = flow.run("resume", "--all")
-    here, there = json.loads(answer.stdout)["resumed"]
-    assert (answer.returncode, here["error"], there["pid"]) == (2, None, None)
-    assert str(other) in there["error"]
-    gate.let_through(2)
-    assert flow.ask("wait", "--run-key=here")["status"] == "SUCCEEDED"
-
-
-@pytest.mark.parametrize("exists", [True, False])
-def test_an_audit_writes_nothing(flow: Flow, gate: Gate, exists: bool) -> None:
-    """`doctor` does not create a home that is gone, so that commands still see it (9.11, 4.8)."""
-    abandon(flow, gate)
-    gate.let_through()
-    flow.await_true(lambda: flow.orchesjob.status("k:a:1")["status"] == "SUCCEEDED")
+def audit(flow: Flow) -> None:
+    """Have `doctor` look at the run whose home is lost; it writes nothing (9.11)."""
     home = flow.orchesjob.home
-    home.rename(flow.folder / "away")
-    if exists:  # as the mount point of a disk that is not mounted
-        home.mkdir()
+    exists = home.exists()
     for words in (["doctor"], ["doctor", "--all"], ["doctor", "k"]):
         checks = flow.ask(*words, code=1)["checks"]
         problems = {one["check"]: one["message"] for one in checks if one["verdict"] == "problem"}
@@ -107,7 +76,6 @@ def test_an_audit_writes_nothing(flow: Flow, gate: Gate, exists: bool) -> None:
         (history,) = [one["message"] for one in checks if one["check"] == "history"]
         assert history == f"orchesjob's home {home} has no jobs yet"
         assert (home.exists(), list(home.glob("*"))) == (exists, [])
-    assert "the jobs of run 'k'" in flow.refusal("resume", "--run-key=k")["error"]
 
 
 def test_a_home_that_is_lost(flow: Flow, gate: Gate) -> None:
@@ -116,10 +84,14 @@ def test_a_home_that_is_lost(flow: Flow, gate: Gate) -> None:
     gate.let_through()
     flow.await_true(lambda: flow.orchesjob.status("k:a:1")["status"] == "SUCCEEDED")
     flow.orchesjob.home.rename(flow.folder / "lost")
-    error = flow.refusal("cancel", "--run-key=k")["error"]
-    assert f"{flow.orchesjob.home} is gone, and with it the jobs of run 'k'; restore it" in error
+    audit(flow)
+    for command in ("cancel", "resume"):
+        error = flow.refusal(command, "k")["error"]
+        gone = f"{flow.orchesjob.home} is gone, and with it the jobs of run 'k'; restore it"
+        assert gone in error
     assert not flow.orchesjob.home.exists()
     flow.orchesjob.home.mkdir()  # as the mount point of a disk that is not mounted
+    audit(flow)
     error = flow.refusal("cancel", "--run-key=k")["error"]
     assert f"{flow.orchesjob.home} is another folder now than the one with the jobs" in error
     (made,) = re.findall("`(mkdir .*)` lets the run end", error)
@@ -178,7 +150,6 @@ def test_a_home_that_is_away_for_a_moment(real_flow: Flow, gate: Gate) -> None:
     runner, home, _ = begin(real_flow, gate, patience="60")
     home.rename(real_flow.folder / "away")
     gate.let_through()
-    assert runner.stderr is not None
     assert f"its home {home} is gone" in runner.stderr.readline()
     home.symlink_to(real_flow.folder / "away")
     stdout, _ = runner.communicate()
@@ -227,16 +198,6 @@ def test_an_unusable_home(flow: Flow, flow_home: bool) -> None:
             assert said in error
             assert "ORCHESJOB_FLOW_HOME" not in error
     assert not flow.home.exists()
-
-
-def test_nothing_is_created_for_a_flow_that_is_not_valid(flow: Flow) -> None:
-    """A missing home of orchesjob is created when the run is about to be recorded, not before."""
-    missing = flow.folder / "missing"
-    flow.environ["ORCHESJOB_HOME"] = str(missing)
-    flow.refusal("start", "--run-key=k", flow.write())
-    assert not missing.exists()
-    flow.start("k", flow.write(TRUE))
-    assert missing.is_dir()
 
 
 ASKING = ("list", "status k", "cancel k", "resume --all", "doctor")

@@ -62,7 +62,6 @@ def test_forgotten_by_a_restart(flow: Flow, gate: Gate, fake_orchesjob: FakeOrch
 
 
 def trace(flow: Flow, calls: str, *words: str) -> list[str]:
-    """Call the command and return the system calls of it and of all its children."""
     strace, log = shutil.which("strace"), flow.folder / "trace"
     if strace is None or subprocess.run([strace, "-o", log, "true"], check=False).returncode != 0:
         # A container may refuse it; the setting itself is tested in flow-store.

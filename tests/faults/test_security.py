@@ -23,19 +23,6 @@ EVIL = "\x1b]0;owned\x07\x9b2J\u202egpj.exe\u2066\x08"
 """Sets a window's title, clears the screen, turns the direction, and goes back."""
 
 
-@pytest.mark.integration
-@pytest.mark.parametrize("umask", [0o177])
-def test_umask_against_the_owner(real_flow: Flow, tmp_path: Path, umask: int) -> None:
-    """A umask that takes from the owner leaves orchesjob a home that it can use (rule 6.1)."""
-    file = real_flow.write({"id": "a", "command": ["sh", "-c", f"umask >{tmp_path}/umask"]})
-    ended = real_flow.run("start", "--run-key=k", file, umask=umask)
-    assert ended.returncode == 0, ended
-    folders = [real_flow.orchesjob.home, *real_flow.orchesjob.home.rglob("*/")]
-    assert all(folder.stat().st_mode & 0o700 == 0o700 for folder in folders)
-    expected = f"{umask & 0o077:04o}\n"
-    assert (tmp_path / "umask").read_text(encoding="utf-8") == expected
-
-
 def test_careless_umask(flow: Flow, tmp_path: Path) -> None:
     """Whatever the umask, all files are private; a step keeps the umask (rule 6.1)."""
     home = tmp_path / "new" / "newer" / "flow.sqlite3"
@@ -171,7 +158,6 @@ def test_planted_before_a_start(flow: Flow, name: str) -> None:
 
 
 def is_harmless(text: str) -> bool:
-    """Tell whether text holds nothing but characters that are seen, and line breaks."""
     return text.replace("\n", "").isprintable()
 
 

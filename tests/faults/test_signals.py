@@ -56,8 +56,7 @@ def test_foreground_start(
 ) -> None:
     """An interrupted `start` leaves its steps running and says how to resume (rule 6.9)."""
     file = flow.write({"id": "a", "command": gate.command()}, AFTER)
-    runner = flow.spawn("start", "--run-key=k", file)
-    gate.await_arrival()
+    runner = flow.begin(file, gate)
     assert flow.await_job("k")["status"] == "RUNNING"
     runner.send_signal(number)
     stdout, stderr = runner.communicate()
@@ -121,10 +120,8 @@ def test_a_second_signal(first: signal.Signals, second: signal.Signals) -> None:
 
 def test_watch(flow: Flow, gate: Gate) -> None:
     """An interrupted `watch` ends at once and says so; the run is not affected."""
-    runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
-    gate.await_arrival()
+    runner = flow.begin(flow.write({"id": "a", "command": gate.command()}), gate)
     watch = flow.spawn("watch", "--run-key=k", "--interval=60")
-    assert watch.stdout is not None
     assert watch.stdout.readline().startswith("Flow: f  Run: k")
     watch.send_signal(signal.SIGINT)
     _, stderr = watch.communicate()

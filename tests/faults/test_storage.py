@@ -25,9 +25,7 @@ OBEY_MODES = ("--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"
 def test_database_removed(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
     """A runner whose database was removed stops before it does anything else (4.7, 5.7)."""
     file = flow.write({"id": "a", "command": gate.command()}, AFTER)
-    runner = flow.spawn("start", "--run-key=k", file)
-    gate.await_arrival()
-    flow.await_job("k")
+    runner = flow.begin(file, gate)
     for path in flow.home.glob("*.sqlite3*"):
         path.unlink()
     gate.let_through()
@@ -60,7 +58,6 @@ def test_flow_database_locked_at_the_beginning(flow: Flow) -> None:
 
 
 def log_of(database: Path) -> Path:
-    """Return SQLite's write-ahead log of a database."""
     return database.with_name(f"{database.name}-wal")
 
 
@@ -133,8 +130,7 @@ def test_a_trace_without_room(flow: Flow, gate: Gate) -> None:
     unmeasured(flow)
     step = {"id": "a", "command": gate.command()}
     file = flow.write(step, concurrency={"on_conflict": "skip"})
-    flow.ask("start", "-d", "first", file)
-    gate.await_arrival()
+    flow.detach(file, gate, "first")
     call = shutil.which("prlimit")
     assert call is not None
     turned_away = flow.run("--fsize=0:", flow.program, "start", "k", file, executable=call)
@@ -161,7 +157,6 @@ def test_locked_by_another_program(flow: Flow, gate: Gate, fake_orchesjob: FakeO
 
 
 def in_a_read_only_home(flow: Flow, *words: str) -> subprocess.CompletedProcess[str]:
-    """Call the command where the flow home is mounted read-only, for nobody else."""
     unshare = shutil.which("unshare")
     if unshare is None or subprocess.run([unshare, "-m", "true"], check=False).returncode != 0:
         # A container may refuse it; `test_modes` and the tests of flow-store hold the same.

@@ -44,10 +44,7 @@ def test_retry_beside_unrelated_processes(
 def test_cancel_beside_unrelated_processes(
     flow: Flow, gate: Gate, unrelated: UnrelatedProcesses
 ) -> None:
-    """A cancel aborts no job whose PIDs belong to other processes by now (rules 5.6, 5.8).
-
-    The job had ended before, so the step is not CANCELLED.
-    """
+    """A cancel aborts no job whose PIDs belong to other processes by now (rules 5.6, 5.8)."""
     file = flow.write({"id": "a", "command": gate.command()})
     unrelated.replace(flow.orchesjob, "k:a:1", flow.abandon(file, gate))
     assert flow.ask("--poll-interval=0.1", "cancel", "--run-key=k")["status"] == "FAILED"

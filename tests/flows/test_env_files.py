@@ -15,12 +15,10 @@ SHOW = ["sh", "-c", 'echo "${A-} ${B-} ${C-} ${D-} ${ORCHESJOB_FLOW_STEP}"']
 
 
 def output(step: Any) -> str:
-    """Read what the last attempt of a step has printed."""
     return Path(step["orchesjob_status"]["stdout_file"]).read_text(encoding="utf-8")
 
 
 def write(flow: Flow, name: str, *lines: str) -> str:
-    """Write a file beside the flow file."""
     (flow.folder / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return name
 
@@ -44,18 +42,6 @@ def test_what_a_step_sees(real_flow: Flow) -> None:
         "caller flow-file step-file step b\n",
         "caller flow-file step-file step-file c\n",
     ]
-
-
-def test_it_is_read_when_an_attempt_starts(flow: Flow) -> None:
-    """An earlier step may write it; the file of each attempt is that of its moment."""
-    file = flow.write(
-        {"id": "make", "command": ["sh", "-c", "echo A=made > made.env"]},
-        {"id": "use", "command": SHOW, "when": "make", "env_file": "made.env"},
-    )
-    assert output(flow.start("k", file)["steps"][1]) == "made    use\n"
-    write(flow, "made.env", "A=other")
-    run = flow.ask("retry", "--run-key=k", "--step=use")
-    assert output(run["steps"][1]) == "other    use\n"
 
 
 def test_a_file_that_is_missing_or_wrong(flow: Flow) -> None:
@@ -114,19 +100,6 @@ def test_finally_runs_without_the_files_of_the_flow(flow: Flow) -> None:
     assert not (flow.folder / "ran").exists()
 
 
-def test_logs_say_that_a_step_could_not_start(flow: Flow) -> None:
-    """So they do for a step that has printed something before (rule 9.6)."""
-    write(flow, "x.env", "A=1")
-    command = ["sh", "-c", "echo said; rm x.env; exit 1"]
-    file = flow.write({"id": "a", "command": command, "env_file": "x.env", "retries": 1})
-    flow.start("k", file, code=1)
-    why = f"attempt 2 could not be started: env_file {flow.folder.resolve()}/x.env: cannot be read"
-    for words, code in (((), 0), (("a",), 0), (("a", "--attempt=2"), 2)):
-        logs = flow.run("logs", "k", *words)
-        assert why in logs.stderr
-        assert (logs.returncode, "said" in logs.stdout) == (code, code == 0)
-
-
 @pytest.mark.integration
 def test_a_secret_stays_a_secret(real_flow: Flow, gate: Gate) -> None:
     """No database, log, answer or argument has it; a runner that resumes has it again (10.4)."""
@@ -160,7 +133,6 @@ def test_a_secret_stays_a_secret(real_flow: Flow, gate: Gate) -> None:
 
 
 def has_secret(path: Path) -> bool:
-    """Look for the secret in a file, unless it is gone or another user's."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError:

@@ -20,7 +20,6 @@ def seen(step: Any) -> tuple[str, dict[str, str]]:
 
 
 def ours(step: Any) -> dict[str, str]:
-    """Pick what a step is told of the run."""
     environ = seen(step)[1]
     names = ("RUN_KEY", "ID", "STEP", "ATTEMPT", "FAILED_STEPS")
     return {name: environ[f"ORCHESJOB_FLOW_{name}"] for name in names}
@@ -96,19 +95,6 @@ def test_they_are_part_of_the_run(flow: Flow) -> None:
         error = flow.refusal("start", "--run-key=k", *words, file)["error"]
         assert f"started with another definition: {sentence};" in error
         assert "hush" not in error
-
-
-def test_a_retry_with_other_variables(flow: Flow) -> None:
-    """`retry --env` changes the recorded flow, with and without `--file` (rules 9.7 and 9.12)."""
-    script = ["sh", "-c", 'test "$GOOD" = yes && exec ' + " ".join(map(repr, PRINT))]
-    file = flow.write({"id": "a", "command": script}, env={"OLD": "1"})
-    flow.start("k", file, code=1)
-    (step,) = flow.ask("retry", "--run-key=k", "--env=GOOD=yes")["steps"]
-    assert (seen(step)[1]["OLD"], ours(step)["ATTEMPT"]) == ("1", "2")
-    words = ["--step=a", "--file", flow.write({"id": "a", "command": script})]
-    (step,) = flow.ask("retry", "--run-key=k", *words, "--env=GOOD=yes")["steps"]
-    assert "OLD" not in seen(step)[1]
-    flow.ask("retry", "--run-key=k", *words, code=1)
 
 
 def test_surrogates(flow: Flow) -> None:

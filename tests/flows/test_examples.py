@@ -1,16 +1,12 @@
 """The example flows that are shipped, run from the folder in which they are shipped."""
 
-import json
 import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
-from jsonschema import Draft202012Validator
 
-from flow_spec import cases_schema, json_schema
 from support.answers import outcomes
 from support.flow import Flow
 
@@ -146,20 +142,3 @@ def test_the_list_is_refreshed_when_it_is_old(flow: Flow) -> None:
     run = flow.start("refused", file, code=1)
     assert outcomes(run) == outcomes(first) | {"reload": NG, "put-back": OK, "alert": OK}
     assert blocklist.read_text(encoding="utf-8") == "10.0.0.0/8\n" != fetched
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_schema(name: str) -> None:
-    """An editor that knows the schema finds nothing wrong with an example (rule 9.2)."""
-    text = (EXAMPLES / name).read_text(encoding="utf-8")
-    quoted = "".join(quote_when(line) for line in text.splitlines(keepends=True))
-    Draft202012Validator(json_schema()).validate(yaml.safe_load(quoted))
-    cases = (EXAMPLES / name.replace(".yaml", ".test.yaml")).read_text(encoding="utf-8")
-    read = yaml.load(cases, yaml.BaseLoader)  # noqa: S506 - leaves dates as they are written
-    Draft202012Validator(cases_schema()).validate(read)
-
-
-def quote_when(line: str) -> str:
-    """Quote a bare condition, which a YAML reader other than ours may take for a tag."""
-    head, key, condition = line.partition("when: ")
-    return f"{head}{key}{json.dumps(condition.strip())}\n" if key and "#" not in head else line

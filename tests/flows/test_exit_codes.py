@@ -15,71 +15,49 @@ def outcomes(run: Any) -> dict[str, tuple[str, str | None]]:
     return {step["id"]: (step["status"], step["error"]) for step in run["steps"]}
 
 
+CODES = {"success_exit_codes": [1, 3], "skip_exit_codes": [4]}
+KILLED = ["sh", "-c", "kill -9 $$"]
+BY_SIGNAL = "killed by signal {} (SIG{})"
+NO_PROGRAM = ["/no/such/program"]
+AGAIN = {"retries": 1, "retry_exit_codes": [137]}
+LATE = {"timeout_sec": 0.1, "skip_exit_codes": [143]}
+OK = "SUCCEEDED"
+NOT_STARTED = (
+    "the command could not be started: not found, not executable, or no process left: "
+    "/no/such/program"
+)
+ENDS: dict[str, tuple[dict[str, Any], str, str | None]] = {
+    "three": ({"command": exits(3), **CODES}, OK, None),
+    "four": ({"command": exits(4), **CODES}, "SKIPPED", None),
+    "zero": ({"command": exits(0), **CODES}, "FAILED", "exit code 0"),
+    "hup": ({"command": ["sh", "-c", "kill -1 $$"], **CODES}, "FAILED", BY_SIGNAL.format(1, "HUP")),
+    "missing": ({"command": NO_PROGRAM, **CODES}, "FAILED", NOT_STARTED),
+    "after": ({"command": exits(0), "when": "three && four.skipped && zero.failed"}, OK, None),
+    "good": ({"command": KILLED, "success_exit_codes": [0, 137]}, OK, None),
+    "skipped": ({"command": KILLED, "skip_exit_codes": [137]}, "SKIPPED", None),
+    "shell": ({"script": "sh -c 'kill -9 $$'; exit $?"}, "FAILED", "exit code 137"),
+    "again": ({"command": KILLED, **AGAIN}, "FAILED", BY_SIGNAL.format(9, "KILL")),
+    "late": ({"command": ["sleep", "9"], **LATE}, "FAILED", "timed out after 0.1 s"),
+    "lost": ({"command": NO_PROGRAM, "success_exit_codes": [0, 129]}, "FAILED", NOT_STARTED),
+}
+"""Steps, and how they end: their statuses and errors."""
+
+
 @pytest.mark.integration
 def test_what_a_code_means(real_flow: Flow) -> None:
-    """A code succeeds, skips or fails as the step says, and conditions see that (rule 9.12)."""
-    codes = {"success_exit_codes": [1, 3], "skip_exit_codes": [4]}
-    file = real_flow.write(
-        {"id": "three", "command": exits(3), **codes},
-        {"id": "four", "command": exits(4), **codes},
-        {"id": "zero", "command": exits(0), **codes},
-        {"id": "signal", "command": ["sh", "-c", "kill -1 $$"], **codes},
-        {"id": "missing", "command": ["/no/such/program"], **codes},
-        {"id": "after", "command": exits(0), "when": "three && four.skipped && zero.failed"},
-    )
-    run = real_flow.start("k", file, code=1)
-    assert run["error"] == "3 steps failed: zero, signal, missing"
-    assert outcomes(run) == {
-        "three": ("SUCCEEDED", None),
-        "four": ("SKIPPED", None),
-        "zero": ("FAILED", "exit code 0"),
-        "signal": ("FAILED", "killed by signal 1 (SIGHUP)"),
-        "missing": (
-            "FAILED",
-            (
-                "the command could not be started: not found, not executable, or no process left: "
-                "/no/such/program"
-            ),
-        ),
-        "after": ("SUCCEEDED", None),
-    }
-    assert [run["steps"][at]["attempts"][0]["status"] for at in (0, 1, 2)] == [
-        "SUCCEEDED",
-        "SKIPPED",
-        "FAILED",
-    ]
+    """A code succeeds, skips or fails as the step says; signal N of others is 128 + N (9.12)."""
+    steps = [{"id": name, **step} for name, (step, *_) in ENDS.items()]
+    run = real_flow.start("k", real_flow.write(*steps), code=1)
+    assert outcomes(run) == {name: (status, error) for name, (_, status, error) in ENDS.items()}
+    numbers = {step["id"]: step["attempt_no"] for step in run["steps"]}
+    assert numbers == {**dict.fromkeys(ENDS, 1), "again": 2}
+    assert run["error"].startswith("7 steps failed: zero, hup, missing, ")
+    attempts = [run["steps"][at]["attempts"][0]["status"] for at in (0, 1, 2)]
+    assert attempts == ["SUCCEEDED", "SKIPPED", "FAILED"]
+    good = run["steps"][list(ENDS).index("good")]
+    assert good["orchesjob_status"]["exit_code"] == -9
     checks = real_flow.ask("doctor")["checks"]
-    assert checks[-1]["message"] == "6 of 6 attempts match orchesjob's records"
-
-
-@pytest.mark.integration
-def test_a_signal_is_a_code(real_flow: Flow) -> None:
-    """Signal N is the code 128 + N, with or without a shell between; not of our own (rule 9.12)."""
-    killed = ["sh", "-c", "kill -9 $$"]
-    file = real_flow.write(
-        {"id": "good", "command": killed, "success_exit_codes": [0, 137]},
-        {"id": "skipped", "command": killed, "skip_exit_codes": [137]},
-        {"id": "shell", "command": ["sh", "-c", "sh -c 'kill -9 $$'; exit $?"]},
-        {"id": "again", "command": killed, "retries": 1, "retry_exit_codes": [137]},
-        {"id": "shell-again", "script": "sh -c 'kill -9 $$'", "retries": 1},
-        {"id": "late", "command": ["sleep", "9"], "timeout_sec": 0.1, "skip_exit_codes": [143]},
-        {"id": "missing", "command": ["/no/such/program"], "success_exit_codes": [0, 129]},
-    )
-    run = real_flow.start("k", file, code=1)
-    assert [(step["id"], step["status"], step["attempt_no"]) for step in run["steps"]] == [
-        ("good", "SUCCEEDED", 1),
-        ("skipped", "SKIPPED", 1),
-        ("shell", "FAILED", 1),
-        ("again", "FAILED", 2),
-        ("shell-again", "FAILED", 2),
-        ("late", "FAILED", 1),
-        ("missing", "FAILED", 1),
-    ]
-    assert outcomes(run)["again"] == ("FAILED", "killed by signal 9 (SIGKILL)")
-    assert outcomes(run)["late"] == ("FAILED", "timed out after 0.1 s")
-    assert run["steps"][0]["orchesjob_status"]["exit_code"] == -9
-    checks = real_flow.ask("doctor")["checks"]
-    assert checks[-1]["message"] == "9 of 9 attempts match orchesjob's records"
+    assert checks[-1]["message"] == "13 of 13 attempts match orchesjob's records"
 
 
 def test_a_step_that_skipped_itself_is_explained(flow: Flow) -> None:

@@ -1,5 +1,6 @@
 """The steps of `finally` run when all others have ended, in whatever way (rule 10.1)."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,10 @@ FINALLY: list[dict[str, Any]] = [TIDY, ALERT, NOTE]
 
 
 def write(flow: Flow, *steps: dict[str, Any], finally_: list[dict[str, Any]], **fields: Any) -> str:
-    """Write a flow file with these steps, and those of `finally`."""
     return flow.write(*steps, **{**fields, "finally": finally_})
 
 
 def said(run: Any, step_id: str = "tidy") -> str:
-    """Return what a step has printed."""
     step = next(step for step in run["steps"] if step["id"] == step_id)
     return Path(step["orchesjob_status"]["stdout_file"]).read_text(encoding="utf-8").strip()
 
@@ -41,7 +40,11 @@ def test_an_end_of_its_own(
     """They begin after all steps, know how these have ended, and leave that as it is."""
     steps = [{"id": "a", "command": [command]}, {"id": "b", "command": ["true"], "when": "a"}]
     flow_file = write(real_flow, *steps, finally_=FINALLY)
-    run = real_flow.start("k", flow_file, code=int(status != "SUCCEEDED"))
+    started = real_flow.run("start", "--run-key=k", "--progress=plain", flow_file)
+    assert started.returncode == int(status != "SUCCEEDED")
+    words = [line.split(" ", 1)[1] for line in started.stderr.splitlines()]
+    assert words.index(f"k {status.lower()}; now its finally") < words.index("tidy SUCCEEDED")
+    run = json.loads(started.stdout)
     assert (run["status"], said(run)) == (status, outcome)
     assert {name: outcomes(run)[name] for name in expected} == expected
     by_id = {step["id"]: step for step in run["steps"]}
@@ -67,7 +70,6 @@ def test_a_timeout(flow: Flow) -> None:
 
 
 def waiting_tidy(gate: Gate) -> dict[str, Any]:
-    """Return a step of `finally` that waits at the gate."""
     return {"id": "tidy", "command": gate.command(SAY)}
 
 
@@ -75,11 +77,9 @@ def test_a_cancel_waits_and_says_so(flow: Flow, gate: Gate) -> None:
     """`cancel` returns when they have ended; meanwhile the run is RUNNING and says why."""
     steps = [{"id": "a", "command": gate.command()}]
     flow_file = write(flow, *steps, finally_=[waiting_tidy(gate), NOTE])
-    flow.ask("start", "-d", "--run-key=k", flow_file)
-    gate.await_arrival()
+    flow.detach(flow_file, gate)
     cancel = flow.spawn("cancel", "--run-key=k")
     gate.await_arrival()
-    assert cancel.stderr is not None
     news = "cancelled; finally: tidy is running"
     assert cancel.stderr.readline() == (
         f"orchesjob-flow: run 'k': {news}; `cancel --now` ends that too\n"
@@ -102,10 +102,8 @@ def test_a_first_cancel_of_them(flow: Flow, gate: Gate) -> None:
     The run keeps the outcome of its steps (rule 5.6).
     """
     flow_file = write(flow, {"id": "a", "command": ["true"]}, finally_=[waiting_tidy(gate)])
-    flow.ask("start", "-d", "--run-key=k", flow_file)
-    gate.await_arrival()
+    flow.detach(flow_file, gate)
     cancel = flow.spawn("cancel", "--run-key=k")
-    assert cancel.stderr is not None
     assert cancel.stderr.readline() == (
         "orchesjob-flow: run 'k': no step was left to stop; succeeded; "
         "finally: tidy is running; `cancel --now` ends that too\n"
@@ -120,8 +118,7 @@ def test_a_second_cancel_ends_them_too(flow: Flow, gate: Gate) -> None:
     """Both calls return, and nothing is left."""
     steps = [{"id": "a", "command": gate.command()}]
     flow_file = write(flow, *steps, finally_=[waiting_tidy(gate), NOTE])
-    flow.ask("start", "-d", "--run-key=k", flow_file)
-    gate.await_arrival()
+    flow.detach(flow_file, gate)
     first = flow.spawn("cancel", "--run-key=k")
     gate.await_arrival()
     run = flow.ask("cancel", "--run-key=k")
@@ -137,8 +134,7 @@ def test_now_after_the_steps(flow: Flow, gate: Gate, command: str, status: str) 
     """If only `finally` is stopped, a run that would have SUCCEEDED is CANCELLED (rule 10.1)."""
     steps = [{"id": "a", "command": [command]}]
     flow_file = write(flow, *steps, finally_=[waiting_tidy(gate), NOTE])
-    flow.ask("start", "-d", "--run-key=k", flow_file)
-    gate.await_arrival()
+    flow.detach(flow_file, gate)
     cancel = flow.run("cancel", "--run-key=k", "--now")
     run = flow.status("k")
     assert run["status"] == status
@@ -150,8 +146,7 @@ def test_now_after_the_steps(flow: Flow, gate: Gate, command: str, status: str) 
 def test_now_lets_none_begin(flow: Flow, gate: Gate) -> None:
     """`cancel --now` while the steps run ends the run without its `finally`."""
     flow_file = write(flow, {"id": "a", "command": gate.command()}, finally_=FINALLY)
-    flow.ask("start", "-d", "--run-key=k", flow_file)
-    gate.await_arrival()
+    flow.detach(flow_file, gate)
     run = flow.ask("cancel", "--run-key=k", "--now")
     ended = dict.fromkeys(["a", "tidy", "note"], "CANCELLED")
     assert outcomes(run) == {**ended, "alert": "SKIPPED"}  # nothing has failed
@@ -172,8 +167,7 @@ def test_a_retry_runs_them_again(flow: Flow) -> None:
 def test_explained(flow: Flow, gate: Gate) -> None:
     """`explain` says what they wait for, and what their conditions say so far (rule 9.4)."""
     flow_file = write(flow, {"id": "a", "command": gate.command()}, finally_=FINALLY)
-    flow.ask("start", "-d", "--run-key=k", flow_file)
-    gate.await_arrival()
+    flow.detach(flow_file, gate)
     flow.await_job("k")
     lines = flow.run("explain", "--run-key=k", "--format=table").stdout.splitlines()
     waits = "PENDING: waits for the end of all steps: a RUNNING"
@@ -212,15 +206,6 @@ def test_who_asks_how_the_run_ends(real_flow: Flow, tidy: str) -> None:
     )
     why = {step["id"]: step["reason"] for step in again["steps"]}
     assert why[skipped] == "its condition was false, before the retry of tidy"
-
-
-def test_progress(flow: Flow) -> None:
-    """A line says when they begin, and after what (rule 9.14)."""
-    flow_file = write(flow, {"id": "a", "command": ["false"]}, finally_=[TIDY])
-    shown = flow.run("start", "--run-key=k", "--progress=plain", flow_file).stderr
-    words = [line.split(" ", 1)[1] for line in shown.splitlines()]
-    assert "k failed; now its finally" in words
-    assert words.index("k failed; now its finally") < words.index("tidy SUCCEEDED")
 
 
 def test_drawn(flow: Flow) -> None:

@@ -18,12 +18,10 @@ ALERT = {"id": "alert", "command": ["true"], "when": "load.failed"}
 
 
 def write(flow: Flow, foreach: Any, *after: dict[str, Any], **block: Any) -> str:
-    """Write a flow file that repeats a step."""
     return flow.write({"foreach": foreach, "steps": [LOAD], **block}, *after)
 
 
 def said(run: Any) -> dict[str, str]:
-    """Return what each copy has printed, by its id."""
     return {
         step["id"]: Path(step["orchesjob_status"]["stdout_file"])
         .read_text(encoding="utf-8")
@@ -138,26 +136,6 @@ def test_lines(flow: Flow) -> None:
         (flow.folder / name).touch()
     run = flow.start("glob", write(flow, {"DAY": {"glob": "*.csv"}}))
     assert said(run) == {"load@1": "/a.csv", "load@2": "/b.csv"}
-
-
-def test_a_list_that_a_parameter_names(flow: Flow) -> None:
-    """A run has the lines of its value. A `retry` with another value must read the file again."""
-    for name in ("even", "odd"):
-        (flow.folder / f"{name}.txt").write_text(f"{name}-day\n", encoding="utf-8")
-    step = {"id": "say", "command": ["echo", "${{ DAY }}"]}
-    block = {"foreach": {"DAY": {"lines": "${{ WEEK }}.txt"}}, "steps": [step]}
-    file = flow.write(block, params={"WEEK": {"enum": ["even", "odd"]}})
-    assert "needs the parameter WEEK" in flow.refusal("start", "--run-key=k", file)["error"]
-    words = ("start", "--run-key=k", "--param=WEEK=odd", file)
-    assert said(flow.ask(*words)) == {"say@odd-day": "odd-day"}
-    (flow.folder / "odd.txt").write_text("other\n", encoding="utf-8")
-    assert said(flow.ask(*words)) == {"say@odd-day": "odd-day"}
-    other = ("retry", "--run-key=k", "--step=say", "--param=WEEK=even")
-    assert "add --file FLOW_FILE to read it again" in flow.refusal(*other)["error"]
-    run = flow.ask("retry", "--run-key=k", "--step=say", "--param=WEEK=odd")
-    assert said(run) == {"say@odd-day": "odd-day"}
-    shown = flow.run("graph", "--param=WEEK=even", file).stdout
-    assert shown.splitlines()[-1] == "1     say (1 copy)  at once"
 
 
 def test_an_empty_list(flow: Flow, gate: Gate) -> None:

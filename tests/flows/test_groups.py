@@ -28,15 +28,13 @@ def write(flow: Flow, gate: Gate, on_conflict: str = "wait", **fields: Any) -> s
 def hold(flow: Flow, gate: Gate, *waiting: str, **fields: Any) -> str:
     """Let the run `first` hold the group and others wait for it; return their flow file."""
     file = write(flow, gate, **fields)
-    flow.ask("start", "-d", "--run-key=first", file)
-    gate.await_arrival()
+    flow.detach(file, gate, "first")
     for key in waiting:
         assert flow.ask("start", "-d", f"--run-key={key}", file)["status"] == "PENDING"
     return file
 
 
 def let_one_end(flow: Flow, gate: Gate, key: str) -> None:
-    """Let the run at the gate go on to its end."""
     gate.let_through()
     assert flow.ask("wait", f"--run-key={key}")["status"] == "SUCCEEDED"
 
@@ -152,7 +150,6 @@ def test_interrupted_while_it_waits(flow: Flow, gate: Gate) -> None:
     """Ctrl-C ends the runner of a run that waits, which says for whom, and leaves the run."""
     file = hold(flow, gate)
     runner = flow.spawn("start", "--run-key=second", file)
-    assert runner.stderr is not None
     assert runner.stderr.readline() == (
         "orchesjob-flow: run 'second' waits for group 'g', held by run 'first'\n"
     )
@@ -208,8 +205,7 @@ def test_a_start_that_was_turned_away(flow: Flow, gate: Gate, tmp_path: Path) ->
     gate.let_through()
     flow.start("second", skip)
     assert flow.ask("explain", "second")["notes"] == notes, "the key was free"
-    flow.ask("start", "-d", "fourth", write(flow, gate))
-    gate.await_arrival()
+    flow.detach(write(flow, gate), gate, "fourth")
     assert flow.start("second", skip)["status"] == "SUCCEEDED", "it is recorded, and only reported"
     let_one_end(flow, gate, "fourth")
     figures = {one["flow_id"]: one["not_started"] for one in flow.ask("stats")["flows"]}
@@ -267,10 +263,7 @@ def test_replace(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
 
 
 def test_finally_of_a_replaced_run(flow: Flow, gate: Gate) -> None:
-    """It runs to its end, once, before the next run begins; a further run hurries nobody.
-
-    As the runner of the run is gone, that of the next run has it go on.
-    """
+    """It runs to its end, once, before the next run begins; a further run hurries nobody."""
     slow = {"finally": [{"id": "z", "command": gate.command()}]}
     hold(flow, gate, **slow)
     file = write(flow, gate, "replace")
@@ -305,8 +298,7 @@ def test_the_runs_inside_a_replaced_run(
         name="outer.json",
         concurrency={"group": "g"},
     )
-    flow.ask("start", "-d", "--run-key=outer", outer)
-    gate.await_arrival()
+    flow.detach(outer, gate, "outer")
     runner = flow.spawn("start", "--run-key=next", write(flow, gate, "replace"))
     gate.await_arrival()
     run = flow.status("inner")
@@ -320,8 +312,7 @@ def test_the_runs_inside_a_replaced_run(
 def test_a_retry_that_does_not_wait(flow: Flow, gate: Gate) -> None:
     """A `retry` of a flow that is skipped or refused leaves the run as it has ended."""
     file = write(flow, gate, "skip")
-    flow.ask("start", "-d", "--run-key=second", file)
-    gate.await_arrival()
+    flow.detach(file, gate, "second")
     ended = flow.ask("cancel", "--run-key=second")
     hold(flow, gate)
     assert flow.ask("retry", "--run-key=second") == {"skipped": True, "held_by": "first"}
@@ -354,7 +345,6 @@ def test_a_database_that_is_removed(flow: Flow, gate: Gate) -> None:
     """A run that waits does not wait for what nobody records any more."""
     file = hold(flow, gate)
     runner = flow.spawn("start", "--run-key=second", file, "--progress=none")
-    assert runner.stderr is not None
     runner.stderr.readline()
     flow.database.unlink()
     finished = runner.completed()

@@ -37,7 +37,6 @@ def under_pipx(flow: Flow, tmp_path: Path) -> None:
 
 
 def write_flow(flow: Flow) -> str:
-    """Write a flow whose step writes down what has reached it, and how often it ran."""
     folder = flow.folder / WORD
     folder.mkdir()
     script = (
@@ -49,7 +48,6 @@ def write_flow(flow: Flow) -> str:
 
 
 def seen(flow: Flow, what: str) -> bytes:
-    """Return what a step has written down."""
     return (flow.folder / f"seen.{what}").read_bytes()
 
 

@@ -16,12 +16,10 @@ HOMES = {"id": "a", "command": ["sh", "-c", 'echo "$ORCHESJOB_HOME $ORCHESJOB_FL
 
 
 def own(flow: Flow, name: str = "k") -> Path:
-    """Return the home that a run has for itself."""
     return (flow.home / "jobs" / f"{name}.jobs").resolve()
 
 
 def start_own(flow: Flow, file: str, key: str = "k", *, code: int = 0) -> object:
-    """Start a run with a home for itself, and return what is reported of it."""
     return flow.ask("start", f"--run-key={key}", OWN, file, code=code)
 
 
@@ -43,11 +41,9 @@ def test_a_flow_home_that_was_moved(flow: Flow, gate: Gate) -> None:
     """The move is named, whatever ORCHESJOB_HOME names, and a link in the old place helps (4.8)."""
     start_own(flow, flow.write({"id": "a", "command": ["false"]}), "done", code=1)
     file = flow.write({"id": "a", "command": gate.command()})
-    runner = flow.spawn("start", "--run-key=k", OWN, file)
-    gate.await_arrival()
-    flow.await_job("k")
-    runner.kill()
-    runner.wait()
+    flow.environ["ORCHESJOB_FLOW_JOBS"] = "own"
+    flow.abandon(file, gate)
+    del flow.environ["ORCHESJOB_FLOW_JOBS"]
     before, moved = flow.home, flow.folder / "moved"
     before.rename(moved)
     flow.environ["ORCHESJOB_FLOW_HOME"] = str(moved)
@@ -167,13 +163,3 @@ def test_homes_that_others_can_write(flow: Flow) -> None:
         check for check in flow.ask("doctor", code=1)["checks"] if check["verdict"] == "problem"
     ]
     assert said in problem["message"]
-
-
-def test_a_link_that_was_there_first(flow: Flow) -> None:
-    """A new run does not take a link for its home, and is not recorded."""
-    start_own(flow, flow.write(TRUE), "first")
-    place = own(flow)
-    place.symlink_to(flow.folder)
-    words = ["start", "--run-key=k", OWN, flow.write(TRUE)]
-    assert f"{place} is not a folder" in flow.refusal(*words)["error"]
-    assert [run["run_key"] for run in flow.ask("list")["runs"]] == ["first"]

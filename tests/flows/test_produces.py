@@ -51,10 +51,7 @@ def test_what_becomes_of_a_step(real_flow: Flow, tmp_path: Path) -> None:
 
 
 def test_later_runners(flow: Flow, gate: Gate, tmp_path: Path) -> None:
-    """The next runner compares with what was there before the command.
-
-    Without its database the same `start` finds what has succeeded, and compares nothing.
-    """
+    """The next runner compares with what was there before the command."""
     steps = []
     for name, then in (("writes", "echo x > writes"), ("leaves", "true")):
         (tmp_path / name).write_text("old", encoding="utf-8")
@@ -67,13 +64,3 @@ def test_later_runners(flow: Flow, gate: Gate, tmp_path: Path) -> None:
     for path in flow.home.glob("*.sqlite3*"):
         path.unlink()
     assert set(outcomes(flow.start("k", file)).values()) == {"SUCCEEDED"}
-
-
-def test_a_retry_keeps_and_repeats(flow: Flow) -> None:
-    """A step that has failed so is repeated by `retry`, and a new definition may drop the file."""
-    file = flow.write({"id": "a", "command": ["true"], "produces": ["none"]})
-    flow.start("k", file, code=1)
-    run = flow.ask("retry", "--run-key=k", code=1)
-    assert [one["status"] for one in run["steps"][0]["attempts"]] == ["FAILED"] * 2
-    other = flow.write({"id": "a", "command": ["true"]})
-    assert outcomes(flow.ask("retry", "--run-key=k", f"--file={other}")) == {"a": "SUCCEEDED"}

@@ -10,7 +10,6 @@ from support.flow import Flow
 
 
 def output(step: Any, stream: str = "stdout") -> str:
-    """Read what the last attempt of a step has printed."""
     return Path(step["orchesjob_status"][f"{stream}_file"]).read_text(encoding="utf-8")
 
 
@@ -92,19 +91,6 @@ def test_bash_is_looked_for_in_the_path_of_the_step(flow: Flow) -> None:
     flow.refusal("start", "--run-key=k", flow.write({"id": "a", "script": "true"}, env=nowhere))
     words = ("start", "--run-key=k", f"--env=PATH={there['PATH']}")
     assert flow.ask(*words, flow.write({"id": "a", "script": "true"}))["status"] == "SUCCEEDED"
-
-
-def test_no_bash_for_the_new_file_of_a_retry(flow: Flow) -> None:
-    """A `retry` with a file that cannot run here leaves the run as it is (rules 10.4 and 9.7)."""
-    flow.start("k", flow.write({"id": "a", "command": ["false"]}), code=1)
-    file = flow.write({"id": "a", "script": "true"})
-    path = flow.environ["PATH"]
-    flow.environ["PATH"] = str(without_bash(flow))
-    flow.refusal("retry", "--run-key=k", f"--file={file}")
-    assert flow.status("k")["status"] == "FAILED"
-    flow.environ["PATH"] = path
-    run = flow.ask("retry", "--run-key=k", f"--file={file}")
-    assert (run["status"], run["steps"][0]["attempt_no"]) == ("SUCCEEDED", 2)
 
 
 def test_defaults_of_scripts_and_durations(flow: Flow) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 from support.answers import outcomes
 from support.flow import Flow
-from support.gate import Gate
 from support.orchesjob import FakeOrchesjob
 
 FETCH = {"id": "fetch", "command": ["true"]}
@@ -22,7 +21,6 @@ WHY = "left out by --until"
 
 
 def write(flow: Flow, *steps: Mapping[str, Any], name: str = "flow.json") -> str:
-    """Write the flow of these steps, and of `finally`."""
     return flow.write(*(steps or (FETCH, LOAD, CHECK, PUBLISH)), name=name, **{"finally": FINALLY})
 
 
@@ -63,22 +61,6 @@ def test_it_is_another_run_without_it(flow: Flow) -> None:
         "check",
         "fetch",
     ]
-
-
-def test_resumed(flow: Flow, gate: Gate) -> None:
-    """A run whose runner was interrupted goes on to the same step."""
-    file = write(flow, {"id": "fetch", "command": gate.command()}, LOAD, CHECK, PUBLISH)
-    flow.ask("start", "-d", "k", "--until", "fetch", file)
-    gate.await_arrival()
-    assert outcomes(flow.status("k"))["check"] == "SKIPPED"
-    run = flow.ask("cancel", "k")
-    assert outcomes(run)["fetch"] == "CANCELLED"
-    assert {outcomes(run)[step] for step in ("load", "check", "publish")} == {"SKIPPED"}
-    flow.ask("retry", "-d", "k")
-    gate.let_through()
-    run = flow.ask("wait", "k")
-    assert outcomes(run)["fetch"] == "SUCCEEDED"
-    assert {outcomes(run)[step] for step in ("load", "check", "publish")} == {"SKIPPED"}
 
 
 def test_a_retry(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:

@@ -32,9 +32,7 @@ def test_one_call_for_a_short_step(flow: Flow, fake_orchesjob: FakeOrchesjob) ->
 
 def test_two_calls_for_a_long_step(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
     """A long job is started, watched, and asked for once when its worker has gone."""
-    runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
-    gate.await_arrival()
-    flow.await_job("k")
+    runner = flow.begin(flow.write({"id": "a", "command": gate.command()}), gate)
     gate.let_through()
     assert runner.wait() == 0
     assert [call["call"] for call in fake_orchesjob.calls()] == ["start", "status"]

@@ -54,13 +54,11 @@ class Mutation(NamedTuple):
 
 @cache
 def sources(package: str) -> dict[Path, str]:
-    """Return the modules of a package."""
     modules = (ROOT / "packages" / package / "src").rglob("*.py")
     return {path: path.read_text(encoding="utf-8") for path in modules}
 
 
 def read(entry: str) -> Mutation:
-    """Read an entry."""
     name, where, changes = entry.split("\n", 2)
     package, *tests = where.split()
     return Mutation(
@@ -69,7 +67,6 @@ def read(entry: str) -> Mutation:
 
 
 def code(lines: str) -> str:
-    """Return the code of lines that begin with `-` or `+`."""
     return "\n".join(line[2:] for line in lines.splitlines())
 
 

@@ -59,7 +59,6 @@ class Mutant(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The module, changed."""
         source = self.path.read_text(encoding="utf-8")
         for old, new in self.edits:
             source = with_node(source, old, new)
@@ -67,11 +66,9 @@ class Mutant(NamedTuple):
 
     @property
     def package(self) -> str:
-        """The package that it changes."""
         return self.path.relative_to(ROOT).parts[1]
 
     def diff(self) -> str:
-        """Show the change as a diff without the lines around it."""
         before = self.path.read_text(encoding="utf-8").splitlines()
         name = str(self.path.relative_to(ROOT))
         changed = difflib.unified_diff(before, self.text.splitlines(), name, name, n=0, lineterm="")
@@ -118,7 +115,6 @@ def places(tree: ast.AST, *, in_function: bool = False) -> Iterator[tuple[Node, 
 
 
 def is_for_types(node: ast.AST) -> bool:
-    """Whether a statement only tells types, exports names or documents."""
     match node:
         case ast.If(test=ast.Name(id="TYPE_CHECKING")) | ast.TypeAlias() | ast.JoinedStr():
             return True
@@ -194,7 +190,6 @@ def neighbours(tree: ast.AST) -> Iterator[tuple[ast.stmt, ast.stmt]]:
 
 
 def needs(second: ast.stmt, first: ast.stmt) -> bool:
-    """Whether a statement reads a name that the one before it makes."""
     made = {
         n.id for n in ast.walk(first) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
     }

@@ -53,7 +53,6 @@ class Reach:
 
 
 def module_of(path: Path) -> str:
-    """Return the path of a module from its package on."""
     parts = path.parts
     places = [place for place, part in enumerate(parts) if part in ("src", "site-packages")]
     return "/".join(parts[places[-1] + 1 :]) if places else str(path)

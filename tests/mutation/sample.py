@@ -67,7 +67,6 @@ NOTICED = "noticed"
 
 
 def verdict(mutant: Mutant, tests: list[str]) -> str:
-    """Say whether some tests notice a mutant."""
     with mutated(mutant.path, mutant.text) as environ:
         try:
             killer = try_tests(tests, environ)

@@ -39,7 +39,6 @@ def mutated(module: Path, text: str) -> Iterator[dict[str, str]]:
 
 
 def try_simulation(environ: dict[str, str]) -> str | None:
-    """Name the first invariant that the simulation sees broken, with the seed."""
     options = ["--seeds", SEEDS, "--processes", "1", "--failures", "1"]
     command = [sys.executable, "-m", "simulation", *options]
     _, printed = run(command, ROOT / "packages" / "orchesjob-flow" / "tests", environ)

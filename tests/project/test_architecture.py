@@ -118,13 +118,11 @@ def imports(module: str, *, at_once: bool = False) -> frozenset[str]:
 
 
 def arrows(module: str, *, at_once: bool = False) -> set[str]:
-    """Return the modules of the six packages that a module imports."""
     names = {name if name in SOURCES else parent(name) for name in imports(module, at_once=at_once)}
     return names & set(SOURCES) - {module}
 
 
 def strings(module: str) -> set[str]:
-    """Return the strings in a module that imports others by such names."""
     nodes = list(ast.walk(tree(module)))
     texts = {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
     return texts if "import_module" in uses(module) else set()
@@ -136,7 +134,6 @@ def parent(name: str) -> str:
 
 @cache
 def uses(module: str) -> set[str]:
-    """Return the names and dotted names that a module uses."""
     nodes = list(ast.walk(tree(module)))
     dotted = {
         f"{node.value.id}.{node.attr}"
@@ -177,12 +174,7 @@ def test_every_module_is_needed() -> None:
 
 
 def test_no_cycles() -> None:
-    """The modules have an order in which they can be read, one after the other.
-
-    Counted is what a module imports when it is imported itself, and what its functions and its
-    annotations need from other folders. Within its folder, a function may import a module that
-    imports its own: a method such as `Condition.model` does, which few callers need.
-    """
+    """The modules have an order in which they can be read, one after the other."""
     graph = {
         module: arrows(module, at_once=True)
         | {name for name in arrows(module) if SOURCES[name].parent != SOURCES[module].parent}
@@ -233,7 +225,6 @@ def test_the_engine_is_pure() -> None:
 
 
 def is_in(module: str, places: set[str]) -> bool:
-    """Tell whether a module is one of these, or in a package of these."""
     return any(f"{module}.".startswith(f"{place}.") for place in places)
 
 

@@ -23,10 +23,7 @@ DECLARED = [
 
 
 def test_both_bases_are_the_same() -> None:
-    """Each of two packages has the base of declared errors, for neither depends on another one.
-
-    It is too small for a package of its own, so the two copies must not drift apart.
-    """
+    """Each of two packages has the base of declared errors, for neither depends on another one."""
     copies = [flow_conditions.errors.DeclaredError, flow_store.errors.DeclaredError]
     assert len({inspect.getsource(copy) for copy in copies}) == 1
 

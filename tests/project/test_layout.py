@@ -19,7 +19,6 @@ NOT_ONE_COMMAND = {
 
 
 def summary(folder: Path) -> str:
-    """Return the first sentence of what a folder says about itself."""
     module = ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))
     docstring = ast.get_docstring(module)
     assert docstring is not None

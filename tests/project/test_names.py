@@ -39,13 +39,11 @@ OF_OTHERS = {"DAG", "TaskGroup", "futures", "sdk"} | {"auxv", "nohup", "quantile
 
 
 def prose(document: Path) -> str:
-    """Return a document without its fenced blocks."""
     text = document.read_text(encoding="utf-8")
     return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
 
 
 def sources(*patterns: str) -> list[Path]:
-    """Return the Python files that match one of the patterns, below the root."""
     return [path for pattern in patterns for path in sorted(ROOT.glob(pattern))]
 
 
@@ -67,13 +65,11 @@ def named_in(tree: ast.AST) -> set[str]:
 
 @cache
 def named_in_file(path: Path) -> set[str]:
-    """Return what a module names."""
     return named_in(ast.parse(path.read_text(encoding="utf-8")))
 
 
 @cache
 def known() -> set[str]:
-    """Return the words that a document may use for what is there."""
     modules = sources("packages/*/src/**/*.py")
     words = set().union(*map(named_in_file, modules))
     for path in sources("tests/**/*.py", "packages/*/tests/**/*.py", "noxfile.py"):
@@ -84,7 +80,6 @@ def known() -> set[str]:
 
 @cache
 def members() -> dict[str, set[str]]:
-    """Return what each class of the packages defines, and what each package exports."""
     found: dict[str, set[str]] = {}
     for path in sources("packages/*/src/**/*.py"):
         if path.name == "__init__.py":
@@ -107,7 +102,6 @@ def found_at(path: str) -> list[Path]:
 
 
 def wrong_in(code: str) -> list[str]:
-    """Return what of a code in backticks is not there."""
     if code in MADE | FOREIGN | EXAMPLES or code.startswith(("-- ", "/proc/")):
         return []  # after `-- ` are the arguments of a session
     if is_path(code):
@@ -119,7 +113,6 @@ def wrong_in(code: str) -> list[str]:
 
 
 def is_known(word: str) -> bool:
-    """Tell whether a word of a code is known, in its whole or in its parts."""
     if word in known() or word.isdecimal() or (is_path(word) and found_at(word)):
         return True
     parts = re.findall(r"\w+", word)
@@ -189,7 +182,6 @@ def used() -> set[str]:
 
 
 def sentences_in(tree: ast.AST) -> list[ast.Constant]:
-    """Return the docstrings of a module, of what it defines, and of its attributes."""
     return [
         node.value
         for node in ast.walk(tree)
@@ -246,25 +238,3 @@ def test_one_name_for_one_thing() -> None:
                 case _:
                     pass
     assert {name for name, at in found.items() if len(at) > 1 and name[0] != "_"} == SHARED
-
-
-@pytest.mark.parametrize(
-    ("code", "wrong"),
-    [
-        ("engine/update.py", []),
-        ("engine/updates.py", ["engine/updates.py"]),
-        ("update.py", []),
-        ("updates.py", ["updates.py"]),
-        ("RunHandle.load", []),
-        ("RunHandle.loads", ["RunHandle.loads"]),
-        ("start -d", []),
-        ("commence -d", ["commence"]),
-        ("when: !A", []),
-        ("wann: !A", ["wann"]),
-        ("--patience", []),
-        ("--impatience", ["--impatience"]),
-    ],
-)
-def test_what_is_not_there_is_noticed(code: str, wrong: list[str]) -> None:
-    """A misspelt path, method, command, field or option is found."""
-    assert wrong_in(code) == wrong

@@ -47,47 +47,39 @@ def siblings(lines: list[str]) -> set[str]:
 
 
 def test_every_folder_is_known() -> None:
-    """A seventh package cannot appear without its place in the graph."""
+    """A seventh package cannot appear without its place in the graph; the root is none."""
     assert {path.parent.name for path in ROOT.glob("packages/*/pyproject.toml")} == set(ARROWS)
-
-
-def test_one_version() -> None:
-    """All six distributions take their version from one file."""
-    for name, table in PROJECTS.items():
-        assert table["dynamic"] == ["version"]
-        place = settings(ROOT / "packages" / name)["tool"]["hatch"]["version"]["path"]
-        assert (ROOT / "packages" / name / place).resolve() == ROOT / "VERSION"
-
-
-def test_arrows() -> None:
-    """Siblings are only along the arrows, and without a version: the build adds it."""
-    for name, table in PROJECTS.items():
-        assert {line for line in table["dependencies"] if siblings([line])} == ARROWS[name]
-
-
-def test_the_root_is_no_package() -> None:
-    """A checkout is installed as `packages/orchesjob-flow`, under the name of the program."""
     assert settings(ROOT).keys() == {"dependency-groups", "tool"}
 
 
 @pytest.mark.parametrize("name", ARROWS)
-def test_uv_takes_the_siblings_from_the_checkout(name: str) -> None:
-    """A sibling comes from the checkout as a copy, so later changes there change nothing."""
-    sources = settings(ROOT / "packages" / name)["tool"]["uv"].get("sources", {})
-    assert sources == {sibling: {"path": f"../{sibling}"} for sibling in ARROWS[name]}
+def test_metadata(name: str) -> None:
+    """One version for all, types, the licence, and no address, as none is known to all yet.
 
-
-# What the metadata say.
-
-
-@pytest.mark.parametrize("name", ARROWS)
-def test_no_link_leads_nowhere(name: str) -> None:
-    """The metadata name no address, since the repository has none yet that is known to all."""
-    assert "urls" not in PROJECTS[name]
+    Siblings are only along the arrows, without a version, which the build adds; they come from the
+    checkout as copies. All else has a lower bound. An sdist has the rules that its tests cite.
+    """
+    folder, table = ROOT / "packages" / name, PROJECTS[name]
+    tools = settings(folder)["tool"]
+    assert table["dynamic"] == ["version"]
+    assert (folder / tools["hatch"]["version"]["path"]).resolve() == ROOT / "VERSION"
+    assert {line for line in table["dependencies"] if siblings([line])} == ARROWS[name]
+    sources = {sibling: {"path": f"../{sibling}"} for sibling in ARROWS[name]}
+    assert tools["uv"].get("sources", {}) == sources
+    foreign = [line for line in table["dependencies"] if not siblings([line])]
+    assert [line for line in foreign if ">=" not in line] == []
+    assert "urls" not in table
+    assert (table["license"], table["license-files"]) == ("MIT", ["LICENSE"])
+    assert (folder / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+    assert "Typing :: Typed" in table["classifiers"]
+    assert (folder / "src" / name.replace("-", "_") / "py.typed").exists()
+    frameworks = [text for text in table["classifiers"] if text.startswith("Framework ::")]
+    assert frameworks == ["Framework :: Apache Airflow"] * (name == ON_AIRFLOW)
+    included = tools["hatch"]["build"]["targets"]["sdist"]["force-include"]
+    assert included == {"../../docs/rules.md": "RULES.md"}
 
 
 def workflow(name: str) -> dict[str, Any]:
-    """Return the jobs of a workflow."""
     path = ROOT / ".github" / "workflows" / f"{name}.yml"
     jobs: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]
     return jobs
@@ -109,19 +101,6 @@ def test_python_versions(name: str) -> None:
         lowest = jobs["lowest"]["strategy"]["matrix"]["python"]
         assert lowest[0] == declared[0]
         assert set(lowest) <= set(declared)
-
-
-@pytest.mark.parametrize("name", ARROWS)
-def test_typed_and_licensed(name: str) -> None:
-    """Each distribution carries its types, the licence, and a framework only where it has one."""
-    folder = ROOT / "packages" / name
-    classifiers = PROJECTS[name]["classifiers"]
-    assert "Typing :: Typed" in classifiers
-    assert (folder / "src" / name.replace("-", "_") / "py.typed").exists()
-    assert (PROJECTS[name]["license"], PROJECTS[name]["license-files"]) == ("MIT", ["LICENSE"])
-    assert (folder / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
-    frameworks = [text for text in classifiers if text.startswith("Framework ::")]
-    assert frameworks == ["Framework :: Apache Airflow"] * (name == ON_AIRFLOW)
 
 
 # What is built and installed.
@@ -149,7 +128,6 @@ def build(folder: Path, kind: str, place: Path) -> Path:
 
 
 def required(wheel: Path) -> set[str]:
-    """Return what a wheel requires of our packages."""
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         lines = message_from_bytes(archive.read(name)).get_all("Requires-Dist", [])
@@ -159,9 +137,9 @@ def required(wheel: Path) -> set[str]:
 WITH_SIBLINGS = [name for name, arrows in ARROWS.items() if arrows]
 
 
-@pytest.mark.parametrize("name", ["orchesjob-flow"])
-def test_a_folder_brings_its_siblings(name: str, tmp_path: Path) -> None:
+def test_a_folder_brings_its_siblings(tmp_path: Path) -> None:
     """Who installs one folder gets its siblings from the checkout; an index names versions only."""
+    name = "orchesjob-flow"
     folder = ROOT / "packages" / name
     pins = {f"{sibling}=={VERSION}" for sibling in ARROWS[name]}
     folders = {f"{sibling} @ {(folder.parent / sibling).as_uri()}" for sibling in ARROWS[name]}
@@ -190,14 +168,6 @@ def test_one_hook() -> None:
     assert len(set(hooks.values())) == 1
 
 
-@pytest.mark.parametrize("name", ARROWS)
-def test_an_sdist_has_the_rules(name: str) -> None:
-    """Code and tests cite the rules by number, so an sdist has them."""
-    included = settings(ROOT / "packages" / name)["tool"]["hatch"]["build"]["targets"]["sdist"]
-    assert included["force-include"] == {"../../docs/rules.md": "RULES.md"}
-    assert (ROOT / "docs" / "rules.md").is_file()
-
-
 MODULES = {"jsonschema_rs": "jsonschema-rs", "ruamel": "ruamel.yaml", "yaml": "PyYAML"}
 """The distributions whose modules have other names."""
 OPTIONAL = {"playwright"}
@@ -223,23 +193,14 @@ def test_what_the_tests_of_an_sdist_need(name: str) -> None:
 
 
 def distribution(requirement: str) -> str:
-    """Return the name that a requirement begins with."""
     return re.split(r"[^A-Za-z0-9_.-]", requirement, maxsplit=1)[0]
 
 
 def imported(path: Path) -> set[str]:
-    """Return the first names of the modules that a file imports."""
     nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
     names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     names += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
     return {name.partition(".")[0] for name in names}
-
-
-@pytest.mark.parametrize("name", ARROWS)
-def test_lower_bounds(name: str) -> None:
-    """Each foreign dependency has a lower bound, which the session `lowest` installs."""
-    foreign = [line for line in PROJECTS[name]["dependencies"] if not siblings([line])]
-    assert [line for line in foreign if ">=" not in line] == []
 
 
 def test_airflow_versions() -> None:
@@ -258,8 +219,3 @@ def test_airflow_versions() -> None:
     classifiers = PROJECTS[ON_AIRFLOW]["classifiers"]
     pythons = [text.removeprefix(PYTHON) for text in classifiers if text.startswith(f"{PYTHON}3.")]
     assert tested == {"airflow": pythons[-1], "airflow_lowest": pythons[0]}
-
-
-def test_lower_bounds_of_the_test_group() -> None:
-    """What the tests need has lower bounds, too."""
-    assert [line for line in settings(ROOT)["dependency-groups"]["test"] if ">=" not in line] == []

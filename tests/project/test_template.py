@@ -3,10 +3,9 @@
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,7 @@ import pytest
 
 from support.command import Command
 from support.files import write_program
-from support.flow import Flow
-from support.template.client import PROGRAM, TemplateProcess
-from support.terminal import Terminal
+from support.template.client import TemplateProcess
 
 SCRIPT = f"""#!{sys.executable}
 import sys
@@ -84,7 +81,6 @@ class Probe:
         self.template = TemplateProcess(self.path, ["probe.*"])
 
     def start(self, *words: Any, forked: bool = True, **options: Any) -> Command:
-        """Start it, by a fork if that is possible."""
         way = self.template if forked else None
 
         class Started(Command):
@@ -114,7 +110,6 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probe]:
 
 
 def differences(plain: dict[str, Any], forked: dict[str, Any]) -> dict[str, Any]:
-    """Return what the two ways have seen otherwise."""
     return {key: (plain[key], forked[key]) for key in plain if forked[key] != plain[key]}
 
 
@@ -141,31 +136,13 @@ def test_nobody_can_tell(probe: Probe, options: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stream", "options"),
-    [("stdin", {}), ("stdout", {"start_new_session": True}), ("stderr", {})],
-)
-def test_terminals(probe: Probe, stream: str, options: dict[str, Any]) -> None:
-    """A terminal is the same stream, and as much the one of the session."""
-    seen = []
-    for forked in (False, True):
-        with closing(Terminal()) as terminal:
-            seen.append(probe.look(forked=forked, **{stream: terminal.line}, **options))
-    assert [is_forked for is_forked, _ in seen] == [False, True]
-    assert differences(seen[0][1], seen[1][1]) == {}
-
-
-@pytest.mark.parametrize(
     "code",
     [
         "return",
-        "return 'why'",
         "sys.exit(256 + 7)",
-        "os._exit(9)",
-        "os.kill(os.getpid(), signal.SIGKILL)",
         "os.kill(os.getpid(), signal.SIGPIPE); return 4",
         "print('not flushed', end=''); print('why', end='', file=sys.stderr); return 6",
         "sys.stdout.close(); return 8",
-        "import atexit; atexit.register(print, 'at exit'); return 9",
         "threading.Timer(0.1, print, ['late']).start(); return 10",
         "os.execv('/bin/sh', ['sh', '-c', 'exit 12'])",
     ],
@@ -174,87 +151,3 @@ def test_ends_alike(probe: Probe, code: str) -> None:
     """Its exit code, its output and its errors are the same."""
     plain, forked = (probe.start("end", code, forked=way).completed() for way in (False, True))
     assert vars(plain) == vars(forked)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_signals(probe: Probe, number: signal.Signals) -> None:
-    """A signal from the test ends it as it ends a started one, and the template stays."""
-    code = f"signal.signal({signal.SIGINT:d}, signal.SIG_DFL); print('here', flush=True); "
-    for forked in (False, True, True):
-        command = probe.start("end", f"{code}signal.pause()", forked=forked)
-        assert command.stdout is not None
-        assert command.stdout.readline() == "here\n"
-        assert command.poll() is None
-        command.send_signal(number)
-        assert command.wait() == -number
-        command.communicate()
-
-
-@pytest.mark.parametrize(
-    ("change", "change_back"),
-    [
-        (lambda: os.umask(0o027), os.umask),
-        (
-            lambda: signal.signal(signal.SIGUSR1, signal.SIG_IGN),
-            lambda handler: signal.signal(signal.SIGUSR1, handler),
-        ),
-        (
-            lambda: signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1]),
-            lambda mask: signal.pthread_sigmask(signal.SIG_SETMASK, mask),
-        ),
-    ],
-    ids=["umask", "ignored signal", "blocked signal"],
-)
-def test_other_surroundings(
-    probe: Probe, change: Callable[[], Any], change_back: Callable[[Any], object]
-) -> None:
-    """What a child inherits from the test must be what the template has inherited."""
-    before = change()
-    try:
-        is_forked, _ = probe.look()
-    finally:
-        change_back(before)
-    assert not is_forked
-    assert probe.look()[0]
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        *({"env": {name: "/x"}} for name in ("PYTHONPATH", "TZ")),
-        {"env": {"LONG": "x" * 20_000}},
-        {"preexec_fn": os.getpid},
-        {"close_fds": False},
-        {"user": os.geteuid()},
-        {"stdin": None},
-    ],
-    ids=lambda options: str(options)[:40],
-)
-def test_plain_starts(probe: Probe, options: dict[str, Any]) -> None:
-    """A start that asks for more than the template can give is a plain one."""
-    assert not probe.look(**options)[0]
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["--version"],
-        ["status", "none"],
-        ["explain", "k"],
-    ],
-    ids=" ".join,
-)
-def test_the_program_itself(flow: Flow, words: list[str]) -> None:
-    """The program says the same and ends alike, whichever way it has begun."""
-    flow.start("k", flow.write({"id": "s", "command": ["true"]}))
-    forked = flow.run(*words)
-    plain = subprocess.run(
-        [PROGRAM, *words],
-        cwd=flow.folder,
-        env=flow.environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert vars(forked) == vars(plain)

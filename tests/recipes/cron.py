@@ -50,17 +50,14 @@ class Cron:
         )
 
     def mail(self) -> list[email.message.EmailMessage]:
-        """Return what has been mailed so far, the oldest first."""
         files = sorted(self.mails.glob("*.mail"), key=lambda file: file.stat().st_mtime)
         texts = [file.read_bytes() for file in files]
         return [email.message_from_bytes(text, policy=email.policy.default) for text in texts]
 
     def await_true(self, condition: Callable[[], object]) -> None:
-        """Poll until something is true that two looks of cron at its tables bring about."""
         self._flow.await_true(condition, within_sec=2 * MINUTE_SEC + EVENT_SEC)
 
     def close(self) -> None:
-        """End the machine, and with it the runs that it has started."""
         self._machine.close()
 
 
@@ -89,7 +86,6 @@ def cron(real_flow: Flow) -> Iterator[Callable[[str], Cron]]:
 
 
 def command_lines(text: str, flow_file: Path | str) -> str:
-    """Take the documented lines, each minute and with the flow file of the test."""
     lines = [line for line in text.splitlines() if "orchesjob-flow" in line or "nightly" in line]
     every_minute = [" ".join(["* * * * *", *line.split(maxsplit=5)[5:]]) for line in lines]
     return "\n".join(every_minute).replace("/home/me/flows/nightly.yaml", str(flow_file)) + "\n"

@@ -37,7 +37,6 @@ class Machine:
         self._first = pids[0]
 
     def run(self, *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        """Run a command on the machine, as root and with no more than sudo would set."""
         home = {"PATH": os.environ["PATH"], "HOME": str(Path.home())}
         return subprocess.run(
             [need("nsenter"), f"--target={self._first}", "--pid", "--mount", "--cgroup", *words],
@@ -46,7 +45,6 @@ class Machine:
         )
 
     def close(self) -> None:
-        """End all that runs there."""
         self._unshare.kill()
         self._unshare.wait()
 

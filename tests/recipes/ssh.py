@@ -65,7 +65,6 @@ class Sshd:
         return [need("ssh"), "-F", "none", *words, *known, "127.0.0.1", command]
 
     def spawn(self, command: str, *options: str) -> Command:
-        """Run a command over a connection, and do not wait for it."""
         return Command(
             self.words(command, *options),
             stdin=subprocess.DEVNULL,
@@ -75,7 +74,6 @@ class Sshd:
         )
 
     def close(self) -> None:
-        """End it, and the connections that it serves."""
         self._process.terminate()
         self._process.communicate()
 
@@ -91,7 +89,6 @@ def sshd(real_flow: Flow) -> Iterator[Sshd]:
 
 
 def remote(flow: Flow, *words: str) -> str:
-    """Return a command line as the document has it, with the paths of this machine."""
     lines = documented("ssh.md", "bash")
     (prefix,) = re.findall(r"^flow='(.*)'$", lines, re.MULTILINE)
     assert prefix.endswith(" ~/.local/bin/orchesjob-flow")
@@ -142,8 +139,7 @@ def test_a_step_on_another_machine(
     pid = real_flow.folder / "pid"
     command = shlex.join(gate.command(before=f"echo $$ >{pid}"))
     file = real_flow.write({"id": "load", "command": sshd.words(command, *options)})
-    real_flow.ask("start", "-d", "--run-key=k", file)
-    gate.await_arrival()
+    real_flow.detach(file, gate)
     there = int(pid.read_text(encoding="ascii"))
     assert real_flow.ask("cancel", "--run-key=k")["status"] == "CANCELLED"
     if survives:
@@ -162,8 +158,7 @@ def test_a_run_on_another_machine(sshd: Sshd, real_flow: Flow, gate: Gate) -> No
     fields: dict[str, Any] = {"finally": [stop]}
     step = {"id": "load", "command": sshd.words(start), "retries": 1}
     file = real_flow.write(step, **fields)
-    real_flow.ask("start", "-d", "--run-key=k", file)
-    gate.await_arrival()
+    real_flow.detach(file, gate)
     first = real_flow.await_job("k")
     os.kill(first["target_pid"], signal.SIGKILL)  # the connection is cut
     real_flow.await_status("k", lambda run: run["steps"][0]["attempt_no"] == 2)

@@ -51,8 +51,7 @@ def test_a_run_inside(real_flow: Flow, gate: Gate, way: str) -> None:
     script = NESTED[way].format(homes=homes)
     step = {"id": "a", "command": ["sh", "-c", script, *words], "retries": 1}
     flow = trusted(real_flow)
-    flow.ask("start", "-d", "--run-key=outer", flow.write(step, name="outer.json"))
-    gate.await_arrival()
+    flow.detach(flow.write(step, name="outer.json"), gate, "outer")
     pid = flow.await_job("inner")["target_pid"]
     assert flow.status("inner")["parent"] == {"run_key": "outer", "step": "a", "attempt": 1}
     assert flow.ask("cancel", "--run-key=outer")["status"] == "CANCELLED"
@@ -70,7 +69,6 @@ def ordinary(real_flow: Flow) -> Flow:
 
 
 def trusted(flow: Flow, *words: str) -> Flow:
-    """Call the command where sudo trusts everybody, led by these words."""
     sudoers = flow.folder / "sudoers"
     sudoers.write_text("ALL ALL=(ALL:ALL) NOPASSWD: ALL\n", encoding="utf-8")
     sudoers.chmod(0o440)
@@ -90,11 +88,9 @@ class Stubborn:
         self.command = gate.command(before=f"{STUBBORN}; echo $$ >>{self._pids}")
 
     def pid(self) -> int:
-        """Return the PID of the latest one."""
         return int(self._pids.read_text(encoding="ascii").split()[-1])
 
     def close(self) -> None:
-        """End all of them."""
         with suppress(FileNotFoundError):
             for pid in map(int, self._pids.read_text(encoding="ascii").split()):
                 if not is_gone(pid):
@@ -117,7 +113,6 @@ WAYS = {
 
 
 def through(way: str, command: list[str]) -> list[str]:
-    """Return a command that has root run another one in this way."""
     return [*WAYS[way], *command]
 
 
@@ -128,9 +123,7 @@ def test_a_cancel_that_cannot_be_carried_out(
 ) -> None:
     """`cancel` names what it may not end, and exits with 2; the next one finds it too (5.8)."""
     file = ordinary.write({"id": "a", "command": through(way, stubborn.command)})
-    runner = ordinary.spawn("start", "--run-key=k", file)
-    gate.await_arrival()
-    ordinary.await_job("k")
+    runner = ordinary.begin(file, gate)
     pid = stubborn.pid()
     if not runner_lives:
         runner.kill()
@@ -145,27 +138,6 @@ def test_a_cancel_that_cannot_be_carried_out(
     await_exit(pid)
     stdout, _ = cancel.communicate()
     assert (cancel.returncode, '"status":"CANCELLED"' in stdout) == (0, True)
-
-
-def test_a_lost_job(ordinary: Flow, gate: Gate, stubborn: Stubborn) -> None:
-    """Where orchesjob has lost the job, root's process is named, and awaited (rule 5.8)."""
-    command = through("sudo", stubborn.command)
-    file = ordinary.write({"id": "a", "command": command, "retries": 1})
-    runner = ordinary.spawn("start", "--run-key=k", file)
-    gate.await_arrival()
-    job = ordinary.await_job("k")
-    os.kill(job["worker_pid"], signal.SIGKILL)
-
-    def is_named(run: Any) -> bool:
-        return f"still alive: pid {job['target_pid']} (" in (run["steps"][0]["error"] or "")
-
-    ordinary.await_status("k", is_named)
-    assert not gate.has_arrival()
-    gate.let_through()
-    gate.await_arrival()
-    gate.let_through()
-    runner.communicate()
-    assert ordinary.status("k")["status"] == "SUCCEEDED"
 
 
 @pytest.mark.parametrize("way", WAYS)

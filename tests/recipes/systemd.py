@@ -71,11 +71,9 @@ class Systemd:
         self.flow.await_true(lambda: self.ask("is-active", "idle.target") == "active")
 
     def ask(self, *words: str) -> str:
-        """Call systemctl and return what it prints."""
         return self.machine.run("systemctl", *words).stdout.strip()
 
     def run(self) -> Any:
-        """Return the one run, as the machine sees it, or None."""
         words = [self.flow.program, "list", "--format=json"]
         environ = {"ORCHESJOB_HOME": str(self.flow.orchesjob.home), "PATH": folder_of(self.flow)}
         runs = json.loads(self.machine.run(*words, env=environ).stdout or '{"runs": []}')["runs"]
@@ -85,11 +83,9 @@ class Systemd:
         return json.loads(self.machine.run(*words, env=environ).stdout)
 
     def main_pid(self) -> str:
-        """Return the process id of the runner."""
         return self.ask("show", "--property=MainPID", "--value", "nightly.service")
 
     def close(self) -> None:
-        """End the machine."""
         self.machine.close()
 
 

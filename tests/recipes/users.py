@@ -53,7 +53,6 @@ def as_user(user: pwd.struct_passwd) -> list[str]:
 
 
 def call(flow: Flow, user: pwd.struct_passwd, *words: str) -> subprocess.CompletedProcess[str]:
-    """Call the command as a user."""
     return subprocess.run(
         [*as_user(user), flow.program, *words],
         cwd=flow.folder,
@@ -65,7 +64,6 @@ def call(flow: Flow, user: pwd.struct_passwd, *words: str) -> subprocess.Complet
 
 
 def give(folder: Path, user: pwd.struct_passwd) -> None:
-    """Give a folder and all that is in it to a user."""
     for path in (folder, *folder.rglob("*")):
         os.chown(path, user.pw_uid, user.pw_gid)
 

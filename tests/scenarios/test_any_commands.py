@@ -69,7 +69,6 @@ class Commands(RuleBasedStateMachine):
     @precondition(lambda self: self.said is not None)
     @rule()
     def start_with_another_file(self) -> None:
-        """A file that means something else is refused, at any time (rule 4.4)."""
         error = self.flow.refusal("start", f"--run-key={self.key}", self.other_file)
         assert "was started with another definition" in error["error"]
 
@@ -124,7 +123,6 @@ class Commands(RuleBasedStateMachine):
                 alive[step] = event["key"]
 
     def see(self, run: dict[str, Any]) -> None:
-        """Reported outcomes never change, and attempt numbers only grow (rule 5.1)."""
         if self.said is not None:
             assert self.said["status"] not in TERMINAL or run["status"] == self.said["status"]
             for before, after in zip(self.said["steps"], run["steps"], strict=True):
@@ -133,12 +131,10 @@ class Commands(RuleBasedStateMachine):
         self.said = run
 
     def events(self) -> list[dict[str, Any]]:
-        """List the beginnings and ends of this run's commands."""
         prefix = f"{self.key}:"
         return [one for one in self.orchesjob.executions() if one["key"].startswith(prefix)]
 
     def begun(self) -> Counter[str]:
-        """Count the beginnings of each attempt."""
         return Counter(one["key"] for one in self.events() if one["event"] == "begin")
 
     def teardown(self) -> None:

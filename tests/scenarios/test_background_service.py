@@ -50,13 +50,3 @@ def test_the_recipe(real_flow: Flow, *, ends_by_itself: bool) -> None:
     assert (flow.folder / "up").read_text(encoding="utf-8") == "--port 8080\n"
     ended = flow.orchesjob.status("k:server")["status"]
     assert ended == ("SUCCEEDED" if ends_by_itself else "ABORTED")
-
-
-@pytest.mark.parametrize("server", [None, "#!/bin/sh\necho 'address in use' >&2\nexit 1\n"])
-def test_a_server_that_is_not_up(flow: Flow, server: str | None) -> None:
-    """Without the program, or where it ends at once, `serve` fails."""
-    _recipe(flow)
-    if server:
-        write_program(flow.folder / "server", server)
-    run = _run(flow, code=1)
-    assert outcomes(run) == {"serve": "FAILED", "test": "SKIPPED", "stop": "SKIPPED"}

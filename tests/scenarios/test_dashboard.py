@@ -17,7 +17,6 @@ DASHBOARD = Path(__file__).parents[2] / "examples" / "scripts" / "dashboard.py"
 
 
 def pages(text: str) -> list[list[str]]:
-    """Return the pages that the dashboard has printed, each without its time."""
     return [page.splitlines()[1:] for page in text.split("\n\n") if page]
 
 
@@ -29,8 +28,7 @@ def test_a_dashboard(real_flow: Flow, gate: Gate) -> None:
         {"id": "c", "command": ["true"], "when": "b"},
     )
     real_flow.start("before", real_flow.write({"id": "a", "command": ["true"]}, name="before.json"))
-    real_flow.ask("start", "-d", "--run-key=k", file)
-    gate.await_arrival()
+    real_flow.detach(file, gate)
     real_flow.await_job("k")
     words = [sys.executable, str(DASHBOARD), "--program", real_flow.program]
 

@@ -18,7 +18,6 @@ EVERY = ("start", "--every", "month")
 
 
 def key(days_ago: int = 0) -> str:
-    """Return the key of this month, or of an earlier day's month."""
     return time.strftime("f-%Y-%m", time.localtime(time.time() - days_ago * DAY_SEC))
 
 

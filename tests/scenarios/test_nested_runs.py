@@ -39,8 +39,7 @@ def write_nested(flow: Flow, gate: Gate, way: str, **fields: Any) -> str:
 def start_nested(flow: Flow, gate: Gate, way: str, **fields: Any) -> tuple[Any, Any]:
     """Start such a run in the background; return the inner one and its job when that runs."""
     file = write_nested(flow, gate, way, **fields)
-    flow.ask("start", "-d", "--run-key=outer", file)
-    gate.await_arrival()
+    flow.detach(file, gate, "outer")
     job = flow.await_job("inner")
     return flow.status("inner"), job
 
@@ -75,10 +74,7 @@ HIDDEN_WAYS = {
 @pytest.mark.integration
 @pytest.mark.parametrize("way", HIDDEN_WAYS)
 def test_without_its_environment(real_flow: Flow, gate: Gate, way: str) -> None:
-    """A cancel ends what an inner run runs although its starter has shed the mark (rule 5.8a).
-
-    In the same home, the inner run is cancelled too. This needs cgroups.
-    """
+    """A cancel ends what an inner run runs although its starter has shed the mark (rule 5.8a)."""
     try:
         usable_cgroup_folder()
     except OSError:
@@ -87,8 +83,7 @@ def test_without_its_environment(real_flow: Flow, gate: Gate, way: str) -> None:
     start = [real_flow.program, "start", "--run-key=inner", inner]
     script = HIDDEN_WAYS[way].format(start=shlex.join(start), folder=real_flow.folder)
     outer = real_flow.write({"id": "a", "command": ["sh", "-c", script]}, name="outer.json")
-    real_flow.ask("start", "-d", "--run-key=outer", outer)
-    gate.await_arrival()
+    real_flow.detach(outer, gate, "outer")
     is_same_home = "another" not in way
     if not is_same_home:
         real_flow.environ["ORCHESJOB_FLOW_HOME"] = str(real_flow.folder / "other")
@@ -103,10 +98,7 @@ def test_without_its_environment(real_flow: Flow, gate: Gate, way: str) -> None:
 
 @LONG_IF_REAL
 def test_a_retry_waits_for_the_inner_run(each_flow: Flow, gate: Gate) -> None:
-    """While a step of the inner run is alive the outer step is not retried (rule 5.8).
-
-    The next attempt goes on with the inner run, in which nothing runs twice.
-    """
+    """While a step of the inner run is alive the outer step is not retried (rule 5.8)."""
     inner, job = start_nested(each_flow, gate, "foreground", retries=1)
     os.kill(inner["runner"]["pid"], signal.SIGKILL)
     alive = f"pid {job['target_pid']} ("
@@ -123,10 +115,7 @@ def test_a_retry_waits_for_the_inner_run(each_flow: Flow, gate: Gate) -> None:
 
 @LONG_IF_REAL
 def test_a_timeout_ends_the_inner_run(each_flow: Flow, gate: Gate) -> None:
-    """A timeout of the outer step ends the runner and the steps of the inner run, and no more.
-
-    The inner run has no runner then. `resume --all` ends it: no attempt can take it over.
-    """
+    """A timeout of the outer step ends the runner and the steps of the inner run, and no more."""
     inner, job = start_nested(each_flow, gate, "background", timeout_sec=3600)
     each_flow.await_status("outer", lambda run: run["steps"][0]["orchesjob_status"])
     outer = each_flow.status("outer")["runner"]["pid"]
@@ -146,7 +135,6 @@ def test_a_timeout_ends_the_inner_run(each_flow: Flow, gate: Gate) -> None:
 
 
 def advice(flow: Flow) -> str:
-    """Return what `doctor` says about runs without a runner (rule 9.11)."""
     checks = json.loads(flow.run("doctor").stdout)["checks"]
     return "; ".join(one["message"] for one in checks if one["check"] == "runners")
 
@@ -181,18 +169,6 @@ def test_after_a_reboot(flow: Flow, gate: Gate) -> None:
     assert lost["status"] == "FAILED"
     assert flow.ask("prune", "--older-than=0s")["removed"]
     assert flow.ask("list")["runs"] == []
-
-
-@LONG_IF_REAL
-def test_resumed_while_its_parent_runs(each_flow: Flow, gate: Gate) -> None:
-    """`resume --all` resumes an inner run as long as the attempt that started it goes on (9.8)."""
-    inner, _ = start_nested(each_flow, gate, "background")
-    os.kill(inner["runner"]["pid"], signal.SIGKILL)
-    each_flow.await_true(lambda: each_flow.status("inner")["runner"] is None)
-    (resumed,) = each_flow.ask("resume", "--all")["resumed"]
-    assert (resumed["run_key"], resumed["error"]) == ("inner", None)
-    gate.let_through()
-    assert each_flow.ask("wait", "--run-key=outer")["status"] == "SUCCEEDED"
 
 
 def test_a_run_beside_it_goes_on(flow: Flow, gate: Gate) -> None:

@@ -32,7 +32,6 @@ steps:
 
 
 def completions(schema: Any, typed: str) -> dict[str, str]:
-    """Return what an editor offers after these letters, each with its description."""
     fields = schema["properties"]
     return {name: fields[name]["description"] for name in fields if name.startswith(typed)}
 

@@ -2,7 +2,7 @@
 
 import inspect
 import subprocess
-from typing import Any
+from typing import IO, Any
 
 from support.deadlines import CALL_SEC
 from support.template.client import TemplateProcess, shared_template
@@ -15,6 +15,10 @@ class Command(subprocess.Popen[str]):
 
     Where that is the same, it is forked from a template process: `support.template` says when.
     """
+
+    # A test looks only at those that it has asked to be pipes.
+    stdout: IO[str]
+    stderr: IO[str]
 
     def template(self) -> TemplateProcess | None:
         """Return the template from which it may be forked."""

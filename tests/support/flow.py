@@ -124,14 +124,25 @@ class Flow:
         assert error["error"]
         return error
 
-    def abandon(self, flow_file: str, gate: Gate, key: str = "k") -> Any:
-        """Start a run and kill its runner while its first step is at the gate; return the job."""
-        runner = self.spawn("start", f"--run-key={key}", flow_file)
+    def begin(self, flow_file: str, gate: Gate, key: str = "k", **options: Any) -> Command:
+        """Start a run in the foreground, and wait until its first step is at the gate."""
+        runner = self.spawn("start", f"--run-key={key}", flow_file, **options)
         gate.await_arrival()
-        job = self.await_job(key)
+        self.await_job(key)
+        return runner
+
+    def detach(self, flow_file: str, gate: Gate, key: str = "k") -> Any:
+        """Start a run in the background, and wait until a step is at the gate."""
+        answer = self.ask("start", "-d", f"--run-key={key}", flow_file)
+        gate.await_arrival()
+        return answer
+
+    def abandon(self, flow_file: str, gate: Gate, key: str = "k") -> Any:
+        """Begin a run so and kill its runner; return the job."""
+        runner = self.begin(flow_file, gate, key)
         runner.kill()
         runner.wait()
-        return job
+        return self.await_job(key)
 
     def restart_machine(self) -> None:
         """Let what has run so far have run before a restart of the machine.

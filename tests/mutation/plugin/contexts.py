@@ -15,7 +15,6 @@ os.environ.pop("PYTHONPATH", None)  # it was for this module
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Name the test while it runs."""
     coverage = sys.modules.get("coverage")
     if coverage is not None and (measured := coverage.Coverage.current()) is not None:
         measured.switch_context(item.nodeid)
