@@ -164,9 +164,8 @@ class TaskAttempt:
                 words = "orchesjob does not know %s on this host; it may run elsewhere: on %s"
                 self._log.warning(words, key, place)
             elif report is None:
-                self._log.info(
-                    "orchesjob does not know %s on this host: that try began no job", key
-                )
+                words = "orchesjob does not know %s on this host: that try began no job"
+                self._log.info(words, key)
         return None
 
     def _taken_over(self, key: str, report: JobReport) -> JobReport | None:
@@ -242,48 +241,35 @@ class TaskAttempt:
 @contextmanager
 def _output_in_log(report: JobReport, log: Any, mask: Callable[[str], str]) -> Iterator[None]:
     """Log what a job prints until the block ends: stdout as info, stderr as warnings."""
-    outputs = (
-        JobOutput(report.stdout_file, lambda line: log.info("%s", mask(line))),
-        JobOutput(report.stderr_file, lambda line: log.warning("%s", mask(line))),
-    )
+    outputs = ((report.stdout_file, log.info), (report.stderr_file, log.warning))
+    files = {path: tell for path, tell in outputs if path is not None}
+    positions = dict.fromkeys(files, 0)
     is_over = Event()
 
-    def forward() -> None:
-        while not is_over.wait(FORWARD_INTERVAL_SEC):
-            for output in outputs:
-                output.forward()
+    def forward(*, is_last: bool = False) -> None:
+        """Log the lines completed since the last call; the last time, what follows them too."""
+        for path, tell in files.items():
+            with suppress(FileNotFoundError), Path(path).open("rb") as file:
+                file.seek(positions[path])
+                while line := file.readline(_LONGEST_LINE):
+                    if not (is_last or line.endswith(b"\n") or len(line) == _LONGEST_LINE):
+                        break
+                    positions[path] += len(line)
+                    text = line.decode(errors="replace").removesuffix("\n").rstrip("\r")
+                    tell("%s", mask(text))
 
-    thread = Thread(target=forward, daemon=True)
+    def forward_often() -> None:
+        while not is_over.wait(FORWARD_INTERVAL_SEC):
+            forward()
+
+    thread = Thread(target=forward_often, daemon=True)
     thread.start()
     try:
         yield
     finally:
         is_over.set()
         thread.join()
-        for output in outputs:
-            output.forward(is_last=True)
-
-
-class JobOutput:
-    """One of the two output files of a job, read line by line while orchesjob writes it."""
-
-    def __init__(self, path: str | None, pass_on: Callable[[str], object]) -> None:
-        """Begin at the start of the file; `pass_on` gets each line, without its line end."""
-        self._path = None if path is None else Path(path)
-        self._pass_on = pass_on
-        self._position = 0
-
-    def forward(self, *, is_last: bool = False) -> None:
-        """Pass on the lines completed since the last call; the last time, what follows them too."""
-        if self._path is None:
-            return
-        with suppress(FileNotFoundError), self._path.open("rb") as file:
-            file.seek(self._position)
-            while line := file.readline(_LONGEST_LINE):
-                if not (is_last or line.endswith(b"\n") or len(line) == _LONGEST_LINE):
-                    break
-                self._position += len(line)
-                self._pass_on(line.decode(errors="replace").removesuffix("\n").rstrip("\r"))
+        forward(is_last=True)
 
 
 class RetryingClient:
@@ -309,13 +295,14 @@ class RetryingClient:
                 start_timeout_sec=execution.start_timeout_sec,
             )
         )
-        self._discard_if_ended(report)
+        self._client.discard_cgroup(report)
         return report
 
     def find(self, key: str) -> JobReport | None:
         """Return the report of a key's job; None if there is none."""
         report = self._retry(lambda: self._client.status(key))
-        self._discard_if_ended(report)
+        if report is not None:
+            self._client.discard_cgroup(report)
         return report
 
     def wait(self, report: JobReport, deadline: float) -> JobReport:
@@ -364,10 +351,6 @@ class RetryingClient:
         with _logged_errors(self._log):
             if survivors := self._client.end_survivors(keys, GRACE_SEC, known):
                 self._log.error("could not be ended: %s", list_processes(survivors))
-
-    def _discard_if_ended(self, report: JobReport | None) -> None:
-        if report is not None and not report.is_active:
-            self._client.discard_cgroup(report)
 
     def _retry[Answer](self, call: Callable[[], Answer]) -> Answer:
         left = pauses(PATIENCE_SEC)

@@ -95,19 +95,13 @@ def seen_ends(flow: FlowSpec, ended: StepOutcomes, after: str | None) -> StepEnd
     return StepEnds(flow, fates.__getitem__, after)
 
 
-def condition_holds(
+def why_skipped(
     flow: FlowSpec, step: StepSpec, ended: StepOutcomes, after: str | None = None
-) -> bool:
-    """Evaluate the condition of a step whose dependencies have ended, as `seen_ends` sees them."""
-    return step.condition is None or bool(
-        step.condition.evaluate(seen_ends(flow, ended, after).value)
-    )
+) -> str | None:
+    """Say which outcomes make the condition of a step false; None if it is true.
 
-
-def reason_of_skip(
-    flow: FlowSpec, step: StepSpec, ended: StepOutcomes, after: str | None = None
-) -> str:
-    """Say which outcomes make the condition of a step false; of copies, how many have which."""
+    What it names has ended, as `seen_ends` sees it. Of copies, the reason counts which have what.
+    """
 
     def described(name: str) -> str:
         if name not in flow.copies:
@@ -116,8 +110,11 @@ def reason_of_skip(
         counted = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
         return f"{name} ({counted or 'no copies'})"
 
+    condition = step.condition
+    if condition is None or condition.evaluate(seen_ends(flow, ended, after).value):
+        return None
     reasons = ", ".join(map(described, step.waits_for))
-    return f"`{step.condition}` is false: {f'the run ends {after}' if step.asks_run else reasons}"
+    return f"`{condition}` is false: {f'the run ends {after}' if step.asks_run else reasons}"
 
 
 class RunTimedOut(AirflowSkipException):
@@ -173,10 +170,10 @@ def _never_true(
         for step in waiting:
             before = [ended[other.id] for name in step.waits_for for other in flow.named(name)]
             is_due = ended[step.id] is None and None not in before
-            if is_due and not condition_holds(flow, step, ended):
+            if is_due and (reason := why_skipped(flow, step, ended)):
                 ended[step.id] = "SKIPPED"
                 found.append(step.id)
-                log.info("%s: %s", step.id, reason_of_skip(flow, step, ended))
+                log.info("%s: %s", step.id, reason)
     return found
 
 

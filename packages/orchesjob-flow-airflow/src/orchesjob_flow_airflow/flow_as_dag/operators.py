@@ -231,8 +231,8 @@ class StepOperator(BaseOperator):
         if self.step.condition is not None and not tries.is_test:
             waits = [other.id for name in self.step.waits_for for other in self.flow.named(name)]
             ending.check_ended(ended, waits)
-            if not ending.condition_holds(self.flow, self.step, ended, self._run_outcome):
-                reason = ending.reason_of_skip(self.flow, self.step, ended, self._run_outcome)
+            reason = ending.why_skipped(self.flow, self.step, ended, self._run_outcome)
+            if reason is not None:
                 raise AirflowSkipException(reason)
         try:
             if self.step.only_if and not tries.passed_at:
