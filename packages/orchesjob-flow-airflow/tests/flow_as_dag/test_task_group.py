@@ -32,6 +32,9 @@ from orchesjob_flow_airflow import flow_task_group
 """
 
 
+CALL = "flow_task_group('flow.yaml')"
+
+
 @pytest.fixture
 def around(airflow: "Airflow") -> "Around":
     """Write DAG files around the flow."""
@@ -63,7 +66,7 @@ def test_tasks_and_edges(around: Around) -> None:
     dag = around.load(
         """
 before, after = (BashOperator(task_id=name, bash_command=":") for name in ("before", "after"))
-before >> flow_task_group("flow.yaml") >> after
+before >> flow_task_group("flow.yaml", default_args={"queue": "own"}) >> after
 """,
         ", default_args={'retries': 5}",
     )
@@ -78,6 +81,7 @@ before >> flow_task_group("flow.yaml") >> after
         "after": {"daily.flow.outcome"},
     }
     assert dag.task_group_dict["daily"].tooltip == "Gets the orders."
+    assert dag.task_dict["daily.get"].queue == "own"
     retries = {task.task_id: task.retries for task in dag.tasks}
     assert (retries["before"], retries["daily.get"], retries["daily.tell"]) == (5, 3, 3)
 
@@ -135,61 +139,45 @@ def test_a_trigger_rule_around_a_flow(around: Around) -> None:
     assert (run, states["daily.flow.begin"], states["daily.get"]) == (NG, UP, UP)
 
 
-@pytest.mark.parametrize(
-    ("field", "argument"),
-    [
-        ("timeout_sec: 9", "dagrun_timeout"),
-        ("max_parallel: 2", "max_active_tasks"),
-        ("concurrency: {}", "max_active_runs"),
-        ("params: {DAY: {}}", ""),
-    ],
-)
-def test_fields_about_runs(airflow: "Airflow", around: Around, field: str, argument: str) -> None:
-    """What a flow says about its runs is for the DAG around it to say (rule 13.4)."""
-    airflow.write(f"{FLOW}{field}\n")
-    with pytest.raises(FieldRefused, match=f"flow_task_group cannot .* DAG.*{argument}"):
-        around.load('flow_task_group("flow.yaml")')
-
-
-def test_a_field_that_no_task_obeys(airflow: "Airflow", around: Around) -> None:
-    """What `flow_dag` refuses, a group refuses too (10.1 to 10.8)."""
-    airflow.write(f"{FLOW}  - {{id: file, command: ['${{{{ RUN_DIR }}}}/x']}}\n")
-    with pytest.raises(FieldRefused, match=r"flow_task_group cannot do what .* RUN_DIR .* says"):
-        around.load('flow_task_group("flow.yaml")')
-
-
-def test_default_args_of_the_group(around: Around) -> None:
-    """Defaults for the group's own tasks must not change outcomes (rule 13.4)."""
-    with pytest.raises(ArgumentRefused, match="is refused"):
-        around.load('flow_task_group("flow.yaml", default_args={"retries": 1})')
-    dag = around.load('flow_task_group("flow.yaml", default_args={"queue": "own"})')
-    assert dag.task_dict["daily.get"].queue == "own"
-
-
-def test_outside_of_a_dag(airflow: "Airflow") -> None:
-    """A group needs a DAG; the error says what makes one (rule 13.4)."""
-    path = airflow.folder / "the_dag.py"
-    path.write_text(f"{HEAD}\nflow_task_group('flow.yaml')\n", encoding="utf-8")
-    with pytest.raises(OutsideDag, match=r"or flow_dag\(path\), which makes a DAG of the flow"):
-        airflow.load_file(path)
-
-
-def test_an_id_that_no_group_can_have(airflow: "Airflow", around: Around) -> None:
-    """A flow's id may have dots, a group's may not: then it needs a `group_id` (rule 13.4)."""
-    airflow.write(FLOW.replace("daily", "daily.import"))
-    with pytest.raises(ValueError, match=r"The key 'daily\.import' has to be made of"):
-        around.load('flow_task_group("flow.yaml")')
-    assert around.load('flow_task_group("flow.yaml", group_id="daily")').has_task("daily.get")
-
-
-def test_inside_of_a_mapped_group(around: Around) -> None:
-    """Copies of a group would mix up their steps: the error says what to do (13.4)."""
-    with pytest.raises(InsideMappedGroup, match="cannot be in the mapped group 'each'"):
-        around.load(
-            """
+MAPPED = """
 @task_group
 def each(number):
     flow_task_group("flow.yaml")
 each.expand(number=[1, 2])
 """
-        )
+
+
+@pytest.mark.parametrize(
+    ("more", "body", "kind", "message"),
+    [
+        ("timeout_sec: 9", CALL, FieldRefused, "flow_task_group cannot .* DAG.*dagrun_timeout"),
+        ("max_parallel: 2", CALL, FieldRefused, "flow_task_group cannot .* max_active_tasks"),
+        ("concurrency: {}", CALL, FieldRefused, "flow_task_group cannot .* max_active_runs"),
+        ("params: {DAY: {}}", CALL, FieldRefused, "flow_task_group cannot .* DAG"),
+        ("env: {A: '${{ RUN_DIR }}'}", CALL, FieldRefused, "flow_task_group cannot .* RUN_DIR"),
+        (
+            "",
+            "flow_task_group('flow.yaml', default_args={'retries': 1})",
+            ArgumentRefused,
+            "is refused",
+        ),
+        ("", MAPPED, InsideMappedGroup, "cannot be in the mapped group 'each'"),
+        # A flow's id may have dots, a group's may not: then it needs a `group_id`.
+        ("", "flow_task_group('flow.yaml', group_id='a.b')", ValueError, "The key 'a.b' has to be"),
+    ],
+)
+def test_what_is_refused(  # noqa: PLR0913, PLR0917 - its cases
+    airflow: "Airflow", around: Around, more: str, body: str, kind: type[Exception], message: str
+) -> None:
+    """What a flow says of its runs, and what would change outcomes, is no group's (13.4)."""
+    airflow.write(f"{FLOW}{more}\n")
+    with pytest.raises(kind, match=message):
+        around.load(body)
+
+
+def test_outside_of_a_dag(airflow: "Airflow") -> None:
+    """A group needs a DAG; the error says what makes one (rule 13.4)."""
+    path = airflow.folder / "the_dag.py"
+    path.write_text(f"{HEAD}\n{CALL}\n", encoding="utf-8")
+    with pytest.raises(OutsideDag, match=r"or flow_dag\(path\), which makes a DAG of the flow"):
+        airflow.load_file(path)

@@ -478,42 +478,35 @@ class Run:
         return Tries({"ti": ti, "task": task})
 
 
-def counted(tries: Tries) -> tuple[int, list[int], list[int], int]:
-    """Return the number of the first try, those that failed and are open, and the attempt."""
-    return tries.first, list(tries.failed), list(tries.open), tries.attempt
-
-
 @pytest.mark.parametrize("edited", [0, 3, 9])
 def test_retries_that_are_edited_in_a_run(monkeypatch: pytest.MonkeyPatch, edited: int) -> None:
-    """Tries are counted alike, whatever the DAG file says of retries meanwhile (13.2, 13.3)."""
+    """Tries are counted alike, whatever the DAG file says of retries meanwhile (13.2, 13.3).
+
+    Of a task that was cleared no earlier try is open, nor counts as a retry.
+    """
     run = Run(monkeypatch)
-    tries = run.tries(1, max_tries=4, retries=edited)
-    assert counted(tries) == (1, [], [], 1)
-    tries.record("failed")
-    assert counted(run.tries(2, max_tries=4, retries=edited)) == (1, [1], [], 2)
-    assert counted(run.tries(3, max_tries=4, retries=edited)) == (1, [1], [2], 2)
+    seen = []
+    for number, max_tries, has_failed in (
+        *((1, 4, True), (2, 4, False), (3, 4, True), (4, 4, False)),
+        *((5, 6, False), (6, 6, False)),
+    ):
+        tries = run.tries(number, max_tries, edited)
+        seen.append((tries.first, list(tries.failed), list(tries.open), tries.attempt))
+        if has_failed:
+            tries.record("failed")
+    assert seen == [
+        *((1, [], [], 1), (1, [1], [], 2), (1, [1], [2], 2), (1, [1, 3], [], 3)),
+        *((5, [], [], 4), (5, [], [5], 4)),
+    ]
 
 
-@pytest.mark.parametrize("edited", [0, 3, 9])
-def test_retries_that_are_edited_and_cleared(monkeypatch: pytest.MonkeyPatch, edited: int) -> None:
-    """No earlier try is open in a task that was cleared, nor counts as a retry (13.2, 13.3)."""
-    run = Run(monkeypatch)
-    run.tries(1, max_tries=3, retries=3).record("failed")
-    run.tries(2, max_tries=3, retries=3)
-    assert counted(run.tries(3, max_tries=5, retries=edited)) == (3, [], [], 3)
-    assert counted(run.tries(4, max_tries=5, retries=edited)) == (3, [], [3], 3)
-
-
-def test_faults_before_anything_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tries that came to nothing are open, and none of them is an attempt (rule 13.2)."""
-    assert counted(Run(monkeypatch).tries(3, max_tries=3, retries=3)) == (1, [], [1, 2], 1)
-
-
-def test_airflow_tasks_test_records_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`airflow tasks test` may be given a run, and takes nothing of it away (rule 13.3)."""
+def test_tries_of_which_nothing_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are open, and none is an attempt (13.2); `airflow tasks test` leaves no record."""
     run = Run(monkeypatch)
     run.tries(0, max_tries=3, retries=3)
     assert run.xcoms == {}
+    tries = run.tries(3, max_tries=3, retries=3)
+    assert (tries.first, list(tries.open), tries.attempt) == (1, [1, 2], 1)
 
 
 def test_a_single_task(airflow: "Airflow", executed: Callable[[], str]) -> None:
