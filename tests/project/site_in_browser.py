@@ -97,8 +97,7 @@ SEARCHED = {
     "how-to/values": "pass values between steps",
     "flow-files/values": "variables, parameters, dotenv, working directory",
     "how-to/some-days": (
-        "first of the month, weekend, weekday, holiday, only monday to friday, weekdays, "
-        "weekends"
+        "first of the month, weekend, weekday, holiday, only monday to friday, weekdays, weekends"
     ),
     "how-to/files-by-day": "backfill, yesterday",
     "how-to/prometheus": "prometheus",
