@@ -5,13 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flow_spec import (
-    FlowFileError,
-    ReadCases,
-    read_cases,
-    read_document,
-    read_list,
-)
+from flow_spec import FlowFileError, ReadCases, read_cases, read_document, read_list
 
 FLOW = """\
 flow_id: nightly
@@ -40,7 +34,6 @@ type Read = Callable[..., ReadCases]
 
 @pytest.fixture
 def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
-    """Write a flow file and a file of cases, and read the cases."""
     monkeypatch.chdir(tmp_path)
 
     def read(cases: str, name: str = "nightly.test.yaml", flow: str = FLOW) -> ReadCases:
@@ -96,7 +89,6 @@ def test_which_flow_is_tested(read: Read, tmp_path: Path, name: str, head: str) 
     ],
 )
 def test_which_flow_is_missing(read: Read, name: str, head: str, error: str) -> None:
-    """A file that does not say which flow it tests is told how to say it."""
     with pytest.raises(FlowFileError) as caught:
         read(head + CASES, name)
     assert str(caught.value) == error
@@ -172,7 +164,6 @@ def test_what_is_no_file_of_cases(read: Read, text: str, problem: str) -> None:
 
 
 def test_a_flow_that_is_not_valid(read: Read) -> None:
-    """What is wrong with a flow is reported at its place in the flow file."""
     with pytest.raises(FlowFileError) as caught:
         read(CASES, flow=FLOW.replace("when: fetch", "when: fech"))
     assert caught.value.source == "nightly.yaml"

@@ -145,7 +145,6 @@ def test_a_missing_reader_is_named() -> None:
 def test_a_problem_has_a_place(
     step_id: str | None, keys: tuple[str | int, ...], place: tuple[str | None, int, int]
 ) -> None:
-    """A value that is absent is placed at what should hold it."""
     problem = buffer().problem("is wrong", step_id, *keys)
     assert (problem.path, problem.line, problem.column) == place
 

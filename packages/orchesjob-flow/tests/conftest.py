@@ -76,14 +76,11 @@ def daily(make_run: Callable[..., Run], ten_o_clock: float) -> Run:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """The settings of a home that does not exist yet."""
     return Settings(Home(tmp_path / "home" / "flow.db"), None, 5.0, 60.0, {})
 
 
 @pytest.fixture
 def record() -> Record:
-    """Record a run of one step under a key."""
-
     def create(store: FlowStore, run_key: str) -> None:
         assert store.create(
             run_key=run_key,
@@ -101,7 +98,6 @@ def record() -> Record:
 
 @pytest.fixture
 def handle(settings: Settings, record: Record) -> RunHandle:
-    """The handle of the run `k`, which is recorded in a home."""
     with open_store(settings) as store:
         record(store, "k")
     return RunHandle("k", settings)

@@ -11,7 +11,6 @@ from orchesjob_flow.clock import now, read_boot, read_boot_by_sysctl
 
 
 def test_the_boot_is_the_same_everywhere() -> None:
-    """Another process on this machine names the same boot."""
     code = "from orchesjob_flow.clock import now; print(now().boot)"
     other = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60

@@ -44,14 +44,12 @@ def pruner(store: FlowStore, settings: Settings) -> Pruner:
 
 
 def remove(pruner: Pruner, runs: Sequence[EndedRun]) -> dict[str, Output]:
-    """Remove runs; return by run key what went of their output."""
     removed = pruner.remove(runs, ended_by=LONG_AGO, report=list[str]().append)
     assert pruner.failed == {}
     return {run.run_key: output for run, output in removed}
 
 
 def chosen(store: FlowStore) -> Sequence[EndedRun]:
-    """Return the runs that ended long ago."""
     return store.ended_runs(finished_by=LONG_AGO)
 
 
@@ -73,7 +71,6 @@ def record(store: FlowStore, run_key: str, *, home: Path | None = None, text: st
 
 
 def make_files(handle: RunHandle) -> list[Path]:
-    """Make all that a run has beside its record, and return where."""
     jobs = handle.settings.home.own_jobs(handle.run_key)
     for folder in (handle.directory, jobs):
         folder.mkdir()
@@ -144,7 +141,6 @@ def test_a_run_that_is_being_retried(store: FlowStore, settings: Settings, prune
 
 
 def test_many(store: FlowStore, settings: Settings, pruner: Pruner) -> None:
-    """More runs than one transaction removes are all removed, with their files."""
     keys = {f"k{number}" for number in range(50)}
     for key in keys:
         record(store, key)

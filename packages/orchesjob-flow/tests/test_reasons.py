@@ -118,12 +118,10 @@ class Compared(str):
     __hash__ = str.__hash__
 
     def __eq__(self, other: object) -> bool:
-        """Count, and compare."""
         self.comparisons += 1
         return str.__eq__(self, other)
 
     def __ne__(self, other: object) -> bool:
-        """Count, and compare."""
         return not self == other
 
 

@@ -115,7 +115,6 @@ class Played:
     """All runs of a flow: how they can end, and every decision in them."""
 
     def __init__(self, flow: FlowSpec) -> None:
-        """Play them."""
         self.flow = flow
         self.decisions: set[Decision] = set()
         self.by_itself = set(self._followed(flow.steps, {}))

@@ -24,13 +24,11 @@ KEYS = ["k", "a b", "--all", "-x", "status", "--run-key=k"]
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings with a fresh home."""
     monkeypatch.setenv("ORCHESJOB_FLOW_HOME", str(tmp_path))
     return Settings.from_options(None, None)
 
 
 def read(settings: Settings, name: str, *words: str) -> click.Context:
-    """Read the words of a command."""
     return COMMANDS[name].make_context(name, [*words], obj=settings)
 
 

@@ -14,12 +14,10 @@ MANUAL = PACKAGE / "share" / "man" / "man1" / "orchesjob-flow.1"
 
 @pytest.mark.parametrize("path", sorted(FILES), ids=lambda path: path.name)
 def test_up_to_date(path: Path) -> None:
-    """What is committed is what `make_share.py` makes of the present help."""
     assert path.read_text(encoding="utf-8") == FILES[path]
 
 
 def test_nothing_else_is_installed() -> None:
-    """Every file in share/ is made by the script."""
     share = PACKAGE / "share"
     made = {path for path in FILES if path.is_relative_to(share)} | {MANUAL}
     assert {path for path in share.rglob("*") if path.is_file()} == made

@@ -1,15 +1,16 @@
-"""`update` by itself: answers that nobody waits for, and decisions that are taken back."""
+"""`update` by itself: decisions, their order, what a report means, and answers nobody waits for."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flow_spec import EnvFile, FlowSpec, StepSpec
-from flow_store import CancelRequest, FlowStore
+from flow_spec import Concurrency, EnvFile, FlowSpec, StepSpec
+from flow_store import CancelRequest, FlowStore, Joining, Queue
 from orchesjob_client import DEFAULT_GRACE_SEC, CallFailed, JobReport, Process, Watch
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine import update
+from orchesjob_flow.engine.attempts import Verdict, describe_abort, failure_of, judge
 from orchesjob_flow.engine.messages import (
     AbortAnswered,
     AbortJob,
@@ -23,6 +24,7 @@ from orchesjob_flow.engine.messages import (
     GiveUp,
     JobExited,
     LookForSurvivors,
+    QueueSeen,
     RunnerStarted,
     SetTimer,
     StartAnswered,
@@ -37,14 +39,16 @@ from orchesjob_flow.engine.messages import (
     WatchAnswered,
     WatchProcess,
 )
+from orchesjob_flow.engine.plan import plan_of
 from orchesjob_flow.engine.state import Decision, Limits, RunState
+
+# `update` by itself: answers that nobody waits for, and decisions that are taken back.
 
 NOW = Now(wall=1000.0, mono=10.0, boot="b")
 FIRST = AttemptId(0, 1)
 
 
 def report(status: str, key: str = "k:a:1", **facts: object) -> JobReport:
-    """Make a report of a job."""
     job = {"job_id": "j", "run_key": key, "status": status, "worker_pid": 7, "target_pid": 8}
     return JobReport.from_payload({**job, **facts})
 
@@ -56,7 +60,7 @@ def run(tmp_path: Path) -> RunState:
     return recorded_run(tmp_path, FlowSpec("f", (a, StepSpec("b", ("b",), when="a"))))
 
 
-def recorded_run(tmp_path: Path, flow: FlowSpec) -> RunState:
+def recorded_run(tmp_path: Path, flow: FlowSpec, joining: Joining | None = None) -> RunState:
     """Record a run of a flow, and return it before its runner has begun."""
     with FlowStore.open(tmp_path / "flow.sqlite3") as store:
         store.create(
@@ -68,6 +72,7 @@ def recorded_run(tmp_path: Path, flow: FlowSpec) -> RunState:
             orchesjob_home="/srv/jobs",
             started_at=1.0,
             steps=[(step.id, step.retries) for step in flow.all_steps],
+            joining=joining,
         )
         recorded = store.load("k")
     assert recorded is not None
@@ -212,7 +217,6 @@ FILES = tuple(
 
 
 def started_with(decision: Decision) -> list[tuple[EnvFile, ...]]:
-    """Return the files of the starts that a decision asks for."""
     return [tuple(one.env_files) for one in decision.effects if isinstance(one, StartJob)]
 
 
@@ -427,7 +431,6 @@ def test_processes_before_an_abort(run: RunState, *, is_earlier_boot: bool) -> N
 
 
 def test_the_same_every_time(tmp_path: Path, run: RunState) -> None:
-    """The same run, event and moment give the same decision."""
     with FlowStore.open(tmp_path / "flow.sqlite3") as store:
         recorded = store.load("k")
     assert recorded is not None
@@ -451,3 +454,151 @@ def test_an_end_that_nobody_saw(run: RunState, finished_at: int | None, ended_at
     later = NOW._replace(wall=1600.0, mono=610.0)
     update(run, StartAnswered(FIRST, report("SUCCEEDED", finished_at=finished_at)), later)
     assert run.steps[0].row.finished_at == ended_at
+
+
+# Which steps can be decided, and in which order.
+
+
+def test_the_order_of_the_file() -> None:
+    """What is ready at the same time begins in the order in which the file names it, every time."""
+    ids = [f"step-{number}" for number in range(30)]
+    last = StepSpec(id="last", command=("true",), depends_on=tuple(ids))
+    steps = [StepSpec(id=step_id, command=("true",)) for step_id in ids]
+    assert list(plan_of(FlowSpec("f", (last, *steps)), None).get_ready()) == ids
+
+
+# What a report_with means for an attempt: the whole table (rules 5.3 and 5.9).
+
+COMMAND = ("echo", "hello")
+
+
+def report_with(status: str, **facts: object) -> JobReport:
+    job = {"job_id": "j", "run_key": "k:a:1", "command": list(COMMAND), "status": status}
+    return JobReport.from_payload({**job, "worker_pid": 7, "target_pid": 8, **facts})
+
+
+@pytest.mark.parametrize(
+    ("status", "facts", "verdict"),
+    [
+        ("STARTING", {}, Verdict.ACTIVE),
+        ("STARTING", {"target_pid": None}, Verdict.ACTIVE),
+        ("STARTING", {"worker_pid": None, "target_pid": None}, Verdict.NO_WORKER),
+        ("RUNNING", {}, Verdict.ACTIVE),
+        ("RUNNING", {"worker_pid": None}, Verdict.ACTIVE),
+        ("SUCCEEDED", {}, Verdict.SUCCEEDED),
+        ("SUCCEEDED", {"exit_code": 3}, Verdict.SUCCEEDED),
+        ("FAILED", {}, Verdict.FAILED),
+        ("FAILED", {"exit_code": 0}, Verdict.FAILED),
+        ("LOST", {}, Verdict.LOST),
+        ("LOST", {"worker_pid": None, "target_pid": None}, Verdict.LOST),
+        ("CANCELLED", {}, Verdict.ABORTED),
+        ("ABORTED", {}, Verdict.ABORTED),
+        ("ABORTED", {"worker_pid": None}, Verdict.NEVER_RAN),
+        ("PAUSED", {}, Verdict.ACTIVE),
+        ("succeeded", {}, Verdict.ACTIVE),
+        ("SUCCEEDED", {"command": ["echo"]}, Verdict.FOREIGN),
+        ("RUNNING", {"command": ["echo", "hello", ""]}, Verdict.FOREIGN),
+        ("ABORTED", {"command": ["x"], "worker_pid": None}, Verdict.FOREIGN),
+        ("SUCCEEDED", {"command": []}, Verdict.SUCCEEDED),
+    ],
+)
+def test_verdicts(status: str, facts: dict[str, object], verdict: Verdict) -> None:
+    """Each report_with has one verdict; an unknown status counts as running (rule 5.3)."""
+    assert judge(report_with(status, **facts), StepSpec("a", COMMAND)) is verdict
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "verdict"),
+    [
+        ("SUCCEEDED", 0, Verdict.FAILED),
+        ("SUCCEEDED", None, Verdict.FAILED),
+        ("FAILED", 3, Verdict.SUCCEEDED),
+        ("FAILED", 255, Verdict.SUCCEEDED),
+        ("FAILED", 4, Verdict.SKIPPED),
+        ("FAILED", 1, Verdict.FAILED),
+        ("FAILED", 0, Verdict.FAILED),
+        ("FAILED", None, Verdict.FAILED),
+        ("FAILED", -1, Verdict.FAILED),
+        ("FAILED", -9, Verdict.SUCCEEDED),
+        ("FAILED", -15, Verdict.SKIPPED),
+        ("ABORTED", 3, Verdict.ABORTED),
+        ("CANCELLED", 4, Verdict.ABORTED),
+        ("LOST", 3, Verdict.LOST),
+        ("RUNNING", 3, Verdict.ACTIVE),
+        ("PAUSED", 3, Verdict.ACTIVE),
+    ],
+)
+def test_exit_codes(status: str, code: int | None, verdict: Verdict) -> None:
+    """A code counts only where orchesjob says that the command ended by itself (rule 9.12)."""
+    spec = StepSpec("a", COMMAND, success_exit_codes=(3, 255, 137), skip_exit_codes=(4, 143))
+    assert judge(report_with(status, exit_code=code), spec) is verdict
+    killed = code is not None and code < 0
+    ended = judge(report_with(status, exit_code=code), spec, ended=True)
+    assert ended is (Verdict.FAILED if killed else verdict)
+
+
+@pytest.mark.parametrize(
+    ("facts", "sentence"),
+    [
+        ({}, "aborted from outside this run"),
+        ({"abort_reason": None}, "aborted from outside this run"),
+        ({"abort_reason": "by hand"}, "aborted from outside this run: by hand"),
+        ({"abort_reason": "x" * 999}, "aborted from outside this run: " + "x" * 200),
+        ({"abort_reason": 7}, "aborted from outside this run"),
+    ],
+)
+def test_aborts(facts: dict[str, object], sentence: str) -> None:
+    """A job that was aborted from outside is told with the reason that orchesjob keeps."""
+    assert describe_abort(report_with("ABORTED", **facts)) == sentence
+
+
+@pytest.mark.parametrize(
+    ("word", "advice"),
+    [
+        *(
+            (word, "only a shell knows that, and script: is run by one")
+            for word in ("cd", "source", "export", "ls|wc", "$HOME/x", "~/x", "&&", "*.sh", "[[")
+        ),
+        (
+            "echo hi",
+            "write each word as an item of the list, or script: for text that a shell runs",
+        ),
+        ("no-such-tool", None),
+        ("./run.sh", None),
+    ],
+)
+def test_what_no_program_is(word: str, advice: str | None) -> None:
+    """A command that could not be started names its program; a word of a shell, the remedy too."""
+    command = {"command": [word], "exit_code": -1, "target_pid": None}
+    said = failure_of(report_with("FAILED", **command))
+    _, _, rest = said.partition("no process left: ")
+    assert rest == (word if advice is None else f"{word}; {advice}")
+    assert failure_of(report_with("FAILED", exit_code=3, command=[word])) == "exit code 3"
+
+
+# Whom a run of a group is told to wait for (rule 10.7).
+
+
+@pytest.fixture
+def waiting(tmp_path: Path) -> RunState:
+    """A run that waits for the group `g`, with its runner."""
+    flow = FlowSpec("f", (StepSpec("a", ("a",)),), concurrency=Concurrency("g"))
+    run = recorded_run(tmp_path, flow, Joining("g"))
+    decision = update(run, RunnerStarted(), NOW)
+    assert not decision.changes
+    assert not decision.effects
+    return run
+
+
+def test_it_is_told_once_who_holds_the_group(waiting: RunState) -> None:
+    def told(holder: str) -> list[str]:
+        effects = update(waiting, QueueSeen(Queue(holder, ()), frozenset()), NOW).effects
+        return [effect.message for effect in effects if isinstance(effect, Warn)]
+
+    assert told("h") == ["run 'k' waits for group 'g', held by run 'h'"]
+    assert told("h") == []
+    assert told("i") == ["run 'k' waits for group 'g', held by run 'i'"]
+    (warning,) = update(
+        waiting, QueueSeen(Queue("j", ()), frozenset(), holder_is_to_end=True), NOW
+    ).effects
+    assert warning == Warn("run 'k' waits for group 'g', held by run 'j', which is to be cancelled")

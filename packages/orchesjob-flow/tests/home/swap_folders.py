@@ -18,7 +18,6 @@ LOCKED = {"a/b/c": 0o500, "a": 0}
 
 
 def make_tree(path: Path, folders: Iterable[str]) -> None:
-    """Make a folder with these folders, and a file in each."""
     for name in ("", *folders):
         (path / name).mkdir(mode=0o755)
         (path / name / "file").touch(mode=0o644)
@@ -48,15 +47,11 @@ def move_out(folder: Path, outside: Path) -> None:
 
 
 class Moments:
-    """Counts moments, and acts at one of them."""
-
     def __init__(self) -> None:
-        """Wait for `act`."""
         self._left = 0
         self._action: Callable[[], None] | None = None
 
     def see(self, event: str, _details: object) -> None:
-        """Count an event of the audit."""
         if self._action is not None and (event == "open" or event.startswith("os.")):
             self._left -= 1
             if self._left == 0:
@@ -64,7 +59,6 @@ class Moments:
                 action()
 
     def act(self, number: int, action: Callable[[], None]) -> None:
-        """Act at the moment with this number."""
         self._left, self._action = number, action
 
     def were_too_few(self) -> bool:
@@ -74,7 +68,6 @@ class Moments:
 
 
 def main(place: Path) -> None:
-    """Try all moments, all folders and all ways."""
     outside, path = place / "outside", place / "k.run"
     make_tree(outside, [])
     for name in FOLDERS:

@@ -30,13 +30,11 @@ sys.stdin.read()
 
 @pytest.fixture
 def queue(tmp_path: Path) -> Path:
-    """The lock of the first in the queue."""
     return tmp_path / "calls.queue"
 
 
 @pytest.fixture
 def paths(tmp_path: Path) -> list[Path]:
-    """The lock files of two slots."""
     return [tmp_path / f"calls-{number}.slot" for number in (1, 2)]
 
 
@@ -69,7 +67,6 @@ def hold() -> Iterator[Callable[[Path], subprocess.Popen[str]]]:
 
 
 def is_taken(path: Path) -> bool:
-    """Tell whether anybody holds a lock."""
     return holder(path) is not None
 
 
@@ -109,7 +106,6 @@ def test_a_slot_is_the_calls_alone(slots: CallSlots, paths: list[Path]) -> None:
 def test_a_slot_is_freed_by_death(
     slots: CallSlots, paths: list[Path], hold: Callable[[Path], subprocess.Popen[str]]
 ) -> None:
-    """The slot of a process that is killed is free at once."""
     killed, _ = map(hold, paths)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(slots.acquire)

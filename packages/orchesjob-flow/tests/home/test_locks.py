@@ -35,7 +35,6 @@ sys.stdin.read()
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the lock's file is, or will be."""
     return tmp_path / "k.lock"
 
 
@@ -179,7 +178,6 @@ def test_a_hard_link(path: Path, tmp_path: Path) -> None:
 
 
 def test_a_pipe(path: Path) -> None:
-    """A pipe in the lock's place is refused."""
     os.mkfifo(path)
     with pytest.raises(UnsafePlace, match="is not a regular file"):
         Lock.take(path)

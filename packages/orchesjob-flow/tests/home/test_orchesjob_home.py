@@ -9,7 +9,7 @@ import pytest
 
 from flow_store import Attempt, AttemptStatus, Run, RunStatus
 from orchesjob_client import orchesjob_home
-from orchesjob_flow.errors import UnusableOrchesjobHome
+from orchesjob_flow.errors import OtherOrchesjobHome, UnusableOrchesjobHome
 from orchesjob_flow.home.orchesjob_home import (
     environ_of,
     is_in_own_home,
@@ -29,7 +29,6 @@ def environ_for(run: Run, environ: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def run_in(home: str) -> Run:
-    """Return a run that has begun a job in this home."""
     return Run(
         run_key="k",
         flow_id="f",
@@ -51,7 +50,6 @@ def run_in(home: str) -> Run:
 
 @pytest.fixture
 def home(tmp_path: Path) -> str:
-    """A home that exists."""
     (tmp_path / "jobs").mkdir()
     return str((tmp_path / "jobs").resolve())
 
@@ -150,3 +148,13 @@ def test_the_folder_that_a_runner_takes(home: str) -> None:
     assert not Path(home).exists()
     folder = take_home(FLOWS, run_in(home)._replace(attempts={}), environ)
     assert folder.inode == Path(home).stat().st_ino
+
+
+def test_a_home_that_was_moved(home: str, tmp_path: Path) -> None:
+    """A home that was moved and left a link in its place is the same (rule 4.8)."""
+    moved = tmp_path.resolve() / "moved"
+    Path(home).rename(moved)
+    with pytest.raises(OtherOrchesjobHome):
+        environ_for(run_in(home), {"ORCHESJOB_HOME": str(moved)})
+    Path(home).symlink_to(moved)
+    assert environ_for(run_in(home), {"ORCHESJOB_HOME": str(moved)}) == {"ORCHESJOB_HOME": home}

@@ -96,7 +96,6 @@ def test_folders_in_folders(tmp_path: Path) -> None:
 
 
 def test_a_failure_deep_inside(tmp_path: Path) -> None:
-    """The error names the beginning of a path that no line could hold."""
     path = tmp_path / "k.run"
     make_run_directory(path)
     nest(path, 200)

@@ -1,9 +1,11 @@
-"""How a run is recorded: with its lock, where it joins a group, and without what was read."""
+"""How a run is recorded: with its lock, in a group, and for a period."""
 
 import gc
 import json
+import time
 from collections.abc import Callable
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,10 @@ from flow_spec import FlowSpec, read_document
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.launch.inputs import list_reader, load_to_start
-from orchesjob_flow.launch.recording import record
+from orchesjob_flow.launch.recording import names_of_periods, record
 from orchesjob_flow.runner.assembly import runner_of
+
+# How a run is recorded: with its lock, where it joins a group, and without what was read.
 
 
 @pytest.fixture
@@ -25,7 +29,6 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 def reader_of(file: Path) -> Callable[[], FlowSpec]:
-    """Return a function that reads a file as `start` reads it."""
     return lambda: load_to_start(read_document(file), {}, {}, list_reader(str(file)))
 
 
@@ -98,3 +101,39 @@ def test_what_is_recorded_counts(settings: Settings, tmp_path: Path) -> None:
             with runner_of(handle, store, lock, flow=given) as runner:
                 assert runner.run.flow == flow
                 assert (runner.run.flow is given) is is_used
+
+
+# The names of the periods of `start --every`, in the time zone of the caller (rule 4.9).
+
+
+@pytest.mark.parametrize(
+    ("period", "zone", "at", "names"),
+    [
+        ("hour", "UTC", "2026-05-07T03:59:59+00:00", ("2026-05-07T03", "2026-05-07T02")),
+        ("hour", "UTC", "2026-01-01T00:00:00+00:00", ("2026-01-01T00", "2025-12-31T23")),
+        ("day", "UTC", "2026-03-01T00:00:00+00:00", ("2026-03-01", "2026-02-28")),
+        ("week", "UTC", "2026-05-07T03:00:00+00:00", ("2026-W19", "2026-W18")),
+        ("week", "UTC", "2027-01-03T03:00:00+00:00", ("2026-W53", "2026-W52")),
+        ("month", "UTC", "2026-03-31T03:00:00+00:00", ("2026-03", "2026-02")),
+        # The same moment in other zones.
+        ("day", "Asia/Tokyo", "2026-05-07T16:00:00+00:00", ("2026-05-08", "2026-05-07")),
+        ("month", "America/New_York", "2026-06-01T03:00:00+00:00", ("2026-05", "2026-04")),
+        # Clocks skip 02:00 to 03:00 on 2026-03-29, and repeat that hour on 2026-10-25.
+        ("hour", "Europe/Berlin", "2026-03-29T01:30:00+00:00", ("2026-03-29T03", "2026-03-29T01")),
+        ("hour", "Europe/Berlin", "2026-10-25T00:30:00+00:00", ("2026-10-25T02", "2026-10-25T01")),
+        ("hour", "Europe/Berlin", "2026-10-25T01:30:00+00:00", ("2026-10-25T02", "2026-10-25T02")),
+        ("day", "Europe/Berlin", "2026-10-25T22:59:00+00:00", ("2026-10-25", "2026-10-24")),
+        ("day", "Europe/Berlin", "2026-03-29T22:01:00+00:00", ("2026-03-30", "2026-03-29")),
+    ],
+)
+def test_names(
+    monkeypatch: pytest.MonkeyPatch, period: str, zone: str, at: str, names: tuple[str, str]
+) -> None:
+    """Periods are those of the calendar and the clock on the wall, and of ISO weeks."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert names_of_periods(period, datetime.fromisoformat(at).timestamp()) == names
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -56,7 +56,6 @@ FOCUSABLE = "a[href]:not([tabindex='-1']), summary, [tabindex='0']"
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The pages as files."""
     folder = tmp_path_factory.mktemp("pages")
     found = {name: folder / f"{name}.html" for name in FACTS}
     for name, path in found.items():
@@ -173,7 +172,6 @@ def test_the_drawing_opens_where_the_failure_is(browser: Browser, pages: dict[st
 
 
 def test_print_is_black_on_white(browser: Browser, pages: dict[str, Path]) -> None:
-    """Whoever reads in the dark prints on white paper all the same."""
     page = opened(browser, pages["night"])
     page.emulate_media(media="print", color_scheme="dark")
     colours = page.evaluate(

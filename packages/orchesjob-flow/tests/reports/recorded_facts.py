@@ -93,7 +93,6 @@ def facts_from(
     description: str | None = None,
     **other: Any,
 ) -> Facts:
-    """Make the facts of a run from what happened at its steps."""
     all_steps = [*steps, *finally_]
     flow = FlowSpec(
         "flow",
@@ -131,7 +130,6 @@ def facts_from(
 
 
 def step(name: str, **fields: Any) -> StepSpec:
-    """Make a step of a flow."""
     return StepSpec(name, ("x",), **fields)
 
 

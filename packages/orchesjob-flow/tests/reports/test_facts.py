@@ -30,7 +30,6 @@ def test_where_the_time_of_a_step_went() -> None:
 
 
 def test_under_way() -> None:
-    """What has not ended lasts until now."""
     facts = facts_from(
         RecordedStep(step("a"), [(0, None, None)]),
         RecordedStep(step("b"), [(0, 900, 1)], StepStatus.DELAYED),

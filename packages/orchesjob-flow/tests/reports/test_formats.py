@@ -161,7 +161,6 @@ def test_trace_has_a_track_for_each_lane() -> None:
 
 
 def test_trace_of_hostile_texts() -> None:
-    """A trace is plain ASCII, whatever is in a run."""
     assert as_trace(night(HOSTILE)).isascii()
 
 
@@ -183,8 +182,6 @@ def test_every_format_says_what_the_flow_is_for() -> None:
 
 @pytest.fixture
 def in_zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
-    """Let this process be in a time zone."""
-
     def move(zone: str) -> None:
         monkeypatch.setenv("TZ", zone)
         time.tzset()

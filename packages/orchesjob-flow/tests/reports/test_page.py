@@ -26,8 +26,6 @@ from .recorded_facts import (
 
 
 class Elements(HTMLParser):
-    """What elements and attributes a page has."""
-
     def __init__(self, text: str) -> None:
         super().__init__()
         self.tags: list[str] = []
@@ -117,7 +115,6 @@ def test_scripts_are_lines_and_values_are_secret() -> None:
 
 
 def test_what_a_failed_step_has_not_printed() -> None:
-    """A step that has printed nothing is told from one whose output is left out."""
     silent, unread = (
         as_html(facts_from(RecordedStep(step("bad"), [(0, 1, 9)], tails=tails)))
         for tails in ((), None)
@@ -130,7 +127,6 @@ def test_what_a_failed_step_has_not_printed() -> None:
 
 @pytest.mark.parametrize("status", [RunStatus.PENDING, RunStatus.RUNNING])
 def test_a_run_that_has_not_ended(status: RunStatus) -> None:
-    """A run without attempts, and one that is under way, have pages too."""
     waiting = facts_from(RecordedStep(step("a")), status=RunStatus.PENDING, finished_at=None)
     running = facts_from(
         RecordedStep(step("a"), [(0, None, None)]), status=status, finished_at=None
@@ -210,7 +206,6 @@ def test_layers_are_put_into_order() -> None:
 def test_busy_stretches(
     times: list[tuple[float, float]], stretches: list[tuple[float, float]]
 ) -> None:
-    """The axis is busy while any step is."""
     facts = facts_from(
         *(RecordedStep(step(f"s{at}"), [(*span, 0)]) for at, span in enumerate(times))
     )
@@ -221,7 +216,7 @@ def test_busy_stretches(
 def test_idle_time_is_cut_short() -> None:
     """The hours between a run and its `retry` take little of the axis, and are marked."""
     facts = facts_from(
-        RecordedStep(step("a"), [(0, 10, 1), (5000, 5010, 0)], retry_no=1, failures=0),
+        RecordedStep(step("a"), [(0, 10, 1), (5000, 5010, 0)], retry_no=1, failures=0)
     )
     timeline = timeline_of(facts)
     (row,) = timeline.rows

@@ -57,7 +57,6 @@ def test_an_end_without_words() -> None:
 
 @pytest.fixture
 def handle(tmp_path: Path) -> RunHandle:
-    """The run `k` of a home, which has a folder for logs."""
     handle = RunHandle("k", Settings(Home(tmp_path / "flow.db"), sys.executable, 5.0, 60.0, {}))
     handle.log("stderr").parent.mkdir()
     return handle
@@ -65,7 +64,6 @@ def handle(tmp_path: Path) -> RunHandle:
 
 @pytest.fixture
 def lock(tmp_path: Path) -> Iterator[Lock]:
-    """The lock that a child is to hold."""
     lock = Lock.take(tmp_path / "lock")
     assert lock is not None
     yield lock
@@ -147,7 +145,6 @@ def test_a_child_that_is_stopped(tmp_path: Path) -> None:
 
 
 def test_news_for_nobody() -> None:
-    """A parent that was killed before its child went on does not end the child."""
     reader, writer = os.pipe()
     os.close(reader)
     report_ready(writer)

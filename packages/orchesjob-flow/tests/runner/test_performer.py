@@ -2,6 +2,8 @@
 
 import os
 import resource
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
@@ -48,7 +50,7 @@ from orchesjob_flow.engine.messages import (
 from orchesjob_flow.home.call_slots import CallSlots
 from orchesjob_flow.home.locks import Lock, holder
 from orchesjob_flow.home.paths import SlotFiles
-from orchesjob_flow.runner.performer import Performer
+from orchesjob_flow.runner.performer import Performer, WorkerPool
 
 ENVIRON = {"ORCHESJOB_HOME": "/var/lib/of-a-test", "PATH": "/bin"}
 ID = AttemptId(0, 1)
@@ -60,8 +62,6 @@ ABORT = AbortJob(ID, "j", "orchesjob-flow: timeout", 2.0)
 
 @attrs.define
 class Client:
-    """Answers as it is told, and remembers what it was asked."""
-
     answer: Any = JOB
     asked: list[tuple[Any, ...]] = attrs.Factory(list)
     holds: list[Hold] = attrs.Factory(list)
@@ -102,13 +102,11 @@ class Client:
 
 @pytest.fixture
 def client() -> Client:
-    """A client that answers everything with one job."""
     return Client()
 
 
 @pytest.fixture
 def warnings() -> SimpleQueue[str]:
-    """What the performer has told."""
     return SimpleQueue()
 
 
@@ -120,7 +118,6 @@ def paths(tmp_path: Path) -> list[Path]:
 
 @pytest.fixture
 def answers() -> SimpleQueue[Event]:
-    """What the performer has posted."""
     return SimpleQueue()
 
 
@@ -147,8 +144,6 @@ def performer(
 
 @pytest.fixture
 def perform(performer: Performer, answers: SimpleQueue[Event]) -> Callable[[Any], Event]:
-    """Perform an effect and return its answer."""
-
     def answer(effect: Any) -> Event:
         performer.perform(effect)
         event = answers.get(timeout=10)
@@ -168,11 +163,7 @@ def test_a_start(client: Client, perform: Callable[[Any], Event]) -> None:
     assert (run_key, command) == ("k:a:1", ("echo", "x"))
     env = options.pop("env")
     assert env == {"ORCHESJOB_HOME": "/var/lib/of-a-test", "PATH": "/opt", "SHOP": "berlin"}
-    assert options == {
-        "strict": True,
-        "cwd": "/srv",
-        "start_timeout_sec": 3.0,
-    }
+    assert options == {"strict": True, "cwd": "/srv", "start_timeout_sec": 3.0}
     assert 11 in client.holds[0].descriptors
 
 
@@ -207,7 +198,6 @@ def test_a_call_has_its_place(
 
 @pytest.fixture
 def crowd(paths: list[Path]) -> Iterator[Lock]:
-    """Somebody who holds the only place for calls."""
     lock = Lock.take(paths[1])
     assert lock is not None
     with suppress(OSError), closing(lock):
@@ -215,7 +205,6 @@ def crowd(paths: list[Path]) -> Iterator[Lock]:
 
 
 def await_line(paths: list[Path]) -> None:
-    """Wait until a call waits for its place."""
     while holder(paths[0]) is None:
         os.sched_yield()
 
@@ -243,7 +232,6 @@ def test_a_start_that_is_called_off(
 def test_a_start_that_has_begun(
     performer: Performer, perform: Callable[[Any], Event], answers: SimpleQueue[Event]
 ) -> None:
-    """A start that has begun cannot be called off any more."""
     assert perform(START) == StartAnswered(ID, JOB)
     performer.perform(CallOff(ID))
     assert perform(AskStatus(ID, "k:a:1")) == StatusAnswered(ID, JOB)
@@ -285,7 +273,6 @@ def test_a_place_that_is_not_ours(
 def test_a_call_that_fails(
     client: Client, perform: Callable[[Any], Event], effect: Any, retryable: bool
 ) -> None:
-    """A call that fails is answered by its error."""
     failure = CallFailed("orchesjob", "locked") if retryable else CallRefused("x", "y")
     client.answer = failure
     attempt = None if isinstance(effect, AskRunning) else ID
@@ -308,12 +295,10 @@ def test_a_call_that_breaks(
 
 
 def test_a_job_that_cannot_be_watched(perform: Callable[[Any], Event]) -> None:
-    """A job without a worker cannot be watched."""
     assert perform(WatchJob(ID, JOB)) == WatchAnswered(ID, Watch.UNSUPPORTED)
 
 
 def test_a_worker_that_is_another_process(perform: Callable[[Any], Event]) -> None:
-    """A worker whose process id is another's by now is not watched."""
     job = JOB._replace(job_id="5d1f4c1e-0b6a-4a57-9a55-3c1f", worker_pid=os.getpid())
     event = perform(WatchJob(ID, job))
     assert isinstance(event, WatchAnswered)
@@ -330,7 +315,6 @@ def test_a_process_that_is_watched(perform: Callable[[Any], Event]) -> None:
 
 
 def test_no_survivors(perform: Callable[[Any], Event]) -> None:
-    """A search that finds nobody says so, for an attempt or for the whole run."""
     assert perform(LookForSurvivors(ID, ("k:a:1",))) == SurvivorsSeen(ID, [])
     assert perform(EndSurvivors(None, ("k:a:1",), 1.0)) == SurvivorsSeen(None, [])
 
@@ -371,6 +355,68 @@ def test_a_start_in_a_directory_of_its_own(
 def test_nothing_to_abort(
     client: Client, perform: Callable[[Any], Event], error: Exception
 ) -> None:
-    """An abort that finds nothing to abort has an answer too (rule 5.5)."""
     client.answer = error
     assert perform(ABORT) == AbortAnswered(ID, None)
+
+
+# Worker threads: as many at once as the pool is large (rule 5.7).
+
+
+def test_a_pool_has_a_limit() -> None:
+    """No more jobs are done at once than the pool is large, and all of them are done."""
+    started: SimpleQueue[int] = SimpleQueue()
+    go_on: SimpleQueue[None] = SimpleQueue()
+    pool = WorkerPool(2)
+
+    def job(number: int) -> None:
+        started.put(number)
+        go_on.get(timeout=10)
+
+    for number in range(5):
+        pool.submit(lambda number=number: job(number))  # type: ignore[misc]
+    assert {started.get(timeout=10), started.get(timeout=10)} == {0, 1}
+    assert started.empty()
+    for _ in range(5):
+        go_on.put(None)
+    assert {started.get(timeout=10) for _ in range(3)} == {2, 3, 4}
+
+
+NO_MORE_THREADS = """
+import resource, threading
+from queue import SimpleQueue
+from orchesjob_flow.errors import ResourceExhausted
+from orchesjob_flow.runner.performer import WorkerPool
+from orchesjob_flow.errors import exhaustion_named
+
+threading.stack_size(2**28)
+pool, late = WorkerPool(3), WorkerPool(1)
+pool.prepare()
+pages = int(open("/proc/self/statm").read().split()[0])
+before = resource.getrlimit(resource.RLIMIT_AS)
+resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 2**27, before[1]))
+done = SimpleQueue()
+for number in range(5):
+    pool.submit(lambda number=number: done.put(number))
+print([done.get(timeout=10) for _ in range(5)])
+try:
+    with exhaustion_named("cannot start a thread"):
+        late.prepare()
+except ResourceExhausted as error:
+    print(error)
+resource.setrlimit(resource.RLIMIT_AS, before)
+late.prepare()
+late.submit(lambda: done.put("late"))
+print(done.get(timeout=10))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads its size from /proc")
+def test_no_more_threads() -> None:
+    """A pool that has one thread does all jobs with it; one that has none says so (rule 5.7)."""
+    ended = subprocess.run(
+        [sys.executable, "-c", NO_MORE_THREADS], capture_output=True, text=True, check=True
+    )
+    jobs, scarcity, late = ended.stdout.splitlines()
+    assert jobs == "[0, 1, 2, 3, 4]"
+    assert scarcity.startswith("cannot start a thread: no more threads are allowed, ")
+    assert late == "late"

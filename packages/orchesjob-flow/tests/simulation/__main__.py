@@ -31,7 +31,6 @@ def main() -> int:
 
 
 def run_one(seed: int) -> int:
-    """Run one storm and print every event of it."""
     with store_in_memory() as (store, path):
         storm = Storm(store, path, seed)
         failure = run_seed(storm)

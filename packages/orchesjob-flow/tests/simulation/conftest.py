@@ -23,22 +23,18 @@ def database() -> Iterator[Path]:
 
 @pytest.fixture
 def store(database: Path) -> Iterator[FlowStore]:
-    """An open, empty store, as a runner has it."""
     with FlowStore.open(database) as opened:
         yield opened
 
 
 @pytest.fixture
 def world(store: FlowStore, database: Path) -> Iterator[World]:
-    """A world without faults, in which nothing is recorded yet."""
     with World(store, database) as made:
         yield made
 
 
 @pytest.fixture
 def step() -> Callable[..., StepSpec]:
-    """Make a step; its command is its id."""
-
     def make(step_id: str, **fields: object) -> StepSpec:
         return StepSpec(id=step_id, command=(step_id,), **fields)  # type: ignore[arg-type]
 

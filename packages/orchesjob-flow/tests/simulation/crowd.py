@@ -59,11 +59,9 @@ class Crowd:
         return world
 
     def __enter__(self) -> Self:
-        """Return the crowd; leaving the block lets go of its stores."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let go of the stores."""
         self._opened.close()
 
     def record(self, key: str, on_conflict: OnConflict | None = None) -> None:
@@ -108,7 +106,6 @@ class Crowd:
             self.run_once(self.random.choice(unfinished))
 
     def _act(self) -> None:
-        """Let one run go on, or something happen to it."""
         free = [key for key in self.order_of_all() if key not in self.acting]
         if not free:
             return
@@ -123,17 +120,14 @@ class Crowd:
             self.run_once(key)
 
     def kill_runners(self) -> None:
-        """Kill all runners at once."""
         for key in self.runners:
             self.worlds[key].calls.abandon()
         self.runners.clear()
 
     def order_of_all(self) -> list[str]:
-        """List the runs that are recorded."""
         return [key for key, world in self.worlds.items() if world.history]
 
     def retry(self, key: str) -> None:
-        """Open a run again: it comes last."""
         world = self.worlds[key]
         if all(step.status == "SUCCEEDED" for step in world.run().steps):
             return
@@ -156,7 +150,6 @@ class Crowd:
         return group is not None and group.on_conflict is OnConflict.REPLACE
 
     def cancel(self, key: str) -> None:
-        """Ask for the end of a run, which may wait."""
         self.worlds[key].request_cancel()
         self._is_asked(key, None)
 
@@ -187,7 +180,6 @@ class Crowd:
             require(key not in self.order, "a_free_group_is_taken", f"{key} waits for nobody")
 
     def _pass_point(self, key: str) -> None:
-        """Let something happen in the middle of a turn of a runner."""
         self._see(key)
         if self.is_in_peace:
             return
@@ -217,7 +209,6 @@ class Crowd:
     # What must hold then.
 
     def status(self, key: str) -> RunStatus:
-        """Read the status of a run."""
         return self.worlds[key].run().status
 
     def is_free_for(self, key: str) -> bool:
@@ -229,7 +220,6 @@ class Crowd:
         return not self.under_way() and awaited.isdisjoint(earlier)
 
     def under_way(self) -> list[str]:
-        """List the runs that have begun and not ended."""
         return [key for key in self.order_of_all() if self.status(key) is RunStatus.RUNNING]
 
     def _see(self, key: str) -> None:

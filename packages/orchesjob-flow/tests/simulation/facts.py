@@ -30,7 +30,6 @@ class Broken(AssertionError):
         self.why = why
 
     def __str__(self) -> str:
-        """Name the invariant, and what was seen."""
         return f"{self.name}: {self.why}"
 
 
@@ -46,7 +45,6 @@ class Commit:
     runner: int
 
     def key_of(self, attempt: Attempt) -> str:
-        """Name an attempt as orchesjob knows it (4.2)."""
         step_id = self.after.steps[attempt.position].step_id
         return attempt_key(self.after.run_key, step_id, attempt.number)
 
@@ -60,12 +58,10 @@ class Commit:
 
     @cached_property
     def newly_begun(self) -> list[Attempt]:
-        """The attempts that this commit recorded first."""
         return [found for key, found in self.attempts.items() if key not in self.attempts_before]
 
     @cached_property
     def newly_closed(self) -> list[Attempt]:
-        """The attempts that this commit gave an end."""
         return [
             attempt
             for key, attempt in self.attempts.items()
@@ -188,8 +184,6 @@ def is_under_way(step: RunStep) -> bool:
 
 @attrs.frozen(slots=False)
 class Waiting:
-    """What a runner that begins to wait has ahead of it."""
-
     runner: Runner
     inbox: VirtualInbox
     jobs: SimulatedOrchesjob
@@ -208,7 +202,6 @@ class Waiting:
         return run.deadline is None or TimerDue(Timer.DEADLINE) in self._timers
 
     def leads_on(self, step: RunStep) -> bool:
-        """Tell whether something will happen that leads a step on."""
         latest = AttemptId(step.row.position, step.row.attempt_no)
         if self.inbox.awaited[latest] > 0:
             return True

@@ -56,7 +56,6 @@ def build(
 
 
 def arrange(world: World, random: Random, attempt: str, fate: str) -> None:
-    """Let an attempt, `step:number`, meet its fate."""
     fate = fate.removeprefix(model.GATE)
     if fate == "dead":
         world.calls.script("start", attempt, "dead")

@@ -8,13 +8,11 @@ from .world import World
 
 
 def tell(world: World, last: int | None = None) -> list[str]:
-    """Tell what has happened, or only the last of it."""
     log = world.log if last is None else world.log[-last:]
     return [f"{mono:10.3f}  {what:<17}  {describe(about)}" for mono, what, about in log]
 
 
 def describe(about: object) -> str:
-    """Tell of one thing."""
     if isinstance(about, Commit):
         return describe_commit(about)
     if isinstance(about, tuple):  # an event or an effect
@@ -27,7 +25,6 @@ def describe(about: object) -> str:
 
 
 def describe_commit(commit: Commit) -> str:
-    """Tell what a commit has changed."""
     before, after = commit.before, commit.after
     parts = [] if before.status == after.status else [f"run {after.status}"]
     if before.error != after.error:
@@ -42,7 +39,6 @@ def describe_commit(commit: Commit) -> str:
 
 
 def describe_steps(before: Run, after: Run) -> list[str]:
-    """Tell which steps stand differently."""
     return [
         f"{new.step_id} {new.status} {new.attempt_no}/{new.failures} {new.error or ''}".rstrip()
         for old, new in zip(before.steps, after.steps, strict=True)

@@ -902,7 +902,6 @@ def attempt_of(world: "World", key: str) -> tuple[Step, AttemptId]:
 
 
 def spec_of(world: "World", step: Step) -> StepSpec:
-    """Find what should happen in a step."""
     return world.specs[step.step_id]
 
 
@@ -924,7 +923,6 @@ def makes_fail(world: "World", step: Step) -> bool:
 
 
 def alive(world: "World", step: Step) -> object:
-    """Return the processes that are alive of all attempts of a step."""
     keys = [attempt_key(world.run_key, step.step_id, n + 1) for n in range(step.attempt_no)]
     return [
         process for key in keys for process in world.jobs.processes([key], command_of(world, key))

@@ -20,8 +20,6 @@ ACTIVE = {"STARTING", "RUNNING"}
 
 
 class Obeys(Enum):
-    """Which signal ends a command."""
-
     TERM = "at once"
     KILL = "after the grace time"
     NOTHING = "only by itself: it waits for a dead disk"
@@ -90,7 +88,6 @@ class Job:
     on_exit: list[Callable[[], None]] = attrs.Factory(list)
 
     def report(self, *, existing: bool = False) -> JobReport:
-        """Describe the row as orchesjob does."""
         return JobReport.from_payload(
             {
                 "job_id": self.job_id,
@@ -112,8 +109,6 @@ def step_of(key: str) -> str:
 
 
 class SimulatedOrchesjob:
-    """One orchesjob home on a machine."""
-
     def __init__(self, machine: Machine, on_begin: Callable[[Execution], None]) -> None:
         self.machine = machine
         self.plans: dict[str, Plan] = {}
@@ -133,7 +128,6 @@ class SimulatedOrchesjob:
         """Each write's row, and what was overwritten: nothing where the row was made."""
 
     def insert(self, key: str, command: Sequence[str], **fields: object) -> Job:
-        """Put a row into the database."""
         jobs = self.rows.setdefault(key, [])
         plan = self.plans.get(key, Plan())
         job = Job(f"job-{key}-{len(jobs) + 1}", key, tuple(command), plan)
@@ -176,7 +170,6 @@ class SimulatedOrchesjob:
         return job.report()
 
     def give_worker(self, job: Job) -> None:
-        """Let the worker begin, which executes the command."""
         job.launcher_alive = False
         if job.status != "STARTING" or not self._is_there(job):
             return
@@ -231,7 +224,6 @@ class SimulatedOrchesjob:
         self._end(job)
 
     def _end_left(self, job: Job) -> None:
-        """End what a command has left alive."""
         if job.execution is not None and job.execution.left_pid is not None:
             pid, job.execution.left_pid = job.execution.left_pid, None
             self._tell_end(pid)
@@ -244,7 +236,6 @@ class SimulatedOrchesjob:
         self._tell_end(job.execution.pid)
 
     def kill_worker(self, job: Job) -> None:
-        """Let a worker vanish, and tell whoever watches it."""
         if job.worker_alive:
             job.worker_alive = False
             for tell in job.on_exit:
@@ -269,7 +260,6 @@ class SimulatedOrchesjob:
         return any(process.pid in self._on_end for process in self.processes([key]))
 
     def rows_ever(self) -> set[str]:
-        """Return all keys under which a job was ever made."""
         return {job.key for job in self._jobs}
 
     def status(self, key: str) -> JobReport | None:
@@ -279,7 +269,6 @@ class SimulatedOrchesjob:
         return None if job is None else job.report()
 
     def running(self) -> frozenset[str]:
-        """`status --running`: the keys of all active jobs."""
         self._reconcile()
         return frozenset(key for key in self.rows if self.rows[key][-1].status in ACTIVE)
 
@@ -348,7 +337,6 @@ class SimulatedOrchesjob:
         return [process for process in self.processes(keys) if process.pid not in unseen]
 
     def foreign_target(self, job: Job) -> Process | None:
-        """Return the process of a job's command if it shows no mark."""
         if job.execution is None or job.execution.end is not None or not self._shows_no_mark(job):
             return None
         return Process(job.execution.pid, 1, "", "mark")
@@ -380,12 +368,10 @@ class SimulatedOrchesjob:
                     job.execution.end = self.machine.mono
 
     def latest(self, key: str) -> Job | None:
-        """Return the latest row of a key."""
         jobs = self.rows.get(key)
         return jobs[-1] if jobs else None
 
     def find(self, job_id: str) -> Job | None:
-        """Return the row with this id."""
         return next((job for job in self.jobs() if job.job_id == job_id), None)
 
     def ever(self, key: str) -> Iterator[Job]:
@@ -397,5 +383,4 @@ class SimulatedOrchesjob:
         yield from (job for job in self.rows.get(key, ()) if job not in self._jobs)
 
     def jobs(self) -> list[Job]:
-        """List all rows."""
         return [job for jobs in self.rows.values() for job in jobs]

@@ -20,7 +20,6 @@ class Machine:
         self._pids = 1000
 
     def now(self) -> Now:
-        """Read the clocks."""
         return Now(self.wall, self.mono, f"boot-{self.boot}")
 
     def new_pid(self) -> int:
@@ -29,7 +28,6 @@ class Machine:
         return self._pids
 
     def after(self, seconds: float, action: Callable[[], None]) -> None:
-        """Let something happen in `seconds`."""
         self._planned += 1
         due = (self.mono + seconds, self.random.random(), self._planned, action)
         heapq.heappush(self._due, due)

@@ -49,8 +49,6 @@ CHARGED_AT_ANY_TIME = tuple(fate for fate in CHARGED if fate != "timeout")
 
 @attrs.frozen
 class Is:
-    """A step's name, with a predicate or an empty one."""
-
     name: str
     predicate: str
     quantifier: str = ""
@@ -62,8 +60,6 @@ class Is:
 
 @attrs.frozen
 class Not:
-    """The negation of a condition."""
-
     inner: "Condition"
 
 
@@ -102,7 +98,6 @@ class Case:
 
     @property
     def specs(self) -> Mapping[str, StepSpec]:
-        """The steps by their ids."""
         return {step.id: step for step in (*self.steps, *self.finally_)}
 
 
@@ -154,8 +149,6 @@ def generate(
 
 @attrs.define
 class Making:
-    """A flow in the making: what becomes of its steps so far."""
-
     random: Random
     gates: Random
     """Decides what has to do with gates, apart, so that older seeds still mean the same."""
@@ -206,9 +199,7 @@ class Making:
         self.conditions[own[step.id]] = None if condition is None else renamed(condition, own)
         self.fates[own[step.id]] = more_fates(self.random, step)
         copied = attrs.evolve(
-            step,
-            id=own[step.id],
-            depends_on=tuple(own.get(name, name) for name in step.depends_on),
+            step, id=own[step.id], depends_on=tuple(own.get(name, name) for name in step.depends_on)
         )
         self.settle(copied)
         return copied
@@ -421,7 +412,6 @@ def names_in(condition: Condition) -> Iterator[str]:
 
 
 def renamed(condition: Condition, names: Mapping[str, str]) -> Condition:
-    """Return a condition with other names."""
     match condition:
         case Is(name, predicate, quantifier):
             return Is(names.get(name, name), predicate, quantifier)
@@ -525,7 +515,6 @@ def outcome(fates: tuple[str, ...]) -> str:
 def make_condition(
     random: Random, names: list[str], depth: int, predicates: tuple[str, ...]
 ) -> Condition:
-    """Make up a condition over some names."""
     kind = random.choice(("is", "is", "not", "and", "or")) if depth else "is"
     if kind == "is":
         return Is(random.choice(names), random.choice(predicates))
@@ -575,7 +564,6 @@ def spell(random: Random, condition: Condition) -> str:
 
 
 def is_or(condition: Condition) -> bool:
-    """Tell whether a condition binds less tightly than `&&`."""
     return isinstance(condition, Pair) and not condition.both
 
 

@@ -133,7 +133,6 @@ class Calls:
             self._machine.pass_time(self._machine.mono + 1)
 
     def perform(self, effect: Effect, inbox: VirtualInbox) -> None:
-        """Begin to perform an effect for the runner that reads `inbox`."""
         if inbox not in self._inboxes:
             self._inboxes.append(inbox)
         match effect:
@@ -288,7 +287,6 @@ class Calls:
             begin()
 
     def _call_off(self, attempt: AttemptId, inbox: VirtualInbox) -> None:
-        """Call off what has no place yet for an attempt."""
         key = self._key_of(attempt)
         for made in inbox.calls:
             if made.key == key and made.at is None and not made.is_called_off:

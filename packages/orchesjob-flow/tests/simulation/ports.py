@@ -49,7 +49,6 @@ class MadeCall:
 
     @property
     def waited_sec(self) -> float:
-        """How long it has waited for its place."""
         return 0.0 if self.at is None else self.at - self.asked
 
 
@@ -72,7 +71,6 @@ class VirtualInbox:
         self._before_waiting = before_waiting
 
     def called(self, key: str, asked: float) -> MadeCall:
-        """Note that the runner makes a call."""
         self.calls.append(MadeCall(key, asked))
         return self.calls[-1]
 
@@ -97,7 +95,6 @@ class VirtualInbox:
         return self.get_nowait()
 
     def get_nowait(self) -> Event | Stop:
-        """Return what is there, or raise `Empty`."""
         if not self.events:
             raise Empty
         if self.disorder is not None and len(self.events) > 1:
@@ -140,23 +137,19 @@ class ObservedStore:
         return version
 
     def cancel_request(self, run_key: str) -> CancelRequest | None:
-        """Look for a request to cancel the run."""
         request = self._store.cancel_request(run_key)
         self._on_look()
         return request
 
     def queue(self, run_key: str) -> Queue | None:
-        """Look who is before the run in its group."""
         queue = self._store.queue(run_key)
         self._on_look()
         return queue
 
     def unfinished_inside(self, run_key: str) -> tuple[str, ...]:
-        """Look which runs are inside another one."""
         return self._store.unfinished_inside(run_key)
 
     def apply(self, run_key: str, changes: Changes, *, revision: int) -> int:
-        """Commit, unless the database cannot be written just now."""
         self._before()
         decided = self.decided = self.decided or self._now()
         self._refuse_if_unavailable()

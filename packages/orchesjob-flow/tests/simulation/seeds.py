@@ -25,15 +25,12 @@ LAST_EVENTS = 40
 
 @attrs.frozen
 class Failure:
-    """An invariant that did not hold under a seed."""
-
     seed: int
     invariant: str
     why: str
     story: str
 
     def __str__(self) -> str:
-        """Describe it, and how to repeat it."""
         again = f"python -m simulation --seed {self.seed}"
         return f"seed {self.seed} broke {self.invariant}: {self.why}\n{self.story}\nagain: {again}"
 
@@ -48,7 +45,6 @@ def store_in_memory() -> Iterator[tuple[FlowStore, Path]]:
 
 
 def regression_seeds() -> list[int]:
-    """List the seeds under which something has failed before."""
     lines = REGRESSIONS.read_text(encoding="ascii").splitlines()
     return [int(line) for line in lines if line and not line.startswith("#")]
 
@@ -61,7 +57,6 @@ def run_batch(seeds: Iterable[int], most: int | None = None) -> list[Failure]:
 
 
 def run_seed(storm: Storm) -> Failure | None:
-    """Run one storm; return what does not hold."""
     with storm.world as world:
         try:
             storm.drive()

@@ -70,8 +70,6 @@ OTHER_OUTCOMES = {"power cuts", "cancels", "recycled process ids", "forgotten jo
 
 
 class Storm:
-    """The world of one seed, and what it does to the run in it."""
-
     def __init__(self, store: FlowStore, path: Path, seed: int) -> None:
         self.seed = seed
         self.random = Random(f"storm {seed}")  # noqa: S311 - reproducible on purpose
@@ -164,7 +162,6 @@ class Storm:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing happens any more."""
         return self.world.points > self.lasts_until
 
     # What happens to the run.
@@ -276,7 +273,6 @@ class Storm:
         self.world.retry(*named)
 
     def _steps_to_settle(self) -> list[str]:
-        """List the steps that FAILED or were CANCELLED."""
         bad = (StepStatus.FAILED, StepStatus.CANCELLED)
         return [step.step_id for step in self.world.run().steps if step.status in bad]
 

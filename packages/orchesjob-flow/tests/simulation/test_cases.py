@@ -34,7 +34,6 @@ def test_equals_a_run(store: FlowStore, database: Path, seeds: tuple[int, ...]) 
 @pytest.mark.long
 @pytest.mark.parametrize("seeds", list(batched(range(EVERYDAY, MANY), BATCH)))
 def test_equals_many_runs(store: FlowStore, database: Path, seeds: tuple[int, ...]) -> None:
-    """The same of hundreds of flows."""
     compare(store, database, seeds)
 
 
@@ -110,7 +109,6 @@ def run_with(
 
 
 def cancel_once(world: World, step_id: str) -> None:
-    """Cancel the run when a step has begun."""
     if world.executions(f"{step_id}:"):
         world.on_wait = lambda: None
         world.request_cancel()
@@ -129,16 +127,11 @@ def case_about(world: World, run: Run, flow: FlowSpec, fate: Fate, step_id: str)
         given[fate] = step_id
     expect = {**told(run), "run": run.status.value}
     return Case(
-        name=str(world),
-        given=tuple(given.items()),
-        expect=tuple(expect.items()),
-        flow=flow,
-        line=1,
+        name=str(world), given=tuple(given.items()), expect=tuple(expect.items()), flow=flow, line=1
     )
 
 
 def other(random: Random, expect: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Change one of some expectations."""
     expected = dict(expect)
     wrong = random.choice(list(expected))
     for name, status in expected.items():

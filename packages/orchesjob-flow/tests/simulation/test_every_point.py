@@ -58,7 +58,6 @@ def five_steps(store: FlowStore, database: Path, step: Callable[..., StepSpec]) 
 
 @pytest.fixture
 def points(five_steps: FiveSteps) -> int:
-    """Count the points of the run when nothing disturbs it."""
     with five_steps("undisturbed", strict=True) as world:
         world.drive()
         check(world)

@@ -1,5 +1,6 @@
-"""What `simulate` plays is what a run does, and what the model says (rule 11.3)."""
+"""What `simulate` plays is what a run does, and what the model and the proofs say (11.2, 11.3)."""
 
+from itertools import product
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -8,18 +9,28 @@ import attrs
 import pytest
 
 from flow_spec import FlowSpec, StepSpec
-from flow_store import FlowStore, Run, StepStatus
-from orchesjob_flow.simulation import Played, Scenario, exit_code, play
+from flow_spec.warnings.proofs import Proofs
+from flow_store import FlowStore, Run, RunStatus, StepStatus
+from orchesjob_flow.simulation import (
+    MOST_ENDINGS,
+    Ending,
+    Played,
+    Scenario,
+    endings_of,
+    exit_code,
+    play,
+)
 
 from .model import Case, fold, generate, is_to_run
 from .world import World
+
+# What `simulate` plays is what a run does, and what the model says (rule 11.3).
 
 FLOWS, DRIVEN, BATCH = 500, 100, 50
 OK, NG, SKIP = StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.SKIPPED
 
 
 def flow_of(case: Case) -> FlowSpec:
-    """Make the flow of a case."""
     return FlowSpec(
         "f",
         tuple(step for step in case.steps if "@" not in step.id),
@@ -30,7 +41,6 @@ def flow_of(case: Case) -> FlowSpec:
 
 
 def draw(random: Random, flow: FlowSpec) -> dict[str, StepStatus]:
-    """Say how each step ends if it comes to run."""
     return {
         step.id: random.choice((OK, OK, NG, SKIP) if step.may_skip_itself else (OK, OK, NG))
         for step in flow.all_steps
@@ -86,14 +96,12 @@ def test_equals_a_run(store: FlowStore, database: Path, first: int) -> None:
 
 
 def tell(world: World, spec: StepSpec, ends: StepStatus) -> None:
-    """Let all attempts at a step end as a simulation has them end."""
     for number in range(1, attempts_at(spec, ends) + 1):
         code = exit_code(spec, ends, is_gate=bool(spec.only_if) and number == 1)
         world.plan(f"{spec.id}:{number}", code=code)
 
 
 def told(run: Run) -> dict[str, str]:
-    """Return the statuses of the steps."""
     return {step.step_id: step.status.value for step in run.steps}
 
 
@@ -177,3 +185,137 @@ def test_a_cancel_that_never_comes() -> None:
     """A step that does not begin cancels nothing."""
     steps = (StepSpec("a", ("a",)), StepSpec("b", ("b",), when="a.failed"))
     assert cancelled(FlowSpec("f", steps), "b")[1:] == ({"a": OK}, None)
+
+
+# All ways in which a flow can end equal those of the model (rule 11.3).
+
+ENDING, ENDING_BATCH = 120, 20
+
+
+def by_brute_force(case: Case, flow: FlowSpec) -> dict[tuple[str, ...], str]:
+    """Work out each ending from the model, over all outcomes: the run's by those of the steps."""
+    ids = list(case.fates)  # none before what it waits for
+    can_end = [(OK, NG, SKIP) if flow.step(name).may_skip_itself else (OK, NG) for name in ids]
+    found = {}
+    for ends in product(*can_end):
+        statuses: dict[str, str] = {}
+        for name, end in zip(ids, ends, strict=True):
+            runs = is_to_run(flow.step(name), case, statuses)
+            statuses[name] = end if runs else SKIP
+        in_order = tuple(statuses[step.id] for step in flow.all_steps)
+        found[in_order] = fold([*case.steps, *case.finally_], statuses)
+    return found
+
+
+@pytest.mark.parametrize("first", range(0, ENDING, ENDING_BATCH))
+def test_endings_equal_the_model(first: int) -> None:
+    """None is missing and none is made up; the options show what they should.
+
+    The first is the one in which every command succeeds, and they follow by how many do not.
+    """
+    for seed in range(first, first + ENDING_BATCH):
+        case = generate(seed, most_steps=4, most_in_finally=1)
+        flow = flow_of(case)
+        if len(case.fates) > 7:
+            continue
+        endings = endings_of(flow, Scenario())
+        found = {tuple(one.steps.values()): one.status.value for one in endings.found}
+        assert found == by_brute_force(case, flow)
+        assert endings.is_complete
+        numbers = [len(one.by_themselves) for one in endings.found]
+        assert numbers == sorted(numbers)
+        for ending in endings.found[-3:]:
+            assert told(play(flow, Scenario(ending.by_themselves)).run) == ending.steps
+
+
+def alone(count: int) -> tuple[StepSpec, ...]:
+    return tuple(StepSpec(f"s{number}", ("a",)) for number in range(count))
+
+
+def test_too_many_to_play() -> None:
+    """Those with the fewest failures are there, and it is said that there are more."""
+    alert = StepSpec("alert", ("a",), when=" || ".join(f"s{number}.failed" for number in range(60)))
+    chain = tuple(
+        StepSpec(f"c{number}", ("a",), depends_on=(f"c{number - 1}",) if number else ())
+        for number in range(20)
+    )
+    endings = endings_of(FlowSpec("f", (*alone(60), alert, *chain)), Scenario())
+    assert not endings.is_complete
+    assert 80 < len(endings.found) <= MOST_ENDINGS
+    assert [len(one.by_themselves) for one in endings.found[:82]] == [0] + [1] * 80 + [2]
+
+
+def test_what_is_named_is_settled() -> None:
+    """The outcomes that are given hold in each ending; all others vary."""
+    steps = (StepSpec("a", ("a",)), StepSpec("b", ("b",), when="a.failed"))
+    endings = endings_of(FlowSpec("f", steps), Scenario({"a": NG}))
+    assert [tuple(one.steps.values()) for one in endings.found] == [(NG, OK), (NG, NG)]
+    assert [one.by_themselves for one in endings.found] == [{"a": NG}, {"a": NG, "b": NG}]
+
+
+def test_a_cancel_and_a_time_limit_count() -> None:
+    """What they end has no outcome of its own, so an ending is there once (5.6, 9.12)."""
+    steps = (StepSpec("a", ("a",)), StepSpec("b", ("b",), depends_on=("a",)))
+    endings = endings_of(FlowSpec("f", steps), Scenario(cancel_at=frozenset({"b"})))
+    assert [(one.status, tuple(one.steps.values())) for one in endings.found] == [
+        ("CANCELLED", (OK, "CANCELLED")),
+        ("FAILED", (NG, SKIP)),
+    ]
+    slow = StepSpec("a", ("a",), retries=1, retry_delay_sec=20)
+    late = endings_of(FlowSpec("f", (slow,), timeout_sec=10), Scenario())
+    assert [(one.status, tuple(one.steps.values())) for one in late.found] == [
+        ("SUCCEEDED", (OK,)),
+        ("FAILED", ("CANCELLED",)),
+    ]
+
+
+def test_retries_do_not_matter() -> None:
+    """A step with a million retries can end as any other."""
+    flow = FlowSpec("f", (StepSpec("a", ("a",), retries=1_000_000, retry_delay_sec=60),))
+    assert len(endings_of(flow, Scenario()).found) == 2
+
+
+# What is proven about a flow is so in every run that the engine can make of it (rule 11.2).
+
+PROVEN, PROVEN_BATCH = 150, 30
+
+
+@pytest.mark.parametrize("first", range(0, PROVEN, PROVEN_BATCH))
+def test_the_engine_agrees(first: int) -> None:
+    """The real engine plays every run of a flow, and a cancel at each of its steps."""
+    for seed in range(first, first + PROVEN_BATCH):
+        case = generate(seed, most_steps=4, most_in_finally=1)
+        flow = flow_of(case)
+        if len(case.fates) <= 6:
+            check(flow)
+
+
+def check(flow: FlowSpec) -> None:
+    proofs = Proofs(flow)
+    endings = endings_of(flow, Scenario())
+    assert (endings.is_complete, proofs.are_complete) == (True, True)
+    cancelled = [
+        ending
+        for step in flow.steps
+        for ending in endings_of(flow, Scenario({}, frozenset({step.id}))).found
+    ]
+    for step in flow.as_written.all_steps:
+        ids = flow.copies.get(step.id, (step.id,))
+        seen = [one for ending in endings.found for one in ids if has_run(ending, one)]
+        if step.id in proofs.never_run:
+            assert (
+                seen == [one for ending in cancelled for one in ids if has_run(ending, one)] == []
+            )
+        elif not (step.may_skip_itself or step.id in flow.finally_ids) and ids:
+            assert seen != []
+        if step.id in {*proofs.always_true, *proofs.runs_anyway} and not step.may_skip_itself:
+            assert all(ending.steps[one] is not SKIP for ending in endings.found for one in ids)
+    if (verdict := proofs.unhandled_failure) is not None:
+        shown = [end for end in endings.found if verdict.outcomes.items() <= end.steps.items()]
+        assert RunStatus.FAILED in {ending.status for ending in shown}
+
+
+def has_run(ending: Ending, name: str) -> bool:
+    """Whether a step has run: what was skipped by itself has."""
+    did_end = ending.steps[name] in {StepStatus.SUCCEEDED, StepStatus.FAILED}
+    return did_end or name in ending.by_themselves

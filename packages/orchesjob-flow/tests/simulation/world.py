@@ -128,7 +128,6 @@ class World:
         self.jobs.on_write = self._news
 
     def __repr__(self) -> str:
-        """Name the run, for a failed test."""
         return f"<the world of {self.run_key}>"
 
     # What a test says of the world.
@@ -229,7 +228,6 @@ class World:
         self.keeps_an_early_end = any(step.status is StepStatus.CANCELLED for step in kept)
 
     def restart_machine(self) -> None:
-        """Cut the power, and boot again; the runner is gone too."""
         self.note("restart", None)
         self.jobs.restart()
         self.machine.restart()
@@ -237,12 +235,10 @@ class World:
         raise PowerCut
 
     def crash(self) -> None:
-        """Kill the runner."""
         self.note("crash", None)
         raise Crash
 
     def stop_runner(self, signum: int) -> None:
-        """Let a signal reach the runner."""
         self.inbox.events.append(Stop(signum))
 
     # Driving.
@@ -312,7 +308,6 @@ class World:
             self._locks.pop().close()
 
     def come_second(self) -> None:
-        """Let somebody else try to drive the run."""
         self.note("second start", None)
         lock = Lock.take(self._lock_path, wait_sec=0)
         invariants.check(invariants.WHEN_A_SECOND_COMES, self, lock)
@@ -338,20 +333,16 @@ class World:
         return self._read[1]
 
     def step(self, step_id: str) -> Step:
-        """Read a step."""
         return next(step for step in self.run().steps if step.step_id == step_id)
 
     def statuses(self) -> dict[str, str]:
-        """Read the statuses of all steps."""
         return {step.step_id: step.status.value for step in self.run().steps}
 
     def executions(self, step_id: str = "") -> list[Execution]:
-        """List what really ran, of one step or of all."""
         prefix = f"{self.run_key}:{step_id}"
         return [found for found in self.jobs.executions if found.key.startswith(prefix)]
 
     def attempts(self) -> tuple[Attempt, ...]:
-        """Read all attempts of all steps."""
         return self._reader.attempts(self.run_key)
 
     def states_of(self, step_id: str) -> list[tuple[str, str | None]]:
@@ -370,13 +361,11 @@ class World:
         return job
 
     def key_of(self, attempt: AttemptId) -> str:
-        """Name an attempt as orchesjob knows it (rule 4.2)."""
         return attempt_key(self.run_key, self.flow.all_steps[attempt.position].id, attempt.number)
 
     # What happens in it, and what must hold then.
 
     def note(self, what: str, about: object) -> None:
-        """Write down what happens."""
         self.log.append((self.machine.mono, what, about))
 
     def point(self) -> None:
@@ -443,10 +432,8 @@ class World:
         self.questions.pop(key, None)
 
     def __enter__(self) -> Self:
-        """Return the world; leaving the block lets go of the store."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let go of the store and of the lock."""
         self._drop_locks()
         self._reader.close()

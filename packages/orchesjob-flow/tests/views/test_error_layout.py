@@ -18,14 +18,12 @@ WIDE = "日本" * 30
 
 
 def refused(text: str) -> FlowFileError:
-    """Return what is wrong with a flow file."""
     with pytest.raises(FlowFileError) as caught:
         parse_flow(text, source="night.yaml")
     return caught.value
 
 
 def step(line: str) -> FlowFileError:
-    """Return what is wrong with a step that has this line."""
     return refused(f"flow_id: f\nsteps:\n  - id: a\n    command: [x]\n{line}\n")
 
 

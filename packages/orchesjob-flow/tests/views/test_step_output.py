@@ -38,7 +38,6 @@ def test_what_is_no_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("replace", [True, False])
 def test_rotation(tmp_path: Path, replace: bool) -> None:
-    """A file that was replaced or cut short is read from its beginning."""
     path = tmp_path / "out"
     path.write_bytes(b"a long first line\n")
     file = OutputFile(path)
@@ -69,7 +68,6 @@ def test_rotation(tmp_path: Path, replace: bool) -> None:
 )
 @pytest.mark.parametrize("lines", [0, 1, 2, 3, 100, BLOCK_BYTES + 1])
 def test_last_lines(tmp_path: Path, content: bytes, lines: int) -> None:
-    """The last lines are those that reading the whole file would give."""
     path = tmp_path / "out"
     path.write_bytes(content)
     file = OutputFile(path)
@@ -130,7 +128,6 @@ class Output(dict[Source, Path]):
         )
 
     def add(self, text: str) -> None:
-        """Add a line to each file, and forget what was shown so far."""
         self.shown.clear()
         for path in self.values():
             with path.open("a") as file:
@@ -139,7 +136,6 @@ class Output(dict[Source, Path]):
 
 @pytest.fixture
 def output(tmp_path: Path) -> Output:
-    """The files of many steps."""
     return Output(tmp_path, 300)
 
 

@@ -1,4 +1,4 @@
-"""Runs as tables for people, on pipes and on terminals of any size (rules 6.5, 6.6 and 6.11)."""
+"""Runs as tables for people, and as JSON (rules 4.2, 6.4 to 6.6 and 6.11)."""
 
 import json
 import os
@@ -7,18 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
-from flow_store import (
-    Attempt,
-    AttemptStatus,
-    Parent,
-    Run,
-    RunStatus,
-    RunSummary,
-    Step,
-    StepStatus,
-)
+from flow_store import Attempt, AttemptStatus, Parent, Run, RunStatus, RunSummary, Step, StepStatus
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import Listed, Snapshot
+from orchesjob_flow.reasons import shown_key
+from orchesjob_flow.views.results import run_json
 from orchesjob_flow.views.table import (
     LONG_CELL,
     draw_table,
@@ -32,6 +25,8 @@ from orchesjob_flow.views.table import (
     whole_table,
 )
 from orchesjob_flow.views.terminal import width, wrapped
+
+# Runs as tables for people, on pipes and on terminals of any size (rules 6.5, 6.6 and 6.11).
 
 RULE_6_5 = """\
 Flow: daily-import  Run: daily-20260507
@@ -178,7 +173,6 @@ def test_a_run_inside_another(daily: Run, ten_o_clock: float) -> None:
 
 
 def listed(run_key: str, outer: str | None = None) -> Listed:
-    """Make a run in a list, inside another one or not."""
     parent = None if outer is None else Parent(outer, "a", 1)
     status = RunStatus.SUCCEEDED
     nothing_else = (None, None, None, None, None)
@@ -301,12 +295,10 @@ def test_no_line_is_wider_than_the_screen(
 
 
 def live_table(run: Run, columns: int) -> list[str]:
-    """Draw a run with a runner on a screen of 24 lines."""
     return fit_live_table(Snapshot(run, Holder(1)), 5.0, (columns, 24), colour=None)
 
 
 def test_which_columns_go_first(make_run: Callable[..., Run]) -> None:
-    """What only repeats other cells goes before an id or an error is cut."""
     step = Step(0, "load", StepStatus.DELAYED, 1, 0, 2, started_at=1.0, error=LONG)
     run = make_run((step, None))
 
@@ -501,3 +493,61 @@ def test_what_is_empty_is_left_out() -> None:
 def test_wrapping(text: str, lines: list[str]) -> None:
     """Lines are broken between words, or within one that is too long; none is wider."""
     assert wrapped(text, 8, indent="  ") == lines
+
+
+# A run as JSON (rules 4.2 and 6.4).
+
+
+@pytest.mark.parametrize(
+    ("holder", "runner"),
+    [(None, None), (Holder(None), {"pid": None, "alive": True})],
+    ids=["none", "unsigned"],
+)
+def test_the_runner(daily: Run, holder: Holder | None, runner: object) -> None:
+    """Without a runner the key is null; one that has not told its id yet is alive as well."""
+    assert run_json(Snapshot(daily, holder))["runner"] == runner
+
+
+@pytest.mark.parametrize(
+    ("status", "attempt_no", "started_at", "number"),
+    [
+        (StepStatus.PENDING, 0, None, 1),
+        (StepStatus.RUNNING, 1, 5.0, 1),
+        (StepStatus.DELAYED, 1, 5.0, 2),
+        (StepStatus.PENDING, 2, 5.0, 3),
+        (StepStatus.PENDING, 2, None, 3),
+        (StepStatus.SUCCEEDED, 2, 5.0, 2),
+        (StepStatus.FAILED, 3, 5.0, 3),
+        (StepStatus.SKIPPED, 0, None, 1),
+        (StepStatus.SKIPPED, 2, 5.0, 2),
+        (StepStatus.SKIPPED, 2, None, 3),
+        (StepStatus.CANCELLED, 0, None, 1),
+        (StepStatus.CANCELLED, 2, 5.0, 2),
+        (StepStatus.CANCELLED, 2, None, 3),
+    ],
+)
+def test_the_key_that_is_shown(
+    make_run: Callable[..., Run],
+    status: StepStatus,
+    attempt_no: int,
+    started_at: float | None,
+    number: int,
+) -> None:
+    """A step that waits shows the key of the attempt it waits for, else its latest (rule 4.2).
+
+    One that a `retry` has had decided anew shows no key of an earlier attempt (rule 9.7).
+    """
+    step = Step(0, "a", status, attempt_no, 0, 5, started_at=started_at)
+    assert shown_key("k", step) == f"k:a:{number}"
+    assert run_json(Snapshot(make_run((step, None)), None))["steps"][0]["run_key"].endswith(
+        f":a:{number}"
+    )
+
+
+def test_a_step_that_was_decided_anew(daily: Run) -> None:
+    """What orchesjob has said of an attempt before the `retry` is not shown as today's (9.7)."""
+    first, *rest = daily.steps
+    anew = Step(0, "download", StepStatus.SKIPPED, first.attempt_no, 0, 0, retry_no=1)
+    shown = run_json(Snapshot(daily._replace(steps=(anew, *rest)), None))["steps"][0]
+    assert (shown["orchesjob_status"], shown["started_at"]) == (None, None)
+    assert shown["attempt_no"] == 1

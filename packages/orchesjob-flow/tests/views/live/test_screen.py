@@ -21,8 +21,6 @@ from .emulator import Emulator
 
 
 class Paper(list[str]):
-    """A terminal of a certain size, and what has been written to it."""
-
     def __init__(self) -> None:
         self._master, slave = pty.openpty()
         self.stream: TextIO = open(slave, "w", encoding="utf-8")  # noqa: SIM115, PTH123
@@ -39,7 +37,6 @@ class Paper(list[str]):
 
 @pytest.fixture
 def paper() -> Iterator[Paper]:
-    """A terminal of 80 columns and 24 lines."""
     paper = Paper()
     yield paper
     paper.close()
@@ -152,7 +149,6 @@ def test_messages_are_below_the_table(paper: Paper, daily: Run) -> None:
 
 @pytest.fixture
 def seen() -> Emulator:
-    """What a person sees of it, below a line that was there before."""
     emulator = Emulator(80, 24)
     emulator.feed(f"{COMMAND}\n")
     return emulator

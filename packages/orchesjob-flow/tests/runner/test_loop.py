@@ -1,5 +1,6 @@
-"""What a runner sees of what other processes have recorded (rules 5.6 and 10.7)."""
+"""What a runner sees of other processes, and what it records when it gives up."""
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,11 +8,23 @@ import attrs
 import pytest
 
 from flow_spec import Concurrency, FlowSpec, OnConflict, StepSpec
-from flow_store import Changes, FlowStore, Joining, Queue, RunHeader, RunStatus
+from flow_store import Changes, FlowStore, Joining, Queue, RunHeader, RunStatus, StoreUnavailable
+from orchesjob_client import CallTimedOut
 from orchesjob_flow.engine.messages import QueueSeen
 from orchesjob_flow.engine.state import Limits, RunState
-from orchesjob_flow.errors import GaveUp
-from orchesjob_flow.runner.loop import RequestPoller
+from orchesjob_flow.errors import (
+    NO_MEMORY,
+    NO_THREAD,
+    REMEDIES,
+    GaveUp,
+    Interrupted,
+    ResourceExhausted,
+    UnsafePlace,
+)
+from orchesjob_flow.home.runs import RunHandle
+from orchesjob_flow.runner.loop import RequestPoller, giving_up_recorded
+
+# What a runner sees of what other processes have recorded (rules 5.6 and 10.7).
 
 FLOW = FlowSpec("f", (StepSpec("a", ("a",)),), concurrency=Concurrency("g"))
 
@@ -38,7 +51,6 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(path: Path) -> Iterator[FlowStore]:
-    """The store of a runner."""
     with FlowStore.open(path) as store:
         yield store
 
@@ -125,3 +137,64 @@ def test_a_database_that_is_gone(path: Path, store: FlowStore) -> None:
     path.unlink()
     with pytest.raises(GaveUp, match="removed or replaced"):
         list(poller.look(run))
+
+
+# What is recorded of a run whose runner ends because of an error (rule 5.7).
+
+
+def refused(code: int) -> OSError:
+    return OSError(code, "why", "/srv/flow")
+
+
+CAUSES = [
+    (GaveUp("k", "orchesjob is gone"), "orchesjob is gone"),
+    (refused(errno.ENOSPC), "[Errno 28] why: '/srv/flow'"),
+    (refused(errno.EDQUOT), "[Errno 122] why: '/srv/flow'"),
+    (refused(errno.EROFS), "[Errno 30] why: '/srv/flow'"),
+    (refused(errno.EACCES), "[Errno 13] why: '/srv/flow'"),
+    (refused(errno.EIO), "[Errno 5] why: '/srv/flow'"),
+    (refused(errno.EMFILE), f"cannot go on: Too many open files; {REMEDIES[errno.EMFILE]}"),
+    (refused(errno.ENOMEM), f"cannot go on: Cannot allocate memory; {REMEDIES[errno.ENOMEM]}"),
+    (MemoryError(), f"cannot go on: {NO_MEMORY}"),
+    (RuntimeError("can't start new thread"), f"cannot go on: {NO_THREAD}"),
+    (ResourceExhausted("cannot start a process", "why"), "cannot start a process: why"),
+    *(
+        (error, str(error))
+        for error in (
+            UnsafePlace(Path("/srv"), "is a link"),
+            StoreUnavailable(Path("/srv/f.db"), errno.ENOSPC, "disk full", retryable=True),
+            StoreUnavailable(Path("/srv/f.db"), errno.EMFILE, "no descriptors", retryable=True),
+            CallTimedOut("orchesjob status", "after 60 s"),
+        )
+    ),
+    (KeyError("step"), "internal error: KeyError('step')"),
+    (RuntimeError("why"), "internal error: RuntimeError('why')"),
+]
+
+
+@pytest.mark.parametrize(("error", "words"), CAUSES)
+def test_the_cause(handle: RunHandle, error: Exception, words: str) -> None:
+    """What the machine lacks is named, and only what nobody expected is an internal error."""
+    with handle.open() as store:
+        with (
+            pytest.raises(type(error)),
+            giving_up_recorded(store, "k", revision=lambda: 0, wall=lambda: 7.0, warn=pytest.fail),
+        ):
+            raise error
+        given_up = handle.load(store).gave_up
+    assert given_up is not None
+    assert (given_up.at, given_up.error) == (7.0, words)
+
+
+def test_what_is_no_error(handle: RunHandle) -> None:
+    """A runner that was ended, or whose run another one has driven on, has not given up."""
+    with handle.open() as store:
+        for revision, error in ((0, Interrupted(15)), (1, KeyError("step"))):
+            with (
+                pytest.raises(type(error)),
+                giving_up_recorded(
+                    store, "k", revision=revision.__int__, wall=lambda: 7.0, warn=pytest.fail
+                ),
+            ):
+                raise error
+        assert handle.load(store).gave_up is None
