@@ -55,30 +55,33 @@ def test_secrets(airflow: "Airflow", monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "tries"), [("retries: 2", 3), ("retries: 2, retry_exit_codes: [3]", 1)]
+    ("fields", "tries", "cause"),
+    [
+        ("env_file: no.env, retries: 2", 3, "/no.env: cannot be read: No such file or directory"),
+        ("env_file: no.env, retries: 2, retry_exit_codes: [3]", 1, "/no.env: cannot be read: "),
+        ("env_file: wrong.env", 1, "/wrong.env:2: must be NAME=VALUE"),
+        ("working_dir: missing, retries: 1", 2, "orchesjob start was refused: "),
+    ],
 )
-def test_a_missing_file(
+def test_what_can_never_start(  # noqa: PLR0913, PLR0917 - its cases
     airflow: "Airflow",
     executed: Callable[[], str],
     capsys: pytest.CaptureFixture[str],
     fields: str,
     tries: int,
+    cause: str,
 ) -> None:
-    """Each attempt fails before anything of it runs, in the words of a local run."""
-    step = f"{{id: a, command: [sh, -c, 'echo >> $EXECUTED'], env_file: no.env, {fields}}}"
-    assert airflow.run_flow(f"{{flow_id: f, steps: [{step}]}}") == (NG, {"a": NG})
-    error = f"env_file {airflow.folder}/no.env: cannot be read: No such file or directory"
-    assert f"could not be started: {error}" in capsys.readouterr().out
-    assert (airflow.tries["a"], executed()) == (tries, "")
+    """Each attempt fails before anything of it runs, as it does locally (rules 13.2, 13.5).
 
-
-def test_a_wrong_line(airflow: "Airflow", capsys: pytest.CaptureFixture[str]) -> None:
-    """The task's log names the line, and says nothing of what it holds."""
+    The task's log says nothing of what a file holds.
+    """
     airflow.write(f"A=1\n{SECRET}\n", "wrong.env")
-    step = "{id: a, command: ['true'], env_file: wrong.env}"
+    step = f"{{id: a, command: [sh, -c, 'echo >> $EXECUTED'], {fields}}}"
     assert airflow.run_flow(f"{{flow_id: f, steps: [{step}]}}") == (NG, {"a": NG})
+    assert (airflow.tries["a"], executed()) == (tries, "")
     shown = capsys.readouterr()
-    assert "wrong.env:2: must be NAME=VALUE" in shown.out
+    place = f"env_file {airflow.folder}" if cause.startswith("/") else ""
+    assert f"could not be started: {place}{cause}" in shown.out
     assert SECRET not in shown.out + shown.err
 
 

@@ -142,21 +142,6 @@ steps:
     assert set(dag.task_group_dict) == {"foreach-flow_", *(f"foreach-flow_.{n}" for n in (1, 2, 3))}
 
 
-def test_in_a_group(airflow: "Airflow") -> None:
-    """In a DAG of one's own the ids begin with that of the flow's group (rule 13.4)."""
-    airflow.write(SHOPS.replace("shops", "daily"))
-    path = airflow.folder / "the_dag.py"
-    path.write_text(
-        "from airflow.sdk import DAG\nfrom orchesjob_flow_airflow import flow_task_group\n"
-        "with DAG('mine') as dag:\n    flow_task_group('flow.yaml')\n",
-        encoding="utf-8",
-    )
-    dag = airflow.load_file(path)
-    copies = [f"daily.{step}.{shop}" for step in ("load", "check") for shop in ("berlin", "lagos")]
-    assert {*copies} < set(dag.task_dict)
-    assert "daily.foreach-load.1" in dag.task_group_dict
-
-
 def test_turns(airflow: "Airflow") -> None:
     """A copy begins when all of one before has ended, as many at once as may be (10.3)."""
     airflow.write(

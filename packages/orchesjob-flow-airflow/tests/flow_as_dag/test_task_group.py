@@ -24,6 +24,7 @@ steps:
   - {id: get, command: [test, -f, the_dag.py]}
   - {id: load, command: ["false"], when: get, allow_failure: true}
   - {id: tell, command: ["true"], when: !load}
+  - {id: each, command: ["true"], when: get, foreach: {N: [x]}}
 """
 HEAD = """
 from airflow.sdk import DAG, task, task_group
@@ -77,7 +78,8 @@ before >> flow_task_group("flow.yaml", default_args={"queue": "own"}) >> after
         "daily.get": {"daily.flow.begin"},
         "daily.load": {"daily.get"},
         "daily.tell": {"daily.load"},
-        "daily.flow.outcome": {"daily.get", "daily.load", "daily.tell"},
+        "daily.each.x": {"daily.get"},
+        "daily.flow.outcome": {"daily.get", "daily.load", "daily.tell", "daily.each.x"},
         "after": {"daily.flow.outcome"},
     }
     assert dag.task_group_dict["daily"].tooltip == "Gets the orders."
@@ -95,7 +97,7 @@ two = flow_task_group("flow.yaml", group_id="two")
 one >> two
 """
     )
-    states = {"flow.begin": OK, "get": OK, "load": NG, "tell": OK, "flow.outcome": OK}
+    states = {"flow.begin": OK, "get": OK, "load": NG, "tell": OK, "each.x": OK, "flow.outcome": OK}
     tasks = {f"{group}.{name}": states[name] for group in ("one", "two") for name in states}
     assert outcome == (OK, tasks)
 
@@ -124,6 +126,7 @@ def test_a_flow_that_does_not_begin(
         "daily.get": first,
         "daily.load": SKIP,
         "daily.tell": SKIP,
+        "daily.each.x": SKIP,
         "daily.flow.outcome": before,
     }
     assert around.run(f'{task} >> flow_task_group("flow.yaml")') == (run, states)

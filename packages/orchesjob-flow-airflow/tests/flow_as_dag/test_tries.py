@@ -325,13 +325,6 @@ def test_a_missing_orchesjob(
     )
 
 
-def test_a_wrong_working_dir(airflow: "Airflow", capsys: pytest.CaptureFixture[str]) -> None:
-    """What can never succeed fails the attempt, as it does locally (rules 13.2, 13.5)."""
-    assert airflow.run_flow(flow("true", "working_dir: missing, retries: 1")) == (NG, {"a": NG})
-    assert airflow.tries["a"] == 2
-    assert "could not be started: orchesjob start was refused: " in capsys.readouterr().out
-
-
 @pytest.mark.parametrize(
     ("command", "fields", "expected", "attempts"),
     [
