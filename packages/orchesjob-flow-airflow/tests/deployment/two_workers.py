@@ -10,6 +10,8 @@ an ORCHESJOB_HOME of their own stand for such hosts here: the mark by which proc
 names the home.
 """
 
+import signal
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -20,12 +22,12 @@ import pytest
 from orchesjob_client import OrchesjobClient
 from support.generated_flows import generated_flows
 
-from .celery_deployment import CeleryDeployment
-from .deployment import NOTICES_SOON, free_port
+from .deployment import NOTICES_SOON, DeploymentInParts, free_port, kill_session
 from .generated import DEPLOYED, GeneratedRuns
 from .servers import postgresql, redis
 
 OK = "success"
+END_SEC = 20.0
 
 MIDDLE = """
 flow_id: middle
@@ -55,6 +57,42 @@ DAGS = {
     "middle": "'middle.yaml'",
     "pinned": "'middle.yaml', dag_id='pinned', default_args={'queue': 'host-one'}",
 }
+
+
+class CeleryDeployment(DeploymentInParts):
+    """An Airflow whose tasks run on workers that a test starts."""
+
+    def start_worker(self, name: str, *, jobs: Path | None = None, queues: str = "default") -> None:
+        """Start a worker that does one task at a time, and whose commands see its name in WORKER.
+
+        Args:
+            name: Its name.
+            jobs: The home of its orchesjob; workers with different ones see neither jobs nor
+                processes of each other, as if they were on different hosts.
+            queues: From where it takes its tasks.
+        """
+        self.begin(
+            name,
+            *("celery", "worker", "--celery-hostname", name, "--concurrency", "1"),
+            *("--queues", queues, "--skip-serve-logs", "--without-gossip", "--without-mingle"),
+            WORKER=name,
+            ORCHESJOB_HOME=str(jobs or self.jobs),
+        )
+
+    def kill_worker(self, name: str) -> None:
+        """Kill all processes of a worker, with those of its task; the detached job runs on."""
+        kill_session(self._processes.pop(name))
+
+    def stop_workers(self) -> None:
+        """Let all workers finish their tasks and end; kill those that do not."""
+        workers = [self._processes.pop(name) for name in self._processes.keys() - set(self.parts)]
+        for worker in workers:
+            worker.send_signal(signal.SIGTERM)
+        for worker in workers:
+            try:
+                worker.wait(END_SEC)
+            except subprocess.TimeoutExpired:
+                kill_session(worker)
 
 
 @pytest.fixture(scope="module")
