@@ -36,12 +36,6 @@ steps:
   - {id: long, depends_on: [before], command: [sh, work.sh, long.go]}
   - {id: after, depends_on: [long], command: [sh, work.sh]}
 """
-BOTH = """
-flow_id: both
-steps:
-  - {id: left, command: [sh, work.sh, right.begun]}
-  - {id: right, command: [sh, work.sh, left.begun]}
-"""
 # Keeps a log of who worked on what, and waits for the file of the run that is named, if any.
 WORK = """
 run="../$ORCHESJOB_FLOW_RUN_KEY"
@@ -53,7 +47,6 @@ while [ $# -gt 0 ] && [ ! -e "$run/$1" ]; do sleep 0.1; done
 say ended
 """
 DAGS = {
-    "both": "'both.yaml'",
     "middle": "'middle.yaml'",
     "pinned": "'middle.yaml', dag_id='pinned', default_args={'queue': 'host-one'}",
 }
@@ -110,7 +103,7 @@ def airflow_without_workers() -> Iterator[tuple[CeleryDeployment, GeneratedRuns]
             **NOTICES_SOON,
         )
         stack.callback(deployment.close)
-        deployment.write({"both.yaml": BOTH, "middle.yaml": MIDDLE, "work.sh": WORK})
+        deployment.write({"middle.yaml": MIDDLE, "work.sh": WORK})
         for dag_id, arguments in DAGS.items():
             deployment.add_flow(dag_id, arguments)
         runs = GeneratedRuns(deployment, generated_flows(DEPLOYED))
@@ -193,19 +186,6 @@ def test_generated_flows(
     deployment.start_worker("two")
     _, runs = airflow_without_workers
     runs.check_steps_as_tasks()
-
-
-def test_a_flow_is_spread_over_the_workers(deployment: CeleryDeployment) -> None:
-    """Two steps that need each other run at once, each on a worker with a single slot."""
-    deployment.start_worker("one", jobs=deployment.home / "one")
-    deployment.start_worker("two", jobs=deployment.home / "two")
-    run_id = deployment.trigger("both")
-    assert deployment.await_end("both", run_id)[0] == OK
-    binary = deployment.environ["ORCHESJOB_BIN"]
-    for name in ("one", "two"):
-        client = OrchesjobClient(binary, home=str(deployment.home / name))
-        reports = [client.status(f"both:{run_id}:{step}:1") for step in ("left", "right")]
-        assert [report is None for report in reports].count(True) == 1
 
 
 def test_a_killed_worker_on_the_same_host(deployment: CeleryDeployment) -> None:

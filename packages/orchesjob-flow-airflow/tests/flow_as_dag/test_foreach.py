@@ -78,14 +78,6 @@ steps:
     assert "`absent` is false: absent (no copies)" in out
 
 
-def test_a_flow_of_no_copies(airflow: "Airflow") -> None:
-    """Without any task of a step, the flow succeeds if it may have none (rule 10.3)."""
-    airflow.write("", "none.txt")
-    flow = "{flow_id: f, steps: [{foreach: {N: {lines: none.txt%s}}, id: a, command: [x]}]}"
-    assert airflow.run_flow(flow % "") == (NG, {})
-    assert airflow.run_flow(flow % ", allow_empty: true") == (OK, {})
-
-
 @pytest.mark.parametrize(
     ("lists", "shown"),
     [
@@ -107,19 +99,25 @@ def test_names_of_tasks(airflow: "Airflow", lists: str, shown: list[str]) -> Non
     assert [task.task_display_name for task in tasks] == shown
 
 
-def test_a_list_without_values(airflow: "Airflow") -> None:
-    """The DAG loads, and a run fails at its first task, with `finally` (rule 10.3)."""
-    flow = """
-flow_id: none
-steps:
-  - {id: first, command: ["true"]}
-  - {id: a, foreach: {FILE: {glob: '*.none'%s}}, when: first, command: ["true"]}
-finally:
-  - {id: tell, command: ["true"]}
-"""
-    assert airflow.run_flow(flow % "") == (NG, {"first": NG, "tell": OK})
-    allowed = flow % ", allow_empty: true"
-    assert airflow.run_flow(allowed) == (OK, {"first": OK, "tell": OK})
+@pytest.mark.parametrize(
+    ("around", "states", "allowed"),
+    [
+        ("", {}, {}),
+        (
+            "{id: first, command: ['true']}, ",
+            {"first": NG, "tell": OK},
+            {"first": OK, "tell": OK},
+        ),
+    ],
+)
+def test_a_list_without_values(
+    airflow: "Airflow", around: str, states: dict[str, str], allowed: dict[str, str]
+) -> None:
+    """The run fails at its first task, if there is one, with `finally`; unless it may (10.3)."""
+    for more, expected in (("", (NG, states)), (", allow_empty: true", (OK, allowed))):
+        block = f"{{id: a, foreach: {{FILE: {{glob: '*.none'{more}}}}}, command: [x]}}"
+        after = "finally: [{id: tell, command: ['true']}]" if around else ""
+        assert airflow.run_flow(f"{{flow_id: f, steps: [{around}{block}], {after}}}") == expected
 
 
 def test_ids_that_are_taken(airflow: "Airflow") -> None:
