@@ -18,6 +18,36 @@ TELLING = """
 """
 
 
+def test_tasks_and_edges(airflow: "Airflow") -> None:
+    """The steps of `finally` are teardown tasks behind all others (rule 10.1)."""
+    airflow.write(
+        """
+flow_id: daily
+steps:
+  - {id: get, command: ["true"]}
+  - {id: load, command: ["true"], when: get}
+finally:
+  - {id: tidy, command: ["true"]}
+  - {id: tell, command: ["true"], when: tidy && any(failed), depends_on: [load]}
+"""
+    )
+    dag = airflow.load()
+    upstream = {task.task_id: task.upstream_task_ids for task in dag.tasks}
+    assert upstream == {
+        "flow.begin": set(),
+        "get": {"flow.begin"},
+        "load": {"get"},
+        "flow.finally": {"get", "load"},
+        "tidy": {"flow.finally"},
+        "tell": {"tidy"},
+        "flow.end": {"tidy", "tell"},
+        "flow.outcome": {"get", "load", "tidy", "tell", "flow.end"},
+        "flow.cancelled": {"flow.end"},
+    }
+    teardowns = {task.task_id: task.on_failure_fail_dagrun for task in dag.teardowns}
+    assert teardowns == {"tidy": False, "tell": False, "flow.cancelled": True}
+
+
 @pytest.mark.parametrize(
     ("tidy", "told", "run"),
     [("true", "SUCCEEDED [a]", OK), ("false", "FAILED [a tidy]", NG)],
@@ -204,8 +234,6 @@ finally:{TELLING}
     before = MARKING.replace("TASK", repr(after))
     callbacks = "{'on_success_callback': mark, 'on_failure_callback': mark}"
     dag = airflow.load(f"'flow.yaml', default_args={callbacks}", before=before)
-    # So whoever clears `finally` has the outcome judged again.
-    assert "flow.end" in dag.task_dict["flow.outcome"].upstream_task_ids
     run = dag.test()
     found = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
     assert (executed(), str(run.state), found["flow.cancelled"]) == (f"{told}\n", NG, NG)
