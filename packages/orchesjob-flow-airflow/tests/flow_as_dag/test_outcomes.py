@@ -34,7 +34,7 @@ steps:
     when: !a
     env: {{B: three}}
     command: [sh, -c, 'echo said: {names} [$ORCHESJOB_FLOW_FAILED_STEPS] $ORCHESJOB_FLOW_RUN_KEY']
-  - {{id: c, when: !a, command: [sh, -c, 'echo meant >&2; printf end']}}
+  - {{id: c, when: !a, command: [sh, -c, 'echo meant >&2; sleep 0.7; printf end']}}
   - {{id: d, command: [x], when: a}}
   - {{id: e, command: [sh, -c, 'echo "{of_run}"; "$ORCHESJOB_BIN" --version']}}
 """,
@@ -51,4 +51,5 @@ steps:
     found = {what: [line for line in lines if what in line] for what in expected}
     levels = [line[0].split("]")[0].split("[")[-1].strip() for line in found.values()]
     assert levels[:3] == ["info", "warning", "info"]
+    assert [len(line) for line in found.values()] == [1] * 4
     assert any("the command could not be started: not found" in line for line in lines)
