@@ -252,3 +252,13 @@ def test_running_run(flow: Flow, gate: Gate) -> None:
     runner.wait()
     assert flow.refusal("retry", "--run-key=k")["help"].startswith("orchesjob-flow resume k")
     gate.let_through()
+
+
+def test_a_settled_step_has_no_old_values(flow: Flow) -> None:
+    """The outcome of a step that a person has settled is not that of a value (rule 9.7)."""
+    a = {"id": "a", "command": ["test", "${{ A }}"]}
+    b = {"id": "b", "command": ["true"]}
+    flow.start("k", flow.write(a, b, params={"A": ""}), code=1)
+    flow.ask("settle", "k", "a", "--as=succeeded", "--reason=done by hand")
+    flow.ask("retry", "k", "--step=b", "--param=A=x")
+    assert "ran with" not in flow.run("explain", "k").stdout

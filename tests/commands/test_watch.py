@@ -3,8 +3,6 @@
 import json
 import signal
 
-import pytest
-
 from support.flow import Flow
 from support.gate import Gate
 from support.orchesjob import FakeOrchesjob
@@ -30,15 +28,6 @@ def test_append(flow: Flow, gate: Gate) -> None:
     assert all("\x1b" not in table for table in tables)
     assert "Status: NG FAILED" in tables[-1]
     assert sum("NG FAILED" in table for table in tables) == 1
-
-
-@pytest.mark.parametrize(("command", "code"), [("true", 0), ("false", 1)])
-def test_ended_run(flow: Flow, command: str, code: int) -> None:
-    """An ended run is shown once; the exit code is its outcome (rule 6.9)."""
-    flow.start("k", flow.write({"id": "a", "command": [command]}), code=code)
-    answer = flow.run("watch", "--run-key=k", "--interval=600")
-    assert (answer.returncode, answer.stderr) == (code, "")
-    assert answer.stdout.count("Flow: f  Run: k") == 1
 
 
 def test_end_is_not_waited_for(flow: Flow, gate: Gate) -> None:
@@ -68,9 +57,14 @@ def test_screen(flow: Flow, gate: Gate) -> None:
     assert "SUCCEEDED" in terminal.picture
 
 
-def test_mode(flow: Flow) -> None:
-    """`--mode` overrides the default: append on a terminal, screen on a pipe (rule 6.6)."""
+def test_ended_run(flow: Flow) -> None:
+    """It is shown once, by default or as `--mode` says; the exit code is its outcome (6.6, 6.9)."""
+    flow.start("bad", flow.write({"id": "a", "command": ["false"]}), code=1)
+    assert flow.run("watch", "--run-key=bad").returncode == 1
     flow.start("k", flow.write({"id": "a", "command": ["true"]}))
+    answer = flow.run("watch", "--run-key=k", "--interval=600")
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert answer.stdout.count("Flow: f  Run: k") == 1
     code, shown = flow.run_on_terminal("watch", "--run-key=k", "--mode=append")
     assert (code, PICTURE in shown) == (0, False)
     assert "Status: \x1b[32mSUCCEEDED\x1b[0m" in shown

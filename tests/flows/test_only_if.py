@@ -263,3 +263,13 @@ def test_a_long_chain_of_optional_steps(flow: Flow) -> None:
     assert flow.start("k", file)["steps"][-1]["status"] == "SUCCEEDED"
     (last,) = flow.ask("explain", "--run-key=k", "last")["steps"]
     assert "s1499 SKIPPED as the optional steps before it" in last["reason"]
+
+
+def test_a_command_where_the_gate_is_to_be_asked(flow: Flow) -> None:
+    """It is a job of somebody else, and no answer, even if it is the step's own (rule 5.9)."""
+    flow.orchesjob.start("k:a:1", "true", strict=True)
+    flow.orchesjob.await_end("k:a:1")
+    file = flow.write({"id": "a", "command": ["true"], "only_if": ["false"], "retries": 3})
+    step = flow.start("k", file, code=1)["steps"][0]
+    assert (step["status"], step["attempt_no"]) == ("FAILED", 1)
+    assert "knows k:a:1 as another command, ['true'] and not ['false']" in step["error"]

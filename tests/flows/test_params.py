@@ -26,24 +26,17 @@ def write(flow: Flow, *steps: Any, **fields: Any) -> str:
 
 @pytest.mark.integration
 def test_values_reach_words_and_variables(real_flow: Flow) -> None:
-    """As they are given, never split and never read again (rule 10.2)."""
-    shop = "a b; $HOME ${{ DAY }} ü"
+    """As they are given, over the runner's environment and files of variables (rule 10.2)."""
+    (real_flow.folder / "x.env").write_text("SHOP=file\nOTHER=file\n")
+    real_flow.environ["DAY"] = "outside"
+    step = {"id": "a", "command": ["printenv", "DAY", "SHOP", "OTHER"], "env_file": "x.env"}
+    shop = "a b; $HOME ${{ DAY }} ü"  # never split, and never read again
     words = ("start", "--run-key=k", "--param=DAY=2026-05-07", f"--param=SHOP={shop}")
-    run = real_flow.ask(*words, write(real_flow))
+    run = real_flow.ask(*words, write(real_flow, SHOW, PRINT, step, env_file="x.env"))
     assert run["params"] == {"DAY": "2026-05-07", "SHOP": shop}
     assert lines(run["steps"][0]) == ["2026-05-07", f"<{shop}>"]
     assert lines(run["steps"][1]) == ["2026-05-07", shop]
-
-
-def test_over_variables(flow: Flow) -> None:
-    """A parameter outranks the environment of the runner and files of variables (rule 10.2)."""
-    (flow.folder / "x.env").write_text("SHOP=file\nOTHER=file\n")
-    flow.environ["DAY"] = "outside"
-    command = ["printenv", "DAY", "SHOP", "OTHER"]
-    step = {"id": "a", "command": command, "env_file": "x.env"}
-    file = write(flow, step, env_file="x.env")
-    run = flow.ask("start", "--run-key=k", "--param=DAY=2026-05-07", file)
-    assert lines(run["steps"][0]) == ["2026-05-07", "berlin", "file"]
+    assert lines(run["steps"][2]) == ["2026-05-07", shop, "file"]
 
 
 def test_nothing_is_recorded(flow: Flow) -> None:

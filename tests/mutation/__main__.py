@@ -7,10 +7,9 @@ import os
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 from .mutations import MUTATIONS, Mutation
-from .trying import interrupted, mutated, try_simulation, try_tests
+from .trying import mutated, try_all, try_simulation, try_tests
 
 KILLED, SURVIVED = "killed by", "SURVIVED"
 
@@ -25,15 +24,10 @@ def main() -> int:
     given = parser.parse_args()
     chosen = [mutation for mutation in MUTATIONS if given.word in mutation.name]
     weak = []
-    with ThreadPoolExecutor(given.jobs) as pool:
-        try:
-            for mutation, outcome in zip(chosen, pool.map(try_mutation, chosen), strict=True):
-                print(f"{mutation.name}: {outcome}", flush=True)
-                if not outcome.startswith(KILLED):
-                    weak.append(f"{outcome}: {mutation.name}")
-        except KeyboardInterrupt:
-            interrupted.set()
-            raise
+    for mutation, outcome in try_all(chosen, try_mutation, given.jobs):
+        print(f"{mutation.name}: {outcome}", flush=True)
+        if not outcome.startswith(KILLED):
+            weak.append(f"{outcome}: {mutation.name}")
     survived = sum(line.startswith(SURVIVED) for line in weak)
     print(f"{len(chosen)} mutants, {survived} survived", *weak, sep="\n")
     return 1 if survived else 0

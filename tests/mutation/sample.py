@@ -13,11 +13,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 
 from .random_mutants import PACKAGES, Mutant, draw
 from .reach import Reach
-from .trying import interrupted, mutated, try_tests
+from .trying import mutated, try_all, try_tests
 
 
 def main() -> int:
@@ -32,30 +31,21 @@ def main() -> int:
     given = parser.parse_args()
     reach, began = Reach(), time.monotonic()
     tried, noticed = Counter[str](), Counter[str]()
-    survivors, unreached = [], 0
+    survivors = []
 
     def judge(mutant: Mutant) -> str | None:
         is_over = given.seconds is not None and time.monotonic() - began > given.seconds
         return None if is_over else verdict(mutant, reach.tests_of(mutant))
 
-    mutants = []
-    for mutant in draw(given.number, given.seed, given.package):
-        if reach.tests_of(mutant):
-            mutants.append(mutant)
-        else:
-            unreached += 1
-    with ThreadPoolExecutor(given.jobs) as pool:
-        try:
-            for mutant, found in zip(mutants, pool.map(judge, mutants), strict=True):
-                if found is None:
-                    continue
-                tried[mutant.package] += 1
-                noticed[mutant.package] += found == NOTICED
-                if found != NOTICED:
-                    survivors.append(f"{mutant.kind}, {found}:\n{mutant.diff()}")
-        except KeyboardInterrupt:
-            interrupted.set()
-            raise
+    drawn = draw(given.number, given.seed, given.package)
+    mutants = [mutant for mutant in drawn if reach.tests_of(mutant)]
+    unreached = len(drawn) - len(mutants)
+    for mutant, found in try_all(mutants, judge, given.jobs):
+        if found is not None:
+            tried[mutant.package] += 1
+            noticed[mutant.package] += found == NOTICED
+            if found != NOTICED:
+                survivors.append(f"{mutant.kind}, {found}:\n{mutant.diff()}")
     print(*survivors, sep="\n\n")
     for package, count in sorted(tried.items()):
         print(f"{package}: {noticed[package]} of {count} noticed")

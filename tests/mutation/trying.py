@@ -8,8 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from concurrent.futures import CancelledError
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -36,6 +36,18 @@ def mutated(module: Path, text: str) -> Iterator[dict[str, str]]:
         py_compile.compile(str(file), doraise=True)  # once, and not in each process of its tests
         path = os.pathsep.join(map(str, sorted(packages.glob("*/src"))))
         yield {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def try_all[M, T](
+    mutants: Sequence[M], judge: Callable[[M], T], jobs: int
+) -> Iterator[tuple[M, T]]:
+    """Try so many mutants at once; yield each with what is judged of it."""
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            yield from zip(mutants, pool.map(judge, mutants), strict=True)
+        except KeyboardInterrupt:
+            interrupted.set()
+            raise
 
 
 def try_simulation(environ: dict[str, str]) -> str | None:

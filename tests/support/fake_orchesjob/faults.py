@@ -59,7 +59,6 @@ class Faults:
         self.job_id = job_id
 
     def at(self, point: str) -> None:
-        """Do what the script wants done at this point."""
         for rule in self.rules:
             if rule.get("when", "before") == point and rule["fault"] in _ACTIONS:
                 _ACTIONS[rule["fault"]](self, rule)

@@ -50,13 +50,11 @@ class Jobs:
                     self.database.execute(statement)
 
     def open(self) -> None:
-        """Open the database, at first or after `close`."""
         self.database = sqlite3.connect(self.path, timeout=10, isolation_level=None)
         self.database.row_factory = sqlite3.Row
         self.database.execute("PRAGMA synchronous = OFF")
 
     def close(self) -> None:
-        """Close the database until `open`."""
         self.database.close()
 
     @contextmanager
@@ -74,18 +72,15 @@ class Jobs:
         return [dict(row) for row in self.database.execute(query, values)]
 
     def latest(self, run_key: str) -> Row | None:
-        """Return the key's latest execution."""
         query = "SELECT * FROM jobs WHERE run_key = ? ORDER BY attempt_no DESC LIMIT 1"
         rows = self._all(query, run_key)
         return rows[0] if rows else None
 
     def by_id(self, job_id: str) -> Row | None:
-        """Return one execution."""
         rows = self._all("SELECT * FROM jobs WHERE job_id = ?", job_id)
         return rows[0] if rows else None
 
     def active(self) -> list[Row]:
-        """Return all active executions of the home."""
         return self._all("SELECT * FROM jobs WHERE status IN (?, ?) ORDER BY started_at", *ACTIVE)
 
     def insert(self, run_key: str, command: list[str], *, strict: bool) -> Row:
@@ -127,7 +122,6 @@ class Jobs:
         return cursor.rowcount > 0
 
     def forget(self, run_key: str) -> None:
-        """Drop all that is known of a key."""
         with self.transaction():
             self.database.execute("DELETE FROM jobs WHERE run_key = ?", (run_key,))
 
@@ -147,7 +141,6 @@ class Jobs:
 
 
 def command_of(row: Row) -> list[str]:
-    """Return the row's command."""
     return [os.fsdecode(word) for word in row["command"].split(b"\0")]
 
 
@@ -170,7 +163,6 @@ def job_object(row: Row) -> Row:
 
 
 def with_times(answer: Row, times: Row) -> Row:
-    """Add times and their readable twins."""
     for name, seconds in times.items():
         answer[name] = seconds
         answer[f"{name}_iso"] = None if seconds is None else _iso(seconds)

@@ -7,7 +7,6 @@ import time
 
 
 def write_call(home: str, call: str, key: str | None, argv: list[str]) -> None:
-    """Record that a call began."""
     entry = {"call": call, "key": key, "argv": argv, "cwd": _cwd(), "pid": os.getpid()}
     _append(home, "calls.jsonl", {**entry, "time": time.time()})
 
@@ -15,7 +14,6 @@ def write_call(home: str, call: str, key: str | None, argv: list[str]) -> None:
 def write_execution(
     home: str, event: str, key: str, argv: list[str], pid: int, **more: int
 ) -> None:
-    """Record that a command began or ended."""
     entry = {"event": event, "key": key, "argv": argv, "cwd": _cwd(), "pid": pid}
     _append(home, "executions.jsonl", {**entry, "monotonic": time.monotonic(), **more})
 

@@ -81,7 +81,6 @@ class Words:
         return flag in self.values
 
     def text(self, name: str) -> str | None:
-        """Return an option's value."""
         return self.values.get(name)
 
     def seconds(self, name: str, default: float) -> float:
@@ -97,13 +96,11 @@ def usage(call: str, problem: str) -> NoReturn:
 
 
 def stop(problem: str, code: int) -> NoReturn:
-    """End with one line on stderr."""
     complain(problem)
     leave(code)
 
 
 def complain(problem: str) -> None:
-    """Write one line to stderr."""
     _write_error(f"orchesjob: {problem}\n")
 
 
