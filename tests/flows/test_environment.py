@@ -122,3 +122,16 @@ def test_removed_directory_of_a_run(flow: Flow, gate: Gate) -> None:
     step = flow.status("k")["steps"][1]
     assert (step["status"], step["attempt_no"]) == ("FAILED", 2)
     assert f"the directory {place} cannot be entered: No such file" in step["error"]
+
+
+def test_a_retry_with_other_variables(flow: Flow) -> None:
+    """`retry --env` changes the recorded flow, with and without `--file` (rules 9.7 and 9.12)."""
+    script = ["sh", "-c", 'test "$GOOD" = yes && exec ' + " ".join(map(repr, PRINT))]
+    file = flow.write({"id": "a", "command": script}, env={"OLD": "1"})
+    flow.start("k", file, code=1)
+    (step,) = flow.ask("retry", "--run-key=k", "--env=GOOD=yes")["steps"]
+    assert (seen(step)[1]["OLD"], ours(step)["ATTEMPT"]) == ("1", "2")
+    words = ["--step=a", "--file", flow.write({"id": "a", "command": script})]
+    (step,) = flow.ask("retry", "--run-key=k", *words, "--env=GOOD=yes")["steps"]
+    assert "OLD" not in seen(step)[1]
+    flow.ask("retry", "--run-key=k", *words, code=1)
