@@ -260,3 +260,23 @@ def test_messages_keep_their_place(flow: Flow, gate: Gate) -> None:
     assert second.stderr.readline() == waiting
     gate.let_through()
     assert second.communicate()[1] == ENDED
+
+
+def test_watch_and_advance(flow: Flow, gate: Gate) -> None:
+    """`watch --advance --follow` brings the run to its end."""
+    flow.abandon(flow.write({"id": "a", "command": gate.command("echo end")}), gate)
+    gate.let_through()
+    watched = flow.run("watch", "k", "--follow", "--advance")
+    assert (watched.returncode, watched.stderr) == (0, ENDED)
+    assert "Status: OK SUCCEEDED" in watched.stdout
+
+
+def test_a_link_to_itself(flow: Flow) -> None:
+    """A file that cannot be opened hides no other step."""
+    logs = flow.orchesjob.home / "logs"
+    script = f"for file in {logs}/*; do rm $file; ln -s $file $file; done"
+    file = flow.write(shell("a", script), {**shell("b", "echo seen"), "when": "a"})
+    started = flow.run("start", "k", "-f", file)
+    assert json.loads(started.stdout)["status"] == "SUCCEEDED"
+    assert "stdout of attempt 1 of step 'a' cannot be read: " in started.stderr
+    assert "b | seen" in started.stderr

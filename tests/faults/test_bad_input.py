@@ -167,3 +167,12 @@ def test_a_step_that_was_renamed_by_hand(flow: Flow) -> None:
     flow.change("UPDATE runs SET status = 'RUNNING'")
     assert "step 'zz' is recorded, but is not in it" in flow.refusal("resume", "k")["error"]
     assert flow.run("stats").returncode == 0
+
+
+def test_the_database_of_the_other_program(flow: Flow) -> None:
+    """orchesjob-flow 0.1.0.dev0 has a database of that name: it is kept, and so can both be."""
+    flow.home.mkdir(mode=0o700)
+    foreign(flow.database)
+    error = flow.refusal("list")["error"]
+    assert f"{flow.database} is not a flow database: another program's data are in it" in error
+    assert "name another folder with ORCHESJOB_FLOW_HOME" in error

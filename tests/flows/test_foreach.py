@@ -281,3 +281,22 @@ def test_logs(flow: Flow) -> None:
     assert "it has no copies" in flow.refusal("logs", "--run-key=none", "load")["error"]
     error = flow.refusal("retry", "--run-key=none", "--step=load")["error"]
     assert error == "nothing of run 'none' to run again: 'load' has no copies in it"
+
+
+def test_cases_of_a_step_with_a_list(flow: Flow) -> None:
+    """A case names the copies, and gives the parameters of a list that is split (rule 11.4)."""
+    step = {"id": "load", "command": ["true"], "foreach": {"split": "${{ SHOPS }}"}}
+    flow.write(step, SUM, ALERT, params={"SHOPS": "rome oslo"}, name="flow.json")
+    case = {
+        "name": "other",
+        "params": {"SHOPS": "lima"},
+        "given": {"load@lima": "failed"},
+        "expect": {"load": "FAILED", "sum": "SKIPPED", "run": "FAILED"},
+    }
+    one = {"name": "one", "given": {"load@oslo": "failed"}, "expect": {"alert": "SUCCEEDED"}}
+    file = flow.folder / "flow.test.json"
+    file.write_text(json.dumps({"cases": [one, case]}), encoding="utf-8")
+    assert flow.run("test", "flow.test.json").returncode == 0
+    case["given"] = {"load@oslo": "failed"}
+    file.write_text(json.dumps({"cases": [one, case]}), encoding="utf-8")
+    assert "the flow has no step" in flow.run("test", "flow.test.json").stdout

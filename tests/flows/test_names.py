@@ -1,6 +1,7 @@
 """What words and variables say of a run, on the way to a process (rules 10.2 and 10.6)."""
 
 import os
+import shutil
 import stat
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -137,3 +138,10 @@ def test_a_folder_that_is_no_text(real_flow: Flow) -> None:
     Path(real_flow.write({"id": "a", "command": test})).rename(file)
     assert real_flow.start("k", str(file))["status"] == "SUCCEEDED"
     assert real_flow.ask("retry", "--run-key=k", "--step=a")["status"] == "SUCCEEDED"
+
+
+def test_bash_is_looked_for_where_the_names_of_a_path_lead(flow: Flow) -> None:
+    """A `PATH` may begin in the folder of the flow file (rules 10.2 and 10.4)."""
+    (flow.folder / "bin").symlink_to(Path(str(shutil.which("bash"))).parent)
+    file = flow.write({"id": "a", "script": "true"}, env={"PATH": "${{ FLOW_DIR }}/bin"})
+    assert flow.start("k", file)["status"] == "SUCCEEDED"

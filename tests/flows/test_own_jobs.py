@@ -163,3 +163,13 @@ def test_homes_that_others_can_write(flow: Flow) -> None:
         check for check in flow.ask("doctor", code=1)["checks"] if check["verdict"] == "problem"
     ]
     assert said in problem["message"]
+
+
+def test_a_link_that_was_there_first(flow: Flow) -> None:
+    """A new run does not take a link for its home, and is not recorded."""
+    start_own(flow, flow.write(TRUE), "first")
+    place = own(flow)
+    place.symlink_to(flow.folder)
+    words = ["start", "--run-key=k", OWN, flow.write(TRUE)]
+    assert f"{place} is not a folder" in flow.refusal(*words)["error"]
+    assert [run["run_key"] for run in flow.ask("list")["runs"]] == ["first"]
