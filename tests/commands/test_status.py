@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from support.files import contents
 from support.flow import Flow
 
@@ -22,38 +24,35 @@ def imported(flow: Flow, *words: str) -> set[str]:
     return {line[2].strip() for line in lines if len(line) == 3}
 
 
-def test_it_only_reads(flow: Flow) -> None:
+@pytest.fixture(scope="module")
+def ended(shared_flow: Flow) -> Flow:
+    """A run `k`, which no test changes."""
+    shared_flow.start("k", shared_flow.write({"id": "a", "command": ["true"]}))
+    return shared_flow
+
+
+def test_it_only_reads(ended: Flow) -> None:
     """`status` changes no file and asks orchesjob nothing (rule 6.1)."""
-    flow.start("k", flow.write({"id": "a", "command": ["true"]}))
-    before = contents(flow.folder)
-    flow.status("k")
-    assert contents(flow.folder) == before
+    before = contents(ended.folder)
+    ended.status("k")
+    assert contents(ended.folder) == before
 
 
-def test_imports(flow: Flow) -> None:
+def test_imports(ended: Flow) -> None:
     """`status` imports neither YAML nor the engine nor what starts processes, JSON or table."""
-    flow.start("k", flow.write({"id": "a", "command": ["true"]}))
-    as_json = imported(flow, "status", "--run-key=k")
+    as_json = imported(ended, "status", "--run-key=k")
     assert "orchesjob_flow.views.results" in as_json
     assert as_json & {*HEAVY, "click", "attr"} == set()
-    as_table = imported(flow, "status", "--run-key=k", "--format=table")
+    as_table = imported(ended, "status", "--run-key=k", "--format=table")
     assert as_table & HEAVY == set()
 
 
-def test_every_spelling_gets_the_same_answer(flow: Flow) -> None:
+def test_every_spelling_gets_the_same_answer(ended: Flow) -> None:
     """A plain call is parsed without click, and its answers and errors are the same."""
-    flow.start("k", flow.write({"id": "a", "command": ["true"]}))
     for words in (["--run-key", "k"], ["--run-key=gone"], ["--run-key=a\nb"]):
-        plain = flow.run("status", *words)
-        other = flow.run("--patience=1", "status", *words)
+        plain, other = (ended.run(*led, "status", *words) for led in ((), ("--patience=1",)))
         assert (plain.stdout, plain.stderr) == (other.stdout, other.stderr)
         assert plain.returncode == other.returncode
-
-
-def table(flow: Flow, key: str) -> list[str]:
-    answer = flow.run("status", f"--run-key={key}", "--format=table")
-    assert (answer.returncode, answer.stderr) == (0, "")
-    return answer.stdout.splitlines()
 
 
 def test_output_without_utf8(flow: Flow) -> None:

@@ -100,35 +100,26 @@ def test_a_failed_command_does_not_ask_again(flow: Flow) -> None:
 
 
 def test_a_retry_asks_again(flow: Flow, tmp_path: Path) -> None:
-    """The command `retry` has the gate of a step that runs again asked again (rule 9.7)."""
+    """It does so for a step that runs again; one that keeps its outcome keeps its gate (9.7)."""
     flag = tmp_path / "flag"
     flag.touch()
     test = ["test", "-e", str(flag)]
-    file = flow.write(
-        {"id": "kept", "command": ["true"], "only_if": test},
-        {"id": "a", "command": ["false"], "only_if": test},
+    kept = {"id": "kept", "command": ["true"], "only_if": test}
+    late = {"id": "b", "command": ["false"]}
+    flow.start(
+        "k", flow.write(kept, {"id": "a", "command": ["false"], "only_if": test}, late), code=1
     )
-    flow.start("k", file, code=1)
+    a = {"id": "a", "command": ["true"], "only_if": test}
+    other = flow.write({**kept, "only_if": ["false"]}, a, late)
+    refused = flow.refusal("retry", "--run-key=k", f"--file={other}")
+    assert refused["conflicts"] == ["step 'kept' keeps its outcome, but its only_if was changed"]
     flag.unlink()
-    run = flow.ask("retry", "--run-key=k")
-    assert outcomes(run) == {"kept": "SUCCEEDED", "a": "SKIPPED"}
+    changed = flow.write(kept, a, {**late, "command": ["true"], "only_if": ["true"]})
+    run = flow.ask("retry", "--run-key=k", f"--file={changed}")
+    assert outcomes(run) == {"kept": "SUCCEEDED", "a": "SKIPPED", "b": "SUCCEEDED"}
     assert attempts(run, "a")[-1] == (True, "SKIPPED", None)
     assert len(attempts(run, "kept")) == 2
-
-
-def test_a_retry_with_another_gate(flow: Flow) -> None:
-    """A step that keeps its outcome must keep its `only_if`, as its command (rule 9.7)."""
-    failing = {"id": "b", "command": ["false"]}
-    file = flow.write({"id": "a", "command": ["true"], "only_if": ["true"]}, failing)
-    flow.start("k", file, code=1)
-    other = flow.write({"id": "a", "command": ["true"], "only_if": ["false"]}, failing)
-    refused = flow.refusal("retry", "--run-key=k", f"--file={other}")
-    assert refused["conflicts"] == ["step 'a' keeps its outcome, but its only_if was changed"]
-    changed = flow.write(
-        {"id": "a", "command": ["true"], "only_if": ["true"]},
-        {"id": "b", "command": ["true"], "only_if": ["true"]},
-    )
-    assert attempts(flow.ask("retry", "--run-key=k", f"--file={changed}"), "b") == [
+    assert attempts(run, "b") == [
         (False, "FAILED", "exit code 1"),
         (True, "SUCCEEDED", None),
         (False, "SUCCEEDED", None),
