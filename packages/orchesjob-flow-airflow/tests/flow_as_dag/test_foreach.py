@@ -154,6 +154,8 @@ steps:
 """
     )
     tasks = [task for task in airflow.load().tasks if "." in task.task_id]
+    # A copy that fails or is skipped keeps no other from its turn.
+    assert [one.trigger_rule for one in tasks if one.task_id == "a.y"] == ["all_done"]
     assert {one.task_id: one.upstream_task_ids for one in tasks if "flow." not in one.task_id} == {
         "a.x": {"flow.begin"},
         **{f"{step}.{n}": {f"a.{n}"} for step in "bc" for n in "xyz"},

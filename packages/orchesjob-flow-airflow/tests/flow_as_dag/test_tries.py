@@ -328,7 +328,7 @@ def test_a_missing_orchesjob(
 @pytest.mark.parametrize(
     ("command", "fields", "expected", "attempts"),
     [
-        ("[ $ORCHESJOB_FLOW_ATTEMPT = 1 ] || echo new > out.csv", "retries: 1", OK, 2),
+        (":", "retries: 1, retry_exit_codes: [3]", NG, 2),
         (":", "only_if: [sh, -c, 'echo new > out.csv; sleep 0.1']", NG, 1),
     ],
 )
