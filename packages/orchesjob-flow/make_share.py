@@ -84,8 +84,8 @@ def files() -> dict[Path, str]:
         made[SHARE / "man" / "man1" / f"{PROGRAM}.1"] = "\n".join(manual()) + "\n"
         for command in (cli, *map(load_command, SHOWN)):
             page = COMMANDS / f"{'index' if command is cli else command.name}.md"
-            lines = "".join(f"| {' | '.join(row)} |\n" for row in rows_of_page(command))
-            table = (OPTIONS_TABLE + lines).replace("\\", r"\\")
+            option_rows = "".join(f"| {' | '.join(row)} |\n" for row in rows_of_page(command))
+            table = (OPTIONS_TABLE + option_rows).replace("\\", r"\\")
             made[page] = OPTIONS.sub(table, page.read_text("utf-8"))
         for topic, lines in topics().items():
             made[INSTALLED_TOPICS / f"{topic}.txt"] = "\n".join(lines)
