@@ -10,7 +10,8 @@ from urllib.parse import unquote
 import pytest
 
 from support.flow import Flow
-from support.steps import TRUE
+from support.gate import Gate
+from support.steps import AFTER, TRUE
 
 FAILING = {"id": "load", "command": ["sh", "-c", "seq 8; echo disk full >&2; exit 3"]}
 
@@ -164,3 +165,17 @@ def test_wrong_words(flow: Flow) -> None:
         "does not exist, so no run"
         in flow.refusal("--db", "no.db", "overview", "-o", "www")["error"]
     )
+
+
+def test_a_run_that_has_not_ended(flow: Flow, gate: Gate) -> None:
+    """Its report is written each time; without a runner, it comes first, with what continues it."""
+    runner = flow.begin(flow.write({"id": "a", "command": gate.command()}, AFTER), gate)
+    first = reports(overview(flow))
+    assert reports(page := overview(flow)) != first
+    assert "No flow failed the last time" in said(page)
+    runner.kill()
+    runner.wait()
+    text = said(overview(flow))
+    assert "1 run has no runner" in text
+    assert "`orchesjob-flow resume k` continues it" in text
+    gate.let_through()

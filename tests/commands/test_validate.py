@@ -106,6 +106,8 @@ def test_every_problem_of_every_file(flow: Flow) -> None:
         ("steps[0].comand", 4, 5),
         ("steps[0].when", 5, 11),
     ]
+    keys = {"message", "path", "line", "column", "help"}
+    assert all(each.keys() == keys for each in wrong["problems"])
     assert 'did you mean "command"?' in wrong["problems"][0]["message"]
     assert "no such file" in missing["problems"][0]["message"]
 
