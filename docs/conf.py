@@ -113,17 +113,12 @@ MENUS = {
 
 def headings(page: str) -> dict[str, list[str]]:
     """Return the headings of the menu below a page, with their entries."""
-    if page == "index":
-        return {
-            heading: pages
-            for title, entries in NAVIGATION.items()
-            for heading, pages in (
-                headings_of(title) if title in MENUS else {title: entries}
-            ).items()
-        }
     if page in MENUS and page not in NAVIGATION:
         return {"": listed(page, (DOCS / f"{page}.md").read_text("utf-8"))}
-    return {}
+    found: dict[str, list[str]] = {}
+    for heading, entries in NAVIGATION.items() if page == "index" else ():
+        found |= headings_of(heading) if heading in MENUS else {heading: entries}
+    return found
 
 
 def headings_of(page: str) -> dict[str, list[str]]:
