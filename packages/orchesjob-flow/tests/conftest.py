@@ -19,7 +19,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", mark)
 
 
-type Record = Callable[[FlowStore, str], None]
+type Record = Callable[..., None]
 
 
 @pytest.fixture
@@ -81,17 +81,17 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def record() -> Record:
-    def create(store: FlowStore, run_key: str) -> None:
-        assert store.create(
-            run_key=run_key,
-            flow_id="f",
-            definition="{}",
-            directory="/",
-            flow_dir="/",
-            orchesjob_home="/srv/jobs",
-            started_at=1.0,
-            steps=[("a", 0)],
-        )
+    def create(store: FlowStore, run_key: str, **other: object) -> None:
+        facts: dict[str, object] = {
+            "flow_id": "f",
+            "definition": "{}",
+            "directory": "/",
+            "flow_dir": "/",
+            "orchesjob_home": "/srv/jobs",
+            "started_at": 1.0,
+            "steps": [("a", 0)],
+        }
+        assert store.create(run_key=run_key, **(facts | other))  # type: ignore[arg-type]
 
     return create
 

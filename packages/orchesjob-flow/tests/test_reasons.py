@@ -1,9 +1,11 @@
 """Why a step is where it is, in a few words (rule 9.4)."""
 
+from collections.abc import Callable
+
 import pytest
 
 from flow_spec import Block, Copy, FlowSpec, StepSpec
-from flow_store import Run, RunStatus, Step, StepStatus
+from flow_store import Run, Step, StepStatus
 from orchesjob_flow.clock import BOOT, now
 from orchesjob_flow.reasons import (
     Dependencies,
@@ -134,30 +136,19 @@ def test_a_definition_is_compared_once() -> None:
     assert again.comparisons <= 1
 
 
-def repeated(flow: FlowSpec, statuses: str) -> Run:
-    """Make a run of a flow whose steps have these statuses, each by its first letter."""
+@pytest.fixture
+def repeated(make_run: Callable[..., Run]) -> Callable[[str], Run]:
+    """Make a run of `COPIES` whose steps have these statuses, each by its first letter."""
     words = {status.value[0]: status for status in (P, R, S, F)}
-    rows = tuple(
-        Step(place, spec.id, words[letter], 1, 0, 0, started_at=None if letter == "P" else 1.0)
-        for place, (spec, letter) in enumerate(zip(flow.all_steps, statuses, strict=True))
-    )
-    return Run(
-        run_key="k",
-        flow_id="f",
-        definition=flow.to_json(),
-        directory="/",
-        flow_dir="/",
-        orchesjob_home="/srv/jobs",
-        status=RunStatus.RUNNING,
-        error=None,
-        started_at=1.0,
-        finished_at=None,
-        deadline=None,
-        revision=1,
-        cancel=None,
-        steps=rows,
-        attempts={},
-    )
+
+    def make(statuses: str) -> Run:
+        rows = (
+            Step(place, spec.id, words[letter], 1, 0, 0, started_at=None if letter == "P" else 1.0)
+            for place, (spec, letter) in enumerate(zip(COPIES.all_steps, statuses, strict=True))
+        )
+        return make_run(*((row, None) for row in rows), definition=COPIES.to_json())
+
+    return make
 
 
 COPIES = FlowSpec(
@@ -176,12 +167,12 @@ COPIES = FlowSpec(
 ).with_copies()
 
 
-def test_copies() -> None:
+def test_copies(repeated: Callable[[str], Run]) -> None:
     """What waits for all copies counts them, and a copy may wait for its turn (rule 10.3)."""
     why = dict(
         zip(
             [spec.id for spec in COPIES.all_steps],
-            reasons(repeated(COPIES, "SSRPPPPPP")),
+            reasons(repeated("SSRPPPPPP")),
             strict=True,
         )
     )
@@ -192,7 +183,7 @@ def test_copies() -> None:
         "waits for the end of all steps: a (1 SUCCEEDED, 2 PENDING), b (1 RUNNING, 2 PENDING), "
         "last PENDING"
     )
-    free = reasons(repeated(COPIES, "SSSPPPPPP"))
+    free = reasons(repeated("SSSPPPPPP"))
     assert free[3] == "attempt 2 may start"
 
 

@@ -2,12 +2,12 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
-from flow_store import Attempt, AttemptStatus, Run, RunStatus
+from flow_store import Attempt, AttemptStatus, Run
 from orchesjob_client import orchesjob_home
 from orchesjob_flow.errors import OtherOrchesjobHome, UnusableOrchesjobHome
 from orchesjob_flow.home.orchesjob_home import (
@@ -28,24 +28,11 @@ def environ_for(run: Run, environ: Mapping[str, str]) -> Mapping[str, str]:
     return environ_of(run, environ, FLOWS)
 
 
-def run_in(home: str) -> Run:
-    return Run(
-        run_key="k",
-        flow_id="f",
-        definition="{}",
-        directory="/",
-        flow_dir="/",
-        orchesjob_home=home,
-        status=RunStatus.RUNNING,
-        error=None,
-        started_at=1.0,
-        finished_at=None,
-        deadline=None,
-        revision=1,
-        cancel=None,
-        steps=(),
-        attempts={0: Attempt(0, 1, AttemptStatus.RUNNING, 1.0, None, "boot", job_id="j")},
-    )
+@pytest.fixture
+def run_in(make_run: Callable[..., Run]) -> Callable[[str], Run]:
+    """Make a run that has begun a job in a home."""
+    begun = Attempt(0, 1, AttemptStatus.RUNNING, 1.0, None, "boot", job_id="j")
+    return lambda home: make_run(run_key="k", orchesjob_home=home, attempts={0: begun})
 
 
 @pytest.fixture
@@ -54,7 +41,7 @@ def home(tmp_path: Path) -> str:
     return str((tmp_path / "jobs").resolve())
 
 
-def test_the_default_home_stays_unnamed() -> None:
+def test_the_default_home_stays_unnamed(run_in: Callable[[str], Run]) -> None:
     """Where a run is in orchesjob's default home, no step sees a variable that was not set."""
     run = run_in(DEFAULT)._replace(attempts={})
     assert environ_for(run, {"A": "b"}) == {"A": "b"}
@@ -139,7 +126,7 @@ def test_inside_a_run_with_its_own_home(
     assert is_in_own_home(FLOWS, environ) is is_inside
 
 
-def test_the_folder_that_a_runner_takes(home: str) -> None:
+def test_the_folder_that_a_runner_takes(home: str, run_in: Callable[[str], Run]) -> None:
     """A runner creates no home for a run with attempts, whenever the home vanishes (rule 4.8)."""
     environ = {"ORCHESJOB_HOME": home}
     Path(home).rmdir()
@@ -150,7 +137,7 @@ def test_the_folder_that_a_runner_takes(home: str) -> None:
     assert folder.inode == Path(home).stat().st_ino
 
 
-def test_a_home_that_was_moved(home: str, tmp_path: Path) -> None:
+def test_a_home_that_was_moved(home: str, tmp_path: Path, run_in: Callable[[str], Run]) -> None:
     """A home that was moved and left a link in its place is the same (rule 4.8)."""
     moved = tmp_path.resolve() / "moved"
     Path(home).rename(moved)

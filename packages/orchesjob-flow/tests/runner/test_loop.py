@@ -1,7 +1,7 @@
 """What a runner sees of other processes, and what it records when it gives up."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import attrs
@@ -30,22 +30,12 @@ FLOW = FlowSpec("f", (StepSpec("a", ("a",)),), concurrency=Concurrency("g"))
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
+def path(tmp_path: Path, record: Callable[..., None]) -> Path:
     """Where a database is in which `first` and `second` wait for one group."""
     path = tmp_path / "flow.sqlite3"
     with FlowStore.open(path) as store:
         for key in ("first", "second"):
-            store.create(
-                run_key=key,
-                flow_id="f",
-                definition=FLOW.to_json(),
-                directory="/srv",
-                flow_dir="/srv",
-                orchesjob_home="/srv/jobs",
-                started_at=1.0,
-                steps=[("a", 0)],
-                joining=Joining("g"),
-            )
+            record(store, key, definition=FLOW.to_json(), joining=Joining("g"))
     return path
 
 

@@ -17,28 +17,6 @@ from .world import World
 Make = Callable[..., StepSpec]
 
 
-def test_with_a_delay(world: World, step: Make) -> None:
-    """A step with a delay is DELAYED until `next_attempt_at`, on the wall clock (rule 5.4)."""
-    world.record(step("a", retries=1, retry_delay_sec=20.0))
-    world.plan("a:1", code=1)
-    world.drive()
-    assert [status for status, _ in world.states_of("a")] == [
-        "PENDING",
-        "RUNNING",
-        "DELAYED",
-        "RUNNING",
-        "SUCCEEDED",
-    ]
-    delayed = next(run for run in world.history if run.steps[0].status == "DELAYED")
-    failed_at = delayed.attempts[0].finished_at
-    assert failed_at is not None
-    assert delayed.steps[0].next_attempt_at == failed_at + 20.0
-    first, second = world.executions("a")
-    assert first.end is not None
-    assert 20.0 <= second.begin - first.end < 21.5
-    assert world.step("a").next_attempt_at is None
-
-
 @pytest.mark.parametrize("pause", [0.0, 10.0, 100.0])
 def test_a_delay_outlives_its_runner(world: World, step: Make, pause: float) -> None:
     """A new runner waits out what is left of a delay, and no more (rule 5.4)."""
@@ -51,6 +29,8 @@ def test_a_delay_outlives_its_runner(world: World, step: Make, pause: float) -> 
     first, second = world.executions("a")
     assert first.end is not None
     assert max(20.0, pause) <= second.begin - first.end < max(20.0, pause) + 6
+    running = [run.steps[0] for run in world.history if run.steps[0].status == "RUNNING"]
+    assert {step.next_attempt_at for step in running} == {None}
 
 
 def test_a_delay_that_grows(world: World, step: Make) -> None:
@@ -87,18 +67,6 @@ def test_a_delay_after_a_restart(world: World, step: Make, jump: float) -> None:
 # A start that orchesjob records and never carries out (rule 4.2).
 
 
-def test_three_in_a_row(world: World, step: Make) -> None:
-    """After three dead starts in a row the runner gives up; the step's retries are untouched."""
-    world.record(step("a", retries=1))
-    world.calls.script("start", "", "dead", "dead", "dead")
-    with pytest.raises(GaveUp, match="3 starts in a row died"):
-        world.drive()
-    found = world.step("a")
-    assert (found.status, found.attempt_no, found.failures) == ("PENDING", 3, 0)
-    assert world.drive().status == "SUCCEEDED"
-    assert world.step("a").attempt_no == 4
-
-
 def test_the_row_is_counted_anew(world: World, step: Make) -> None:
     world.record(step("a", retries=1))
     world.calls.script("start", "", "dead", "dead", "", "dead", "dead", "")
@@ -125,8 +93,6 @@ def test_a_worker_that_comes_before_the_abort(world: World, step: Make, strict: 
 
 
 # LOST and alive is still running, and so is what somebody else has aborted (rule 5.8).
-
-LOST = "orchesjob lost the job (its worker vanished)"
 
 
 def test_looked_at_once_while_nothing_changes(world: World, step: Make) -> None:
@@ -384,3 +350,15 @@ def test_a_cancel_of_such_a_job(
     assert (world.run().status, world.statuses()) == ("FAILED", {"a": "FAILED"})
     assert bool(aborts_before) is is_begun
     assert world.calls.made("abort") == aborts_before
+
+
+def test_three_in_a_row(world: World, step: Make) -> None:
+    """After three dead starts in a row the runner gives up; the step's retries are untouched."""
+    world.record(step("a", retries=1))
+    world.calls.script("start", "", "dead", "dead", "dead")
+    with pytest.raises(GaveUp, match="3 starts in a row died"):
+        world.drive()
+    found = world.step("a")
+    assert (found.status, found.attempt_no, found.failures) == ("PENDING", 3, 0)
+    assert world.drive().status == "SUCCEEDED"
+    assert world.step("a").attempt_no == 4

@@ -21,22 +21,6 @@ from .world import World
 Make = Callable[..., StepSpec]
 
 
-def most_at_once(world: World) -> int:
-    runs = world.executions()
-    return max(sum(o.begin <= one.begin < (o.end or 0) for o in runs) for one in runs)
-
-
-@pytest.mark.parametrize(("most", "expected"), [(None, 6), (1, 1), (2, 2), (6, 6), (99, 6)])
-def test_max_parallel(world: World, step: Make, most: int | None, expected: int) -> None:
-    """No more steps run at once than the flow allows, and as many as it does."""
-    world.limits = Limits(starts=8)
-    world.record(*(step(f"s{number}") for number in range(6)), max_parallel=most)
-    for number in range(6):
-        world.plan(f"s{number}:1", seconds=30.0)
-    assert world.drive().status == "SUCCEEDED"
-    assert most_at_once(world) == expected
-
-
 def test_a_delayed_step_makes_room(world: World, step: Make) -> None:
     """A step that waits for its next attempt does not keep another from running."""
     world.record(step("a", retries=1, retry_delay_sec=100.0), step("b"), max_parallel=1)
@@ -332,22 +316,3 @@ def test_a_second_cancel_while_the_steps_are_being_ended(world: World, step: Mak
         world.machine.after(seconds, world.request_cancel)
     world.drive()
     assert world.statuses() == {"a": "CANCELLED", "b": "SUCCEEDED"}
-
-
-@contextmanager
-def tidied(store: FlowStore, path: Path, step: Make, name: str) -> Iterator[World]:
-    """Make a world whose run is cancelled, and tidied up in two steps of which one is retried."""
-    with World(store, path, run_key=name) as world:
-        world.record(
-            step("a"),
-            step("b", depends_on=("a",)),
-            finally_=(
-                step("c", retries=1),
-                step("d", when="c && b.cancelled"),
-                step("e", when="b"),
-            ),
-        )
-        world.plan("a:1", seconds=900.0)
-        world.plan("c:1", code=1)
-        world.machine.after(3.0, world.request_cancel)
-        yield world
