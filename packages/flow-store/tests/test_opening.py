@@ -169,3 +169,22 @@ def test_a_full_disk(path: Path) -> None:
             database.script("CREATE TABLE more (some TEXT)")
     assert raised.value.retryable
     assert raised.value.errno == errno.ENOSPC
+
+
+@pytest.mark.parametrize(
+    ("code", "may_pass"),
+    [(errno.ENOSPC, True), (errno.EDQUOT, True), (errno.EIO, True), (errno.EACCES, False)],
+)
+def test_what_may_pass(
+    path: Path, monkeypatch: pytest.MonkeyPatch, code: int, *, may_pass: bool
+) -> None:
+    """A disk without room for a new file may have some later (rule 5.7)."""
+
+    def refuse(*_: object, **_options: object) -> None:
+        raise OSError(code, "refused")
+
+    # No quota and no full disk can be had at will: so the system's answer is replaced.
+    monkeypatch.setattr(Path, "touch", refuse)
+    with pytest.raises(StoreUnavailable) as raised:
+        FlowStore.open(path)
+    assert (raised.value.errno, raised.value.retryable) == (code, may_pass)
