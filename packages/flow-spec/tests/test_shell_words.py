@@ -84,17 +84,13 @@ HARMFUL: list[tuple[list[str], str]] = [
 ]
 
 
-def id_of(words: object) -> str:
-    return repr(words)
-
-
-@pytest.mark.parametrize("words", HARMLESS, ids=id_of)
+@pytest.mark.parametrize("words", HARMLESS, ids=repr)
 def test_reasonable_commands_are_left_alone(words: list[str]) -> None:
     """What a shell, another program or a person reads as it stands is no mistake."""
     assert list(shell_words(words)) == []
 
 
-@pytest.mark.parametrize(("words", "meant"), HARMFUL, ids=id_of)
+@pytest.mark.parametrize(("words", "meant"), HARMFUL, ids=repr)
 def test_shell_syntax_is_found(words: list[str], meant: str) -> None:
     """The first thing that no shell will see is found, with its characters."""
     first = next(shell_words(words, {"shop"}))

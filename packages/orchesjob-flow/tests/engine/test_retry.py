@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flow_spec import Block, FlowSpec, StepSpec
@@ -215,31 +215,13 @@ def depends(graph: Graph, step_id: str, others: set[str]) -> bool:
     return any(name in others or depends(graph, name, others) for name in graph[step_id])
 
 
-def make_run(rows: tuple[Step, ...]) -> Run:
-    """Make a run that has ended with these steps, which then waited for nothing."""
-    before = FlowSpec("f", tuple(StepSpec(row.step_id, ("x",)) for row in rows))
-    return Run(
-        run_key="k",
-        flow_id="f",
-        definition=before.to_json(),
-        directory="/",
-        flow_dir="/",
-        orchesjob_home="/srv/jobs",
-        status=RunStatus.FAILED,
-        error=None,
-        started_at=1.0,
-        finished_at=2.0,
-        deadline=None,
-        revision=1,
-        cancel=None,
-        steps=rows,
-        attempts={},
-    )
-
-
-@settings(max_examples=300, deadline=None)
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(graphs(), st.data())
-def test_what_runs_again(made: tuple[Graph, FlowSpec], data: st.DataObject) -> None:
+def test_what_runs_again(
+    make_run: MakeRun, made: tuple[Graph, FlowSpec], data: st.DataObject
+) -> None:
     """What is named or was unsuccessful, what is new, and, unless `only`, what depends on it."""
     graph, flow = made
     ids = [spec.id for spec in flow.steps]
@@ -251,7 +233,9 @@ def test_what_runs_again(made: tuple[Graph, FlowSpec], data: st.DataObject) -> N
     )
     named = data.draw(st.lists(st.sampled_from(ids), unique=True))
     only = data.draw(st.booleans())
-    run = make_run(rows)
+    before = FlowSpec("f", tuple(StepSpec(row.step_id, ("x",)) for row in rows))
+    steps = ((row, None) for row in rows)
+    run = make_run(*steps, status=RunStatus.FAILED, definition=before.to_json())
 
     chosen = set(named) or {row.step_id for row in rows if row.status in UNSUCCESSFUL}
     chosen |= set(ids[recorded:])

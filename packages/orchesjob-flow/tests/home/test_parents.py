@@ -1,8 +1,7 @@
 """Whose a run is that a step of another run has started (rule 5.8a)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -43,19 +42,12 @@ PARENT = Parent("k", "a", 1)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[FlowStore]:
+def store(tmp_path: Path, record: Callable[..., None]) -> Iterator[FlowStore]:
     """A store with the run `k`, whose step `a` is at its first attempt, and `in` inside that."""
-    facts: dict[str, Any] = {
-        "flow_id": "f",
-        "definition": "{}",
-        "directory": "/",
-        "flow_dir": "/",
-        "orchesjob_home": HOME,
-    }
     with FlowStore.open(tmp_path / "flow.sqlite3") as store:
         for key, parent in (("k", None), ("in", PARENT)):
-            facts |= {"steps": [("b", 0), ("a", 1)], "parent": parent}
-            store.create(run_key=key, started_at=1.0, **facts)
+            steps = [("b", 0), ("a", 1)]
+            record(store, key, orchesjob_home=HOME, steps=steps, parent=parent)
         write(store)
         yield store
 
