@@ -26,10 +26,14 @@ ENDED_EARLY = {
 """How the steps end if the run is ended after some seconds."""
 
 
-def record_every_kind(
-    world: World, step: Callable[..., StepSpec], *, timeout_sec: float | None = None
-) -> None:
-    """Record a run whose steps have ended, run and wait, in every way, after some seconds."""
+# What a cancel does to each kind of step, and when it is done (rules 5.6 and 5.8).
+
+Make = Callable[..., StepSpec]
+
+
+@pytest.mark.parametrize("timeout_sec", [None, 20.0])
+def test_every_kind_of_step(world: World, step: Make, timeout_sec: float | None) -> None:
+    """Running, waiting, delayed steps end CANCELLED; what has ended keeps its outcome."""
     world.record(
         step("done"),
         step("broken"),
@@ -43,25 +47,42 @@ def record_every_kind(
     world.plan("broken:1", code=1)
     world.plan("delayed:1", code=1)
     world.plan("running:1", seconds=900.0)
-
-
-# What a cancel does to each kind of step, and when it is done (rules 5.6 and 5.8).
-
-Make = Callable[..., StepSpec]
-
-
-def test_every_kind_of_step(world: World, step: Make) -> None:
-    """Running, waiting, delayed steps end CANCELLED; what has ended keeps its outcome."""
-    record_every_kind(world, step)
-    world.machine.after(20.0, world.request_cancel)
+    if timeout_sec is None:
+        world.machine.after(20.0, world.request_cancel)
     run = world.drive()
-    assert (run.status, run.error) == ("CANCELLED", None)
+    if timeout_sec is None:
+        assert (run.status, run.error, world.warnings) == ("CANCELLED", None, [])
+    else:
+        assert (run.status, run.error) == ("FAILED", "timed out after 20 s")
+        assert world.warnings == ["the run timed out after 20 s; ending what still runs"]
     assert world.statuses() == ENDED_EARLY
+    error = "flow cancelled" if timeout_sec is None else "flow timed out"
     for found in run.steps:
-        assert (found.error == "flow cancelled") == (found.status == "CANCELLED")
+        assert (found.error == error) == (found.status == "CANCELLED")
         assert found.next_attempt_at is None
     assert world.job("running:1").status == "ABORTED"
     assert '"status":"ABORTED"' in str(world.run().attempts[4].job)
+    (end,) = (found.end for found in world.executions("running"))
+    assert end is not None
+    assert 20.0 <= end - run_began(world) < 21.0
+
+
+@pytest.mark.parametrize("timeout_sec", [None, 10.0])
+def test_survivors_of_attempts_that_have_ended(
+    world: World, step: Make, timeout_sec: float | None
+) -> None:
+    """What a failed step has left alive is ended too, and named while it cannot be."""
+    world.record(step("a"), step("b"), timeout_sec=timeout_sec)
+    world.plan("a:1", code=1, leaves=200.0, obeys=Obeys.NOTHING)
+    world.plan("b:1", seconds=900.0)
+    if timeout_sec is None:
+        world.machine.after(10.0, world.request_cancel)
+    run = world.drive()
+    assert run.error == (None if timeout_sec is None else "timed out after 10 s")
+    assert world.statuses() == {"a": "FAILED", "b": "CANCELLED"}
+    errors = " ".join(str(run.error) for run in world.history)
+    why = "cancel requested" if timeout_sec is None else "timed out after 10 s"
+    assert re.search(rf"{why}, but these cannot be ended: pid \d+ \(left\)", errors)
 
 
 def test_a_start_that_waits_for_its_place(world: World, step: Make) -> None:
@@ -119,19 +140,6 @@ def test_what_cannot_be_ended(world: World, step: Make) -> None:
     assert world.step("a").error == "flow cancelled"
 
 
-def test_survivors_of_attempts_that_have_ended(world: World, step: Make) -> None:
-    """What a failed step has left alive is ended too, and named while it cannot be."""
-    world.record(step("a"), step("b"))
-    world.plan("a:1", code=1, leaves=200.0, obeys=Obeys.NOTHING)
-    world.plan("b:1", seconds=900.0)
-    world.machine.after(10.0, world.request_cancel)
-    run = world.drive()
-    assert (run.status, run.error) == ("CANCELLED", None)
-    assert world.statuses() == {"a": "FAILED", "b": "CANCELLED"}
-    errors = " ".join(str(run.error) for run in world.history)
-    assert re.search(r"cancel requested, but these cannot be ended: pid \d+ \(left\)", errors)
-
-
 def test_two_requests(world: World, step: Make) -> None:
     world.record(step("a"))
     world.plan("a:1", seconds=900.0, obeys=Obeys.KILL)
@@ -171,22 +179,6 @@ def test_a_request_in_the_middle_of_a_look(world: World, step: Make) -> None:
 
 
 # The flow's `timeout_sec`: a run that takes too long is ended and has failed (rule 9.12).
-
-
-def test_every_kind_of_step_at_a_timeout(world: World, step: Make) -> None:
-    """What has ended keeps its outcome, all else ends CANCELLED, and the run FAILED."""
-    record_every_kind(world, step, timeout_sec=20.0)
-    run = world.drive()
-    assert (run.status, run.error) == ("FAILED", "timed out after 20 s")
-    assert world.statuses() == ENDED_EARLY
-    for found in run.steps:
-        assert (found.error == "flow timed out") == (found.status == "CANCELLED")
-        assert found.next_attempt_at is None
-    assert world.job("running:1").status == "ABORTED"
-    assert world.warnings == ["the run timed out after 20 s; ending what still runs"]
-    (end,) = (found.end for found in world.executions("running"))
-    assert end is not None
-    assert 20.0 <= end - run_began(world) < 21.0
 
 
 def run_began(world: World) -> float:
@@ -230,17 +222,6 @@ def restart_after(world: World, seconds: float, jump: float) -> None:
         world.restart_machine()
 
     world.machine.after(seconds, restart)
-
-
-def test_survivors_of_attempts_that_have_ended_at_a_timeout(world: World, step: Make) -> None:
-    """What a failed step has left alive is ended too, and named while it cannot be."""
-    world.record(step("a"), step("b"), timeout_sec=10.0)
-    world.plan("a:1", code=1, leaves=200.0, obeys=Obeys.NOTHING)
-    world.plan("b:1", seconds=900.0)
-    run = world.drive()
-    assert run.error == "timed out after 10 s"
-    errors = " ".join(str(run.error) for run in world.history)
-    assert re.search(r"timed out after 10 s, but these cannot be ended: pid \d+ \(left\)", errors)
 
 
 def test_a_cancel_has_its_way(world: World, step: Make) -> None:
