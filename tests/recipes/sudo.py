@@ -160,3 +160,24 @@ def test_no_attempt_beside_it(ordinary: Flow, gate: Gate, stubborn: Stubborn, wa
     assert is_gone(pid)
     gate.let_through()
     runner.communicate()
+
+
+def test_a_lost_job(ordinary: Flow, gate: Gate, stubborn: Stubborn) -> None:
+    """Where orchesjob has lost the job, root's process is named, and awaited (rule 5.8)."""
+    command = through("sudo", stubborn.command)
+    file = ordinary.write({"id": "a", "command": command, "retries": 1})
+    runner = ordinary.spawn("start", "--run-key=k", file)
+    gate.await_arrival()
+    job = ordinary.await_job("k")
+    os.kill(job["worker_pid"], signal.SIGKILL)
+
+    def is_named(run: Any) -> bool:
+        return f"still alive: pid {job['target_pid']} (" in (run["steps"][0]["error"] or "")
+
+    ordinary.await_status("k", is_named)
+    assert not gate.has_arrival()
+    gate.let_through()
+    gate.await_arrival()
+    gate.let_through()
+    runner.communicate()
+    assert ordinary.status("k")["status"] == "SUCCEEDED"
