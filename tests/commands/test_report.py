@@ -75,6 +75,9 @@ def test_file_in_one_step(flow: Flow) -> None:
     assert not list(flow.folder.glob(".*.md.*"))
     said = flow.run("report", "k", "-o", "k.xml").stderr
     assert said == "orchesjob-flow: k.xml holds the format html; --format junit writes junit\n"
+    for output in ("missing/report.md", ".", "/dev/null", "flow.json"):
+        error = flow.refusal("report", "k", "--output", output)["error"]
+        assert error.startswith(f"cannot write to {output}: ")
     shutil.rmtree(flow.orchesjob.home)
     markdown = report(flow, "markdown")
     assert "exit code 4" in markdown
