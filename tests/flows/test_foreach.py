@@ -300,3 +300,14 @@ def test_cases_of_a_step_with_a_list(flow: Flow) -> None:
     case["given"] = {"load@oslo": "failed"}
     file.write_text(json.dumps({"cases": [one, case]}), encoding="utf-8")
     assert "the flow has no step" in flow.run("test", "flow.test.json").stdout
+
+
+def test_retry(flow: Flow) -> None:
+    """One copy by its id, all of them by the name that means them."""
+    flow.start("k", write(flow, {"SHOP": ["good", "better"]}, SUM, ALERT))
+    run = flow.ask("retry", "--run-key=k", "--step=load@better")
+    assert [step["attempt_no"] for step in run["steps"]] == [1, 2, 2, 0]
+    run = flow.ask("retry", "--run-key=k", "--step=load")
+    assert [step["attempt_no"] for step in run["steps"]] == [2, 3, 3, 0]
+    error = flow.refusal("retry", "--run-key=k", "--step=load@best")
+    assert "load@better" in error["error"]
