@@ -140,6 +140,8 @@ def test_with_times(flow: Flow) -> None:
         "T a SUCCEEDED",
         "T l SUCCEEDED",
     ]
+    lines = flow.run("start", "m", "--progress=plain", "-f", file).stderr.splitlines()
+    assert [bool(MOMENT.match(line)) for line in lines] == [True, False, True, True]
 
 
 def test_retry_shows_only_what_is_new(flow: Flow, tmp_path: Path) -> None:

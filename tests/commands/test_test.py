@@ -317,3 +317,10 @@ def test_without_the_ending(flow: Flow, name: str) -> None:
     answer = json.loads(flow.run("test", name).stdout)
     ((problem,),) = (file["problems"] for file in answer["files"])
     assert problem["message"] == "no such file; did you mean nightly.test.yaml?"
+
+
+def test_on_a_terminal(flow: Flow) -> None:
+    """Verdicts have colours."""
+    _, shown = flow.run_on_terminal("test", write(flow, *CASES))
+    assert "\x1b[32mOK\x1b[0m  all is well" in shown
+    assert "\x1b[31mNG\x1b[0m  wrong" in shown
