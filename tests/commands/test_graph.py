@@ -68,3 +68,18 @@ def test_what_can_never_run(flow: Flow) -> None:
     assert '    s1["b<br/>never runs<br/>when a #amp;#amp; !a"]\n' in mermaid
     dot = flow.run("graph", "--format=dot", file).stdout
     assert '"b" [label="b\\nnever runs\\nwhen a && !a", fillcolor="#eeeeee"]' in dot
+
+
+def test_on_a_terminal(flow: Flow) -> None:
+    """No line is wider than the terminal; a success chain has no bare "when" (rule 6.11)."""
+    long = "a-step-with-a-very-long-name-that-makes-tables-wide"
+    steps = [
+        {"id": "a", "command": ["true"]},
+        {"id": "b", "command": ["true"], "depends_on": ["a"]},
+        {"id": long, "command": ["true"], "when": "a && b"},
+    ]
+    _, shown = flow.run_on_terminal("graph", flow.write(*steps), size=(40, 24), NO_COLOR="1")
+    assert max(map(len, shown.splitlines())) <= 40
+    assert re.search(r"b\s+after a\n", shown)
+    assert long in "".join(shown.replace("when a && b", "").split())
+    assert "when\n" not in shown
