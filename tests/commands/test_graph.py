@@ -1,5 +1,6 @@
 """`graph`: a flow, or a run, drawn in the order in which its steps can run (rule 9.3)."""
 
+import re
 from typing import Any
 
 import yaml
