@@ -95,6 +95,9 @@ function show(query) {
   const found = find(query);
   const pages = found.length === 1 ? "1 page" : `${found.length} pages`;
   document.getElementById("search-summary").textContent = query.trim() && `${pages} found`;
+  if (query.trim() && !found.length) {
+    document.getElementById("search-summary").append(": try other words, or look at ", element("a", "all guides", { href: "how-to/index.html" }));
+  }
   document.getElementById("search-results").replaceChildren(...found.map((page) => {
     const item = document.createElement("li");
     for (const hit of page.hits.slice(0, 3).filter((one) => one.score > page.hits[0].score / 2)) {

@@ -62,7 +62,7 @@ def test_no_page_is_wider_than_a_telephone(browser: Browser) -> None:
 SEARCHED = {
     "how-to/alerts": (
         "slack, webhook, notify, email on failure, alert, did not run, never started, "
-        "mail on failure"
+        "mail on failure, heartbeat, healthchecks"
     ),
     "how-to/secrets": "password, token, api key, credentials, database password",
     "how-to/testing-flows": "pytest, unit test",
@@ -92,7 +92,7 @@ SEARCHED = {
     "how-to/overlapping-runs": (
         "lock, mutex, flock, skip if already running, previous run still running"
     ),
-    "questions": "output of a step, time zone, timezone, daylight saving, utc",
+    "questions": "output of a step, time zone, timezone, daylight saving, utc, dst, clock change",
     "reference/commands/logs": "logs, tail",
     "how-to/values": "pass values between steps",
     "flow-files/values": "variables, parameters, dotenv, working directory",
@@ -104,7 +104,7 @@ SEARCHED = {
     "how-to/dashboard": "grafana, dashboard",
     "how-to/maintenance": (
         "backup, upgrade, downgrade, retention, uninstall, logrotate, disk full, "
-        "move to another host, migrate server"
+        "move to another host, migrate server, large output, disk usage"
     ),
     "reference/commands/prune": "delete old runs",
     "reference/files": "sqlite",
