@@ -248,7 +248,7 @@ def test_the_time_of_a_job_that_is_taken_over(
         return None if report is None else report._replace(started_at=time.time() - 4000)
 
     monkeypatch.setattr(RetryingClient, "find", find_aged)
-    assert run_dying(airflow, flow("exec sleep 600", "timeout_sec: 3000"))[0] == NG
+    assert run_dying(airflow, flow("exec sleep 60", "timeout_sec: 3000"))[0] == NG
     assert "timed out after 3000 s, and its job was ended" in capsys.readouterr().out
 
 
