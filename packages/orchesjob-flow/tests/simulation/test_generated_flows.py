@@ -19,12 +19,12 @@ from .world import World
 
 pytestmark = pytest.mark.heavy
 
-EVERYDAY, MANY, BATCH = 125, 500, 25
+EVERYDAY, MANY, BATCH = 50, 500, 25
 FIRST_SEEDS = [
     *range(0, EVERYDAY, BATCH),
     *(pytest.param(first, marks=pytest.mark.long) for first in range(EVERYDAY, MANY, BATCH)),
 ]
-RETRIED = 3
+RETRIED = 2
 """How many of the batches are retried: each takes as long as three."""
 
 
