@@ -109,8 +109,6 @@ def test_a_folder_of_somebody_else(tmp_path: Path) -> None:
     assert not (home / "locks").exists()
 
 
-
-
 @pytest.mark.parametrize(
     ("run_key", "problem"),
     [
