@@ -29,7 +29,7 @@ def write_units(flow: Flow, flow_file: str) -> Path:
     service = documented("systemd.md", "ini", after="`nightly.service`")
     for documented_line, line in {
         "User=flows\n": "",
-        "StateDirectory=orchesjob\n": "",
+        "StateDirectory=orchesjob\nStateDirectoryMode=0700\n": "",
         "ORCHESJOB_HOME=/var/lib/orchesjob": f"ORCHESJOB_HOME={flow.orchesjob.home}",
         "PATH=/usr/local/bin": f"PATH={folder_of(flow)}",
         "WorkingDirectory=/srv/flows": f"WorkingDirectory={flow.folder}",
