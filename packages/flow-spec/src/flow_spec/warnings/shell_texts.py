@@ -162,14 +162,17 @@ def writes(words: Sequence[str], path: str) -> bool:
 _TARGET = re.compile(r"(?:>\s*|\b(?:tee|cp|mv|ln|rsync|scp) (?:[^|;&\n]* )?)([^\s<>|;&]+)")
 
 
+_STRICT = "write script: without shell:, or run the text by bash -euo pipefail -c"
+_OVER_SSH = "write the text as one word after the host, and begin it with: set -eo pipefail"
+
+
 class Reason(NamedTuple):
     """Why a failure can be lost, and what to write instead."""
 
     why: str
-    remedy: str = "write script: without shell:, or run the text by bash -euo pipefail -c"
+    remedy: str = _STRICT
 
 
-_OVER_SSH = "write the text as one word after the host, and begin it with: set -eo pipefail"
 _GOES_ON = Reason("it goes on with the next")
 _PIPE = Reason("only the last command of a pipe counts")
 _OUTPUT = Reason(
@@ -213,7 +216,7 @@ def lost_failure(words: Sequence[str], *, is_gate: bool = False) -> LostFailure 
         if (found := _Search(source, shell, is_gate=is_gate).first()) is not None:
             begin, end = (len(source[:at].decode()) for at in found[:2])
             reason = found[2]
-            if shell[0] == _SSH and reason.remedy == Reason._field_defaults["remedy"]:
+            if shell[0] == _SSH and reason.remedy == _STRICT:
                 reason = reason._replace(remedy=_OVER_SSH)
             return LostFailure(place, begin, end, reason)
     return None
