@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from .random_mutants import ROOT, mutants_of
+from .random_mutants import ROOT, draw, mutants_of
 from .reach import module_of, node_of
 
 BEGIN = "def f(a, b, c):\n"
@@ -34,6 +34,15 @@ def test_a_mutant(tmp_path: Path, line: str, kind: str, changed: str) -> None:
     module = tmp_path / "module.py"
     module.write_text(f"{BEGIN}    {line}\n")
     assert f"{BEGIN}    {changed}\n" in [m.text for m in mutants_of(module) if m.kind == kind]
+
+
+def test_a_seed_draws_the_same_again() -> None:
+    """A drawn mutant is a module that can be compiled, of the package that was asked for."""
+    drawn = draw(5, 7, "flow-store")
+    assert [mutant.text for mutant in draw(5, 7, "flow-store")] == [one.text for one in drawn]
+    for mutant in drawn:
+        compile(mutant.text, mutant.path, "exec")
+        assert mutant.package == "flow-store"
 
 
 def test_what_coverage_calls_tests_and_modules() -> None:
