@@ -134,11 +134,11 @@ def test_a_runner_gives_up(real_flow: Flow, cron: Callable[[str], Cron]) -> None
         mails = [mail for mail in running.mail() if line in mail["Subject"]]
         return "".join(mail.get_content() for mail in mails)
 
-    running.await_true(lambda: mailed_by("start --run-key"))
+    running.await_true(lambda: mailed_by("start --every"))
     running.await_true(lambda: mailed_by("resume --all"))
     (run,) = real_flow.ask("list")["runs"]
     gave_up = f"gave up on run '{run['run_key']}': "
-    for line in ("start --run-key", "resume --all"):
+    for line in ("start --every", "resume --all"):
         assert gave_up in mailed_by(line)
         assert "no such disk" in mailed_by(line)
 
