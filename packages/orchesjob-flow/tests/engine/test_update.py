@@ -464,7 +464,7 @@ COMMAND = ("echo", "hello")
         ("SUCCEEDED", {"command": []}, Verdict.SUCCEEDED),
     ],
 )
-def test_verdicts(status: str, facts: dict[str, object], verdict: Verdict) -> None:
+def test_verdicts(status: str, facts: dict[str, Any], verdict: Verdict) -> None:
     """Each report has one verdict; an unknown status counts as running (rule 5.3)."""
     known = report(status, **{"command": list(COMMAND), **facts})
     assert judge(known, StepSpec("a", COMMAND)) is verdict
@@ -510,7 +510,7 @@ def test_exit_codes(status: str, code: int | None, verdict: Verdict) -> None:
         ({"abort_reason": 7}, "aborted from outside this run"),
     ],
 )
-def test_aborts(facts: dict[str, object], sentence: str) -> None:
+def test_aborts(facts: dict[str, Any], sentence: str) -> None:
     """A job that was aborted from outside is told with the reason that orchesjob keeps."""
     assert describe_abort(report("ABORTED", **facts)) == sentence
 
@@ -532,7 +532,7 @@ def test_aborts(facts: dict[str, object], sentence: str) -> None:
 )
 def test_what_no_program_is(word: str, advice: str | None) -> None:
     """A command that could not be started names its program; a word of a shell, the remedy too."""
-    command = {"command": [word], "exit_code": -1, "target_pid": None}
+    command: dict[str, Any] = {"command": [word], "exit_code": -1, "target_pid": None}
     said = failure_of(report("FAILED", **command))
     _, _, rest = said.partition("no process left: ")
     assert rest == (word if advice is None else f"{word}; {advice}")
