@@ -42,6 +42,8 @@ from orchesjob_flow.engine.messages import (
 from orchesjob_flow.engine.plan import plan_of
 from orchesjob_flow.engine.state import Decision, Limits, RunState
 
+# `update` by itself: answers that nobody waits for, and decisions that are taken back.
+
 NOW = Now(wall=1000.0, mono=10.0, boot="b")
 FIRST = AttemptId(0, 1)
 
@@ -49,11 +51,6 @@ FIRST = AttemptId(0, 1)
 def report(status: str, key: str = "k:a:1", **facts: object) -> JobReport:
     job = {"job_id": "j", "run_key": key, "status": status, "worker_pid": 7, "target_pid": 8}
     return JobReport.from_payload({**job, **facts})
-
-
-def tell(run: RunState, *events: Event, now: Now = NOW) -> Decision:
-    """Tell a run of one event after the other, and return its last decision."""
-    return [update(run, event, now) for event in events][-1]
 
 
 @pytest.fixture
@@ -97,10 +94,15 @@ STALE: list[Event] = [
 ]
 
 
-SUCCEEDED = StartAnswered(FIRST, report("SUCCEEDED"))
-RUNNING = StartAnswered(FIRST, report("RUNNING"))
-CANCEL = CancelSeen(CancelRequest(NOW.wall, None))
-WATCHED, GONE = (WatchAnswered(FIRST, watch) for watch in (Watch.WATCHING, Watch.GONE))
+@pytest.mark.parametrize("event", STALE)
+def test_answers_that_nobody_waits_for(run: RunState, event: Event) -> None:
+    """While a start is under way no other answer, and no timer that has no point, does anything."""
+    update(run, RunnerStarted(), NOW)
+    decision = update(run, event, NOW)
+    assert not decision.changes
+    assert not decision.effects
+
+
 LATE: list[Event] = [
     *STALE,
     StartAnswered(FIRST, report("FAILED")),
@@ -111,26 +113,34 @@ LATE: list[Event] = [
     JobExited(FIRST),
     TimerDue(Timer.TIMEOUT, FIRST),
 ]
+
+
+@pytest.mark.parametrize("event", LATE)
+def test_answers_that_come_too_late(run: RunState, event: Event) -> None:
+    """Nothing that is said of an attempt after its end changes anything (rule 5.1)."""
+    update(run, RunnerStarted(), NOW)
+    update(run, StartAnswered(FIRST, report("SUCCEEDED")), NOW)
+    decision = update(run, event, NOW)
+    assert not decision.changes
+    assert not decision.effects
+
+
 AFTER_ALL: list[Event] = [
     *LATE,
     RunnerStarted(),
-    CANCEL,
+    CancelSeen(CancelRequest(1.0, None)),
     TimerDue(Timer.POLL),
     CallUnanswered(None, CallFailed("orchesjob status", "locked")),
 ]
-ENDED = [SUCCEEDED, StartAnswered(AttemptId(1, 1), report("SUCCEEDED", "k:b:1"))]
-NOT_AWAITED = [
-    *(([], event) for event in STALE),  # while a start is under way
-    *(([SUCCEEDED], event) for event in LATE),  # after the end of the attempt
-    *((ENDED, event) for event in AFTER_ALL),  # after the end of the run
-]
 
 
-@pytest.mark.parametrize(("before", "event"), NOT_AWAITED)
-def test_what_nobody_waits_for(run: RunState, before: list[Event], event: Event) -> None:
-    """No other answer, and no timer that has no point, does anything (rule 5.1)."""
-    tell(run, RunnerStarted(), *before)
-    assert run.status == ("SUCCEEDED" if before == ENDED else "RUNNING")
+@pytest.mark.parametrize("event", AFTER_ALL)
+def test_nothing_happens_after_the_end(run: RunState, event: Event) -> None:
+    """An event that comes after the run's end changes nothing (rule 5.1)."""
+    update(run, RunnerStarted(), NOW)
+    update(run, StartAnswered(FIRST, report("SUCCEEDED")), NOW)
+    update(run, StartAnswered(AttemptId(1, 1), report("SUCCEEDED", "k:b:1")), NOW)
+    assert run.status == "SUCCEEDED"
     decision = update(run, event, NOW)
     assert not decision.changes
     assert not decision.effects
@@ -151,7 +161,8 @@ def test_when_the_time_of_a_call_begins(run: RunState) -> None:
 
 def test_a_runner_that_stood_still(run: RunState) -> None:
     """Who was stopped for longer than a call may take gives it its whole time anew (rule 5.7)."""
-    tell(run, RunnerStarted(), CallBegan(FIRST))
+    update(run, RunnerStarted(), NOW)
+    update(run, CallBegan(FIRST), NOW)
     overdue = TimerDue(Timer.OVERDUE, FIRST)
     (timer,) = update(run, overdue, NOW._replace(mono=5000.0)).effects
     assert isinstance(timer, SetTimer)
@@ -162,7 +173,9 @@ def test_a_runner_that_stood_still(run: RunState) -> None:
 
 def test_a_start_that_has_begun_is_not_called_off(run: RunState) -> None:
     """What has its place is waited for, and ended when it is known (rule 5.6)."""
-    decision = tell(run, RunnerStarted(), CallBegan(FIRST), CANCEL)
+    update(run, RunnerStarted(), NOW)
+    update(run, CallBegan(FIRST), NOW)
+    decision = update(run, CancelSeen(CancelRequest(1.0, None)), NOW)
     assert not decision.effects
 
 
@@ -170,7 +183,7 @@ def test_a_start_that_is_taken_back(run: RunState) -> None:
     """A cancel that is seen before a start is committed leaves no trace of it (rule 5.6)."""
     decision = update(run, RunnerStarted(), NOW)
     assert any(isinstance(effect, StartJob) for effect in decision.effects)
-    update(run, CANCEL, NOW, decision)
+    update(run, CancelSeen(CancelRequest(1.0, None)), NOW, decision)
     assert not decision.changes.attempts
     assert not [effect for effect in decision.effects if not isinstance(effect, SetTimer)]
     assert [step.attempt_no for step in decision.changes.steps.values()] == [0, 0]
@@ -180,15 +193,12 @@ def test_a_start_that_is_taken_back(run: RunState) -> None:
 
 def test_what_a_success_left_behind(run: RunState) -> None:
     """A cancel ends no process of a step that has succeeded, and none after CANCELLED (5.6)."""
-    tell(
-        run,
-        RunnerStarted(),
-        SUCCEEDED,
-        StartAnswered(AttemptId(1, 1), report("RUNNING", "k:b:1")),
-        WatchAnswered(AttemptId(1, 1), Watch.WATCHING),
-        CANCEL,
-        SurvivorsSeen(AttemptId(1, 1), []),
-    )
+    update(run, RunnerStarted(), NOW)
+    update(run, StartAnswered(FIRST, report("SUCCEEDED")), NOW)
+    update(run, StartAnswered(AttemptId(1, 1), report("RUNNING", "k:b:1")), NOW)
+    update(run, WatchAnswered(AttemptId(1, 1), Watch.WATCHING), NOW)
+    update(run, CancelSeen(CancelRequest(1.0, None)), NOW)
+    update(run, SurvivorsSeen(AttemptId(1, 1), []), NOW)
     reason = "orchesjob-flow: cancel"
     answer = AbortAnswered(AttemptId(1, 1), report("ABORTED", "k:b:1", abort_reason=reason))
     decision = update(run, answer, NOW)
@@ -248,11 +258,12 @@ def test_a_search_that_ends_after_its_step(tmp_path: Path) -> None:
     """A step that a cancel has ended does not begin while `finally` runs (rule 5.6)."""
     a = StepSpec("a", ("a",), retries=1, retry_delay_sec=9.0)
     run = recorded_run(tmp_path, FlowSpec("f", (a,), finally_=(StepSpec("tidy", ("tidy",)),)))
-    tell(run, RunnerStarted(), StartAnswered(FIRST, report("FAILED", exit_code=1)))
+    update(run, RunnerStarted(), NOW)
+    update(run, StartAnswered(FIRST, report("FAILED", exit_code=1)), NOW)
     later = NOW._replace(wall=1009.0, mono=19.0)
     decision = update(run, TimerDue(Timer.RETRY, FIRST), later)
     assert any(isinstance(effect, LookForSurvivors) for effect in decision.effects)
-    update(run, CANCEL, later)
+    update(run, CancelSeen(CancelRequest(1.0, None)), later)
     decision = update(run, SurvivorsSeen(None, []), later)
     assert [one.command for one in decision.effects if isinstance(one, StartJob)] == [("tidy",)]
     decision = update(run, SurvivorsSeen(FIRST, []), later)
@@ -262,7 +273,8 @@ def test_a_search_that_ends_after_its_step(tmp_path: Path) -> None:
 
 def test_many_survivors(run: RunState) -> None:
     """Of many survivors the first three are named, the others counted (rule 5.8)."""
-    tell(run, RunnerStarted(), StartAnswered(FIRST, report("LOST")))
+    update(run, RunnerStarted(), NOW)
+    update(run, StartAnswered(FIRST, report("LOST")), NOW)
     crowd = [Process(pid, 1, f"sleep {pid}", "mark") for pid in range(1, 6)]
     decision = update(run, SurvivorsSeen(FIRST, crowd), NOW)
     assert decision.changes.steps[0].error == (
@@ -276,6 +288,8 @@ LOOK, AWAIT = LookForSurvivors(FIRST, ("k:a:1",)), WatchProcess(FIRST, OLD)
 END = EndSurvivors(FIRST, ("k:a:1",), DEFAULT_GRACE_SEC)
 AGAIN = SetTimer(NOW.mono + 1, TimerDue(Timer.OPEN_SURVIVORS, FIRST))
 SEEN = SurvivorsSeen(FIRST, [YOUNG, OLD])
+CANCEL = CancelSeen(CancelRequest(NOW.wall, None))
+WATCHED, GONE = (WatchAnswered(FIRST, watch) for watch in (Watch.WATCHING, Watch.GONE))
 
 
 def test_a_job_without_its_worker(run: RunState) -> None:
@@ -283,14 +297,11 @@ def test_a_job_without_its_worker(run: RunState) -> None:
 
     orchesjob may answer before it has noticed, and then its next answer is the outcome.
     """
-    decision = tell(
-        run,
-        RunnerStarted(),
-        RUNNING,
-        WATCHED,
-        JobExited(FIRST),
-        StatusAnswered(FIRST, report("RUNNING")),
-    )
+    update(run, RunnerStarted(), NOW)
+    update(run, StartAnswered(FIRST, report("RUNNING")), NOW)
+    update(run, WatchAnswered(FIRST, Watch.WATCHING), NOW)
+    update(run, JobExited(FIRST), NOW)
+    decision = update(run, StatusAnswered(FIRST, report("RUNNING")), NOW)
     assert LookForSurvivors not in map(type, decision.effects)
     later = NOW._replace(mono=NOW.mono + 1)
     update(run, TimerDue(Timer.ASK_STATUS, FIRST), later)
@@ -300,7 +311,10 @@ def test_a_job_without_its_worker(run: RunState) -> None:
 
 def test_an_answer_ends_the_trouble(run: RunState) -> None:
     """After an answer the next trouble is told again, and begins with the first delay (5.7)."""
-    tell(run, RunnerStarted(), StartAnswered(FIRST, report("STARTING")), WATCHED, JobExited(FIRST))
+    update(run, RunnerStarted(), NOW)
+    update(run, StartAnswered(FIRST, report("STARTING")), NOW)
+    update(run, WatchAnswered(FIRST, Watch.WATCHING), NOW)
+    update(run, JobExited(FIRST), NOW)
     no_answer = CallUnanswered(FIRST, CallFailed("orchesjob status", "locked"))
     first = update(run, no_answer, NOW)
     assert [type(effect) for effect in first.effects] == [Warn, SetTimer]
@@ -314,14 +328,15 @@ def test_a_worker_after_all(run: RunState) -> None:
     """A job that was to be aborted because its start was dead runs on if it has a worker (4.2)."""
     update(run, RunnerStarted(), NOW)
     unborn = report("STARTING", worker_pid=None, target_pid=None)
-    decision = tell(run, StartAnswered(FIRST, unborn), SurvivorsSeen(FIRST, []))
+    update(run, StartAnswered(FIRST, unborn), NOW)
+    decision = update(run, SurvivorsSeen(FIRST, []), NOW)
     assert list(map(type, decision.effects)) == [AbortJob]
     update(run, CallUnanswered(FIRST, CallFailed("orchesjob abort", "locked")), NOW)
     later = NOW._replace(mono=NOW.mono + 1)
     update(run, TimerDue(Timer.ASK_STATUS, FIRST), later)
     decision = update(run, StatusAnswered(FIRST, report("RUNNING")), later)
     assert decision.changes.attempts[FIRST].abort_reason is None
-    decision = update(run, WATCHED, later)
+    decision = update(run, WatchAnswered(FIRST, Watch.WATCHING), later)
     assert AbortJob not in map(type, decision.effects)
 
 
@@ -330,7 +345,8 @@ def test_the_same_survivors_again(run: RunState) -> None:
 
     They are looked at each second, and a commit is a write to the disk.
     """
-    tell(run, RunnerStarted(), StartAnswered(FIRST, report("FAILED")))
+    update(run, RunnerStarted(), NOW)
+    update(run, StartAnswered(FIRST, report("FAILED")), NOW)
     recorded = []
     for seen in ([YOUNG], [YOUNG], [OLD], [OLD]):
         decision = update(run, SurvivorsSeen(FIRST, seen), NOW)
@@ -359,7 +375,10 @@ LOST: list[tuple[str, list[Event], list[Effect]]] = [
 @pytest.mark.parametrize(("_what", "events", "effects"), LOST, ids=[what for what, *_ in LOST])
 def test_lost(run: RunState, _what: str, events: list[Event], effects: list[Effect]) -> None:
     """What is alive of a lost attempt is awaited, ended only for a reason, and looked for (5.8)."""
-    decision = tell(run, RunnerStarted(), StartAnswered(FIRST, report("LOST")), *events)
+    update(run, RunnerStarted(), NOW)
+    decision = update(run, StartAnswered(FIRST, report("LOST")), NOW)
+    for event in events:
+        decision = update(run, event, NOW)
     asked = [one for one in decision.effects if one in (AGAIN, LOOK, AWAIT, END)]
     assert asked == effects
     assert run.steps[0].row.status == "RUNNING"
@@ -382,23 +401,23 @@ def test_a_cancel_of_an_outer_and_an_inner_run(
     run: RunState, is_nested: bool, status: str, facts: dict[str, Any], asked: list[Effect]
 ) -> None:
     """Each may end attempts of the other, which have not failed by themselves then (5.8a)."""
-    decision = tell(
-        run,
-        RunnerStarted(),
-        RUNNING,
-        WATCHED,
-        CancelSeen(CancelRequest(1000.0, None, is_nested=is_nested)),
-        SurvivorsSeen(FIRST, []),
-        AbortAnswered(FIRST, None),
-        StatusAnswered(FIRST, report(status, **facts)),
-    )
+    update(run, RunnerStarted(), NOW)
+    update(run, StartAnswered(FIRST, report("RUNNING")), NOW)
+    update(run, WatchAnswered(FIRST, Watch.WATCHING), NOW)
+    update(run, CancelSeen(CancelRequest(1000.0, None, is_nested=is_nested)), NOW)
+    update(run, SurvivorsSeen(FIRST, []), NOW)
+    update(run, AbortAnswered(FIRST, None), NOW)
+    decision = update(run, StatusAnswered(FIRST, report(status, **facts)), NOW)
     assert [one for one in decision.effects if one in (LOOK, END)] == asked
 
 
 @pytest.mark.parametrize("is_earlier_boot", [False, True])
 def test_processes_before_an_abort(run: RunState, *, is_earlier_boot: bool) -> None:
     """They are recorded before the abort and looked for after it, but not after a reboot (5.8)."""
-    decision = tell(run, RunnerStarted(), RUNNING, WATCHED, CANCEL)
+    update(run, RunnerStarted(), NOW)
+    update(run, StartAnswered(FIRST, report("RUNNING")), NOW)
+    update(run, WatchAnswered(FIRST, Watch.WATCHING), NOW)
+    decision = update(run, CANCEL, NOW)
     assert LOOK in decision.effects
     assert not any(isinstance(effect, AbortJob) for effect in decision.effects)
     decision = update(run, SEEN, NOW)
@@ -409,6 +428,20 @@ def test_processes_before_an_abort(run: RunState, *, is_earlier_boot: bool) -> N
     decision = update(run, AbortAnswered(FIRST, aborted), later)
     known = tuple(process._replace(command="") for process in (YOUNG, OLD))
     assert END._replace(known=() if is_earlier_boot else known) in decision.effects
+
+
+def test_the_same_every_time(tmp_path: Path, run: RunState) -> None:
+    with FlowStore.open(tmp_path / "flow.sqlite3") as store:
+        recorded = store.load("k")
+    assert recorded is not None
+    flow = FlowSpec.from_json(recorded.definition)
+    other = RunState.load(flow, recorded, Limits())
+    for event in (RunnerStarted(), StartAnswered(FIRST, report("LOST")), SurvivorsSeen(FIRST, [])):
+        first, second = (
+            (one.changes.header, one.changes.steps, one.changes.attempts, one.effects)
+            for one in (update(run, event, NOW), update(other, event, NOW))
+        )
+        assert first == second
 
 
 @pytest.mark.parametrize(
@@ -434,9 +467,14 @@ def test_the_order_of_the_file() -> None:
     assert list(plan_of(FlowSpec("f", (last, *steps)), None).get_ready()) == ids
 
 
-# What a report means for an attempt: the whole table (rules 5.3 and 5.9).
+# What a report_with means for an attempt: the whole table (rules 5.3 and 5.9).
 
 COMMAND = ("echo", "hello")
+
+
+def report_with(status: str, **facts: object) -> JobReport:
+    job = {"job_id": "j", "run_key": "k:a:1", "command": list(COMMAND), "status": status}
+    return JobReport.from_payload({**job, "worker_pid": 7, "target_pid": 8, **facts})
 
 
 @pytest.mark.parametrize(
@@ -464,10 +502,9 @@ COMMAND = ("echo", "hello")
         ("SUCCEEDED", {"command": []}, Verdict.SUCCEEDED),
     ],
 )
-def test_verdicts(status: str, facts: dict[str, Any], verdict: Verdict) -> None:
-    """Each report has one verdict; an unknown status counts as running (rule 5.3)."""
-    known = report(status, **{"command": list(COMMAND), **facts})
-    assert judge(known, StepSpec("a", COMMAND)) is verdict
+def test_verdicts(status: str, facts: dict[str, object], verdict: Verdict) -> None:
+    """Each report_with has one verdict; an unknown status counts as running (rule 5.3)."""
+    assert judge(report_with(status, **facts), StepSpec("a", COMMAND)) is verdict
 
 
 @pytest.mark.parametrize(
@@ -494,9 +531,9 @@ def test_verdicts(status: str, facts: dict[str, Any], verdict: Verdict) -> None:
 def test_exit_codes(status: str, code: int | None, verdict: Verdict) -> None:
     """A code counts only where orchesjob says that the command ended by itself (rule 9.12)."""
     spec = StepSpec("a", COMMAND, success_exit_codes=(3, 255, 137), skip_exit_codes=(4, 143))
-    assert judge(report(status, exit_code=code), spec) is verdict
+    assert judge(report_with(status, exit_code=code), spec) is verdict
     killed = code is not None and code < 0
-    ended = judge(report(status, exit_code=code), spec, ended=True)
+    ended = judge(report_with(status, exit_code=code), spec, ended=True)
     assert ended is (Verdict.FAILED if killed else verdict)
 
 
@@ -510,9 +547,9 @@ def test_exit_codes(status: str, code: int | None, verdict: Verdict) -> None:
         ({"abort_reason": 7}, "aborted from outside this run"),
     ],
 )
-def test_aborts(facts: dict[str, Any], sentence: str) -> None:
+def test_aborts(facts: dict[str, object], sentence: str) -> None:
     """A job that was aborted from outside is told with the reason that orchesjob keeps."""
-    assert describe_abort(report("ABORTED", **facts)) == sentence
+    assert describe_abort(report_with("ABORTED", **facts)) == sentence
 
 
 @pytest.mark.parametrize(
@@ -532,11 +569,11 @@ def test_aborts(facts: dict[str, Any], sentence: str) -> None:
 )
 def test_what_no_program_is(word: str, advice: str | None) -> None:
     """A command that could not be started names its program; a word of a shell, the remedy too."""
-    command: dict[str, Any] = {"command": [word], "exit_code": -1, "target_pid": None}
-    said = failure_of(report("FAILED", **command))
+    command = {"command": [word], "exit_code": -1, "target_pid": None}
+    said = failure_of(report_with("FAILED", **command))
     _, _, rest = said.partition("no process left: ")
     assert rest == (word if advice is None else f"{word}; {advice}")
-    assert failure_of(report("FAILED", exit_code=3, command=[word])) == "exit code 3"
+    assert failure_of(report_with("FAILED", exit_code=3, command=[word])) == "exit code 3"
 
 
 # Whom a run of a group is told to wait for (rule 10.7).

@@ -12,6 +12,20 @@ from flow_spec import Concurrency, StepSpec
 from .jobs import Obeys
 from .world import World
 
+# A run with a step of every kind, for what ends a run early (rules 5.6 and 9.12).
+
+ENDED_EARLY = {
+    "done": "SUCCEEDED",
+    "broken": "FAILED",
+    "skipped": "SKIPPED",
+    "delayed": "CANCELLED",
+    "running": "CANCELLED",
+    "waiting": "CANCELLED",
+    "alert": "CANCELLED",
+}
+"""How the steps end if the run is ended after some seconds."""
+
+
 # What a cancel does to each kind of step, and when it is done (rules 5.6 and 5.8).
 
 Make = Callable[..., StepSpec]
@@ -41,9 +55,7 @@ def test_every_kind_of_step(world: World, step: Make, timeout_sec: float | None)
     else:
         assert (run.status, run.error) == ("FAILED", "timed out after 20 s")
         assert world.warnings == ["the run timed out after 20 s; ending what still runs"]
-    kept = {"done": "SUCCEEDED", "broken": "FAILED", "skipped": "SKIPPED"}
-    ended = dict.fromkeys(("delayed", "running", "waiting", "alert"), "CANCELLED")
-    assert world.statuses() == kept | ended
+    assert world.statuses() == ENDED_EARLY
     error = "flow cancelled" if timeout_sec is None else "flow timed out"
     for found in run.steps:
         assert (found.error == error) == (found.status == "CANCELLED")
@@ -103,40 +115,16 @@ def test_other_calls_that_wait_for_their_places(world: World, step: Make, call: 
     assert all(found.end is not None for found in world.executions())
 
 
-@pytest.mark.parametrize(
-    ("graces", "least"), [([None], 5.0), ([0.0], 0.0), ([20.0], 20.0), ([8.0, 0.0], 8.0)]
-)
-def test_the_grace_time(world: World, step: Make, graces: list[float | None], least: float) -> None:
-    """A stubborn command has the grace time of the first request, else orchesjob's five seconds."""
+@pytest.mark.parametrize(("grace", "least"), [(None, 5.0), (0.0, 0.0), (20.0, 20.0)])
+def test_the_grace_time(world: World, step: Make, grace: float | None, least: float) -> None:
+    """A stubborn command has the grace time of the request, else orchesjob's five seconds."""
     world.record(step("a"))
     world.plan("a:1", seconds=900.0, obeys=Obeys.KILL)
-    for seconds, grace in enumerate(graces, start=10):
-        world.machine.after(seconds, partial(world.request_cancel, grace))
+    world.machine.after(10.0, partial(world.request_cancel, grace))
     world.drive()
-    assert len(world.calls.made("abort")) == 1
     (execution,) = world.executions()
     assert execution.end is not None
     assert 110.0 + least <= execution.end < 112.0 + least
-
-
-@pytest.mark.parametrize(("during_a_look", "longest_sec"), [(False, 0.5), (True, 1.0)])
-def test_seen_soon(world: World, step: Make, during_a_look: bool, longest_sec: float) -> None:
-    """A request is seen soon, however quiet the run is, also if it is recorded during a look."""
-    world.calls.latency = (0.0, 0.0)
-    world.record(step("a"))
-    world.plan("a:1", seconds=900.0)
-
-    def request_once() -> None:
-        world.on_look = lambda: None
-        world.request_cancel()
-
-    def request_at_the_next_look() -> None:
-        world.on_look = request_once
-
-    request = request_at_the_next_look if during_a_look else world.request_cancel
-    world.machine.after(50.0, request)
-    assert world.drive().status == "CANCELLED"
-    assert world.calls.made("abort")[0] - 150.0 <= longest_sec
 
 
 def test_what_cannot_be_ended(world: World, step: Make) -> None:
@@ -150,6 +138,44 @@ def test_what_cannot_be_ended(world: World, step: Make) -> None:
     pid = world.executions()[0].pid
     assert ("RUNNING", f"cannot be ended: pid {pid} (a)") in world.states_of("a")
     assert world.step("a").error == "flow cancelled"
+
+
+def test_two_requests(world: World, step: Make) -> None:
+    world.record(step("a"))
+    world.plan("a:1", seconds=900.0, obeys=Obeys.KILL)
+    world.machine.after(3.0, partial(world.request_cancel, 8.0))
+    world.machine.after(4.0, partial(world.request_cancel, 0.0))
+    world.drive()
+    assert world.run().cancel is not None
+    assert len(world.calls.made("abort")) == 1
+    (execution,) = world.executions()
+    assert execution.end is not None
+    assert execution.end >= 111.0
+
+
+def test_seen_soon(world: World, step: Make) -> None:
+    """A request is seen within half a second, however quiet the run is."""
+    world.calls.latency = (0.0, 0.0)
+    world.record(step("a"))
+    world.plan("a:1", seconds=900.0)
+    world.machine.after(50.0, world.request_cancel)
+    world.drive()
+    assert world.calls.made("abort")[0] - 150.0 <= 0.5
+
+
+def test_a_request_in_the_middle_of_a_look(world: World, step: Make) -> None:
+    """A request that is recorded while the runner looks for one is seen, now or soon."""
+    world.calls.latency = (0.0, 0.0)
+    world.record(step("a"))
+    world.plan("a:1", seconds=900.0)
+
+    def request_once() -> None:
+        world.on_look = lambda: None
+        world.request_cancel()
+
+    world.machine.after(50.0, lambda: setattr(world, "on_look", request_once))
+    assert world.drive().status == "CANCELLED"
+    assert world.calls.made("abort")[0] - 150.0 <= 1.0
 
 
 # The flow's `timeout_sec`: a run that takes too long is ended and has failed (rule 9.12).
@@ -182,26 +208,39 @@ def test_after_a_restart(world: World, step: Make, jump: float, least: float) ->
     world.record(step("a", retries=1), timeout_sec=50.0)
     world.plan("a:1", seconds=900.0)
     world.plan("a:2", seconds=900.0)
-
-    def restart() -> None:
-        world.machine.jump_wall_clock(jump)
-        world.restart_machine()
-
-    world.machine.after(10.0, restart)
+    restart_after(world, 10.0, jump)
     booted = 3.0
     assert world.drive().error == "timed out after 50 s"
     assert least <= world.machine.mono - booted < least + 3
 
 
-@pytest.mark.parametrize("cancelled_after", [4.0, 7.0], ids=["before", "meanwhile"])
-def test_a_cancel_has_its_way(world: World, step: Make, cancelled_after: float) -> None:
-    """A run that is being cancelled, also while its timeout is carried out, is CANCELLED (5.6)."""
+def restart_after(world: World, seconds: float, jump: float) -> None:
+    """Let the machine restart, and come up with its clock set wrong by so many seconds."""
+
+    def restart() -> None:
+        world.machine.jump_wall_clock(jump)
+        world.restart_machine()
+
+    world.machine.after(seconds, restart)
+
+
+def test_a_cancel_has_its_way(world: World, step: Make) -> None:
+    """A cancel that comes while the timeout is carried out ends the run CANCELLED (rule 5.6)."""
     world.record(step("a"), step("b", depends_on=("a",)), timeout_sec=5.0)
     world.plan("a:1", seconds=900.0, obeys=Obeys.KILL)
-    world.machine.after(cancelled_after, world.request_cancel)
+    world.machine.after(7.0, world.request_cancel)
     run = world.drive()
     assert (run.status, run.error) == ("CANCELLED", None)
     assert {found.error for found in run.steps} == {"flow cancelled"}
+
+
+def test_no_timeout_after_a_cancel(world: World, step: Make) -> None:
+    """A run that is being cancelled when its time is over ends CANCELLED."""
+    world.record(step("a"), timeout_sec=5.0)
+    world.plan("a:1", seconds=900.0, obeys=Obeys.KILL)
+    world.machine.after(4.0, world.request_cancel)
+    assert world.drive().status == "CANCELLED"
+    assert world.step("a").error == "flow cancelled"
 
 
 @pytest.mark.parametrize("step_limit", [3.0, 7.0], ids=["before", "meanwhile"])

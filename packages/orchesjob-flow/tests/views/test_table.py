@@ -4,7 +4,6 @@ import json
 import os
 import re
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -18,6 +17,7 @@ from orchesjob_flow.views.table import (
     draw_table,
     elapsed,
     fit_live_table,
+    header,
     run_rows,
     run_table,
     runs_in,
@@ -45,11 +45,19 @@ def test_the_table_of_the_rule(daily: Run, ten_o_clock: float) -> None:
     assert run_table(Snapshot(daily, Holder(4711)), ten_o_clock + 70, colour=None) == RULE_6_5
 
 
-def test_the_end_of_a_run(daily: Run, ten_o_clock: float) -> None:
-    """A run that has ended shows when, how long it took, and its error; time stands still.
+def test_a_short_run(daily: Run, ten_o_clock: float) -> None:
+    """A short time that is over has its tenths, as those of the steps have (rule 6.11)."""
+    ended = daily._replace(status=RunStatus.FAILED, finished_at=ten_o_clock + 1.26)
+    (line,) = (
+        line
+        for line in header(Snapshot(ended, None), ten_o_clock + 70, colour=None)
+        if line.startswith("Started: ")
+    )
+    assert line.endswith("  Elapsed: 1.3 s")
 
-    A short time that is over has its tenths, as those of the steps have (rule 6.11).
-    """
+
+def test_the_end_of_a_run(daily: Run, ten_o_clock: float) -> None:
+    """A run that has ended shows when, how long it took, and its error; time stands still."""
     ended = daily._replace(
         status=RunStatus.FAILED, finished_at=ten_o_clock + 3661, error="1 step failed: x"
     )
@@ -57,8 +65,6 @@ def test_the_end_of_a_run(daily: Run, ten_o_clock: float) -> None:
     assert lines[1] == "Status: NG FAILED  Steps: 1/3 done, 1 running, 0 failed"
     assert lines[2].endswith("Finished: 2026-05-07 11:01:01  Elapsed: 1 h 1 min")
     assert lines[3] == "Error: 1 step failed: x"
-    short = Snapshot(ended._replace(finished_at=ten_o_clock + 1.26), None)
-    assert "  Elapsed: 1.3 s\n" in run_table(short, ten_o_clock + 9999, colour=None)
 
 
 NOT_NEEDED = "not needed: nothing failed"
@@ -106,9 +112,6 @@ def test_a_run_that_nobody_advances(daily: Run, ten_o_clock: float) -> None:
     )
     odd = Snapshot(daily._replace(run_key="-it's"), None)
     assert """`orchesjob-flow resume '--run-key=-it'"'"'s'`""" in run_table(odd, 0.0, colour=None)
-    inside = daily._replace(parent=Parent("nightly", "import", 2))
-    lines = run_table(Snapshot(inside, Holder(1)), ten_o_clock, colour=None).splitlines()
-    assert lines[3] == "Inside: nightly, step import, attempt 2"  # rule 5.8a
 
 
 @pytest.mark.parametrize(
@@ -162,25 +165,26 @@ def test_marks(make_run: Callable[..., Run], status: str, shown: str) -> None:
     assert shown == status or shown not in coloured
 
 
-def listed(
-    run_key: str,
-    flow_id: str = "f",
-    status: RunStatus = RunStatus.SUCCEEDED,
-    *,
-    outer: str | None = None,
-) -> Listed:
+def test_a_run_inside_another(daily: Run, ten_o_clock: float) -> None:
+    """A run that a step of another run has started says so (rule 5.8a)."""
+    inside = daily._replace(parent=Parent("nightly", "import", 2))
+    lines = run_table(Snapshot(inside, Holder(1)), ten_o_clock, colour=None).splitlines()
+    assert lines[3] == "Inside: nightly, step import, attempt 2"
+
+
+def listed(run_key: str, outer: str | None = None) -> Listed:
     parent = None if outer is None else Parent(outer, "a", 1)
+    status = RunStatus.SUCCEEDED
     nothing_else = (None, None, None, None, None)
-    run = RunSummary(run_key, flow_id, status, None, 1.0, 2.0, 1, None, parent, *nothing_else, {})
+    run = RunSummary(run_key, "f", status, None, 1.0, 2.0, 1, None, parent, *nothing_else, {})
     return Listed(run, None)
 
 
 def test_runs_inside_each_other() -> None:
     """In a list each run stands under the one that started it, if that is there (rule 5.8a)."""
     runs = [
-        *(listed("late"), listed("inmost", outer="in"), listed("in", outer="k")),
-        *(listed("also in", outer="k"), listed("k"), listed("left", outer="not in the list")),
-        listed("early"),
+        *(listed("late"), listed("inmost", "in"), listed("in", "k"), listed("also in", "k")),
+        *(listed("k"), listed("left", "not in the list"), listed("early")),
     ]
     table = runs_table(runs, 5.0, colour=None).splitlines()[2:]
     keys = [line.removeprefix("OK SUCCEEDED  ").partition(" f ")[0].rstrip() for line in table]
@@ -290,27 +294,41 @@ def test_no_line_is_wider_than_the_screen(
     assert all(line.count("\x1b[33m") == line.count("\x1b[0m") - ("36m" in line) for line in lines)
 
 
-def test_what_goes_first(make_run: Callable[..., Run]) -> None:
-    """Columns go one after the other, never the status; of two long cells each has half the room.
+def live_table(run: Run, columns: int) -> list[str]:
+    return fit_live_table(Snapshot(run, Holder(1)), 5.0, (columns, 24), colour=None)
 
-    A short one leaves it to the other (rule 6.6).
-    """
+
+def test_which_columns_go_first(make_run: Callable[..., Run]) -> None:
     step = Step(0, "load", StepStatus.DELAYED, 1, 0, 2, started_at=1.0, error=LONG)
+    run = make_run((step, None))
 
-    def table(columns: int, **changes: Any) -> list[str]:
-        run = make_run((step._replace(**changes), None))
-        return fit_live_table(Snapshot(run, Holder(1)), 5.0, (columns, 24), colour=None)
+    def heads(columns: int) -> list[str]:
+        return live_table(run, columns)[-3].split()
 
     everything = ["Step", "Status", "Attempt", "Elapsed", "Error"]
-    assert table(200)[-3].split() == table(70)[-3].split() == everything
-    assert table(46)[-3].split() == ["Step", "Status", "Error"]
-    assert LONG[:20] in "".join(table(80))
-    wide: dict[str, Any] = {"step_id": "x" * 128, "status": StepStatus.FAILED}
-    assert table(36, **wide, error=None)[-1].endswith("...  NG FAILED")
-    row = table(80, **wide)[-1]
+    assert heads(200) == everything
+    assert heads(70) == everything
+    assert heads(46) == ["Step", "Status", "Error"]
+    assert LONG[:20] in "".join(live_table(run, 80))
+
+
+def test_the_status_is_on_a_narrow_screen(make_run: Callable[..., Run]) -> None:
+    """However long an id, beside it is what has become of the step (rule 6.6)."""
+    step = Step(0, "x" * 128, StepStatus.SUCCEEDED, 1, 0, 0, started_at=1.0)
+    row = live_table(make_run((step, None)), 36)[-1]
+    assert row.endswith("...  OK SUCCEEDED")
+
+
+def test_a_long_id_leaves_room_for_the_error(make_run: Callable[..., Run]) -> None:
+    """Of two long cells each has half of the room; a short one leaves it to the other."""
+    step = Step(0, "x" * 128, StepStatus.FAILED, 1, 0, 0, started_at=1.0, error=LONG)
+    row = live_table(make_run((step, None)), 80)[-1]
     assert row.startswith("x" * 21 + "...  NG FAILED  ")
     assert row.endswith(f"  {LONG[:22]}...")
-    assert re.fullmatch("x{20}.*  no", table(80, **wide, error="no")[-1])
+    short = step._replace(error="no")
+    row = live_table(make_run((short, None)), 80)[-1]
+    assert row.startswith("x" * 20)
+    assert row.endswith("  no")
 
 
 @pytest.fixture
@@ -374,26 +392,30 @@ def test_a_long_cell() -> None:
     assert len("\n".join(many)) < 2100 * LONG_CELL + 100
 
 
+WHY = "waits for attempt 1 to be gone: pid 4711 (a command that goes on and on and on)"
+COLUMNS = [30, 40, 59, 80, 81, 120, 200]
+
+
 def letters(text: str) -> str:
     """Return a text without its blanks, however it is broken into lines."""
     return "".join(text.split())
 
 
-@pytest.mark.parametrize("columns", [30, 40, 59, 80, 81, 120, 200])
+@pytest.mark.parametrize("columns", COLUMNS)
 @pytest.mark.parametrize("step_id", ["load", "日本から来たデータを読み込む", "x" * 128])
 def test_nothing_that_matters_is_cut(
     make_run: Callable[..., Run], step_id: str, columns: int
 ) -> None:
     """However narrow it is: which step, its status and why; and no line is wider."""
     steps = (
-        Step(0, step_id, StepStatus.FAILED, 2, 0, 1, started_at=1.0, finished_at=2.5, error=LONG),
+        Step(0, step_id, StepStatus.FAILED, 2, 0, 1, started_at=1.0, finished_at=2.5, error=WHY),
         Step(1, "next", StepStatus.PENDING, 0, 0, 0),
     )
-    run = make_run(*((step, None) for step in steps), error=f"{LONG} {LONG}", flow_id="f" * 90)
+    run = make_run(*((step, None) for step in steps), error=f"{WHY} {WHY}", flow_id="f" * 90)
     lines = whole_table(Snapshot(run, Holder(1)), 5.0, columns, colour=None)
     assert max(map(width, lines)) <= columns
     shown = letters("".join(lines))
-    for part in (LONG, f"{LONG}{LONG}", "f" * 90, "NG FAILED", ". PENDING", "attempt 1 may start"):
+    for part in (WHY, f"{WHY}{WHY}", "f" * 90, "NG FAILED", ". PENDING", "attempt 1 may start"):
         assert letters(part) in shown
     assert shown.count("x") == f"{step_id}next".count("x")
     assert shown.count("読") == step_id.count("読")
@@ -401,10 +423,10 @@ def test_nothing_that_matters_is_cut(
 
 def test_where_the_reason_stands(make_run: Callable[..., Run]) -> None:
     """It is in its row, in several lines where there is little room."""
-    step = Step(0, "load", StepStatus.FAILED, 2, 0, 1, started_at=1.0, finished_at=2.5, error=LONG)
+    step = Step(0, "load", StepStatus.FAILED, 2, 0, 1, started_at=1.0, finished_at=2.5, error=WHY)
     snapshot = Snapshot(make_run((step, None)), None)
     assert whole_table(snapshot, 5.0, 200, colour=None)[-1] == (
-        f"load  NG FAILED  2        1.5 s    {LONG}"
+        f"load  NG FAILED  2        1.5 s    {WHY}"
     )
     assert whole_table(snapshot, 5.0, 62, colour=None)[-3:] == [
         "load  NG FAILED  2        1.5 s    waits for attempt 1 to be",
@@ -420,12 +442,18 @@ def test_where_the_reason_stands(make_run: Callable[..., Run]) -> None:
     ]
 
 
-@pytest.mark.parametrize("columns", [30, 40, 59, 80, 81, 120, 200])
+@pytest.mark.parametrize("columns", COLUMNS)
 def test_a_list(columns: int) -> None:
     """Of a list, the status, the key and who advances the run stay; no line is wider."""
+    nothing_else = (None, None, None, None, None)
     keys = ["k", "nightly-2026-05-07-of-a-long-name-of-forty", "日" * 30]
-    runs = [listed(key, "f" * 20, RunStatus.RUNNING) for key in keys]
-    lines = runs_in(columns, run_rows(runs, 5.0, colour=False))
+    status = RunStatus.RUNNING
+    runs = [
+        RunSummary(key, "f" * 20, status, None, 1.0, 2.0, 1, None, None, *nothing_else, {})
+        for key in keys
+    ]
+    listed = [Listed(run, None) for run in runs]
+    lines = runs_in(columns, run_rows(listed, 5.0, colour=False))
     assert max(map(width, lines)) <= columns
     shown = letters("".join(lines))
     assert shown.count("RUNNING") == shown.count("none") == len(keys)
@@ -435,9 +463,15 @@ def test_a_list(columns: int) -> None:
 
 def test_what_is_empty_is_left_out() -> None:
     """At 80 columns a list shows flow and age, and no column without a value (rule 9.5)."""
-    keys = ("nightly-20260507T020000-k3x9", "nightly-20260506T020000-a2b4")
-    runs = [listed(key, "nightly") for key in keys]
-    assert runs_in(80, run_rows(runs, 7201.0, colour=False)) == [
+    nothing_else = (None, None, None, None, None)
+    runs = [
+        RunSummary(
+            key, "nightly", RunStatus.SUCCEEDED, None, 1.0, 2.0, 1, None, None, *nothing_else, {}
+        )
+        for key in ("nightly-20260507T020000-k3x9", "nightly-20260506T020000-a2b4")
+    ]
+    rows = run_rows([Listed(run, None) for run in runs], 7201.0, colour=False)
+    assert runs_in(80, rows) == [
         "Status     Run key                       Flow     Age  Steps  Elapsed",
         "---------  ----------------------------  -------  ---  -----  -------",
         "SUCCEEDED  nightly-20260507T020000-k3x9  nightly  2 h  0/0    1 s",
