@@ -27,6 +27,7 @@ from orchesjob_flow_airflow.flow_as_dag.run import TaskIds
 from orchesjob_flow_airflow.flow_as_dag.tries import (
     AttemptKeys,
     InfrastructureFault,
+    RetriedFailure,
     StepRetries,
     Tries,
 )
@@ -443,6 +444,21 @@ def test_the_delay_of_a_step(used: int, remaining_sec: float, delay_sec: float |
     else:
         expected = RetryDecision.retry(timedelta(seconds=delay_sec), "exit code 3")
         assert (StepRetries().evaluate(failure, 1, 6), recorded) == (expected, ["failed"])
+
+
+def test_the_delays_of_a_run(airflow: "Airflow", monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first delay is `retry_delay_sec`, each next one `retry_backoff` times as long (9.12)."""
+    delays: list[float] = []
+    begin = RetriedFailure.__init__
+
+    def note(failure: RetriedFailure, cause: str, delay_sec: float) -> None:
+        delays.append(delay_sec)
+        begin(failure, cause, 0.0)
+
+    monkeypatch.setattr(RetriedFailure, "__init__", note)
+    fields = "retries: 2, retry_delay_sec: 5, retry_backoff: 3"
+    assert airflow.run_flow(flow("exit 1", fields)) == (NG, {"a": NG})
+    assert delays == [5, 15]
 
 
 @pytest.mark.parametrize("fault", [ConnectionError("gone"), InfrastructureFault("gone")])

@@ -445,9 +445,9 @@ def failure_of_attempt(
         return AirflowFailException(f"{error}; only retry_exit_codes are retried")
     if tries.retries_used == step.retries:
         return AirflowFailException(str(error))
+    delay_sec = step.delay_after(tries.retries_used + 1)
     if counts:
         tries.record("failed")
-    delay_sec = step.delay_after(tries.retries_used + 1)
     return RetriedFailure(str(error), min(delay_sec, remaining_sec))
 
 
