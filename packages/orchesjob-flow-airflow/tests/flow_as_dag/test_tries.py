@@ -27,7 +27,6 @@ from orchesjob_flow_airflow.flow_as_dag.run import TaskIds
 from orchesjob_flow_airflow.flow_as_dag.tries import (
     AttemptKeys,
     InfrastructureFault,
-    RetriedFailure,
     StepRetries,
     Tries,
 )
@@ -437,28 +436,20 @@ def test_the_delay_of_a_step(used: int, remaining_sec: float, delay_sec: float |
         "a", ("x",), retries=3, retry_delay_sec=4, retry_backoff=3, retry_max_delay_sec=20
     )
     recorded: list[str] = []
-    tries = cast("Tries", SimpleNamespace(retries_used=used, record=recorded.append))
-    failure = failure_of_attempt(step, AttemptFailed("exit code 3", 3), tries, remaining_sec)
+    tries = SimpleNamespace(retries_used=used)
+
+    def record(what: str) -> None:
+        recorded.append(what)
+        tries.retries_used += 1
+
+    tries.record = record
+    error = AttemptFailed("exit code 3", 3)
+    failure = failure_of_attempt(step, error, cast("Tries", tries), remaining_sec)
     if delay_sec is None:
         assert (type(failure), recorded) == (AirflowFailException, [])
     else:
         expected = RetryDecision.retry(timedelta(seconds=delay_sec), "exit code 3")
         assert (StepRetries().evaluate(failure, 1, 6), recorded) == (expected, ["failed"])
-
-
-def test_the_delays_of_a_run(airflow: "Airflow", monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first delay is `retry_delay_sec`, each next one `retry_backoff` times as long (9.12)."""
-    delays: list[float] = []
-    begin = RetriedFailure.__init__
-
-    def note(failure: RetriedFailure, cause: str, delay_sec: float) -> None:
-        delays.append(delay_sec)
-        begin(failure, cause, 0.0)
-
-    monkeypatch.setattr(RetriedFailure, "__init__", note)
-    fields = "retries: 2, retry_delay_sec: 5, retry_backoff: 3"
-    assert airflow.run_flow(flow("exit 1", fields)) == (NG, {"a": NG})
-    assert delays == [5, 15]
 
 
 @pytest.mark.parametrize("fault", [ConnectionError("gone"), InfrastructureFault("gone")])
