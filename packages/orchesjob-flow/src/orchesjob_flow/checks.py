@@ -66,7 +66,7 @@ from orchesjob_flow.home.orchesjob_home import (
 from orchesjob_flow.reasons import describe_given_up, settled_words
 from orchesjob_flow.reports.facts import cached_flow
 from orchesjob_flow.runner import hook
-from orchesjob_flow.views.terminal import status_line
+from orchesjob_flow.views.terminal import counted, status_line
 
 type ClientOf = Callable[[str], OrchesjobClient]
 """What makes a client of an orchesjob home."""
@@ -160,8 +160,7 @@ def _check_database(store: FlowStore, settings: Settings) -> Check:
     damage = store.damage()
     if damage:
         return Check("database", Grade.PROBLEM, f"{settings.home.database}: {'; '.join(damage)}")
-    count = len(store.run_keys())
-    runs = f"{count:,} run{'' if count == 1 else 's'}"
+    runs = counted(len(store.run_keys()), "run")
     return Check("database", Grade.OK, f"{settings.home.database}: {runs}, undamaged")
 
 
@@ -319,13 +318,12 @@ def check_orchesjob(settings: Settings) -> Generator[Check, None, ClientOf | Non
 
 def quickest[Answer](ask: Callable[[], Answer]) -> tuple[Answer, float]:
     """Ask several times, as other work may delay a call; return an answer and the least seconds."""
-    took = []
-    while True:
+
+    def timed() -> tuple[Answer, float]:
         began = time.perf_counter()
-        answer = ask()
-        took.append(time.perf_counter() - began)
-        if len(took) == CALLS:
-            return answer, min(took)
+        return ask(), time.perf_counter() - began
+
+    return min((timed() for _ in range(CALLS)), key=lambda one: one[1])
 
 
 def check_history(version_sec: float, call_sec: float) -> Check:
@@ -477,10 +475,10 @@ def audit(
     """
     asked = recorded if every else to_ask(recorded)
     found = []
-    with status_line(patience_sec=0) as line, ThreadPoolExecutor(starts) as pool:
+    with status_line() as say, ThreadPoolExecutor(starts) as pool:
         answers = pool.map(lambda one: ask(client_of, one), asked)
         for number, (one, answer) in enumerate(zip(asked, answers, strict=True), 1):
-            line.say(f"orchesjob has answered about {number:,} of {len(asked):,} attempts")
+            say(f"orchesjob has answered about {number:,} of {len(asked):,} attempts")
             if (check := compare(one, answer)) is not None:
                 found.append(check)
     yield from found

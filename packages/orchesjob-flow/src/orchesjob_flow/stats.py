@@ -214,7 +214,7 @@ def flow_stats(
     flow_id: str | None = None,
     since: float = 0.0,
     most: int = MOST_RUNS,
-    report: Callable[[str], None],
+    report: Callable[[str], object] = lambda _: None,
 ) -> Stats:
     """Return the figures of all flows that have runs, or of one, in the order of their ids.
 

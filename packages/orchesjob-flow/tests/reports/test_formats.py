@@ -122,7 +122,8 @@ def test_markdown_is_bounded(number: int) -> None:
     assert len(text.encode()) <= 64 * 1024
     assert "| bad | ❌ FAILED | exit code 1 |" in text
     rows = text.count("\n| ") - 2
-    note = f"\n{rows} of {number} steps: {number - rows} steps that matter less are left out.\n"
+    left_out = f"{number - rows:,} steps that matter less are left out"
+    note = f"\n{rows:,} of {number:,} steps: {left_out}.\n"
     assert (note in text) == (rows < number)
     assert (rows < number) == (number > 1000)
 

@@ -141,7 +141,7 @@ def test_two_thousand_steps() -> None:
     page = as_html(facts)
     assert len(page.encode()) < 2_000_000
     assert page.count("<tr id=") == 2000
-    assert "2000 steps are too many to be drawn" in page
+    assert "2,000 steps are too many to be drawn" in page
     assert "1850 more are not drawn" in page
 
 

@@ -17,7 +17,7 @@ from orchesjob_flow.home import RunHandle, Snapshot, request_cancel
 from orchesjob_flow.reasons import finally_words, is_running_finally, listed, steps_of_finally
 from orchesjob_flow.runner.assembly import runner_of
 from orchesjob_flow.views.results import ended_words, show_run
-from orchesjob_flow.views.terminal import OutputFormat, StatusLine, status_line, warn
+from orchesjob_flow.views.terminal import OutputFormat, Say, status_line, warn
 
 ALLOWANCE_SEC = 30.0
 """How much longer than the grace time a cancel may take, not counting the time of `finally`."""
@@ -47,8 +47,8 @@ def cancel(
     Example:
       orchesjob-flow cancel nightly-2026-05-07 --grace-seconds 10
     """  # noqa: D301 - click reads \b
-    with handle.open() as store, status_line() as line:
-        end = partial(request_and_await, store=store, grace_sec=grace_seconds, now=now, line=line)
+    with handle.open() as store, status_line() as say:
+        end = partial(request_and_await, store=store, grace_sec=grace_seconds, now=now, say=say)
         run = end(handle)
         if run.status is RunStatus.CANCELLED:
             for run_key in store.unfinished_inside(run.run_key):  # rule 5.6
@@ -63,7 +63,7 @@ def request_and_await(  # noqa: PLR0913 - the options of a cancel
     store: FlowStore,
     grace_sec: float | None,
     now: bool,
-    line: StatusLine,
+    say: Say,
     again: bool = True,
 ) -> Run:
     """Record the request and wait for the end of the run, which its runner brings about.
@@ -84,7 +84,7 @@ def request_and_await(  # noqa: PLR0913 - the options of a cancel
     if again or recorded is None:
         recorded = request_cancel(handle, store, time.time(), grace_sec, now=now)
     given = None if recorded is None else recorded.grace_sec
-    waiting = Waiting((DEFAULT_GRACE_SEC if given is None else given) + ALLOWANCE_SEC, line)
+    waiting = Waiting((DEFAULT_GRACE_SEC if given is None else given) + ALLOWANCE_SEC, say)
     while not (run := handle.load(store)).status.is_terminal:
         if waiting.is_over(run):
             raise CancelUnfinished(handle.run_key, what_is_in_the_way(handle, run))
@@ -113,9 +113,9 @@ def what_is_in_the_way(handle: RunHandle, run: Run) -> str:
 class Waiting:
     """How long a cancel waits; the time of `finally` does not count."""
 
-    def __init__(self, allowed_sec: float, line: StatusLine) -> None:
+    def __init__(self, allowed_sec: float, say: Say) -> None:
         """Begin to wait; the status line says for what."""
-        self._line = line
+        self._say = say
         self._began = time.monotonic()
         self._allowed_sec = allowed_sec
         self._deadline = time.monotonic() + allowed_sec
@@ -130,7 +130,7 @@ class Waiting:
                 why = "" if run.finally_after is Outcome.CANCELLED else f"{TOO_LATE}; "
                 warn(f"run {run.run_key!r}: {why}{news}; `cancel --now` ends that too")
         waited = int(time.monotonic() - self._began)
-        self._line.say(f"cancel: {_what_is_left(run)} ({waited} s)")
+        self._say(f"cancel: {_what_is_left(run)} ({waited} s)")
         return time.monotonic() >= self._deadline
 
 

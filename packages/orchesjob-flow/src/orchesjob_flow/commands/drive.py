@@ -4,13 +4,14 @@
 can without waiting (rule 6.8).
 """
 
+import signal
 from contextlib import closing
 from functools import partial
 
 import click
 
 from orchesjob_flow.cli.options import CommandOnRun, format_option, run_key_option
-from orchesjob_flow.home import RunHandle, Snapshot
+from orchesjob_flow.home import Lock, RunHandle, Snapshot
 from orchesjob_flow.runner import assembly, background
 from orchesjob_flow.views.results import run_exit_code, run_json, show_run
 from orchesjob_flow.views.terminal import OutputFormat, print_json
@@ -22,7 +23,8 @@ from orchesjob_flow.views.terminal import OutputFormat, print_json
 @click.option("--pipe-fd", type=int, required=True)
 def drive(handle: RunHandle, lock_fd: int, pipe_fd: int) -> int:
     """Be the background process of `start -d`."""
-    lock = background.inherit_lock(lock_fd)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it outlives the terminal that it was started on
+    lock = Lock.inherit(lock_fd)
     with handle.open() as store:
         on_ready = partial(background.report_ready, pipe_fd)
         run = assembly.drive(handle, store, lock, on_ready=on_ready)

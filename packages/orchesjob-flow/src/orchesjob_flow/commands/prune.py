@@ -103,9 +103,9 @@ def prune(  # noqa: PLR0913, PLR0917 - its options
             pruner = Pruner(store, settings, keeps_output=keep_output, warn=warn)
             pruned = pruner.foresee(choose(store))
     else:
-        with open_store(settings) as store, status_line() as line:
+        with open_store(settings) as store, status_line() as say:
             pruner = Pruner(store, settings, keeps_output=keep_output, warn=warn)
-            pruned = pruner.remove(choose(store), ended_by=ended_by, report=line.say)
+            pruned = pruner.remove(choose(store), ended_by=ended_by, report=say)
             failed = pruner.failed
             if not_started:
                 store.forget_not_started(by=ended_by, flow_id=flow_id)

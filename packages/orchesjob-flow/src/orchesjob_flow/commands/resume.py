@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import click
 
@@ -122,10 +122,10 @@ def resume_all(settings: Settings, output_format: OutputFormat) -> int:
     fates = fates_of(settings, abandoned, now().boot)
     left = [run for run in abandoned if fates.get(run.run_key) is InnerFate.IS_LEFT]
     handles = [RunHandle(run.run_key, settings) for run in abandoned if run not in left]
-    with status_line() as line:
+    with status_line() as say:
         begun: list[tuple[RunHandle, Begun | Exception]] = []
         for handle in handles:  # all, before any is waited for
-            line.say(f"{len(begun)} of {len(handles)} runs have a new runner")
+            say(f"{len(begun)} of {len(handles)} runs have a new runner")
             ends = fates.get(handle.run_key) is InnerFate.ENDS
             try:
                 begun.append((handle, begin(handle, cancels=ends)))
@@ -133,10 +133,15 @@ def resume_all(settings: Settings, output_format: OutputFormat) -> int:
                 begun.append((handle, error))
         resumed: list[Resumed] = []
         for handle, runner in begun:
-            line.say(f"{len(resumed)} of {len(handles)} runs go on; waiting for {handle.run_key}")
+            say(f"{len(resumed)} of {len(handles)} runs go on; waiting for {handle.run_key}")
             resumed.append(await_one(handle, runner))
     if output_format is OutputFormat.JSON:
-        print_json(_resumed_json(resumed, left))
+        print_json(
+            {
+                "resumed": [as_json(one) for one in resumed],
+                "left": [{"run_key": run.run_key, "parent": parent_json(run)} for run in left],
+            }
+        )
     else:
         print_lines(_resumed_lines(resumed, left))
     hook.call_all_due(settings)
@@ -148,13 +153,6 @@ def resume_all(settings: Settings, output_format: OutputFormat) -> int:
     if errors := {one.run_key: str(one.error) for one in troubled if one.pid is None}:
         raise NotResumed(errors)
     return NOT_SUCCEEDED if said else DONE
-
-
-def _resumed_json(resumed: Sequence[Resumed], left: Sequence[RunSummary]) -> dict[str, Any]:
-    return {
-        "resumed": [as_json(one) for one in resumed],
-        "left": [{"run_key": run.run_key, "parent": parent_json(run)} for run in left],
-    }
 
 
 def _resumed_lines(resumed: Sequence[Resumed], left: Sequence[RunSummary]) -> list[str]:

@@ -67,8 +67,8 @@ def stats(
       orchesjob-flow stats --flow-id nightly --since 30d
     """  # noqa: D301 - click reads \b
     since = 0.0 if since_sec is None else time.time() - since_sec
-    with status_line() as line:
-        ask = partial(flow_stats, flow_id=flow_id, since=since, report=line.say)
+    with status_line() as say:
+        ask = partial(flow_stats, flow_id=flow_id, since=since, report=say)
         found = read_store(settings, ask) or Stats([], is_truncated=False)
     if not found.flows:
         tell_unknown_flow(settings, flow_id)
@@ -135,8 +135,7 @@ def metrics(settings: Settings, output: str | None) -> None:
     Example:
       orchesjob-flow metrics --output /var/lib/flow-metrics/flows.prom
     """  # noqa: D301 - click reads \b
-    with status_line() as line:
-        found = read_store(settings, partial(flow_stats, report=line.say))
+    found = read_store(settings, flow_stats)
     text = ""
     if found is not None:
         newest = read_store(settings, FlowStore.newest_runs) or ()

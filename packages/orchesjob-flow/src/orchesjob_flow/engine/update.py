@@ -207,11 +207,6 @@ def on_job_exited(context: UpdateContext, event: JobExited) -> None:
         attempts.act_on_exit(context, attempt)
 
 
-def on_running_answered(context: UpdateContext, event: RunningAnswered) -> None:
-    """Ask for the outcome of every polled job that no longer runs."""
-    calls.act_on_poll(context, event)
-
-
 def on_survivors_seen(context: UpdateContext, event: SurvivorsSeen) -> None:
     """Act on the processes that were found: for the run, a closed attempt or an open one."""
     if event.attempt is None:
@@ -519,7 +514,7 @@ HANDLERS: dict[type, Callable[[UpdateContext, Any], None]] = {
     AbortAnswered: on_abort_answered,
     CallBegan: on_call_began,
     StartCalledOff: on_start_called_off,
-    RunningAnswered: on_running_answered,
+    RunningAnswered: calls.act_on_poll,
     CallUnanswered: on_call_unanswered,
     WatchAnswered: on_watch_answered,
     JobExited: on_job_exited,

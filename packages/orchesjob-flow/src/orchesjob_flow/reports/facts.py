@@ -515,7 +515,7 @@ def how_it_went(facts: Facts, took: str) -> str:
     skipped, failed = facts.count(StepStatus.SKIPPED), facts.count(StepStatus.FAILED)
     flaky = sum(one.is_flaky for one in facts.steps)
     settled = len(facts.run.settled)
-    which = f"All {total} steps" if good == total else f"{good} of {counted(total, 'step')}"
+    which = f"All {total:,} steps" if good == total else f"{good:,} of {counted(total, 'step')}"
     which = "Its step" if good == total == 1 else which
     parts = [
         f"{skipped} {_was_or_were(skipped)} skipped" if skipped else "",
@@ -560,7 +560,7 @@ def _while_running(facts: Facts) -> str:
 def _progress_so_far(facts: Facts) -> str:
     running = running_words((one.step for one in facts.steps), facts.stale)
     done = sum(one.status.is_terminal for one in facts.steps)
-    progress = f"{done} of {counted(len(facts.steps), 'step')} done"
+    progress = f"{done:,} of {counted(len(facts.steps), 'step')} done"
     return ", ".join(filter(None, [running, progress]))
 
 

@@ -139,7 +139,7 @@ def environment() -> Environment:
         "lines": lines,
         "ticked": ticked,
         "command": command,
-        "kind": kind,
+        "kind": CLASSES.__getitem__,
         "ending": ending_text,
     }
     found.globals |= {"SpanKind": SpanKind, "line_about": line_about}
@@ -163,11 +163,6 @@ def ticked(text: str) -> Markup:
         return Markup("`").join(parts)
     code = Markup("<code>{}</code>").format
     return Markup("").join(code(part) if place % 2 else part for place, part in enumerate(parts))
-
-
-def kind(status: object) -> str:
-    """Return the CSS class of a status."""
-    return CLASSES[str(status)]
 
 
 def time_element(timestamp: float | None) -> Markup:
@@ -299,9 +294,7 @@ def since(seconds: float) -> str:
     >>> since(0), since(0.5), since(30), since(5400)
     ('0', '500 ms', '30 s', '1 h 30 min')
     """
-    if seconds == 0:
-        return "0"
-    return duration_text(seconds)
+    return duration_text(seconds) if seconds else "0"
 
 
 def merged(spans: Iterable[tuple[float, float]], gap: float = 0.0) -> list[tuple[float, float]]:

@@ -217,10 +217,7 @@ def refuse_destination(path: Path, flow_file: str | None = None) -> None:
     if not path.parent.is_dir():
         raise ReportNotWritten(path, f"there is no folder {path.parent}")
     refuse_other_kinds(path)
-    if not path.exists():
-        return
-    is_its_own = flow_file is not None and is_same_file(path, flow_file)
-    if is_its_own or holds_flow(path):
+    if path.exists() and (is_same_file(path, flow_file) or holds_flow(path)):
         raise ReportNotWritten(path, "it is a flow file")
 
 
@@ -237,12 +234,11 @@ def refuse_other_kinds(path: Path) -> None:
         raise ReportNotWritten(path, f"it is {what}")
 
 
-def is_same_file(path: Path, flow_file: str) -> bool:
+def is_same_file(path: Path, flow_file: str | None) -> bool:
     """Whether both name one file, perhaps through a link."""
-    try:
-        return path.samefile(flow_file)
-    except OSError:
-        return False
+    with suppress(OSError):
+        return flow_file is not None and path.samefile(flow_file)
+    return False
 
 
 def holds_flow(path: Path) -> bool:
@@ -306,7 +302,7 @@ def as_markdown(facts: Facts) -> str:
     text += TABLE_HEAD + "".join(rows)
     if left_out:
         shown = f"{counted(left_out, 'step')} that matter less are left out"
-        text += f"\n{len(rows)} of {counted(len(facts.steps), 'step')}: {shown}.\n"
+        text += f"\n{len(rows):,} of {counted(len(facts.steps), 'step')}: {shown}.\n"
     return text
 
 

@@ -59,13 +59,11 @@ def _metadata_event(what: str, lane: int, name: str) -> dict[str, Any]:
 def event(facts: Facts, one: StepFacts, span: TimeSpan, lane: int) -> dict[str, Any]:
     """Describe an attempt, or a time between two of them."""
     is_attempt = span.kind is SpanKind.RAN
-    attempt = next(other for other in one.attempts if other.number == span.attempt_no)
-    what = {
-        "attempt": span.attempt_no,
-        "status": attempt.status.value,
-        "ended": endings_text([attempt]),
-    }
-    delayed = {"next_attempt": span.attempt_no}
+    what: dict[str, Any] = {"next_attempt": span.attempt_no}
+    if is_attempt:
+        attempt = next(other for other in one.attempts if other.number == span.attempt_no)
+        ended = endings_text([attempt])
+        what = {"attempt": attempt.number, "status": attempt.status.value, "ended": ended}
     begin = microseconds(span.begin - facts.begin)
     return {
         "ph": "X",
@@ -75,7 +73,7 @@ def event(facts: Facts, one: StepFacts, span: TimeSpan, lane: int) -> dict[str, 
         "tid": lane,
         "ts": begin,
         "dur": max(0, microseconds(span.end - facts.begin) - begin),
-        "args": {**(what if is_attempt else delayed), "critical": one.is_critical},
+        "args": {**what, "critical": one.is_critical},
     }
 
 

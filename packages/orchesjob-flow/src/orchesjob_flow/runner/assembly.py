@@ -153,7 +153,8 @@ def assembled(
                 flow = flow_of_run(run)
             flow = flow.filled(handle.built_in_names(run.flow_dir))
             state = RunState.load(flow, run, limits)
-            call_limits = limits_of_calls(limits)
+            sec = limits.call_sec  # after which any call is ended (rule 5.7)
+            call_limits = CallLimits(sec, sec, sec)
             calls_lock = wait_out(
                 handle, lambda: take_calls_lock(handle, run, call_limits), warn=warn
             )
@@ -215,11 +216,6 @@ def built_in_variables(run: Run, directory: Path) -> dict[str, str]:
         StepVariable.RUN_DIR: str(directory),
         StepVariable.STARTED: began.isoformat(timespec="seconds"),
     }
-
-
-def limits_of_calls(limits: Limits) -> CallLimits:
-    """Return the time limit after which any call is ended, as the engine allows (rule 5.7)."""
-    return CallLimits(limits.call_sec, limits.call_sec, limits.call_sec)
 
 
 def take_calls_lock(handle: RunHandle, run: Run, limits: CallLimits) -> Lock:

@@ -213,12 +213,6 @@ def child_command(handle: RunHandle, lock: Lock, pipe: int) -> list[str]:
     ]
 
 
-def inherit_lock(descriptor: int) -> Lock:
-    """Take over the run's lock from the parent, and outlive the terminal that it runs on."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    return Lock.inherit(descriptor)
-
-
 def report_ready(pipe: int) -> None:
     """Report to the parent that this process is ready, so that the parent returns."""
     try:

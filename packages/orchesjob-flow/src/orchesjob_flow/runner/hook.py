@@ -117,8 +117,8 @@ def call(settings: Settings, described: Mapping[str, Any]) -> Called:
         threading.Thread(target=feed, args=(process.stdin, text), daemon=True).start()
         reader = threading.Thread(target=keep, args=(process.stdout, output), daemon=True)
         reader.start()
-        with status_line() as line:
-            line.say(f"waiting for hooks/{program.name}, at most {HOOK_SEC:.0f} s")
+        with status_line() as say:
+            say(f"waiting for hooks/{program.name}, at most {HOOK_SEC:.0f} s")
             code = process.wait(HOOK_SEC)
     except TimeoutExpired:
         return f"did not end within {HOOK_SEC:.0f} s", bytes(output)

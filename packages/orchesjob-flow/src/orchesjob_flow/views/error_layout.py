@@ -116,15 +116,11 @@ def warning_text(source: str, warning: "FlowWarning", style: Style) -> str:
     lines = list(problem_lines(source, warning, style, f"warning[{warning.code}]", YELLOW))
     if warning.outcomes:
         indent = " " * (1 if warning.mark is None else len(str(warning.mark.line)))
-        example = f"{indent}{note('example', _outcomes_text(warning.outcomes), style)[1:]}"
+        ends = [f"{name} {end}" for name, end in warning.outcomes.items()]
+        ends.sort(key=lambda end: not end.endswith(" FAILED"))
+        example = f"{indent}{note('example', listed(ends, MOST_OUTCOMES), style)[1:]}"
         lines += wrapped(example, style.columns, indent=FURTHER)
     return "\n".join(lines)
-
-
-def _outcomes_text(outcomes: Mapping[str, str]) -> str:
-    ends = [f"{name} {end}" for name, end in outcomes.items()]
-    ends.sort(key=lambda end: not end.endswith(" FAILED"))
-    return listed(ends, MOST_OUTCOMES)
 
 
 def problem_lines(

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, zip_longest
 
-from flow_store import Attempt, Run, RunSummary, Step, StepStatus, reported_job, was_found
+from flow_store import Run, RunSummary, Step, StepStatus, reported_job, was_found
 from orchesjob_flow.errors import line_about
 from orchesjob_flow.home import Listed, Snapshot
 from orchesjob_flow.reasons import (
@@ -275,16 +275,17 @@ def step_row(run: Run, step: Step, wall: float | None, *, colour: bool | None) -
     """Draw one step; `wall` is that of `elapsed`."""
     attempt = latest_attempt(run, step)
     began, ended = step.started_at, step.finished_at
+    job = None if attempt is None else reported_job(run, attempt)
     if attempt is not None:
         ended = attempt.finished_at
         if began is not None and was_found(run, attempt):
-            began, ended, _ = times_of(run, attempt, reported_job(run, attempt) or {})
+            began, ended, _ = times_of(run, attempt, job or {})
     return (
         step_cell(run, step),
         status_text(step.status, colour=colour) + " (allowed)" * is_allowed(run, step),
         f"{step.attempt_no}/{step.max_retries}{' only_if' if is_at_gate(run, step) else ''}",
         "-" if began is None else elapsed(began, ended, wall),
-        _job_status(run, attempt),
+        "-" if job is None else visible(str(job.get("status"))),
         visible(shown_key(run.run_key, step)),
         _error_cell(run, step),
     )
@@ -336,11 +337,6 @@ def _error_cell(run: Run, step: Step) -> str:
     if settlement is None:
         return visible("; ".join(filter(None, (step.error, note_of(run, step)))))
     return visible(f"settled by {settlement.by}: {settlement.reason}")
-
-
-def _job_status(run: Run, attempt: Attempt | None) -> str:
-    job = None if attempt is None else reported_job(run, attempt)
-    return "-" if job is None else visible(str(job.get("status")))
 
 
 def elapsed(start: float, end: float | None, wall: float | None) -> str:

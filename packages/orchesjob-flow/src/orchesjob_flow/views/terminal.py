@@ -9,18 +9,14 @@ import json
 import os
 import re
 import sys
-import time
 from _thread import RLock  # importing `threading` would slow down `status`
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from orchesjob_flow.errors import Passing, ResultLost
-
-if TYPE_CHECKING:
-    from threading import Timer
 
 COLOUR = re.compile(r"(\x1b\[[0-9;:]*m)")
 STATUS_MARKS = {"PENDING": ". ", "RUNNING": "> ", "SUCCEEDED": "OK ", "FAILED": "NG "}
@@ -42,8 +38,6 @@ SPELLINGS = (AUTO, "json", "table", "text")
 WORD = re.compile(r"\s*\S+")
 NARROWEST = 8
 """No text is wrapped to fewer columns, no matter how narrow the terminal is."""
-ANSWER_PATIENCE_SEC = 1.0
-"""A shorter wait is not shown."""
 
 
 @cache
@@ -104,10 +98,10 @@ def size_text(size: int) -> str:
 def counted(number: int, noun: str) -> str:
     """Write a number of things.
 
-    >>> counted(1, "step"), counted(2, "step")
-    ('1 step', '2 steps')
+    >>> counted(1, "step"), counted(2_000, "step")
+    ('1 step', '2,000 steps')
     """
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def dump_json(value: Any, *, indent: int | None, ascii_only: bool = False) -> str:
@@ -544,61 +538,23 @@ def write_last_words(text: str) -> None:
             data = data[os.write(stderr, data[: select.PIPE_BUF]) :]
 
 
-class StatusLine:
-    """A line on stderr that is replaced in place.
-
-    Text from the first moments is shown after them, if it is still current: the next one may be
-    long in coming.
-    """
-
-    def __init__(self, terminal: Terminal, patience_sec: float) -> None:
-        """Show nothing for the first `patience_sec`."""
-        self._terminal = terminal
-        self._quiet_until = time.monotonic() + patience_sec
-        self._patience: Timer | None = None
-        self._words = ""
-        self._changing = RLock()
-
-    def say(self, words: str) -> None:
-        """Replace the text of the line."""
-        if not self._terminal.can_draw:
-            return
-        self._words = words
-        left = self._quiet_until - time.monotonic()
-        if left <= 0:
-            self._show()
-        elif self._patience is None:
-            from threading import Timer
-
-            self._patience = Timer(left, self._show)
-            self._patience.daemon = True
-            with suppress(RuntimeError, MemoryError):  # the line can do without its timer
-                self._patience.start()
-
-    def clear(self) -> None:
-        """Erase the line."""
-        if self._patience is not None:
-            self._patience.cancel()
-        with self._changing:
-            if self._words:
-                self._words = ""
-                write_status_line("")
-
-    def _show(self) -> None:
-        with self._changing:
-            if self._words:
-                room = self._terminal.size().columns - 1
-                write_status_line(cut(visible(self._words), room))
+type Say = Callable[[str], None]
+"""Replaces the text of a line on stderr."""
 
 
 @contextmanager
-def status_line(patience_sec: float = ANSWER_PATIENCE_SEC) -> Iterator[StatusLine]:
-    """Show a line on stderr within this block."""
-    line = StatusLine(stderr(), patience_sec)
+def status_line() -> Iterator[Say]:
+    """Show a line on stderr within this block, with what was said last."""
+    terminal = stderr()
+
+    def say(words: str) -> None:
+        if terminal.can_draw:
+            write_status_line(cut(visible(words), terminal.size().columns - 1))
+
     try:
-        yield line
+        yield say
     finally:
-        line.clear()
+        say("")
 
 
 def write_status_line(text: str) -> None:
