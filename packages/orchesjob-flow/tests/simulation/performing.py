@@ -8,12 +8,15 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
+import attrs
+
 from orchesjob_client import (
     DEFAULT_START_TIMEOUT_SEC,
     CallFailed,
     CallRefused,
     CallTimedOut,
     OrchesjobError,
+    Process,
     Watch,
 )
 from orchesjob_flow.engine.messages import (
@@ -31,22 +34,26 @@ from orchesjob_flow.engine.messages import (
     Event,
     FilesChecked,
     FilesNoted,
+    GiveUp,
     JobExited,
     LookForSurvivors,
     NoteFiles,
     RunningAnswered,
+    SetTimer,
     StartAnswered,
     StartCalledOff,
     StartJob,
     StartPrevented,
     StatusAnswered,
     SurvivorsSeen,
+    Warn,
     WatchAnswered,
     WatchJob,
     WatchProcess,
 )
 
 from .jobs import Job, SimulatedOrchesjob, step_of
+from .machine import Machine
 from .ports import VirtualInbox
 
 FENCED = ("start", "abort")
@@ -64,42 +71,47 @@ CAUSES = {
     "dead": "killed",
     "late": "killed",
 }
-
-
 ERRORS: dict[str, type[OrchesjobError]] = {
     "refuse": CallRefused,
     "hang": CallTimedOut,
     "stall": CallTimedOut,
 }
+type Called = StartJob | AskStatus | AskRunning | AbortJob | WatchJob | WatchProcess
+CALLS: dict[type[Called], str] = {
+    StartJob: "start",
+    AskStatus: "status",
+    AskRunning: "running",
+    AbortJob: "abort",
+    WatchJob: "watch",
+    WatchProcess: "watch",
+}
 
 
+@attrs.define
 class Calls:
     """What runners ask of orchesjob and of the system, and how that is answered."""
 
-    def __init__(
-        self,
-        jobs: SimulatedOrchesjob,
-        key_of: Callable[[AttemptId], str],
-        call_sec: Callable[[], float],
-    ) -> None:
-        self.latency = (0.01, 0.2)
-        self.pidfd = True
-        self.fault: Callable[[str, str], str] = lambda _call, _key: ""
-        """What goes wrong with a call for a key when no script says so."""
-        self.wait_sec: Callable[[], float] = lambda: 0.0
-        """How long the next call waits for its place among those of all runners."""
-        self.on_question: Callable[[str], None] = lambda _: None
-        """Is called with the key of every `status`, and with "" for `status --running`."""
-        self.on_answer: Callable[[Event], None] = lambda _: None
-        """Is called with every event before its runner gets it."""
-        self._machine = jobs.machine
-        self._jobs = jobs
-        self._key_of = key_of
-        self._call_sec = call_sec
-        self._made: list[tuple[float, str, str]] = []
-        self._scripts: list[tuple[str, str, deque[str]]] = []
-        self._inboxes: list[VirtualInbox] = []
-        self._fenced = 0
+    _jobs: SimulatedOrchesjob
+    _key_of: Callable[[AttemptId], str]
+    _call_sec: Callable[[], float]
+    latency: tuple[float, float] = (0.01, 0.2)
+    pidfd: bool = True
+    fault: Callable[[str, str], str] = lambda _call, _key: ""
+    """What goes wrong with a call for a key when no script says so."""
+    wait_sec: Callable[[], float] = lambda: 0.0
+    """How long the next call waits for its place among those of all runners."""
+    on_question: Callable[[str], None] = lambda _: None
+    """Is called with the key of every `status`, and with "" for `status --running`."""
+    on_answer: Callable[[Event], None] = lambda _: None
+    """Is called with every event before its runner gets it."""
+    _made: list[tuple[float, str, str]] = attrs.Factory(list)
+    _scripts: list[tuple[str, str, deque[str]]] = attrs.Factory(list)
+    _inboxes: list[VirtualInbox] = attrs.Factory(list)
+    _fenced: int = 0
+
+    @property
+    def _machine(self) -> Machine:
+        return self._jobs.machine
 
     def script(self, call: str, key: str, *faults: str) -> None:
         """Let the next calls of a kind for keys that end with `key` go wrong; "" is no fault.
@@ -136,27 +148,8 @@ class Calls:
         if inbox not in self._inboxes:
             self._inboxes.append(inbox)
         match effect:
-            case StartJob():
-                self._call("start", effect, effect.attempt_key, inbox, lambda: self._start(effect))
             case CallOff():
                 self._call_off(effect.attempt, inbox)
-            case AskStatus():
-                self.on_question(effect.attempt_key)
-                self._call(
-                    "status", effect, effect.attempt_key, inbox, lambda: self._status(effect)
-                )
-            case AskRunning():
-                self.on_question("")
-                self._call("running", effect, "", inbox, self._running)
-            case AbortJob():
-                key = self._key_of(effect.attempt)
-                self._call("abort", effect, key, inbox, lambda: self._abort(effect))
-            case WatchJob():
-                key = effect.job.job_key
-                self._call("watch", effect, key, inbox, lambda: self._watch(effect, inbox))
-            case WatchProcess():
-                key = self._key_of(effect.attempt)
-                self._call("watch", effect, key, inbox, lambda: self._watch_process(effect, inbox))
             case NoteFiles() | CheckFiles():
                 self._look_at_files(effect, inbox)
             case LookForSurvivors():
@@ -164,35 +157,38 @@ class Calls:
             case EndSurvivors():
                 self._jobs.end_processes(effect.attempt_keys, effect.grace_sec)
                 self._look("end", effect, inbox, effect.grace_sec)
+            case SetTimer() | Warn() | GiveUp():
+                raise TypeError(effect)  # those are carried out by the loop
+            case _:
+                self._call(effect, inbox)
 
-    def _start(self, effect: StartJob) -> Event:
-        report = self._jobs.start(effect.attempt_key, effect.command, strict=effect.strict)
-        return StartAnswered(effect.attempt, report)
+    def _act(self, effect: Called, inbox: VirtualInbox) -> Event:
+        match effect:
+            case StartJob(attempt, key, command):
+                return StartAnswered(attempt, self._jobs.start(key, command, strict=effect.strict))
+            case AskStatus(attempt, key):
+                return StatusAnswered(attempt, self._jobs.status(key))
+            case AskRunning():
+                return RunningAnswered(self._jobs.running())
+            case AbortJob():
+                report = self._jobs.abort(effect.job_id, effect.reason, effect.grace_sec)
+                return AbortAnswered(effect.attempt, report)
+            case WatchJob() | WatchProcess():
+                return WatchAnswered(effect.attempt, *self._watch(effect, inbox))
 
-    def _status(self, effect: AskStatus) -> Event:
-        return StatusAnswered(effect.attempt, self._jobs.status(effect.attempt_key))
-
-    def _abort(self, effect: AbortJob) -> Event:
-        report = self._jobs.abort(effect.job_id, effect.reason, effect.grace_sec)
-        return AbortAnswered(effect.attempt, report)
-
-    def _running(self) -> Event:
-        return RunningAnswered(self._jobs.running())
-
-    def _watch(self, effect: WatchJob, inbox: VirtualInbox) -> Event:
+    def _watch(
+        self, effect: WatchJob | WatchProcess, inbox: VirtualInbox
+    ) -> tuple[Watch, Process | None]:
+        tell = partial(self._post, JobExited(effect.attempt), inbox)
         if not self.pidfd:
-            return WatchAnswered(effect.attempt, Watch.UNSUPPORTED)
+            return Watch.UNSUPPORTED, None
+        if isinstance(effect, WatchProcess):
+            return self._jobs.watch(effect.process, tell), None
         job = self._jobs.find(effect.job.job_id)
         if job is None or not job.worker_alive:
-            return WatchAnswered(effect.attempt, Watch.GONE)
-        job.on_exit.append(lambda: self._post(JobExited(effect.attempt), inbox))
-        return WatchAnswered(effect.attempt, Watch.WATCHING, self._jobs.foreign_target(job))
-
-    def _watch_process(self, effect: WatchProcess, inbox: VirtualInbox) -> Event:
-        if not self.pidfd:
-            return WatchAnswered(effect.attempt, Watch.UNSUPPORTED)
-        tell = partial(self._post, JobExited(effect.attempt), inbox)
-        return WatchAnswered(effect.attempt, self._jobs.watch(effect.process, tell))
+            return Watch.GONE, None
+        job.on_exit.append(tell)
+        return Watch.WATCHING, self._jobs.foreign_target(job)
 
     def _look_at_files(self, effect: NoteFiles | CheckFiles, inbox: VirtualInbox) -> None:
         """Answer with how often the files were written; much too late if a script says `hang`."""
@@ -234,17 +230,13 @@ class Calls:
 
         self._machine.after(self._latency() + waits, answer)
 
-    def _call(
-        self,
-        call: str,
-        effect: StartJob | AskStatus | AskRunning | AbortJob | WatchJob | WatchProcess,
-        key: str,
-        inbox: VirtualInbox,
-        act: Callable[[], Event],
-    ) -> None:
-        self._note(call, key)
-        fault = ""
+    def _call(self, effect: Called, inbox: VirtualInbox) -> None:
+        call, fault = CALLS[type(effect)], ""
         attempt = None if isinstance(effect, AskRunning) else effect.attempt
+        key = "" if attempt is None else self._key_of(attempt)
+        if call in ("status", "running"):
+            self.on_question(key)
+        self._note(call, key)
         inbox.awaited[attempt] += 1
         made = inbox.called(key, self._machine.mono)
 
@@ -263,13 +255,13 @@ class Calls:
                 self._machine.after(HANG_SEC if fault == "stick" else self._latency(), do)
 
         def do() -> None:
-            event = self._do(call, effect, act, fault)
+            event = self._do(effect, inbox, fault)
             self._machine.after(self._latency() + self._grace(effect), lambda: answer(event))
 
         def end() -> None:
             """End a call at its limit, if its runner lives to do so; else it hangs on."""
             if inbox.is_read:
-                answer(self._do(call, effect, act, fault))
+                answer(self._do(effect, inbox, fault))
             else:
                 self._machine.after(HANG_SEC, do)
 
@@ -313,20 +305,14 @@ class Calls:
             return 0.0
         return effect.grace_sec if self._jobs.processes([self._key_of(effect.attempt)]) else 0.0
 
-    def _do(
-        self,
-        call: str,
-        effect: StartJob | AskStatus | AskRunning | AbortJob | WatchJob | WatchProcess,
-        act: Callable[[], Event],
-        fault: str,
-    ) -> Event:
+    def _do(self, effect: Called, inbox: VirtualInbox, fault: str) -> Event:
         """Act, unless the fault is that nothing is done; return the answer, if there is one."""
         if fault == "":
-            return act()
+            return self._act(effect, inbox)
         if fault == "prevent" and isinstance(effect, StartJob):
             return StartPrevented(effect.attempt, "env_file is missing")
         if fault in ("lose", "stall"):
-            act()
+            self._act(effect, inbox)
         if fault in ("dead", "late") and isinstance(effect, StartJob):
             job = self._jobs.insert(effect.attempt_key, effect.command)
             if fault == "late":
@@ -334,7 +320,7 @@ class Calls:
                 self._machine.after(LATE_SEC, lambda: self._launch(job))
         error = ERRORS.get(fault, CallFailed)
         attempt = None if isinstance(effect, AskRunning) else effect.attempt
-        return CallUnanswered(attempt, error(f"orchesjob {call}", CAUSES[fault]))
+        return CallUnanswered(attempt, error(f"orchesjob {CALLS[type(effect)]}", CAUSES[fault]))
 
     def _launch(self, job: Job) -> None:
         if job.launcher_alive:

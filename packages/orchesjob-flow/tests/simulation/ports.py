@@ -52,23 +52,23 @@ class MadeCall:
         return 0.0 if self.at is None else self.at - self.asked
 
 
+@attrs.define(eq=False)
 class VirtualInbox:
     """The inbox of one runner, in which waiting makes virtual time pass."""
 
-    def __init__(self, machine: Machine, before_waiting: Callable[[], None]) -> None:
-        self.events: deque[Event | Stop] = deque()
-        self.is_read = True
-        """Its runner lives."""
-        self.awaited: Counter[AttemptId | None] = Counter()
-        """How many answers the runner still waits for, by attempt."""
-        self.calls: list[MadeCall] = []
-        """What the runner has asked of orchesjob."""
-        self.told_of_a_job = False
-        """The runner has read an answer of orchesjob about a job."""
-        self.disorder: Random | None = None
-        """Says which event comes first when several are there, and which comes twice."""
-        self._machine = machine
-        self._before_waiting = before_waiting
+    _machine: Machine
+    _before_waiting: Callable[[], None] = lambda: None
+    events: deque[Event | Stop] = attrs.Factory(deque)
+    is_read: bool = True
+    """Its runner lives."""
+    awaited: Counter[AttemptId | None] = attrs.Factory(Counter)
+    """How many answers the runner still waits for, by attempt."""
+    calls: list[MadeCall] = attrs.Factory(list)
+    """What the runner has asked of orchesjob."""
+    told_of_a_job: bool = False
+    """The runner has read an answer of orchesjob about a job."""
+    disorder: Random | None = None
+    """Says which event comes first when several are there, and which comes twice."""
 
     def called(self, key: str, asked: float) -> MadeCall:
         self.calls.append(MadeCall(key, asked))
@@ -105,29 +105,21 @@ class VirtualInbox:
         return event
 
 
+@attrs.define
 class ObservedStore:
     """The real store; every commit is looked at, and can be kept from happening."""
 
-    def __init__(  # noqa: PLR0913 - all that is looked at
-        self,
-        store: FlowStore,
-        *,
-        now: Callable[[], Now],
-        is_unavailable: Callable[[], bool],
-        before: Callable[[], None],
-        after: Callable[[Now], None],
-        on_look: Callable[[], None],
-    ) -> None:
-        self._store = store
-        self.decided: Now | None = None
-        """When the decision was taken that waits to be committed."""
-        self._now = now
-        self._is_unavailable = is_unavailable
-        self._before = before
-        self._after = after
-        self._on_look = on_look
-        self.is_same_file = store.is_same_file
-        self.checkpoint = store.checkpoint
+    _store: FlowStore
+    _now: Callable[[], Now]
+    _is_unavailable: Callable[[], bool]
+    _before: Callable[[], None]
+    _after: Callable[[Now], None]
+    _on_look: Callable[[], None]
+    decided: Now | None = None
+    """When the decision was taken that waits to be committed."""
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
 
     def data_version(self) -> int:
         """Look whether another process has committed, unless that cannot be seen just now."""
@@ -145,9 +137,6 @@ class ObservedStore:
         queue = self._store.queue(run_key)
         self._on_look()
         return queue
-
-    def unfinished_inside(self, run_key: str) -> tuple[str, ...]:
-        return self._store.unfinished_inside(run_key)
 
     def apply(self, run_key: str, changes: Changes, *, revision: int) -> int:
         self._before()
