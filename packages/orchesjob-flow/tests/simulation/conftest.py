@@ -2,29 +2,30 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
 from flow_spec import StepSpec
 from flow_store import FlowStore
 
+from .seeds import store_in_memory
 from .world import World
 
-MEMORY = Path("/dev/shm")  # noqa: S108 - only a folder of our own in it is used
-
 
 @pytest.fixture
-def database() -> Iterator[Path]:
-    """Where the store's file is: in memory where that can be, as every commit is synchronised."""
-    with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
-        yield Path(folder) / "flow.sqlite3"
-
-
-@pytest.fixture
-def store(database: Path) -> Iterator[FlowStore]:
-    with FlowStore.open(database) as opened:
+def opened() -> Iterator[tuple[FlowStore, Path]]:
+    with store_in_memory() as opened:
         yield opened
+
+
+@pytest.fixture
+def store(opened: tuple[FlowStore, Path]) -> FlowStore:
+    return opened[0]
+
+
+@pytest.fixture
+def database(opened: tuple[FlowStore, Path]) -> Path:
+    return opened[1]
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ A generated flow, what happens to each attempt of its steps, and the outcome by 
 over the generated conditions. Nothing of the product is called here but to spell the flow.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from random import Random
 
 import attrs
@@ -114,24 +114,26 @@ def generate(
     Some have a `finally`, and some, with `foreach`, steps that are repeated.
     """
     random = Random(seed)  # noqa: S311 - reproducible on purpose
-    parts = ("gates", "passed", "calls", "products")
-    gates, passes, calls, products = (Random(f"{what} {seed}") for what in parts)  # noqa: S311
+    parts = ("gates", "passed", "calls", "products", "foreach", "finally", "run")
+    # Drawn apart, so that older seeds still mean the same.
+    gates, passes, calls, products, foreachs, finallys, runs = (
+        Random(f"{what} {seed}")  # noqa: S311 - reproducible on purpose
+        for what in parts
+    )
     making = Making(random, gates, passes, calls, products, gated)
     steps = [making.step(f"s{number}") for number in range(random.randint(1, most_steps))]
     random.shuffle(steps)
     max_parallel = random.choice((None, None, 1, 2))
-    # Drawn apart, so that older seeds still mean the same.
-    making.random = apart = Random(f"foreach {seed}")  # noqa: S311 - reproducible on purpose
+    making.random = foreachs
     blocks = []
-    if foreach and apart.random() < WITH_BLOCK:
+    if foreach and foreachs.random() < WITH_BLOCK:
         block, copies = making.block(before=len(steps))
         blocks.append(block)
         steps += [*copies, making.step("t0"), making.step("t1")]
-    making.random = apart = Random(f"finally {seed}")  # noqa: S311 - reproducible on purpose
-    count = apart.randint(1, MOST_IN_FINALLY) if apart.random() < WITH_FINALLY else 0
+    making.random = finallys
+    count = finallys.randint(1, MOST_IN_FINALLY) if finallys.random() < WITH_FINALLY else 0
     count = min(count, most_in_finally)
     finally_ = [making.step(f"f{number}", in_finally=True) for number in range(count)]
-    runs = Random(f"run {seed}")  # noqa: S311 - reproducible on purpose
     if finally_ and runs.random() < ASKING:
         finally_ += making.asking(runs, tuple(step.id for step in finally_))
     return Case(
@@ -151,13 +153,13 @@ def generate(
 class Making:
     random: Random
     gates: Random
-    """Decides what has to do with gates, apart, so that older seeds still mean the same."""
+    """Decides what has to do with gates."""
     passes: Random
-    """Decides which operands ask for `passed`, apart for the same reason."""
+    """Decides which operands ask for `passed`."""
     calls: Random
-    """Decides which names of copies are in a call, apart for the same reason."""
+    """Decides which names of copies are in a call."""
     products: Random
-    """Decides which steps produce a file, apart for the same reason."""
+    """Decides which steps produce a file."""
     gated: float
     """Which part of the steps has a gate."""
     fates: dict[str, tuple[str, ...]] = attrs.Factory(dict)
@@ -175,7 +177,6 @@ class Making:
         labels = random.sample(LABELS, random.choice((0, 1, 2, 2, 3, 4)))
         draft = attrs.evolve(
             self,
-            random=random,
             fates=dict(self.fates),
             statuses=dict(self.statuses),
             attempts={},
@@ -196,7 +197,9 @@ class Making:
         """Make a copy of a step, in which a name means the same copy's step."""
         own = {other.id: f"{other.id}@{label}" for other in written}
         condition = draft.conditions[step.id]
-        self.conditions[own[step.id]] = None if condition is None else renamed(condition, own)
+        self.conditions[own[step.id]] = condition and rewritten(
+            condition, lambda asked: attrs.evolve(asked, name=own.get(asked.name, asked.name))
+        )
         self.fates[own[step.id]] = more_fates(self.random, step)
         copied = attrs.evolve(
             step, id=own[step.id], depends_on=tuple(own.get(name, name) for name in step.depends_on)
@@ -212,8 +215,7 @@ class Making:
         if known and random.random() < 0.6:
             predicates = FINALLY_PREDICATES if in_finally else PREDICATES
             condition = make_condition(random, known, 3, predicates)
-            condition = with_passed(self.passes, condition)
-            condition = with_calls(self.calls, condition, self.names)
+            condition = rewritten(rewritten(condition, self.with_passed), self.with_call)
         retries, strict = random.randint(0, 2), random.random() < 0.7
         by_codes, choosy = random.random() < 0.3, random.random() < 0.2
         fates = make_fates(random, retries, strict=strict, by_codes=by_codes, choosy=choosy)
@@ -243,6 +245,16 @@ class Making:
         self.settle(step)
         return step
 
+    def with_passed(self, asked: Is) -> Is:
+        """Ask for `passed` now and then, but not in the place of what only `finally` may ask."""
+        asks = self.passes.random() < PASSED and asked.predicate != "cancelled"
+        return Is(asked.name, "passed") if asks else asked
+
+    def with_call(self, asked: Is) -> Is:
+        """Call a name that means all copies of a step, now and then."""
+        calls = asked.name in self.names and self.calls.random() < CALLED
+        return Is(asked.name, asked.predicate, self.calls.choice(QUANTIFIERS)) if calls else asked
+
     def asking(self, random: Random, before: tuple[str, ...]) -> list[StepSpec]:
         """Make up steps of `finally` that ask how the run ends, and one that waits for these."""
         steps = []
@@ -263,10 +275,8 @@ class Making:
                 waits_also=() if number == 2 else before,
                 timeout_sec=FINALLY_LIMIT_SEC,
             )
-            self.conditions[step_id], self.fates[step_id] = (
-                condition,
-                (random.choice(("ok", "exit")),),
-            )
+            self.conditions[step_id] = condition
+            self.fates[step_id] = (random.choice(("ok", "exit")),)
             self.settle(step)
             steps.append(step)
         return steps
@@ -322,11 +332,7 @@ def decide_again(
     in_order = sorted(case.steps, key=lambda step: made.index(step.id))  # none before its needs
     for step in (*in_order, *case.finally_):
         condition = case.conditions[step.id]
-        needs = {
-            *step.depends_on,
-            *step.waits_also,
-            *(() if condition is None else names_in(condition)),
-        }
+        needs = {*step.depends_on, *step.waits_also, *(names_in(condition) if condition else ())}
         touched = changed | {name.partition("@")[0] for name in changed}
         is_again = step.id in again or needs & touched or (tidies and step in case.finally_)
         if step.id in settled or not is_again:
@@ -411,14 +417,15 @@ def names_in(condition: Condition) -> Iterator[str]:
             yield from names_in(right)
 
 
-def renamed(condition: Condition, names: Mapping[str, str]) -> Condition:
+def rewritten(condition: Condition, change: Callable[[Is], Is]) -> Condition:
+    """Change each operand of a condition, the left ones first."""
     match condition:
-        case Is(name, predicate, quantifier):
-            return Is(names.get(name, name), predicate, quantifier)
+        case Is():
+            return change(condition)
         case Not(inner):
-            return Not(renamed(inner, names))
+            return Not(rewritten(inner, change))
         case Pair(left, right, both):
-            return Pair(renamed(left, names), renamed(right, names), both)
+            return Pair(rewritten(left, change), rewritten(right, change), both)
 
 
 def more_fates(random: Random, step: StepSpec) -> tuple[str, ...]:
@@ -525,30 +532,6 @@ def make_condition(
     return Pair(inner, other, both=kind == "and")
 
 
-def with_passed(random: Random, condition: Condition) -> Condition:
-    """Let some operands ask for `passed`, except for what only `finally` may ask."""
-    match condition:
-        case Is(name, predicate):
-            asks = random.random() < PASSED and predicate != "cancelled"
-            return Is(name, "passed") if asks else condition
-        case Not(inner):
-            return Not(with_passed(random, inner))
-        case Pair(left, right, both):
-            return Pair(with_passed(random, left), with_passed(random, right), both)
-
-
-def with_calls(random: Random, condition: Condition, names: list[str]) -> Condition:
-    """Call some of the names that mean all copies of a step."""
-    match condition:
-        case Is(name, predicate):
-            calls = name in names and random.random() < CALLED
-            return Is(name, predicate, random.choice(QUANTIFIERS)) if calls else condition
-        case Not(inner):
-            return Not(with_calls(random, inner, names))
-        case Pair(left, right, both):
-            return Pair(with_calls(random, left, names), with_calls(random, right, names), both)
-
-
 def spell(random: Random, condition: Condition) -> str:
     """Write a condition, sometimes with parentheses that it does not need (rule 3.1)."""
     match condition:
@@ -558,13 +541,11 @@ def spell(random: Random, condition: Condition) -> str:
         case Not(inner):
             return "!" + enclose(random, inner, needed=isinstance(inner, Pair))
         case Pair(left, right, both):
-            first = enclose(random, left, needed=both and is_or(left))
-            second = enclose(random, right, needed=both and is_or(right))
+            first, second = (
+                enclose(random, one, needed=both and isinstance(one, Pair) and not one.both)
+                for one in (left, right)
+            )
             return f"{first} {'&&' if both else '||'} {second}"
-
-
-def is_or(condition: Condition) -> bool:
-    return isinstance(condition, Pair) and not condition.both
 
 
 def enclose(random: Random, condition: Condition, *, needed: bool) -> str:
@@ -618,7 +599,6 @@ def run_end(flow: Case | Making, statuses: Mapping[str, str]) -> str:
 
 
 def copies_in(statuses: Mapping[str, str], name: str) -> list[str]:
-    """List the copies of a step."""
     return [step_id for step_id in statuses if step_id.startswith(f"{name}@")]
 
 

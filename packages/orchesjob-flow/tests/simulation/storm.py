@@ -14,6 +14,7 @@ from signal import SIGTERM
 import attrs
 
 from flow_store import FlowStore, RunStatus, RunTakenOver, StepStatus
+from orchesjob_flow.engine.messages import AttemptId
 from orchesjob_flow.engine.state import Limits
 from orchesjob_flow.errors import GaveUp, Interrupted
 
@@ -62,9 +63,9 @@ MOMENTS = (
 CIRCUMSTANCES = ("no watcher", "disorder", "little patience", "stubborn commands")
 """What can be so from the beginning of a run to its end."""
 CROWD = "a crowd"
-"""Calls wait for their places, some for minutes; drawn apart too."""
+"""Calls wait for their places, some for minutes."""
 LITTLE_TIME = "little time"
-"""The flow's `timeout_sec` is short; drawn apart, so that older seeds still mean the same."""
+"""The flow's `timeout_sec` is short."""
 OTHER_OUTCOMES = {"power cuts", "cancels", "recycled process ids", "forgotten jobs", LITTLE_TIME}
 """The faults that can change the outcome: without them it is the one of `model`."""
 
@@ -72,16 +73,14 @@ OTHER_OUTCOMES = {"power cuts", "cancels", "recycled process ids", "forgotten jo
 class Storm:
     def __init__(self, store: FlowStore, path: Path, seed: int) -> None:
         self.seed = seed
-        self.random = Random(f"storm {seed}")  # noqa: S311 - reproducible on purpose
+        self.random = self._drawn("storm")
         self.case: Case = generate(seed, MOST_STEPS)
         self.faults = self._choose_faults()
         self.world: World = build(store, path, seed, self.case, self._choose_timeout_sec())
         self.lasts_until = self.random.choice((30, 60, 120, 300))
         """The last point at which anything happens."""
-        self._retries = Random(f"retry {seed}")  # noqa: S311 - reproducible on purpose
-        """Drawn apart, so that older seeds still mean the same."""
-        self._settlements = Random(f"settle {seed}")  # noqa: S311 - reproducible on purpose
-        """Drawn apart as well."""
+        self._retries = self._drawn("retry")
+        self._settlements = self._drawn("settle")
         self._rate = self.random.choice((0.05, 0.2, 0.5))
         self._stop_sec: float | None = None
         self._stopped = False
@@ -89,13 +88,17 @@ class Storm:
         self._leave_processes()
         self._arrange()
 
+    def _drawn(self, what: str) -> Random:
+        """Return what decides one matter: drawn apart, so that older seeds still mean the same."""
+        return Random(f"{what} {self.seed}")  # noqa: S311 - reproducible on purpose
+
     def _choose_faults(self) -> frozenset[str]:
         share = self.random.choice((0.1, 0.25, 0.5))
         known = (*CALL_FAULTS, *MOMENTS, *CIRCUMSTANCES)
         return frozenset(fault for fault in known if self.random.random() < share)
 
     def _choose_timeout_sec(self) -> float | None:
-        apart = Random(f"time {self.seed}")  # noqa: S311 - reproducible on purpose
+        apart = self._drawn("time")
         if apart.random() < 0.7:
             return None
         self.faults |= {LITTLE_TIME}
@@ -119,15 +122,14 @@ class Storm:
                 for _ in range(1 if moment == "cancels" else random.randint(1, 4)):
                     point = random.randint(1, self.lasts_until)
                     world.at_point[point] = partial(self._happens, moment)
-        # Drawn apart, so that older seeds still mean the same.
-        apart = Random(f"cancel {self.seed}")  # noqa: S311 - reproducible on purpose
+        apart = self._drawn("cancel")
         if "cancels" in self.faults and apart.random() < 0.6:
             again = partial(world.request_cancel, now=apart.random() < 0.5)
             world.at_point.setdefault(apart.randint(1, self.lasts_until), again)
 
     def _leave_processes(self) -> None:
         """Let commands that fail leave a process behind, now and then."""
-        apart = Random(f"left {self.seed}")  # noqa: S311 - reproducible on purpose
+        apart = self._drawn("left")
         plans = self.world.jobs.plans
         for key, plan in plans.items():
             if plan.code and apart.random() < LEAVING:
@@ -139,7 +141,7 @@ class Storm:
         Answers come in order then, and once: the thread that makes a call also says when it began.
         And no runner is stopped, that would make calls which nobody knows of when it goes on.
         """
-        apart = Random(f"crowd {self.seed}")  # noqa: S311 - reproducible on purpose
+        apart = self._drawn("crowd")
         if apart.random() < 0.7 or self.faults & {"disorder", "stopped runners"}:
             return
         self.faults |= {CROWD}
@@ -232,12 +234,7 @@ class Storm:
         reported = [one for one in self.world.recorded.values() if one.job_id is not None]
         if reported:
             attempt = self.random.choice(reported)
-            self.world.jobs.forget(
-                f"{self.world.run_key}:{self._name(attempt.position)}:{attempt.number}"
-            )
-
-    def _name(self, position: int) -> str:
-        return self.world.flow.all_steps[position].id
+            self.world.jobs.forget(self.world.key_of(AttemptId(attempt.position, attempt.number)))
 
     def _lock(self) -> None:
         until = self.world.machine.mono + self.random.choice((0.3, 5.0, 90.0))

@@ -127,7 +127,11 @@ def case_about(world: World, run: Run, flow: FlowSpec, fate: Fate, step_id: str)
         given[fate] = step_id
     expect = {**told(run), "run": run.status.value}
     return Case(
-        name=str(world), given=tuple(given.items()), expect=tuple(expect.items()), flow=flow, line=1
+        name=world.run_key,
+        given=tuple(given.items()),
+        expect=tuple(expect.items()),
+        flow=flow,
+        line=1,
     )
 
 

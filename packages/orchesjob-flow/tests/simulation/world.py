@@ -116,19 +116,16 @@ class World:
         """Says which events come out of order, and which come twice; None: all in order, once."""
         self._store = store
         self._lock_path = path.with_name(f"{run_key}.lock")
-        self._locks: list[Lock] = []
+        self._lock: Lock | None = None
         self._reader = FlowStore.open(path)
         self._read: tuple[int, Run] | None = None
         """The run that was read last, and the version of the data that it was read from."""
-        self.inbox = VirtualInbox(self.machine, lambda: None)
+        self.inbox = VirtualInbox(self.machine)
         """That of the runner that was made last."""
         self.calls = Calls(self.jobs, self.key_of, lambda: self.limits.call_sec)
         self.calls.on_question = self._asked
         self.calls.on_answer = self._answered
         self.jobs.on_write = self._news
-
-    def __repr__(self) -> str:
-        return f"<the world of {self.run_key}>"
 
     # What a test says of the world.
 
@@ -298,14 +295,10 @@ class World:
 
     def _take_lock(self) -> None:
         """Take the run's lock, which the last runner lost when it died."""
-        self._drop_locks()
-        lock = Lock.take(self._lock_path, wait_sec=0)
-        assert lock is not None
-        self._locks.append(lock)
-
-    def _drop_locks(self) -> None:
-        while self._locks:
-            self._locks.pop().close()
+        if self._lock is not None:
+            self._lock.close()
+        self._lock = Lock.take(self._lock_path, wait_sec=0)
+        assert self._lock is not None
 
     def come_second(self) -> None:
         self.note("second start", None)
@@ -435,5 +428,6 @@ class World:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._drop_locks()
+        if self._lock is not None:
+            self._lock.close()
         self._reader.close()
