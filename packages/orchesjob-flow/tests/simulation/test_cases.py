@@ -25,20 +25,18 @@ PAIRS = 6
 type Fate = Literal["", "cancel_at", "timeout_at"]
 
 
-@pytest.mark.parametrize("seeds", list(batched(range(EVERYDAY), BATCH)))
+@pytest.mark.parametrize(
+    "seeds",
+    [
+        *batched(range(EVERYDAY), BATCH),
+        *(
+            pytest.param(few, marks=pytest.mark.long)
+            for few in batched(range(EVERYDAY, MANY), BATCH)
+        ),
+    ],
+)
 def test_equals_a_run(store: FlowStore, database: Path, seeds: tuple[int, ...]) -> None:
     """The statuses of a run are those that a case about it may expect, and no others."""
-    compare(store, database, seeds)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("seeds", list(batched(range(EVERYDAY, MANY), BATCH)))
-def test_equals_many_runs(store: FlowStore, database: Path, seeds: tuple[int, ...]) -> None:
-    compare(store, database, seeds)
-
-
-def compare(store: FlowStore, database: Path, seeds: tuple[int, ...]) -> None:
-    """Run generated flows, and test them with cases that expect what the runs have shown."""
     for seed in seeds:
         random = Random(f"cases {seed}")  # noqa: S311 - reproducible on purpose
         generated = generate(seed, most_steps=5)

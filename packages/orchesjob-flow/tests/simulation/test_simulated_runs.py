@@ -181,12 +181,6 @@ def test_a_cancel() -> None:
     assert cancelled(flow, "tidy").run.status == "SUCCEEDED"  # its steps had ended
 
 
-def test_a_cancel_that_never_comes() -> None:
-    """A step that does not begin cancels nothing."""
-    steps = (StepSpec("a", ("a",)), StepSpec("b", ("b",), when="a.failed"))
-    assert cancelled(FlowSpec("f", steps), "b")[1:] == ({"a": OK}, None)
-
-
 # All ways in which a flow can end equal those of the model (rule 11.3).
 
 ENDING, ENDING_BATCH = 120, 20
@@ -243,14 +237,6 @@ def test_too_many_to_play() -> None:
     assert not endings.is_complete
     assert 80 < len(endings.found) <= MOST_ENDINGS
     assert [len(one.by_themselves) for one in endings.found[:82]] == [0] + [1] * 80 + [2]
-
-
-def test_what_is_named_is_settled() -> None:
-    """The outcomes that are given hold in each ending; all others vary."""
-    steps = (StepSpec("a", ("a",)), StepSpec("b", ("b",), when="a.failed"))
-    endings = endings_of(FlowSpec("f", steps), Scenario({"a": NG}))
-    assert [tuple(one.steps.values()) for one in endings.found] == [(NG, OK), (NG, NG)]
-    assert [one.by_themselves for one in endings.found] == [{"a": NG}, {"a": NG, "b": NG}]
 
 
 def test_a_cancel_and_a_time_limit_count() -> None:

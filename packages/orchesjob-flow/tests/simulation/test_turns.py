@@ -1,8 +1,7 @@
 """When a step begins: `max_parallel`, copies, its gate, and `finally`."""
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pytest
 
 from flow_spec import Block, Copy, StepSpec
 from flow_store import FlowStore
-from orchesjob_flow.engine.messages import StartJob
 from orchesjob_flow.engine.state import Limits
 
 from .jobs import Obeys
@@ -103,100 +101,47 @@ def gated(step: Make) -> Make:
     return partial(step, "a", only_if=MAY)
 
 
-def ran(world: World) -> list[tuple[str, bool]]:
-    """List what really ran: the numbers of attempts at `a`, and whether each was at the gate."""
-    return [(found.key.split(":")[-1], found.command == MAY) for found in world.executions("a")]
-
-
-def outcome(world: World) -> tuple[str, str | None, int]:
-    """Return how `a` has ended, why, and how many failures it was charged with."""
-    found = world.step("a")
-    return found.status.value, found.error, found.failures
-
-
-@pytest.mark.parametrize("crash_after", [None, 1.5, 4.0])
-def test_nobody_takes_the_place_of_the_command(
-    world: World, step: Make, crash_after: float | None
+@pytest.mark.parametrize(
+    ("ends", "kept", "ran_again", "gates"),
+    [
+        pytest.param([2, 0, 1, 0], "1234", [], "??!!", id="every answer is found"),
+        pytest.param(["dead", 0, 0], "23", ["1?"], "??!", id="a gate has said yes"),
+        pytest.param(["dead", 1], "2", ["1?"], "??", id="a gate has said no"),
+        pytest.param(["dead", 2, 0, 0], "2", ["1?", "3?", "4!"], "???!", id="a gate has failed"),
+    ],
+)
+def test_a_lost_flow_database(  # noqa: PLR0913 - each combination
+    world: World,
+    gated: Make,
+    tmp_path: Path,
+    *,
+    ends: list[int | str],
+    kept: str,
+    ran_again: list[str],
+    gates: str,
 ) -> None:
-    """With `max_parallel` the command follows its gate before anything else begins (9.12)."""
-    gated = [step(name, only_if=MAY) for name in ("a", "b")]
-    world.record(gated[0], step("c"), gated[1], step("d"), max_parallel=1)
-    if crash_after is not None:
-        world.machine.after(crash_after, world.crash)
-    assert world.drive().status == "SUCCEEDED"
-    order = [found.key.removeprefix("k:") for found in world.executions()]
-    assert order == ["a:1", "a:2", "c:1", "b:1", "b:2", "d:1"]
+    """What gate and command have answered is found; what was a gate still is one (4.7).
 
-
-@contextmanager
-def without_its_database(world: World, path: Path, step: StepSpec) -> Iterator[World]:
-    """Drive a run again whose database is lost, on the orchesjob that knows its jobs."""
-    with FlowStore.open(path) as store, World(store, path) as new:
-        new.jobs.rows = world.jobs.rows
-        new.record(step)
-        new.drive()
-        yield new
-
-
-def test_a_lost_flow_database(world: World, gated: Make, tmp_path: Path) -> None:
-    """What the gate and the command have answered is found, and neither is run again (4.7)."""
-    step = gated(retries=3)
-    world.record(step)
-    world.plan("a:1", code=2)
-    world.plan("a:3", code=1)
-    world.drive()
-    with without_its_database(world, tmp_path / "new.sqlite3", step) as new:
-        assert not new.executions()
-        assert new.statuses() == {"a": "SUCCEEDED"}
-        assert [one.is_gate for one in new.attempts()] == [True, True, False, False]
-
-
-@pytest.mark.parametrize("code", [0, 1])
-def test_a_gate_under_the_key_of_a_command(
-    world: World, gated: Make, tmp_path: Path, code: int
-) -> None:
-    """Where orchesjob does not know all gates of before, those that it knows still are gates.
-
-    Of the lost run, it has carried out the second gate and not the first. So the first number is
-    free and the second one taken by a gate, where the new run would have its command (4.7).
+    Where the first start of the lost run was dead, its number is free, and the next one is taken by
+    a gate, where the new run would have its command.
     """
-    step = gated()
-    world.record(step)
-    world.calls.script("start", "a:1", "dead")
-    world.plan("a:2", code=code)
+    world.record(gated(retries=3))
+    for number, end in enumerate(ends, start=1):
+        if end == "dead":
+            world.calls.script("start", f"a:{number}", "dead")
+        else:
+            world.plan(f"a:{number}", code=end)
     world.drive()
-    world.jobs.rows = {key: jobs for key, jobs in world.jobs.rows.items() if key != "k:a:1"}
-    with without_its_database(world, tmp_path / "new.sqlite3", step) as new:
-        assert ran(new) == [("1", True)]
-        assert new.statuses() == world.statuses()
-        assert [one.is_gate for one in new.attempts()][:2] == [True, True]
-
-
-def test_a_failed_gate_under_the_key_of_a_command(
-    world: World, gated: Make, tmp_path: Path
-) -> None:
-    """After such a gate that has failed, the gate is asked again, as after any other."""
-    step = gated(retries=1)
-    world.record(step)
-    world.calls.script("start", "a:1", "dead")
-    world.plan("a:2", code=2)
-    world.drive()
-    world.jobs.rows = {"k:a:2": world.jobs.rows["k:a:2"]}
-    with without_its_database(world, tmp_path / "new.sqlite3", step) as new:
-        assert ran(new) == [("1", True), ("3", True), ("4", False)]
-        assert outcome(new) == ("SUCCEEDED", None, 1)
-
-
-@pytest.mark.parametrize("command", ["a", "rm"])
-def test_a_foreign_job_at_the_gate(world: World, gated: Make, command: str) -> None:
-    """Where the gate is to be asked, any other command is foreign, the step's own too (5.9)."""
-    world.record(gated(retries=5))
-    world.jobs.insert("k:a:1", [command], status="SUCCEEDED", exit_code=0)
-    assert world.drive().status == "FAILED"
-    status, error, _ = outcome(world)
-    assert status == "FAILED"
-    assert f"k:a:1 as another command, ['{command}'] and not {list(MAY)}" in str(error)
-    assert not world.executions()
+    path = tmp_path / "new.sqlite3"
+    with FlowStore.open(path) as store, World(store, path) as new:
+        new.jobs.rows = {f"k:a:{number}": world.jobs.rows[f"k:a:{number}"] for number in kept}
+        new.record(gated(retries=3))
+        new.drive()
+        ran = [f"{one.key[-1]}{'?' if one.command == MAY else '!'}" for one in new.executions()]
+        assert ran == ran_again
+        assert "".join("?" if one.is_gate else "!" for one in new.attempts()) == gates
+        again, before = new.step("a"), world.step("a")
+        assert (again.status, again.failures) == (before.status, before.failures)
 
 
 def test_a_place_that_is_kept_in_vain(world: World, step: Make, gated: Make) -> None:
@@ -210,51 +155,6 @@ def test_a_place_that_is_kept_in_vain(world: World, step: Make, gated: Make) -> 
 
 
 # The steps of `finally` run when all others have ended, however that was (rule 10.1).
-
-
-def told(world: World) -> dict[str, str | None]:
-    """Return which outcome each step was told, by its id, where that was started."""
-    starts = [about for _, what, about in world.log if what == "effect"]
-    return {
-        start.env["ORCHESJOB_FLOW_STEP"]: start.env.get("ORCHESJOB_FLOW_OUTCOME")
-        for start in starts
-        if isinstance(start, StartJob)
-    }
-
-
-@pytest.mark.parametrize("stop", [False, True])
-def test_how_the_run_ends_is_asked_after_all_others(world: World, step: Make, stop: bool) -> None:
-    """A failed step of `finally` counts, an allowed failure does not, nor what asks (rule 3.9)."""
-    tidy = (
-        step("red", when="run(failed)"),
-        step("again", when="run(failed) && red.failed"),
-        step("after", when="red.finished"),
-        step("green", when="run(succeeded) || run(cancelled)"),
-        step("bad", when="any.failed", allow_failure=True),
-        step("worse", when="bad.failed"),
-    )
-    world.record(step("any", allow_failure=True), finally_=tidy)
-    world.plan("any:1", code=1)
-    world.plan("bad:1", code=1)
-    world.plan("worse:1", code=0 if stop else 1)
-    world.plan("red:1", code=1)
-    run = world.drive()
-    assert run.status == ("SUCCEEDED" if stop else "FAILED")
-    if stop:
-        ran = {"any": "FAILED", "bad": "FAILED", "worse": "SUCCEEDED", "green": "SUCCEEDED"}
-        ran |= {"red": "SKIPPED", "again": "SKIPPED", "after": "SUCCEEDED"}
-        assert told(world)["green"] == "SUCCEEDED"
-    else:
-        ran = {"any": "FAILED", "bad": "FAILED", "worse": "FAILED", "green": "SKIPPED"}
-        ran |= {"red": "FAILED", "again": "SUCCEEDED", "after": "SUCCEEDED"}
-        asked = {name: told(world)[name] for name in ("red", "again", "after", "bad")}
-        assert asked == {
-            "red": "FAILED",
-            "again": "FAILED",
-            "after": "SUCCEEDED",
-            "bad": "SUCCEEDED",
-        }
-    assert world.statuses() == ran
 
 
 def test_a_timeout_while_the_end_is_prepared(world: World, step: Make) -> None:

@@ -224,10 +224,12 @@ class World:
         self.kept = frozenset(step.position for step in kept)
         self.keeps_an_early_end = any(step.status is StepStatus.CANCELLED for step in kept)
 
-    def restart_machine(self) -> None:
+    def restart_machine(self, clock_error: float = 0.0) -> None:
+        """Let the machine restart, and come up with its clock wrong by so many seconds."""
         self.note("restart", None)
         self.jobs.restart()
         self.machine.restart()
+        self.machine.jump_wall_clock(clock_error)
         self.calls.forget()
         raise PowerCut
 
