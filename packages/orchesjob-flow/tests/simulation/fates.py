@@ -7,6 +7,8 @@ from collections import Counter
 from pathlib import Path
 from random import Random
 
+import attrs
+
 from flow_store import FlowStore, StepStatus, attempt_key
 
 from . import model
@@ -42,13 +44,7 @@ def build(
     random = Random(seed)  # noqa: S311 - reproducible on purpose
     world.calls.pidfd = random.random() < 0.7
     world.until = case.until
-    world.record(
-        *case.steps,
-        max_parallel=case.max_parallel,
-        timeout_sec=timeout_sec,
-        finally_=case.finally_,
-        blocks=case.blocks,
-    )
+    world.record_flow(attrs.evolve(case.flow, timeout_sec=timeout_sec))
     for step in (*case.steps, *case.finally_):
         for number, fate in enumerate(case.fates[step.id], start=1):
             arrange(world, random, f"{step.id}:{number}", fate)

@@ -9,7 +9,7 @@ from random import Random
 
 import attrs
 
-from flow_spec import Block, Copy, StepSpec
+from flow_spec import Block, Copy, FlowSpec, StepSpec
 
 PREDICATES = ("", "", "", "succeeded", "failed", "skipped", "finished")
 QUANTIFIERS = ("any", "all", "none")
@@ -99,6 +99,16 @@ class Case:
     @property
     def specs(self) -> Mapping[str, StepSpec]:
         return {step.id: step for step in (*self.steps, *self.finally_)}
+
+    @property
+    def flow(self) -> FlowSpec:
+        return FlowSpec(
+            "flow",
+            tuple(step for step in self.steps if "@" not in step.id),
+            max_parallel=self.max_parallel,
+            finally_=self.finally_,
+            blocks=self.blocks,
+        ).with_copies()
 
 
 def generate(

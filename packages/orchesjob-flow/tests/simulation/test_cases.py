@@ -15,7 +15,7 @@ from orchesjob_flow.trials import scenario_of, try_case
 
 from .model import Case as Generated
 from .model import generate
-from .test_simulated_runs import draw, flow_of, tell, told
+from .test_simulated_runs import draw, tell, told
 from .world import World
 
 EVERYDAY, MANY, BATCH = 60, 600, 20
@@ -44,7 +44,7 @@ def test_equals_a_run(store: FlowStore, database: Path, seeds: tuple[int, ...]) 
         of_flow = random.random() < 0.5
         if fate:
             generated = one_after_the_other(generated, retries=fate == "timeout_at" and not of_flow)
-        flow = flow_of(generated)
+        flow = generated.flow
         if fate and of_flow:
             flow = attrs.evolve(flow, timeout_sec=LIMIT_SEC)
         step_id = random.choice(flow.all_steps).id
@@ -86,13 +86,7 @@ def run_with(
     world: World, flow: FlowSpec, ends: Mapping[str, StepStatus], fate: Fate, step_id: str
 ) -> Run:
     """Drive a run whose steps end like this, and one of which meets a fate if it begins."""
-    world.record(
-        *flow.steps,
-        max_parallel=flow.max_parallel,
-        timeout_sec=flow.timeout_sec,
-        finally_=flow.finally_,
-        blocks=flow.blocks,
-    )
+    world.record_flow(flow)
     for spec in flow.all_steps:
         tell(world, spec, ends[spec.id])
     if fate == "timeout_at":

@@ -189,24 +189,25 @@ def test_a_worker_that_is_seen_alive(world: World, step: Make, patience: float) 
 # How the end of a job is noticed, and answers that contradict each other (rules 5.3 and 6.2).
 
 
-def test_a_short_job_costs_one_call(world: World, step: Make) -> None:
-    """A job that has ended when `start` answers is asked for no more."""
+@pytest.mark.parametrize(
+    ("latency", "seconds", "questions"),
+    [
+        pytest.param(0.1, 0.0, 0, id="it has ended when start answers"),
+        pytest.param(0.1, 1000.0, 1, id="its end is seen"),
+        pytest.param(0.3, 0.4, 1, id="its worker is gone before it is watched"),
+    ],
+)
+def test_how_often_a_job_is_asked_for(
+    world: World, step: Make, latency: float, seconds: float, questions: int
+) -> None:
+    """A job costs one call more than its start, unless it has ended by then."""
     world.record(step("a"))
-    world.calls.latency = (0.1, 0.1)
-    world.plan("a:1", seconds=0.0)
-    world.drive()
-    assert world.calls.made("start")
-    assert not world.calls.made("status") + world.calls.made("watch")
-
-
-def test_a_long_job_costs_two(world: World, step: Make) -> None:
-    world.record(step("a"))
-    world.calls.latency = (0.1, 0.1)
-    world.plan("a:1", seconds=1000.0)
-    world.drive()
-    assert len(world.calls.made("start") + world.calls.made("status")) == 2
-    assert not world.calls.made("running")
-    assert world.machine.mono < 1101
+    world.calls.latency = (latency, latency)
+    world.plan("a:1", seconds=seconds)
+    assert world.drive().status == "SUCCEEDED"
+    made = [len(world.calls.made(call)) for call in ("start", "status", "running", "watch")]
+    assert made == [1, questions, 0, questions]
+    assert world.machine.mono < 101.5 + seconds
 
 
 def test_polling_asks_once_for_all(world: World, step: Make) -> None:
@@ -239,15 +240,6 @@ def test_a_slow_birth_is_asked_after(world: World, step: Make) -> None:
     world.plan("a:1", born_after=100.0, seconds=5.0)
     assert world.drive().status == "SUCCEEDED"
     assert world.calls.made("status") == [101.0, 103.0, 107.0, 205.0]
-
-
-def test_a_worker_that_is_gone_already(world: World, step: Make) -> None:
-    """A worker that is gone before it could be watched is asked after at once."""
-    world.calls.latency = (0.3, 0.3)
-    world.record(step("a"))
-    world.plan("a:1", seconds=0.4)
-    assert world.drive().status == "SUCCEEDED"
-    assert len(world.calls.made("status")) == 1
 
 
 def test_asked_for_hours(world: World, step: Make) -> None:

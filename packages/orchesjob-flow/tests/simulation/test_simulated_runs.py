@@ -30,16 +30,6 @@ FLOWS, DRIVEN, BATCH = 500, 100, 50
 OK, NG, SKIP = StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.SKIPPED
 
 
-def flow_of(case: Case) -> FlowSpec:
-    return FlowSpec(
-        "f",
-        tuple(step for step in case.steps if "@" not in step.id),
-        max_parallel=case.max_parallel,
-        finally_=case.finally_,
-        blocks=case.blocks,
-    ).with_copies()
-
-
 def draw(random: Random, flow: FlowSpec) -> dict[str, StepStatus]:
     return {
         step.id: random.choice((OK, OK, NG, SKIP) if step.may_skip_itself else (OK, OK, NG))
@@ -60,7 +50,7 @@ def test_equals_the_model(first: int) -> None:
     """Statuses, attempts and the end of the run follow from sections 3 and 5 of the rules."""
     for seed in range(first, first + BATCH):
         case, random = generate(seed), Random(seed)  # noqa: S311 - reproducible on purpose
-        flow = flow_of(case)
+        flow = case.flow
         ends = draw(random, flow)
         statuses: dict[str, str] = {}
         attempts = {}
@@ -81,15 +71,10 @@ def test_equals_a_run(store: FlowStore, database: Path, first: int) -> None:
     """The runner's own loop, with its store, records the same of every step and every attempt."""
     for seed in range(first, first + BATCH):
         case, random = generate(seed), Random(seed)  # noqa: S311 - reproducible on purpose
-        flow = flow_of(case)
+        flow = case.flow
         ends = draw(random, flow)
         with World(store, database, run_key=f"run-{seed}", seed=seed) as world:
-            world.record(
-                *case.steps,
-                max_parallel=case.max_parallel,
-                finally_=case.finally_,
-                blocks=case.blocks,
-            )
+            world.record_flow(flow)
             for spec in flow.all_steps:
                 tell(world, spec, ends[spec.id])
             assert outline(world.drive()) == outline(play(flow, Scenario(ends)).run)
@@ -209,7 +194,7 @@ def test_endings_equal_the_model(first: int) -> None:
     """
     for seed in range(first, first + ENDING_BATCH):
         case = generate(seed, most_steps=4, most_in_finally=1)
-        flow = flow_of(case)
+        flow = case.flow
         if len(case.fates) > 7:
             continue
         endings = endings_of(flow, Scenario())
@@ -271,7 +256,7 @@ def test_the_engine_agrees(first: int) -> None:
     """The real engine plays every run of a flow, and a cancel at each of its steps."""
     for seed in range(first, first + PROVEN_BATCH):
         case = generate(seed, most_steps=4, most_in_finally=1)
-        flow = flow_of(case)
+        flow = case.flow
         if len(case.fates) <= 6:
             check(flow)
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Self, cast
+from typing import Any, Self, cast
 
-from flow_spec import Block, Concurrency, FlowSpec, OnConflict, StepSpec
+from flow_spec import FlowSpec, OnConflict, StepSpec
 from flow_store import (
     Attempt,
     CancelRequest,
@@ -129,29 +129,12 @@ class World:
 
     # What a test says of the world.
 
-    def record(
-        self,
-        *steps: StepSpec,
-        max_parallel: int | None = None,
-        timeout_sec: float | None = None,
-        finally_: tuple[StepSpec, ...] = (),
-        concurrency: Concurrency | None = None,
-        blocks: tuple[Block, ...] = (),
-    ) -> None:
-        """Record a run of these steps, as `start` does; in a group it waits for its turn.
+    def record(self, *steps: StepSpec, **fields: Any) -> None:
+        """Record a run of these steps, as `start` does; in a group it waits for its turn."""
+        self.record_flow(FlowSpec("flow", steps, **fields).with_copies())
 
-        The `blocks` make the copies among the steps.
-        """
-        self.flow = FlowSpec(
-            "flow",
-            tuple(step for step in steps if "@" not in step.id),
-            max_parallel=max_parallel,
-            timeout_sec=timeout_sec,
-            finally_=finally_,
-            concurrency=concurrency,
-            blocks=blocks,
-        ).with_copies()
-        self.flow = self.flow.with_until(self.until).with_waits()
+    def record_flow(self, flow: FlowSpec) -> None:
+        self.flow = flow.with_until(self.until).with_waits()
         self.specs = {step.id: step for step in self.flow.all_steps}
         self._store.create(
             run_key=self.run_key,
