@@ -1,8 +1,10 @@
 """What the tests of single modules share: a run as the store returns it, and one in a home."""
 
 import json
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -101,3 +103,35 @@ def handle(settings: Settings, record: Record) -> RunHandle:
     with open_store(settings) as store:
         record(store, "k")
     return RunHandle("k", settings)
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from orchesjob_flow.home.locks import Lock
+_, path, *inherited = sys.argv
+lock = Lock.inherit(int(inherited[0])) if inherited else Lock.take(Path(path))
+lock.sign()
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def hold() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Have another process hold a lock, perhaps one that it inherits, until it is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(path: Path, *inherited: int, before: str = "") -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", before + HOLD, str(path), *map(str, inherited)]
+        pipe = subprocess.PIPE
+        child = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, pass_fds=inherited)
+        started.append(child)
+        assert child.stdout is not None
+        assert child.stdout.readline() == "held\n"
+        return child
+
+    yield start
+    for child in started:
+        child.kill()
+        child.communicate()

@@ -17,18 +17,12 @@ from flow_store import (
     RunStatus,
 )
 from orchesjob_flow.home.locks import holder
-from orchesjob_flow.home.paths import Home
 from orchesjob_flow.home.runs import RunHandle, open_store
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.pruning import Output, Pruner
 
 LONG_AGO = 5.0
 ENDED = RunHeader(RunStatus.SUCCEEDED, None, LONG_AGO)
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(Home(tmp_path / "home" / "flow.db"), None, 5.0, 60.0, {})
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """`update` by itself: decisions, their order, what a report means, and answers nobody waits for."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,6 @@ from orchesjob_flow.engine.messages import (
 from orchesjob_flow.engine.plan import plan_of
 from orchesjob_flow.engine.state import Decision, Limits, RunState
 
-# `update` by itself: answers that nobody waits for, and decisions that are taken back.
-
 NOW = Now(wall=1000.0, mono=10.0, boot="b")
 FIRST = AttemptId(0, 1)
 
@@ -53,32 +52,58 @@ def report(status: str, key: str = "k:a:1", **facts: object) -> JobReport:
     return JobReport.from_payload({**job, **facts})
 
 
+def told(run: RunState, *events: Event, now: Now = NOW) -> Decision:
+    """Tell a run of some events at one moment; return the last decision."""
+    return [update(run, event, now) for event in events][-1]
+
+
+def later(sec: float, **changes: Any) -> Now:
+    return NOW._replace(wall=NOW.wall + sec, mono=NOW.mono + sec, **changes)
+
+
 @pytest.fixture
-def run(tmp_path: Path) -> RunState:
+def recorded(tmp_path: Path, record: Callable[..., None]) -> Callable[..., RunState]:
+    """Record a run of a flow, and return it before its runner has begun; a second time its like."""
+
+    def load(flow: FlowSpec, **joining: Joining) -> RunState:
+        with FlowStore.open(tmp_path / "flow.sqlite3") as store:
+            if not store.has("k"):
+                steps = [(step.id, step.retries) for step in flow.all_steps]
+                record(store, "k", definition=flow.to_json(), steps=steps, **joining)
+            found = store.load("k")
+        assert found is not None
+        return RunState.load(flow, found, Limits())
+
+    return load
+
+
+A_AND_B = FlowSpec("f", (StepSpec("a", ("a",), retries=1), StepSpec("b", ("b",), when="a")))
+
+
+@pytest.fixture
+def run(recorded: Callable[..., RunState]) -> RunState:
     """A run of `a`, and of `b` that waits for it, before its runner has begun."""
-    a = StepSpec("a", ("a",), retries=1)
-    return recorded_run(tmp_path, FlowSpec("f", (a, StepSpec("b", ("b",), when="a"))))
+    return recorded(A_AND_B)
 
 
-def recorded_run(tmp_path: Path, flow: FlowSpec, joining: Joining | None = None) -> RunState:
-    """Record a run of a flow, and return it before its runner has begun."""
-    with FlowStore.open(tmp_path / "flow.sqlite3") as store:
-        store.create(
-            run_key="k",
-            flow_id="f",
-            definition=flow.to_json(),
-            directory="/srv",
-            flow_dir="/srv",
-            orchesjob_home="/srv/jobs",
-            started_at=1.0,
-            steps=[(step.id, step.retries) for step in flow.all_steps],
-            joining=joining,
-        )
-        recorded = store.load("k")
-    assert recorded is not None
-    return RunState.load(flow, recorded, Limits())
+@pytest.fixture
+def begun(run: RunState) -> RunState:
+    """That run with its runner, which starts `a`."""
+    update(run, RunnerStarted(), NOW)
+    return run
 
 
+@pytest.fixture
+def running(begun: RunState) -> RunState:
+    """That run while `a` runs, and is watched."""
+    told(begun, StartAnswered(FIRST, report("RUNNING")), WATCHED)
+    return begun
+
+
+WATCHED, GONE = (WatchAnswered(FIRST, watch) for watch in (Watch.WATCHING, Watch.GONE))
+SUCCEEDED = StartAnswered(FIRST, report("SUCCEEDED"))
+CANCEL = CancelSeen(CancelRequest(NOW.wall, None))
+LOCKED = CallUnanswered(FIRST, CallFailed("orchesjob status", "locked"))
 STALE: list[Event] = [
     StatusAnswered(FIRST, report("FAILED")),
     StatusAnswered(FIRST, None),
@@ -95,12 +120,13 @@ STALE: list[Event] = [
 
 
 @pytest.mark.parametrize("event", STALE)
-def test_answers_that_nobody_waits_for(run: RunState, event: Event) -> None:
+def test_answers_that_nobody_waits_for(begun: RunState, event: Event) -> None:
     """While a start is under way no other answer, and no timer that has no point, does anything."""
-    update(run, RunnerStarted(), NOW)
-    decision = update(run, event, NOW)
-    assert not decision.changes
-    assert not decision.effects
+    assert is_nothing(update(begun, event, NOW))
+
+
+def is_nothing(decision: Decision) -> bool:
+    return not decision.changes and not decision.effects
 
 
 LATE: list[Event] = [
@@ -109,41 +135,34 @@ LATE: list[Event] = [
     StartPrevented(FIRST, "env_file is missing"),
     StartCalledOff(FIRST),
     CallBegan(FIRST),
-    CallUnanswered(FIRST, CallFailed("orchesjob start", "locked")),
+    LOCKED,
     JobExited(FIRST),
     TimerDue(Timer.TIMEOUT, FIRST),
 ]
 
 
 @pytest.mark.parametrize("event", LATE)
-def test_answers_that_come_too_late(run: RunState, event: Event) -> None:
+def test_answers_that_come_too_late(begun: RunState, event: Event) -> None:
     """Nothing that is said of an attempt after its end changes anything (rule 5.1)."""
-    update(run, RunnerStarted(), NOW)
-    update(run, StartAnswered(FIRST, report("SUCCEEDED")), NOW)
-    decision = update(run, event, NOW)
-    assert not decision.changes
-    assert not decision.effects
+    update(begun, SUCCEEDED, NOW)
+    assert is_nothing(update(begun, event, NOW))
 
 
 AFTER_ALL: list[Event] = [
     *LATE,
     RunnerStarted(),
-    CancelSeen(CancelRequest(1.0, None)),
+    CANCEL,
     TimerDue(Timer.POLL),
     CallUnanswered(None, CallFailed("orchesjob status", "locked")),
 ]
 
 
 @pytest.mark.parametrize("event", AFTER_ALL)
-def test_nothing_happens_after_the_end(run: RunState, event: Event) -> None:
+def test_nothing_happens_after_the_end(begun: RunState, event: Event) -> None:
     """An event that comes after the run's end changes nothing (rule 5.1)."""
-    update(run, RunnerStarted(), NOW)
-    update(run, StartAnswered(FIRST, report("SUCCEEDED")), NOW)
-    update(run, StartAnswered(AttemptId(1, 1), report("SUCCEEDED", "k:b:1")), NOW)
-    assert run.status == "SUCCEEDED"
-    decision = update(run, event, NOW)
-    assert not decision.changes
-    assert not decision.effects
+    told(begun, SUCCEEDED, StartAnswered(AttemptId(1, 1), report("SUCCEEDED", "k:b:1")))
+    assert begun.status == "SUCCEEDED"
+    assert is_nothing(update(begun, event, NOW))
 
 
 def test_when_the_time_of_a_call_begins(run: RunState) -> None:
@@ -159,31 +178,27 @@ def test_when_the_time_of_a_call_begins(run: RunState) -> None:
     assert update(run, TimerDue(Timer.OVERDUE, FIRST), NOW._replace(mono=1090.0)).effects
 
 
-def test_a_runner_that_stood_still(run: RunState) -> None:
+def test_a_runner_that_stood_still(begun: RunState) -> None:
     """Who was stopped for longer than a call may take gives it its whole time anew (rule 5.7)."""
-    update(run, RunnerStarted(), NOW)
-    update(run, CallBegan(FIRST), NOW)
+    update(begun, CallBegan(FIRST), NOW)
     overdue = TimerDue(Timer.OVERDUE, FIRST)
-    (timer,) = update(run, overdue, NOW._replace(mono=5000.0)).effects
+    (timer,) = update(begun, overdue, NOW._replace(mono=5000.0)).effects
     assert isinstance(timer, SetTimer)
     assert timer.at == 5000.0 + 15.0 + 10.0 + 5.0 + 60.0
-    (given_up,) = update(run, overdue, NOW._replace(mono=5090.0)).effects
+    (given_up,) = update(begun, overdue, NOW._replace(mono=5090.0)).effects
     assert isinstance(given_up, GiveUp)
 
 
-def test_a_start_that_has_begun_is_not_called_off(run: RunState) -> None:
+def test_a_start_that_has_begun_is_not_called_off(begun: RunState) -> None:
     """What has its place is waited for, and ended when it is known (rule 5.6)."""
-    update(run, RunnerStarted(), NOW)
-    update(run, CallBegan(FIRST), NOW)
-    decision = update(run, CancelSeen(CancelRequest(1.0, None)), NOW)
-    assert not decision.effects
+    assert not told(begun, CallBegan(FIRST), CANCEL).effects
 
 
 def test_a_start_that_is_taken_back(run: RunState) -> None:
     """A cancel that is seen before a start is committed leaves no trace of it (rule 5.6)."""
     decision = update(run, RunnerStarted(), NOW)
     assert any(isinstance(effect, StartJob) for effect in decision.effects)
-    update(run, CancelSeen(CancelRequest(1.0, None)), NOW, decision)
+    update(run, CANCEL, NOW, decision)
     assert not decision.changes.attempts
     assert not [effect for effect in decision.effects if not isinstance(effect, SetTimer)]
     assert [step.attempt_no for step in decision.changes.steps.values()] == [0, 0]
@@ -191,21 +206,16 @@ def test_a_start_that_is_taken_back(run: RunState) -> None:
     assert run.status == "CANCELLED"
 
 
-def test_what_a_success_left_behind(run: RunState) -> None:
+def test_what_a_success_left_behind(begun: RunState) -> None:
     """A cancel ends no process of a step that has succeeded, and none after CANCELLED (5.6)."""
-    update(run, RunnerStarted(), NOW)
-    update(run, StartAnswered(FIRST, report("SUCCEEDED")), NOW)
-    update(run, StartAnswered(AttemptId(1, 1), report("RUNNING", "k:b:1")), NOW)
-    update(run, WatchAnswered(AttemptId(1, 1), Watch.WATCHING), NOW)
-    update(run, CancelSeen(CancelRequest(1.0, None)), NOW)
-    update(run, SurvivorsSeen(AttemptId(1, 1), []), NOW)
+    second, key = AttemptId(1, 1), "k:b:1"
+    told(begun, SUCCEEDED, StartAnswered(second, report("RUNNING", key)))
+    told(begun, WatchAnswered(second, Watch.WATCHING), CANCEL, SurvivorsSeen(second, []))
     reason = "orchesjob-flow: cancel"
-    answer = AbortAnswered(AttemptId(1, 1), report("ABORTED", "k:b:1", abort_reason=reason))
-    decision = update(run, answer, NOW)
-    assert EndSurvivors(AttemptId(1, 1), ("k:b:1",), 5.0) in decision.effects
-    decision = update(run, SurvivorsSeen(AttemptId(1, 1), []), NOW)
-    assert EndSurvivors(None, ["k:b:1"], 5.0) in decision.effects
-    decision = update(run, SurvivorsSeen(None, []), NOW)
+    answer = AbortAnswered(second, report("ABORTED", key, abort_reason=reason))
+    assert EndSurvivors(second, (key,), 5.0) in update(begun, answer, NOW).effects
+    assert EndSurvivors(None, [key], 5.0) in told(begun, SurvivorsSeen(second, [])).effects
+    decision = update(begun, SurvivorsSeen(None, []), NOW)
     assert decision.changes.header is not None
     assert decision.changes.header.status == "CANCELLED"
     assert not decision.effects
@@ -221,10 +231,10 @@ def started_with(decision: Decision) -> list[tuple[EnvFile, ...]]:
 
 
 @pytest.fixture
-def tidying(tmp_path: Path) -> RunState:
+def tidying(recorded: Callable[..., RunState]) -> RunState:
     """A run of nothing but `a` in `finally`, with two files of variables for all steps."""
     flow = FlowSpec("f", (), env_file=("one", "two"), finally_=(StepSpec("a", ("a",)),))
-    run = recorded_run(tmp_path, flow)
+    run = recorded(flow)
     assert started_with(update(run, RunnerStarted(), NOW)) == [FILES]
     return run
 
@@ -239,7 +249,7 @@ def test_a_start_without_files(tidying: RunState) -> None:
     assert decision.changes.attempts[0, 1].note == "without one; without two"
     assert started_with(decision) == [()]
     update(tidying, CallUnanswered(FIRST, CallFailed("orchesjob start", "it died")), NOW)
-    update(tidying, TimerDue(Timer.ASK_STATUS, FIRST), NOW._replace(mono=NOW.mono + 9))
+    update(tidying, TimerDue(Timer.ASK_STATUS, FIRST), later(9))
     decision = update(tidying, StatusAnswered(FIRST, None), NOW)
     assert decision.changes.attempts[0, 1].note is None  # the files may be there by now
     assert started_with(decision) == [FILES]
@@ -254,29 +264,22 @@ def test_a_start_without_files_in_the_moment_of_a_cancel(tidying: RunState) -> N
     assert decision.changes.attempts[0, 1].status.is_open
 
 
-def test_a_search_that_ends_after_its_step(tmp_path: Path) -> None:
+def test_a_search_that_ends_after_its_step(recorded: Callable[..., RunState]) -> None:
     """A step that a cancel has ended does not begin while `finally` runs (rule 5.6)."""
     a = StepSpec("a", ("a",), retries=1, retry_delay_sec=9.0)
-    run = recorded_run(tmp_path, FlowSpec("f", (a,), finally_=(StepSpec("tidy", ("tidy",)),)))
-    update(run, RunnerStarted(), NOW)
-    update(run, StartAnswered(FIRST, report("FAILED", exit_code=1)), NOW)
-    later = NOW._replace(wall=1009.0, mono=19.0)
-    decision = update(run, TimerDue(Timer.RETRY, FIRST), later)
+    run = recorded(FlowSpec("f", (a,), finally_=(StepSpec("tidy", ("tidy",)),)))
+    told(run, RunnerStarted(), StartAnswered(FIRST, report("FAILED", exit_code=1)))
+    decision = update(run, TimerDue(Timer.RETRY, FIRST), later(9))
     assert any(isinstance(effect, LookForSurvivors) for effect in decision.effects)
-    update(run, CancelSeen(CancelRequest(1.0, None)), later)
-    decision = update(run, SurvivorsSeen(None, []), later)
+    decision = told(run, CANCEL, SurvivorsSeen(None, []), now=later(9))
     assert [one.command for one in decision.effects if isinstance(one, StartJob)] == [("tidy",)]
-    decision = update(run, SurvivorsSeen(FIRST, []), later)
-    assert not decision.effects
-    assert not decision.changes
+    assert is_nothing(update(run, SurvivorsSeen(FIRST, []), later(9)))
 
 
-def test_many_survivors(run: RunState) -> None:
+def test_many_survivors(begun: RunState) -> None:
     """Of many survivors the first three are named, the others counted (rule 5.8)."""
-    update(run, RunnerStarted(), NOW)
-    update(run, StartAnswered(FIRST, report("LOST")), NOW)
     crowd = [Process(pid, 1, f"sleep {pid}", "mark") for pid in range(1, 6)]
-    decision = update(run, SurvivorsSeen(FIRST, crowd), NOW)
+    decision = told(begun, StartAnswered(FIRST, report("LOST")), SurvivorsSeen(FIRST, crowd))
     assert decision.changes.steps[0].error == (
         "orchesjob lost the job (its worker vanished), but attempt 1 is still alive: "
         "pid 1 (sleep 1), pid 2 (sleep 2), pid 3 (sleep 3), and 2 more; kill it to continue"
@@ -288,71 +291,53 @@ LOOK, AWAIT = LookForSurvivors(FIRST, ("k:a:1",)), WatchProcess(FIRST, OLD)
 END = EndSurvivors(FIRST, ("k:a:1",), DEFAULT_GRACE_SEC)
 AGAIN = SetTimer(NOW.mono + 1, TimerDue(Timer.OPEN_SURVIVORS, FIRST))
 SEEN = SurvivorsSeen(FIRST, [YOUNG, OLD])
-CANCEL = CancelSeen(CancelRequest(NOW.wall, None))
-WATCHED, GONE = (WatchAnswered(FIRST, watch) for watch in (Watch.WATCHING, Watch.GONE))
 
 
-def test_a_job_without_its_worker(run: RunState) -> None:
+def test_a_job_without_its_worker(running: RunState) -> None:
     """Only the second time that a job is running whose worker is gone, it is lost (rule 5.3).
 
     orchesjob may answer before it has noticed, and then its next answer is the outcome.
     """
-    update(run, RunnerStarted(), NOW)
-    update(run, StartAnswered(FIRST, report("RUNNING")), NOW)
-    update(run, WatchAnswered(FIRST, Watch.WATCHING), NOW)
-    update(run, JobExited(FIRST), NOW)
-    decision = update(run, StatusAnswered(FIRST, report("RUNNING")), NOW)
+    still = StatusAnswered(FIRST, report("RUNNING"))
+    decision = told(running, JobExited(FIRST), still)
     assert LookForSurvivors not in map(type, decision.effects)
-    later = NOW._replace(mono=NOW.mono + 1)
-    update(run, TimerDue(Timer.ASK_STATUS, FIRST), later)
-    decision = update(run, StatusAnswered(FIRST, report("RUNNING")), later)
-    assert LookForSurvivors in map(type, decision.effects)
+    assert LOOK in told(running, TimerDue(Timer.ASK_STATUS, FIRST), still, now=later(1)).effects
 
 
-def test_an_answer_ends_the_trouble(run: RunState) -> None:
+def test_an_answer_ends_the_trouble(running: RunState) -> None:
     """After an answer the next trouble is told again, and begins with the first delay (5.7)."""
-    update(run, RunnerStarted(), NOW)
-    update(run, StartAnswered(FIRST, report("STARTING")), NOW)
-    update(run, WatchAnswered(FIRST, Watch.WATCHING), NOW)
-    update(run, JobExited(FIRST), NOW)
-    no_answer = CallUnanswered(FIRST, CallFailed("orchesjob status", "locked"))
-    first = update(run, no_answer, NOW)
+    first = told(running, JobExited(FIRST), LOCKED)
     assert [type(effect) for effect in first.effects] == [Warn, SetTimer]
-    update(run, TimerDue(Timer.ASK_STATUS, FIRST), NOW._replace(mono=NOW.mono + 1))
-    update(run, StatusAnswered(FIRST, report("STARTING")), NOW)
-    update(run, TimerDue(Timer.ASK_STATUS, FIRST), NOW._replace(mono=NOW.mono + 9))
-    assert update(run, no_answer, NOW).effects == first.effects
+    update(running, TimerDue(Timer.ASK_STATUS, FIRST), later(1))
+    update(running, StatusAnswered(FIRST, report("STARTING")), NOW)
+    update(running, TimerDue(Timer.ASK_STATUS, FIRST), later(9))
+    assert update(running, LOCKED, NOW).effects == first.effects
 
 
-def test_a_worker_after_all(run: RunState) -> None:
+def test_a_worker_after_all(begun: RunState) -> None:
     """A job that was to be aborted because its start was dead runs on if it has a worker (4.2)."""
-    update(run, RunnerStarted(), NOW)
     unborn = report("STARTING", worker_pid=None, target_pid=None)
-    update(run, StartAnswered(FIRST, unborn), NOW)
-    decision = update(run, SurvivorsSeen(FIRST, []), NOW)
+    decision = told(begun, StartAnswered(FIRST, unborn), SurvivorsSeen(FIRST, []))
     assert list(map(type, decision.effects)) == [AbortJob]
-    update(run, CallUnanswered(FIRST, CallFailed("orchesjob abort", "locked")), NOW)
-    later = NOW._replace(mono=NOW.mono + 1)
-    update(run, TimerDue(Timer.ASK_STATUS, FIRST), later)
-    decision = update(run, StatusAnswered(FIRST, report("RUNNING")), later)
+    update(begun, LOCKED, NOW)
+    now_alive = StatusAnswered(FIRST, report("RUNNING"))
+    decision = told(begun, TimerDue(Timer.ASK_STATUS, FIRST), now_alive, now=later(1))
     assert decision.changes.attempts[FIRST].abort_reason is None
-    decision = update(run, WatchAnswered(FIRST, Watch.WATCHING), later)
-    assert AbortJob not in map(type, decision.effects)
+    assert AbortJob not in map(type, update(begun, WATCHED, later(1)).effects)
 
 
-def test_the_same_survivors_again(run: RunState) -> None:
+def test_the_same_survivors_again(begun: RunState) -> None:
     """What waits for processes of its last attempt is recorded once, and again if others are left.
 
     They are looked at each second, and a commit is a write to the disk.
     """
-    update(run, RunnerStarted(), NOW)
-    update(run, StartAnswered(FIRST, report("FAILED")), NOW)
+    update(begun, StartAnswered(FIRST, report("FAILED")), NOW)
     recorded = []
     for seen in ([YOUNG], [YOUNG], [OLD], [OLD]):
-        decision = update(run, SurvivorsSeen(FIRST, seen), NOW)
+        decision = update(begun, SurvivorsSeen(FIRST, seen), NOW)
         recorded.append(bool(decision.changes))
         assert [type(effect) for effect in decision.effects] == [SetTimer]
-        update(run, TimerDue(Timer.SURVIVORS, FIRST), NOW)
+        update(begun, TimerDue(Timer.SURVIVORS, FIRST), NOW)
     assert recorded == [True, False, True, False]
 
 
@@ -373,16 +358,13 @@ LOST: list[tuple[str, list[Event], list[Effect]]] = [
 
 
 @pytest.mark.parametrize(("_what", "events", "effects"), LOST, ids=[what for what, *_ in LOST])
-def test_lost(run: RunState, _what: str, events: list[Event], effects: list[Effect]) -> None:
+def test_lost(begun: RunState, _what: str, events: list[Event], effects: list[Effect]) -> None:
     """What is alive of a lost attempt is awaited, ended only for a reason, and looked for (5.8)."""
-    update(run, RunnerStarted(), NOW)
-    decision = update(run, StartAnswered(FIRST, report("LOST")), NOW)
-    for event in events:
-        decision = update(run, event, NOW)
+    decision = told(begun, StartAnswered(FIRST, report("LOST")), *events)
     asked = [one for one in decision.effects if one in (AGAIN, LOOK, AWAIT, END)]
     assert asked == effects
-    assert run.steps[0].row.status == "RUNNING"
-    assert run.steps[1].row.attempt_no == 0
+    assert begun.steps[0].row.status == "RUNNING"
+    assert begun.steps[1].row.attempt_no == 0
 
 
 @pytest.mark.parametrize(
@@ -398,44 +380,34 @@ def test_lost(run: RunState, _what: str, events: list[Event], effects: list[Effe
     ],
 )
 def test_a_cancel_of_an_outer_and_an_inner_run(
-    run: RunState, is_nested: bool, status: str, facts: dict[str, Any], asked: list[Effect]
+    running: RunState, is_nested: bool, status: str, facts: dict[str, Any], asked: list[Effect]
 ) -> None:
     """Each may end attempts of the other, which have not failed by themselves then (5.8a)."""
-    update(run, RunnerStarted(), NOW)
-    update(run, StartAnswered(FIRST, report("RUNNING")), NOW)
-    update(run, WatchAnswered(FIRST, Watch.WATCHING), NOW)
-    update(run, CancelSeen(CancelRequest(1000.0, None, is_nested=is_nested)), NOW)
-    update(run, SurvivorsSeen(FIRST, []), NOW)
-    update(run, AbortAnswered(FIRST, None), NOW)
-    decision = update(run, StatusAnswered(FIRST, report(status, **facts)), NOW)
+    cancel = CancelSeen(CancelRequest(1000.0, None, is_nested=is_nested))
+    told(running, cancel, SurvivorsSeen(FIRST, []), AbortAnswered(FIRST, None))
+    decision = update(running, StatusAnswered(FIRST, report(status, **facts)), NOW)
     assert [one for one in decision.effects if one in (LOOK, END)] == asked
 
 
 @pytest.mark.parametrize("is_earlier_boot", [False, True])
-def test_processes_before_an_abort(run: RunState, *, is_earlier_boot: bool) -> None:
+def test_processes_before_an_abort(running: RunState, *, is_earlier_boot: bool) -> None:
     """They are recorded before the abort and looked for after it, but not after a reboot (5.8)."""
-    update(run, RunnerStarted(), NOW)
-    update(run, StartAnswered(FIRST, report("RUNNING")), NOW)
-    update(run, WatchAnswered(FIRST, Watch.WATCHING), NOW)
-    decision = update(run, CANCEL, NOW)
+    decision = update(running, CANCEL, NOW)
     assert LOOK in decision.effects
     assert not any(isinstance(effect, AbortJob) for effect in decision.effects)
-    decision = update(run, SEEN, NOW)
+    decision = update(running, SEEN, NOW)
     assert decision.changes.attempts[0, 1].kin is not None
     assert any(isinstance(effect, AbortJob) for effect in decision.effects)
-    later = NOW._replace(boot="later") if is_earlier_boot else NOW
     aborted = report("ABORTED", abort_reason="orchesjob-flow: cancel")
-    decision = update(run, AbortAnswered(FIRST, aborted), later)
+    now = later(0, boot="later") if is_earlier_boot else NOW
+    decision = update(running, AbortAnswered(FIRST, aborted), now)
     known = tuple(process._replace(command="") for process in (YOUNG, OLD))
     assert END._replace(known=() if is_earlier_boot else known) in decision.effects
 
 
-def test_the_same_every_time(tmp_path: Path, run: RunState) -> None:
-    with FlowStore.open(tmp_path / "flow.sqlite3") as store:
-        recorded = store.load("k")
-    assert recorded is not None
-    flow = FlowSpec.from_json(recorded.definition)
-    other = RunState.load(flow, recorded, Limits())
+def test_the_same_every_time(run: RunState, recorded: Callable[..., RunState]) -> None:
+    """Of two runs that are recorded alike the same is decided: nothing else is looked at."""
+    other = recorded(A_AND_B)
     for event in (RunnerStarted(), StartAnswered(FIRST, report("LOST")), SurvivorsSeen(FIRST, [])):
         first, second = (
             (one.changes.header, one.changes.steps, one.changes.attempts, one.effects)
@@ -448,12 +420,10 @@ def test_the_same_every_time(tmp_path: Path, run: RunState) -> None:
     ("finished_at", "ended_at"),
     [(1100, 1101.0), (None, 1600.0), (1600, 1600.0), (5000, 1600.0), (7, 1000.0)],
 )
-def test_an_end_that_nobody_saw(run: RunState, finished_at: int | None, ended_at: float) -> None:
+def test_an_end_that_nobody_saw(begun: RunState, finished_at: int | None, ended_at: float) -> None:
     """A job that ended while no runner lived ended when orchesjob says, within reason (6.4)."""
-    update(run, RunnerStarted(), NOW)
-    later = NOW._replace(wall=1600.0, mono=610.0)
-    update(run, StartAnswered(FIRST, report("SUCCEEDED", finished_at=finished_at)), later)
-    assert run.steps[0].row.finished_at == ended_at
+    update(begun, StartAnswered(FIRST, report("SUCCEEDED", finished_at=finished_at)), later(600))
+    assert begun.steps[0].row.finished_at == ended_at
 
 
 # Which steps can be decided, and in which order.
@@ -580,24 +550,22 @@ def test_what_no_program_is(word: str, advice: str | None) -> None:
 
 
 @pytest.fixture
-def waiting(tmp_path: Path) -> RunState:
+def waiting(recorded: Callable[..., RunState]) -> RunState:
     """A run that waits for the group `g`, with its runner."""
     flow = FlowSpec("f", (StepSpec("a", ("a",)),), concurrency=Concurrency("g"))
-    run = recorded_run(tmp_path, flow, Joining("g"))
-    decision = update(run, RunnerStarted(), NOW)
-    assert not decision.changes
-    assert not decision.effects
+    run = recorded(flow, joining=Joining("g"))
+    assert is_nothing(update(run, RunnerStarted(), NOW))
     return run
 
 
 def test_it_is_told_once_who_holds_the_group(waiting: RunState) -> None:
-    def told(holder: str) -> list[str]:
+    def seen(holder: str) -> list[str]:
         effects = update(waiting, QueueSeen(Queue(holder, ()), frozenset()), NOW).effects
         return [effect.message for effect in effects if isinstance(effect, Warn)]
 
-    assert told("h") == ["run 'k' waits for group 'g', held by run 'h'"]
-    assert told("h") == []
-    assert told("i") == ["run 'k' waits for group 'g', held by run 'i'"]
+    assert seen("h") == ["run 'k' waits for group 'g', held by run 'h'"]
+    assert seen("h") == []
+    assert seen("i") == ["run 'k' waits for group 'g', held by run 'i'"]
     (warning,) = update(
         waiting, QueueSeen(Queue("j", ()), frozenset(), holder_is_to_end=True), NOW
     ).effects

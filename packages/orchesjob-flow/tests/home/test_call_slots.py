@@ -3,9 +3,8 @@
 import os
 import signal
 import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -17,15 +16,9 @@ from orchesjob_flow.home.call_slots import CallSlots
 from orchesjob_flow.home.locks import Lock, holder
 from orchesjob_flow.home.paths import SlotFiles
 
+type Hold = Callable[..., subprocess.Popen[str]]
+
 FOR_EVER_SEC = 1000.0
-HOLD = """
-import sys
-from pathlib import Path
-from orchesjob_flow.home.locks import Lock
-lock = Lock.take(Path(sys.argv[1]))
-print("held", flush=True)
-sys.stdin.read()
-"""
 
 
 @pytest.fixture
@@ -44,26 +37,6 @@ def slots(queue: Path, paths: list[Path]) -> CallSlots:
     return CallSlots(
         SlotFiles(queue, paths), standstill_sec=FOR_EVER_SEC, longest_wait_sec=FOR_EVER_SEC
     )
-
-
-@pytest.fixture
-def hold() -> Iterator[Callable[[Path], subprocess.Popen[str]]]:
-    """Have another process hold a lock until it is killed."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start(path: Path) -> subprocess.Popen[str]:
-        pipe = subprocess.PIPE
-        command = [sys.executable, "-c", HOLD, str(path)]
-        child = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
-        started.append(child)
-        assert child.stdout is not None
-        assert child.stdout.readline() == "held\n"
-        return child
-
-    yield start
-    for child in started:
-        child.kill()
-        child.communicate()
 
 
 def is_taken(path: Path) -> bool:
@@ -103,9 +76,7 @@ def test_a_slot_is_the_calls_alone(slots: CallSlots, paths: list[Path]) -> None:
     slot.release()  # once more does no harm
 
 
-def test_a_slot_is_freed_by_death(
-    slots: CallSlots, paths: list[Path], hold: Callable[[Path], subprocess.Popen[str]]
-) -> None:
+def test_a_slot_is_freed_by_death(slots: CallSlots, paths: list[Path], hold: Hold) -> None:
     killed, _ = map(hold, paths)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(slots.acquire)
@@ -142,9 +113,7 @@ def test_in_turn(queue: Path, paths: list[Path]) -> None:
     assert served == ["first", "second"]
 
 
-def test_a_line_that_stands_still(
-    queue: Path, paths: list[Path], hold: Callable[[Path], subprocess.Popen[str]]
-) -> None:
+def test_a_line_that_stands_still(queue: Path, paths: list[Path], hold: Hold) -> None:
     """Where the first in the queue is stopped, the others look for themselves (rule 5.7)."""
     first = hold(queue)
     os.kill(first.pid, signal.SIGSTOP)
@@ -166,9 +135,7 @@ def test_a_line_that_stands_still(
         assert slot.descriptors
 
 
-def test_slots_that_nobody_releases(
-    queue: Path, paths: list[Path], hold: Callable[[Path], subprocess.Popen[str]]
-) -> None:
+def test_slots_that_nobody_releases(queue: Path, paths: list[Path], hold: Hold) -> None:
     """Where calls of dead runners hold all slots, others go without one (rule 5.7)."""
     for path in paths:
         hold(path)

@@ -4,9 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,29 +12,6 @@ from orchesjob_flow.home.paths import make_run_directory, remove_run_directory
 
 SWAP_FOLDERS = Path(__file__).with_name("swap_folders.py")
 OBEY_MODES = ("--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all")
-NOBODY = 65534
-SWAP_AND_SWAP = f"""
-import os, sys
-from itertools import cycle
-os.setgroups([])
-os.setgid({NOBODY})
-os.setuid({NOBODY})
-print("ready", flush=True)
-directory, outside, *names = sys.argv[1:]
-for name, target in cycle((name, outside + end) for name in names for end in ("", "/file")):
-    folder = f"{{directory}}/{{name}}"
-    for change, *paths in (
-        (os.rename, folder, f"{{folder}}.aside"),
-        (os.symlink, target, folder),
-        (os.unlink, folder),
-        (os.rename, f"{{folder}}.aside", folder),
-    ):
-        try:
-            change(*paths)
-        except OSError:
-            pass
-"""
-ROUNDS = 60
 REMOVE = """
 import sys
 from pathlib import Path
@@ -47,14 +21,6 @@ try:
 except OSError as error:
     print(f"{error.filename}: {error.strerror}")
 """
-
-
-@pytest.fixture
-def open_to_all() -> Iterator[Path]:
-    """A folder that other users can reach, unlike those of pytest."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o711)
-        yield Path(folder)
 
 
 FAIL_TO_REMOVE = """
@@ -133,36 +99,6 @@ def test_swapped_at_each_moment(tmp_path: Path) -> None:
     tried = subprocess.run(command, capture_output=True, text=True, check=False)
     assert tried.returncode == 0, tried.stderr
     assert int(tried.stdout) > 100
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can remove what is another user's")
-def test_swapped_all_the_time(open_to_all: Path) -> None:
-    """Root removes what another user, whom a step has let in, swaps for links as fast as he can."""
-    path, outside = open_to_all / "k.run", open_to_all / "outside"
-    outside.mkdir(0o755)
-    (outside / "file").write_text("kept", encoding="utf-8")
-    (outside / "file").chmod(0o644)
-    names = [f"folder{number}" for number in range(5)]
-    command = [sys.executable, "-c", SWAP_AND_SWAP, str(path / "theirs"), str(outside), *names]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as swapping:
-        try:
-            assert swapping.stdout is not None
-            assert swapping.stdout.readline() == b"ready\n"
-            for _ in range(ROUNDS):
-                new = open_to_all / "new"
-                for folder in ("theirs", *(f"theirs/{name}" for name in names)):
-                    (new / folder).mkdir(parents=True)
-                    (new / folder / "file").touch()
-                    os.chown(new / folder, NOBODY, NOBODY)
-                new.rename(path)
-                while path.exists():
-                    with suppress(OSError):  # it was swapped just now
-                        remove_run_directory(path)
-        finally:
-            swapping.kill()
-    assert outside.stat().st_mode & 0o777 == 0o755
-    assert (outside / "file").stat().st_mode & 0o777 == 0o644
-    assert (outside / "file").read_text(encoding="utf-8") == "kept"
 
 
 def test_another_file_system(tmp_path: Path) -> None:

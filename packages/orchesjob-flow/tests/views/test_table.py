@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -52,8 +52,8 @@ def test_the_end_of_a_run(daily: Run, ten_o_clock: float) -> None:
     """
 
     def head(took_sec: float) -> list[str]:
-        end = {"finished_at": ten_o_clock + took_sec, "error": "1 step failed: x"}
-        ended = daily._replace(status=RunStatus.FAILED, **end)
+        failed = daily._replace(status=RunStatus.FAILED, error="1 step failed: x")
+        ended = failed._replace(finished_at=ten_o_clock + took_sec)
         return list(header(Snapshot(ended, None), ten_o_clock + 9999, colour=None))[1:4]
 
     assert head(3661) == [
@@ -88,7 +88,7 @@ def test_what_was_not_needed(
     definition = {"steps": [{"id": "a"}, {"id": "x", "when": when}, {"id": "y", "when": when}]}
     run = make_run(*((step, None) for step in steps), definition=json.dumps(definition))
 
-    def shown(run: Run, *, colour: bool | None = False) -> list[str]:
+    def shown(run: Run, *, colour: bool | None = False) -> Sequence[str]:
         return whole_table(Snapshot(run, Holder(1)), 0.0, 80, colour=colour)
 
     assert ("x, y SKIPPED, not needed: nothing failed" in shown(run)) is not has_reason
@@ -178,9 +178,11 @@ def listed(
     run_key: str, outer: str | None = None, status: str = "SUCCEEDED", flow_id: str = "f"
 ) -> Listed:
     parent = None if outer is None else Parent(outer, "a", 1)
-    nothing_else = (None, None, None, None, None, {})
-    facts = (run_key, flow_id, RunStatus(status), None, 1.0, 2.0, 1, None, parent)
-    return Listed(RunSummary(*facts, *nothing_else), None)
+    run = RunSummary(
+        *(run_key, flow_id, RunStatus(status), None, 1.0, 2.0, 1, None, parent),
+        *(None, None, None, None, None, {}),
+    )
+    return Listed(run, None)
 
 
 def test_runs_inside_each_other() -> None:
@@ -313,9 +315,8 @@ def repeated(make_run: Callable[..., Run]) -> Run:
     steps = [{"id": name, "command": ["x"]} for name in ("prepare", "report")]
     statuses = {"prepare": "SUCCEEDED", "load@berlin": "SUCCEEDED", "load@2": "FAILED"}
     statuses |= {"load@lima": "RUNNING", "report": "PENDING"}
-    times = {"started_at": 2.0, "finished_at": 4.0}
     rows = [
-        Step(place, step_id, StepStatus(status), 1, 0, 0, **times)
+        Step(place, step_id, StepStatus(status), 1, 0, 0, started_at=2.0, finished_at=4.0)
         for place, (step_id, status) in enumerate(statuses.items())
     ]
     definition = json.dumps({"flow_id": "f", "steps": steps, "blocks": [block]})
