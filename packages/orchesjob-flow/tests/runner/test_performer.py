@@ -35,7 +35,6 @@ from orchesjob_flow.engine.messages import (
     CallBegan,
     CallOff,
     CallUnanswered,
-    EndSurvivors,
     Event,
     LookForSurvivors,
     StartAnswered,
@@ -51,6 +50,8 @@ from orchesjob_flow.home.call_slots import CallSlots
 from orchesjob_flow.home.locks import Lock, holder
 from orchesjob_flow.home.paths import SlotFiles
 from orchesjob_flow.runner.performer import Performer, WorkerPool
+
+type Perform = Callable[[Any], Event]
 
 ENVIRON = {"ORCHESJOB_HOME": "/var/lib/of-a-test", "PATH": "/bin"}
 ID = AttemptId(0, 1)
@@ -96,9 +97,6 @@ class Client:
     def survivors(self, *looked_for: Any) -> Any:
         return self.real.survivors(*looked_for)
 
-    def end_survivors(self, *looked_for: Any) -> Any:
-        return self.real.end_survivors(*looked_for)
-
 
 @pytest.fixture
 def client() -> Client:
@@ -143,7 +141,7 @@ def performer(
 
 
 @pytest.fixture
-def perform(performer: Performer, answers: SimpleQueue[Event]) -> Callable[[Any], Event]:
+def perform(performer: Performer, answers: SimpleQueue[Event]) -> Perform:
     def answer(effect: Any) -> Event:
         performer.perform(effect)
         event = answers.get(timeout=10)
@@ -156,28 +154,33 @@ def perform(performer: Performer, answers: SimpleQueue[Event]) -> Callable[[Any]
     return answer
 
 
-def test_a_start(client: Client, perform: Callable[[Any], Event]) -> None:
-    """A start runs in the run's directory and holds the lock of the calls (rule 5.8)."""
-    assert perform(START) == StartAnswered(ID, JOB)
+@pytest.mark.parametrize(
+    ("working_dir", "cwd"), [(None, "/srv"), ("load/day", "/srv/load/day"), ("/mnt", "/mnt")]
+)
+def test_a_start(client: Client, perform: Perform, working_dir: str | None, cwd: str) -> None:
+    """A start runs in its directory, from that of the run (9.12), and holds the lock (5.8)."""
+    assert perform(START._replace(working_dir=working_dir)) == StartAnswered(ID, JOB)
     ((_, run_key, command, options),) = client.asked
     assert (run_key, command) == ("k:a:1", ("echo", "x"))
-    env = options.pop("env")
-    assert env == {"ORCHESJOB_HOME": "/var/lib/of-a-test", "PATH": "/opt", "SHOP": "berlin"}
-    assert options == {"strict": True, "cwd": "/srv", "start_timeout_sec": 3.0}
+    env = {"ORCHESJOB_HOME": "/var/lib/of-a-test", "PATH": "/opt", "SHOP": "berlin"}
+    assert options == {"env": env, "strict": True, "cwd": cwd, "start_timeout_sec": 3.0}
     assert 11 in client.holds[0].descriptors
 
 
-def test_an_abort(client: Client, perform: Callable[[Any], Event]) -> None:
+@pytest.mark.parametrize(
+    ("answer", "report"),
+    [(JOB, JOB), (JobNotFound("abort", "x"), None), (JobNotRunning("abort", "x"), None)],
+)
+def test_an_abort(client: Client, perform: Perform, answer: Any, report: JobReport | None) -> None:
     """An abort names the job, the reason and the grace, and holds the lock of the calls."""
-    assert perform(ABORT) == AbortAnswered(ID, JOB)
+    client.answer = answer
+    assert perform(ABORT) == AbortAnswered(ID, report)
     options = {"job_id": "j", "grace_sec": 2.0, "reason": ABORT.reason}
     assert client.asked == [("abort", options)]
     assert 11 in client.holds[0].descriptors
 
 
-def test_a_call_has_its_place(
-    client: Client, perform: Callable[[Any], Event], paths: list[Path]
-) -> None:
+def test_a_call_has_its_place(client: Client, perform: Perform, paths: list[Path]) -> None:
     """The process of a call is given its place, which is then left to it alone (rule 5.11)."""
     free = []
 
@@ -197,32 +200,32 @@ def test_a_call_has_its_place(
 
 
 @pytest.fixture
-def crowd(paths: list[Path]) -> Iterator[Lock]:
+def crowd(performer: Performer, paths: list[Path]) -> Iterator[Lock]:
+    """The lock of the only place, for which a start waits."""
     lock = Lock.take(paths[1])
     assert lock is not None
     with suppress(OSError), closing(lock):
+        performer.perform(START)
+        while holder(paths[0]) is None:
+            os.sched_yield()
         yield lock
 
 
-def await_line(paths: list[Path]) -> None:
-    while holder(paths[0]) is None:
-        os.sched_yield()
-
-
+@pytest.mark.parametrize("is_closed", [False, True])
 def test_a_start_that_is_called_off(
-    performer: Performer,
-    client: Client,
-    answers: SimpleQueue[Event],
-    crowd: Lock,
-    paths: list[Path],
+    performer: Performer, client: Client, answers: SimpleQueue[Event], crowd: Lock, is_closed: bool
 ) -> None:
-    """A start that waits for its place is called off at once, and never made (rule 5.11)."""
-    performer.perform(START)
-    await_line(paths)
-    performer.perform(CallOff(ID))
-    assert answers.get(timeout=10) == StartCalledOff(ID)
-    performer.perform(AskStatus(ID, "k:a:1"))
+    """A start that waits for its place is called off at once, and never made (rule 5.11).
+
+    Nor is it by a runner that has stopped: others may drive the run by then.
+    """
+    if is_closed:
+        performer.close()
+    else:
+        performer.perform(CallOff(ID))
+        assert answers.get(timeout=10) == StartCalledOff(ID)
     crowd.close()
+    performer.perform(AskStatus(ID, "k:a:1"))
     assert answers.get(timeout=10) == CallBegan(ID)
     assert answers.get(timeout=10) == StatusAnswered(ID, JOB)
     assert [asked[0] for asked in client.asked] == ["status"]
@@ -230,30 +233,12 @@ def test_a_start_that_is_called_off(
 
 
 def test_a_start_that_has_begun(
-    performer: Performer, perform: Callable[[Any], Event], answers: SimpleQueue[Event]
+    performer: Performer, perform: Perform, answers: SimpleQueue[Event]
 ) -> None:
     assert perform(START) == StartAnswered(ID, JOB)
     performer.perform(CallOff(ID))
     assert perform(AskStatus(ID, "k:a:1")) == StatusAnswered(ID, JOB)
     assert answers.empty()
-
-
-def test_no_start_after_the_end(
-    performer: Performer,
-    client: Client,
-    answers: SimpleQueue[Event],
-    crowd: Lock,
-    paths: list[Path],
-) -> None:
-    """A runner that has stopped makes no call whose place comes later: others may drive the run."""
-    performer.perform(START)
-    await_line(paths)
-    performer.close()
-    crowd.close()
-    performer.perform(AskStatus(AttemptId(1, 1), "k:b:1"))
-    assert answers.get(timeout=10) == CallBegan(AttemptId(1, 1))
-    assert answers.get(timeout=10) == StatusAnswered(AttemptId(1, 1), JOB)
-    assert [asked[0] for asked in client.asked] == ["status"]
 
 
 def test_a_place_that_is_not_ours(
@@ -270,9 +255,7 @@ def test_a_place_that_is_not_ours(
 
 @pytest.mark.parametrize("effect", [START, ABORT, AskStatus(ID, "k:a:1"), AskRunning()])
 @pytest.mark.parametrize("retryable", [True, False])
-def test_a_call_that_fails(
-    client: Client, perform: Callable[[Any], Event], effect: Any, retryable: bool
-) -> None:
+def test_a_call_that_fails(client: Client, perform: Perform, effect: Any, retryable: bool) -> None:
     failure = CallFailed("orchesjob", "locked") if retryable else CallRefused("x", "y")
     client.answer = failure
     attempt = None if isinstance(effect, AskRunning) else ID
@@ -283,9 +266,7 @@ def test_a_call_that_fails(
     ("error", "words"),
     [(KeyError("x"), "KeyError('x')"), (MemoryError(), "there is not enough memory")],
 )
-def test_a_call_that_breaks(
-    client: Client, perform: Callable[[Any], Event], error: Exception, words: str
-) -> None:
+def test_a_call_that_breaks(client: Client, perform: Perform, error: Exception, words: str) -> None:
     """Whatever else is raised in a thread is an answer, and one that can be tried again (5.7)."""
     client.answer = error
     event = perform(START)
@@ -294,32 +275,21 @@ def test_a_call_that_breaks(
     assert event.error.retryable
 
 
-def test_a_job_that_cannot_be_watched(perform: Callable[[Any], Event]) -> None:
-    assert perform(WatchJob(ID, JOB)) == WatchAnswered(ID, Watch.UNSUPPORTED)
-
-
-def test_a_worker_that_is_another_process(perform: Callable[[Any], Event]) -> None:
-    job = JOB._replace(job_id="5d1f4c1e-0b6a-4a57-9a55-3c1f", worker_pid=os.getpid())
-    event = perform(WatchJob(ID, job))
-    assert isinstance(event, WatchAnswered)
-    assert event.watch is not Watch.WATCHING
-
-
-def test_a_process_that_is_watched(perform: Callable[[Any], Event]) -> None:
-    """A process that was found is watched if it is still that one (rule 5.8)."""
+def test_watching(perform: Perform) -> None:
+    """A process is watched if it is still the one that was found (rule 5.8); a job, its worker."""
     ticks = proc.read_started(os.getpid())
     assert ticks is not None
     for started_ticks, watch in ((ticks, Watch.WATCHING), (ticks - 1, Watch.GONE)):
         process = Process(os.getpid(), started_ticks, "", "")
         assert perform(WatchProcess(ID, process)) == WatchAnswered(ID, watch)
+    assert perform(WatchJob(ID, JOB)) == WatchAnswered(ID, Watch.UNSUPPORTED)
+    of_another_process = JOB._replace(job_id="5d1f4c1e-0b6a-4a57-9a55-3c1f", worker_pid=os.getpid())
+    event = perform(WatchJob(ID, of_another_process))
+    assert isinstance(event, WatchAnswered)
+    assert event.watch is not Watch.WATCHING
 
 
-def test_no_survivors(perform: Callable[[Any], Event]) -> None:
-    assert perform(LookForSurvivors(ID, ("k:a:1",))) == SurvivorsSeen(ID, [])
-    assert perform(EndSurvivors(None, ("k:a:1",), 1.0)) == SurvivorsSeen(None, [])
-
-
-def test_a_search_that_fails(perform: Callable[[Any], Event], warnings: SimpleQueue[str]) -> None:
+def test_a_search_that_fails(perform: Perform, warnings: SimpleQueue[str]) -> None:
     """Who cannot look does not say that nobody is there: it is told once, and tried again."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     told: list[str] = []
@@ -340,23 +310,6 @@ def test_a_search_that_fails(perform: Callable[[Any], Event], warnings: SimpleQu
     assert "k:a:1" in warning
     assert "Too many open files" in warning
     assert warnings.empty()
-
-
-@pytest.mark.parametrize(("working_dir", "cwd"), [("load/day", "/srv/load/day"), ("/mnt", "/mnt")])
-def test_a_start_in_a_directory_of_its_own(
-    client: Client, perform: Callable[[Any], Event], working_dir: str, cwd: str
-) -> None:
-    """A relative `working_dir` is taken from the run's directory (rule 9.12)."""
-    perform(START._replace(working_dir=working_dir))
-    assert client.asked[0][3]["cwd"] == cwd
-
-
-@pytest.mark.parametrize("error", [JobNotFound("abort", "x"), JobNotRunning("abort", "x")])
-def test_nothing_to_abort(
-    client: Client, perform: Callable[[Any], Event], error: Exception
-) -> None:
-    client.answer = error
-    assert perform(ABORT) == AbortAnswered(ID, None)
 
 
 # Worker threads: as many at once as the pool is large (rule 5.7).
