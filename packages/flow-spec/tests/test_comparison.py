@@ -194,13 +194,6 @@ def test_differences(before: str | None, after: str | None, sentences: tuple[str
     assert differences(read(before), read(after)) == sentences
 
 
-def test_a_damaged_record() -> None:
-    """What is stored has one of the three words, or is refused."""
-    damaged = read("{on_conflict: skip}").to_json().replace('"skip"', '"skid"')
-    with pytest.raises(StoredFlowError, match=r"concurrency\.on_conflict: 'skid' is not"):
-        FlowSpec.from_json(damaged)
-
-
 # The stored form: what a flow means, kept as text and read back without a flow file's reader.
 
 WITHIN = '{"flow_id":"f","steps":[{"id":"A","command":["x"],%s}]}'
@@ -260,6 +253,10 @@ UNFIT = [
     (WITHIN % '"retry_exit_codes":[1,"2"]', "steps[0].retry_exit_codes[1]: must be int"),
     (WITHIN % '"env":[["A","1"]]', "steps[0].env: must be dict, got list"),
     (WITHIN % '"env":{"A":1}', "steps[0].env['A']: must be str, got int"),
+    (
+        read("{on_conflict: skip}").to_json().replace('"skip"', '"skid"'),
+        "concurrency.on_conflict: 'skid' is not",
+    ),
     ("", "Expecting value: line 1 column 1 (char 0)"),
     ("[" * 100_000, "maximum recursion depth exceeded"),
 ]

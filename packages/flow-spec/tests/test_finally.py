@@ -183,17 +183,6 @@ def test_a_step_that_is_moved_does_something_else() -> None:
     assert differences(moved, of_steps)[0] == 'step "d" was moved to steps'
 
 
-def test_the_outcome_is_in_their_environment() -> None:
-    """Only a step of `finally` is told how the others have ended (rule 10.1)."""
-    flow = read("{id: c, command: [x]}")
-    told, untold = (
-        flow.environment(flow.step(step_id), run_key="k", attempt_no=1, failed=(), outcome=outcome)
-        for step_id, outcome in (("c", "TIMED_OUT"), ("a", None))
-    )
-    assert told["ORCHESJOB_FLOW_OUTCOME"] == "TIMED_OUT"
-    assert "ORCHESJOB_FLOW_OUTCOME" not in untold
-
-
 def test_the_schema_knows_their_default() -> None:
     """An editor shows the `timeout_sec` that they have without giving one (rules 9.2, 10.1)."""
     properties = json_schema()["properties"]

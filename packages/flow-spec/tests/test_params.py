@@ -154,28 +154,6 @@ def flaws(given: dict[str, str], text: str = FLOW) -> list[str]:
     return [str(problem) for problem in raised.value.problems]
 
 
-def test_values_fill_words() -> None:
-    """They are given, or the defaults; what is text in a file is text here (rule 10.2)."""
-    flow = bound({"DAY": "2026-05", "SHOP": "a b"})
-    assert dict(flow.values) == {"DAY": "2026-05", "SHOP": "a b", "LEVEL": "1"}
-    whole = flow.filled(NAMES)
-    first, second = whole.steps
-    assert first.command == ("load", "2026-05", "<a b>")
-    assert dict(first.env) == {"D": "1"}
-    assert (whole.env_file, second.working_dir) == (("a b.env",), "a b/k")
-    assert second.script == "echo ${{ DAY }}"
-
-
-def test_a_parameter_is_a_variable() -> None:
-    """Of every command, over all files of variables; no `env` can hide it (rule 10.2)."""
-    flow = bound({"DAY": "2026-05"}).filled(NAMES)
-    for step in flow.steps:
-        seen = flow.environment(step, run_key="k", attempt_no=1, failed=())
-        assert {name: seen[name] for name in ("DAY", "SHOP", "LEVEL")} == dict(flow.values)
-        for file in flow.env_files_of(step):
-            assert file.outranked_by >= {"DAY", "SHOP", "LEVEL"}
-
-
 def test_all_that_is_wrong_with_values() -> None:
     """What is missing, unknown, outside `enum` or no match is reported at once (rule 10.2)."""
     assert flaws({"SHOPS": "x", "Q": "x", "LEVEL": "3"}) == [

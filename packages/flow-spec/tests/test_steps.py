@@ -7,31 +7,18 @@ import attrs
 import pytest
 
 from flow_spec import End, FlowSpec, StepSpec, differences, holds, parse_duration, parse_flow
-from flow_spec.fields.records import Declaration, attribute_of, declarations
+from flow_spec.fields.records import attribute_of, declarations
 from flow_spec.step import SHELL
 
 # The classes are the schema: every declared field has a kind, a sentence and a way to be read.
 
-FIELDS = [
-    (cls, name, field) for cls in (FlowSpec, StepSpec) for name, field in declarations(cls).items()
-]
 
-
-@pytest.mark.parametrize(
-    ("cls", "name", "field"), FIELDS, ids=[f"{cls.__name__}-{name}" for cls, name, _ in FIELDS]
-)
-def test_a_field_is_documented_by_one_sentence(cls: type, name: str, field: Declaration) -> None:
-    assert field.doc[0].isupper()
-    assert field.doc.endswith(".")
-    assert field.required == (
-        getattr(attrs.fields(cls), attribute_of(name)).default is attrs.NOTHING
-    )
-
-
-def test_a_step_built_in_code_has_the_defaults_of_a_file() -> None:
-    """`StepSpec(id, command)` is what a file with these two keys gives (rule 2.2)."""
-    flow = parse_flow("flow_id: f\nsteps: [{id: A, command: [x]}]")
-    assert flow == FlowSpec("f", (StepSpec("A", ("x",)),))
+@pytest.mark.parametrize("cls", [FlowSpec, StepSpec])
+def test_a_field_is_documented_by_one_sentence(cls: type) -> None:
+    for name, field in declarations(cls).items():
+        default = getattr(attrs.fields(cls), attribute_of(name)).default
+        assert (field.doc[0].isupper(), field.doc[-1]) == (True, "."), name
+        assert field.required == (default is attrs.NOTHING), name
 
 
 def test_a_description_changes_nothing() -> None:
@@ -43,13 +30,6 @@ def test_a_description_changes_nothing() -> None:
     assert FlowSpec.from_json(flow.to_json()) == flow
     plain = parse_flow(text.format(""))
     assert (plain.about, differences(plain, flow), differences(flow, plain)) == ("", (), ())
-
-
-def test_a_flow_is_immutable() -> None:
-    flow = FlowSpec("f", (StepSpec("A", ("x",)),))
-    with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        flow.flow_id = "g"  # type: ignore[misc]
-    assert {flow: 1}[FlowSpec("f", (StepSpec("A", ("x",)),))] == 1
 
 
 # Rule 10.4: `script` and `shell` become the command of a step.
@@ -382,24 +362,10 @@ def test_what_has_passed(status: str, was_due: bool, allow_failure: bool, passed
     assert (end, holds("passed", end)) == (End(status, passed), passed)
 
 
-def test_exit_codes() -> None:
-    """An exit code succeeds, skips or fails as the step says (rule 9.12)."""
-    step = StepSpec("a", ("x",), success_exit_codes=(0, 7), skip_exit_codes=(5,))
-    assert [step.outcome_of(code) for code in (0, 7, 5, 1)] == [
-        *("SUCCEEDED", "SUCCEEDED", "SKIPPED", "FAILED")
-    ]
-
-
 def test_exit_codes_at_the_gate() -> None:
     """Of `only_if`, 0 lets the step run and 1 skips it, whatever the step's lists say (10.8)."""
-    step = StepSpec(
-        "a",
-        ("x",),
-        only_if=("y",),
-        success_exit_codes=(1, 2),
-        skip_exit_codes=(0, 3),
-        retry_exit_codes=(4,),
-    )
+    codes = "success_exit_codes: [1, 2], skip_exit_codes: [0, 3], retry_exit_codes: [4]"
+    step = parse_flow(flow(f"only_if: [y], {codes}")).steps[0]
     outcomes = ["SUCCEEDED", "SKIPPED", *["FAILED"] * 5]
     assert [step.outcome_of(code, is_gate=True) for code in (0, 1, 2, 3, 4, 5, 255)] == outcomes
     assert [step.command_of(is_gate=is_gate) for is_gate in (True, False)] == [("y",), ("x",)]
@@ -429,11 +395,3 @@ def test_the_list_of_failed_steps_is_bounded() -> None:
     named = variables["ORCHESJOB_FLOW_FAILED_STEPS"].split()
     assert named == ids[: len(named)]
     assert 500 < len(named) < 512
-
-
-def test_variables_are_laid_over_those_of_the_flow() -> None:
-    """`with_env` replaces and adds, and leaves the flow as it was (rule 9.12)."""
-    flow = parse_flow("flow_id: f\nenv: {A: 1, B: 2}\nsteps: [{id: A, command: [x]}]")
-    assert flow.with_env({"C": "3", "A": "0"}).env == (("A", "0"), ("B", "2"), ("C", "3"))
-    assert flow.env == (("A", "1"), ("B", "2"))
-    assert flow.with_env({}) == flow
