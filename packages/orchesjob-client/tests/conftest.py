@@ -3,10 +3,12 @@
 import fcntl
 import json
 import os
+import resource
 import subprocess
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -90,18 +92,12 @@ def spawn() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     started: list[subprocess.Popen[bytes]] = []
 
     def start(
-        *words: str,
-        before: str = ":",
-        code: str = "read line",
-        env: Mapping[str, str] | None = None,
+        *words: str, before: str = ":", code: str = "read line", **options: Any
     ) -> subprocess.Popen[bytes]:
         # The line of output says that the shell has begun, so its command line is there.
-        process = subprocess.Popen(
-            ["/bin/sh", "-c", f"{before}; echo; {code}", "worker", *words],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=env,
-        )
+        command = ["/bin/sh", "-c", f"{before}; echo; {code}", "worker", *words]
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, **options)
         assert process.stdout is not None
         process.stdout.readline()
         started.append(process)
@@ -117,15 +113,21 @@ def spawn() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
 
 
 @pytest.fixture
-def held() -> Callable[[], set[str]]:
-    """Return what this process holds: descriptors, and children that it has not waited for."""
+def few_descriptors() -> Callable[[int], AbstractContextManager[None]]:
+    """Let this process open only so many files more."""
 
-    def find() -> set[str]:
-        children = (path.read_text("ascii") for path in Path("/proc/self/task").glob("*/children"))
-        descriptors = (path.name for path in Path("/proc/self/fd").iterdir())
-        return {*descriptors, *(f"child {pid}" for text in children for pid in text.split())}
+    @contextmanager
+    def limit(spare: int) -> Iterator[None]:
+        lowest_free = os.dup(0)
+        os.close(lowest_free)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free + spare, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
-    return find
+    return limit
 
 
 @pytest.fixture

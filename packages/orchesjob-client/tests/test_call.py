@@ -2,11 +2,9 @@
 
 import json
 import os
-import resource
 import select
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -108,22 +106,10 @@ def test_missing_directory(answer: Answer, answering: Answering, tmp_path: Path)
         assert str(gone) in str(caught.value)
 
 
-@contextmanager
-def no_more_descriptors() -> Iterator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    lowest_free = os.dup(0)
-    os.close(lowest_free)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-def test_no_descriptors(answering: Answering, answer: Answer) -> None:
+def test_no_descriptors(answering: Answering, answer: Answer, few_descriptors: Any) -> None:
     """A system short of descriptors is a failure that passes."""
     client = OrchesjobClient(answering(answer()))
-    with no_more_descriptors(), pytest.raises(CallFailed, match="open files") as caught:
+    with few_descriptors(0), pytest.raises(CallFailed, match="open files") as caught:
         client.status("k")
     assert caught.value.exit_code is None
 
@@ -137,10 +123,6 @@ def test_ignored_children(answering: Answering, answer: Answer) -> None:
             client.start("k", ["true"])
     finally:
         signal.signal(signal.SIGCHLD, before)
-
-
-def seen_home(folder: Path) -> str:
-    return (folder / "seen").read_text(encoding="utf-8").removesuffix("\n")
 
 
 def test_home(
@@ -162,7 +144,7 @@ def test_home(
     ]:
         environment = None if env is None else {"PATH": os.defpath, **env}
         OrchesjobClient(path, home=home, environ=environment).status("k")
-        assert seen_home(tmp_path) == seen
+        assert (tmp_path / "seen").read_text(encoding="utf-8") == f"{seen}\n"
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -204,7 +186,7 @@ def test_process_surroundings(answer: Answer, executable: Executable, tmp_path: 
     """A call has no stdin and a session of its own, so that a Ctrl-C does not reach it."""
     (tmp_path / "answer").write_text(json.dumps(answer()), encoding="utf-8")
     path = executable(
-        f"readlink /proc/$$/fd/0 > {tmp_path}/stdin; ls /proc/$$/fd > {tmp_path}/fds\n"
+        f"readlink /proc/$$/fd/0 > {tmp_path}/stdin\n"
         f"cut -d' ' -f1,5,6 /proc/$$/stat > {tmp_path}/ids; cat {tmp_path}/answer"
     )
     OrchesjobClient(path).status("k")
@@ -232,9 +214,14 @@ def test_inherited_descriptor(
     assert str(tmp_path / "private") not in files
 
 
-def test_no_leaks(
-    answer: Answer, answering: Answering, executable: Executable, held: Callable[[], set[str]]
-) -> None:
+def held() -> set[str]:
+    """Return what this process holds: descriptors, and children that it has not waited for."""
+    children = (path.read_text("ascii") for path in Path("/proc/self/task").glob("*/children"))
+    descriptors = (path.name for path in Path("/proc/self/fd").iterdir())
+    return {*descriptors, *(f"child {pid}" for text in children for pid in text.split())}
+
+
+def test_no_leaks(answer: Answer, answering: Answering, executable: Executable) -> None:
     """No descriptor and no zombie stays behind, however a call ends."""
     good, bad = OrchesjobClient(answering(answer())), OrchesjobClient("/nonexistent")
     slow = OrchesjobClient(executable("exec sleep 60"), limits=CallLimits(status_sec=0.05))

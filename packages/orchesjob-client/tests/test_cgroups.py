@@ -7,19 +7,26 @@ import stat
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from orchesjob_client import discard_empty_cgroups, mark, usable_cgroup_folder
+from orchesjob_client import (
+    Process,
+    ProcessesKeepAppearing,
+    discard_empty_cgroups,
+    mark,
+    usable_cgroup_folder,
+)
 from orchesjob_client.call import run_call
 from orchesjob_client.environment import LEFT
-from orchesjob_client.processes import cgroups
+from orchesjob_client.processes import cgroups, survivors
 from orchesjob_client.processes.cgroups import JobCgroups
 from orchesjob_client.processes.proc import has_ended
-from orchesjob_client.processes.survivors import end_survivors, find_survivors
+from orchesjob_client.processes.survivors import end_survivors, find_survivors, marked_trees
 
 # Two processes that run tests at the same time must not end what the other one has begun.
 HOME = f"/var/lib/orchesjob-of-test-{os.getpid()}"
@@ -230,6 +237,29 @@ def test_all_at_once(key: str) -> None:
         assert has_ended(pidfd, EVENT_SEC)
     finally:
         os.close(pidfd)
+
+
+@needs_cgroups
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_who_outruns_every_signal(
+    key: str, monkeypatch: pytest.MonkeyPatch, *, is_seen: bool
+) -> None:
+    """The cgroup is killed as a whole where looks or signals miss its processes (rule 5.8)."""
+    begin(key, DAEMON)
+    missed: list[object] = []
+    signalled: list[Sequence[Process]] = []
+
+    def miss_once(*given: Any) -> Sequence[Process]:
+        if not is_seen and not missed:
+            missed.append(given)
+            raise ProcessesKeepAppearing("a test")
+        return marked_trees(*given)
+
+    # No chain of processes outruns looks and signals for certain: so both are replaced.
+    monkeypatch.setattr(survivors, "marked_trees", miss_once)
+    monkeypatch.setattr(survivors, "end_processes", lambda found, _: signalled.append(found))
+    assert not end_survivors(HOME, [key], 0.0 if is_seen else EVENT_SEC)
+    assert bool(signalled) is is_seen
 
 
 @needs_cgroups

@@ -1,7 +1,6 @@
 """Marked processes are found wherever they went, and only they are ended."""
 
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -9,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -219,19 +219,14 @@ def test_no_more_is_read_than_needed(tmp_path: Path) -> None:
     assert take_snapshot(WantedMarks("M", {"x"}), read_marked, proc=tmp_path, limit_sec=0) == {}
 
 
-@pytest.mark.parametrize("left", [0, 1])
-def test_short_of_descriptors(spawn: Spawn, env: dict[str, str], value: str, left: int) -> None:
+@pytest.mark.parametrize("spare", [0, 1])
+def test_short_of_descriptors(
+    spawn: Spawn, env: dict[str, str], value: str, few_descriptors: Any, spare: int
+) -> None:
     """Being unable to look is an error and never means that there is no process (rule 5.8)."""
     spawn(env=env)
-    lowest_free = os.dup(0)
-    os.close(lowest_free)
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free + left, hard))
-    try:
-        with pytest.raises(OSError, match="Too many open files"):
-            marked_processes(MARK, {value})
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with few_descriptors(spare), pytest.raises(OSError, match="Too many open files"):
+        marked_processes(MARK, {value})
     assert one(value).value == value
 
 

@@ -18,7 +18,6 @@ from orchesjob_client import (
 
 type Answer = Callable[..., dict[str, Any]]
 
-ACTIVE = {"STARTING", "RUNNING", "PAUSED"}
 ANSWER_KEYS = (
     *("job_id", "run_key", "status", "command", "exit_code", "worker_pid", "target_pid"),
     *("existing", "stdout_file", "stderr_file", "started_at", "finished_at", "abort_reason"),
@@ -34,87 +33,56 @@ def test_fields(answer: Answer) -> None:
     assert (report.job_key, report.command) == (document["run_key"], ("sleep", "2"))
 
 
-@pytest.mark.parametrize("said", [True, False, None, "true", 1])
-def test_existing_must_be_said(answer: Answer, said: object) -> None:
-    """Only a plain `true` says that a start found the job."""
-    assert JobReport.from_payload(answer(existing=said)).existing is (said is True)
+NOWHERE: dict[str, object] = {"worker_pid": None, "target_pid": None}
+READ: list[Any] = [
+    # Only a plain `true` says that a start found the job.
+    *(({"existing": said}, {"existing": said is True}) for said in (True, False, None, "true", 1)),
+    # A job with an unknown status counts as running (rule 5.3).
+    ({"status": "PAUSED"}, {"is_active": True, "is_terminal": False, "known_status": None}),
+    *(
+        ({"status": str(one)}, {"is_active": is_active, "is_terminal": not is_active})
+        for one in JobStatus
+        for is_active in [one in {JobStatus.STARTING, JobStatus.RUNNING}]
+    ),
+    ({"status": "LOST"}, {"known_status": JobStatus.LOST}),
+    # Only an abort before there was a worker proves that the command never runs.
+    ({"status": "ABORTED", **NOWHERE}, {"never_ran": True}),
+    ({"status": "ABORTED", "target_pid": None}, {"never_ran": False}),
+    ({"status": "STARTING", **NOWHERE}, {"never_ran": False}),
+    ({"status": "LOST", **NOWHERE}, {"never_ran": False}),
+    # Exit code -1 without a process means that the command could not be started.
+    ({"status": "FAILED", "exit_code": -1, "target_pid": None}, {"not_spawned": True}),
+    ({"status": "FAILED", "exit_code": -1}, {"not_spawned": False}),  # ended by SIGHUP
+    ({"status": "FAILED", "exit_code": 1, "target_pid": None}, {"not_spawned": False}),
+    ({"status": "LOST", "exit_code": -1, "target_pid": None}, {"not_spawned": False}),
+    # A time is a number of seconds, or is unknown: orchesjob may have lost that of the end.
+    *(
+        ({name: found}, {name: read})
+        for name in ("started_at", "finished_at")
+        for found, read in ((1795602108, 1795602108.0), (None, None), (True, None), (10**400, None))
+    ),
+    ({"abort_reason": 1795602108}, {"abort_reason": None}),
+]
 
 
-@pytest.mark.parametrize("status", [*JobStatus, "PAUSED"])
-def test_active_or_terminal(answer: Answer, status: str) -> None:
-    """A job with an unknown status counts as running (rule 5.3)."""
-    report = JobReport.from_payload(answer(status=str(status)))
-    assert report.is_active is (status in ACTIVE)
-    assert report.is_terminal is (status not in ACTIVE)
-    assert report.known_status == (None if status == "PAUSED" else JobStatus(status))
-    assert report.status == status
+@pytest.mark.parametrize(("changes", "expected"), READ)
+def test_what_is_read(
+    answer: Answer, changes: dict[str, object], expected: dict[str, object]
+) -> None:
+    report = JobReport.from_payload(answer(**changes))
+    assert {name: getattr(report, name) for name in expected} == expected
 
 
-@pytest.mark.parametrize(
-    ("changes", "never_ran"),
-    [
-        ({"status": "ABORTED", "worker_pid": None, "target_pid": None}, True),
-        ({"status": "ABORTED", "target_pid": None}, False),
-        ({"status": "STARTING", "worker_pid": None, "target_pid": None}, False),
-        ({"status": "LOST", "worker_pid": None, "target_pid": None}, False),
-    ],
-)
-def test_never_ran(answer: Answer, changes: dict[str, Any], never_ran: bool) -> None:
-    """Only an abort before there was a worker proves that the command never runs."""
-    assert JobReport.from_payload(answer(**changes)).never_ran is never_ran
-
-
-@pytest.mark.parametrize(
-    ("changes", "not_spawned"),
-    [
-        ({"status": "FAILED", "exit_code": -1, "target_pid": None}, True),
-        ({"status": "FAILED", "exit_code": -1}, False),  # ended by SIGHUP
-        ({"status": "FAILED", "exit_code": 1, "target_pid": None}, False),
-        ({"status": "LOST", "exit_code": -1, "target_pid": None}, False),
-    ],
-)
-def test_not_spawned(answer: Answer, changes: dict[str, Any], not_spawned: bool) -> None:
-    """Exit code -1 without a process means that the command could not be started."""
-    assert JobReport.from_payload(answer(**changes)).not_spawned is not_spawned
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("command", "worker_pid", "target_pid", "exit_code", "stdout_file", "existing"),
-        *("started_at", "finished_at", "abort_reason"),
-    ],
-)
-def test_optional_keys(answer: Answer, name: str) -> None:
+def test_missing_keys(answer: Answer) -> None:
     """Only what identifies the job and its state is required."""
-    document = answer()
-    del document[name]
-    assert getattr(JobReport.from_payload(document), name) in {None, (), False}
-
-
-@pytest.mark.parametrize("name", ["job_id", "run_key", "status"])
-def test_required_keys(answer: Answer, name: str) -> None:
-    document = answer()
-    del document[name]
-    with pytest.raises(BadAnswer, match=f"{name}: expected a text, got nothing"):
-        JobReport.from_payload(document, call="orchesjob start")
-
-
-@pytest.mark.parametrize(
-    ("found", "read"),
-    [
-        (1795602108, 1795602108.0),
-        (None, None),
-        (True, None),
-        (10**400, None),
-    ],
-)
-def test_times(answer: Answer, found: object, read: float | None) -> None:
-    """A time is a number of seconds, or is unknown: orchesjob may have lost that of the end."""
-    times = {"started_at": found, "finished_at": found}
-    report = JobReport.from_payload(answer(**times, abort_reason=found))
-    assert (report.started_at, report.finished_at) == (read, read)
-    assert report.abort_reason is None  # which is a text, or unknown
+    for name in ANSWER_KEYS:
+        document = answer()
+        del document[name]
+        if name in {"job_id", "run_key", "status"}:
+            with pytest.raises(BadAnswer, match=f"{name}: expected a text, got nothing"):
+                JobReport.from_payload(document)
+        else:
+            assert getattr(JobReport.from_payload(document), name) in {None, (), False}
 
 
 @pytest.mark.parametrize(

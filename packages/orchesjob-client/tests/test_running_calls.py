@@ -81,12 +81,7 @@ def test_of_another_user(spawn: Spawn) -> None:
     if os.geteuid() != 0:
         assert proc.read_own(1) is None
         return
-    words = ["sh", "-c", "echo; read x"]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(words, stdin=pipe, stdout=pipe, user=65534, cwd="/") as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        assert proc.read_own(process.pid) is None
+    assert proc.read_own(spawn(user=65534, cwd="/").pid) is None
 
 
 def test_when_its_time_is_over() -> None:
@@ -150,16 +145,10 @@ def test_what_a_client_calls(hanging: str, tmp_path: Path, kind: str) -> None:
         assert job_lives()
 
 
-def test_another_process_with_its_number() -> None:
+def test_another_process_with_its_number(spawn: Spawn) -> None:
     """Once a call has ended, nothing is ended in its place, not even a group of its number (10)."""
-    words = ["/bin/sh", "-c", "echo; read x", "sh", "start", f"--run-key={KEY}"]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(words, stdin=pipe, stdout=pipe, start_new_session=True) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        call = read(process.pid)
-        assert call is not None
-        earlier = call.process.started_ticks - 1
-        gone = call._replace(process=Process(process.pid, earlier, "", ""))
-        assert gone.end()
-        assert is_alive(call.process)
+    call = read(spawn("start", f"--run-key={KEY}", start_new_session=True).pid)
+    assert call is not None
+    earlier = call.process._replace(started_ticks=call.process.started_ticks - 1)
+    assert call._replace(process=earlier).end()
+    assert is_alive(call.process)

@@ -30,18 +30,10 @@ HOME = f"/var/lib/orchesjob-of-test-{os.getpid()}"
 
 
 @pytest.fixture
-def process() -> Iterator[subprocess.Popen[bytes]]:
+def process(spawn: Callable[..., subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
     """A process in a session of its own that carries the mark of the attempt `k:a:1`."""
     environ = marked_environment({"ORCHESJOB_HOME": HOME}, "k:a:1")
-    code = "import sys; print('ready', flush=True); sys.stdin.read()"
-    pipe = subprocess.PIPE
-    with subprocess.Popen(
-        [sys.executable, "-c", code], env=environ, stdin=pipe, stdout=pipe, start_new_session=True
-    ) as child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == b"ready\n"
-        yield child
-        child.kill()
+    return spawn(env=environ, start_new_session=True)
 
 
 def test_missed_by_the_first_look(
@@ -242,7 +234,7 @@ def test_the_rest_of_the_environment_is_kept() -> None:
 NESTED = ("k:a:1", "in:a:1", "inmost:a:1")
 
 
-def test_inside_another() -> None:
+def test_inside_another(spawn: Callable[..., subprocess.Popen[bytes]]) -> None:
     """What is inside something marked has both marks, and is found by either (rule 5.8a)."""
     environ = {"PATH": "/bin", "ORCHESJOB_HOME": HOME}
     for key in NESTED:
@@ -251,11 +243,10 @@ def test_inside_another() -> None:
     assert not is_marked(environ, HOME, "k:a:2")
     assert not is_marked({}, HOME, "k:a:1")
     assert left_marks(unmarked(environ)) == [mark(HOME, key) for key in NESTED]
-    command = [sys.executable, "-c", "input()"]
-    with subprocess.Popen(command, env=environ, stdin=subprocess.PIPE) as process:
-        for key in NESTED:
-            assert [found.pid for found in find_survivors(HOME, [key])] == [process.pid]
-        assert not find_survivors(HOME, ["k:a:2"])
+    process = spawn(env=environ)
+    for key in NESTED:
+        assert [found.pid for found in find_survivors(HOME, [key])] == [process.pid]
+    assert not find_survivors(HOME, ["k:a:2"])
 
 
 @pytest.mark.parametrize("environ", [{}, {"ORCHESJOB_HOME": ""}])

@@ -2,7 +2,6 @@
 
 import os
 import queue
-import resource
 import select
 import subprocess
 import threading
@@ -46,10 +45,6 @@ type Report = Callable[[int | None], JobReport]
 def end(process: subprocess.Popen[bytes]) -> None:
     assert process.stdin is not None
     process.stdin.close()
-
-
-def open_descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def await_zombie(process: subprocess.Popen[bytes]) -> None:
@@ -147,20 +142,16 @@ def test_unsupported(exits: Exits, spawn: Spawn, report: Report) -> None:
 
 
 @pytest.mark.parametrize("spare", [0, 1])
-def test_no_descriptors(watcher: Watcher, spawn: Spawn, report: Report, spare: int) -> None:
+def test_no_descriptors(
+    watcher: Watcher, spawn: Spawn, report: Report, few_descriptors: Any, spare: int
+) -> None:
     """A system short of descriptors cannot watch, and says so instead of failing."""
     worker = spawn(JOB)
     process = found(worker.pid)
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    lowest_free = os.dup(0)
-    os.close(lowest_free)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free + spare, hard))
-    try:
+    with few_descriptors(spare):
         # With one to spare the pidfd can be had, but the command line cannot be read.
         states = watcher.watch("a", report(worker.pid)), watcher.watch_process("a", process)
         is_exited = has_exited(worker.pid, JOB)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert states == (Watch.UNSUPPORTED, Watch.UNSUPPORTED)
     assert not is_exited
     assert watcher.watch("a", report(worker.pid)) is Watch.WATCHING
@@ -215,7 +206,7 @@ def test_a_descriptor_that_is_another_workers_by_now(spawn: Spawn, report: Repor
 
 def test_one_thread_and_no_leaks(exits: Exits, spawn: Spawn, report: Report) -> None:
     """Any number of jobs takes one thread, and closing gives everything back."""
-    before, threads = open_descriptors(), threading.active_count()
+    before, threads = len([*Path("/proc/self/fd").iterdir()]), threading.active_count()
     watcher = JobWatcher(exits.put)
     workers = [spawn(JOB) for _ in range(5)]
     for token, worker in enumerate(workers):
@@ -224,7 +215,7 @@ def test_one_thread_and_no_leaks(exits: Exits, spawn: Spawn, report: Report) -> 
     assert threading.active_count() == threads + 1
     watcher.close()
     assert threading.active_count() == threads
-    assert open_descriptors() == before + 2 * len(workers)  # their pipes
+    assert len([*Path("/proc/self/fd").iterdir()]) == before + 2 * len(workers)  # their pipes
     for worker in workers:
         end(worker)
         worker.wait()
