@@ -5,11 +5,9 @@ import os
 import re
 import signal
 from pathlib import Path
-from random import Random
 from typing import Any
 
 from support.answers import outcomes
-from support.crowding import replace_each_other
 from support.flow import Flow
 from support.gate import Gate
 from support.orchesjob import FakeOrchesjob
@@ -350,8 +348,3 @@ def test_a_database_that_is_removed(flow: Flow, gate: Gate) -> None:
     finished = runner.completed()
     assert finished.returncode == 2
     assert "the flow database was removed or replaced" in finished.stderr
-
-
-def test_replaced_and_killed_at_random(flow: Flow, tmp_path: Path) -> None:
-    """Whichever runner is killed, the newest run remains, after `finally` of those before it."""
-    replace_each_other(flow, tmp_path, "r", Random(0))  # noqa: S311 - no secret
