@@ -1,25 +1,38 @@
 """One encoding, whatever the locale of whoever calls (rule 5.12)."""
 
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from support.deadlines import CALL_SEC
 from support.files import write_program
 from support.flow import Flow
-from support.locales import latin_1
 
 NAMES = ("LC_ALL", "LC_CTYPE", "LANG", "PYTHONUTF8", "PYTHONIOENCODING")
 """The variables by which Python chooses an encoding."""
 
 WORD = "für 日本"
 KEY = "nächtlich"
+LATIN_1 = "de_DE.ISO-8859-1"
 
 
 def in_locale(environ: Mapping[str, str], locale: Mapping[str, str]) -> dict[str, str]:
     """Return an environment in which only these variables say something about an encoding."""
     return {**{name: text for name, text in environ.items() if name not in NAMES}, **locale}
+
+
+def latin_1(folder: Path) -> Mapping[str, str]:
+    """Make a Latin-1 locale in a folder; return the variables that select it, or skip the test."""
+    command = ["localedef", "-i", "de_DE", "-f", "ISO-8859-1", str(folder / LATIN_1)]
+    try:
+        subprocess.run(command, check=True, capture_output=True, timeout=CALL_SEC)
+    except (OSError, subprocess.CalledProcessError) as error:
+        # A system may come without the sources of locales; those of C are tested everywhere.
+        pytest.skip(f"localedef cannot make a Latin-1 locale here: {error}")
+    return {"LOCPATH": str(folder), "LC_ALL": LATIN_1}
 
 
 def under_pipx(flow: Flow, tmp_path: Path) -> None:
