@@ -7,8 +7,6 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -233,38 +231,6 @@ def test_umasks(real_flow: Flow, umask: int) -> None:
         assert answer.returncode == 0, answer
     folders = [real_flow.folder / "new", *(real_flow.folder / "new").rglob("*/")]
     assert {folder.stat().st_mode & 0o777 for folder in folders} == {0o700}
-
-
-def fifo(path: Path) -> None:
-    os.mkfifo(path)
-
-
-def dangling(path: Path) -> None:
-    path.symlink_to(path.parent / "nowhere")
-
-
-KINDS: dict[str, Callable[[Path], object]] = {
-    "a file": Path.touch,
-    "a FIFO": fifo,
-    "a link to nothing": dangling,
-}
-
-
-@pytest.mark.parametrize(
-    ("place", "kind"),
-    [
-        *((place, kind) for place in ("flow-home", "flow-home/jobs") for kind in KINDS),
-        ("orchesjob-home", "a file"),
-        ("orchesjob-home", "a FIFO"),  # a link may lead to where it is to be made
-    ],
-)
-def test_kinds(flow: Flow, place: str, kind: str) -> None:
-    """What is no folder is named, and neither opened nor followed."""
-    path = flow.folder / place
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    KINDS[kind](path)
-    assert str(path) in flow.refusal("--patience=1", "start", "k", flow.write(TRUE))["error"]
-    assert not (path.parent / "nowhere").exists()
 
 
 def test_a_home_that_becomes_unsafe(flow: Flow, fake_orchesjob: FakeOrchesjob, gate: Gate) -> None:

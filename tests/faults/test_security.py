@@ -74,31 +74,47 @@ def pipe(place: Path, _: Path) -> None:
     os.mkfifo(place)
 
 
+def plain_file(place: Path, _: Path) -> None:
+    place.touch()
+
+
+def link_to_folder(place: Path, folder: Path) -> None:
+    place.symlink_to(folder)
+
+
 Plant = Callable[[Path, Path], None]
-LOG = "logs/orchesjob-flow-k"
 
 
-@pytest.mark.parametrize(
-    ("place", "plant", "expected"),
-    [
-        ("locks/k.lock", link, "is a symbolic link"),
-        ("locks/k.lock", pipe, "is not a regular file"),
-        (f"{LOG}.stdout.log", dangle, "is a symbolic link"),
-        (f"{LOG}.stderr.log", hard_link, "is a hard link"),
-        ("logs", dangle, "cannot be created: File exists"),
-        ("", dangle, "cannot be created: File exists"),
-        ("orchesjob-flow.sqlite3", dangle, "is a link whose target is missing"),
-        ("orchesjob-flow.sqlite3", pipe, "is not a regular file"),
-    ],
-)
+HOME = "flow-home"
+PLANTED: list[tuple[str, Plant, str]] = [
+    (f"{HOME}/locks/k.lock", link, "is a symbolic link"),
+    (f"{HOME}/locks/k.lock", pipe, "is not a regular file"),
+    (f"{HOME}/logs/orchesjob-flow-k.stdout.log", dangle, "is a symbolic link"),
+    (f"{HOME}/logs/orchesjob-flow-k.stderr.log", hard_link, "is a hard link"),
+    (f"{HOME}/orchesjob-flow.sqlite3", dangle, "is a link whose target is missing"),
+    (f"{HOME}/orchesjob-flow.sqlite3", pipe, "is not a regular file"),
+    *(
+        (place, plant, "cannot be created: File exists")
+        for place in (HOME, f"{HOME}/jobs", f"{HOME}/logs")
+        for plant in (dangle, pipe, plain_file)
+    ),
+    *(("orchesjob-home", plant, "is not a folder") for plant in (pipe, plain_file)),
+]
+
+
+@pytest.mark.parametrize(("place", "plant", "expected"), PLANTED)
 def test_planted(flow: Flow, place: str, plant: Plant, expected: str) -> None:
-    """What is planted in the place of a file of ours is refused, named and not touched (6.1)."""
-    path, victim = flow.home / place, flow.folder / "victim"
-    if place:
+    """What is planted in the place of a file or folder of ours is refused and named (6.1, 6.13).
+
+    It is neither opened nor followed.
+    """
+    path, victim = flow.folder / place, flow.folder / "victim"
+    if path.parent != flow.folder:
         flow.home.mkdir(mode=0o700)
         path.parent.mkdir(mode=0o700, exist_ok=True)
     plant(path, victim)
-    error = flow.refusal("start", "-d", "--run-key=k", flow.write(TRUE))["error"]
+    words = ("--patience=1", "start", "-d", "--run-key=k", flow.write(TRUE))
+    error = flow.refusal(*words)["error"]
     assert str(path) in error
     assert expected in error
     assert not victim.exists() or victim.read_bytes() == b""
@@ -115,46 +131,37 @@ def test_planted_for_a_reader(flow: Flow, plant: Plant) -> None:
     assert not victim.exists() or victim.read_bytes() == b""
 
 
-@pytest.mark.parametrize("name", ["k.calls", "calls-1.slot"])
-def test_planted_for_calls(flow: Flow, fake_orchesjob: FakeOrchesjob, name: str) -> None:
-    """Without its calls lock, and the places for calls, a runner makes no call (4.5, 5.11)."""
-    flow.home.mkdir(mode=0o700)
-    (flow.home / "locks").mkdir(mode=0o700)
-    pipe(flow.home / "locks" / name, flow.folder)
-    assert (
-        "is not a regular file" in flow.refusal("start", "--run-key=k", flow.write(TRUE))["error"]
-    )
-    assert fake_orchesjob.calls() == []
-
-
-@pytest.mark.parametrize("name", ["locks/k.calls", "locks/calls.queue", "runs/k.run"])
-def test_planted_before_a_retry(flow: Flow, name: str) -> None:
-    """A run that no runner could advance is not reopened (rule 6.13)."""
-    run = flow.start("k", flow.write({"id": "a", "command": ["false"]}), code=1)
-    place = flow.home / name
-    if place.is_dir():
-        place.rmdir()
-        place.touch()
-    else:
-        place.unlink(missing_ok=True)
-        place.mkdir()
+@pytest.mark.parametrize(
+    ("name", "plant"),
+    [
+        ("locks/k.calls", pipe),
+        ("locks/calls.queue", pipe),
+        ("locks/calls-1.slot", pipe),
+        ("runs/k.run", pipe),
+        ("runs/k.run", link_to_folder),
+    ],
+)
+def test_planted_before_a_run(
+    flow: Flow, fake_orchesjob: FakeOrchesjob, name: str, plant: Plant
+) -> None:
+    """A run that no runner could advance is neither recorded nor reopened (4.5, 5.11, 6.13)."""
+    file = flow.write({"id": "a", "command": ["false"]})
+    flow.start("other", file, code=1)
+    calls, place = fake_orchesjob.calls(), flow.home / name
+    place.unlink(missing_ok=True)
+    plant(place, flow.folder)
+    for words in (["start", "k", file], ["start", "k", "-d", file]):
+        assert f"{place} is not a" in flow.refusal(*words)["error"]
+    assert [run["run_key"] for run in flow.ask("list")["runs"]] == ["other"]
+    assert fake_orchesjob.calls() == calls
+    place.unlink()
+    run = flow.start("k", file, code=1)
+    place.rmdir() if place.is_dir() else place.unlink(missing_ok=True)
+    plant(place, flow.folder)
     settle = ["settle", "k", "a", "--as=skipped", "--reason=x"]
     for words in (["retry", "k"], ["retry", "k", "-d"], settle):
         assert "move it away" in flow.refusal(*words)["error"]
     assert flow.status("k") == run
-
-
-@pytest.mark.parametrize("name", ["locks/k.calls", "locks/calls.queue", "runs/k.run"])
-def test_planted_before_a_start(flow: Flow, name: str) -> None:
-    """A run that no runner could advance is not recorded (rule 6.13)."""
-    file = flow.write(TRUE)
-    flow.start("other", file)
-    place = flow.home / name
-    place.unlink(missing_ok=True)
-    pipe(place, flow.folder)
-    for words in (["start", "k", file], ["start", "k", "-d", file]):
-        assert "move it away" in flow.refusal(*words)["error"]
-    assert [run["run_key"] for run in flow.ask("list")["runs"]] == ["other"]
 
 
 def is_harmless(text: str) -> bool:

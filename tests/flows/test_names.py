@@ -106,22 +106,6 @@ def test_prune_removes_the_directory(flow: Flow) -> None:
     assert (flow.folder / "kept" / "file").exists()
 
 
-@pytest.mark.parametrize("is_link", [False, True])
-def test_something_else_in_its_place(flow: Flow, *, is_link: bool) -> None:
-    """Nothing but a folder of the run's own is used, and no link is followed (rule 10.6)."""
-    file = flow.write({"id": "a", "command": ["true"]})
-    flow.start("k", file)
-    place = flow.home / "runs" / "l.run"
-    if is_link:
-        place.symlink_to(flow.folder)
-    else:
-        place.touch()
-    error = flow.refusal("start", "--run-key=l", file)["error"]
-    assert error.startswith(f"{place} is not a folder (move it away)")
-    place.unlink()
-    assert flow.start("l", file)["status"] == "SUCCEEDED"
-
-
 @pytest.mark.integration
 def test_a_folder_that_is_no_text(real_flow: Flow) -> None:
     """The bytes of a folder's name reach word and variable as they are (rule 5.12)."""
