@@ -10,7 +10,6 @@ import pytest
 
 from support.answers import run_keys
 from support.flow import Flow
-from support.gate import Gate
 from support.kept import Kept
 from support.orchesjob import FakeOrchesjob
 
@@ -127,17 +126,6 @@ def test_one_run_only(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
     asked = {call["key"] for call in fake_orchesjob.calls()[before:]}
     assert asked - {"", None} == {"other:a:1", "other:b:1"}
     assert "no run 'x'" in flow.refusal("doctor", "--run-key=x")["error"]
-
-
-def test_a_run_without_a_runner(flow: Flow, gate: Gate) -> None:
-    """A run without a runner is a problem, and the answer says what to do about it."""
-    runner = flow.begin(flow.write({"id": "a", "command": gate.command()}), gate)
-    assert problems(examine(flow)) == []
-    runner.kill()
-    runner.wait()
-    (problem,) = problems(examine(flow, code=1))
-    assert "resume" in problem
-    gate.let_through()
 
 
 def test_no_orchesjob(ended: Flow) -> None:

@@ -3,7 +3,6 @@
 import json
 import re
 import shlex
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -109,13 +108,6 @@ def test_a_file_as_the_key(flow: Flow) -> None:
     """Any text can be a key, but that of a flow file is probably a slip, and stderr says so."""
     said = flow.run("start", "a.yaml", flow.write(FALSE)).stderr
     assert said.startswith("orchesjob-flow: the run key is 'a.yaml', like a flow file; ")
-
-
-@pytest.fixture(scope="module")
-def ended(shared_flow: Flow) -> Flow:
-    """A run `k`, which has ended and which no test changes."""
-    shared_flow.start("k", shared_flow.write(TRUE))
-    return shared_flow
 
 
 def test_second_start_waits(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
@@ -255,24 +247,6 @@ def test_found_and_not_run(flow: Flow) -> None:
     assert said in table
     assert re.search(r"^a +OK SUCCEEDED +1/0 +1 s ", table, re.MULTILINE)  # by orchesjob's clock
     assert "found" not in flow.run("retry", "--progress=plain", "--run-key=k").stderr
-
-
-@pytest.mark.integration
-def test_four_at_once(real_flow: Flow, tmp_path: Path) -> None:
-    """Of four concurrent `start`s one advances the run, and all four end with its outcome (4.5)."""
-    log = tmp_path / "log"
-    script = f"echo $0 >>{shlex.quote(str(log))}; test $0 != b"
-    file = real_flow.write(
-        {"id": "a", "command": ["sh", "-c", script, "a"], "strict": False},
-        {"id": "b", "command": ["sh", "-c", script, "b"], "strict": False, "retries": 1},
-        {"id": "c", "command": ["sh", "-c", script, "c"], "strict": False, "when": "a && !b"},
-    )
-    starts = [real_flow.spawn("start", "--run-key=k", file) for _ in range(4)]
-    answers = [start.communicate()[0] for start in starts]
-    assert [start.returncode for start in starts] == [1, 1, 1, 1]
-    assert answers == [answers[0]] * 4
-    assert '"runner":null' in answers[0]
-    assert Counter(log.read_text(encoding="utf-8").split()) == {"a": 1, "b": 2, "c": 1}
 
 
 def test_found_in_part(flow: Flow) -> None:

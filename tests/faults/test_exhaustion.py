@@ -73,24 +73,6 @@ def test_memory_from_the_beginning(flow: Flow) -> None:
     assert not any("internal" in cause or "Error" in cause for cause in causes), causes
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("command", ["status", "list", "validate"])
-def test_no_memory_for_other_commands(flow: Flow, command: str) -> None:
-    """Each command says in a sentence what it lacks memory for."""
-    file = flow.write(TRUE)
-    flow.start("k", file)
-    line = {"list": "list", "validate": f"validate {shlex.quote(file)}"}
-    limit = least_for_python() + STEP_KB
-    ended = limited(flow, "-v", limit, line.get(command, f"{command} --run-key=k"))
-    if ended.returncode == 0:
-        return  # it was enough
-    assert ended.returncode == 2, ended
-    (error,) = ended.stderr.splitlines()
-    said = json.loads(error)["error"]
-    # Without memory for it, the system loads no library, and says so in its own words.
-    assert "there is not enough memory" in said or "the program cannot be loaded" in said
-
-
 def test_descriptors_from_the_beginning(flow: Flow) -> None:
     """With however few descriptors: the run, or a sentence that names them, and no other remedy."""
     file = flow.write(TRUE)
