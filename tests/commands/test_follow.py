@@ -57,11 +57,10 @@ def test_on_a_pipe(real_flow: Flow) -> None:
     ]
 
 
-@pytest.mark.integration
 @pytest.mark.parametrize("columns", [40])
-def test_on_a_terminal(real_flow: Flow, columns: int) -> None:
+def test_on_a_terminal(flow: Flow, columns: int) -> None:
     """Each name has a colour of its own; the table comes below all output, and nothing is drawn."""
-    code, shown = real_flow.run_on_terminal("run", "-f", real_flow.write(*TWO), size=(columns, 10))
+    code, shown = flow.run_on_terminal("run", "-f", flow.write(*TWO), size=(columns, 10))
     assert (code, PICTURE in shown) == (0, False)
     output, _, table = shown.partition("Flow: f")
     assert "\x1b[36mfetch    | \x1b[0mout\n" in output

@@ -7,8 +7,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
-import pytest
-
 from support.flow import Flow
 from support.gate import Gate
 from support.steps import AFTER, TRUE
@@ -44,13 +42,12 @@ def said(page: Path) -> str:
     return " ".join(re.sub("<[^>]*>", " ", text).split())
 
 
-@pytest.mark.integration
-def test_what_it_says(real_flow: Flow) -> None:
+def test_what_it_says(flow: Flow) -> None:
     """What failed comes first with its last words; each mark leads to the report of its run."""
-    real_flow.start("good-1", real_flow.write(TRUE, flow_id="good"))
-    real_flow.start("bad-1", real_flow.write(TRUE, flow_id="bad"))
-    real_flow.start("bad-2", real_flow.write(FAILING, flow_id="bad"), code=1)
-    page = overview(real_flow)
+    flow.start("good-1", flow.write(TRUE, flow_id="good"))
+    flow.start("bad-1", flow.write(TRUE, flow_id="bad"))
+    flow.start("bad-2", flow.write(FAILING, flow_id="bad"), code=1)
+    page = overview(flow)
     text = said(page)
     assert "1 of 2 flows did not succeed the last time: bad ." in text
     assert re.search(r"on \S+ , written \d{4}-\d\d-\d\d \d\d:\d\d:\d\d Flows", text)

@@ -154,19 +154,18 @@ def test_a_terminal_that_is_closed(flow: Flow, gate: Gate) -> None:
 SHELL = "echo first; for i in $(seq 12); do echo line $i; echo wrong $i >&2; done; exit 3"
 
 
-@pytest.mark.integration
 @pytest.mark.parametrize(
     ("options", "heading"),
     [([], ["run k of flow f FAILED: 2 steps failed: load, quiet"]), (["--progress=plain"], [])],
 )
-def test_last_lines_of_what_failed(real_flow: Flow, options: list[str], heading: list[str]) -> None:
+def test_last_lines_of_what_failed(flow: Flow, options: list[str], heading: list[str]) -> None:
     """When a run has FAILED, the last lines of its failed steps are printed on stderr (9.14)."""
-    file = real_flow.write(
+    file = flow.write(
         {"id": "load", "command": ["sh", "-c", SHELL], "retries": 1},
         {"id": "quiet", "command": ["false"]},
         {"id": "fine", "command": ["echo", "fine"]},
     )
-    started = real_flow.run("start", "--run-key=k", *options, file)
+    started = flow.run("start", "--run-key=k", *options, file)
     assert (started.returncode, json.loads(started.stdout)["status"]) == (1, "FAILED")
     lines = [line for line in started.stderr.splitlines() if not MOMENT.match(line)]
     assert lines == [
@@ -176,7 +175,7 @@ def test_last_lines_of_what_failed(real_flow: Flow, options: list[str], heading:
         *(f"load | wrong {number}" for number in range(3, 13)),
         "quiet FAILED exit code 1, and has printed nothing",
     ]
-    again = real_flow.run("start", "--run-key=k", *options, file)
+    again = flow.run("start", "--run-key=k", *options, file)
     assert (again.returncode, "load |" in again.stderr) == (1, False)
 
 

@@ -16,13 +16,12 @@ from support.steps import TRUE
 SHOWN = re.compile(r"orchesjob-flow: the run key is (.+)\n")
 
 
-@pytest.mark.integration
-def test_fresh_key(real_flow: Flow) -> None:
+def test_fresh_key(flow: Flow) -> None:
     """Each call is a run of its own, named by its flow, the local time, and a random mark."""
-    file = real_flow.write(TRUE)
+    file = flow.write(TRUE)
     keys = []
     for _ in range(2):
-        answer = real_flow.run("run", file)
+        answer = flow.run("run", file)
         shown = SHOWN.fullmatch(answer.stderr)
         assert shown is not None, answer
         run = json.loads(answer.stdout)

@@ -36,12 +36,11 @@ def step_of(run: Any, step_id: str) -> Any:
     return next(step for step in run["steps"] if step["id"] == step_id)
 
 
-@pytest.mark.integration
-def test_the_run_goes_on(real_flow: Flow) -> None:
+def test_the_run_goes_on(flow: Flow) -> None:
     """What depends on the step is decided again, `finally` runs again, all else is kept (12.3)."""
-    before = real_flow.start("k", write(real_flow), code=1)
+    before = flow.start("k", write(flow), code=1)
     began = time.time()
-    run = real_flow.ask("settle", "k", "load", *BY_HAND)
+    run = flow.ask("settle", "k", "load", *BY_HAND)
     assert (run["status"], run["error"]) == ("SUCCEEDED", None)
     assert outcomes(run) == {
         "get": "SUCCEEDED",
@@ -55,7 +54,7 @@ def test_the_run_goes_on(real_flow: Flow) -> None:
     assert [step["run_key"] for step in run["steps"]] == [
         *("k:get:1", "k:load:1", "k:report:1", "k:instead:1", "k:alert:2", "k:other:1", "k:tidy:2")
     ]
-    assert real_flow.run("logs", "k", "tidy").stdout == "SUCCEEDED\n"
+    assert flow.run("logs", "k", "tidy").stdout == "SUCCEEDED\n"
     was, is_ = step_of(before, "load"), step_of(run, "load")
     assert {key for key in is_ if was[key] != is_[key]} == {
         *("status", "error", "reason", "settlements")
@@ -71,7 +70,7 @@ def test_the_run_goes_on(real_flow: Flow) -> None:
         "reason": "loaded by hand",
         "holds": True,
     }
-    assert real_flow.status("k") == run
+    assert flow.status("k") == run
 
 
 def test_a_cancelled_step(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:

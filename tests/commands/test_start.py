@@ -189,13 +189,12 @@ def test_lost_database(real_flow: Flow, tmp_path: Path) -> None:
     assert ends(second) == ends(first)
 
 
-@pytest.mark.integration
-def test_what_a_lost_database_loses(real_flow: Flow, gate: Gate) -> None:
+def test_what_a_lost_database_loses(flow: Flow, gate: Gate) -> None:
     """What only the database knew is lost: settlements, groups, and that careless steps have run.
 
     The runner that notices the loss says so.
     """
-    flow, log = real_flow, real_flow.folder / "log"
+    log = flow.folder / "log"
     careless = {"command": ["sh", "-c", "echo ran >>log"], "strict": False}
     settled = flow.write({"id": "a", **careless}, {"id": "b", "command": ["false"]})
     flow.start("settled", settled, code=1)

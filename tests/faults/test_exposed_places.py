@@ -219,17 +219,16 @@ def test_the_folder_of_output(ended: Flow) -> None:
         assert f"{logs} can be written by others; `chmod go-w {logs}` repairs it" in error
 
 
-@pytest.mark.integration
 @pytest.mark.parametrize("umask", [0o000, 0o777])
-def test_umasks(real_flow: Flow, umask: int) -> None:
+def test_umasks(flow: Flow, umask: int) -> None:
     """Missing homes are made for their owner only, whatever the umask, and work at once."""
-    del real_flow.environ["ORCHESJOB_FLOW_HOME"]
+    del flow.environ["ORCHESJOB_FLOW_HOME"]
     for number, name in enumerate(("ORCHESJOB_HOME", "ORCHESJOB_FLOW_HOME")):
-        real_flow.environ[name] = str(real_flow.folder / "new" / f"{number}" / "home")
+        flow.environ[name] = str(flow.folder / "new" / f"{number}" / "home")
     for key in ("first", "second"):
-        answer = real_flow.run("start", key, real_flow.write(TRUE), umask=umask)
+        answer = flow.run("start", key, flow.write(TRUE), umask=umask)
         assert answer.returncode == 0, answer
-    folders = [real_flow.folder / "new", *(real_flow.folder / "new").rglob("*/")]
+    folders = [flow.folder / "new", *(flow.folder / "new").rglob("*/")]
     assert {folder.stat().st_mode & 0o777 for folder in folders} == {0o700}
 
 

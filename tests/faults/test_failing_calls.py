@@ -48,12 +48,11 @@ def test_refused_start(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
     assert "not today" in step["error"]
 
 
-@pytest.mark.integration
-def test_too_long_a_command(real_flow: Flow) -> None:
+def test_too_long_a_command(flow: Flow) -> None:
     """An argument list too long for the system fails its step alone (rule 5.7)."""
     long = {"id": "a", "command": ["true", *["x" * 100_000] * 30]}
     after = {"id": "b", "command": ["true"], "when": "!a"}
-    run = real_flow.start("k", real_flow.write(long, after), code=1)
+    run = flow.start("k", flow.write(long, after), code=1)
     assert statuses(run) == ["FAILED", "SUCCEEDED"]
     assert "could not be started" in run["steps"][0]["error"]
 

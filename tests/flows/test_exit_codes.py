@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from support.flow import Flow
 
 
@@ -43,11 +41,10 @@ ENDS: dict[str, tuple[dict[str, Any], str, str | None]] = {
 """Steps, and how they end: their statuses and errors."""
 
 
-@pytest.mark.integration
-def test_what_a_code_means(real_flow: Flow) -> None:
+def test_what_a_code_means(flow: Flow) -> None:
     """A code succeeds, skips or fails as the step says; signal N of others is 128 + N (9.12)."""
     steps = [{"id": name, **step} for name, (step, *_) in ENDS.items()]
-    run = real_flow.start("k", real_flow.write(*steps), code=1)
+    run = flow.start("k", flow.write(*steps), code=1)
     assert outcomes(run) == {name: (status, error) for name, (_, status, error) in ENDS.items()}
     numbers = {step["id"]: step["attempt_no"] for step in run["steps"]}
     assert numbers == {**dict.fromkeys(ENDS, 1), "again": 2}
@@ -56,7 +53,7 @@ def test_what_a_code_means(real_flow: Flow) -> None:
     assert attempts == ["SUCCEEDED", "SKIPPED", "FAILED"]
     good = run["steps"][list(ENDS).index("good")]
     assert good["orchesjob_status"]["exit_code"] == -9
-    checks = real_flow.ask("doctor")["checks"]
+    checks = flow.ask("doctor")["checks"]
     assert checks[-1]["message"] == "13 of 13 attempts match orchesjob's records"
 
 

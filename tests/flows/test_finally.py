@@ -33,14 +33,13 @@ def said(run: Any, step_id: str = "tidy") -> str:
         ("false", "FAILED", "FAILED: a", {"alert": "SUCCEEDED", "note": "SKIPPED"}),
     ],
 )
-@pytest.mark.integration
 def test_an_end_of_its_own(
-    real_flow: Flow, command: str, status: str, outcome: str, expected: dict[str, str]
+    flow: Flow, command: str, status: str, outcome: str, expected: dict[str, str]
 ) -> None:
     """They begin after all steps, know how these have ended, and leave that as it is."""
     steps = [{"id": "a", "command": [command]}, {"id": "b", "command": ["true"], "when": "a"}]
-    flow_file = write(real_flow, *steps, finally_=FINALLY)
-    started = real_flow.run("start", "--run-key=k", "--progress=plain", flow_file)
+    flow_file = write(flow, *steps, finally_=FINALLY)
+    started = flow.run("start", "--run-key=k", "--progress=plain", flow_file)
     assert started.returncode == int(status != "SUCCEEDED")
     words = [line.split(" ", 1)[1] for line in started.stderr.splitlines()]
     assert words.index(f"k {status.lower()}; now its finally") < words.index("tidy SUCCEEDED")
@@ -180,15 +179,14 @@ def test_explained(flow: Flow, gate: Gate) -> None:
 
 
 @pytest.mark.parametrize("tidy", ["true", "false"])
-@pytest.mark.integration
-def test_who_asks_how_the_run_ends(real_flow: Flow, tidy: str) -> None:
+def test_who_asks_how_the_run_ends(flow: Flow, tidy: str) -> None:
     """It is told, and all that explains a step says how the run ends (rules 3.9 and 9.4)."""
     steps = [{"id": "a", "command": ["false"], "allow_failure": True}]
     red = {"id": "red", "command": ["sh", "-c", SAY], "when": "run(failed)"}
     green = {"id": "green", "command": ["sh", "-c", SAY], "when": "run( succeeded ) && a.failed"}
     last = {"id": "tidy", "command": [tidy]}
-    flow_file = write(real_flow, *steps, finally_=[red, green, last])
-    run = real_flow.start("k", flow_file, code=int(tidy == "false"))
+    flow_file = write(flow, *steps, finally_=[red, green, last])
+    run = flow.start("k", flow_file, code=int(tidy == "false"))
     ends, ran, skipped = (
         ("FAILED", "red", "green") if tidy == "false" else ("SUCCEEDED", "green", "red")
     )
@@ -197,13 +195,9 @@ def test_who_asks_how_the_run_ends(real_flow: Flow, tidy: str) -> None:
     why = {step["id"]: step["reason"] for step in run["steps"]}
     assert why[skipped] == f"its condition was false: the run ends {ends}"
     when = "run( succeeded )" if skipped == "green" else "run(failed)"
-    (line, *_) = real_flow.run(
-        "explain", "--run-key=k", "--format=table", skipped
-    ).stdout.splitlines()
+    (line, *_) = flow.run("explain", "--run-key=k", "--format=table", skipped).stdout.splitlines()
     assert line.startswith(f"{skipped} SKIPPED: the run ends {ends}, so `{when}")
-    again = real_flow.ask(
-        "retry", "--run-key=k", "--only", "--step=tidy", code=int(tidy == "false")
-    )
+    again = flow.ask("retry", "--run-key=k", "--only", "--step=tidy", code=int(tidy == "false"))
     why = {step["id"]: step["reason"] for step in again["steps"]}
     assert why[skipped] == "its condition was false, before the retry of tidy"
 

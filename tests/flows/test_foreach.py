@@ -5,8 +5,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from support.answers import outcomes
 from support.flow import Flow
 from support.gate import Gate
@@ -31,12 +29,11 @@ def said(run: Any) -> dict[str, str]:
     }
 
 
-@pytest.mark.integration
-def test_a_run(real_flow: Flow) -> None:
+def test_a_run(flow: Flow) -> None:
     """Each copy is a job of its own, has its values as variables, and says which these are."""
     shops = {"SHOP": ["good", "bad"], "DAY": ["1", "a b"]}
-    file = write(real_flow, shops, SUM, ALERT, max_parallel=2)
-    run = real_flow.start("k", file, code=1)
+    file = write(flow, shops, SUM, ALERT, max_parallel=2)
+    run = flow.start("k", file, code=1)
     assert said(run) == {
         "load@good@1": "good/1",
         "load@2": "good/a b",

@@ -1,7 +1,5 @@
 """`timeout_sec` of a flow and of a step, and `max_parallel` (rules 5.5 and 9.12)."""
 
-import pytest
-
 from support.answers import errors, statuses
 from support.flow import Flow
 from support.gate import Gate
@@ -11,32 +9,31 @@ QUICK = {"id": "quick", "command": ["true"]}
 ALERT = {"id": "alert", "command": ["true"], "when": "!slow"}
 
 
-@pytest.mark.integration
-def test_a_run_that_takes_too_long(real_flow: Flow, gate: Gate) -> None:
+def test_a_run_that_takes_too_long(flow: Flow, gate: Gate) -> None:
     """What runs is ended, nothing more begins, and all tell why; a `retry` has the time again."""
     slow = {"id": "slow", "command": gate.command(before="echo half way"), "depends_on": ["quick"]}
-    flow_file = real_flow.write(QUICK, slow, ALERT, timeout_sec=600)
-    real_flow.abandon(flow_file, gate)
-    real_flow.change("UPDATE runs SET deadline_at = 0, deadline_mono = 0")
-    told = real_flow.run("resume", "--run-key=k", "--progress=plain").stderr
+    flow_file = flow.write(QUICK, slow, ALERT, timeout_sec=600)
+    flow.abandon(flow_file, gate)
+    flow.change("UPDATE runs SET deadline_at = 0, deadline_mono = 0")
+    told = flow.run("resume", "--run-key=k", "--progress=plain").stderr
     assert "orchesjob-flow: the run timed out after 600 s; ending what still runs" in told
     assert "slow CANCELLED" in told
     assert "slow | half way" in told
-    run = real_flow.start("k", flow_file, code=1)
+    run = flow.start("k", flow_file, code=1)
     assert (run["status"], run["error"]) == ("FAILED", "timed out after 600 s")
     assert errors(run) == [
         ("quick", "SUCCEEDED", None),
         ("slow", "CANCELLED", "flow timed out"),
         ("alert", "CANCELLED", "flow timed out"),
     ]
-    job = real_flow.orchesjob.status("k:slow:1")
+    job = flow.orchesjob.status("k:slow:1")
     assert job["status"] == "ABORTED"
     assert "flow timeout" in str(job)
-    assert real_flow.orchesjob.run("status", "--run-key=k:alert:1").returncode == 3
-    explained = real_flow.run("explain", "--run-key=k", "--format=table", "slow").stdout
+    assert flow.orchesjob.run("status", "--run-key=k:alert:1").returncode == 3
+    explained = flow.run("explain", "--run-key=k", "--format=table", "slow").stdout
     assert "flow timed out" in explained
-    fixed = real_flow.write(QUICK, {**slow, "command": ["true"]}, ALERT, timeout_sec=600)
-    run = real_flow.ask("retry", "--run-key=k", "--file", fixed)
+    fixed = flow.write(QUICK, {**slow, "command": ["true"]}, ALERT, timeout_sec=600)
+    run = flow.ask("retry", "--run-key=k", "--file", fixed)
     assert (run["status"], run["error"]) == ("SUCCEEDED", None)
     assert [step["run_key"] for step in run["steps"]] == ["k:quick:1", "k:slow:2", "k:alert:1"]
 

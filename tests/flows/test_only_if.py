@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from support.answers import errors, outcomes
 from support.flow import Flow
 from support.gate import Gate
@@ -22,12 +20,11 @@ def attempts(run: Any, step_id: str) -> list[tuple[bool, str, str | None]]:
     return [(one["only_if"], one["status"], one["error"]) for one in step["attempts"]]
 
 
-@pytest.mark.integration
-def test_what_it_answers(real_flow: Flow) -> None:
+def test_what_it_answers(flow: Flow) -> None:
     """0 runs the step, 1 skips it, anything else fails it, and it is asked again as retries say."""
     tidy = {"id": "tidy", "command": ["true"], "only_if": ["true"], "when": "after"}
     finally_: dict[str, Any] = {"finally": [tidy]}
-    file = real_flow.write(
+    file = flow.write(
         {"id": "yes", "command": ["true"], "only_if": ["true"]},
         {"id": "no", "command": ["false"], "only_if": ["false"], "when": "yes"},
         {"id": "bad", "command": ["true"], "only_if": exits(2), "retries": 1},
@@ -36,7 +33,7 @@ def test_what_it_answers(real_flow: Flow) -> None:
         {"id": "after", "command": ["true"], "when": "yes && no.skipped && bad.failed"},
         **finally_,
     )
-    run = real_flow.start("k", file, code=1)
+    run = flow.start("k", file, code=1)
     gone = (
         "the command could not be started: not found, not executable, or no process left: "
         "/no/such/program"
@@ -55,8 +52,8 @@ def test_what_it_answers(real_flow: Flow) -> None:
     assert attempts(run, "no") == [(True, "SKIPPED", None)]
     assert attempts(run, "bad") == [(True, "FAILED", "exit code 2")] * 2
     assert attempts(run, "unasked") == []
-    assert real_flow.orchesjob.status("k:yes:1")["command"] == ["true"]
-    checks = real_flow.ask("doctor")["checks"]
+    assert flow.orchesjob.status("k:yes:1")["command"] == ["true"]
+    checks = flow.ask("doctor")["checks"]
     assert checks[-1]["message"] == "9 of 9 attempts match orchesjob's records"
 
 

@@ -3,8 +3,6 @@
 import os
 from pathlib import Path
 
-import pytest
-
 from support.answers import errors, outcomes
 from support.flow import Flow
 from support.gate import Gate
@@ -14,15 +12,14 @@ def shell(text: str) -> list[str]:
     return ["sh", "-c", text]
 
 
-@pytest.mark.integration
-def test_what_becomes_of_a_step(real_flow: Flow, tmp_path: Path) -> None:
+def test_what_becomes_of_a_step(flow: Flow, tmp_path: Path) -> None:
     """What was not written fails an attempt, and is retried after any exit code."""
     old = tmp_path / "old.csv"
     old.write_text("x", encoding="utf-8")
     os.utime(old, (0, 0))
     (tmp_path / "within").mkdir()
     once = '[ "$ORCHESJOB_FLOW_ATTEMPT" = 1 ] || echo x > again.csv'
-    file = real_flow.write(
+    file = flow.write(
         {"id": "good", "command": shell("echo x > out.csv"), "produces": ["out.csv"]},
         {"id": "bad", "command": ["true"], "produces": ["none.csv"], "retry_exit_codes": [75]},
         {"id": "old", "command": ["true"], "produces": ["old.csv"]},
@@ -36,8 +33,8 @@ def test_what_becomes_of_a_step(real_flow: Flow, tmp_path: Path) -> None:
         },
         params={"P": "parts/a"},
     )
-    real_flow.environ["TZ"] = "UTC"
-    run = real_flow.start("k", file, code=1)
+    flow.environ["TZ"] = "UTC"
+    run = flow.start("k", file, code=1)
     assert errors(run) == [
         ("good", "SUCCEEDED", None),
         ("bad", "FAILED", "has not written none.csv: there is no such file"),
@@ -46,7 +43,7 @@ def test_what_becomes_of_a_step(real_flow: Flow, tmp_path: Path) -> None:
         ("skips", "SKIPPED", None),
         ("within", "SUCCEEDED", None),
     ]
-    checks = real_flow.ask("doctor")["checks"]
+    checks = flow.ask("doctor")["checks"]
     assert checks[-1]["message"] == "7 of 7 attempts match orchesjob's records"
 
 
