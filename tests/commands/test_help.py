@@ -69,4 +69,4 @@ def test_all_topics_are_named(flow: Flow) -> None:
     shown = flow.run("help").stdout
     assert shown.startswith(flow.run("--help").stdout)
     assert all(re.search(rf"\b{topic}\b", shown) for topic in topics())
-    assert {*FLOW.fields(), *ITEM_STEP.fields()} <= {*topics()}
+    assert {*FLOW.fields, *ITEM_STEP.fields} <= {*topics()}

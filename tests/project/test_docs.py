@@ -314,7 +314,7 @@ def test_what_is_called_otherwise_here() -> None:
     for field, code in shown:
         if field == "flow_id":
             text = first.replace("flow_id: f", code)
-        elif field in FLOW.fields() and field not in STEP.fields():
+        elif field in FLOW.fields and field not in STEP.fields:
             text = f"{first}{code}\n"
         else:
             command = "" if field in {"command", "script"} else "    command: [x]\n"
@@ -322,7 +322,7 @@ def test_what_is_called_otherwise_here() -> None:
             last = "finally:\n" if "run(" in code else ""
             text = f"{first}{last}  - id: x\n{command}{depends}    {code}\n"
         parse_flow(text, source=code)
-    records = {record.noun: [*record.fields()] for record in (FLOW, STEP)}
+    records = {record.noun: [*record.fields] for record in (FLOW, STEP)}
     known = {field for fields in records.values() for field in fields}
     for row in re.findall(r"^\| `.* \|$", document.read_text(encoding="utf-8"), re.MULTILINE):
         theirs = re.split(r"(?<!\\)\|", row)[1:-2]
@@ -577,7 +577,7 @@ def test_every_synopsis_is_what_the_program_takes(command: click.Command) -> Non
 
 @pytest.mark.parametrize(
     ("heading", "fields"),
-    [("Fields of the flow", FLOW.fields()), ("Fields of a step", ITEM_STEP.fields())],
+    [("Fields of the flow", FLOW.fields), ("Fields of a step", ITEM_STEP.fields)],
 )
 def test_every_field_has_its_row(heading: str, fields: dict[str, Declaration]) -> None:
     """docs/flow-files.md has each field that a flow file may have, with its default."""

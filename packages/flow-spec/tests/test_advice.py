@@ -401,7 +401,7 @@ def test_what_advice_names_is_not_missing(text: str, places: list[tuple[str, str
 
 
 RECORDS = {
-    record.noun: [*record.fields()]
+    record.noun: [*record.fields]
     for record in (ITEM_STEP, FLOW, DEFAULTS, CONCURRENCY, PARAM, BLOCK, FileOrRecord.record)
 }
 

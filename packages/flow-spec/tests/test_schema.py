@@ -34,7 +34,7 @@ def test_it_is_a_schema() -> None:
 def test_it_knows_every_field(record: dict[str, Any], declared: Record) -> None:
     """Each field has its sentence and an example that the schema itself allows."""
     described = {name: of for name, of in record["properties"].items() if name != "$schema"}
-    assert list(described) == list(declared.fields())
+    assert list(described) == list(declared.fields)
     for schema in described.values():
         assert schema["description"]
         assert schema["examples"]

@@ -166,17 +166,13 @@ class Problem:
     mark: Mark | None = attrs.field(default=None, eq=False, repr=False)
 
     @classmethod
-    def of(
-        cls,
-        message: Message,
-        path: str | None = None,
-        line: int | None = None,
-        column: int | None = None,
-        **others: Any,
-    ) -> Self:
-        """Return a problem whose `help` is the remedy in its message."""
-        remedy = message.help if isinstance(message, Advised) else None
-        return cls(str(message), path, line, column, help=remedy, **others)
+    def of(cls, message: Message, *place: Any, **others: Any) -> Self:
+        """Return a problem whose `help` is the remedy in its message.
+
+        `place` is its path, line and column, as far as they are known.
+        """
+        others["help"] = message.help if isinstance(message, Advised) else None
+        return cls(str(message), *place, **others)
 
     @property
     def fact(self) -> str:

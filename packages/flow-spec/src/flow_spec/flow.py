@@ -42,6 +42,7 @@ from flow_spec.fields.records import (
     ListOf,
     Record,
     Variables,
+    declarations,
     declared,
     file_schema,
     path_of,
@@ -408,13 +409,14 @@ class FlowSpec:
         """
         of_step = frozenset(name for name, _ in (*step.env, *self.values))
         of_flow = of_step | {name for name, _ in self.env}
-        is_dispensable = step.id in self.finally_ids
-        return (
-            *(
-                EnvFile(path_of(file), of_flow, file == path_of(file), is_dispensable)
-                for file in self.env_file
-            ),
-            *(EnvFile(path_of(file), of_step, file == path_of(file)) for file in step.env_file),
+        in_finally = step.id in self.finally_ids
+        return tuple(
+            EnvFile(path_of(file), outranked_by, file == path_of(file), is_dispensable)
+            for files, outranked_by, is_dispensable in (
+                (self.env_file, of_flow, in_finally),
+                (step.env_file, of_step, False),
+            )
+            for file in files
         )
 
     def with_env(self, env: Mapping[str, str]) -> Self:
@@ -564,9 +566,10 @@ _DEFAULTS = Declaration(
 class FlowRecord(Record):
     """A flow in a file, whose `steps` may hold blocks, and which may have `defaults`."""
 
+    @cached_property
     def fields(self) -> dict[str, Declaration]:
-        """Return the fields of a flow, and `defaults`."""
-        return super().fields() | {"defaults": _DEFAULTS}
+        """The fields of a flow, and `defaults`."""
+        return declarations(self.cls) | {"defaults": _DEFAULTS}
 
     def _entries(self, here: Cursor) -> Iterable[tuple[str, Cursor, Cursor]]:
         """Return the entries, `defaults` first: steps are read with them."""

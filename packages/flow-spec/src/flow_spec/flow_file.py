@@ -112,12 +112,14 @@ class Document:
         flow: FlowSpec = FLOW.read(here)
         reading.report_names()
         if not reading.problems:
-            flow = _with_asked_steps_named(flow, reading)
             if reading.words and not reading.fills_names:
                 flow = flow.unfilled()
             _refuse_cycle(flow, reading)
         if not reading.problems:
-            flow = _with_waits(flow, here)
+            flow = flow.with_waits()
+            if sum(len(step.waits_also) for step in flow.finally_) > MAX_VALUES:
+                who = f"steps that ask run(...) wait for others of finally more than {MAX_VALUES:,}"
+                (here.get(FINALLY) or here).add(Advised(f"{who} times", "ask it in fewer steps"))
         if reading.problems:
             raise self.error(reading.problems)
         return ReadFlow(flow.with_copies(), root, reading, self.text, self.source)
@@ -281,24 +283,6 @@ def _errors_of(source: str, text: str | None = None) -> Iterator[None]:
         problems = (error.problem,)
         marked = with_marks(problems, text) if text else problems
         raise FlowFileError(source, marked) from None
-
-
-def _with_asked_steps_named(flow: FlowSpec, reading: Reading) -> FlowSpec:
-    """Make the steps of `finally` that ask about all of `steps` depend on them (rule 10.1)."""
-    named = tuple(
-        attrs.evolve(step, depends_on=reading.depends_on[FINALLY, position])
-        for position, step in enumerate(flow.finally_)
-    )
-    return attrs.evolve(flow, finally_=named)
-
-
-def _with_waits(flow: FlowSpec, here: Cursor) -> FlowSpec:
-    """Let the steps that ask how the run ends wait for those before them (rule 3.9)."""
-    flow = flow.with_waits()
-    if sum(len(step.waits_also) for step in flow.finally_) > MAX_VALUES:
-        fact = f"steps that ask run(...) wait for others of finally more than {MAX_VALUES:,} times"
-        (here.get(FINALLY) or here).add(Advised(fact, "ask it in fewer steps"))
-    return flow
 
 
 def _refuse_cycle(flow: FlowSpec, reading: Reading) -> None:

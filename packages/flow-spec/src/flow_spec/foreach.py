@@ -10,11 +10,11 @@ reading can tell the two spellings apart.
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from functools import cached_property
 from itertools import chain, product
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import attrs
 
@@ -306,8 +306,8 @@ def _is_known_by_now(here: Cursor, built_in: Collection[str]) -> bool:
     """Whether the names in the text of a list have values before the run exists (rule 10.2)."""
     held, params = dict.fromkeys(names_in(here.text)), here.reading.params or {}
     problems = len(here.reading.problems)
-    for flaw in flaws_of_names(here.text, held, here.reading.speller):
-        here.add(str(flaw.message))
+    for message, _ in flaws_of_names(here.text, held, here.reading.speller):
+        here.add(str(message))
     for name in (name for name in held if name not in built_in):
         param = params.get(name)
         if name not in params:
@@ -331,25 +331,31 @@ class CopyBudget:
     steps: int
     characters: int = MOST_CHARACTERS
 
-    def rows(self, lists: "_Lists", inner: Sequence[Cursor]) -> tuple[Values, ...]:
+    def rows(
+        self, lists: BlockLists, by_name: Sequence[Mapping[str, str]], inner: Sequence[Cursor]
+    ) -> tuple[Values, ...]:
         """Spend what the copies of these steps need; return the values of each copy.
 
-        Each name in a step may be replaced by all values once more.
+        These are given `by_name` of each copy, or the copies combine the `lists`. Each name in a
+        step may be replaced by all values once more.
 
         Raises:
             ListError: There is not enough left.
         """
-        steps = lists.copies * max(1, len(inner))
+        values = [one.values for one in lists.lists]
+        copies = len(by_name) if by_name else prod(map(len, values))
+        steps = copies * max(1, len(inner))
         if steps > self.steps:
             raise ListError(
                 f"stands for more than {MOST_STEPS:,} steps, the most that a flow with foreach can "
                 "have; split the flow, or let one step do several values"
             )
-        few = lists.copies * len(lists.names) <= MAX_VALUES
-        rows = tuple(lists.rows) if few else ()
+        few = copies * len(lists.names) <= MAX_VALUES
+        given = (tuple(row.get(name, "") for name in lists.names) for row in by_name)
+        rows = tuple(given if by_name else product(*values)) if few else ()
         texts = [text for step in inner for text in _texts(step.node, besides=_NOT_COPIED)]
         size = sum(map(len, chain.from_iterable(rows)))
-        characters = lists.copies * sum(map(len, texts))
+        characters = copies * sum(map(len, texts))
         characters += size * (1 + sum(text.count(OPENING) for text in texts))
         if not few or characters > self.characters:
             raise ListError(
@@ -379,20 +385,6 @@ def _texts(node: Node, besides: Set[str] = frozenset()) -> Iterator[str]:
                     yield from _texts(value)
 
 
-class _Lists(NamedTuple):
-    """Names, and how many copies their values make; `rows` are computed only when they are used.
-
-    `is_known` is false if a list is wrong, or needs a parameter that is.
-    """
-
-    names: Values
-    copies: int = 0
-    rows: Iterable[Values] = ()
-    lists: tuple[ValueList, ...] = ()
-    is_named: bool = True
-    is_known: bool = True
-
-
 def note_lists(here: Cursor, inner: Sequence[Cursor], budget: CopyBudget) -> BlockLists:
     """Read the lists of a `foreach`, whose steps are `inner`.
 
@@ -401,21 +393,26 @@ def note_lists(here: Cursor, inner: Sequence[Cursor], budget: CopyBudget) -> Blo
     if here.node.tag is not None or is_empty(here.node):
         return BlockLists()  # which is reported as of any other value
     before = len(here.reading.problems)
-    found = _read_lists(here)
-    unknown = BlockLists(found.names, is_named=found.is_named)
-    if len(here.reading.problems) > before or not found.is_known:
-        return unknown
+    found, by_name = _read_lists(here)
+    # A list that is not known needs a parameter that is wrong.
+    is_known = bool(by_name) or len(found.lists) == len(found.names)
+    if len(here.reading.problems) > before or not is_known:
+        return found
     try:
-        rows = budget.rows(found, inner)
+        rows = budget.rows(found, by_name, inner)
     except ListError as error:
         here.add(str(error))
-        return unknown
-    if not found.lists and _has_repeated(rows, here):
-        return unknown
-    return unknown._replace(rows=rows, labels=dict.fromkeys(labels_of(rows)), lists=found.lists)
+        return found
+    if by_name and _has_repeated(rows, here):
+        return found
+    return found._replace(rows=rows, labels=dict.fromkeys(labels_of(rows)))
 
 
-def _read_lists(here: Cursor) -> _Lists:
+type _Read = tuple[BlockLists, Sequence[Mapping[str, str]]]
+"""Names, with the lists of their values as far as these are known, or the values of each copy."""
+
+
+def _read_lists(here: Cursor) -> _Read:
     given = here.given
     is_mapping = isinstance(here.node, MappingNode) and bool(here.node.entries)
     are_scalars = all(isinstance(value, ScalarNode) for value in given.values())
@@ -424,17 +421,11 @@ def _read_lists(here: Cursor) -> _Lists:
         return _by_name(here)
     if any(item.is_mapping for item in here.items()):
         return _row_by_row(here)
-    if is_mapping or here.is_list:
-        return _combined((ITEM,), [ValuesOf(ITEM).read(here)], is_named=False)
-    _refuse(here)
-    return _Lists((ITEM,), is_named=False)
-
-
-def _combined(names: Values, lists: Sequence[ValueList | None], *, is_named: bool = True) -> _Lists:
-    known = tuple(filter(None, lists))
-    values = [one.values for one in known]
-    copies, is_known = prod(map(len, values)), len(known) == len(lists)
-    return _Lists(names, copies, product(*values), known, is_named, is_known)
+    if not (is_mapping or here.is_list):
+        _refuse(here)
+        return BlockLists((ITEM,), is_named=False), ()
+    lists = tuple(filter(None, [ValuesOf(ITEM).read(here)]))
+    return BlockLists((ITEM,), lists=lists, is_named=False), ()
 
 
 def _refuse(here: Cursor) -> None:
@@ -445,7 +436,7 @@ def _refuse(here: Cursor) -> None:
     )
 
 
-def _by_name(here: Cursor) -> _Lists:
+def _by_name(here: Cursor) -> _Read:
     names, lists = [], []
     problems = len(here.reading.problems)
     for name, key, value in here.entries():
@@ -460,10 +451,10 @@ def _by_name(here: Cursor) -> _Lists:
             continue
         names.append(name)
         lists.append(ValuesOf(name).read(value))
-    return _combined(tuple(names), lists)
+    return BlockLists(tuple(names), lists=tuple(filter(None, lists))), ()
 
 
-def _row_by_row(here: Cursor) -> _Lists:
+def _row_by_row(here: Cursor) -> _Read:
     rows: list[dict[str, str]] = []
     for item in here.items():
         if not item.is_mapping or item.node.tag is not None:
@@ -478,8 +469,7 @@ def _row_by_row(here: Cursor) -> _Lists:
     names = tuple(dict.fromkeys(name for row in rows for name in row))
     if rows and not names:
         _refuse(here)
-    values = (tuple(row.get(name, "") for name in names) for row in rows)
-    return _Lists(names, len(rows), values)
+    return BlockLists(names), rows
 
 
 def _has_repeated(rows: tuple[Values, ...], here: Cursor) -> bool:
@@ -523,7 +513,7 @@ def repeated_steps(item: Cursor) -> Sequence[Cursor]:
 def _repeats_itself(item: Cursor) -> bool:
     """Whether an item with a `foreach` is a step: it has keys of one, and no list of steps."""
     return STEPS not in item.given and any(
-        name in STEP.fields() or (isinstance(value, ScalarNode) and not name.startswith("x-"))
+        name in STEP.fields or (isinstance(value, ScalarNode) and not name.startswith("x-"))
         for name, value in item.given.items()
         if name not in _FIELDS
     )
@@ -539,12 +529,13 @@ def _block(values: Mapping[str, Any], steps: tuple[StepSpec, ...]) -> Block:
 class BlockRecord(Record):
     """A mapping with `foreach` and the steps that it repeats."""
 
+    @cached_property
     def fields(self) -> dict[str, Declaration]:
-        """Return the fields of a block."""
+        """The fields of a block."""
         return _FIELDS
 
     def _unknown(self, name: str, here: Cursor) -> Advised:
-        if name in STEP.fields():
+        if name in STEP.fields:
             fact = f"belongs to a step, and this {FOREACH} repeats the steps in its own list"
             return Advised(fact, f"move it into an item of {STEPS}:")
         return super()._unknown(name, here)
@@ -557,11 +548,12 @@ class ItemRecord(StepRecord):
     """A step that is an item of `steps`: a `foreach` of its own makes it a block of one step."""
 
     @cached_property
-    def _fields(self) -> dict[str, Declaration]:
+    def fields(self) -> dict[str, Declaration]:
+        """The fields of a step, and those that repeat it."""
         doc = "The values to run the step for: a list, lists by name, or a list of mappings."
         examples = (["berlin", "paris"], *_FIELDS[FOREACH].examples)
         beside = {FOREACH: _FIELDS[FOREACH]._replace(doc=doc, default=None, examples=examples)}
-        return STEP.fields() | beside | {MAX_PARALLEL: _FIELDS[MAX_PARALLEL]}
+        return STEP.fields | beside | {MAX_PARALLEL: _FIELDS[MAX_PARALLEL]}
 
     def schema(self) -> Schema:
         """Describe every field; a bound of copies needs copies."""

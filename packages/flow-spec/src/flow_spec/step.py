@@ -50,6 +50,7 @@ from flow_spec.fields.records import (
     SetOf,
     Variables,
     attribute_of,
+    declarations,
     declared,
 )
 
@@ -515,16 +516,12 @@ class StepRecord(Record):
 
     own_defaults: Mapping[str, Any] = {}
 
-    def fields(self) -> dict[str, Declaration]:
-        """Return the fields of a step, and those that become its command."""
-        return self._fields
-
     @cached_property
-    def _fields(self) -> dict[str, Declaration]:
-        """The fields; made once, because every step of a file needs them."""
+    def fields(self) -> dict[str, Declaration]:
+        """The fields of a step, and those that become its command."""
         fields = {
             name: field._replace(default=self.own_defaults.get(name, field.default))
-            for name, field in Record.fields(self).items()
+            for name, field in declarations(self.cls).items()
         }
         command = {"command": fields["command"]._replace(default=None)}
         return fields | command | {"script": SCRIPT, "shell": SHELL_OF_SCRIPT}
@@ -539,7 +536,7 @@ class StepRecord(Record):
         return ["id", "command"]
 
     def _read(self, here: Cursor) -> Any:
-        if FOREACH not in self.fields() and (lists := here.get(FOREACH)) is not None:
+        if FOREACH not in self.fields and (lists := here.get(FOREACH)) is not None:
             # A step or block that is repeated in the wrong place is one mistake, not one for each
             # key and name.
             lists.add(_NOT_IN_FINALLY if here.in_finally else _NOT_IN_FOREACH)
@@ -555,6 +552,8 @@ class StepRecord(Record):
         for name in _LAID_OVER.intersection(defaults, values):
             laid_over = {**dict(defaults[name]), **dict(values[name])}
             values[name] = tuple(sorted(laid_over.items()))
+        if here.in_finally:  # one that asks about all of `steps` depends on them (rule 10.1)
+            values["depends_on"] = here.depends_on
         values = {"shell": SHELL, **defaults, **values}
         if here.reading.words:
             values["fills"] = fields_to_fill(values, OF_STEP)
@@ -613,9 +612,10 @@ FINALLY_STEP = StepRecord(
 class Defaults(Record):
     """The key `defaults`: fields of a step, none of them required."""
 
+    @cached_property
     def fields(self) -> dict[str, Declaration]:
-        """Return the fields of a step that `defaults` can have."""
-        return {name: field for name, field in STEP.fields().items() if name not in _OWN}
+        """The fields of a step that `defaults` can have."""
+        return {name: field for name, field in STEP.fields.items() if name not in _OWN}
 
     def _unknown(self, name: str, here: Cursor) -> Advised:
         if name in _OWN:

@@ -147,14 +147,6 @@ def _parameters_of(known: Collection[str], name: str) -> str:
 class ParamRecord(Record):
     """A parameter in a file, without its name, which is its key."""
 
-    def read(self, here: Cursor) -> Any:
-        """Return the parameter, whose default must be one of its values."""
-        problems = len(here.reading.problems)
-        param = super().read(here)
-        if len(here.reading.problems) == problems and isinstance(param, Param):
-            _check_default(param, here.at(here.given.get("default", here.node)))
-        return param
-
     def _made(self, values: dict[str, Any], here: Cursor) -> Any:
         return Param(here.field, **values)
 
@@ -197,13 +189,12 @@ def _param(key: Cursor, value: Cursor) -> Param | None:
     elif value.is_list:
         remedy = f"write {name}: {{enum: [A, B]}}, with the values that it may have"
         value.add(Advised("must be a single text, got a list", remedy))
-    elif value.is_mapping:
-        param: Param = PARAM.read(value)
-        return param if len(problems) == before else None
     else:
-        param = Param(name, Word().read(value))
-        _check_default(param, value)
-        return param
+        param: Param = PARAM.read(value) if value.is_mapping else Param(name, Word().read(value))
+        is_whole = len(problems) == before
+        if is_whole and param.default is not None and (flaw := param.flaw_of(param.default)):
+            value.at(value.given.get("default", value.node)).add(flaw)
+        return param if len(problems) == before else None
     return None
 
 
@@ -212,9 +203,3 @@ def note_params(root: Cursor) -> None:
     here = root.get("params")
     if here is not None and here.is_mapping and here.node.tag is None:
         Params().read(here)
-
-
-def _check_default(param: Param, here: Cursor) -> None:
-    flaw = None if param.default is None else param.flaw_of(param.default)
-    if flaw is not None:
-        here.add(flaw)

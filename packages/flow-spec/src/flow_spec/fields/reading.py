@@ -66,13 +66,6 @@ _MOST_LISTED = 20
 """How many names a message lists."""
 
 
-class Flaw(NamedTuple):
-    """What is wrong with a word, and the offset of the wrong character."""
-
-    message: Message
-    at: int
-
-
 def names_in(text: str) -> Iterator[str]:
     """Yield the names in a word, with repetitions."""
     return (found[1] for found in _TO_FILL.finditer(text) if found[1] is not None)
@@ -80,8 +73,8 @@ def names_in(text: str) -> Iterator[str]:
 
 def flaws_of_names(
     text: str, known: Collection[str], speller: Speller, elsewhere: Collection[str] = ()
-) -> Iterator[Flaw]:
-    """Yield what is wrong with the names in a word; `known` are those that exist.
+) -> Iterator[tuple[Message, int]]:
+    """Yield what is wrong with the names in a word, and where; `known` are those that exist.
 
     Those that exist `elsewhere` are names of a `foreach`.
     """
@@ -92,11 +85,11 @@ def flaws_of_names(
         if found is None:
             closed = text.find("}}", opening.end())
             held = None if closed < 0 else text[opening.end() : closed].strip()
-            yield Flaw(messages.no_name(held), opening.start())
+            yield messages.no_name(held), opening.start()
             if held is None:
                 return  # the rest is inside it
         elif found[1] not in known:
-            yield Flaw(_unknown(found[1], known, speller, elsewhere), found.start(1))
+            yield _unknown(found[1], known, speller, elsewhere), found.start(1)
 
 
 class Noting(dict[str, str]):
@@ -366,8 +359,8 @@ class Reading:
                 continue
             known = inside.get(word.path[:2], everywhere)
             flaws = flaws_of_names(word.text, known, self.speller, repeated)
-            for flaw in islice(flaws, _MOST_IN_WORD):
-                word.add(flaw.message, excerpt=_excerpt(word.text, flaw.at))
+            for message, at in islice(flaws, _MOST_IN_WORD):
+                word.add(message, excerpt=_excerpt(word.text, at))
 
 
 @attrs.frozen(eq=False)

@@ -7,6 +7,7 @@ comparison of two flows all find the fields in `declarations`; there is no other
 import json
 import re
 from collections.abc import Collection, Iterable
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import attrs
@@ -216,31 +217,30 @@ class Record(Kind):
 
     def schema(self) -> Schema:
         """Describe every field; keys of the user's own begin with `x-` (rule 2.6)."""
-        fields = self.fields()
         note = {"description": "For another program, such as an editor."}
         foreign: Schema = dict.fromkeys(self.foreign, note)
         return {
             "type": "object",
-            "properties": {name: field.schema() for name, field in fields.items()} | foreign,
+            "properties": {name: field.schema() for name, field in self.fields.items()} | foreign,
             "patternProperties": {"^x-": {}},
             "additionalProperties": False,
-            "required": [name for name, field in fields.items() if field.required],
+            "required": [name for name, field in self.fields.items() if field.required],
         }
 
+    @cached_property
     def fields(self) -> dict[str, Declaration]:
-        """Return the declared fields, by key."""
+        """The declared fields, by key."""
         return declarations(self.cls)
 
     def _read(self, here: Cursor) -> Any:
-        fields = self.fields()
         if not here.is_mapping:
             here.add(messages.no_mapping(self.noun, self._needed(), here.node))
             return None
         self._report_missing(here)
         values = {}
         for name, key, value in self._entries(here):
-            if name in fields:
-                values[name] = fields[name].kind.read(value)
+            if name in self.fields:
+                values[name] = self.fields[name].kind.read(value)
             elif not self._skips(name):
                 key.add(self._unknown(name, here))
         return self._made(values, here)
@@ -250,31 +250,30 @@ class Record(Kind):
         return (name.startswith("x-") and name != "x-airflow") or name in self.foreign
 
     def _needed(self) -> list[str]:
-        return [name for name, field in self.fields().items() if field.required]
+        return [name for name, field in self.fields.items() if field.required]
 
     def _report_missing(self, here: Cursor) -> None:
-        fields, given = self.fields(), here.given
-        missing = [name for name, field in fields.items() if field.required and name not in given]
+        required = (name for name, field in self.fields.items() if field.required)
+        missing = [name for name in required if name not in here.given]
         meant = self._fields_meant(here) if missing else ()
         for name in missing:
             if name not in meant:
-                example = getattr(fields[name].kind, "example", "NAME")
+                example = getattr(self.fields[name].kind, "example", "NAME")
                 fact = f"{self.noun} needs the key {quoted(name)}"
                 here.add(Advised(fact, f"add {name}: {example}"))
 
     def _fields_meant(self, here: Cursor) -> Collection[str]:
         """Return the fields that the advice on unknown keys names: they are not missing, too."""
-        known = self.fields()
-        unknown = (name for name in here.given if name not in known and not self._skips(name))
+        unknown = (one for one in here.given if one not in self.fields and not self._skips(one))
         advice = " ".join(self._unknown(name, here).help for name in unknown)
-        return known.keys() & {*re.findall(r"([\w-]+)[:\"]", advice)}
+        return self.fields.keys() & {*re.findall(r"([\w-]+)[:\"]", advice)}
 
     def _entries(self, here: Cursor) -> Iterable[tuple[str, Cursor, Cursor]]:
         return here.entries()
 
     def _unknown(self, name: str, here: Cursor) -> Advised:
         speller = here.reading.speller
-        return messages.unknown_key(name, self.fields(), here.given, self.noun, speller)
+        return messages.unknown_key(name, self.fields, here.given, self.noun, speller)
 
     def _made(self, values: dict[str, Any], here: Cursor) -> Any:
         self._keep_apart(values, {}, here)
@@ -284,10 +283,9 @@ class Record(Kind):
 
     def _keep_apart(self, values: dict[str, Any], defaults: dict[str, Any], here: Cursor) -> None:
         """Report values in two of the lists `apart`; a missing list may be in `defaults`."""
-        fields = self.fields()
         place: dict[Any, str] = {}
         for name in sorted(self.apart, key=values.__contains__):
-            given = {name: fields[name].default, **defaults, **values}[name]
+            given = {name: self.fields[name].default, **defaults, **values}[name]
             written = f"defaults.{name}" if name in defaults and name not in values else name
             for value in given or ():
                 first = None if value is None else place.setdefault(value, written)
