@@ -207,6 +207,11 @@ def on_job_exited(context: UpdateContext, event: JobExited) -> None:
         attempts.act_on_exit(context, attempt)
 
 
+def on_running_answered(context: UpdateContext, event: RunningAnswered) -> None:
+    """Ask for the outcome of every polled job that no longer runs."""
+    calls.act_on_poll(context, event)
+
+
 def on_survivors_seen(context: UpdateContext, event: SurvivorsSeen) -> None:
     """Act on the processes that were found: for the run, a closed attempt or an open one."""
     if event.attempt is None:
@@ -256,10 +261,8 @@ def on_attempt_timer_due(context: UpdateContext, timer: Timer, attempt_id: Attem
 
 
 def on_cancel_seen(context: UpdateContext, event: CancelSeen) -> None:
-    """Begin to cancel, once, and perhaps to end the steps of `finally` too, once (rule 10.1)."""
-    run, now_at = context.run, event.request.now_at
-    if run.cancel is None or (now_at is not None and not run.is_to_end_now):
-        obey_cancel(context, event.request)
+    """Begin to cancel, and perhaps to end the steps of `finally` too (rule 10.1)."""
+    obey_cancel(context, event.request)
 
 
 def find(context: UpdateContext, attempt: AttemptId) -> tuple[RunStep, OpenAttempt | None]:
@@ -328,7 +331,10 @@ def end_before_beginning(context: UpdateContext) -> None:
 
 
 def obey_cancel(context: UpdateContext, request: CancelRequest) -> None:
-    """Obey a request to cancel the run; the steps of `finally` run on unless it is for them too."""
+    """Obey a request to cancel the run; the steps of `finally` run on unless it is for them too.
+
+    To obey it again changes nothing: what has begun to end is not ended twice.
+    """
     context.run.cancel = request
     if context.run.ending is not None:
         end_attempts(context, AbortReason.CANCEL)
@@ -514,7 +520,7 @@ HANDLERS: dict[type, Callable[[UpdateContext, Any], None]] = {
     AbortAnswered: on_abort_answered,
     CallBegan: on_call_began,
     StartCalledOff: on_start_called_off,
-    RunningAnswered: calls.act_on_poll,
+    RunningAnswered: on_running_answered,
     CallUnanswered: on_call_unanswered,
     WatchAnswered: on_watch_answered,
     JobExited: on_job_exited,
