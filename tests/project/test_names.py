@@ -229,12 +229,11 @@ def test_one_name_for_one_thing() -> None:
     for path in sources("packages/*/src/**/*.py"):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             match node:
-                case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                case (
+                    ast.FunctionDef(name=name)
+                    | ast.ClassDef(name=name)
+                    | ast.Assign(targets=[ast.Name(id=name)])
+                    | ast.AnnAssign(target=ast.Name(id=name))
+                ):
                     found[name].append(path.name)
-                case ast.Assign(targets=[ast.Name(id=name)]):
-                    found[name].append(path.name)
-                case ast.AnnAssign(target=ast.Name(id=name)):
-                    found[name].append(path.name)
-                case _:
-                    pass
     assert {name for name, at in found.items() if len(at) > 1 and name[0] != "_"} == SHARED

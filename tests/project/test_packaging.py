@@ -14,17 +14,15 @@ from typing import Any
 import pytest
 import yaml
 
+from .test_architecture import ARROWS as IMPORTS
+
 ROOT = Path(__file__).parents[2]
 ON_AIRFLOW = "orchesjob-flow-airflow"
 ARROWS = {
-    "flow-conditions": set(),
-    "flow-spec": {"flow-conditions"},
-    "flow-store": set(),
-    "orchesjob-client": set(),
-    "orchesjob-flow": {"flow-conditions", "flow-spec", "flow-store", "orchesjob-client"},
-    ON_AIRFLOW: {"flow-conditions", "flow-spec", "orchesjob-client"},
+    package.replace("_", "-"): {name.replace("_", "-") for name in imported & IMPORTS.keys()}
+    for package, imported in IMPORTS.items()
 }
-
+"""The distributions, each with those of them that it needs: what it imports."""
 
 PYTHON = "Programming Language :: Python :: "
 
@@ -33,13 +31,14 @@ def settings(folder: Path) -> dict[str, Any]:
     return tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
 
 
-def project(folder: Path) -> dict[str, Any]:
-    table: dict[str, Any] = settings(folder)["project"]
-    return table
-
-
-PROJECTS = {name: project(ROOT / "packages" / name) for name in ARROWS}
+PROJECTS: dict[str, Any] = {name: settings(ROOT / "packages" / name)["project"] for name in ARROWS}
 VERSION = (ROOT / "VERSION").read_text(encoding="utf-8").strip()
+
+
+def pythons(name: str) -> list[str]:
+    """Return the versions of Python that a distribution declares, the oldest first."""
+    classifiers = PROJECTS[name]["classifiers"]
+    return [text.removeprefix(PYTHON) for text in classifiers if text.startswith(f"{PYTHON}3.")]
 
 
 def siblings(lines: list[str]) -> set[str]:
@@ -88,10 +87,9 @@ def workflow(name: str) -> dict[str, Any]:
 @pytest.mark.parametrize("name", ARROWS)
 def test_python_versions(name: str) -> None:
     """The Pythons that are declared are all those that CI runs the tests on, from the oldest on."""
-    classifiers = PROJECTS[name]["classifiers"]
-    declared = [text.removeprefix(PYTHON) for text in classifiers if text.startswith(f"{PYTHON}3.")]
+    declared = pythons(name)
     assert PROJECTS[name]["requires-python"] == f">={declared[0]}"
-    assert {f"{PYTHON}3", f"{PYTHON}3 :: Only"} <= set(classifiers)
+    assert {f"{PYTHON}3", f"{PYTHON}3 :: Only"} <= set(PROJECTS[name]["classifiers"])
     jobs = workflow("ci")
     if name == ON_AIRFLOW:
         rows = jobs["airflow"]["strategy"]["matrix"]["include"]
@@ -134,9 +132,6 @@ def required(wheel: Path) -> set[str]:
     return {line for line in lines if siblings([line])}
 
 
-WITH_SIBLINGS = [name for name, arrows in ARROWS.items() if arrows]
-
-
 def test_a_folder_brings_its_siblings(tmp_path: Path) -> None:
     """Who installs one folder gets its siblings from the checkout; an index names versions only."""
     name = "orchesjob-flow"
@@ -164,7 +159,7 @@ def test_editable_siblings_are_named(tmp_path: Path) -> None:
 def test_one_hook() -> None:
     """The packages with siblings have the same hook, each its own copy, for an sdist needs it."""
     hooks = {path.parent.name: path.read_bytes() for path in ROOT.glob("packages/*/hatch_build.py")}
-    assert sorted(hooks) == sorted(WITH_SIBLINGS)
+    assert hooks.keys() == {name for name, arrows in ARROWS.items() if arrows}
     assert len(set(hooks.values())) == 1
 
 
@@ -216,6 +211,5 @@ def test_airflow_versions() -> None:
     assert f"apache-airflow[celery,postgres] {bounds}" in groups["celery"]
     rows = workflow("ci")["airflow"]["strategy"]["matrix"]["include"]
     tested = {row["session"]: row["python"] for row in rows}
-    classifiers = PROJECTS[ON_AIRFLOW]["classifiers"]
-    pythons = [text.removeprefix(PYTHON) for text in classifiers if text.startswith(f"{PYTHON}3.")]
-    assert tested == {"airflow": pythons[-1], "airflow_lowest": pythons[0]}
+    oldest, *_, newest = pythons(ON_AIRFLOW)
+    assert tested == {"airflow": newest, "airflow_lowest": oldest}

@@ -14,7 +14,7 @@ from support.deadlines import EVENT_SEC
 from support.files import write_program
 from support.flow import Flow
 
-from .machine import Machine, documented, folder_of, need
+from .machine import Machine, adapted, documented, folder_of, need
 
 MINUTE_SEC = 60
 """Cron looks at its tables no more often."""
@@ -36,7 +36,7 @@ class Cron:
             flow.folder / "sendmail",
             f"#!/bin/sh\ncat >{self.mails}/$$.new && mv {self.mails}/$$.new {self.mails}/$$.mail\n",
         )
-        self._machine = Machine(
+        self.machine = Machine(
             [
                 "mount -t tmpfs tmpfs /run",
                 "mount -t tmpfs tmpfs /etc/cron.d",
@@ -57,9 +57,6 @@ class Cron:
     def await_true(self, condition: Callable[[], object]) -> None:
         self._flow.await_true(condition, within_sec=2 * MINUTE_SEC + EVENT_SEC)
 
-    def close(self) -> None:
-        self._machine.close()
-
 
 @pytest.fixture
 def cron(real_flow: Flow) -> Iterator[Callable[[str], Cron]]:
@@ -70,19 +67,17 @@ def cron(real_flow: Flow) -> Iterator[Callable[[str], Cron]]:
     def start(lines: str) -> Cron:
         variables, _, _ = documented("cron.md", "crontab").partition("\n\n")
         ours = {
-            "/home/me/.local/share/orchesjob": str(real_flow.orchesjob.home),
+            "/home/me/.local/share/orchesjob": real_flow.orchesjob.home,
             "/home/me/.local/bin": f"{real_flow.folder}:{folder_of(real_flow)}",
         }
-        for theirs, text in ours.items():
-            assert theirs in variables
-            variables = variables.replace(theirs, text)
+        variables = adapted(variables, ours)
         real_flow.orchesjob.home.mkdir(exist_ok=True)
         started.append(Cron(real_flow, f"{variables}\n{lines}"))
         return started[-1]
 
     yield start
     for each in started:
-        each.close()
+        each.machine.close()
 
 
 def command_lines(text: str, flow_file: Path | str) -> str:

@@ -5,10 +5,11 @@ under it keeps its crontabs, its units and its mail.
 """
 
 import os
+import pwd
 import shlex
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,15 @@ class Machine:
         self._unshare.wait()
 
 
+def as_user(user: pwd.struct_passwd) -> list[str]:
+    """Return the words that run a command as a user, who may read root's installation."""
+    if user.pw_uid == 0:
+        return []
+    ids = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+    reads = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    return [need("setpriv"), *ids, *reads]
+
+
 def need(program: str) -> str:
     """Return the path of a program without which a recipe cannot be tried."""
     found = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
@@ -63,6 +73,14 @@ def documented(page: str, language: str, *, after: str = "") -> str:
     _, fence, block = text[text.index(after) :].partition(f"```{language}\n")
     assert fence, f"{page} has no {language} block after {after!r}"
     return block.partition("```")[0]
+
+
+def adapted(text: str, ours: Mapping[str, object]) -> str:
+    """Replace what is otherwise on this machine, all of which must be documented."""
+    for documented_text, here in ours.items():
+        assert documented_text in text, documented_text
+        text = text.replace(documented_text, str(here))
+    return text
 
 
 def folder_of(flow: Flow) -> str:

@@ -21,7 +21,7 @@ from support.flow import Flow
 from support.gate import Gate
 from support.processes import await_exit, is_gone
 
-from .machine import need
+from .machine import as_user, need
 
 USER = pwd.getpwnam("nobody")
 STUBBORN = "trap '' TERM HUP"
@@ -62,10 +62,8 @@ def test_a_run_inside(real_flow: Flow, gate: Gate, way: str) -> None:
 @pytest.fixture
 def ordinary(real_flow: Flow) -> Flow:
     """The command, as a user whom sudo trusts, and who can make no cgroups."""
-    user = [need("setpriv"), f"--reuid={USER.pw_uid}", f"--regid={USER.pw_gid}", "--clear-groups"]
-    reader = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
     os.chown(real_flow.folder, USER.pw_uid, USER.pw_gid)
-    return trusted(real_flow, *user, *reader)
+    return trusted(real_flow, *as_user(USER))
 
 
 def trusted(flow: Flow, *words: str) -> Flow:
@@ -112,17 +110,13 @@ WAYS = {
 }
 
 
-def through(way: str, command: list[str]) -> list[str]:
-    return [*WAYS[way], *command]
-
-
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("runner_lives", [True, False])
 def test_a_cancel_that_cannot_be_carried_out(
     ordinary: Flow, gate: Gate, stubborn: Stubborn, way: str, *, runner_lives: bool
 ) -> None:
     """`cancel` names what it may not end, and exits with 2; the next one finds it too (5.8)."""
-    file = ordinary.write({"id": "a", "command": through(way, stubborn.command)})
+    file = ordinary.write({"id": "a", "command": [*WAYS[way], *stubborn.command]})
     runner = ordinary.begin(file, gate)
     pid = stubborn.pid()
     if not runner_lives:
@@ -144,7 +138,7 @@ def test_a_cancel_that_cannot_be_carried_out(
 def test_no_attempt_beside_it(ordinary: Flow, gate: Gate, stubborn: Stubborn, way: str) -> None:
     """After a timeout the next attempt waits for root's processes of the last one (5.5, 5.8)."""
     limits = {"retries": 1, "timeout_sec": 3600}
-    file = ordinary.write({"id": "a", "command": through(way, stubborn.command), **limits})
+    file = ordinary.write({"id": "a", "command": [*WAYS[way], *stubborn.command], **limits})
     ordinary.abandon(file, gate)
     pid = stubborn.pid()
     ordinary.change("UPDATE attempts SET running_mono = running_mono - 7200")
@@ -164,7 +158,7 @@ def test_no_attempt_beside_it(ordinary: Flow, gate: Gate, stubborn: Stubborn, wa
 
 def test_a_lost_job(ordinary: Flow, gate: Gate, stubborn: Stubborn) -> None:
     """Where orchesjob has lost the job, root's process is named, and awaited (rule 5.8)."""
-    command = through("sudo", stubborn.command)
+    command = [*WAYS["sudo"], *stubborn.command]
     file = ordinary.write({"id": "a", "command": command, "retries": 1})
     runner = ordinary.spawn("start", "--run-key=k", file)
     gate.await_arrival()

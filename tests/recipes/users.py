@@ -17,7 +17,7 @@ from support.gate import Gate
 from support.processes import is_gone
 from support.steps import TRUE
 
-from .machine import need
+from .machine import as_user
 
 ROOT, USER, PEER = (pwd.getpwnam(name) for name in ("root", "nobody", "daemon"))
 PLACES = {
@@ -41,15 +41,6 @@ def tmp_path() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
-
-
-def as_user(user: pwd.struct_passwd) -> list[str]:
-    """Return the words that run a command as a user, who may read root's installation."""
-    if user is ROOT:
-        return []
-    ids = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
-    reads = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
-    return [need("setpriv"), *ids, *reads]
 
 
 def call(flow: Flow, user: pwd.struct_passwd, *words: str) -> subprocess.CompletedProcess[str]:
