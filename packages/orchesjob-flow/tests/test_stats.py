@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from flow_spec import FlowSpec, StepSpec, parse_flow
 from flow_store import (
@@ -24,42 +22,35 @@ from flow_store import (
     Settlement,
     StepStatus,
 )
-from orchesjob_flow.stats import THE_RUN, Percentiles, Series, Stats, flow_stats, nearest_rank
+from orchesjob_flow.stats import THE_RUN, Percentiles, Series, Stats, flow_stats
 
 # Runs that a store has: recorded, ended, opened again, as a runner and a person would do it.
-
-type Told = tuple[float, float, AttemptStatus]
-"""When an attempt began, when it ended, and how."""
 
 GOOD, BAD = AttemptStatus.SUCCEEDED, AttemptStatus.FAILED
 
 
-class Ending(NamedTuple):
-    """How a step ended, and its attempts since it was decided last; one that `gate`s is first."""
+class Told(NamedTuple):
+    """When an attempt began, when it ended, and how."""
 
-    status: StepStatus
-    attempts: Sequence[Told] = ()
-    gate: Told | None = None
+    began: float
+    ended: float
+    status: AttemptStatus = GOOD
+    is_gate: bool = False
 
-    @property
-    def times(self) -> tuple[float | None, float | None]:
-        told = self.told
-        return (told[0][0], told[-1][1]) if told else (None, None)
 
-    @property
-    def told(self) -> list[Told]:
-        return [*([] if self.gate is None else [self.gate]), *self.attempts]
+type Ending = tuple[StepStatus, Sequence[Told]]
+"""How a step ended, and its attempts since it was decided last."""
 
 
 def ran(began: float, ended: float) -> Ending:
-    return Ending(StepStatus.SUCCEEDED, [(began, ended, GOOD)])
+    return StepStatus.SUCCEEDED, [Told(began, ended)]
 
 
 def failed(began: float, ended: float) -> Ending:
-    return Ending(StepStatus.FAILED, [(began, ended, BAD)])
+    return StepStatus.FAILED, [Told(began, ended, BAD)]
 
 
-SKIPPED = Ending(StepStatus.SKIPPED)
+SKIPPED: Ending = StepStatus.SKIPPED, []
 
 
 def step(name: str, **fields: object) -> StepSpec:
@@ -92,25 +83,19 @@ def end(
     for row in run.steps:
         if row.step_id not in endings:
             continue
-        ending = endings[row.step_id]
-        for told in ending.told:
-            number = row.attempt_no + 1
-            changes.attempts[row.position, number] = Attempt(
-                row.position,
-                number,
-                told[2],
-                told[0],
-                None,
-                "boot",
-                job=json.dumps({"status": told[2]}),
-                finished_at=told[1],
-                is_gate=told is ending.gate,
+        outcome, attempts = endings[row.step_id]
+        for number, told in enumerate(attempts, start=row.attempt_no + 1):
+            job = json.dumps({"status": told.status})
+            attempt = Attempt(row.position, number, told.status, told.began, None, "boot", job=job)
+            changes.attempts[row.position, number] = attempt._replace(
+                finished_at=told.ended, is_gate=told.is_gate
             )
-            row = row._replace(attempt_no=number)  # noqa: PLW2901 - it grows
-        failures = sum(told[2] is BAD for told in ending.told)
-        began, ended = ending.times
         changes.steps[row.position] = row._replace(
-            status=ending.status, failures=failures, started_at=began, finished_at=ended
+            status=outcome,
+            attempt_no=row.attempt_no + len(attempts),
+            failures=sum(told.status is BAD for told in attempts),
+            started_at=attempts[0].began if attempts else None,
+            finished_at=attempts[-1].ended if attempts else None,
         )
     store.apply(key, changes, revision=run.revision)
 
@@ -171,14 +156,14 @@ def test_retries(store: FlowStore) -> None:
     Neither a start that never was nor the gate is an attempt of the command.
     """
     record(store, "k", FlowSpec("f", (step("a", retries=3),)))
-    told = [
-        (1.0, 1.0, AttemptStatus.NEVER_RAN),
-        (1.0, 3.0, BAD),
-        (5.0, 6.0, BAD),
-        (8.0, 12.0, GOOD),
+    attempts = [
+        Told(0, 1, is_gate=True),
+        Told(1, 1, AttemptStatus.NEVER_RAN),
+        Told(1, 3, BAD),
+        Told(5, 6, BAD),
+        Told(8, 12),
     ]
-    gate = (0.0, 1.0, GOOD)
-    end(store, "k", 12.0, {"a": Ending(StepStatus.SUCCEEDED, told, gate)})
+    end(store, "k", 12.0, {"a": (StepStatus.SUCCEEDED, attempts)})
     figures = added(store)
     assert (figures["a"].retries, figures["a"].took) == (2, (4.0, 4.0))
     assert (figures[THE_RUN].retries, figures[THE_RUN].took) == (2, (12.0, 12.0))
@@ -200,7 +185,7 @@ def test_a_failure(store: FlowStore) -> None:
 def test_a_run_in_which_nothing_began(store: FlowStore) -> None:
     """A run that was cancelled before its first step is counted, and nothing else."""
     record(store, "k", FlowSpec("f", (step("a"),)))
-    end(store, "k", 4.0, {"a": Ending(StepStatus.CANCELLED)}, RunStatus.CANCELLED)
+    end(store, "k", 4.0, {"a": (StepStatus.CANCELLED, [])}, RunStatus.CANCELLED)
     assert added(store) == {
         THE_RUN: once(THE_RUN, "CANCELLED", False, 0, None, None, None),
         "a": once("a", "CANCELLED", False, 0, None, None, None),
@@ -310,11 +295,3 @@ def test_the_newest(newest: FlowStore) -> None:
     assert ask(newest, most=1, flow_id="g").is_truncated is False
     assert ask(newest, most=4, flow_id="f").is_truncated is False
     assert ask(newest, most=1, since=205.0).is_truncated is False
-
-
-@given(st.lists(st.integers(0, 10**6), min_size=1), st.integers(1, 100))
-def test_nearest_rank(values: Sequence[int], percent: int) -> None:
-    """So many percent of the values, and no fewer, are as small as the percentile."""
-    ordered = sorted(values)
-    rank = nearest_rank(percent, len(ordered))
-    assert 100 * rank >= percent * len(ordered) > 100 * (rank - 1)

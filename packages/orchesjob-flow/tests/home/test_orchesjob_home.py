@@ -15,7 +15,6 @@ from orchesjob_flow.home.orchesjob_home import (
     is_in_own_home,
     refuse_unwritable,
     shared_home,
-    take_home,
 )
 from orchesjob_flow.home.paths import Home
 
@@ -124,17 +123,6 @@ def test_inside_a_run_with_its_own_home(
     if run_directory is not None:
         environ["ORCHESJOB_FLOW_RUN_DIR"] = run_directory
     assert is_in_own_home(FLOWS, environ) is is_inside
-
-
-def test_the_folder_that_a_runner_takes(home: str, run_in: Callable[[str], Run]) -> None:
-    """A runner creates no home for a run with attempts, whenever the home vanishes (rule 4.8)."""
-    environ = {"ORCHESJOB_HOME": home}
-    Path(home).rmdir()
-    with pytest.raises(UnusableOrchesjobHome):
-        take_home(FLOWS, run_in(home), environ)
-    assert not Path(home).exists()
-    folder = take_home(FLOWS, run_in(home)._replace(attempts={}), environ)
-    assert folder.inode == Path(home).stat().st_ino
 
 
 def test_a_home_that_was_moved(home: str, tmp_path: Path, run_in: Callable[[str], Run]) -> None:

@@ -1,7 +1,6 @@
 """Where things lie, and how a run key becomes a file name (rules 4.1 and 6.1)."""
 
 import os
-import stat
 from pathlib import Path
 
 import pytest
@@ -69,20 +68,6 @@ def test_logs_and_locks_lie_beside_it() -> None:
     assert home.run_directory("a/b") == Path("/h/runs/a%2Fb.run")
     assert home.run_directory("..") == Path("/h/runs/...run")
     assert handle.log("stdout") == Path("/h/logs/orchesjob-flow-a%2Fb.stdout.log")
-
-
-@pytest.mark.parametrize("umask", [0, 0o177, 0o277, 0o777])
-def test_folders_are_their_owners_alone(tmp_path: Path, umask: int) -> None:
-    """Folders are made 0700, whatever the umask; making them again changes nothing (6.1)."""
-    home = Home(tmp_path / "newer" / "new" / "flow.db")
-    before = os.umask(umask)
-    try:
-        home.prepare()
-        home.prepare()
-    finally:
-        os.umask(before)
-    for folder in (tmp_path / "newer", tmp_path / "newer" / "new", *home.folders):
-        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize("folder", [".", "logs", "locks", "runs"])

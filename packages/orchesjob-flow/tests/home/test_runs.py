@@ -9,11 +9,8 @@ import pytest
 
 from flow_store import Changes, FlowStore, RunHeader, RunStatus
 from orchesjob_flow.errors import (
-    BadRunKey,
     GaveUp,
     ResourceExhausted,
-    RunnerBusy,
-    RunNotFound,
     RunRemoved,
 )
 from orchesjob_flow.home.locks import Holder, Lock
@@ -33,34 +30,6 @@ def test_a_snapshot(handle: RunHandle) -> None:
         assert handle.snapshot().runner == Holder(None)
         lock.sign()
         assert handle.snapshot().runner == Holder(os.getpid())
-
-
-def test_no_database(settings: Settings) -> None:
-    handle = RunHandle("k", settings)
-    for look in (handle.snapshot, handle.open, handle.open_readonly):
-        with pytest.raises(RunNotFound):
-            look()
-    assert find_runs(settings) == []
-    assert not settings.home.database.parent.exists()
-
-
-def test_no_such_run(handle: RunHandle) -> None:
-    """A database without the run is named in the error; a key that names no run is refused."""
-    with pytest.raises(RunNotFound, match=str(handle.settings.home.database)):
-        handle._replace(run_key="other").snapshot()
-    with pytest.raises(BadRunKey):
-        handle._replace(run_key="").snapshot()
-
-
-def test_a_run_that_is_advanced_already(handle: RunHandle) -> None:
-    """The second process is told which one holds the run's lock."""
-    with closing(handle.lock_or_refuse()) as lock:
-        lock.sign()
-        assert handle.lock(wait_sec=0) is None
-        with pytest.raises(RunnerBusy) as refused:
-            handle.lock_or_refuse()
-    assert refused.value.pid == os.getpid()
-    assert handle.holder() is None
 
 
 def test_a_runner_that_lets_go_before_it_is_named(handle: RunHandle) -> None:
@@ -171,34 +140,13 @@ def test_a_file_that_is_read_alone(handle: RunHandle, observer: Observer) -> Non
 # What the global options say (section 6).
 
 
-@pytest.mark.parametrize(
-    ("settings", "options"),
-    [
-        (
-            Settings(Home(Path("/h/f.db")), None, 5.0, 60.0, {}),
-            ["--db=/h/f.db", "--poll-interval=5.0", "--patience=60.0"],
-        ),
-        (
-            Settings(Home(Path("/h/-x y.db")), "/opt/o j", 0.25, 1e-05, {}),
-            [
-                "--db=/h/-x y.db",
-                "--poll-interval=0.25",
-                "--patience=1e-05",
-                "--orchesjob-bin=/opt/o j",
-            ],
-        ),
-    ],
-)
-def test_for_a_child(settings: Settings, options: list[str]) -> None:
+def test_for_a_child() -> None:
     """A child gets the same settings, spelled so that its directory does not matter (6.3)."""
-    assert settings.global_options() == options
-
-
-def test_from_options() -> None:
-    """Options are combined with the environment; a relative database becomes absolute (6.1)."""
-    settings = Settings.from_options("x.db", None, 5.0, 60.0)
-    assert settings.home.database == Path.cwd() / "x.db"
-    assert settings.environ is os.environ
+    home = Home(Path("/h/-x y.db"))
+    options = ["--db=/h/-x y.db", "--poll-interval=0.25", "--patience=1e-05"]
+    assert Settings(home, None, 0.25, 1e-05, {}).global_options() == options
+    with_bin = Settings(home, "/opt/o j", 0.25, 1e-05, {})
+    assert with_bin.global_options() == [*options, "--orchesjob-bin=/opt/o j"]
 
 
 def test_starts_side_by_side() -> None:
