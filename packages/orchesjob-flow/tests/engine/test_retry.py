@@ -30,24 +30,24 @@ TIDY = FlowSpec(
     STEPS[:3],
     finally_=(StepSpec("tidy", ("x",), retries=2), StepSpec("tell", ("x",), when="load.failed")),
 )
+FLOW = FlowSpec("f", STEPS)
 OUTCOMES = "SUCCEEDED FAILED SKIPPED SUCCEEDED SUCCEEDED SKIPPED"
 
 
 @pytest.fixture
-def ended(make_run: MakeRun) -> Callable[..., Run]:
-    def make(outcomes: str, status: RunStatus = RunStatus.FAILED) -> Run:
+def ended(make_run: MakeRun) -> MakeRun:
+    """Make a run of a flow that has FAILED, by the outcomes of its steps."""
+
+    def make(outcomes: str = OUTCOMES, flow: FlowSpec = FLOW) -> Run:
         steps = [
             (Step(position, spec.id, StepStatus(outcome), 1, 0, spec.retries, started_at=1.0), None)
-            for position, (spec, outcome) in enumerate(zip(STEPS, outcomes.split(), strict=True))
+            for position, (spec, outcome) in enumerate(
+                zip(flow.all_steps, outcomes.split(), strict=True)
+            )
         ]
-        return make_run(*steps, status=status, definition=FlowSpec("f", STEPS).to_json())
+        return make_run(*steps, status=RunStatus.FAILED, definition=flow.to_json())
 
     return make
-
-
-def again(run: Run, **choice: object) -> list[str]:
-    plan = plan_retry(run, FlowSpec("f", STEPS), **choice)  # type: ignore[arg-type]
-    return [run.steps[position].step_id for position in plan.resets]
 
 
 def changed(*replaced: StepSpec, without: str = "", flow_id: str = "f") -> FlowSpec:
@@ -56,29 +56,29 @@ def changed(*replaced: StepSpec, without: str = "", flow_id: str = "f") -> FlowS
     return FlowSpec(flow_id, tuple(by_id.values()))
 
 
-def test_another_definition(ended: Callable[..., Run]) -> None:
+def test_another_definition(ended: MakeRun) -> None:
     """A step that runs again may be any other, and there may be more of them."""
     flow = changed(
         StepSpec("load", ("repaired",), when="get", retries=9),
         StepSpec("archive", ("x",), when="report"),
         StepSpec("more", ("x",), depends_on=("report",), retries=1),
     )
-    plan = plan_retry(ended(OUTCOMES), flow)
+    plan = plan_retry(ended(), flow)
     assert plan.definition == flow.to_json()
     assert plan.resets == {1: 9, 2: 0, 3: 0, 4: 0}
     assert plan.added == [("more", 1)]
 
 
-def test_values_of_what_is_kept(ended: Callable[..., Run]) -> None:
+def test_values_of_what_is_kept(ended: MakeRun) -> None:
     """Of a kept step, values are recorded that are others now; the last with which it ran (9.7)."""
-    run = ended(OUTCOMES)
+    run = ended()
     got, *others = run.steps
     run = run._replace(
         params={"DAY": "mon", "SAME": "x", "GONE": "y"},
         steps=(got._replace(ran_with={"MORE": "old"}), *others),
     )
     now = {"DAY": "tue", "SAME": "x", "MORE": "new"}
-    flow = attrs.evolve(FlowSpec("f", STEPS), values=tuple(now.items()))
+    flow = attrs.evolve(FLOW, values=tuple(now.items()))
     old = {"DAY": "mon"}
     assert plan_retry(run, flow).ran_with == {0: {**old, "MORE": "old"}, 5: old}
 
@@ -103,10 +103,10 @@ def test_what_a_person_settles(make_run: MakeRun) -> None:
         (changed(flow_id="g"), "flow_id was 'f' and is now 'g'"),
     ],
 )
-def test_conflicts(ended: Callable[..., Run], flow: FlowSpec, conflict: str) -> None:
+def test_conflicts(ended: MakeRun, flow: FlowSpec, conflict: str) -> None:
     """What has happened must have happened in this flow."""
     with pytest.raises(NotReopened, match=conflict):
-        plan_retry(ended(OUTCOMES), flow)
+        plan_retry(ended(), flow)
 
 
 EXITED = json.dumps({"job_id": "j", "run_key": "daily:x:1", "status": "FAILED", "exit_code": 3})
@@ -143,13 +143,8 @@ def test_exit_codes_of_an_earlier_attempt(
 
 
 @pytest.fixture
-def tidied(make_run: MakeRun) -> Run:
-    outcomes = ["SUCCEEDED", "FAILED", "SKIPPED", "SUCCEEDED", "SUCCEEDED"]
-    steps = [
-        (Step(position, spec.id, StepStatus(outcome), 1, 0, spec.retries, started_at=1.0), None)
-        for position, (spec, outcome) in enumerate(zip(TIDY.all_steps, outcomes, strict=True))
-    ]
-    return make_run(*steps, status=RunStatus.FAILED, definition=TIDY.to_json())
+def tidied(ended: MakeRun) -> Run:
+    return ended("SUCCEEDED FAILED SKIPPED SUCCEEDED SUCCEEDED", TIDY)
 
 
 @pytest.mark.parametrize(
@@ -172,12 +167,8 @@ def test_a_step_that_is_moved_to_the_other_list(tidied: Run) -> None:
     """It is another one there, and does not keep its outcome (rule 10.1)."""
     moved = FlowSpec("f", (*STEPS[1:3], TIDY.finally_[0]), finally_=(STEPS[0], TIDY.finally_[1]))
     plan = plan_retry(tidied, moved, steps=["report"], only=True)
-    assert [tidied.steps[position].step_id for position in plan.resets] == [
-        "get",
-        "report",
-        "tidy",
-        "tell",
-    ]
+    again = [tidied.steps[position].step_id for position in plan.resets]
+    assert again == ["get", "report", "tidy", "tell"]
 
 
 # Which steps run again, compared with a search along every path of the graph (rule 9.7).
