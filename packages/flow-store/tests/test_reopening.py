@@ -12,12 +12,10 @@ from flow_store import (
     FlowStore,
     NotRecorded,
     NotSettleable,
-    NotTerminal,
     Person,
     Reopening,
     RunHeader,
     RunStatus,
-    RunTakenOver,
     Settlement,
     Step,
     StepStatus,
@@ -92,15 +90,3 @@ def test_no_such_position(ended: FlowStore) -> None:
     with pytest.raises(NotSettleable):
         ended.reopen("k", Reopening("new", {}, settled=[by_hand]), revision=1)
     assert ended.load("k") == before
-
-
-def test_only_once(ended: FlowStore) -> None:
-    """Of two who reopen the same run, the second one is refused."""
-    ended.reopen("k", Reopening("new", {1: 0}), revision=1)
-    with pytest.raises(RunTakenOver):
-        ended.reopen("k", Reopening("other", {0: 0}), revision=1)
-    with pytest.raises(NotTerminal, match="'k' has not ended"):
-        ended.reopen("k", Reopening("other", {0: 0}), revision=2)
-    run = ended.load("k")
-    assert run is not None
-    assert run.definition == "new"

@@ -122,7 +122,7 @@ def test_once(ended: FlowStore) -> None:
     ended.reopen("k", reopening, revision=2)
     with pytest.raises(RunTakenOver):
         ended.reopen("k", reopening, revision=2)
-    with pytest.raises(NotTerminal):
+    with pytest.raises(NotTerminal, match="'k' has not ended"):
         ended.reopen("k", reopening, revision=3)
     ended.apply("k", Changes(RunHeader(RunStatus.SUCCEEDED, None, 160.0)), revision=3)
     with pytest.raises(NotSettleable):
