@@ -492,13 +492,10 @@ def _add_missing_as_null(database: Database) -> None:
     """
     for table, columns in TABLES.items():
         existing = {name for _, name, *_ in database.query(f"PRAGMA main.table_info({table})")}
-        missing = [f"NULL AS {name}" for name in columns if name not in existing]
-        if not existing:
-            select = f"SELECT NULL AS run_id, {', '.join(missing)} WHERE FALSE"
-            database.query(f"CREATE TEMP VIEW {table} AS {select}")
-        elif missing:
-            select = f"SELECT *, {', '.join(missing)} FROM main.{table}"  # noqa: S608 - our names
-            database.query(f"CREATE TEMP VIEW {table} AS {select}")
+        missing = ", ".join(f"NULL AS {name}" for name in columns if name not in existing)
+        rows = f"*, {missing} FROM main.{table}" if existing else f"0 run_id, {missing} WHERE FALSE"
+        if missing:
+            database.query(f"CREATE TEMP VIEW {table} AS SELECT {rows}")
 
 
 def _pragma(database: Database, name: str) -> int:

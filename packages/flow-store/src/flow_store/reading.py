@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, NewType, Self
+from typing import Any, NamedTuple, NewType, Self
 
 from flow_store import sql
 from flow_store.database import Database, has_wal, require_recorded
@@ -124,8 +124,7 @@ class RunReader:
     def load(self, run_key: str) -> Run | None:
         """Return the whole run; None if it is not recorded."""
         with self._database.transaction("DEFERRED"):
-            found = self._database.query(sql.SELECT_RUN, (run_key,))
-            return self._run_of(found[0]) if found else None
+            return self._loaded(run_key)
 
     def runs(
         self,
@@ -173,9 +172,7 @@ class RunReader:
 
     def attempts(self, run_key: str) -> tuple[Attempt, ...]:
         """Return all attempts of the run by position and number; none if it is not recorded."""
-        found = self._database.query(sql.SELECT_ATTEMPTS, (run_key,))
-        with self._readable():
-            return tuple(map(sql.ATTEMPT.record, found))
+        return self._found(sql.ATTEMPT, sql.SELECT_ATTEMPTS, (run_key,))
 
     def unfinished_inside(self, run_key: str) -> tuple[str, ...]:
         """Return the keys of the runs inside a run that have not ended, the oldest first.
@@ -214,7 +211,7 @@ class RunReader:
         """
         query = sql.SELECT_NOT_STARTED.format(columns="flow_id" if by_flow else "run_key, held_by")
         values = (run_key, flow_id, since, -1 if limit is None else limit)
-        return tuple(map(sql.TURNED_AWAY.record, self._database.query(query, values)))
+        return self._found(sql.TURNED_AWAY, query, values)
 
     def hooks(self) -> Mapping[str, Hook]:
         """Return the hooks that are due or have failed, by run key, the earliest first."""
@@ -265,15 +262,13 @@ class RunReader:
 
         The newest `keep` runs of each flow are left out. `flow_id` selects the runs of one flow.
         """
-        found = self._database.query(sql.SELECT_ENDED, (flow_id, flow_id, finished_by, keep))
-        with self._readable():
-            return tuple(map(sql.ENDED_RUN_ROW.record, found))
+        chosen = (flow_id, flow_id, finished_by, keep)
+        return self._found(sql.ENDED_RUN_ROW, sql.SELECT_ENDED, chosen)
 
     def ended_run(self, run_key: str) -> EndedRun | None:
         """Return the run of this key; None if it has not ended, or is not recorded."""
-        found = self._database.query(sql.SELECT_ENDED_RUN, (run_key,))
-        with self._readable():
-            return next(map(sql.ENDED_RUN_ROW.record, found), None)
+        found = self._found(sql.ENDED_RUN_ROW, sql.SELECT_ENDED_RUN, (run_key,))
+        return found[0] if found else None
 
     def last_successes(self, *, since: float = 0.0) -> Mapping[str, float]:
         """Return by flow when its latest run that SUCCEEDED had ended, if that was not before."""
@@ -282,8 +277,7 @@ class RunReader:
     def load_ended(self, run_key: str) -> tuple[Run, tuple[Attempt, ...]] | None:
         """Return a run that has ended, with all its attempts; None if there is none (any more)."""
         with self._database.transaction("DEFERRED"):
-            found = self._database.query(sql.SELECT_RUN, (run_key,))
-            run = self._run_of(found[0]) if found else None
+            run = self._loaded(run_key)
             if run is None or not run.status.is_terminal:
                 return None
             return run, self.attempts(run_key)
@@ -321,34 +315,38 @@ class RunReader:
         count: int = self._database.query(sql.COUNT_ALLOWED, (run_id, run_id))[0][0]
         return count
 
-    def _run_of(self, row: Sequence[Any]) -> Run:
-        """Read the rest of a run, in the transaction in which its row was read."""
-        run_id, *columns = row
-        steps = self._database.query(sql.SELECT_STEPS, (run_id,))
-        attempts = self._database.query(sql.SELECT_LATEST_ATTEMPTS, (run_id,))
-        history = self._database.query(sql.SELECT_HISTORY, (run_id,))
-        settlements = self._database.query(sql.SELECT_SETTLEMENTS, (run_id,))
+    def _loaded(self, run_key: str) -> Run | None:
+        """Read a whole run, in the transaction of the caller."""
+        found = self._database.query(sql.SELECT_RUN, (run_key,))
+        if not found:
+            return None
+        run_id, *columns = found[0]
         with self._readable():
             fields = sql.RUN_ROW.fields(columns)
-        queue = self._queue_before(fields["run_key"], fields["status"], fields["group"])
-        with self._readable():
-            latest = map(sql.ATTEMPT.record, attempts)
-            rows = tuple(map(sql.STEP_ROW.record, steps))
-            settled = tuple(map(sql.SETTLEMENT.record, settlements))
-            return Run(
-                **fields,
-                steps=rows,
-                attempts={attempt.position: attempt for attempt in latest},
-                history=tuple(map(sql.PAST_ATTEMPT.record, history)),
-                queue=queue,
-                settlements=settled,
-                settled={one.position: one for one in settled if one.holds_of(rows[one.position])},
-            )
+        steps = self._found(sql.STEP_ROW, sql.SELECT_STEPS, (run_id,))
+        latest = self._found(sql.ATTEMPT, sql.SELECT_LATEST_ATTEMPTS, (run_id,))
+        settlements = self._found(sql.SETTLEMENT, sql.SELECT_SETTLEMENTS, (run_id,))
+        return Run(
+            **fields,
+            steps=steps,
+            attempts={attempt.position: attempt for attempt in latest},
+            history=self._found(sql.PAST_ATTEMPT, sql.SELECT_HISTORY, (run_id,)),
+            queue=self._queue_before(run_key, fields["status"], fields["group"]),
+            settlements=settlements,
+            settled={one.position: one for one in settlements if one.holds_of(steps[one.position])},
+        )
 
     def _guard(self, run_key: str) -> RunGuard | None:
-        found = self._database.query(sql.SELECT_GUARD, (run_key,))
+        found = self._found(sql.GUARD, sql.SELECT_GUARD, (run_key,))
+        return found[0] if found else None
+
+    def _found[Record: NamedTuple](
+        self, columns: sql.Columns[Record], query: str, values: Sequence[object]
+    ) -> tuple[Record, ...]:
+        """Return the records that a statement finds."""
+        found = self._database.query(query, values)
         with self._readable():
-            return sql.GUARD.record(found[0]) if found else None
+            return tuple(map(columns.record, found))
 
     @contextmanager
     def _readable(self) -> Iterator[None]:

@@ -138,8 +138,9 @@ class FlowStore(RunReader):
             home_inode=home_inode,
         )
         with self._database.transaction("IMMEDIATE"):
-            if parent is not None:
-                self._refuse_cancelled(parent.run_key)
+            outer = None if parent is None else self._guard(parent.run_key)
+            if parent is not None and outer is not None and outer.forbids_starts is not None:
+                raise CancelRequested(parent.run_key, outer.forbids_starts)
             if joining is not None and not self.has(run_key):
                 run = run._replace(group=join(self._database, run_key, joining))
                 if joining.begins is not None:
@@ -352,11 +353,6 @@ class FlowStore(RunReader):
             self._database.change(sql.REQUEST_CANCEL, (*asked, bool(inner), successor, key))
             if request.now_at is not None:
                 self._database.change(sql.REQUEST_CANCEL_NOW, (*asked, key))
-
-    def _refuse_cancelled(self, run_key: str) -> None:
-        guard = self._guard(run_key)
-        if guard is not None and (request := guard.forbids_starts) is not None:
-            raise CancelRequested(run_key, request)
 
 
 class RunWriter:

@@ -121,7 +121,10 @@ def run_call(  # noqa: PLR0913 - a call consists of this
     with process.stdout, process.stderr:
         stdout, stderr = _Output(process.stdout, _MAX_ANSWER), _Output(process.stderr, _STDERR_TAIL)
         if not _finish(process, stdout, stderr, deadline):
-            _kill(process)
+            # Its PID is ours until it is reaped. A process in an uninterruptible wait dies later;
+            # this program's next Popen reaps it.
+            os.killpg(process.pid, signal.SIGKILL)
+            _has_ended(process, REAP_SEC)
             raise CallTimedOut(call, f"no answer within {limit_sec:g} s")
     if stdout.dropped:
         raise BadAnswer(call, f"it printed more than {_MAX_ANSWER:,} bytes")
@@ -165,15 +168,6 @@ def _has_ended(process: subprocess.Popen[bytes], wait_sec: float) -> bool:
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(wait_sec)
     return process.returncode is not None
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill the group and reap its leader, whose PID is ours until then.
-
-    A process in an uninterruptible wait dies later; this program's next Popen reaps it.
-    """
-    os.killpg(process.pid, signal.SIGKILL)
-    _has_ended(process, REAP_SEC)
 
 
 def _spawn_error(

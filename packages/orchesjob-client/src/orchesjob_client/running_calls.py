@@ -80,7 +80,9 @@ def read_call(
         options = _options(words, kind, jobs)
         if options is not None:
             process = Process(pid, entry.started_ticks, " ".join(words), "")
-            most_sec = limit_sec + max(0.0, _wait_sec(options, kind))
+            told = (word for word in options if word.startswith(kind.waits))
+            wait_sec = float(next(told, "").removeprefix(kind.waits) or kind.default_wait_sec)
+            most_sec = limit_sec + max(0.0, wait_sec)
             return RunningCall(f"orchesjob {kind.verb}", process, entry.group, most_sec)
     return None
 
@@ -93,10 +95,3 @@ def _options(words: Sequence[str], kind: _Kind, jobs: Collection[str]) -> Sequen
             options = words[place + 1 :]
             return options[: options.index("--")] if "--" in options else options
     return None
-
-
-def _wait_sec(options: Sequence[str], kind: _Kind) -> float:
-    for option in options:
-        if option.startswith(kind.waits):
-            return float(option.removeprefix(kind.waits))
-    return kind.default_wait_sec

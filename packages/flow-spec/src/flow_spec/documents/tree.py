@@ -169,17 +169,12 @@ def follow_merge_key(mapping: MappingNode) -> None:
     Own keys win; of several mappings, the earlier one wins. The size is bounded: an alias was
     counted as everything it stands for before (rule 2.8).
     """
-    for index, (key, value) in enumerate(mapping.entries):
-        if is_merge_key(key):
-            if flaw_of_merged(value) is None:
-                del mapping.entries[index]
-                _merge(value.items if isinstance(value, SequenceNode) else [value], mapping)
-            return
-
-
-def _merge(bases: Iterable[Node], mapping: MappingNode) -> None:
+    at = next((at for at, (key, _) in enumerate(mapping.entries) if is_merge_key(key)), None)
+    if at is None or flaw_of_merged(mapping.entries[at][1]) is not None:
+        return
+    _, merged = mapping.entries.pop(at)
     taken = {name for name, _ in mapping.texts()}
-    for base in bases:
+    for base in merged.items if isinstance(merged, SequenceNode) else [merged]:
         if isinstance(base, MappingNode):
             mapping.entries += [
                 (key, value)

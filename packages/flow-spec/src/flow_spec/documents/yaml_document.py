@@ -144,17 +144,11 @@ class _FlowParser(Reader, Scanner, Parser):
         return token
 
     def fetch_tag(self) -> None:
-        if self._at_value_of_when():
-            self.fetch_plain()
-        else:
-            super().fetch_tag()
-
-    def _at_value_of_when(self) -> bool:
         match [*self._taken, *self.tokens][-3:]:
             case [KeyToken(), ScalarToken(value="when"), ValueToken()]:
-                return True
+                self.fetch_plain()
             case _:
-                return False
+                super().fetch_tag()
 
 
 def _events(parser: Any) -> Iterator[Any]:

@@ -9,7 +9,7 @@ functions cover exactly the combinations that can occur.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 
 import attrs
@@ -46,11 +46,10 @@ class OutcomeFunctions:
     skipped: int
     cancelled: int
     passed: int
+    finished: int = Functions.TRUE
 
     def is_true(self, predicate: str | None) -> int:
         """Return the function of an operand (rules 3.2, 3.3, 3.8 and 10.1)."""
-        if predicate == "finished":
-            return Functions.TRUE
         function: int = getattr(self, predicate or "succeeded")
         return function
 
@@ -64,7 +63,7 @@ class OutcomeFunctions:
         )
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, slots=False)
 class CopiesFunctions:
     """The functions of all copies of a step (rule 10.3).
 
@@ -96,13 +95,12 @@ class CopiesFunctions:
             function = self.functions.joined(quantifier == "all", found)
             if quantifier == "all" and not holds(predicate, self.absent):
                 function = self.functions.both(function, self.exist)
-            elif quantifier == "any" and predicate == "finished":
-                function = self.exist
             self._found[asked] = function
         return self._found[asked]
 
+    @cached_property
     def if_run(self) -> "CopiesFunctions":
-        """Return the outcomes if every copy that passed without running had SUCCEEDED (3.8)."""
+        """The outcomes if every copy that passed without running had SUCCEEDED (3.8)."""
         some, every = ([one.if_run(self.functions) for one in of] for of in (self.some, self.every))
         return CopiesFunctions(self.functions, some, every, self.exist, SUCCEEDED)
 
@@ -123,7 +121,6 @@ class Outcomes:
     """The order in which the steps were added; it numbers their variables."""
     _of: dict[str, OutcomeFunctions] = attrs.Factory(dict)
     _of_copies: dict[str, CopiesFunctions] = attrs.Factory(dict)
-    _if_run: dict[str, CopiesFunctions] = attrs.Factory(dict)
     _optional: set[str] = attrs.Factory(set)
     """The ids, as written, of the steps that can pass without running."""
     _may_be_cut: bool = False
@@ -162,7 +159,8 @@ class Outcomes:
         is_open = not self.open_names.isdisjoint(names)
         if condition is None or not (absent or is_open or not self._optional.isdisjoint(names)):
             return Functions.FALSE
-        return self.functions.both(skipped, self.functions.of(condition, self._function_if_run))
+        if_run = partial(self.function_of, if_run=True)
+        return self.functions.both(skipped, self.functions.of(condition, if_run))
 
     def _ended_by_itself(self, step: StepSpec, ran: int, skipped: int) -> OutcomeFunctions:
         """Return the outcome of a step, given when it ran to its end and when it never began."""
@@ -237,28 +235,21 @@ class Outcomes:
     def _variable(self, step: StepSpec) -> int:
         return self.positions[step.id] * _VARIABLES
 
-    def function_of(self, operand: Name) -> int:
-        """Return the function of an operand of a condition."""
+    def function_of(self, operand: Name, *, if_run: bool = False) -> int:
+        """Return the function of an operand of a condition.
+
+        With `if_run`, as if every step that passed without running had SUCCEEDED (rule 3.8).
+        """
         name = operand.name
         if operand.quantifier == RUN_WORD:
             return self._run_ends[name]
-        if name in self._of:
-            return self._of[name].is_true(operand.predicate)
+        if (outcome := self._of.get(name)) is not None:
+            outcome = outcome.if_run(self.functions) if if_run else outcome
+            return outcome.is_true(operand.predicate)
         if name not in self._of_copies:
             self._of_copies[name] = self._copies_of(name)
-        return self._of_copies[name].is_true(operand)
-
-    def _function_if_run(self, operand: Name) -> int:
-        """Return it if every step that passed without running had SUCCEEDED (rule 3.8)."""
-        name = operand.name
-        if operand.quantifier == RUN_WORD:
-            return self._run_ends[name]
-        if name in self._of:
-            return self._of[name].if_run(self.functions).is_true(operand.predicate)
-        if name not in self._if_run:
-            self.function_of(operand)
-            self._if_run[name] = self._of_copies[name].if_run()
-        return self._if_run[name].is_true(operand)
+        copies = self._of_copies[name]
+        return (copies.if_run if if_run else copies).is_true(operand)
 
     def outcome(self, step_id: str) -> OutcomeFunctions:
         """Return the outcome of a step."""

@@ -219,8 +219,8 @@ class Failures:
         }
         return {name: end for name, end in ends.items() if name in relevant}
 
-    def ignored(self, step: StepSpec) -> Finding | None:
-        """Return a finding about allowed failures that keep a step from running, or None.
+    def ignored(self, step: StepSpec) -> Iterator[Finding]:
+        """Yield a finding about allowed failures that keep a step from running, if they do.
 
         The step names others that may fail, and can only run if one of them has succeeded, or one
         of all. In some run these fail, no other step answers that, and the run SUCCEEDS.
@@ -242,10 +242,9 @@ class Failures:
             all_failed = (function_of(Name(name, "failed", "all")) for name in group)
             ignored = functions.joined(True, (self._green, self._any(others) ^ 1, *all_failed))
             if ignored != Functions.FALSE:
-                return Finding(
-                    base_of(step.id), None, self._shown(ignored, [step.id]), tuple(group)
-                )
-        return None
+                shown = self._shown(ignored, [step.id])
+                yield Finding(base_of(step.id), None, shown, tuple(group))
+                return
 
     def hidden(self, step: StepSpec) -> Iterator[Finding]:
         """Yield the parts of a condition that let a step run although something failed before it.
@@ -406,13 +405,13 @@ class Proofs:
             when = ConditionText.of(step)
             if when is None or any(outcomes.runs[one] in _CONSTANTS for one in ids):
                 continue
-            copies = [self.flow.step(one) for one in ids]
+            copies = map(self.flow.step, ids)
             try:
-                parts = parts_without_effect(when, copies, outcomes)
+                findings += (
+                    Finding(step.id, part) for part in parts_without_effect(when, copies, outcomes)
+                )
             except BudgetExceeded:
                 self.are_complete = False
-            else:
-                findings += (Finding(step.id, part) for part in parts)
         return tuple(findings)
 
     @cached_property
@@ -427,7 +426,7 @@ class Proofs:
     @cached_property
     def ignored_failures(self) -> tuple[Finding, ...]:
         """The steps that an allowed failure may skip, unanswered: see `Failures.ignored`."""
-        return self._first_of_copies(lambda step: [*filter(None, [self._failures.ignored(step)])])
+        return self._first_of_copies(Failures.ignored)
 
     @cached_property
     def shared_products(self) -> tuple[tuple[str, int, str], ...]:
@@ -467,18 +466,17 @@ class Proofs:
     @cached_property
     def hidden_failures(self) -> tuple[Finding, ...]:
         """The parts of conditions that hide a failure: see `Failures.hidden`."""
-        return self._first_of_copies(lambda step: [*self._failures.hidden(step)])
+        return self._first_of_copies(Failures.hidden)
 
     def _first_of_copies(
-        self, look: Callable[[StepSpec], Sequence[Finding]]
+        self, look: Callable[[Failures, StepSpec], Iterator[Finding]]
     ) -> tuple[Finding, ...]:
         """Return what is found about each step, or about the first copy with a finding."""
         findings: list[Finding] = []
         try:
             self._failures.outcomes.functions.allow(self.budget)
             for step in self._written:
-                copies = self.flow.copies.get(step.id, (step.id,))
-                found = map(look, map(self.flow.step, copies))
+                found = ([*look(self._failures, copy)] for copy in self.flow.named(step.id))
                 findings += next(filter(None, found), ())
         except BudgetExceeded:
             self.are_complete = False
