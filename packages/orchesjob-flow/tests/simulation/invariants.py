@@ -591,60 +591,43 @@ def delays_are_kept(world: "World", commit: Commit) -> None:
 
 
 def the_run_is_its_steps(world: "World", commit: Commit) -> None:
-    """The run's status follows from its steps', and its error says which failed (5.1, 9.12)."""
-    run = commit.after
+    """The run's status and its error follow from its steps' (5.1, 5.6, 9.12).
+
+    A step of `finally` that was ended makes a run CANCELLED that would have SUCCEEDED; `finally`
+    hides neither a cancel nor a failure, and its own failure counts (10.1).
+    """
+    run, has_finally = commit.after, bool(world.flow.finally_)
     ended = all(step.status.is_terminal for step in run.steps)
     failed = [step.step_id for step in run.steps if makes_fail(world, step)]
-    cancelled = any(
-        step.status is StepStatus.CANCELLED and step.position not in world.kept
-        for step in run.steps
-    )
-    ending = run.cancel is not None or commit.may_be_out_of_time
-    if world.flow.finally_:
-        is_cut = cancelled or world.keeps_an_early_end
-        finally_hides_nothing(run, failed=bool(failed), cancelled=is_cut)
-        cancelled, ending = False, True
+    cancelled = [step for step in run.steps if step.status is StepStatus.CANCELLED]
+    anew = any(step.position not in world.kept for step in cancelled)
     assert (run.finished_at is not None) == run.status.is_terminal, "the run's end"
-    if run.status is RunStatus.CANCELLED:
-        assert ended, "CANCELLED, with steps that have not ended"
-        successor = run.cancel and run.cancel.successor
-        expected = None if successor is None else f"replaced by run {successor!r}"
-        assert run.error == expected, f"a cancelled run says {run.error}"
+    if not run.status.is_terminal:
+        ending = has_finally or run.cancel is not None or commit.may_be_out_of_time
+        assert run.status is RunStatus.RUNNING, run.status
+        assert ending or not ended, "all steps have ended, and the run has not"
+        assert ending or run.error is None, f"a running run says {run.error}"
+        assert has_finally or not anew, "a step is CANCELLED in a run that goes on"
         return
+    assert ended, f"{run.status}, with steps that have not ended"
     if has_timed_out(run):
-        assert cancelled or run.finally_after, "timed out, with all steps ended by themselves"
-        assert ended, "timed out, with steps that have not ended"
+        was_ended = run.finally_after is Outcome.TIMED_OUT if has_finally else anew
+        assert was_ended, "timed out, with all steps ended by themselves"
         return
-    assert not cancelled, f"a step is CANCELLED in a run that is {run.status}"
-    if not ended or ending:
-        assert run.status is RunStatus.RUNNING or (ended and run.status.is_terminal), run.status
-    if run.status is RunStatus.RUNNING:
-        assert not ended or ending, "all steps have ended, and the run has not"
-        assert run.error is None or ending, f"a running run says {run.error}"
-        return
-    assert run.status is (RunStatus.FAILED if failed else RunStatus.SUCCEEDED), run.status
-    assert all(name in (run.error or "") for name in failed), f"{failed} are not in {run.error}"
-    assert failed or run.error is None, f"a successful run says {run.error}"
-
-
-def cancelled_if_a_step_was(world: "World", commit: Commit) -> None:
-    """A run that has not timed out is CANCELLED if one of its `steps` is, and only then (5.6).
-
-    A step of `finally` that was ended makes a run CANCELLED that would have SUCCEEDED (10.1).
-    """
-    run = commit.after
-    if not run.status.is_terminal or has_timed_out(run):
-        return
-    cut, tidied = (
-        any(
-            step.status is StepStatus.CANCELLED
-            for step in steps_of(world, run, in_finally=in_finally)
-        )
-        for in_finally in (False, True)
-    )
-    failed = any(makes_fail(world, step) for step in run.steps)
-    expected = cut or (tidied and not failed)
-    assert (run.status is RunStatus.CANCELLED) is expected, f"{run.status}: {run.steps}"
+    assert run.finally_after is not Outcome.TIMED_OUT, f"timed out, and {run.status}: {run.error}"
+    if any(step.step_id not in world.flow.finally_ids for step in cancelled):
+        expected = RunStatus.CANCELLED
+    elif failed:
+        expected = RunStatus.FAILED
+    else:
+        expected = RunStatus.CANCELLED if cancelled else RunStatus.SUCCEEDED
+    assert run.status is expected, f"{run.status}, and not {expected}: {run.steps}"
+    if expected is RunStatus.FAILED:
+        assert all(name in (run.error or "") for name in failed), f"{failed} not in {run.error}"
+    else:
+        successor = expected is RunStatus.CANCELLED and run.cancel and run.cancel.successor
+        error = f"replaced by run {successor!r}" if successor else None
+        assert run.error == error, f"a run that is {run.status} says {run.error}"
 
 
 def what_had_ended_is_not_cancelled(world: "World", commit: Commit) -> None:
@@ -665,22 +648,6 @@ def what_had_ended_is_not_cancelled(world: "World", commit: Commit) -> None:
             if found.key == key and found.end is not None and since is not None:
                 had_time = f"boot-{found.boot}" == since.boot and found.end >= since.mono
                 assert had_time, f"{key} is CANCELLED, and had ended: {found}"
-
-
-def finally_hides_nothing(run: Run, *, failed: bool, cancelled: bool) -> None:
-    """`finally` hides neither a cancel nor a failure, and its own failure counts (10.1)."""
-    if not run.status.is_terminal:
-        return
-    match run.finally_after:
-        case Outcome.CANCELLED:
-            assert run.status is RunStatus.CANCELLED, f"a cancelled run is {run.status}"
-        case Outcome.TIMED_OUT:
-            assert has_timed_out(run), f"a run that timed out is {run.status}: {run.error}"
-        case _ if failed:
-            assert run.status is RunStatus.FAILED, f"a step has failed, and the run {run.status}"
-        case _:
-            expected = RunStatus.CANCELLED if cancelled else RunStatus.SUCCEEDED
-            assert run.status is expected, f"{run.status}, and not {expected}"
 
 
 def nothing_unseen_is_overwritten(world: "World", commit: Commit) -> None:
@@ -713,7 +680,6 @@ AFTER_A_COMMIT = (
     flow_timeouts_are_true,
     delays_are_kept,
     the_run_is_its_steps,
-    cancelled_if_a_step_was,
     what_had_ended_is_not_cancelled,
     nothing_unseen_is_overwritten,
 )
@@ -798,9 +764,6 @@ def one_runner_at_a_time(world: "World", lock: Lock | None) -> None:
     assert lock is None, f"a second runner takes over while runner {world.driver} lives"
 
 
-WHEN_A_SECOND_COMES = (one_runner_at_a_time,)
-
-
 # When a runner gives up because of a call.
 
 
@@ -826,9 +789,6 @@ def patience_was_over(world: "World", inbox: VirtualInbox) -> None:
         if attempt.status is AttemptStatus.NEVER_RAN
     )
     assert max(never_ran.values(), default=0) >= DEAD_STARTS, "given up before the patience is over"
-
-
-WHEN_IT_GIVES_UP = (patience_was_over,)
 
 
 # When a runner begins to wait.
@@ -881,9 +841,6 @@ def a_run_says_that_it_was_given_up(world: "World", runner: int, error: GaveUp) 
         given_up = world.run().gave_up
         assert given_up is not None, "nothing tells that the runner gave up"
         assert (given_up.at, given_up.error) == (world.machine.wall, error.cause), given_up
-
-
-AFTER_IT_GAVE_UP = (a_run_says_that_it_was_given_up,)
 
 
 # What the invariants share.

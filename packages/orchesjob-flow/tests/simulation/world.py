@@ -241,8 +241,8 @@ class World:
             runner.drive(until=until)
         except GaveUp as error:
             if runner.run.gave_up:
-                invariants.check(invariants.WHEN_IT_GIVES_UP, self, inbox)
-            invariants.check(invariants.AFTER_IT_GAVE_UP, self, number, error)
+                invariants.check((invariants.patience_was_over,), self, inbox)
+            invariants.check((invariants.a_run_says_that_it_was_given_up,), self, number, error)
             raise
 
     def new_runner(self) -> Runner:
@@ -288,7 +288,7 @@ class World:
     def come_second(self) -> None:
         self.note("second start", None)
         lock = Lock.take(self._lock_path, wait_sec=0)
-        invariants.check(invariants.WHEN_A_SECOND_COMES, self, lock)
+        invariants.check((invariants.one_runner_at_a_time,), self, lock)
 
     def drive_beside(self, seconds: float) -> None:
         """Drive the run in spite of a runner that is stopped: somebody has removed its lock."""
