@@ -1,18 +1,21 @@
 """A new flow is written in an editor and checked by a hook, before it is ever started (9.1, 9.2).
 
 The editor's part is what its language server does with the schema: complete names, show what they
-mean, underline what is wrong. The hook is the one in docs/how-to/new-flow.md for pre-commit.
+mean, underline what is wrong. The hooks are those of docs/how-to/new-flow.md.
 """
 
+import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from support.deadlines import CALL_SEC
 from support.flow import Flow
-from support.repository import Repository
 
 GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "new-flow.md"
 HOOK = """#!/bin/sh
@@ -29,6 +32,50 @@ steps:
     when: fetsch
     command: [echo, loaded]
 """
+RIGHT = "flow_id: nightly\nsteps: [{id: a, command: [true]}]\n"
+WRONG = "flow_id: nightly\nsteps: []\n"
+
+
+class Repository:
+    """A git repository on its author's machine, and a pre-commit hook that is in force."""
+
+    def __init__(self, flow: Flow, hook: str) -> None:
+        self.folder = flow.folder / "shop"
+        self.environ = {
+            **flow.environ,
+            "PATH": f"{Path(flow.program).parent}:{os.environ['PATH']}",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_SYSTEM": os.devnull,
+            **dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "Me"),
+            **dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "me@example.com"),
+        }
+        self.folder.mkdir()
+        self.git("init", "--quiet", "--template=")
+        file = self.folder / ".git" / "hooks" / "pre-commit"
+        file.parent.mkdir()
+        file.write_text(hook, encoding="utf-8")
+        file.chmod(0o755)
+
+    def git(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["git", *words],  # noqa: S607 - whichever there is
+            cwd=self.folder,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=CALL_SEC,
+        )
+
+    def commit(self, path: str, text: str) -> subprocess.CompletedProcess[str]:
+        self.stage(path, text)
+        return self.git("commit", "--quiet", "--message=Add a flow")
+
+    def stage(self, path: str, text: str) -> None:
+        file = self.folder / path
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        assert self.git("add", "--", path).returncode == 0
 
 
 def completions(schema: Any, typed: str) -> dict[str, str]:
@@ -73,3 +120,59 @@ def test_a_new_flow(flow: Flow) -> None:
     assert not flow.home.exists()
     run = flow.start("first-night", str(repository.folder / "flows" / "nightly.yaml"))
     assert run["status"] == "SUCCEEDED"
+
+
+@pytest.fixture
+def repository(flow: Flow) -> Repository:
+    """Return a repository with the hook as the document shows it."""
+    text = GUIDE.read_text(encoding="utf-8")
+    (hook,) = re.findall(r"<!-- file: pre-commit -->\n```bash\n(.*?)```", text, re.DOTALL)
+    return Repository(flow, hook)
+
+
+@pytest.mark.parametrize("name", ["größe my flow.yaml", "two\nlines.yaml", "-d $(id) a'b.json"])
+def test_odd_names(repository: Repository, name: str) -> None:
+    """A right file is accepted and a wrong one refused, however it is called."""
+    right = (
+        RIGHT
+        if name.endswith("yaml")
+        else '{"flow_id": "f", "steps": [{"id": "a", "command": ["x"]}]}'
+    )
+    refused = repository.commit(f"flows/{name}", WRONG)
+    assert refused.returncode != 0
+    accepted = repository.commit(f"flows/{name}", right)
+    assert accepted.returncode == 0, accepted.stderr
+    assert "valid: " in accepted.stderr
+
+
+def test_what_is_staged_counts(repository: Repository) -> None:
+    """The commit is judged, not the working tree, in both directions."""
+    file = repository.folder / "flows" / "nightly.yaml"
+    repository.stage("flows/nightly.yaml", WRONG)
+    file.write_text(RIGHT, encoding="utf-8")
+    assert repository.git("commit", "--quiet", "--message=Wrong").returncode != 0
+    assert repository.git("add", "flows").returncode == 0
+    file.write_text(WRONG, encoding="utf-8")
+    assert repository.git("commit", "--quiet", "--message=Right").returncode == 0
+
+
+def test_cases_are_run(repository: Repository) -> None:
+    """A flow is refused that its cases forbid; other files in the folder are let alone."""
+    case = "{name: a fails, given: {a: failed}, expect: {run: FAILED}}"
+    assert repository.commit("flows/hosts.txt", "rome").returncode == 0
+    assert repository.commit("flows/nightly.yaml", RIGHT).returncode == 0
+    accepted = repository.commit("flows/nightly.test.yaml", f"cases: [{case}]")
+    assert accepted.returncode == 0, accepted.stderr
+    allowed = RIGHT.replace("[true]", "[true], allow_failure: true")
+    refused = repository.commit("flows/nightly.yaml", allowed)
+    assert refused.returncode != 0
+    assert "run is SUCCEEDED, expected FAILED" in refused.stderr
+
+
+def test_nothing_to_check(repository: Repository) -> None:
+    """Other files, and flow files that are removed, are no matter of the hook."""
+    assert repository.commit("notes.txt", "no flow").returncode == 0
+    assert repository.commit("flows/nightly.yaml", RIGHT).returncode == 0
+    assert repository.git("rm", "--quiet", "flows/nightly.yaml").returncode == 0
+    removed = repository.git("commit", "--quiet", "--message=Remove it")
+    assert (removed.returncode, removed.stderr) == (0, "")
