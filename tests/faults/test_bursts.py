@@ -6,7 +6,6 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -17,7 +16,32 @@ from support.steps import TRUE
 POINTS = 6
 BURSTS = ("2+15+1", "15,15", "2,1+15,2")
 CODES = {130, 143, 129, -2, -15, -1}  # while it is being loaded, the signal itself ends the program
-BURSTING = str(Path(__file__).parents[1] / "support" / "bursting.py")
+BURSTING = """
+import atexit, os, sys
+from pathlib import Path
+from orchesjob_flow.__main__ import main
+point, bursts = int(sys.argv[1]), [burst.split("+") for burst in sys.argv[2].split(",")]
+del sys.argv[1:3]
+called = 0
+
+def profile(_frame, event, _argument):
+    global called
+    if event == "call":
+        called += 1
+        if point <= called < point + len(bursts):
+            for number in bursts[called - point]:
+                os.kill(os.getpid(), int(number))
+
+atexit.register(lambda: Path("calls").write_text(str(called)))  # called after all others
+sys.setprofile(profile)
+sys.exit(main())
+"""
+"""The command, which sends signals to itself: `POINT SIGNALS WORDS`.
+
+A point is the number of functions of Python that the main thread has called. At the point the first
+of the signals comes. Those joined to it by `+` come in the same instant, before Python has handled
+it; those after a comma one by one with the next calls, of which its handler makes the first.
+"""
 
 
 def burst(
@@ -26,9 +50,8 @@ def burst(
     """Call a command that gets signals at a point; return how it ended, and how long it was."""
     calls = flow.folder / "calls"
     calls.write_text("0", encoding="utf-8")
-    flow.environ["BURSTING_CALLS"] = str(calls)
     ended = subprocess.run(
-        [sys.executable, BURSTING, str(point), signals, *words.split()],
+        [sys.executable, "-c", BURSTING, str(point), signals, *words.split()],
         cwd=flow.folder,
         env=flow.environ,
         capture_output=True,
