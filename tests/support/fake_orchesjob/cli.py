@@ -1,4 +1,3 @@
-# ruff: noqa: PTH110, PTH123 - importing pathlib takes as long as half a call
 """The calls and their answers."""
 
 from __future__ import annotations
@@ -171,15 +170,6 @@ def _remove(jobs: Jobs, row: Row) -> int:
     return errors
 
 
-def _logs(jobs: Jobs, words: Words, _: Faults) -> None:
-    row = _require(jobs, words)
-    path = row[f"{words.text('--stream') or 'stdout'}_file"]
-    if not os.path.exists(path):
-        stop(f"Log file not found: {path}", NOT_FOUND)
-    with open(path, "rb") as file:
-        sys.stdout.buffer.write(file.read())
-
-
 def _find(jobs: Jobs, words: Words) -> Row | None:
     job_id = words.text("--job-id")
     return jobs.by_id(job_id) if job_id else jobs.latest(words.text("--run-key") or "")
@@ -209,5 +199,4 @@ _CALLS = {
     "status": _status,
     "abort": _abort,
     "clean": _clean,
-    "logs": _logs,
 }
