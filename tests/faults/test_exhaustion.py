@@ -22,15 +22,11 @@ STEP_KB = 8_000
 MOST_STEPS = 60
 
 
-def limited(flow: Flow, option: str, limit: int, line: str) -> subprocess.CompletedProcess[str]:
-    text = f"ulimit {option} {limit} && exec {shlex.quote(flow.program)} {line}"
-    return flow.run("-c", text, executable="/bin/bash")
-
-
 def start_limited(
     flow: Flow, option: str, limit: int, key: str, file: str
 ) -> subprocess.CompletedProcess[str]:
-    return limited(flow, option, limit, f"--patience=0 start --run-key={key} {shlex.quote(file)}")
+    line = shlex.join([flow.program, "--patience=0", "start", f"--run-key={key}", file])
+    return flow.run("-c", f"ulimit {option} {limit} && exec {line}", executable="/bin/bash")
 
 
 def error_in(stderr: str) -> str:
@@ -76,7 +72,7 @@ def test_memory_from_the_beginning(flow: Flow) -> None:
 def test_descriptors_from_the_beginning(flow: Flow) -> None:
     """With however few descriptors: the run, or a sentence that names them, and no other remedy."""
     file = flow.write(TRUE)
-    for limit in range(5, 64, 3):
+    for limit in range(5, 64, 5):
         ended = start_limited(flow, "-n", limit, f"k{limit}", file)
         if ended.returncode == 0:
             break

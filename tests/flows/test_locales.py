@@ -91,6 +91,7 @@ def check_all(flow: Flow, locale: Mapping[str, str]) -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.long  # the session `locales` runs every test so
 def test_c(real_flow: Flow) -> None:
     """All arrives as the file's bytes say; a success is one, and is found again (rule 5.12)."""
     check_all(real_flow, {"LC_ALL": "C", "PYTHONUTF8": "0"})
