@@ -45,27 +45,18 @@ def some(kept: Kept) -> Flow:
         (["--older-than=960h", "--flow-id=g"], ["g40"]),
         (["--older-than=30d", "--keep=1"], ["f40"]),
         (["--older-than=100d"], []),
+        (["g40", "f20"], ["g40", "f20"]),
+        (["f0", "f0"], ["f0"]),
     ],
 )
 def test_choice(some: Flow, words: list[str], expected: list[str]) -> None:
-    """Runs that ended long enough ago are removed, except for the newest of each flow to keep."""
+    """Runs that ended long enough ago, but for the newest of each flow to keep, or named ones."""
     all_keys = ["f0", "f20", "g40", "f40"]
     foreseen = some.ask("prune", *words, "--dry-run")
     assert (foreseen["dry_run"], run_keys(foreseen, "removed")) == (True, expected)
     assert run_keys(some.ask("list")) == all_keys
     assert run_keys(some.ask("prune", *words), "removed") == expected
     assert run_keys(some.ask("list")) == [key for key in all_keys if key not in expected]
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"), [(["g40", "f20"], ["g40", "f20"]), (["f0", "f0"], ["f0"])]
-)
-def test_named_runs(some: Flow, words: list[str], expected: list[str]) -> None:
-    """Named runs are removed, however short ago they ended, and no others (rule 9.10)."""
-    assert run_keys(some.ask("prune", *words, "--dry-run"), "removed") == expected
-    assert run_keys(some.ask("prune", *words), "removed") == expected
-    left = [key for key in ("f0", "f20", "g40", "f40") if key not in expected]
-    assert run_keys(some.ask("list")) == left
 
 
 def test_the_newest_run(some: Flow) -> None:

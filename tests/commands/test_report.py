@@ -156,12 +156,3 @@ def test_a_pipe_where_the_report_will_be(flow: Flow) -> None:
     answer = flow.run("start", "k", file, "--report=html=k.html")
     assert (answer.returncode, json.loads(answer.stdout)["status"]) == (0, "SUCCEEDED")
     assert "cannot write to k.html: it is not a regular file" in answer.stderr
-
-
-def test_large_output(flow: Flow) -> None:
-    """Of 5 MB of output, only the end is read and told."""
-    script = "head -c 5000000 /dev/zero | tr '\\0' x; echo; echo last; exit 1"
-    flow.start("k", flow.write({"id": "a", "command": ["sh", "-c", script]}), code=1)
-    markdown = report(flow, "markdown")
-    assert "xxx\nlast\n```" in markdown
-    assert len(markdown) < 10_000

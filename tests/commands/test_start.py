@@ -77,30 +77,28 @@ def test_indented_on_a_terminal(flow: Flow) -> None:
     assert shown == json.dumps(json.loads(shown), indent=2) + "\n"
 
 
-def test_idempotence(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
-    """A run that has ended is reported unchanged, and orchesjob is not asked (rule 4.3)."""
-    file = flow.write(FALSE)
-    first = flow.run("start", "--run-key=k", file)
-    calls = fake_orchesjob.calls()
-    again = flow.run("start", "--run-key=k", file)
-    assert (again.returncode, again.stdout) == (1, first.stdout)
-    assert fake_orchesjob.calls() == calls
-
-
 @pytest.mark.parametrize(
     ("step", "retry"), [(FALSE, "retry k"), ({**FALSE, "command": ["true"]}, "retry k --step STEP")]
 )
 @pytest.mark.parametrize("words", [(), ("-d",)])
-def test_a_run_that_has_ended_is_said_to(
-    flow: Flow, step: Any, retry: str, words: Sequence[str]
+def test_a_run_that_has_ended(
+    flow: Flow, fake_orchesjob: FakeOrchesjob, step: Any, retry: str, words: Sequence[str]
 ) -> None:
-    """One line says that nothing is run, since when, and how to run it (rule 4.3)."""
+    """It is reported unchanged without orchesjob; one line says since when it is, and what runs it.
+
+    Rule 4.3.
+    """
     file = flow.write(step)
-    status = json.loads(flow.run("start", "--run-key=k", file).stdout)["status"]
+    first = flow.run("start", "--run-key=k", file)
+    status, calls = json.loads(first.stdout)["status"], fake_orchesjob.calls()
+    again = flow.run("start", "--run-key=k", *words, file)
+    assert again.returncode == (0 if words else first.returncode)
+    assert words or again.stdout == first.stdout
+    assert fake_orchesjob.calls() == calls
     assert re.fullmatch(
         rf"orchesjob-flow: run 'k' ended {status} at [-0-9: ]+, so nothing is run: "
         rf"use another key, or `orchesjob-flow {retry}`\n",
-        flow.run("start", "--run-key=k", *words, file).stderr,
+        again.stderr,
     )
 
 
@@ -192,7 +190,7 @@ def test_lost_database(real_flow: Flow, tmp_path: Path) -> None:
 def test_what_a_lost_database_loses(flow: Flow, gate: Gate) -> None:
     """What only the database knew is lost: settlements, groups, and that careless steps have run.
 
-    The runner that notices the loss says so.
+    The runner that notices the loss says so, and begins nothing more (rule 5.7).
     """
     log = flow.folder / "log"
     careless = {"command": ["sh", "-c", "echo ran >>log"], "strict": False}
@@ -202,7 +200,7 @@ def test_what_a_lost_database_loses(flow: Flow, gate: Gate) -> None:
     assert flow.ask(*words)["status"] == "SUCCEEDED"
     group = {"concurrency": {"group": "g", "on_conflict": "fail"}}
     step = {"id": "a", "command": gate.command()}
-    holding = flow.write(step, name="holding.json", **group)
+    holding = flow.write(step, AFTER, name="holding.json", **group)
     runner = flow.spawn("start", "--run-key=holding", holding)
     gate.await_arrival()
     for path in flow.home.glob("*.sqlite3*"):
@@ -215,6 +213,7 @@ def test_what_a_lost_database_loses(flow: Flow, gate: Gate) -> None:
     assert "nothing is lost" not in error
     for lost in ("`strict: false`", "`settle`", "groups", "cancel requests"):
         assert lost in error
+    assert flow.orchesjob.run("status", "--run-key=holding:b:1").returncode == 3
     assert flow.ask("wait", "beside")["status"] == "SUCCEEDED"
     assert flow.start("settled", settled, code=1)["status"] == "FAILED"
     assert log.read_text(encoding="utf-8") == "ran\nran\n"
@@ -246,17 +245,11 @@ def test_found_and_not_run(flow: Flow) -> None:
     assert said in table
     assert re.search(r"^a +OK SUCCEEDED +1/0 +1 s ", table, re.MULTILINE)  # by orchesjob's clock
     assert "found" not in flow.run("retry", "--progress=plain", "--run-key=k").stderr
-
-
-def test_found_in_part(flow: Flow) -> None:
-    """Where some steps were found and others run, those that were found are named (rule 4.7)."""
-    file = flow.write(
-        {"id": "a", "command": ["true"]}, {"id": "b", "command": ["true"], "strict": False}
-    )
-    flow.start("k", file)
-    for key in ("k:a:1", "k:b:1"):
+    part = flow.write(TRUE, {"id": "b", "command": ["true"], "strict": False})
+    flow.start("part", part)
+    for key in ("part:a:1", "part:b:1"):
         flow.orchesjob.plant(key, started_at=1_700_000_000, finished_at=1_700_000_001)
-    flow.ask("prune", "--older-than=0s", "--keep-output")
-    finished = flow.run("start", "--progress=plain", "--run-key=k", file)
-    assert "run 'k': the outcome of a was found in orchesjob, not run again" in finished.stderr
-    assert flow.orchesjob.status("k:b:1")["attempt_no"] == 2
+    flow.ask("prune", "part", "--keep-output")
+    said = flow.run("start", "--progress=plain", "--run-key=part", part).stderr
+    assert "run 'part': the outcome of a was found in orchesjob, not run again" in said
+    assert flow.orchesjob.status("part:b:1")["attempt_no"] == 2

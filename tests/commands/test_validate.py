@@ -112,14 +112,6 @@ def test_every_problem_of_every_file(flow: Flow) -> None:
     assert "no such file" in missing["problems"][0]["message"]
 
 
-@pytest.mark.parametrize("content", [WRONG, "steps: ["])
-def test_the_same_problems_as_start(flow: Flow, content: str) -> None:
-    """`validate` reports the same problems as `start`."""
-    (flow.folder / "flow.yaml").write_text(content)
-    (found,) = flow.ask("validate", "flow.yaml", code=2)["files"]
-    assert flow.refusal("start", "--run-key=k", "flow.yaml")["problems"] == found["problems"]
-
-
 def test_annotations(flow: Flow) -> None:
     """GitHub shows problems and warnings at their lines; what is right has none (11.2)."""
     good = flow.write({"id": "a", "command": ["true"]})

@@ -24,7 +24,6 @@ UNUSABLE: dict[str, Rule] = {
     "no-status": {"set": {"status": None}},
     "another-job": {"set": {"run_key": "k:another:1", "job_id": "another"}},
 }
-CALLS = ("start", "status", "abort")
 
 
 @pytest.mark.parametrize(
