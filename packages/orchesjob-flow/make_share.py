@@ -95,7 +95,7 @@ def files() -> dict[Path, str]:
 def topics() -> dict[str, Iterator[str]]:
     """Return the lines of each topic, by its path: the reference, the fields, the how-to guides."""
     guides = {path.stem: [f"how-to/{path.name}"] for path in DOCUMENTS.glob("how-to/*.md")}
-    fields = {*FLOW.fields(), *ITEM_STEP.fields()} - {*TOPICS}
+    fields = {*FLOW.fields, *ITEM_STEP.fields} - {*TOPICS}
     tasks = guides.keys() - {"index", *TOPICS, *fields}
     return {
         **{topic: plain_pages(sources) for topic, sources in TOPICS.items()},
@@ -114,7 +114,7 @@ def plain_pages(sources: list[str]) -> Iterator[str]:
 def topic_of_field(name: str, guides: list[str]) -> Iterator[str]:
     """Yield what a field means, the sections that have its name in their headings, and guides."""
     yield from (f"# {name}", "")
-    for title, fields in (("In a flow", FLOW.fields()), ("In a step", ITEM_STEP.fields())):
+    for title, fields in (("In a flow", FLOW.fields), ("In a step", ITEM_STEP.fields)):
         if name in fields:
             yield from listed(title, [described(fields[name])])
     yield ""
@@ -309,11 +309,11 @@ def manual() -> Iterator[str]:
 def flow_files() -> Iterator[tuple[str, dict[str, str]]]:
     """Yield what a flow file can say: fields, conditions and names, under their headings."""
     for title, fields in (
-        ("Fields of a flow", FLOW.fields()),
-        ("Fields of a step", ITEM_STEP.fields()),
-        ("Fields of an item of steps that repeats others", BLOCK.fields()),
-        ("Fields of a file of cases, which test runs", CASE_FILE.fields()),
-        ("Fields of a case", CASE.fields()),
+        ("Fields of a flow", FLOW.fields),
+        ("Fields of a step", ITEM_STEP.fields),
+        ("Fields of an item of steps that repeats others", BLOCK.fields),
+        ("Fields of a file of cases, which test runs", CASE_FILE.fields),
+        ("Fields of a case", CASE.fields),
     ):
         yield title, {name: described(field) for name, field in fields.items()}
     yield "Conditions", described_in("cheat-sheet.md#Conditions")
