@@ -37,10 +37,11 @@ def _run(flow: Flow, code: int = 0) -> Any:
     return flow.ask(orchesjob, "start", "--run-key=k", "flow.yaml", code=code)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("ends_by_itself", [False, True])
-def test_the_recipe(flow: Flow, *, ends_by_itself: bool) -> None:
+def test_the_recipe(real_flow: Flow, *, ends_by_itself: bool) -> None:
     """The server runs beside the tests and is stopped, or has ended by itself (rule 9.13)."""
-    flow = _recipe(flow)
+    flow = _recipe(real_flow)
     write_program(flow.folder / "server", SERVER)
     tests = TESTS_THAT_END_IT if ends_by_itself else "#!/bin/sh\ntest -e up\n"
     write_program(flow.folder / "run-tests", tests)
