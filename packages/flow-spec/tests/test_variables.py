@@ -185,6 +185,16 @@ def test_what_is_no_file(complaints: Complaints, files: str, start: str) -> None
 # Reading files of variables from disk: what is no file, too large, or never comes (rule 10.4).
 
 
+def test_files_on_top_of_each_other(tmp_path: Path) -> None:
+    """Later files lie over earlier ones, and nothing over what the flow sets itself."""
+    (tmp_path / "one").write_text("A=1\nB=1\nC=1\n", encoding="utf-8")
+    (tmp_path / "two").symlink_to("real")
+    (tmp_path / "real").write_text("B=2\nC=2\n", encoding="utf-8")
+    outranked = frozenset("C")
+    files = [EnvFile("one", outranked), EnvFile(str(tmp_path / "two"), outranked)]
+    assert read_env_files(files, str(tmp_path)) == ({"A": "1", "B": "2"}, ())
+
+
 def test_a_file_that_is_not_required(tmp_path: Path) -> None:
     """A missing one sets nothing; one that is there must be right, and readable (rule 10.4)."""
     (tmp_path / "link").symlink_to("nowhere")
@@ -199,6 +209,22 @@ def test_a_file_that_is_not_required(tmp_path: Path) -> None:
     for name in ("wrong", ".", "wrong/x"):
         with pytest.raises(EnvFileError):
             read(name)
+
+
+def test_a_dispensable_file(tmp_path: Path) -> None:
+    """Whatever is wrong with it, the others are read, and it is returned (rule 10.4)."""
+    (tmp_path / "wrong").write_text("A\n", encoding="utf-8")
+    (tmp_path / "right").write_text("A=1\n", encoding="utf-8")
+    names = ("none", "wrong", ".", "right")
+    files = [EnvFile(name, frozenset(), is_dispensable=True) for name in names]
+    variables, unread = read_env_files(files, str(tmp_path))
+    assert (variables, [file for file, _ in unread]) == ({"A": "1"}, files[:3])
+    flaws = [error.flaw.partition(",")[0] for _, error in unread]
+    assert flaws == [
+        "cannot be read: No such file or directory",
+        "must be NAME=VALUE",
+        "is neither a regular file nor a pipe",
+    ]
 
 
 def refusal(path: Path, **options: float) -> str:
